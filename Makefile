@@ -1,0 +1,37 @@
+# Needs python3 >= 3.11 and make, nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+READY := .venv/.ready
+
+.PHONY: up test fast check bench lock clean
+
+up: $(READY)          ## start the whole worker and run its pipeline once; Ctrl-C stops it
+	@exec $(BIN)/analytics-worker up
+
+test: $(READY)        ## all tests, on real services
+	@$(BIN)/python -m pytest
+
+fast: $(READY)        ## the tests that need no services
+	@$(BIN)/python -m pytest tests/contract tests/unit
+
+check: $(READY)       ## lint, format, types, import layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/basedpyright
+	@$(BIN)/lint-imports
+	@$(BIN)/sqlfluff lint -q --processes 2 dbt_project/models dbt_project/tests
+
+bench: $(READY)       ## side by side with the plain way of doing each job
+	@$(BIN)/python -m benchmarks
+
+lock:                 ## resolve pyproject.toml again (needs uv)
+	uv pip compile pyproject.toml --all-extras --generate-hashes --no-emit-index-url --python-version 3.11 --universal --quiet -o requirements.lock
+
+clean:                ## remove the environment; the data in .state stays
+	rm -rf .venv
+
+# The environment is made again when what it is made of changes. pip compiles the byte code, and
+# --no-deps is safe because the lock is complete.
+$(READY): requirements.lock pyproject.toml setup-environment
+	@./setup-environment $(PYTHON)
+	@touch $@

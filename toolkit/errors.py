@@ -1,0 +1,52 @@
+"""Which errors are worth another try.
+
+Reads nothing, writes nothing. `is_permanent` is the one answer to that question: retries, circuit
+breakers and result states all ask it.
+"""
+
+import re
+from collections.abc import Iterator
+
+# Feature not supported, data exception, integrity violation, invalid authorization,
+# invalid catalog name, syntax error or access rule violation (PostgreSQL, appendix A).
+PERMANENT_SQLSTATE_CLASSES = frozenset({"0A", "22", "23", "28", "3D", "42"})
+
+# libpq reports no SQLSTATE for a refused connection, only the server's text.
+_REFUSED_CONNECTION = re.compile(
+    r"password authentication failed|no password supplied|no pg_hba\.conf entry"
+    r'|(database|role) "[^"]*" does not exist|permission denied for database'
+    r"|invalid connection option|invalid port number"
+)
+
+
+class PermanentError(Exception):
+    """Trying again cannot help: bad input, missing grant, failed contract."""
+
+
+def chain(error: BaseException) -> Iterator[BaseException]:
+    """The error, then what caused it, as far as it goes."""
+    seen: set[int] = set()
+    current: BaseException | None = error
+    while current is not None and id(current) not in seen:
+        seen.add(id(current))
+        yield current
+        current = getattr(current, "orig", None) or current.__cause__
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """PostgreSQL's five-character error code, if the database gave one."""
+    for link in chain(error):
+        code = getattr(link, "pgcode", None)
+        if isinstance(code, str):
+            return code
+    return None
+
+
+def is_permanent(error: BaseException) -> bool:
+    """Whether trying the same thing again is bound to fail the same way."""
+    if any(isinstance(link, PermanentError) for link in chain(error)):
+        return True
+    code = sqlstate(error)
+    if code is not None:
+        return code[:2] in PERMANENT_SQLSTATE_CLASSES
+    return _REFUSED_CONNECTION.search(str(error)) is not None

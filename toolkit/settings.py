@@ -1,0 +1,169 @@
+"""Every variable that the worker reads, and nothing else reads the environment.
+
+Sources, first wins: the environment, ``.env`` in the project root, and ``stack.env`` in the state
+directory, which ``make up`` writes so that every process of this checkout finds the running stack.
+"""
+
+import os
+from functools import lru_cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, SecretStr
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+
+def project_root() -> Path:
+    """Folder of the checkout (or installation) that this code runs from."""
+    return Path(__file__).resolve().parents[1]
+
+
+def _below_root(value: object) -> object:
+    """Relative paths are relative to the project root, wherever the process was started."""
+    return project_root() / str(value) if value else value
+
+
+def _split(value: object) -> object:
+    return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
+
+
+def _none_if_blank(value: object) -> object:
+    return None if value == "" else value  # SecretStr("") would be a value, too
+
+
+ProjectPath = Annotated[Path, BeforeValidator(_below_root)]
+OptionalPath = Annotated[
+    Path | None, BeforeValidator(lambda value: _below_root(value) if value else None)
+]
+Secret = Annotated[SecretStr | None, BeforeValidator(_none_if_blank)]
+Text = Annotated[str | None, BeforeValidator(_none_if_blank)]
+Names = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+
+
+class Settings(BaseSettings):
+    """One attribute per variable: ``DATABASE_URL`` sets ``settings().database_url``."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+
+    # Databases
+    database_url: Secret = Field(
+        default=None,
+        description="SQLAlchemy URL of the analytics database. Empty: `make up` runs its own PostgreSQL.",
+    )
+    reader_database_url: Secret = Field(
+        default=None,
+        description="URL of the role that can only SELECT, for SQL that users wrote. Empty: derived from DATABASE_URL.",
+    )
+    database_block: Text = Field(
+        default=None,
+        description="Name of a Prefect SqlAlchemyConnector block to use instead of DATABASE_URL.",
+    )
+    database_pool_size: PositiveInt = Field(
+        default=4, description="Connections that one process keeps open at most."
+    )
+    connect_timeout_seconds: PositiveInt = Field(
+        default=10, description="How long one attempt to connect may take."
+    )
+    statement_timeout_seconds: PositiveInt = Field(
+        default=120, description="How long one statement may run, unless a flow sets its own limit."
+    )
+    lock_timeout_seconds: PositiveInt = Field(
+        default=30, description="How long one statement may wait for a lock."
+    )
+    redis_url: Secret = Field(
+        default=None,
+        description="Redis for breaker state that several hosts share. Empty: a SQLite file on this host.",
+    )
+
+    # Analytics
+    analytics_schemas: Names = Field(
+        default=["raw", "staging", "analytics"],
+        description="Schemas that the catalog covers and whose materialized views are refreshed, comma separated.",
+    )
+    catalog_stale_after_hours: PositiveFloat = Field(
+        default=26.0, description="Age of a relation's data from which the catalog calls it stale."
+    )
+    refresh_parallelism: PositiveInt = Field(
+        default=2, description="Materialized views refreshed at the same time."
+    )
+    refresh_statement_timeout_seconds: PositiveInt = Field(
+        default=1800, description="How long the refresh of one materialized view may take."
+    )
+    refresh_log_retention_days: PositiveInt = Field(
+        default=30, description="Days that rows of the refresh log and other histories are kept."
+    )
+    query_statistics_top: PositiveInt = Field(
+        default=100, description="Statements kept in one snapshot of pg_stat_statements."
+    )
+
+    # dbt
+    dbt_project_path: ProjectPath = Field(
+        default=project_root() / "dbt_project", description="Folder of the dbt project."
+    )
+    dbt_profiles_dir: OptionalPath = Field(
+        default=None, description="Folder of profiles.yml. Empty: the dbt project's folder."
+    )
+
+    # Alerts
+    alert_webhook_url: Secret = Field(
+        default=None, description="Default webhook channel of alerts."
+    )
+    alert_email_host: Text = Field(default=None, description="SMTP host of the default channel.")
+    alert_email_port: PositiveInt = Field(default=587, description="SMTP port.")
+    alert_email_user: Text = Field(default=None, description="SMTP user.")
+    alert_email_password: Secret = Field(default=None, description="SMTP password.")
+    alert_email_from: Text = Field(default=None, description="Sender of alert and report mails.")
+    alert_email_to: Names = Field(
+        default=[], description="Recipients of the default channel, comma separated."
+    )
+    alert_email_tls: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="How the SMTP connection is secured."
+    )
+
+    # Reports
+    report_output_dir: ProjectPath = Field(
+        default=project_root() / ".state/reports", description="Folder for report files."
+    )
+    report_retention_days: PositiveInt = Field(
+        default=30, description="Days that report files are kept."
+    )
+
+    # This host
+    state_dir: ProjectPath = Field(
+        default=project_root() / ".state",
+        description="Folder of what `make up` keeps: embedded database, Prefect home, breaker state.",
+    )
+    log_dir: ProjectPath = Field(
+        default=project_root() / ".state/logs", description="Folder of the log files."
+    )
+    prometheus_port: PositiveInt = Field(default=8000, description="Port of the metrics endpoint.")
+
+    # What the Celery worker used: recognised, and answered with what replaced it
+    celery_broker_url: Secret = Field(
+        default=None, description="Not used: Prefect's server queues the runs (PREFECT_API_URL)."
+    )
+    celery_result_backend: Secret = Field(
+        default=None, description="Not used: results are Prefect states (submit(...).get())."
+    )
+    flower_port: Text = Field(
+        default=None,
+        description="Not used: the Prefect UI shows the runs (PREFECT_SERVER_API_PORT).",
+    )
+
+    @property
+    def profiles_dir(self) -> Path:
+        """Folder that holds profiles.yml."""
+        return self.dbt_profiles_dir or self.dbt_project_path
+
+    def replaced_variables(self) -> list[str]:
+        """One line for each variable of the Celery worker that is set: what replaced it."""
+        names = ("celery_broker_url", "celery_result_backend", "flower_port")
+        fields = type(self).model_fields
+        return [f"{n.upper()}: {fields[n].description}" for n in names if getattr(self, n)]
+
+
+@lru_cache
+def settings() -> Settings:
+    """Read once, on first use: importing a flow must never need a configured environment."""
+    state_dir = _below_root(os.environ.get("STATE_DIR") or ".state")
+    return Settings(_env_file=(f"{state_dir}/stack.env", project_root() / ".env"))  # pyright: ignore[reportCallIssue]  # pydantic-settings takes it at run time
