@@ -1,15 +1,21 @@
-"""Which errors are worth another try.
+"""Which errors are worth another try, and which say that a service is down.
 
-Reads nothing, writes nothing. `is_permanent` is the one answer to that question: retries, circuit
-breakers and result states all ask it.
+Reads nothing, writes nothing. Retries, circuit breakers and result states all ask here.
 """
 
 import re
 from collections.abc import Iterator
 
+from psycopg2 import Error as DriverError
+from sqlalchemy.exc import DBAPIError
+
 # Feature not supported, data exception, integrity violation, invalid authorization,
 # invalid catalog name, syntax error or access rule violation (PostgreSQL, appendix A).
 PERMANENT_SQLSTATE_CLASSES = frozenset({"0A", "22", "23", "28", "3D", "42"})
+
+# Connection exception, insufficient resources, operator intervention, system error.
+SERVICE_SQLSTATE_CLASSES = frozenset({"08", "53", "57", "58"})
+QUERY_CANCELED = "57014"  # statement_timeout or an operator: the server is well
 
 # libpq reports no SQLSTATE for a refused connection, only the server's text.
 _REFUSED_CONNECTION = re.compile(
@@ -50,3 +56,17 @@ def is_permanent(error: BaseException) -> bool:
     if code is not None:
         return code[:2] in PERMANENT_SQLSTATE_CLASSES
     return _REFUSED_CONNECTION.search(str(error)) is not None
+
+
+def is_database_outage(error: BaseException) -> bool:
+    """Whether an error says that the database server is away or overloaded.
+
+    A lock timeout, a deadlock or a cancelled query is worth a retry, but the server answered: it
+    must not count against the server's circuit breaker.
+    """
+    if not isinstance(error, DBAPIError | DriverError):
+        return False
+    code = sqlstate(error)
+    if code is not None:
+        return code[:2] in SERVICE_SQLSTATE_CLASSES and code != QUERY_CANCELED
+    return not is_permanent(error)

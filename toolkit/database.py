@@ -1,0 +1,230 @@
+"""Guarded connections to the analytics database.
+
+``with warehouse() as connection:`` is the only way flows reach PostgreSQL: pooled, named after the
+run, with time limits, and behind the database circuit breaker, so none of it can be forgotten.
+``reader()`` is the same for SQL that users wrote, through a role that can only SELECT.
+Opens nothing before the first connection is asked for; safe after a fork.
+"""
+
+import hashlib
+import hmac
+import os
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, cast
+
+from prefect.context import FlowRunContext, TaskRunContext
+from prefect_sqlalchemy import SqlAlchemyConnector
+from sqlalchemy import Connection, Engine, RowMapping, event, text
+from sqlalchemy.engine import URL, make_url
+
+from toolkit.circuit_breaker import db_circuit_breaker
+from toolkit.errors import PermanentError
+from toolkit.settings import project_root, settings
+
+READER_ROLE = "analytics_reader"
+APPLICATION_NAME_BYTES = 63
+
+
+class MissingDatabaseError(PermanentError):
+    """No database is configured and none is running."""
+
+
+def parse_url(url: str) -> URL:
+    """The URL with psycopg2 as its driver, whichever way the user wrote ``postgresql://``.
+
+    Raises:
+        PermanentError: it is no PostgreSQL URL; the message never repeats it.
+    """
+    try:
+        parsed = make_url(url)
+    except Exception as error:
+        raise PermanentError(
+            "DATABASE_URL is no URL. Expected: postgresql://user:password@host:5432/database"
+        ) from error
+    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
+        raise PermanentError(
+            f"DATABASE_URL names {parsed.drivername!r}; this worker needs PostgreSQL:"
+            " postgresql://user:password@host:5432/database"
+        )
+    return parsed.set(drivername="postgresql+psycopg2")
+
+
+def warehouse_url() -> URL:
+    """Where the analytics database is, by the block or the variable that the settings name.
+
+    Raises:
+        MissingDatabaseError: neither is set and no stack is running.
+    """
+    if settings().database_block:
+        block = cast(
+            "SqlAlchemyConnector", SqlAlchemyConnector.load(settings().database_block or "")
+        )
+        return parse_url(block._rendered_url.render_as_string(hide_password=False))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # no public way to it
+    url = settings().database_url
+    if url is None:
+        raise MissingDatabaseError(
+            "No database: set DATABASE_URL, or run `make up`, which brings its own PostgreSQL."
+        )
+    return parse_url(url.get_secret_value())
+
+
+def reader_url() -> URL:
+    """URL of the role that can only SELECT.
+
+    Its password follows from the owner's (HMAC-SHA256), so there is no second secret to keep;
+    READER_DATABASE_URL overrides it.
+    """
+    explicit = settings().reader_database_url
+    if explicit is not None:
+        return parse_url(explicit.get_secret_value())
+    owner = warehouse_url()
+    return owner.set(username=READER_ROLE, password=reader_password(owner.password))
+
+
+def reader_password(owner_password: str | None) -> str | None:
+    """The derived password; None where the owner has none either (trust, peer, .pgpass)."""
+    if not owner_password:
+        return None
+    return hmac.new(owner_password.encode(), READER_ROLE.encode(), hashlib.sha256).hexdigest()
+
+
+@contextmanager
+def warehouse(
+    *,
+    statement_timeout_seconds: float | None = None,
+    lock_timeout_seconds: float | None = None,
+    autocommit: bool = False,
+) -> Generator[Connection]:
+    """A connection in one transaction: commits at the end, rolls back on any error.
+
+    Args:
+        statement_timeout_seconds: Limit of each statement; default from the settings.
+        lock_timeout_seconds: Limit of each wait for a lock; default from the settings.
+        autocommit: Each statement is a transaction of its own (REFRESH, VACUUM, session locks).
+
+    Raises:
+        CircuitOpenError: the database is known to be down; nothing was tried.
+    """
+    limits = _limits(statement_timeout_seconds, lock_timeout_seconds)
+    with db_circuit_breaker.calling(), engine("warehouse").connect() as plain:
+        connection = plain.execution_options(isolation_level="AUTOCOMMIT") if autocommit else plain
+        with connection.begin():
+            _apply(connection, limits, local=not autocommit)
+            yield connection
+
+
+@contextmanager
+def reader(
+    *,
+    statement_timeout_seconds: float | None = None,
+    lock_timeout_seconds: float | None = None,
+) -> Generator[Connection]:
+    """A read-only transaction as the role that can only SELECT; always rolled back.
+
+    READ ONLY alone is no boundary (SQL can leave it); the role's missing grants are. Session state
+    that the SQL left behind is discarded before the connection is used again.
+
+    Raises:
+        CircuitOpenError: the database is known to be down; nothing was tried.
+    """
+    limits = _limits(statement_timeout_seconds, lock_timeout_seconds)
+    with db_circuit_breaker.calling(), engine("reader").connect() as connection:
+        connection.execute(text("set transaction read only"))
+        _apply(connection, limits, local=True)  # a first query: the mode can't be changed after it
+        yield connection
+
+
+def _limits(statement: float | None, lock: float | None) -> dict[str, str]:
+    statement = statement or settings().statement_timeout_seconds
+    lock = lock or settings().lock_timeout_seconds
+    return {
+        "application_name": application_name(),
+        "statement_timeout": f"{int(statement * 1000)}",
+        "lock_timeout": f"{int(lock * 1000)}",
+        "idle_in_transaction_session_timeout": f"{int(statement * 1000)}",
+        "client_connection_check_interval": "5000",  # a killed run's query ends, too
+    }
+
+
+def _apply(connection: Connection, limits: Mapping[str, str], *, local: bool) -> None:
+    """Set the limits in one round trip."""
+    calls = ", ".join(f"set_config('{name}', :{name}, {str(local).lower()})" for name in limits)
+    connection.execute(text(f"select {calls}"), dict(limits))  # fixed names
+
+
+def application_name() -> str:
+    """``<flow>:<run id>`` of the current run, as pg_stat_activity shows it."""
+    flow_run = FlowRunContext.get()
+    if flow_run and flow_run.flow and flow_run.flow_run:
+        name = f"{flow_run.flow.name}:{flow_run.flow_run.id}"
+    elif task_run := TaskRunContext.get():
+        name = f"task:{task_run.task_run.flow_run_id or task_run.task_run.id}"
+    else:
+        name = "analytics-worker"
+    return name.encode()[:APPLICATION_NAME_BYTES].decode(errors="ignore")
+
+
+@lru_cache
+def engine(role: str) -> Engine:
+    """This process's pool for ``warehouse`` or ``reader``."""
+    url = warehouse_url() if role == "warehouse" else reader_url()
+    block = SqlAlchemyConnector(
+        connection_info=url.render_as_string(hide_password=False),
+        connect_args={
+            "connect_timeout": settings().connect_timeout_seconds,
+            "application_name": "analytics-worker",
+        },
+    )
+    made = block.get_engine(
+        pool_size=settings().database_pool_size,  # pyright: ignore[reportArgumentType]
+        max_overflow=2,  # pyright: ignore[reportArgumentType]
+        pool_pre_ping=True,  # pyright: ignore[reportArgumentType]
+        hide_parameters=True,  # pyright: ignore[reportArgumentType]
+    )
+    if role == "reader":
+        event.listen(made, "checkin", _discard_session)
+    return made
+
+
+def _discard_session(dbapi_connection: Any, _record: object) -> None:
+    """Leave nothing of a user's SQL to the next one: settings, temporary tables, prepared plans."""
+    if dbapi_connection is None or dbapi_connection.closed:
+        return
+    dbapi_connection.autocommit = True
+    with dbapi_connection.cursor() as cursor:
+        cursor.execute("discard all")
+    dbapi_connection.autocommit = False
+
+
+def dispose() -> None:
+    """Close this process's pools; the next connection reads the settings again."""
+    if engine.cache_info().currsize:
+        for role in ("warehouse", "reader"):
+            engine(role).dispose()
+    engine.cache_clear()
+
+
+def _forget_pools() -> None:
+    if engine.cache_info().currsize:
+        for role in ("warehouse", "reader"):
+            engine(role).dispose(close=False)  # the sockets are the parent's
+    engine.cache_clear()
+
+
+os.register_at_fork(after_in_child=_forget_pools)
+
+
+@lru_cache(maxsize=256)
+def read_sql(name: str) -> str:
+    """Text of ``flows/<domain>/sql/<statement>.sql``, by its name ``<domain>/<statement>``."""
+    domain, statement = name.split("/")
+    return (Path(project_root()) / "flows" / domain / "sql" / f"{statement}.sql").read_text()
+
+
+def run_sql(connection: Connection, name: str, **parameters: object) -> Sequence[RowMapping]:
+    """Run a statement from its file with bound parameters; the rows it returns, if any."""
+    result = connection.execute(text(read_sql(name)), parameters)
+    return result.mappings().all() if result.returns_rows else []
