@@ -1,0 +1,6 @@
+alter role postgres password :superuser_password;
+
+create role analytics login createrole password :owner_password;
+
+create database analytics owner analytics;
+
