@@ -17,8 +17,9 @@ from typing import Any, cast
 
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect_sqlalchemy import SqlAlchemyConnector
-from sqlalchemy import Connection, Engine, RowMapping, event, text
+from sqlalchemy import Connection, Engine, RowMapping, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.pool import NullPool
 
 from toolkit.circuit_breaker import db_circuit_breaker
 from toolkit.errors import PermanentError
@@ -134,6 +135,22 @@ def reader(
     with db_circuit_breaker.calling(), engine("reader").connect() as connection:
         connection.execute(text("set transaction read only"))
         _apply(connection, limits, local=True)  # a first query: the mode can't be changed after it
+        yield connection
+
+
+@contextmanager
+def direct(url: URL) -> Generator[Connection]:
+    """One transaction on a connection of its own, past pool and breaker: for administrative work.
+
+    Migrations, loading the sample and checks of a URL use it; flows use `warehouse`.
+    """
+    made = create_engine(
+        url,
+        poolclass=NullPool,
+        hide_parameters=True,
+        connect_args={"connect_timeout": settings().connect_timeout_seconds},
+    )
+    with made.begin() as connection:
         yield connection
 
 

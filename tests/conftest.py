@@ -1,0 +1,41 @@
+"""What every test gets: a scrubbed environment, loopback only, shared services on demand."""
+
+import os
+import tempfile
+
+import pytest
+
+from toolkit.settings import settings
+
+# Before anything imports Prefect: its home, and with it results and logs, is a folder of this run.
+_HOME = tempfile.mkdtemp(prefix="analytics-worker-tests-")
+_SCRUBBED = (
+    "PREFECT_",
+    "DATABASE_",
+    "READER_",
+    "REDIS_",
+    "ALERT_",
+    "REPORT_",
+    "DBT_",
+    "PG",
+    "CELERY_",
+)
+for _name in [name for name in os.environ if name.startswith(_SCRUBBED)]:
+    del os.environ[_name]
+os.environ |= {
+    "PREFECT_HOME": f"{_HOME}/prefect",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "DO_NOT_TRACK": "1",
+    "STATE_DIR": f"{_HOME}/state",
+    "LOG_DIR": f"{_HOME}/logs",
+}
+
+pytest_plugins = ["tests.support.postgres", "tests.support.prefect", "tests.support.redis_server"]
+
+
+@pytest.fixture(autouse=True)
+def fresh_settings():
+    """No test sees what another one made of the settings."""
+    settings.cache_clear()
+    yield
+    settings.cache_clear()

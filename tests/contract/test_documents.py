@@ -1,0 +1,17 @@
+"""Generated documents say what the code does."""
+
+import pytest
+
+from toolkit.documents import env_example, flows_page
+from toolkit.settings import Settings, project_root
+
+
+@pytest.mark.parametrize(
+    ("path", "made"), [(".env.example", env_example), ("docs/flows.md", flows_page)]
+)
+def test_is_up_to_date(path, made):
+    assert (project_root() / path).read_text() == made(), "run `python -m toolkit.documents`"
+
+
+def test_every_variable_is_described():
+    assert not [name for name, field in Settings.model_fields.items() if not field.description]

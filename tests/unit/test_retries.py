@@ -1,0 +1,101 @@
+"""Backoff never passes its cap, and hopeless work is not tried again."""
+
+import asyncio
+
+import psycopg2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prefect.states import Failed
+from sqlalchemy.exc import OperationalError
+
+from toolkit import retries
+from toolkit.circuit_breaker import CircuitOpenError
+from toolkit.errors import PermanentError, is_database_outage, is_permanent
+from toolkit.retries import capped_backoff, worth_retrying
+
+
+@given(
+    base=st.floats(0.1, 60),
+    cap=st.floats(0.1, 600),
+    jitter=st.floats(0, 2),
+    tries=st.integers(0, 80),
+)
+def test_delays_never_shrink_and_never_pass_the_cap_even_with_jitter(base, cap, jitter, tries):
+    delays = capped_backoff(base_seconds=base, cap_seconds=cap, jitter=jitter)(tries)
+    assert len(delays) == tries
+    assert delays == sorted(delays)
+    assert all(delay * (1 + jitter) <= cap * 1.000001 for delay in delays)
+
+
+@pytest.mark.parametrize(
+    ("policy", "tries", "cap"),
+    [
+        (retries.CATALOG, 3, 300),
+        (retries.REFRESH, 3, 600),
+        (retries.STATISTICS, 2, 300),
+        (retries.CLEANUP, 0, 0),
+        (retries.DBT_RUN, 2, 600),
+        (retries.DBT_TEST, 2, 300),
+        (retries.DBT_DOCS, 1, 300),
+        (retries.DBT_FRESHNESS, 1, 300),
+    ],
+)
+def test_policies_are_the_registry_s(policy, tries, cap):
+    assert policy["retries"] == tries
+    longest = max(policy["retry_delay_seconds"](tries), default=0)
+    assert longest * (1 + policy["retry_jitter_factor"]) <= cap
+
+
+class _DriverError(psycopg2.Error):
+    """psycopg2 sets pgcode itself and does not let others do so."""
+
+    def __init__(self, code):
+        super().__init__(f"SQLSTATE {code}")
+        self._code = code
+
+    @property
+    def pgcode(self):
+        return self._code
+
+
+def wrapped(code):
+    return OperationalError("select 1", {}, _DriverError(code))
+
+
+def refused(message):
+    return OperationalError("connect", {}, psycopg2.OperationalError(message))
+
+
+@pytest.mark.parametrize(
+    ("error", "retried", "outage"),
+    [
+        (PermanentError("no such view"), False, False),
+        (wrapped("42601"), False, False),  # syntax error
+        (wrapped("23505"), False, False),  # duplicate key
+        (wrapped("22012"), False, False),  # division by zero
+        (wrapped("55P03"), True, False),  # lock not available
+        (wrapped("40001"), True, False),  # serialization failure
+        (wrapped("57014"), True, False),  # statement timeout
+        (wrapped("57P01"), True, True),  # server is shutting down
+        (wrapped("53300"), True, True),  # too many connections
+        (refused('FATAL:  password authentication failed for user "x"'), False, False),
+        (refused('FATAL:  database "nope" does not exist'), False, False),
+        (refused("could not connect to server: Connection refused"), True, True),
+        (refused("server closed the connection unexpectedly"), True, True),
+        (ConnectionError("elsewhere"), True, False),
+    ],
+    ids=str,
+)
+def test_what_is_tried_again_and_what_counts_as_an_outage(error, retried, outage):
+    assert asyncio.run(worth_retrying(None, None, Failed(data=error))) is retried  # pyright: ignore[reportArgumentType]
+    assert is_permanent(error) is not retried
+    assert is_database_outage(error) is outage
+
+
+def test_an_open_breaker_is_never_retried_also_as_a_cause():
+    opened = CircuitOpenError.__new__(CircuitOpenError)
+    outer = RuntimeError("could not refresh")
+    outer.__cause__ = opened
+    for error in (opened, outer):
+        assert asyncio.run(worth_retrying(None, None, Failed(data=error))) is False  # pyright: ignore[reportArgumentType]

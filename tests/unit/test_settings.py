@@ -1,0 +1,83 @@
+"""Variables are read once, from three places, and bad ones are refused by name."""
+
+import subprocess
+import sys
+
+import pytest
+from pydantic import ValidationError
+
+from toolkit.database import MissingDatabaseError, parse_url, reader_url, warehouse_url
+from toolkit.errors import PermanentError
+from toolkit.settings import project_root, settings
+
+
+def test_the_environment_wins_over_what_make_up_wrote(tmp_path, monkeypatch):
+    (tmp_path / "stack.env").write_text("DATABASE_URL=postgresql://a@h/stack\nLOG_DIR=from-stack\n")
+    monkeypatch.setenv("STATE_DIR", str(tmp_path))
+    monkeypatch.delenv("LOG_DIR")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://a@h/environment")
+    assert warehouse_url().database == "environment"
+    assert settings().log_dir == project_root() / "from-stack"
+
+
+def test_a_bad_value_is_refused_by_name(monkeypatch):
+    monkeypatch.setenv("PROMETHEUS_PORT", "eight thousand")
+    with pytest.raises(ValidationError, match="prometheus_port"):
+        settings()
+
+
+def test_secrets_are_not_shown(monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://u:canary@h/d")
+    monkeypatch.setenv("ALERT_EMAIL_PASSWORD", "canary")
+    assert "canary" not in repr(settings())
+
+
+def test_lists_are_comma_separated(monkeypatch):
+    monkeypatch.setenv("ANALYTICS_SCHEMAS", "one, two")
+    assert settings().analytics_schemas == ["one", "two"]
+
+
+def test_celery_s_variables_are_answered_with_what_replaced_them(monkeypatch):
+    monkeypatch.setenv("FLOWER_PORT", "5555")
+    monkeypatch.setenv("CELERY_BROKER_URL", "redis://localhost")
+    lines = settings().replaced_variables()
+    assert [line.split(":")[0] for line in lines] == ["CELERY_BROKER_URL", "FLOWER_PORT"]
+    assert "Prefect UI" in lines[1]
+
+
+def test_no_database_says_how_to_get_one(tmp_path, monkeypatch):
+    monkeypatch.setenv("STATE_DIR", str(tmp_path))
+    with pytest.raises(MissingDatabaseError, match="make up"):
+        warehouse_url()
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://u:canary@h/d", "not a url canary", "postgresql://u:canary@h:port/d"]
+)
+def test_a_url_that_is_no_postgresql_url_is_refused_without_repeating_it(url):
+    with pytest.raises(PermanentError, match="postgresql://user:password@host") as refused:
+        parse_url(url)
+    assert "canary" not in str(refused.value)
+
+
+def test_the_reader_logs_in_with_a_password_of_its_own(monkeypatch):
+    monkeypatch.setenv("DATABASE_URL", "postgres://owner:secret@h/d")
+    url = reader_url()
+    assert url.drivername == "postgresql+psycopg2"
+    assert url.username == "analytics_reader"
+    assert url.password
+    assert url.password != "secret"
+
+
+def test_importing_everything_reads_no_environment_and_opens_nothing():
+    code = (
+        "import sys, importlib;"
+        "sys.addaudithook(lambda e, a: (_ for _ in ()).throw(SystemExit(e)) if e in"
+        " ('sqlite3.connect', 'socket.connect') else None);"
+        "[importlib.import_module(m) for m in ('toolkit.database', 'toolkit.circuit_breaker',"
+        " 'toolkit.runs', 'toolkit.catalogue', 'flows.analytics', 'flows.dbt')];"
+        "from toolkit.settings import settings;"
+        "sys.exit(settings.cache_info().currsize)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
