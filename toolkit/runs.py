@@ -4,14 +4,14 @@
 ``run.get(timeout=300)`` waits. Reads and writes the Prefect API only.
 """
 
+import math
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
 from prefect import Flow, get_client
-from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State
 from prefect.exceptions import MissingResult, ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import get_current_settings
@@ -36,7 +36,9 @@ class Run:
     id: UUID
     name: str
     deployment: str
-    _client: SyncPrefectClient = field(repr=False, compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.deployment} ({self.name})"
 
     @property
     def url(self) -> str | None:
@@ -46,7 +48,8 @@ class Run:
 
     def state(self) -> State[Any] | None:
         """The run's state now."""
-        return self._client.read_flow_run(self.id).state
+        with get_client(sync_client=True) as client:
+            return client.read_flow_run(self.id).state
 
     def ready(self) -> bool:
         """Whether the run has ended, one way or another."""
@@ -79,21 +82,23 @@ class Run:
             TimeoutError: the run has not ended by then; it goes on.
             RunFailed: the run crashed, was cancelled or timed out before it could report.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
         pause = FIRST_POLL_SECONDS
-        while True:
-            state = self.state()
-            if state is not None and state.is_final():
-                return _reported(state)
-            if deadline is not None and time.monotonic() + pause > deadline:
-                now = state.name if state else "not scheduled"
-                raise TimeoutError(f"{self.deployment} ({self.name}) is {now} after {timeout} s")
-            time.sleep(pause)  # noqa: TID251  # the caller asked to wait
-            pause = min(SLOWEST_POLL_SECONDS, pause * 1.3)
+        with get_client(sync_client=True) as client:
+            while True:
+                state = client.read_flow_run(self.id).state
+                if state is not None and state.is_final():
+                    return _reported(state)
+                if time.monotonic() + pause > deadline:
+                    now = state.name if state else "not scheduled"
+                    raise TimeoutError(f"{self} is {now} after {timeout} s")
+                time.sleep(pause)  # noqa: TID251  # the caller asked to wait
+                pause = min(SLOWEST_POLL_SECONDS, pause * 1.3)
 
     def cancel(self) -> None:
         """Ask for the run to be stopped."""
-        self._client.set_flow_run_state(self.id, Cancelling())
+        with get_client(sync_client=True) as client:
+            client.set_flow_run_state(self.id, Cancelling())
 
 
 def submit(flow: Flow[..., Any] | str, *args: Any, **parameters: Any) -> Run:
@@ -109,24 +114,29 @@ def submit(flow: Flow[..., Any] | str, *args: Any, **parameters: Any) -> Run:
     """
     name = deployment_name(flow if isinstance(flow, str) else flow.name)
     values = _bind(flow, args, parameters)
-    client = get_client(sync_client=True)
     try:
-        deployment = client.read_deployment_by_name(name)
-        run = client.create_flow_run_from_deployment(deployment.id, parameters=values)
+        with get_client(sync_client=True) as client:
+            deployment = client.read_deployment_by_name(name)
+            run = client.create_flow_run_from_deployment(deployment.id, parameters=values)
     except ObjectNotFound as error:
         raise SubmitError(
-            f"{name} is not deployed on {client.api_url}. Run `analytics-worker deploy`."
+            f"{name} is not deployed on {get_current_settings().api.url}."
+            " Run `analytics-worker deploy`."
         ) from error
     except PrefectHTTPStatusError as error:
         raise SubmitError(f"{name} was refused: {_detail(error)}") from error
-    return Run(id=run.id, name=run.name, deployment=name, _client=client)
+    return Run(id=run.id, name=run.name, deployment=name)
 
 
 def find(flow_run_id: UUID | str) -> Run:
     """The handle of a run that was queued elsewhere."""
-    client = get_client(sync_client=True)
-    run = client.read_flow_run(UUID(str(flow_run_id)))
-    return Run(id=run.id, name=run.name, deployment="", _client=client)
+    with get_client(sync_client=True) as client:
+        run = client.read_flow_run(UUID(str(flow_run_id)))
+        if run.deployment_id is None:
+            return Run(id=run.id, name=run.name, deployment="called directly")
+        deployment = client.read_deployment(run.deployment_id)
+        flow = client.read_flow(run.flow_id)
+    return Run(id=run.id, name=run.name, deployment=f"{flow.name}/{deployment.name}")
 
 
 def _bind(

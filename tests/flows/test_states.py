@@ -1,12 +1,14 @@
 """A flow's result decides the state that its run ends in, and any process can read it."""
 
 import json
+import os
 import subprocess
 import sys
 
 import pytest
 from prefect import get_client, task
 from prefect.client.schemas.objects import StateType
+from prefect.settings import PREFECT_API_URL
 
 from toolkit import retries
 from toolkit.circuit_breaker import CircuitOpenError, external_circuit_breaker
@@ -62,7 +64,10 @@ def test_an_error_becomes_a_result_with_the_reason():
 def test_another_process_reads_the_result_of_a_failed_run():
     state = report("partial", return_state=True)
     code = f"from toolkit.runs import find; import json; print(json.dumps(find('{state.state_details.flow_run_id}').get(timeout=10)))"
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    environment = {**os.environ, "PREFECT_API_URL": str(PREFECT_API_URL.value())}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True
+    )
     assert json.loads(done.stdout.splitlines()[-1])["status"] == "partial"
 
 

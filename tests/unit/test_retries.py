@@ -55,7 +55,7 @@ class _DriverError(psycopg2.Error):
         self._code = code
 
     @property
-    def pgcode(self):
+    def pgcode(self):  # pyright: ignore[reportIncompatibleVariableOverride]
         return self._code
 
 
