@@ -89,6 +89,10 @@ class Settings(BaseSettings):
     refresh_statement_timeout_seconds: PositiveInt = Field(
         default=1800, description="How long the refresh of one materialized view may take."
     )
+    refresh_max_age_hours: PositiveFloat = Field(
+        default=24.0,
+        description="Age from which a materialized view is refreshed even if nothing seems changed.",
+    )
     refresh_log_retention_days: PositiveInt = Field(
         default=30, description="Days that rows of the refresh log and other histories are kept."
     )
