@@ -139,18 +139,20 @@ def reader(
 
 
 @contextmanager
-def direct(url: URL) -> Generator[Connection]:
+def direct(url: URL, *, autocommit: bool = False) -> Generator[Connection]:
     """One transaction on a connection of its own, past pool and breaker: for administrative work.
 
-    Migrations, loading the sample and checks of a URL use it; flows use `warehouse`.
+    Migrations, loading the sample and checks of a URL use it; flows use `warehouse`, except for
+    locks that a session holds, which take a connection without a transaction (``autocommit``).
     """
     made = create_engine(
         url,
         poolclass=NullPool,
         hide_parameters=True,
+        isolation_level="AUTOCOMMIT" if autocommit else None,
         connect_args={"connect_timeout": settings().connect_timeout_seconds},
     )
-    with made.begin() as connection:
+    with made.connect() if autocommit else made.begin() as connection:
         yield connection
 
 

@@ -1,0 +1,40 @@
+"""The history of dbt runs in ``ops.dbt_runs`` and ``ops.dbt_node_results``.
+
+Writes one run with all its nodes in one statement; every run is a new row. If that fails, the
+outcome of the run stays what it was.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+
+from prefect import get_run_logger
+from prefect.context import FlowRunContext
+from sqlalchemy.exc import SQLAlchemyError
+
+from flows.dbt._results import DbtResult
+from toolkit.circuit_breaker import CircuitOpenError
+from toolkit.database import MissingDatabaseError, run_sql, warehouse
+
+
+def record(command: str, args: Sequence[str], started_at: datetime, result: DbtResult) -> None:
+    """Keep what a run did; a warning if it can't be kept."""
+    context = FlowRunContext.get()
+    flow_run = context.flow_run if context else None
+    try:
+        with warehouse() as connection:
+            run_sql(
+                connection,
+                "dbt/record_run",
+                flow_run_id=str(flow_run.id) if flow_run else None,
+                command=command,
+                args=list(args),
+                started_at=started_at,
+                status=result["status"],
+                error=result.get("error"),
+                nodes=json.dumps(result["results"]),
+                **result["summary"],
+            )
+    except (SQLAlchemyError, CircuitOpenError, MissingDatabaseError) as error:
+        reason = str(error).strip().splitlines()[0]
+        get_run_logger().warning("The history of this run was not stored: %s", reason)

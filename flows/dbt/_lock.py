@@ -1,0 +1,54 @@
+"""One dbt at a time on a warehouse, over all hosts.
+
+Holds an advisory lock of the analytics database on a connection of its own, which ends with this
+process. Without a configured database (a dbt project with its own connection) there is no lock.
+"""
+
+from collections.abc import Generator
+from contextlib import ExitStack, contextmanager
+
+from prefect import get_run_logger
+from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
+
+from flows.dbt._results import DbtProjectError, DbtUnavailableError
+from toolkit.database import MissingDatabaseError, application_name, direct, run_sql, warehouse_url
+from toolkit.errors import PermanentError, is_permanent
+
+
+class DbtRunningError(PermanentError):
+    """Another run is using dbt on this warehouse; says which and since when."""
+
+
+@contextmanager
+def only_one_dbt() -> Generator[None]:
+    """Keep every other dbt of this warehouse out until the block ends.
+
+    Raises:
+        DbtRunningError: one is at work already.
+        DbtUnavailableError: the warehouse can't be reached.
+    """
+    try:
+        url = warehouse_url()
+    except MissingDatabaseError:
+        get_run_logger().info("No DATABASE_URL: overlapping runs of dbt are not prevented")
+        yield
+        return
+    with ExitStack() as stack:
+        try:
+            _take(stack.enter_context(direct(url, autocommit=True)))
+        except OperationalError as error:
+            reason = str(error.orig).strip()
+            permanent = is_permanent(error)
+            raise (DbtProjectError if permanent else DbtUnavailableError)(reason) from error
+        yield
+
+
+def _take(connection: Connection) -> None:
+    if run_sql(connection, "dbt/lock", holder=application_name())[0]["held"]:
+        return
+    holders = run_sql(connection, "dbt/lock_holder")
+    who = ", ".join(f"{row['holder']} since {row['since']}" for row in holders)
+    raise DbtRunningError(
+        f"dbt is already running on this warehouse: {who or 'another run, which just ended'}"
+    )

@@ -1,0 +1,64 @@
+"""Generate the dbt documentation as one static page.
+
+Reads the dbt project and the warehouse's catalog; writes ``<state_dir>/dbt-docs/docs-<time>.html``
+and replaces ``index.html`` beside it, both atomically, and one row in ``ops.dbt_runs``. The newest
+five pages are kept; repeating it is safe.
+"""
+
+from datetime import datetime
+from pathlib import Path
+from typing import NotRequired
+
+from flows.dbt._arguments import Arguments
+from flows.dbt._report import report
+from flows.dbt._results import DbtResult
+from flows.dbt._work import Work, carry_out, flow_limit_seconds
+from flows.dbt._workspace import publish, workspace
+from toolkit.flow import flow
+from toolkit.retries import DBT_DOCS
+from toolkit.settings import settings
+
+KEPT = 5
+PAGE = "static_index.html"
+
+
+class DocsResult(DbtResult):
+    """A dbt result, with the page if there is one."""
+
+    path: NotRequired[str]
+    bytes: NotRequired[int]
+
+
+@flow(timeout_seconds=600)
+def dbt_docs_generate() -> DocsResult:
+    """Generate dbt documentation: one HTML file that needs no server."""
+    with workspace() as folders:
+        work = Work(
+            ("docs", "generate"),
+            Arguments(("--static",)),
+            folders,
+            flow_limit_seconds(),
+            shows_nodes=False,  # they are only compiled
+        )
+        carry_out(work, DBT_DOCS)
+        result = DocsResult(**report(work, artifact="dbt-docs-generate", unit="nodes"))
+        if result["status"] == "success":
+            page = publish_page(folders.target / PAGE, work.started_at)
+            result["path"], result["bytes"] = str(page), page.stat().st_size
+        return result
+
+
+def docs_folder() -> Path:
+    """Where the pages are."""
+    return settings().state_dir / "dbt-docs"
+
+
+def publish_page(made: Path, at: datetime) -> Path:
+    """Keep the page under its time, show it as ``index.html``, delete all but the newest five."""
+    folder = docs_folder()
+    page = folder / f"docs-{at:%Y%m%dT%H%M%S%fZ}.html"
+    publish(made, page)
+    publish(made, folder / "index.html")
+    for old in sorted(folder.glob("docs-*.html"))[:-KEPT]:
+        old.unlink(missing_ok=True)
+    return page

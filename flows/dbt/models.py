@@ -1,0 +1,28 @@
+"""Build the dbt models.
+
+Reads the dbt project and the sources in the warehouse; writes what the models describe, one row per
+run in ``ops.dbt_runs`` and one per node in ``ops.dbt_node_results``. dbt replaces what it builds, so
+running it twice is safe.
+"""
+
+from flows.dbt._arguments import check_arguments
+from flows.dbt._report import report
+from flows.dbt._results import DbtResult
+from flows.dbt._work import Work, carry_out, flow_limit_seconds
+from flows.dbt._workspace import workspace
+from toolkit.flow import flow
+from toolkit.retries import DBT_RUN
+
+
+@flow(timeout_seconds=3600)
+def run_dbt_models(dbt_args: list[str] | None = None) -> DbtResult:
+    """Run dbt models.
+
+    Args:
+        dbt_args: Options of `dbt run`, such as ``["--models", "staging", "kpis"]``.
+    """
+    with workspace() as folders:
+        arguments = check_arguments("run", dbt_args or [], folders.project)
+        work = Work(("run",), arguments, folders, flow_limit_seconds())
+        carry_out(work, DBT_RUN)
+        return report(work, artifact="dbt-run-models", unit="models")
