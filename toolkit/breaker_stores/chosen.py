@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from toolkit.breaker_stores.fail_open import FailOpenStore
+from toolkit.breaker_stores.redis import RedisStore
 from toolkit.breaker_stores.sqlite import SqliteStore
 from toolkit.settings import settings
 
@@ -22,6 +23,4 @@ def chosen_store() -> FailOpenStore:
 def _store(redis_url: str | None, state_dir: Path) -> FailOpenStore:
     if redis_url is None:
         return FailOpenStore(SqliteStore(state_dir / "breakers.sqlite"))
-    from toolkit.breaker_stores.redis import RedisStore  # noqa: PLC0415  # a slow import, seldom used
-
     return FailOpenStore(RedisStore(redis_url))

@@ -8,8 +8,12 @@ import time
 import uuid
 from dataclasses import replace
 
+from pybreaker import STATE_CLOSED
+
 from toolkit.breaker_stores import transitions
 from toolkit.breaker_stores.transitions import Change, Limits, Permit, Record, Refusal
+
+_UNUSED = Record()
 
 
 class MemoryStore:
@@ -25,8 +29,11 @@ class MemoryStore:
     def acquire(self, name: str, limits: Limits) -> Permit | Refusal:
         """Ask to make one call."""
         with self._lock:
+            record = self.load(name)
+            if record.state == STATE_CLOSED:
+                return Permit(self, record.generation, None, record.failures > 0)
             self._records[name], answer = transitions.acquire(
-                self.load(name), limits, uuid.uuid4().hex, time.time(), self
+                record, limits, uuid.uuid4().hex, time.time(), self
             )
         return answer
 
@@ -60,7 +67,7 @@ class MemoryStore:
 
     def load(self, name: str) -> Record:
         """The breaker's record."""
-        return self._records.get(name, Record())
+        return self._records.get(name, _UNUSED)
 
     def load_all(self) -> dict[str, Record]:
         """Every breaker that was used."""

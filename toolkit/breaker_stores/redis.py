@@ -4,11 +4,11 @@ Reads and writes one hash per breaker and one set with all names. Each step is o
 the server with the server's clock, so it is atomic and the clocks of the hosts do not matter.
 """
 
-import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import redis
@@ -67,7 +67,7 @@ class RedisStore:
 
     def acquire(self, name: str, limits: Limits) -> Permit | Refusal:
         """Ask to make one call."""
-        kind, *answer = self._run(name, "acquire", uuid.uuid4().hex, _ms(limits.probe_lease))
+        kind, *answer = self._run(name, "acquire", token_hex(8), _ms(limits.probe_lease))
         if kind == "refusal":
             state, left, opened_at, last_error = answer
             return Refusal(state, left / 1000, _seconds(opened_at), last_error or None)

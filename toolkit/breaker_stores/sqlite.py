@@ -67,9 +67,9 @@ class SqliteStore:
 
     def acquire(self, name: str, limits: Limits) -> Permit | Refusal:
         """Ask to make one call."""
-        record = self.load(name)
-        if record.state == STATE_CLOSED:
-            return Permit(self, record.generation, None, record.failures > 0)
+        state, generation, failures = self._admission(name)
+        if state == STATE_CLOSED:
+            return Permit(self, generation, None, failures > 0)
         with self._writing() as connection:
             record = _load(connection, name)
             answered, answer = transitions.acquire(
@@ -120,6 +120,20 @@ class SqliteStore:
         with self._writing() as connection:
             connection.execute(_sql("check"), (time.time(),))
 
+    def _admission(self, name: str) -> tuple[str, int, int]:
+        """What a call through a closed breaker needs to know: every guarded call pays for this."""
+        connections = self._of_this_process()
+        try:
+            connection = connections.idle.pop()
+        except IndexError:
+            connection = self._open(connections)
+        try:
+            row = connection.execute(_sql("admission"), (name,)).fetchone()
+        except sqlite3.Error as error:
+            raise self._lost(error) from error
+        connections.idle.append(connection)
+        return row or (STATE_CLOSED, 0, 0)
+
     def _step(self, name: str, next_record: Callable[[Record], Record]) -> Change:
         with self._writing() as connection:
             before = _load(connection, name)
@@ -143,15 +157,18 @@ class SqliteStore:
     def _connection(self) -> Generator[sqlite3.Connection]:
         connections = self._of_this_process()
         try:
-            connection = self._open(connections) if not connections.idle else connections.idle.pop()
-        except IndexError:  # another thread took the last idle one in between
+            connection = connections.idle.pop()
+        except IndexError:
             connection = self._open(connections)
         try:
             yield connection
         except sqlite3.Error as error:
-            self._connections = _Connections()
-            raise StoreUnreachableError(f"{self}: {error}") from error
+            raise self._lost(error) from error
         connections.idle.append(connection)
+
+    def _lost(self, error: Exception) -> StoreUnreachableError:
+        self._connections = _Connections()  # the next step opens the file again
+        return StoreUnreachableError(f"{self}: {error}")
 
     def _of_this_process(self) -> _Connections:
         """Connections must not cross a fork, nor outlive a file that was deleted or replaced."""
@@ -177,7 +194,7 @@ class SqliteStore:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             connection = _connect(self.path)
         except (sqlite3.Error, OSError) as error:
-            raise StoreUnreachableError(f"{self}: {error}") from error
+            raise self._lost(error) from error
         connections.file = self._file()
         connections.opened.append(connection)
         return connection
