@@ -1,0 +1,98 @@
+"""Eight real processes on one breaker, on SQLite and on Redis: nothing is lost, nothing doubled."""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support import breaker_processes as work
+from tests.support.breaker_processes import Place, breaker_at, fail
+from tests.support.redis_server import RedisServer
+from tests.support.waiting import wait_until
+from toolkit.circuit_breaker import CircuitBreaker, CircuitOpenError
+
+PROCESSES = 8
+
+# Children that did not inherit pytest, and start fast.
+context = multiprocessing.get_context("forkserver")
+context.set_forkserver_preload(["tests.support.breaker_processes"])
+
+
+@pytest.fixture(params=["sqlite", "redis"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
+    if request.param == "redis":
+        server: RedisServer = request.getfixturevalue("redis_server")
+        return Place("redis", server.url)
+    return Place("sqlite", str(tmp_path / "breakers.sqlite"))
+
+
+@contextmanager
+def running(job: Callable[..., None], place: Place, *arguments: Any) -> Generator[None]:
+    """Start the job in all processes at once; at the end, all must end well."""
+    start = context.Barrier(PROCESSES, timeout=60)
+    processes = [
+        context.Process(target=job, args=(place, start, *arguments)) for _ in range(PROCESSES)
+    ]
+    for process in processes:
+        process.start()
+    yield
+    for process in processes:
+        process.join(timeout=60)
+    assert [process.exitcode for process in processes] == [0] * PROCESSES
+
+
+def let_probe(breaker: CircuitBreaker) -> None:
+    breaker.force_open(0)
+
+
+def test_every_failure_is_counted(place: Place):
+    with running(work.fail_often, place, 100):
+        pass
+    stats = breaker_at(place).get_stats()
+    assert stats["store"] == place.kind
+    assert stats["failures"] == stats["failures_total"] == PROCESSES * 100
+
+
+def test_it_trips_once_and_every_refusal_is_counted(place: Place):
+    with running(work.call_until_open_and_on, place, 50):
+        pass
+    stats = breaker_at(place).get_stats()
+    assert (stats["state"], stats["trips_total"], stats["failures_total"]) == ("open", 1, 5)
+    assert stats["rejections_total"] == PROCESSES * 50
+
+
+def test_while_the_service_stays_down_one_probe_at_a_time_reaches_it(place: Place, tmp_path: Path):
+    breaker = breaker_at(place)
+    for _ in range(breaker.fail_max):
+        with pytest.raises(ConnectionError):
+            breaker.call(fail)
+    let_probe(breaker)
+    stop, lock = context.Event(), str(tmp_path / "in-service")
+    with running(work.probe_until_stopped, place, lock, stop):
+        wait_until(lambda: breaker.get_stats()["failures_total"] >= 5 + 15, timeout=60)
+        stop.set()
+    assert not Path(f"{lock}.two-at-once").exists()
+    assert breaker.get_stats()["trips_total"] == 1
+
+
+def test_a_killed_probe_frees_its_place_after_the_lease(place: Place):
+    breaker = breaker_at(place, probe_lease=600)
+    let_probe(breaker)
+    probing = context.Event()
+    holder = context.Process(target=work.probe_for_ever, args=(place, probing, 3.0))
+    holder.start()
+    assert probing.wait(timeout=60)
+    with pytest.raises(CircuitOpenError, match="a probe is under way"):
+        breaker.call(fail)
+    assert holder.pid
+    os.kill(holder.pid, signal.SIGKILL)
+    holder.join(timeout=60)
+    assert breaker.current_state == "half-open"
+    wait_until(lambda: breaker.get_stats()["retry_after_seconds"] == 0)
+    breaker.call(lambda: None)
+    assert breaker.current_state == "closed"

@@ -1,0 +1,148 @@
+"""The breakers' SQLite file is missing, unusable or full: calls go on, and it is used again later."""
+
+import logging
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.waiting import wait_until
+from toolkit.breaker_stores.fail_open import FailOpenStore
+from toolkit.breaker_stores.sqlite import FILE_CHECK_SECONDS, SqliteStore
+from toolkit.circuit_breaker import CircuitBreaker, CircuitOpenError, StoreUnreachableError
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "state" / "breakers.sqlite"
+
+
+def breaker_on(path: Path, pause_seconds: float = 0.0) -> CircuitBreaker:
+    store = FailOpenStore(SqliteStore(path), pause_seconds)
+    return CircuitBreaker("service", fail_max=3, reset_timeout=600, store=store)
+
+
+def fail() -> None:
+    raise ConnectionError
+
+
+def trip(breaker: CircuitBreaker) -> None:
+    for _ in range(breaker.fail_max):
+        with pytest.raises(ConnectionError):
+            breaker.call(fail)
+    with pytest.raises(CircuitOpenError):
+        breaker.call(fail)
+
+
+def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+
+
+def test_a_broken_file_is_named_once_while_memory_stands_in_until_it_is_replaced(
+    path: Path, caplog: pytest.LogCaptureFixture
+):
+    path.parent.mkdir()
+    path.write_bytes(b"this is no database" * 100)
+    breaker = breaker_on(path)
+    trip(breaker)
+    assert breaker.get_stats()["store"] == "memory"
+    assert len(warnings_in(caplog)) == 1
+    assert str(path) in warnings_in(caplog)[0]
+    path.unlink()
+    breaker.call(lambda: None)
+    assert breaker.get_stats()["store"] == "sqlite"
+
+
+def test_a_folder_that_cannot_be_made_opens_the_way(path: Path):
+    path.parent.write_text("a file where the folder should be")
+    breaker = breaker_on(path)
+    trip(breaker)
+    path.parent.unlink()
+    trip(breaker)
+    assert breaker.get_stats()["store"] == "sqlite"
+
+
+def test_what_an_operator_does_is_never_done_in_memory_alone(path: Path):
+    path.parent.write_text("a file where the folder should be")
+    with pytest.raises(StoreUnreachableError, match=str(path)):
+        breaker_on(path).reset()
+    with pytest.raises(StoreUnreachableError):
+        breaker_on(path).force_open()
+
+
+def test_on_a_full_disk_failures_count_in_memory_until_there_is_room(path: Path):
+    """A limit on the size of files makes every write fail the way a full disk does."""
+    trip(breaker_on(path))
+    breaker_on(path).reset()
+    program = f"""
+import resource
+from pathlib import Path
+from tests.unit.test_circuit_breaker_outage import breaker_on, trip
+breaker = breaker_on(Path({str(path)!r}))
+breaker.call(int)
+soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+trip(breaker)
+assert breaker.get_stats()["store"] == "memory", breaker.get_stats()
+resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+trip(breaker)
+assert breaker.get_stats()["store"] == "sqlite", breaker.get_stats()
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+    assert breaker_on(path).get_stats()["trips_total"] == 2
+
+
+def test_a_failure_is_not_lost_when_the_file_breaks_during_the_call(path: Path):
+    breaker = CircuitBreaker(
+        "service", fail_max=1, store=FailOpenStore(SqliteStore(path), pause_seconds=600)
+    )
+
+    def break_the_file_and_fail() -> None:
+        shutil.rmtree(path.parent)
+        path.parent.write_text("a file where the folder should be")
+        wait_until(lambda: time.monotonic() - started > FILE_CHECK_SECONDS)
+        fail()
+
+    started = time.monotonic()
+    with pytest.raises(ConnectionError):
+        breaker.call(break_the_file_and_fail)
+    with pytest.raises(CircuitOpenError):
+        breaker.call(fail)
+
+
+def test_a_deleted_file_does_not_leave_this_process_on_its_own(path: Path):
+    breaker = breaker_on(path)
+    trip(breaker)
+    shutil.rmtree(path.parent)
+    wait_until(lambda: breaker.current_state == "closed")
+    trip(breaker)
+    assert breaker_on(path).current_state == "open"
+
+
+def test_a_clock_that_was_set_back_starts_the_wait_again(path: Path):
+    breaker = breaker_on(path)
+    trip(breaker)
+    with sqlite3.connect(path) as connection:
+        connection.execute("update breaker set waiting_since = waiting_since + 86400")
+    connection.close()
+    with pytest.raises(CircuitOpenError) as raised:
+        breaker.call(fail)
+    assert 0 < raised.value.retry_after <= 600
+
+
+def test_a_forked_child_shares_the_breaker_with_its_parent(path: Path):
+    breaker = breaker_on(path)
+    breaker.call(lambda: None)
+    child = os.fork()
+    if child == 0:
+        trip(breaker)
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    with pytest.raises(CircuitOpenError):
+        breaker.call(fail)
+    assert breaker.get_stats()["failures_total"] == 3
