@@ -60,7 +60,7 @@ select
         then null else deal.amount
     end,
     case when pg_temp.lot(deal.deal_id, 'no date') >= 0.04
-        then cast(deal.created_at + deal.cycle_days * (0.6 + 0.7 * pg_temp.lot(deal.deal_id, 'guess')) * interval '1 day' as date)
+        then cast(deal.created_at + least(deal.cycle_days, 120) * (0.6 + 0.7 * pg_temp.lot(deal.deal_id, 'guess')) * interval '1 day' as date)
     end,
     case when reached.to_stage = 'closed_lost' and pg_temp.lot(deal.deal_id, 'no reason') >= 0.15
         then pg_temp.one_of(array['price', 'price', 'competitor', 'no budget', 'no decision', 'no decision', 'timing'], deal.deal_id, 'reason')

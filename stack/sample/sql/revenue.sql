@@ -7,7 +7,7 @@ with signed as (
         1 + floor(pg_temp.lot(n, 'early account') * (select count(*) from raw.accounts))::bigint as account_id,
         cast(null as bigint) as opportunity_id,
         round(cast(exp(9.0 + 0.9 * pg_temp.bell(n, 'early amount')) as numeric), -1) as amount,
-        cast(clock.first_day - 730 * (1 - sqrt(pg_temp.lot(n, 'early'))) * interval '1 day' as date) as started_on
+        cast(clock.first_day + (45 - 775 * (1 - sqrt(pg_temp.lot(n, 'early')))) * interval '1 day' as date) as started_on
     from generate_series(1, greatest(1, cast(:opportunities as bigint) / 30)) as series (n)
     cross join sample_clock as clock
 

@@ -1,0 +1,20 @@
+{# Make `target` the view of this query and say what that took. A view that is right already is not
+   touched; one whose columns stay is replaced in place; otherwise the old one is retired. #}
+{% macro put_view(target, sql) %}
+    {% set state = definition_state(target, sql, 'v') %}
+    {% if state == 'absent' %}
+        {% call statement('create_view') %}create view {{ target }} as {{ sql }}{% endcall %}
+        {% do return('CREATE VIEW') %}
+    {% elif state == 'unchanged' %}
+        {% do return('UNCHANGED') %}
+    {% elif state == 'extended' %}
+        {% call patiently(target) %}
+            execute $definition$create or replace view {{ target }} as {{ sql }}$definition$;
+        {% endcall %}
+        {% do return('REPLACE VIEW') %}
+    {% endif %}
+    {% set built = make_intermediate_relation(target) %}
+    {% call statement('build_view') %}create view {{ built }} as {{ sql }}{% endcall %}
+    {% do swap(built, target) %}
+    {% do return('REBUILD VIEW') %}
+{% endmacro %}
