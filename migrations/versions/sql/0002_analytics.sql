@@ -8,6 +8,7 @@ create table ops.catalog_relations (
     columns integer not null,
     row_estimate bigint,
     bytes bigint,
+    storage text,
     modifications text,
     last_analyzed_at timestamptz,
     last_refreshed_at timestamptz,
@@ -21,6 +22,7 @@ create table ops.catalog_relations (
 comment on table ops.catalog_relations is 'One row per relation of the analytics schemas, kept after it vanished';
 comment on column ops.catalog_relations.row_estimate is 'Rows as of the last ANALYZE or VACUUM; null if never';
 comment on column ops.catalog_relations.bytes is 'With indexes and TOAST; of a partitioned table, with its partitions';
+comment on column ops.catalog_relations.storage is 'Files and counters when the bytes were measured; a difference means that they must be again';
 comment on column ops.catalog_relations.modifications is 'File and modification counters; a difference means that the data changed';
 comment on column ops.catalog_relations.data_as_of is 'When the data was last seen to change, or known to be up to date; null where nothing is stored';
 
@@ -53,8 +55,7 @@ create table ops.catalog_columns (
     data_type text not null,
     nullable boolean not null,
     description text,
-    primary key (schema_name, relation_name, column_name),
-    foreign key (schema_name, relation_name) references ops.catalog_relations on delete cascade
+    primary key (schema_name, relation_name, column_name)
 );
 comment on table ops.catalog_columns is 'Columns as last seen';
 
@@ -82,7 +83,7 @@ create table ops.refresh_log (
     view_name text not null,
     view_oid oid not null,
     attempt integer not null default 1,
-    status text not null check (status in ('running', 'success', 'failed', 'skipped')),
+    status text not null check (status in ('running', 'success', 'failed', 'skipped', 'unchanged')),
     mode text check (mode in ('concurrently', 'plain')),
     reason text not null,
     rows bigint,

@@ -1,0 +1,62 @@
+"""ANALYZE of what changed: the planner's statistics of the analytics relations.
+
+Reads pg_catalog and the statistics; runs ANALYZE, one short transaction a relation, so that no lock
+is held longer than one of them takes. Safe to repeat: what is up to date is left alone.
+"""
+
+from typing import TypedDict
+
+from psycopg2 import sql
+from sqlalchemy import RowMapping
+from sqlalchemy.exc import DBAPIError
+
+from flows.analytics._statements import execute, first_line
+from toolkit.database import run_sql, warehouse
+from toolkit.errors import is_database_outage
+
+
+class NotAnalyzed(TypedDict):
+    """A relation whose statistics stayed as they were."""
+
+    relation: str
+    reason: str
+
+
+class Analyzed(TypedDict):
+    """What ANALYZE did."""
+
+    analyzed: list[str]
+    up_to_date: int
+    not_analyzed: list[NotAnalyzed]
+
+
+def analyze_changed(schemas: list[str]) -> Analyzed:
+    """Analyze the relations that need it; one that can't be is reported, the others go on."""
+    with warehouse() as connection:
+        relations = run_sql(connection, "analytics/relations_to_analyze", schemas=schemas)
+    due = [row for row in relations if row["is_due"]]
+    problems = {row["label"]: _analyze(row) for row in due}
+    return Analyzed(
+        analyzed=[label for label, problem in problems.items() if problem is None],
+        up_to_date=len(relations) - len(due),
+        not_analyzed=[
+            NotAnalyzed(relation=label, reason=problem)
+            for label, problem in problems.items()
+            if problem is not None
+        ],
+    )
+
+
+def _analyze(row: RowMapping) -> str | None:
+    """None, or why not. The server only warns of a missing privilege, so it is checked before."""
+    if not row["is_ours"]:
+        return "not allowed: its owner has to grant MAINTAIN (PostgreSQL 17 and newer) or the role"
+    relation = sql.Identifier(row["schema_name"], row["relation_name"])
+    try:
+        with warehouse() as connection:
+            execute(connection, sql.SQL("analyze {relation}").format(relation=relation))
+    except DBAPIError as error:
+        if is_database_outage(error):
+            raise
+        return first_line(error)
+    return None

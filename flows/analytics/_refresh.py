@@ -1,0 +1,157 @@
+"""Refresh one materialized view, without standing in the way of its readers.
+
+Locks one view, rewrites it, and records both in ``ops.refresh_log``. Safe to repeat: a refresh
+replaces the contents, in one transaction.
+"""
+
+import time
+
+from psycopg2 import errorcodes, sql
+from sqlalchemy import Connection, RowMapping
+from sqlalchemy.exc import DBAPIError
+
+from flows.analytics import _in_flight, _log
+from flows.analytics._changes import comparable, fingerprints
+from flows.analytics._failures import RefreshError, explained
+from flows.analytics._log import Mode, Refresh, ViewResult
+from flows.analytics._statements import execute
+from flows.analytics._views import View
+from toolkit.database import run_sql, warehouse
+from toolkit.errors import PermanentError, is_database_outage, sqlstate
+from toolkit.settings import settings
+
+FIRST_WAIT_SECONDS = 0.1
+FORCED_FLUSH_SINCE = (15,)
+
+
+class ViewDroppedError(PermanentError):
+    """The view is gone."""
+
+
+def refresh(view: View, reason: str) -> ViewResult:
+    """Refresh a view and say how it went.
+
+    Raises:
+        RefreshError: it failed, and says what to do about it; the view is as it was.
+    """
+    entry = _log.start(
+        schema_name=view.schema_name, view_name=view.view_name, oid=view.oid, reason=reason
+    )
+    try:
+        with (
+            warehouse(
+                statement_timeout_seconds=settings().refresh_statement_timeout_seconds
+            ) as connection,
+            _in_flight.current.get().watching(connection),
+        ):
+            return _refresh_locked(connection, view, entry)
+    except BaseException as error:
+        _settle_failed(entry, view, error)
+        raise
+
+
+def _settle_failed(entry: Refresh, view: View, error: BaseException) -> None:
+    if is_database_outage(error):
+        return  # the next run settles it
+    with warehouse() as connection:
+        failure = explained(connection, view, error)
+        entry.finish(connection, "failed", str(failure))
+    if isinstance(failure, RefreshError):
+        failure.attempt = entry
+        raise failure from error
+
+
+def _refresh_locked(connection: Connection, view: View, entry: Refresh) -> ViewResult:
+    state = _current(connection, view)
+    lock = {"lock_space": _log.LOCK_SPACE, "oid": state["oid"]}
+    if not run_sql(connection, "analytics/lock_view", **lock)[0]["locked"]:
+        entry.reason = "already running: another run is refreshing it"
+        entry.finish(connection, "skipped")
+        return entry.result(view.label, "skipped")
+    run_sql(connection, "analytics/settle_interrupted", oid=state["oid"], id=entry.id)
+    before = fingerprints(connection, [state["oid"]])[state["oid"]]
+    entry.mode, why = _mode(state)
+    entry.reason = f"{entry.reason}; {why}" if why else entry.reason
+    _run(connection, view, entry)
+    own_state = _measure(connection, state, view, entry)
+    entry.fingerprint = comparable(before, own_state)
+    entry.finish(connection, "success")
+    return entry.result(view.label, "success")
+
+
+def _current(connection: Connection, view: View) -> RowMapping:
+    rows = run_sql(
+        connection,
+        "analytics/view_to_refresh",
+        schema_name=view.schema_name,
+        view_name=view.view_name,
+    )
+    if not rows:
+        raise ViewDroppedError(f"{view.label} was dropped during the run")
+    return rows[0]
+
+
+def _mode(state: RowMapping) -> tuple[Mode, str | None]:
+    if not state["is_populated"]:
+        return "plain", "plain, because it was never populated"
+    if not state["has_unique_index"]:
+        return "plain", "plain, because no unique index covers all its rows"
+    return "concurrently", None
+
+
+def _run(connection: Connection, view: View, entry: Refresh) -> None:
+    """Try for the lock in growing turns, so that readers get through in between.
+
+    A REFRESH that waits for a lock keeps all new readers waiting behind it.
+    """
+    limit = settings().lock_timeout_seconds
+    began, turn = time.monotonic(), FIRST_WAIT_SECONDS
+    while True:
+        started = time.monotonic()
+        turn = min(turn, max(limit - entry.wait_seconds, FIRST_WAIT_SECONDS))
+        try:
+            with connection.begin_nested():
+                _refresh_statement(connection, view, entry.mode, turn)
+        except DBAPIError as error:
+            if sqlstate(error) != errorcodes.LOCK_NOT_AVAILABLE:
+                raise
+            entry.wait_seconds = time.monotonic() - began
+            if entry.wait_seconds >= limit:
+                raise
+        else:
+            entry.seconds = time.monotonic() - started
+            return
+        turn *= 2
+
+
+def _refresh_statement(
+    connection: Connection, view: View, mode: Mode | None, lock_timeout_seconds: float
+) -> None:
+    run_sql(
+        connection, "analytics/set_lock_timeout", lock_timeout=f"{int(lock_timeout_seconds * 1000)}"
+    )
+    statement = sql.SQL(
+        "refresh materialized view concurrently {view}"
+        if mode == "concurrently"
+        else "refresh materialized view {view}"
+    )
+    execute(connection, statement.format(view=_identifier(view)))
+
+
+def _measure(connection: Connection, state: RowMapping, view: View, entry: Refresh) -> str:
+    """Size and rows of what was made; the state by which we know it again."""
+    after = run_sql(connection, "analytics/view_after_refresh", oid=state["oid"])[0]
+    entry.bytes = after["bytes"]
+    if entry.mode == "plain":
+        entry.rows = after["inserted"]
+    elif state["is_readable"]:
+        count = sql.SQL("select count(*) as rows from {view}")
+        row = execute(connection, count.format(view=_identifier(view)))
+        entry.rows = row["rows"] if row else None
+    if (connection.dialect.server_version_info or ()) >= FORCED_FLUSH_SINCE:
+        run_sql(connection, "analytics/force_flush")
+    return after["own_state"]
+
+
+def _identifier(view: View) -> sql.Identifier:
+    return sql.Identifier(view.schema_name, view.view_name)

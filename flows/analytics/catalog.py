@@ -1,0 +1,121 @@
+"""Keep ``ops.catalog`` in step with what PostgreSQL really holds.
+
+Reads pg_catalog of the analytics schemas and ``ops.refresh_log``; upserts one row per relation and
+column, and records how their shape changed. Safe to repeat: rows are keyed by name, written only if
+they differ, in one transaction.
+"""
+
+from typing import TypedDict
+
+from prefect import task
+from prefect.artifacts import create_markdown_artifact
+from sqlalchemy import RowMapping
+
+from toolkit.database import run_sql, warehouse
+from toolkit.flow import flow
+from toolkit.results import FlowResult, outcome
+from toolkit.retries import CATALOG
+from toolkit.settings import settings
+
+
+class CatalogStats(TypedDict):
+    """What the schemas hold, and what is different since the last run."""
+
+    relations: int
+    columns: int
+    active: int
+    stale: int
+    missing: int
+    """Kept in the catalog, gone from the database."""
+    kinds: dict[str, int]
+    bytes: int
+    appeared: int
+    vanished: int
+    columns_added: int
+    columns_removed: int
+    columns_retyped: int
+    nullability_changed: int
+    rows_written: int
+
+
+class CatalogRefresh(FlowResult):
+    """What `refresh_catalog` reports."""
+
+    stats: CatalogStats
+
+
+@task(**CATALOG, name="upsert catalog")
+def upsert_catalog(schemas: list[str]) -> CatalogStats:
+    """Bring the catalog up to date in one transaction; say what appeared, changed, vanished."""
+    stale_after = settings().catalog_stale_after_hours * 3600
+    with warehouse() as connection:
+        run_sql(connection, "analytics/lock_catalog")
+        relations = run_sql(
+            connection,
+            "analytics/upsert_relations",
+            schemas=schemas,
+            stale_after_seconds=stale_after,
+        )[0]
+        columns = run_sql(connection, "analytics/upsert_columns")[0]
+        totals = run_sql(connection, "analytics/catalog_totals", schemas=schemas)[0]
+    return _stats(relations, columns, totals)
+
+
+def _stats(relations: RowMapping, columns: RowMapping, totals: RowMapping) -> CatalogStats:
+    return CatalogStats(
+        relations=relations["relations"],
+        columns=columns["columns"],
+        active=totals["active"],
+        stale=totals["stale"],
+        missing=totals["missing"],
+        kinds=totals["kinds"],
+        bytes=totals["bytes"],
+        appeared=relations["appeared"],
+        vanished=relations["vanished"],
+        columns_added=columns["added"],
+        columns_removed=columns["removed"],
+        columns_retyped=columns["retyped"],
+        nullability_changed=columns["nullability"],
+        rows_written=relations["written"] + columns["written"],
+    )
+
+
+@flow(timeout_seconds=600)
+def refresh_catalog() -> CatalogRefresh:
+    """Refresh the analytics catalog: relations, columns, sizes, row estimates, age of the data."""
+    stats = upsert_catalog(settings().analytics_schemas)
+    create_markdown_artifact(
+        _summary(stats), key="catalog", description="What the analytics schemas hold"
+    )
+    return {**outcome("success", _sentence(stats)), "stats": stats}
+
+
+def _sentence(stats: CatalogStats) -> str:
+    changes = [f"{what}: {count}" for what, count in _changes(stats).items() if count]
+    shape = f" ({', '.join(changes)})" if changes else ", shaped as before"
+    return f"{stats['relations']} relations with {stats['columns']} columns{shape}"
+
+
+def _changes(stats: CatalogStats) -> dict[str, int]:
+    return {
+        "appeared": stats["appeared"],
+        "vanished": stats["vanished"],
+        "columns added": stats["columns_added"],
+        "columns removed": stats["columns_removed"],
+        "columns with another type": stats["columns_retyped"],
+        "columns with another nullability": stats["nullability_changed"],
+    }
+
+
+def _summary(stats: CatalogStats) -> str:
+    """The numbers as a Markdown table."""
+    rows = {
+        **stats["kinds"],
+        "columns": stats["columns"],
+        "active": stats["active"],
+        "stale": stats["stale"],
+        "missing": stats["missing"],
+        "MiB": round(stats["bytes"] / 2**20),
+        **_changes(stats),
+    }
+    return "| | |\n|---|---:|\n" + "\n".join(f"| {name} | {n:,} |" for name, n in rows.items())

@@ -1,0 +1,1 @@
+select set_config('search_path', quote_ident(:schema_name) || ', pg_catalog', true);

@@ -1,0 +1,7 @@
+insert into ops.refresh_log (
+    flow_run_id, schema_name, view_name, view_oid, attempt, status, reason
+)
+values (
+    cast(:flow_run_id as uuid), :schema_name, :view_name, cast(:oid as oid), :attempt, 'running', :reason
+)
+returning id;
