@@ -19,13 +19,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from flows.dbt._child import Child, DbtDeadlineError, child
 from flows.dbt._environment import dbt_environment, scrub, secrets
 from flows.dbt._nodes import NodeRuns
-from flows.dbt._results import Outcome, node_of_event, read_nodes, unfinished
+from flows.dbt._results import Outcome, node_of_event, read_nodes
 from flows.dbt._workspace import Workspace
 from toolkit.database import MissingDatabaseError, direct, run_sql, warehouse_url
 from toolkit.settings import settings
 
 OUTPUT = ("--log-level", "none", "--log-level-file", "none", "--no-use-colors")
-QUIET = frozenset({"EndOfRunSummary", "MainReportVersion", "AdapterRegistered"})
+QUIET = frozenset({"EndOfRunSummary", "MainReportVersion", "AdapterRegistered", "SQLCompiledPath"})
 UNFINISHED = "not finished: dbt was stopped"
 
 
@@ -149,8 +149,7 @@ def _no_query_left(name: str, reading: Reading) -> Generator[None]:
     finally:
         if not reading.done or reading.outcome.timed_out:
             _terminate_backends(name)
-        for unique_id in reading.nodes.abandon(UNFINISHED):
-            reading.outcome.nodes[unique_id] = unfinished(unique_id, UNFINISHED)
+        reading.outcome.nodes |= reading.nodes.abandon(UNFINISHED)
 
 
 def _terminate_backends(name: str) -> None:

@@ -17,7 +17,7 @@ HIDDEN = "*****"
 SECRET_VARIABLE = "DBT_ENV_SECRET"  # noqa: S105  # the prefix that dbt keeps out of its own logs
 SHORTEST_SECRET = 4  # hiding "db" would hide half of every sentence
 _SECRET_IN_PROFILE = re.compile(
-    r"^\s*(?:pass|password|token|\w*_passphrase)\s*:\s*[\"']?([^\"'{#\s]+)", re.MULTILINE
+    r"""(?:^|[\s{,])(?:pass|password|token|\w*_passphrase)\s*:\s*("[^"]*"|'[^']*'|[^#,}\n]+)"""
 )
 
 
@@ -37,7 +37,8 @@ def secrets(environment: Mapping[str, str], profiles: Path) -> list[str]:
     found = {value for name, value in environment.items() if name.startswith(SECRET_VARIABLE)}
     profile = profiles / "profiles.yml"
     if profile.is_file():
-        found |= set(_SECRET_IN_PROFILE.findall(profile.read_text(errors="replace")))
+        values = _SECRET_IN_PROFILE.findall(profile.read_text(errors="replace"))
+        found |= {value.strip().strip("\"'") for value in values if "{{" not in value}
     spelled = {form for value in found for form in (value, quote(value, ""), quote_plus(value))}
     worth_hiding = {form for form in spelled if len(form) >= SHORTEST_SECRET}
     return sorted(worth_hiding, key=len, reverse=True)

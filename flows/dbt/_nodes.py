@@ -12,17 +12,15 @@ from typing import Any
 from prefect import Task
 from prefect.assets import Asset, add_asset_metadata
 from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State
 from prefect.futures import PrefectFuture
+from prefect.states import Completed, Failed
 from prefect.tasks import MaterializingTask
 
-from flows.dbt._results import NodeResult, is_failed
+from flows.dbt._results import NodeResult, is_failed, unfinished
 
 _NOT_IN_KEYS = re.compile(r"[^\w.\-/]")
 MATERIALIZED = frozenset({"model", "seed", "snapshot"})
-
-
-class DbtNodeError(Exception):
-    """dbt's message about a node that failed."""
 
 
 class NodeRuns:
@@ -47,11 +45,12 @@ class NodeRuns:
         if waiting is not None and not waiting.done():
             waiting.set_result(result)
 
-    def abandon(self, reason: str) -> list[str]:
+    def abandon(self, reason: str) -> dict[str, NodeResult]:
         """Let nobody wait for nodes that dbt will not finish any more; which those are."""
-        left = [unique_id for unique_id, end in self._ends.items() if not end.done()]
-        for unique_id in left:
-            self._ends[unique_id].set_exception(DbtNodeError(reason))
+        waiting = [unique_id for unique_id, end in self._ends.items() if not end.done()]
+        left = {unique_id: unfinished(unique_id, reason) for unique_id in waiting}
+        for result in left.values():
+            self.end(result)
         for run in self._runs:
             run.wait()
         return left
@@ -66,7 +65,7 @@ def asset_key(node: Mapping[str, Any]) -> str | None:
     return "postgres://" + _NOT_IN_KEYS.sub("_", "/".join(map(str, parts)))
 
 
-def _task(node: Mapping[str, Any], end: Future[NodeResult]) -> Task[[], str]:
+def _task(node: Mapping[str, Any], end: Future[NodeResult]) -> Task[[], State[Any]]:
     title = f"{node['resource_type']} {node['node_name']}"
     key = None if node.get("materialized") == "ephemeral" else asset_key(node)
     follow = _follow(end, key)
@@ -89,13 +88,13 @@ def _task(node: Mapping[str, Any], end: Future[NodeResult]) -> Task[[], str]:
     )
 
 
-def _follow(end: Future[NodeResult], key: str | None) -> Callable[[], str]:
-    def follow() -> str:
+def _follow(end: Future[NodeResult], key: str | None) -> Callable[[], State[Any]]:
+    def follow() -> State[Any]:
         result = end.result()
         if key is not None:
             add_asset_metadata(key, {"status": result["status"], "rows": result["rows"]})
         if is_failed(result):
-            raise DbtNodeError(result["message"] or result["status"])
-        return result["status"]
+            return Failed(message=result["message"] or result["status"])
+        return Completed(message=result["message"])
 
     return follow

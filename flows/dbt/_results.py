@@ -175,7 +175,12 @@ def _message(found: Mapping[str, Any]) -> str:
     age = found.get("max_loaded_at_time_ago_in_s")
     if not message and age is not None:
         message = f"loaded {float(age) / 3600:.1f} hours ago, at {found.get('max_loaded_at')}"
-    return " ".join(str(message or "").split())[:MESSAGE_CHARACTERS]
+    lines = [
+        line.strip()
+        for line in str(message or "").splitlines()
+        if not line.strip().startswith("compiled code at ")  # in the run's folder, which goes
+    ]
+    return " ".join(line for line in lines if line)[:MESSAGE_CHARACTERS]
 
 
 def summary_of(nodes: Iterable[NodeResult], seconds: float) -> DbtSummary:
