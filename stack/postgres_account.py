@@ -84,10 +84,11 @@ def _reachable_in_namespace(directory: Path, programs: Path) -> bool:
 
 def _system_account(directory: Path, programs: Path) -> Account:
     place = SYSTEM_DIRECTORY / hashlib.sha256(os.fsencode(directory)).hexdigest()[:16]
-    account = Account(place, place / "postgresql", user=_system_user())
+    copy = place / "site-packages" / programs.parent.name / programs.name
+    account = Account(place, copy, user=_system_user())
     SYSTEM_DIRECTORY.mkdir(mode=0o755, parents=True, exist_ok=True)
     account.make_directory(place)
-    _copy_programs(programs, account.programs)
+    _copy_programs(programs, copy)
     return account
 
 
@@ -107,10 +108,12 @@ def _system_user() -> pwd.struct_passwd:
 
 
 def _copy_programs(source: Path, target: Path) -> None:
-    """Copy once; the copy appears complete or not at all."""
-    if target.exists():
-        return
-    unfinished = target.with_suffix(".new")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    shutil.copytree(source, unfinished, symlinks=True)
-    unfinished.rename(target)
+    """Copy the programs, and the libraries that the wheel put beside its package."""
+    libraries = f"{source.parent.name}.libs"
+    places = {source: target, source.parents[1] / libraries: target.parents[1] / libraries}
+    for old, new in places.items():
+        if not new.exists():  # complete or not there
+            unfinished = new.with_suffix(".new")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            shutil.copytree(old, unfinished, symlinks=True)
+            unfinished.rename(new)

@@ -1,0 +1,92 @@
+"""What must be true before the stack starts; each refusal is one line that names the fix.
+
+Reads only; nothing is started or changed here.
+"""
+
+import os
+import shutil
+import socket
+from pathlib import Path
+
+import psutil
+import psycopg2
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError
+
+from stack.environment import HOST
+from stack.errors import StackError
+from toolkit.settings import settings
+
+NEEDED_BYTES = 500_000_000  # a sample warehouse, the server's database, logs
+CONNECT_SECONDS = 10
+
+
+def check_disk(folder: Path) -> None:
+    """Refuse to start on a disk that would be full within the hour."""
+    free = shutil.disk_usage(folder).free
+    if free < NEEDED_BYTES:
+        raise StackError(
+            f"{folder} has {free / 1e6:.0f} MB free and the stack needs {NEEDED_BYTES / 1e6:.0f} MB:"
+            " free some space, or set STATE_DIR to a folder on another disk."
+        )
+
+
+def check_writable(folder: Path, variable: str) -> None:
+    """Make the folder; refuse to start where nothing can be written."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = folder / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise StackError(
+            f"{folder} can't be written ({error.strerror}): set {variable} to a folder of yours."
+        ) from None
+
+
+def check_port(port: int) -> None:
+    """Refuse to start a server on a port that somebody has."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError as error:
+            raise StackError(
+                f"Port {port} can't be used ({error.strerror}{_owner(port)}): stop what has it, or"
+                f" choose another one: PREFECT_SERVER_API_PORT={port + 1}."
+            ) from None
+
+
+def _owner(port: int) -> str:
+    try:
+        connections = psutil.net_connections("tcp")
+    except psutil.AccessDenied:
+        return ""
+    for connection in connections:
+        if connection.laddr and connection.laddr.port == port and connection.status == "LISTEN":
+            return f", process {connection.pid}" if connection.pid else ""
+    return ""
+
+
+def check_database_url() -> None:
+    """Refuse to start with a DATABASE_URL that does not answer; nothing is written there."""
+    secret = settings().database_url
+    if secret is None:
+        return
+    try:
+        url = make_url(secret.get_secret_value()).set(drivername="postgresql")
+    except ArgumentError:
+        raise StackError(
+            "DATABASE_URL is no URL: give postgresql://user:password@host:5432/database."
+        ) from None
+    try:
+        psycopg2.connect(
+            url.render_as_string(hide_password=False), connect_timeout=CONNECT_SECONDS
+        ).close()
+    except psycopg2.Error as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        where = f"{url.host or url.query.get('host') or 'localhost'}, database {url.database}"
+        raise StackError(
+            f"DATABASE_URL ({where}) does not answer: {reason.split('failed: ')[-1]}. Correct it, or"
+            " unset it: the stack then brings its own PostgreSQL."
+        ) from None

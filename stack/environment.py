@@ -1,0 +1,77 @@
+"""The variables that the stack's processes run with.
+
+Reads the environment of `make up`, and Prefect's variables from ``.env``: what a user set wins, except
+for what decides which server the processes talk to. Imports no Prefect, which reads them when imported.
+"""
+
+import os
+from datetime import timedelta
+
+from dotenv import dotenv_values
+
+from stack.errors import StackError
+from stack.state import MARKER
+from toolkit.settings import project_root, settings
+
+HOST = "127.0.0.1"
+DEFAULT_PORT, HIGHEST_PORT = 4200, 65535
+RUNS_KEPT = timedelta(days=30)  # Prefect itself keeps events for 7 days, and runs for ever
+
+
+def user_variables() -> dict[str, str]:
+    """What the user set: the environment, and below it Prefect's variables in ``.env``."""
+    file = dotenv_values(project_root() / ".env")
+    prefect = {k: v for k, v in file.items() if k.startswith("PREFECT_") and v is not None}
+    return prefect | dict(os.environ)
+
+
+def api_port() -> int:
+    """Port of the Prefect server, from PREFECT_SERVER_API_PORT."""
+    text = user_variables().get("PREFECT_SERVER_API_PORT") or str(DEFAULT_PORT)
+    if not text.isdecimal() or not 0 < int(text) <= HIGHEST_PORT:
+        raise StackError(f"PREFECT_SERVER_API_PORT is {text!r}: give a port number, such as 4200.")
+    return int(text)
+
+
+def ui_url(port: int) -> str:
+    """Where people look at the stack."""
+    return f"http://{HOST}:{port}"
+
+
+def defaults(port: int) -> dict[str, str]:
+    """What the stack's processes need unless the user said otherwise."""
+    own = f"{ui_url(port)},http://localhost:{port}"
+    return {
+        "PREFECT_HOME": str(settings().state_dir / "prefect"),
+        "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_UI_API_URL": "/api",
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": own,
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(int(RUNS_KEPT.total_seconds())),
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+        "PREFECT_WORKER_QUERY_SECONDS": "2",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def environment(port: int, marker: str) -> dict[str, str]:
+    """The complete environment of the stack's processes."""
+    chosen = defaults(port) | user_variables()
+    if secret := chosen.get("PREFECT_SERVER_API_AUTH_STRING"):
+        chosen.setdefault("PREFECT_API_AUTH_STRING", secret)
+    return chosen | {
+        "PREFECT_API_URL": f"{ui_url(port)}/api",
+        "PREFECT_SERVER_API_HOST": HOST,
+        "PREFECT_SERVER_API_PORT": str(port),
+        "STATE_DIR": str(settings().state_dir),
+        "LOG_DIR": str(settings().log_dir),
+        "PYTHONPATH": _python_path(chosen.get("PYTHONPATH")),
+        MARKER: marker,
+    }
+
+
+def _python_path(existing: str | None) -> str:
+    """Flows are imported by their dotted names, wherever a run's working directory is."""
+    return os.pathsep.join(part for part in (str(project_root()), existing) if part)

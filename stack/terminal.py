@@ -1,0 +1,76 @@
+"""What a person sees while the stack starts: one line a step, and what is going on below it.
+
+Writes to the terminal; plain lines where there is none.
+"""
+
+import sys
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+STYLES = {"ok": "green", "failed": "bold red", "note": "yellow"}
+
+
+class Terminal:
+    """The lines of one start."""
+
+    def __init__(self) -> None:
+        self.console = Console(highlight=False, soft_wrap=True)
+        self._busy: dict[str, str] = {}
+        self._status = self.console.status("") if self.console.is_terminal else None
+
+    def step(self, name: str, text: str, style: str = "ok") -> None:
+        """A finished step."""
+        self.console.print(f"[{STYLES[style]}]{name:<12}[/] {escape(text)}")
+
+    def say(self, text: str) -> None:
+        """Something that happened by itself."""
+        self.console.print(f"[{STYLES['note']}]![/] {escape(text)}")
+
+    def busy(self, name: str, text: str) -> None:
+        """What a step is doing; repeated calls replace it."""
+        self._show({**self._busy, name: text})
+
+    def idle(self, name: str) -> None:
+        """The step is doing nothing any more."""
+        self._show({key: text for key, text in self._busy.items() if key != name})
+
+    @contextmanager
+    def doing(self, name: str, text: str) -> Generator[None]:
+        """Show the text while the block runs."""
+        self.busy(name, text)
+        try:
+            yield
+        finally:
+            self.idle(name)
+
+    def table(self, title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
+        """A table whose cells may use markup."""
+        table = Table(
+            title=title, title_justify="left", title_style="bold", pad_edge=False, box=None
+        )
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in rows:
+            table.add_row(*row)
+        self.console.print(table)
+
+    def _show(self, busy: dict[str, str]) -> None:
+        self._busy = busy
+        if self._status is None:
+            return
+        if busy:
+            self._status.update(" · ".join(escape(text) for text in busy.values()))
+            self._status.start()
+        else:
+            self._status.stop()
+
+
+def fail(message: str) -> None:
+    """One line on standard error."""
+    Console(stderr=True, highlight=False, soft_wrap=True, no_color=not sys.stderr.isatty()).print(
+        f"[bold red]error:[/] {escape(message)}"
+    )

@@ -1,0 +1,248 @@
+"""The whole stack in one process tree: start in order, run the pipeline once, stay, stop in order.
+
+Writes below the state and log folders, and into the analytics database what migrations, sample and
+pipeline write there. Safe to repeat: a second start continues with the same data.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Coroutine, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from stack.checks import check_database_url, check_disk, check_port, check_writable
+from stack.components import Components
+from stack.environment import api_port, environment, ui_url
+from stack.errors import StackError
+from stack.postgres import EmbeddedPostgres
+from stack.service import Service
+from stack.state import Component, Record, StateFolder, created
+from stack.terminal import Terminal, fail
+from stack.threads import in_thread
+from toolkit.errors import PermanentError
+from toolkit.settings import settings
+
+REFUSED = 2
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `analytics-worker up` was asked for."""
+
+    pipeline: bool = True
+    sample_scale: float = 1.0
+    sample_opportunities: int | None = None
+
+
+def supervise(options: Options) -> int:
+    """Run the stack until a signal ends it; the exit code."""
+    folder = StateFolder(settings().state_dir)
+    try:
+        folder.take()
+        left = folder.clear_leftovers()
+        settings.cache_clear()  # stack.env of a killed stack must not pass for the user's choice
+        port = _check(folder)
+    except (StackError, PermanentError) as error:
+        fail(str(error))
+        return REFUSED
+    os.environ.update(environment(port, folder.marker))
+    terminal = Terminal()
+    if left:
+        terminal.say(f"{left} processes of a stack that was killed were still there: ended.")
+    for line in settings().replaced_variables():
+        terminal.say(line)
+    return asyncio.run(Stack(options, folder, terminal, port).run())
+
+
+def _check(folder: StateFolder) -> int:
+    check_writable(folder.path, "STATE_DIR")
+    check_writable(settings().log_dir, "LOG_DIR")
+    check_disk(folder.path)
+    port = api_port()
+    check_port(port)
+    check_database_url()
+    prefect_home = folder.path / "prefect"
+    prefect_home.mkdir(mode=0o700, exist_ok=True)
+    prefect_home.chmod(0o700)
+    return port
+
+
+class Stack:
+    """The running stack."""
+
+    def __init__(
+        self, options: Options, folder: StateFolder, terminal: Terminal, port: int
+    ) -> None:
+        self._options = options
+        self._folder = folder
+        self._terminal = terminal
+        self._port = port
+        self._began = time.monotonic()
+        self._since = datetime.now(UTC).isoformat(timespec="seconds")
+        self._stages: dict[str, list[Service]] = {"workers": [], "server": [], "postgres": []}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._stop = asyncio.Event()
+        self._components = Components(
+            os.environ, settings().log_dir, port, terminal.say, self._record
+        )
+        own = settings().database_url is None
+        self._postgres = EmbeddedPostgres(folder.path / "postgres") if own else None
+
+    async def run(self) -> int:
+        """Bring everything up, stay until told to stop, and stop everything."""
+        for number in SIGNALS:
+            asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
+        starting = asyncio.create_task(self._bring_up())
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+                await stopping
+        except (StackError, PermanentError) as error:
+            fail(str(error))
+            return REFUSED
+        finally:
+            starting.cancel()
+            await self._shut_down()
+        return 0
+
+    async def _bring_up(self) -> None:
+        """Everything in order; what does not depend on each other starts side by side."""
+        database = asyncio.create_task(self._bring_up_database())
+        server = asyncio.create_task(self._bring_up_server(database))
+        try:
+            await asyncio.gather(database, server)
+        finally:
+            database.cancel()
+            server.cancel()
+        seconds = time.monotonic() - self._began
+        self._terminal.step("workers", f"{', '.join(self._pools())} online after {seconds:.1f} s")
+        if self._options.pipeline:
+            await self._run_pipeline()
+        self._terminal.step("ready", f"Prefect UI {ui_url(self._port)} · Ctrl-C stops everything")
+
+    async def _bring_up_database(self) -> None:
+        if self._postgres:
+            with self._terminal.doing("postgres", "PostgreSQL starts"):
+                server = self._postgres
+                await in_thread(server.prepare)
+                await self._ready("postgres", self._components.postgres(server))
+                self._folder.write_env({"DATABASE_URL": server.url, **self._api()})
+            self._terminal.step("postgres", f"ready in {server.data_dir}")
+        else:
+            self._folder.write_env(self._api())
+        settings.cache_clear()
+        with self._terminal.doing("database", "migrations and sample warehouse"):
+            for line in await in_thread(self._prepare_database):
+                self._terminal.step("database", line)
+
+    def _prepare_database(self) -> list[str]:
+        """Migrations, and the sample where the database is ours and empty."""
+        from stack import database  # noqa: PLC0415  # the server starts while Prefect is imported
+
+        return database.prepare(
+            sample=self._postgres is not None,
+            scale=self._options.sample_scale,
+            opportunities=self._options.sample_opportunities,
+        )
+
+    async def _bring_up_server(self, database: asyncio.Task[None]) -> None:
+        with self._terminal.doing("server", "Prefect server starts"):
+            ready = asyncio.create_task(self._ready("server", self._components.server()))
+            await database
+            wanted = await in_thread(_read_deployments)
+            await ready
+        self._terminal.step("server", f"ready on {ui_url(self._port)}")
+        with self._terminal.doing("deploy", "pools, blocks and deployments"):
+            for line in await in_thread(lambda: _deploy(wanted)):
+                self._terminal.step("deployments", line)
+        with self._terminal.doing("workers", "workers start"):
+            workers = [self._components.worker(pool) for pool in self._pools()]
+            await asyncio.gather(*(self._ready("workers", worker) for worker in workers))
+
+    async def _run_pipeline(self) -> None:
+        from stack.pipeline import run_pipeline  # noqa: PLC0415  # Prefect is imported by now
+
+        outcomes = await run_pipeline(self._terminal)
+        columns = ("step", "state", "seconds", "what it did")
+        self._terminal.table("Pipeline", columns, (outcome.row for outcome in outcomes))
+
+    def _pools(self) -> Sequence[str]:
+        from toolkit.catalogue import pools  # noqa: PLC0415  # imports Prefect
+
+        return [pool.name for pool in pools()]
+
+    def _api(self) -> dict[str, str]:
+        return {"PREFECT_API_URL": os.environ["PREFECT_API_URL"]}
+
+    async def _ready(self, stage: str, service: Service) -> None:
+        """Start a service and wait until it is ready, or for the reason why it never will be."""
+        self._stages[stage].append(service)
+        running = self._tasks[service.name] = asyncio.create_task(service.run())
+        ready = asyncio.create_task(service.ready.wait())
+        await asyncio.wait({running, ready}, return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
+        if running.done():
+            running.result()
+
+    async def _shut_down(self) -> None:
+        """Stop workers, then the server, then PostgreSQL; forget that we ran."""
+        if any(self._stages.values()):
+            self._terminal.step("stopping", "workers, server, database", "note")
+        for services in self._stages.values():
+            await _all(service.stop() for service in services)
+        for task in self._tasks.values():
+            task.cancel()
+        if self._postgres:
+            self._postgres.release()
+        self._folder.forget()
+
+    def _record(self) -> None:
+        """Let `analytics-worker status` see what runs."""
+        services = [service for stage in self._stages.values() for service in stage]
+        guardian = os.getppid()
+        self._folder.write(
+            Record(
+                pid=guardian,
+                created=created(guardian) or 0.0,
+                marker=self._folder.marker,
+                api_url=os.environ["PREFECT_API_URL"],
+                since=self._since,
+                components=[_component(service) for service in services],
+            )
+        )
+
+
+async def _all(coroutines: Any) -> None:
+    work: list[Coroutine[Any, Any, None]] = list(coroutines)
+    await asyncio.gather(*work)
+
+
+def _component(service: Service) -> Component:
+    process = service.process
+    pid = process.pid if process and process.returncode is None else None
+    return Component(
+        name=service.name,
+        pid=pid,
+        created=created(pid) if pid else None,
+        ready=service.ready.is_set(),
+        since=service.since.isoformat(timespec="seconds") if service.since else None,
+        restarts=service.restarts,
+    )
+
+
+def _read_deployments() -> Any:
+    from stack.deploy import desired  # noqa: PLC0415  # imports Prefect and every flow
+
+    return desired()
+
+
+def _deploy(wanted: Any) -> list[str]:
+    from stack.registration import register  # noqa: PLC0415  # imports Prefect
+
+    return register(wanted)
