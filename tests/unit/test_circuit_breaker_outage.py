@@ -135,13 +135,18 @@ def test_a_clock_that_was_set_back_starts_the_wait_again(path: Path):
     assert 0 < raised.value.retry_after <= 600
 
 
-def test_a_forked_child_shares_the_breaker_with_its_parent(path: Path):
-    breaker = breaker_on(path)
+def test_a_forked_child_shares_the_breaker_but_no_connection_with_its_parent(path: Path):
+    shared = SqliteStore(path)
+    breaker = CircuitBreaker("service", fail_max=3, store=FailOpenStore(shared))
     breaker.call(lambda: None)
+    parents = shared._connections.opened
     child = os.fork()
     if child == 0:
-        trip(breaker)
-        os._exit(0)
+        try:
+            trip(breaker)
+            os._exit(any(mine is one for mine in shared._connections.opened for one in parents))
+        finally:
+            os._exit(2)  # whatever happened, the child must not go on as a second pytest
     assert os.waitpid(child, 0)[1] == 0
     with pytest.raises(CircuitOpenError):
         breaker.call(fail)
