@@ -19,6 +19,7 @@ _SCRUBBED = (
     "DBT_",
     "PG",
     "CELERY_",
+    "WEBHOOK_",
 )
 for _name in [name for name in os.environ if name.startswith(_SCRUBBED)]:
     del os.environ[_name]
@@ -30,7 +31,14 @@ os.environ |= {
     "LOG_DIR": f"{_HOME}/logs",
 }
 
-pytest_plugins = ["tests.support.postgres", "tests.support.prefect", "tests.support.redis_server"]
+pytest_plugins = [
+    "tests.support.postgres",
+    "tests.support.prefect",
+    "tests.support.redis_server",
+    "tests.support.smtp_sink",
+    "tests.support.http_sink",
+    "tests.support.certificates",
+]
 
 
 @pytest.fixture(autouse=True)

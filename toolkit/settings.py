@@ -112,6 +112,13 @@ class Settings(BaseSettings):
     alert_webhook_url: Secret = Field(
         default=None, description="Default webhook channel of alerts."
     )
+    alert_webhook_secret: Secret = Field(
+        default=None,
+        description="Key that signs the default webhook's messages (docs/decisions/webhook-safety.md).",
+    )
+    alert_slack_url: Secret = Field(
+        default=None, description="Incoming webhook of Slack: the default slack channel."
+    )
     alert_email_host: Text = Field(default=None, description="SMTP host of the default channel.")
     alert_email_port: PositiveInt = Field(default=587, description="SMTP port.")
     alert_email_user: Text = Field(default=None, description="SMTP user.")
@@ -122,6 +129,27 @@ class Settings(BaseSettings):
     )
     alert_email_tls: Literal["starttls", "tls", "none"] = Field(
         default="starttls", description="How the SMTP connection is secured."
+    )
+    alert_email_timeout_seconds: PositiveFloat = Field(
+        default=30.0,
+        description="How long the SMTP server may take to connect, and for one answer.",
+    )
+    webhook_timeout_seconds: PositiveFloat = Field(
+        default=10.0, description="How long one webhook may take from connecting to the answer."
+    )
+    webhook_allowed_hosts: Names = Field(
+        default=[],
+        description="Host names and address ranges (10.1.0.0/16) inside the network that webhooks may reach, comma separated.",
+    )
+    alert_delivery_attempts: PositiveInt = Field(
+        default=8, description="How often one message is tried before its rule's owner is told."
+    )
+    alert_delivery_max_hours: PositiveFloat = Field(
+        default=24.0, description="How long messages wait for a channel that is down."
+    )
+    alert_delivery_posters: PositiveInt = Field(
+        default=1,
+        description="Messages that one channel sends at the same time; as many may be repeated if the sender is killed.",
     )
 
     # Reports
@@ -141,6 +169,25 @@ class Settings(BaseSettings):
         default=project_root() / ".state/logs", description="Folder of the log files."
     )
     prometheus_port: PositiveInt = Field(default=8000, description="Port of the metrics endpoint.")
+
+    # The worker
+    worker_preload: Names = Field(
+        default=[],
+        description="Modules that every run finds imported, comma separated: libraries, never flows. The worker adds those that it needs itself.",
+    )
+    worker_run_memory_limit_mb: Annotated[PositiveInt | None, BeforeValidator(_none_if_blank)] = (
+        Field(
+            default=None,
+            description="Memory that one run and its child processes may use; a run that uses more ends as Crashed. Empty: no limit.",
+        )
+    )
+    worker_drain_seconds: PositiveFloat = Field(
+        default=30.0, description="How long runs in progress may go on when the worker is stopped."
+    )
+    worker_recycle_after_runs: PositiveInt = Field(
+        default=1000,
+        description="Runs after which the process that runs are forked from is renewed.",
+    )
 
     # What the Celery worker used: recognised, and answered with what replaced it
     celery_broker_url: Secret = Field(

@@ -1,0 +1,145 @@
+"""Mails arrive as written, once per recipient, on one connection, never less secured than asked for."""
+
+import pytest
+from pydantic import SecretStr
+
+from tests.support.certificates import Certificate
+from tests.support.mails import a_mail, numbered, plain
+from tests.support.smtp_sink import SmtpSink
+from toolkit import tls
+from toolkit.delivery import SENT
+from toolkit.mail import Attachment, mail_server, smtp_session
+from toolkit.settings import settings
+
+SECRET = "canary-5b1d"
+
+
+@pytest.fixture
+def sink_with(request):
+    """Start a sink with options, and stop it after the test."""
+
+    def start(**options) -> SmtpSink:
+        sink = SmtpSink(**options)
+        sink.start()
+        request.addfinalizer(sink.stop)
+        return sink
+
+    return start
+
+
+@pytest.fixture
+def trusted(certificate: Certificate, monkeypatch):
+    """The certificate of the tests is one that this process trusts."""
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))
+    tls.trust.cache_clear()
+    yield certificate
+    tls.trust.cache_clear()
+
+
+def test_many_mails_share_one_connection(smtp_sink):
+    data = Attachment("report.csv", b"a,b\n" * 1000, "text/csv")
+    with smtp_session(plain(smtp_sink)) as session:
+        mails = [numbered(n, attachments=(data,)) for n in range(20)]
+        assert [session.send(m, f"r{m.message_id[1:-6]}@example.com") for m in mails] == [SENT] * 20
+    assert smtp_sink.connections == 1
+    assert smtp_sink.ids() == [m.message_id for m in mails]
+    arrived = next(smtp_sink.messages[7].mail.iter_attachments())
+    assert (arrived.get_filename(), arrived.get_content()) == ("report.csv", "a,b\n" * 1000)
+
+
+def test_a_refused_recipient_takes_nothing_from_the_others(smtp_sink):
+    smtp_sink.refuse("gone@example.com", 550)
+    smtp_sink.refuse("full@example.com", 452)
+    everybody = ("ann@example.com", "gone@example.com", "full@example.com", "bob@example.com")
+    mail = a_mail(to=everybody)
+    with smtp_session(plain(smtp_sink)) as session:
+        outcomes = [session.send(mail, recipient) for recipient in everybody]
+    assert [o.status for o in outcomes] == ["sent", "permanent", "temporary", "sent"]
+    assert [o.code for o in outcomes] == [None, 550, 452, None]
+    assert outcomes[1].detail == "550 refused for the test"
+    assert not any(o.outage for o in outcomes)
+    assert [m.recipients for m in smtp_sink.messages] == [["ann@example.com"], ["bob@example.com"]]
+    assert smtp_sink.connections == 1
+
+
+def test_a_server_that_dropped_the_connection_between_mails_gets_a_new_one(smtp_sink):
+    with smtp_session(plain(smtp_sink)) as session:
+        assert session.send(numbered(1), "ann@example.com") == SENT
+        smtp_sink.stop()
+        smtp_sink.start()
+        assert session.send(numbered(2), "ann@example.com") == SENT
+    assert smtp_sink.ids() == ["<1@test>", "<2@test>"]
+
+
+def test_a_connection_dropped_in_the_middle_of_a_mail_is_in_doubt_and_not_repeated(smtp_sink):
+    smtp_sink.drop_next_data = True
+    with smtp_session(plain(smtp_sink)) as session:
+        outcome = session.send(numbered(1), "ann@example.com")
+        assert (outcome.status, outcome.outage) == ("temporary", True)
+        assert smtp_sink.messages == []
+        assert session.send(numbered(1), "ann@example.com") == SENT
+    assert smtp_sink.ids() == ["<1@test>"]
+
+
+def test_a_server_that_is_away_is_unreachable(smtp_sink):
+    smtp_sink.stop()
+    with smtp_session(plain(smtp_sink)) as session:
+        outcome = session.send(a_mail(), "ann@example.com")
+    assert (outcome.status, outcome.outage) == ("unreachable", True)
+    assert outcome.detail == f"mail server 127.0.0.1:{smtp_sink.port}: Connection refused"
+
+
+def test_starttls_secures_the_connection(sink_with, trusted):
+    sink = sink_with(tls=trusted.context())
+    with smtp_session(plain(sink, security="starttls")) as session:
+        assert session.send(a_mail(), "ann@example.com") == SENT
+
+
+def test_tls_from_the_first_byte(sink_with, trusted):
+    sink = sink_with(tls=trusted.context(), implicit_tls=True)
+    with smtp_session(plain(sink, security="tls")) as session:
+        assert session.send(a_mail(), "ann@example.com") == SENT
+
+
+def test_starttls_that_is_not_offered_sends_nothing(smtp_sink):
+    server = plain(smtp_sink, security="starttls", user="ann", password=SecretStr(SECRET))
+    with smtp_session(server) as session:
+        outcome = session.send(a_mail(), "ann@example.com")
+    assert (outcome.status, smtp_sink.messages) == ("unreachable", [])
+    assert "STARTTLS" in outcome.detail
+
+
+def test_a_certificate_that_nobody_trusts_sends_nothing(sink_with, certificate):
+    sink = sink_with(tls=certificate.context())
+    with smtp_session(plain(sink, security="starttls")) as session:
+        outcome = session.send(a_mail(), "ann@example.com")
+    assert (outcome.status, sink.messages) == ("unreachable", [])
+    assert "certificate verify failed" in outcome.detail.lower()
+
+
+@pytest.mark.parametrize(("password", "status"), [(SECRET, "sent"), ("wrong", "unreachable")])
+def test_login(sink_with, trusted, password, status):
+    sink = sink_with(tls=trusted.context(), login=("ann", SECRET))
+    server = plain(sink, security="starttls", user="ann", password=SecretStr(password))
+    with smtp_session(server) as session:
+        outcome = session.send(a_mail(), "ann@example.com")
+    assert outcome.status == status
+    assert outcome.code == (None if status == "sent" else 535)
+    assert password not in f"{outcome}{server}{server!r}"
+
+
+def test_a_server_that_repeats_the_password_is_not_quoted_with_it(smtp_sink):
+    smtp_sink._refusals["ann@example.com"] = [f"550 your password {SECRET} is out of date"]
+    server = plain(smtp_sink, password=SecretStr(SECRET))
+    with smtp_session(server) as session:
+        outcome = session.send(a_mail(), "ann@example.com")
+    assert outcome.detail == "550 your password *** is out of date"
+
+
+def test_the_settings_name_the_server(monkeypatch):
+    monkeypatch.setenv("ALERT_EMAIL_HOST", "mail.example.com")
+    monkeypatch.setenv("ALERT_EMAIL_PASSWORD", SECRET)
+    settings.cache_clear()
+    server = mail_server()
+    assert (server.host, server.port, server.security) == ("mail.example.com", 587, "starttls")
+    assert SECRET not in repr(server)

@@ -1,0 +1,122 @@
+"""What a mail looks like on the wire: no injected header, exact size, everything readable again."""
+
+import re
+from email import message_from_bytes, policy
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.support.mails import a_mail, plain
+from toolkit.errors import PermanentError
+from toolkit.mail import (
+    Attachment,
+    InlineImage,
+    Mail,
+    _on_the_wire,
+    encoded_size,
+    smtp_session,
+)
+from toolkit.mime import encode, head, parse_address
+
+TEXTS = st.text(max_size=300)
+
+
+def parsed(mail: Mail):
+    return message_from_bytes(head(mail) + encode(mail.content), policy=policy.default)
+
+
+@given(subject=TEXTS)
+def test_a_subject_stays_one_header_whatever_it_holds(subject):
+    mail = parsed(a_mail(subject=subject))
+    known = set(parsed(a_mail()).keys())
+    assert set(mail.keys()) <= known
+    assert mail["To"] == "ann@example.com"
+
+
+def test_a_subject_with_a_header_in_it_is_text():
+    mail = parsed(a_mail(subject="Fell\r\nBcc: eve@example.com\r\n\r\nbody"))
+    assert (mail["Bcc"], mail["Subject"]) == (None, "Fell Bcc: eve@example.com body")
+
+
+@pytest.mark.parametrize(
+    "field", ["message_id", "sender", "to", "cc", "thread"], ids=lambda name: name
+)
+@pytest.mark.parametrize("line_break", ["\r\n", "\n", "\r", "\u2028", "\x85"])
+def test_line_breaks_elsewhere_are_refused(field, line_break):
+    value = f"<1@test>{line_break}Bcc: eve@example.com"
+    mail = a_mail(**{field: (value,) if field in {"to", "cc"} else value})
+    with pytest.raises(PermanentError, match="not a"):
+        head(mail)
+
+
+def test_a_recipient_with_a_line_break_is_refused_before_anything_is_sent(smtp_sink):
+    with smtp_session(plain(smtp_sink)) as session:
+        outcome = session.send(a_mail(), "ann@example.com>\r\nRCPT TO:<eve@example.com")
+    assert (outcome.status, smtp_sink.connections) == ("permanent", 0)
+
+
+@pytest.mark.parametrize("text", ["", "ann", "ann@", "@b", "a b@c.de", "a@b@c", "<a@b> <c@d>"])
+def test_what_is_no_address_is_refused(text):
+    with pytest.raises(PermanentError, match="not a mail address"):
+        parse_address(text)
+
+
+def test_international_names_and_domains():
+    mail = a_mail(to=("Zoë Müller <zoe@bücher.example>",), subject="Umsatz fällt 📉")
+    assert head(mail).isascii()
+    assert str(parsed(mail)["To"]) == "Zoë Müller <zoe@xn--bcher-kva.example>"
+    assert parsed(mail)["Subject"] == "Umsatz fällt 📉"
+
+
+def test_nobody_s_vacation_notice_answers():
+    assert parsed(a_mail())["Auto-Submitted"] == "auto-generated"
+
+
+def test_bcc_is_in_no_header():
+    assert b"eve" not in head(a_mail(bcc=("eve@example.com",)))
+    assert parsed(a_mail(to=(), bcc=("e@x.de",)))["To"] == "undisclosed-recipients:;"
+
+
+def test_a_mail_that_belongs_to_another_says_so():
+    mail = parsed(a_mail(thread="<0@test>"))
+    assert (mail["References"], mail["In-Reply-To"]) == ("<0@test>", "<0@test>")
+
+
+@given(text=TEXTS, html=st.none() | TEXTS, data=st.binary(max_size=500))
+def test_the_size_is_known_before_anything_is_encoded(text, html, data):
+    files = (Attachment("a.bin", data), Attachment("ü.csv", data * 3, "text/csv"))
+    mail = a_mail(text=text, html=html, attachments=files)
+    assert encoded_size(mail) == len(head(mail)) + len(encode(mail.content))
+
+
+def test_a_file_is_an_attachment(tmp_path: Path):
+    (tmp_path / "report.csv").write_bytes(b"a,b\n")
+    file = Attachment("Bericht\r\nX: ü.csv", tmp_path / "report.csv", "text/csv")
+    mail = a_mail(attachments=(file,))
+    assert encoded_size(mail) == len(head(mail)) + len(encode(mail.content))
+    (part,) = parsed(mail).iter_attachments()
+    assert (part.get_filename(), part["X"]) == ("Bericht__X: ü.csv", None)
+    (tmp_path / "report.csv").unlink()
+    with pytest.raises(PermanentError, match=r"attachment report.csv: No such file"):
+        encode(mail.content)
+
+
+def test_html_comes_with_its_images():
+    chart = InlineImage("chart", b"\x89PNG")
+    mail = parsed(a_mail(html='<img src="cid:chart">', images=(chart,)))
+    text, html = mail.get_body(("plain",)), mail.get_body(("html",))
+    assert text is not None
+    assert html is not None
+    assert text.get_content().split() == ["It", "fell."]
+    assert "cid:chart" in html.get_content()
+    (image,) = [part for part in mail.walk() if part.get_content_type() == "image/png"]
+    assert (image["Content-ID"], image.get_content()) == ("<chart>", b"\x89PNG")
+
+
+@given(text=st.text(alphabet="\r\n. aä", max_size=60))
+def test_no_body_can_end_the_mail_early(text):
+    wire = _on_the_wire(a_mail(text=text).content)
+    assert re.search(rb"(?<!\r)\n|\r(?!\n)", wire) is None
+    assert b"\r\n.\r\n" not in wire

@@ -1,0 +1,129 @@
+"""No webhook reaches into the network, by whatever spelling, unless the allow-list says so."""
+
+import ipaddress
+import socket
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from toolkit.errors import PermanentError
+from toolkit.outbound import ForbiddenAddressError, allow_list, is_public, permitted_addresses
+from toolkit.settings import settings
+from toolkit.webhook import webhook_session
+
+LOOPBACK = [
+    "127.0.0.1",
+    "127.1",
+    "2130706433",
+    "0x7f.0.0.1",
+    "0177.0.0.1",
+    "0.0.0.0",  # noqa: S104  # nothing is bound to it
+    "localhost",
+    "[::1]",
+    "[::]",
+    "[::ffff:127.0.0.1]",
+    "[::ffff:7f00:1]",
+    "[::127.0.0.1]",
+    "[::ffff:0:127.0.0.1]",
+]
+INSIDE = [
+    *LOOPBACK,
+    "[64:ff9b::7f00:1]",
+    "[64:ff9b:1::a00:1]",
+    "[2002:7f00:1::]",
+    "10.0.0.1",
+    "172.16.0.1",
+    "192.168.1.1",
+    "100.64.0.1",
+    "100.100.100.200",
+    "169.254.169.254",
+    "168.63.129.16",
+    "192.0.0.192",
+    "192.0.0.9",
+    "198.18.0.1",
+    "224.0.0.1",
+    "240.0.0.1",
+    "255.255.255.255",
+    "[fe80::1]",
+    "[fc00::1]",
+    "[fd00:ec2::254]",
+    "[fec0::1]",
+    "[ff02::1]",
+    "[2001:db8::1]",
+]
+
+
+def outcome_of(url: str):
+    with webhook_session(SecretStr(url), timeout_seconds=2) as session:
+        return session.post({}, "k")
+
+
+@pytest.mark.parametrize("host", INSIDE)
+def test_addresses_inside_the_network_are_refused(host):
+    with pytest.raises(ForbiddenAddressError, match="add it to WEBHOOK_ALLOWED_HOSTS"):
+        permitted_addresses(host.strip("[]"), 9, allow_list([]))
+
+
+@pytest.mark.parametrize("host", LOOPBACK)
+def test_no_spelling_of_this_machine_is_connected_to(host, http_sink, monkeypatch):
+    monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", "")
+    outcome = outcome_of(f"http://{host}:{http_sink.port}/canary")
+    assert (outcome.status, http_sink.connections) == ("permanent", 0)
+    assert "WEBHOOK_ALLOWED_HOSTS" in outcome.detail
+    assert "canary" not in outcome.detail
+
+
+def test_a_name_that_resolves_into_the_network_is_refused(http_sink, monkeypatch):
+    """The address that is connected to decides, not one that was looked up before."""
+    monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", "")
+    asked: list[str] = []
+    real = socket.getaddrinfo
+
+    def rebinding(host, *arguments, **options):
+        asked.append(host)
+        return real("127.0.0.1" if host == "rebind.test" else host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", rebinding)
+    outcome = outcome_of(f"http://rebind.test:{http_sink.port}/")
+    assert (outcome.status, http_sink.requests) == ("permanent", [])
+    assert asked.count("rebind.test") == 1  # nobody asks again between check and connect
+
+
+def test_a_redirect_into_the_network_is_not_followed(http_sink):
+    http_sink.answer(302, Location="http://169.254.169.254/latest/meta-data")
+    outcome = outcome_of(http_sink.url)
+    assert (outcome.status, len(http_sink.requests)) == ("permanent", 1)
+    assert "redirects are not followed" in outcome.detail
+
+
+@pytest.mark.parametrize("entry", ["127.0.0.1", "127.0.0.0/8", "LOCALHOST", "::1"])
+def test_the_allow_list_admits(http_sink, monkeypatch, entry):
+    monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", f"hooks.example.com, {entry},127.0.0.1")
+    assert outcome_of(http_sink.url).status == "sent"
+
+
+def test_an_allowed_name_is_allowed_at_any_address(http_sink, monkeypatch):
+    monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", "localhost")
+    assert outcome_of(f"http://localhost:{http_sink.port}/").status == "sent"
+    settings.cache_clear()
+    assert outcome_of(f"http://127.0.0.1:{http_sink.port}/").status == "permanent"
+
+
+@pytest.mark.parametrize("entry", ["10.0.0.1/8", "http://host", "a b", "10.0.0.0/40"])
+def test_an_entry_that_means_nothing_is_refused_by_name(entry):
+    with pytest.raises(PermanentError, match="WEBHOOK_ALLOWED_HOSTS"):
+        allow_list([entry])
+
+
+@given(st.ip_addresses(v=4))
+def test_an_address_inside_ipv6_is_judged_like_itself(address):
+    for network in ("::ffff:0:0/96", "64:ff9b::/96"):
+        base = int(ipaddress.ip_network(network).network_address)
+        assert is_public(ipaddress.IPv6Address(base + int(address))) == is_public(address)
+
+
+@pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111"])
+def test_the_internet_is_public(address):
+    assert is_public(ipaddress.ip_address(address))

@@ -1,0 +1,57 @@
+"""What became of one attempt to hand a message to somebody: a recipient, a web hook, a chat.
+
+Reads nothing, writes nothing. `toolkit.mail` and `toolkit.webhook` answer with it instead of raising,
+because with many recipients a failure is a result like any other.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+OutcomeStatus = Literal["sent", "temporary", "permanent", "unreachable"]
+
+MAX_DETAIL = 300
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The result of one attempt.
+
+    ``temporary``: the other side has seen the message, or may have, and did not take it now.
+    ``permanent``: it will never take it. ``unreachable``: nobody has seen the message.
+    """
+
+    status: OutcomeStatus
+    detail: str = ""
+    """What went wrong, fit for logs and tables: one line, no address with a secret in it."""
+    code: int | None = None
+    """The server's status code, if it answered."""
+    outage: bool = False
+    """Whether this speaks against the service as a whole, rather than against one message."""
+    retry_after_seconds: float = 0
+    """How long the service asked to be left alone."""
+
+
+SENT = Outcome("sent")
+
+
+def temporary(detail: str, *, code: int | None = None, outage: bool = False) -> Outcome:
+    """Not now."""
+    return Outcome("temporary", one_line(detail), code, outage)
+
+
+def permanent(detail: str, *, code: int | None = None) -> Outcome:
+    """Never."""
+    return Outcome("permanent", one_line(detail), code)
+
+
+def unreachable(detail: str, *, code: int | None = None) -> Outcome:
+    """The service is away, or refuses to talk to us at all."""
+    return Outcome("unreachable", one_line(detail), code, outage=True)
+
+
+def one_line(text: str, limit: int = MAX_DETAIL) -> str:
+    """The text without control characters and line breaks, shortened visibly to ``limit``."""
+    flat = " ".join(re.sub(r"[^\S ]|[\x00-\x1f\x7f-\x9f\u2028\u2029]", " ", text).split())
+    flat = flat.encode(errors="replace").decode()
+    return flat if len(flat) <= limit else f"{flat[: limit - 1]}…"
