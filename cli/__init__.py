@@ -14,6 +14,7 @@ COMMANDS = {
     "up": "Start the whole worker, run its pipeline once, and stay up; Ctrl-C stops everything.",
     "status": "Show the components, pools, and the last and next run of every deployment.",
     "deploy": "Bring pools, blocks and deployments of the Prefect API in step with prefect.yaml.",
+    "worker": "Serve the work pools from one process; each run is forked from a preloaded one.",
     "migrate": "Bring the worker's own tables (schema ops) and the reader role up to date.",
     "sample": "Fill schema raw with a realistic CRM warehouse, or add new business to it.",
     "env": 'Print the running stack\'s variables for a shell: eval "$(analytics-worker env)".',

@@ -27,6 +27,7 @@ SECTIONS = {
     "alert_webhook_url": "Alerts",
     "report_output_dir": "Reports",
     "state_dir": "This host",
+    "worker_preload": "The worker",
     "celery_broker_url": "From the Celery worker: recognised, not used",
 }
 

@@ -1,0 +1,60 @@
+"""``analytics-worker worker``: serve the work pools from one process.
+
+Claims and runs what is due on the pools of the Prefect API; writes log files and, below the state
+directory, locks. Several may run side by side, on one host or many.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from toolkit.catalogue import pools as all_pools
+from toolkit.settings import settings
+
+LIBRARIES = (
+    "sqlalchemy.dialects.postgresql.psycopg2",
+    "psycopg2.extras",
+    "pydantic_settings",
+    "pybreaker",
+    "yaml",
+    "jinja2",
+    "zoneinfo",
+)
+"""What nearly every run imports. Never flows or our own modules: a change must be seen at once."""
+
+
+def worker(
+    pool: Annotated[
+        list[str] | None, typer.Option(help="Serve this pool; may be repeated. Default: all.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The same after every restart. Default: the host's name.")
+    ] = None,
+    log_dir: Annotated[
+        Path | None, typer.Option(help="Write worker-<pool>.log files into this folder.")
+    ] = None,
+    drain_seconds: Annotated[
+        float | None, typer.Option(help="How long runs may go on after SIGTERM.")
+    ] = None,
+    poll_seconds: Annotated[
+        float, typer.Option(help="How often to look for work that no event announced.")
+    ] = 10,
+) -> None:
+    """Run what is due on the work pools, each run forked from a preloaded process."""
+    from worker.service import Options, serve  # noqa: PLC0415  # --help answers at once
+
+    chosen = settings()
+    drain = chosen.worker_drain_seconds if drain_seconds is None else drain_seconds
+    options = Options(
+        pools=pool or [known.name for known in all_pools()],
+        state_dir=chosen.state_dir,
+        log_dir=log_dir,
+        preload=[*LIBRARIES, *chosen.worker_preload],
+        poll_seconds=poll_seconds,
+        drain_seconds=drain,
+        recycle_after=chosen.worker_recycle_after_runs,
+        memory_limit_mb=chosen.worker_run_memory_limit_mb,
+        **({"name": name} if name else {}),
+    )
+    serve(options)

@@ -1,0 +1,109 @@
+"""Taking turns to claim runs, so that the limit of a work pool holds over all our workers.
+
+The server counts a pool's PENDING and RUNNING runs when it answers a poll, and nowhere else: two
+workers that poll at the same time are handed too many. So one of them at a time polls and makes
+what it got PENDING. The turn is a slot of a global concurrency limit of one, kept in the server's
+database: taking it is atomic and survives a restart of the server. It frees itself if its owner
+dies, because the slot decays; a turn is not used for longer than half of that time.
+"""
+
+import asyncio
+import random
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager, suppress
+
+import httpx
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
+from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
+from prefect.logging import get_logger
+
+DECAY_SECONDS = 10.0
+USABLE_SECONDS = DECAY_SECONDS / 2
+PATIENCE_SECONDS = 3 * DECAY_SECONDS
+POLL_SECONDS = (0.05, 0.2)
+LOCKED = 423
+
+logger = get_logger("worker.claims")
+
+
+class NoTurnError(TimeoutError):
+    """Somebody else kept the turn for too long, or the server did not answer."""
+
+
+class ClaimTurn:
+    """The turn of one pool, as one worker sees it."""
+
+    def __init__(self, client: PrefectClient, pool: str) -> None:
+        """Name the pool; nothing is taken yet."""
+        self._client = client
+        self.name = f"claims-of-{pool}"
+
+    @asynccontextmanager
+    async def taken(self) -> AsyncGenerator[float]:
+        """Hold the turn; gives the instant of the monotonic clock until which it may be used.
+
+        Raises:
+            NoTurnError: it could not be had.
+        """
+        started = await self._take()
+        try:
+            yield started + USABLE_SECONDS
+        finally:
+            if time.monotonic() < started + DECAY_SECONDS * 0.9:  # else it is no longer ours
+                await self._give_back()
+
+    async def _take(self) -> float:
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            started = time.monotonic()
+            if await self._try():
+                return started
+            await self._wait_until_free(deadline)
+        raise NoTurnError(f"{self.name}: no turn within {PATIENCE_SECONDS:.0f} s")
+
+    async def _try(self) -> bool:
+        try:
+            answer = await self._client.increment_concurrency_slots(
+                names=[self.name], slots=1, mode="concurrency"
+            )
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code == LOCKED:
+                return False
+            raise
+        if answer.json():
+            return True
+        await self._create()  # a limit that does not exist lets everybody in
+        return False
+
+    async def _create(self) -> None:
+        limit = GlobalConcurrencyLimitCreate(
+            name=self.name, limit=1, slot_decay_per_second=1 / DECAY_SECONDS
+        )
+        with suppress(ObjectAlreadyExists):
+            await self._client.create_global_concurrency_limit(limit)
+
+    async def _wait_until_free(self, deadline: float) -> None:
+        """Look without touching: an attempt that fails would keep a dead owner's slot fresh."""
+        seen, since = None, time.monotonic()
+        while time.monotonic() < deadline:
+            try:
+                limit = await self._client.read_global_concurrency_limit_by_name(self.name)
+            except ObjectNotFound:
+                return
+            if limit.active_slots < 1:
+                return
+            if limit.updated != seen:
+                seen, since = limit.updated, time.monotonic()
+            elif time.monotonic() - since > DECAY_SECONDS + 1:
+                return  # its owner is dead: by now the server counts the slot as free
+            await asyncio.sleep(random.uniform(*POLL_SECONDS))  # noqa: S311  # spreads rivals
+
+    async def _give_back(self) -> None:
+        try:
+            await self._client.release_concurrency_slots(
+                names=[self.name], slots=1, occupancy_seconds=1
+            )
+        except (httpx.HTTPError, OSError) as error:
+            logger.warning("%s is not given back, it decays: %r", self.name, error)

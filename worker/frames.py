@@ -1,0 +1,76 @@
+"""What worker and template tell each other: JSON objects, each preceded by its length.
+
+Pure framing; safe to use from any process.
+"""
+
+import asyncio
+import json
+import socket
+import struct
+from typing import Any, NotRequired, TypedDict
+
+LENGTH = struct.Struct("!I")
+
+
+class Request(TypedDict):
+    """What the worker wants of a fresh child."""
+
+    id: str
+    kind: str
+    """``run``, or the hooks to run: ``cancellation``, ``crashed``."""
+    flow_run_id: str
+    directory: str
+    environment: dict[str, str]
+    output: str | None
+    """File that gets what the child prints: None for the worker's own output, "" for nowhere."""
+    record: str | None
+    """File in which the child notes its identity."""
+    pull_step: bool
+    """Whether to log what the deployment's pull step does."""
+    flow_run: NotRequired[Any]
+    state: NotRequired[Any]
+
+
+class Reply(TypedDict):
+    """What the template answers, one of the last three."""
+
+    id: str
+    pid: NotRequired[int]
+    error: NotRequired[str]
+    exit: NotRequired[int]
+
+
+def encode(message: Any) -> bytes:
+    """One frame."""
+    data = json.dumps(message).encode()
+    return LENGTH.pack(len(data)) + data
+
+
+def receive(sock: socket.socket) -> Any:
+    """Read one frame from a blocking socket.
+
+    Raises:
+        EOFError: the other side is gone.
+    """
+    (size,) = LENGTH.unpack(_exactly(sock, LENGTH.size))
+    return json.loads(_exactly(sock, size))
+
+
+def _exactly(sock: socket.socket, size: int) -> bytes:
+    data = bytearray()
+    while len(data) < size:
+        chunk = sock.recv(size - len(data))
+        if not chunk:
+            raise EOFError
+        data += chunk
+    return bytes(data)
+
+
+async def receive_async(reader: asyncio.StreamReader) -> Any:
+    """Read one frame from a stream.
+
+    Raises:
+        asyncio.IncompleteReadError: the other side is gone; an EOFError.
+    """
+    (size,) = LENGTH.unpack(await reader.readexactly(LENGTH.size))
+    return json.loads(await reader.readexactly(size))

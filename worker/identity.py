@@ -1,0 +1,86 @@
+"""Which process is which, for longer than a process id means anything.
+
+A pid is reused; a pid with the start time and the boot of the host is not. Children note theirs in
+a file, and a worker holds a lock file for as long as it lives. Reads /proc; writes one small file
+per run below the state directory, replaced as a whole.
+"""
+
+import fcntl
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+START_TIME = 19  # index after the command's name, see proc(5)
+
+
+@dataclass(frozen=True)
+class ProcessIdentity:
+    """One process of one boot of this host."""
+
+    pid: int
+    started: int
+    boot: str
+
+    @classmethod
+    def of(cls, pid: int) -> Self | None:
+        """The identity of a living process; None if there is none, or only its zombie."""
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        except (FileNotFoundError, ProcessLookupError):
+            return None
+        if fields[0] in "ZX":
+            return None
+        return cls(pid, int(fields[START_TIME]), BOOT_ID.read_text().strip())
+
+    @classmethod
+    def read(cls, path: Path) -> Self | None:
+        """What a child noted; None if it noted nothing."""
+        try:
+            pid, started, boot = path.read_text().split()
+        except (FileNotFoundError, ValueError):
+            return None
+        return cls(int(pid), int(started), boot)
+
+    def write(self, path: Path) -> None:
+        """Note it, as a whole or not at all."""
+        temporary = path.with_suffix(f".{os.getpid()}")
+        temporary.write_text(f"{self.pid} {self.started} {self.boot}")
+        temporary.replace(path)
+
+    def is_alive(self) -> bool:
+        """Whether that very process still lives."""
+        return self.of(self.pid) == self
+
+
+class NameLock:
+    """A worker's name, taken by one process of this host at a time."""
+
+    def __init__(self, path: Path) -> None:
+        """Name the lock file; nothing is taken yet."""
+        self.path = path
+        self._file: int | None = None
+
+    def take(self) -> bool:
+        """Take it for as long as this process lives; False if somebody has it."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            return False
+        self._file = file
+        return True
+
+    def release(self) -> None:
+        """Let somebody else have it."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def forget(record: Path) -> None:
+    """Remove a process's note: its run is settled."""
+    record.unlink(missing_ok=True)

@@ -1,0 +1,253 @@
+"""A worker of one ``process`` work pool whose runs are forked, not started.
+
+Prefect's process worker, except for three things: a run that needs nothing but a folder is forked
+from the template (any other run is started as Prefect does it), an event makes it poll at once, and
+it claims runs only in its turn. Reads the pool's queue; writes states, labels and logs of its runs.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+from uuid import UUID
+
+import anyio
+import httpx
+from prefect.client.schemas.objects import FlowRun
+from prefect.utilities.processutils import sanitize_subprocess_env
+from prefect.workers.base import BaseWorker
+from prefect.workers.process import ProcessWorker, ProcessWorkerResult
+
+from worker.claim_turn import ClaimTurn, NoTurnError
+from worker.execution import Execution
+from worker.frames import Request
+from worker.identity import forget
+from worker.placement import Job, Place, place_of
+
+POLL_TIMEOUT_SECONDS = 8.0
+RETRY_SECONDS = 1.0
+
+
+class PoolWorker(ProcessWorker):
+    """Serves one pool; several of them share one process, its template and its execution."""
+
+    type = "process"
+    job_configuration = Job
+    _display_name = "Process"
+    _description = "Runs flow runs in processes forked from a preloaded template."
+
+    @classmethod
+    def __dispatch_key__(cls) -> str | None:
+        """A key of our own: ``process`` stays Prefect's worker."""
+        return "process-forked"
+
+    def __init__(
+        self,
+        pool: str,
+        *,
+        name: str,
+        execution: Execution,
+        environment: Mapping[str, str],
+        records: Path,
+        output: Path | None,
+    ) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            pool: Name of the work pool.
+            name: The worker's name, the same after every restart.
+            execution: Carries the runs.
+            environment: What every run's process starts with.
+            records: Folder in which the runs' processes note their identity.
+            output: File for what the runs print; None: the worker's own output.
+        """
+        super().__init__(work_pool_name=pool, name=name, create_pool_if_not_found=False)
+        self.pool = pool
+        self.records = records
+        self.claiming: set[UUID] = set()
+        self._execution = execution
+        self._environment = environment
+        self._output = output
+        self._wake = asyncio.Event()
+        self._claimed = asyncio.Condition()
+        self._turn_ends = 0.0
+        self._draining = False
+
+    async def __aenter__(self) -> Self:
+        """Open the client only: Prefect's worker also opens a runner, for runs submitted ad hoc."""
+        await BaseWorker.__aenter__(self)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Close the client."""
+        await BaseWorker.__aexit__(self, *exc_info)
+
+    @property
+    def pool_id(self) -> UUID | None:
+        """The pool's id, once the server has been reached."""
+        return self._work_pool.id if self._work_pool else None
+
+    @property
+    def has_work(self) -> bool:
+        """Whether runs are on their way from the queue to their process."""
+        return bool(self.claiming or self._submitting_flow_run_ids)
+
+    def is_busy_with(self, run: UUID) -> bool:
+        """Whether that run is on its way from the queue to its process."""
+        return run in self.claiming or run in self._submitting_flow_run_ids
+
+    def wake(self) -> None:
+        """Poll as soon as possible."""
+        self._wake.set()
+
+    def stop_claiming(self) -> None:
+        """Take no more work."""
+        self._draining = True
+
+    async def serve(self, *, poll_seconds: float) -> None:
+        """Poll and send heartbeats until cancelled. An unreachable server is tried again."""
+        async with self, anyio.create_task_group() as group:
+            group.start_soon(self._keep_in_sync)
+            self._started_event = await self._emit_worker_started_event()
+            while True:
+                await self._poll()
+                with anyio.move_on_after(poll_seconds):
+                    await self._wake.wait()
+
+    async def _keep_in_sync(self) -> None:
+        while True:
+            await anyio.sleep(
+                self.heartbeat_interval_seconds if self._has_successfully_synced else RETRY_SECONDS
+            )
+            try:
+                await self._sync_and_initialize()
+            except (httpx.HTTPError, OSError) as error:
+                self._logger.warning("no heartbeat: the server does not answer (%r)", error)
+
+    async def _poll(self) -> None:
+        self._wake.clear()
+        try:
+            if await self._due_runs():
+                turn = ClaimTurn(self.client, self.pool)
+                async with turn.taken() as deadline:
+                    await self._claim(deadline)
+        except (httpx.HTTPError, OSError, NoTurnError) as error:
+            self._logger.warning("poll failed, will try again: %r", error)
+            asyncio.get_running_loop().call_later(RETRY_SECONDS, self._wake.set)
+
+    async def _due_runs(self) -> list[Any]:
+        """What the server would hand out now; for what it would hand out soon, wake up then."""
+        if self._draining or not self._has_successfully_synced:
+            return []
+        with anyio.fail_after(POLL_TIMEOUT_SECONDS):
+            handed_out = await self._get_scheduled_flow_runs()
+        due: list[Any] = []
+        for entry in handed_out:
+            start = entry.flow_run.next_scheduled_start_time
+            wait = start.timestamp() - time.time() if start else 0
+            if wait > 0:
+                asyncio.get_running_loop().call_later(wait, self._wake.set)
+            elif entry.flow_run.id not in self.claiming:
+                due.append(entry)
+        return due
+
+    async def _claim(self, deadline: float) -> None:
+        """Ask again, now that it is our turn, and keep the turn until each run is PENDING."""
+        due = await self._due_runs()
+        self._turn_ends = deadline
+        self.claiming = {entry.flow_run.id for entry in due} - self._submitting_flow_run_ids
+        await self._submit_scheduled_flow_runs(due)
+        async with self._claimed:
+            with anyio.move_on_after(deadline - time.monotonic()):
+                await self._claimed.wait_for(lambda: not self.claiming)
+
+    async def _release(self, run: UUID) -> None:
+        if run in self.claiming:
+            self.claiming.discard(run)
+            async with self._claimed:
+                self._claimed.notify_all()
+
+    async def _submit_run(self, flow_run: FlowRun) -> None:
+        """Prefect's, but the run is labelled before it is claimed, and no error ends the worker."""
+        try:
+            await super()._give_worker_labels_to_flow_run(flow_run.id)
+            await super()._submit_run(flow_run)
+        except (httpx.HTTPError, OSError) as error:
+            self._submitting_flow_run_ids.discard(flow_run.id)
+            self._logger.warning("run %s is not submitted: %r", flow_run.id, error)
+        finally:
+            await self._release(flow_run.id)
+
+    async def _give_worker_labels_to_flow_run(self, flow_run_id: UUID) -> None:
+        """Done before the run was claimed: a worker that is killed must find its runs again."""
+
+    async def _propose_pending_state(self, flow_run: FlowRun) -> bool:
+        """Prefect's, but never after the turn: the limit would no longer be ours to use."""
+        try:
+            with anyio.fail_after(self._turn_ends - time.monotonic()):
+                return await super()._propose_pending_state(flow_run)
+        except TimeoutError:
+            return False  # if the server has accepted it all the same, the run is found abandoned
+        finally:
+            await self._release(flow_run.id)
+
+    async def run(
+        self,
+        flow_run: FlowRun,
+        configuration: Job,
+        task_status: anyio.abc.TaskStatus[int] | None = None,
+    ) -> ProcessWorkerResult:
+        """Carry one run to its end."""
+        place = await place_of(self.client, flow_run) if configuration.can_be_forked else None
+        try:
+            if place is None:
+                return await super().run(flow_run, configuration, task_status)
+            request = self._request(flow_run, configuration, place)
+            return await self._fork(flow_run, request, task_status)
+        finally:
+            self.wake()  # a slot is free
+
+    async def _fork(
+        self,
+        flow_run: FlowRun,
+        request: Request,
+        task_status: anyio.abc.TaskStatus[int] | None,
+    ) -> ProcessWorkerResult:
+        started = task_status.started if task_status else _ignore
+        try:
+            result = await self._execution.carry(flow_run, request, started)
+        finally:
+            forget(self.records / str(flow_run.id))
+        if result is None or result.status_code is None:
+            raise RuntimeError("Failed to start flow run process.")
+        return ProcessWorkerResult(
+            status_code=result.status_code, identifier=str(result.handle.pid)
+        )
+
+    def _request(self, flow_run: FlowRun, configuration: Job, place: Place) -> Request:
+        environment = {
+            **self._environment,
+            **configuration.env,
+            "PREFECT__FLOW_RUN_ID": str(flow_run.id),
+            "PREFECT__FLOW_ENTRYPOINT": place.entrypoint,
+            "PREFECT__DEPLOYMENT_NAME": place.deployment,
+            "PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS": "false",
+            "PREFECT__WORKER_NAME": self.name,
+            "PREFECT__WORKER_ID": str(self.backend_id) if self.backend_id else None,
+        }
+        output = str(self._output) if self._output else None
+        return Request(
+            id="",
+            kind="run",
+            flow_run_id=str(flow_run.id),
+            directory=str(place.directory),
+            environment=sanitize_subprocess_env(environment),
+            output=output if configuration.stream_output else "",
+            record=str(self.records / str(flow_run.id)),
+            pull_step=True,
+        )
+
+
+def _ignore(_pid: int) -> None:
+    pass

@@ -1,0 +1,145 @@
+# pyright: reportPrivateUsage=false
+"""Every private name of Prefect that the worker leans on, in one place.
+
+Prefect has public classes for workers, but none for starting a run's process, cancelling it, or
+being that process. ``pyproject.toml`` bounds the version; a unit test checks each name and signature
+listed here, so that an upgrade fails there and not in a run. Reads and writes nothing.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import prefect.flow_engine
+from prefect._internal.control_listener import configure_from_env
+from prefect._internal.metrics import RunMetrics
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun
+from prefect.engine import _drive_run_flow_result, handle_engine_signals
+from prefect.flow_engine import flow_run_logger, load_flow_run, run_flow
+from prefect.flow_engine import load_flow as _load_flow
+from prefect.flows import Flow
+from prefect.runner._cancellation_manager import CancellationManager
+from prefect.runner._control_channel import ControlChannel
+from prefect.runner._event_emitter import EventEmitter
+from prefect.runner._flow_run_executor import FlowRunExecutionResult, FlowRunExecutor
+from prefect.runner._hook_runner import _run_hooks as run_hooks
+from prefect.runner._process_manager import (
+    ProcessHandle,
+    ProcessManager,
+    create_isolated_termination_scope,
+)
+from prefect.runner._state_proposer import StateProposer
+
+__all__ = [
+    "CancellationManager",
+    "ControlChannel",
+    "EventEmitter",
+    "FlowRunExecutionResult",
+    "FlowRunExecutor",
+    "ProcessHandle",
+    "ProcessManager",
+    "RunMetrics",
+    "StateProposer",
+    "configure_from_env",
+    "flow_run_logger",
+    "handle_engine_signals",
+    "load_flow",
+    "load_flow_run",
+    "run_hooks",
+]
+
+# Methods and attributes of the base worker that PoolWorker overrides or reads.
+WORKER_METHODS = (
+    "_emit_worker_started_event",
+    "_give_worker_labels_to_flow_run",
+    "_propose_crashed_state",
+    "_propose_pending_state",
+    "_submit_run",
+    "_submit_run_and_capture_errors",
+    "_submit_scheduled_flow_runs",
+    "_sync_and_initialize",
+)
+WORKER_ATTRIBUTES = (
+    "_has_successfully_synced",
+    "_logger",
+    "_started_event",
+    "_submitting_flow_run_ids",
+    "_work_pool",
+    "_work_pool_name",
+)
+
+
+def let_flows_end_without_their_heartbeat() -> None:
+    """Do not let every sync flow wait up to a second for its heartbeat thread to notice the end.
+
+    Async flows already don't; the thread is a daemon either way, and looks at the run's state
+    before each beat. There is no setting for it.
+    """
+    patient = prefect.flow_engine._send_heartbeats  # noqa: SLF001
+    impatient = functools.partial(patient, join_on_exit=False)
+    prefect.flow_engine._send_heartbeats = impatient  # noqa: SLF001
+
+
+def load_flow(flow_run: FlowRun) -> Flow[..., Any]:
+    """The flow that PREFECT__FLOW_ENTRYPOINT names."""
+    return _load_flow(flow_run)
+
+
+def drive(flow: Flow[..., Any], flow_run: FlowRun, error_logger: Any) -> None:
+    """Run the flow to its end in this thread, as ``python -m prefect.engine`` does.
+
+    Asks for the state instead of the result where Prefect allows it: the result of a failed run
+    that carries data is not an exception, and asking for it ends in a TypeError.
+    """
+    wanted = "result" if flow.isgenerator else "state"
+    run = run_flow(flow, flow_run=flow_run, error_logger=error_logger, return_type=wanted)
+    _drive_run_flow_result(flow, run)
+
+
+def process_handle(process: Any) -> ProcessHandle:
+    """A handle for a child that leads a session of its own."""
+    scope = create_isolated_termination_scope(process.pid)
+    return ProcessHandle(process, termination_scope=scope)
+
+
+def executor(
+    flow_run: FlowRun,
+    *,
+    starter: Any,
+    process_manager: ProcessManager,
+    state_proposer: StateProposer,
+    hook_runner: Any,
+    conclusion: Callable[[UUID], Any],
+) -> FlowRunExecutor:
+    """What carries one run from its start to the report of how its process ended."""
+    return FlowRunExecutor(
+        flow_run=flow_run,
+        starter=starter,
+        process_manager=process_manager,
+        state_proposer=state_proposer,
+        hook_runner=hook_runner,
+        get_attempt_conclusion=conclusion,
+        propose_submitting=False,
+    )
+
+
+class LazyEmitter:
+    """Emits the events of a cancellation; opens its websocket only for that moment."""
+
+    def __init__(self, client: PrefectClient) -> None:
+        """Nothing is opened yet."""
+        self._client = client
+
+    def _emitter(self) -> EventEmitter:
+        return EventEmitter(runner_name="standalone", client=self._client)
+
+    async def get_flow_and_deployment(self, flow_run: FlowRun) -> tuple[Any, Any]:
+        """What the event names as related."""
+        return await self._emitter().get_flow_and_deployment(flow_run)
+
+    async def emit_flow_run_cancelled(self, flow_run: FlowRun, **related: Any) -> None:
+        """Emit the event that Prefect's runner emits when it has cancelled a run."""
+        async with self._emitter() as emitter:
+            await emitter.emit_flow_run_cancelled(flow_run=flow_run, **related)

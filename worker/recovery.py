@@ -1,0 +1,173 @@
+"""Settles runs that a worker of this host claimed and can no longer carry, because it was killed.
+
+Reads the runs in progress of our pools; their label says who claimed them, a lock file says whether
+that worker still lives, a file of the run's process whether that one does. A run whose process lives
+is followed to its end; one whose process is gone ends as Crashed; one that never had a process goes
+back to its queue. Looking again is harmless: a state is read again before it is changed.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from uuid import UUID
+
+import anyio
+import httpx
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.logging import get_logger
+from prefect.states import Scheduled
+
+from worker.execution import Execution
+from worker.identity import NameLock, ProcessIdentity, forget
+
+SWEEP_SECONDS = 15.0
+RETRY_SECONDS = 2.0
+FOLLOW_SECONDS = 2.0
+TERMINATION_SECONDS = 10.0
+IN_PROGRESS = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+ORPHANED = "The run's process ended while no worker watched it."
+LOST = "The worker was killed and the run's process is gone."
+
+logger = get_logger("worker.recovery")
+
+
+class Recovery:
+    """Looks after the runs of killed workers of this host, including our own former self."""
+
+    def __init__(
+        self,
+        execution: Execution,
+        folder: Path,
+        name: str,
+        pools: Sequence[str],
+        is_ours: Callable[[UUID], bool],
+    ) -> None:
+        """Nothing is read yet.
+
+        Args:
+            execution: Reports states.
+            folder: Where workers of this host keep their locks and records.
+            name: Name of this worker.
+            pools: The pools to look at.
+            is_ours: Whether this process claims or carries that run now.
+        """
+        self._execution = execution
+        self._folder = folder
+        self._name = name
+        self._pools = list(pools)
+        self._is_ours = is_ours
+        self._followed: dict[UUID, asyncio.Task[None]] = {}
+        self._suspects: set[UUID] = set()
+
+    async def watch(self) -> None:
+        """Look, and look again, for ever."""
+        while True:
+            pause = SWEEP_SECONDS
+            try:
+                await self.sweep()
+            except (httpx.HTTPError, OSError) as error:
+                logger.debug("cannot look for abandoned runs: %r", error)
+                pause = RETRY_SECONDS
+            await asyncio.sleep(RETRY_SECONDS if self._suspects else pause)
+
+    async def sweep(self) -> None:
+        """Look once at every run in progress."""
+        runs = await self._execution.client.read_flow_runs(
+            work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=self._pools)),
+            flow_run_filter=FlowRunFilter(
+                state=FlowRunFilterState(type=FlowRunFilterStateType(any_=IN_PROGRESS))
+            ),
+        )
+        abandoned = [run for run in runs if self._is_abandoned(run)]
+        suspects = {run.id for run in abandoned}
+        # Twice in a row: a run that was claimed or ended a moment ago looks abandoned, too.
+        for run in abandoned:
+            if run.id in self._suspects:
+                await self._look_after(run)
+                suspects.discard(run.id)
+        self._suspects = suspects
+
+    def _is_abandoned(self, run: FlowRun) -> bool:
+        if self._is_ours(run.id) or run.id in self._followed:
+            return False
+        worker = str(run.labels.get("prefect.worker.name", ""))
+        pool = str(run.labels.get("prefect.work-pool.name", ""))
+        owner = worker.removesuffix(f"-{pool}")
+        return owner == self._name or self._is_dead(owner)
+
+    def _is_dead(self, owner: str) -> bool:
+        """Whether that worker was one of this host and is gone."""
+        path = self._folder / f"{owner}.lock"
+        if not owner or not path.exists():
+            return False
+        lock = NameLock(path)
+        if not lock.take():
+            return False
+        lock.release()
+        return True
+
+    async def _look_after(self, run: FlowRun) -> None:
+        record = self._folder / "runs" / str(run.id)
+        process = ProcessIdentity.read(record) or _recorded_by_server(run)
+        if process is not None and process.is_alive():
+            task = asyncio.create_task(self._follow(run.id, process, record))
+            self._followed[run.id] = task
+            task.add_done_callback(lambda _: self._followed.pop(run.id, None))
+        elif process is None and run.state is not None and run.state.is_pending():
+            await self._requeue(run)
+        else:
+            await self._execution.settle(run.id, LOST)
+            forget(record)
+
+    async def _requeue(self, run: FlowRun) -> None:
+        """Put a run back whose process was never started."""
+        now = await self._execution.client.read_flow_run(run.id)
+        if self._is_ours(run.id) or now.state_id != run.state_id:
+            return
+        await self._execution.client.set_flow_run_state(run.id, Scheduled(), force=True)
+        logger.warning("run %s was claimed by a worker that is gone; it is queued again", run.id)
+
+    async def _follow(self, run: UUID, process: ProcessIdentity, record: Path) -> None:
+        """Wait for the end of a process that lost its worker; cancel it when asked to."""
+        logger.info("following run %s in process %s", run, process.pid)
+        while process.is_alive():
+            await asyncio.sleep(FOLLOW_SECONDS)
+            try:
+                state = (await self._execution.client.read_flow_run(run)).state
+            except (httpx.HTTPError, OSError):
+                continue
+            if state is not None and state.is_cancelling():
+                await _terminate(process)
+        await self._execution.settle(run, ORPHANED)
+        forget(record)
+
+
+def _recorded_by_server(run: FlowRun) -> ProcessIdentity | None:
+    """The living process that the run's worker told the server about."""
+    pid = str(run.infrastructure_pid or "").rsplit(":", 1)[-1]
+    if not pid.isdigit():
+        return None
+    try:
+        leads_session = os.getsid(int(pid)) == int(pid)
+    except ProcessLookupError:
+        leads_session = False
+    return ProcessIdentity.of(int(pid)) if leads_session else None
+
+
+async def _terminate(process: ProcessIdentity) -> None:
+    """End the process and its group: politely, then not."""
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        if process.is_alive():
+            os.killpg(process.pid, number)
+        with anyio.move_on_after(TERMINATION_SECONDS):
+            while process.is_alive():  # noqa: ASYNC110  # nobody tells: it is not our child
+                await asyncio.sleep(0.2)

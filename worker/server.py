@@ -1,0 +1,66 @@
+"""The Prefect server with SQLite transactions that can't be refused: ``python -m worker.server``.
+
+On SQLite, Prefect begins its write transactions DEFERRED. One that reads first and writes later is
+refused (503) when another one wrote in between, and no busy timeout helps; every client then waits
+two seconds or more. Here they take the write lock when they begin, and wait for it. On PostgreSQL
+the server is Prefect's, unchanged. Reads and writes only what Prefect's server does.
+"""
+
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+import uvicorn
+from fastapi import FastAPI
+from prefect.server.api.server import create_app
+from prefect.server.database.configurations import AioSqliteConfiguration
+from prefect.server.database.dependencies import set_database_config
+from prefect.settings import get_current_settings
+from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+
+HOST = "127.0.0.1"
+
+
+class ImmediateSqlite(AioSqliteConfiguration):
+    """Prefect's SQLite configuration whose transactions begin IMMEDIATE."""
+
+    @asynccontextmanager
+    async def begin_transaction(
+        self,
+        session: AsyncSession,
+        with_for_update: bool = False,  # noqa: ARG002  # Prefect's signature
+    ) -> AsyncGenerator[AsyncSessionTransaction, None]:
+        """Take the write lock now, not at the first write."""
+        async with super().begin_transaction(session, with_for_update=True) as transaction:
+            yield transaction
+
+
+def configure_database() -> None:
+    """Choose the database configuration for the connection URL of Prefect's settings."""
+    secret = get_current_settings().server.database.connection_url
+    url = secret.get_secret_value() if secret else ""
+    if make_url(url).get_backend_name() == "sqlite":
+        set_database_config(ImmediateSqlite(connection_url=url))
+
+
+def app() -> FastAPI:
+    """Factory for ``uvicorn --factory worker.server:app``."""
+    configure_database()
+    return create_app()
+
+
+def main() -> None:
+    """Serve API and UI on this host until told to stop: ``python -m worker.server PORT``."""
+    uvicorn.run(
+        app(),
+        host=HOST,
+        port=int(sys.argv[1]),
+        log_level="warning",
+        timeout_keep_alive=5,
+        timeout_graceful_shutdown=2,  # the websockets of UI and workers never end by themselves
+    )
+
+
+if __name__ == "__main__":
+    main()
