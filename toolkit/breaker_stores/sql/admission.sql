@@ -1,0 +1,3 @@
+select state, generation, failures
+from breaker
+where name = ?
