@@ -11,8 +11,9 @@
         begin
             readers := array(
                 select format(
-                    'create or replace view %s%s as %s',
-                    view.oid::regclass,
+                    'create or replace view %s.%I%s as %s',
+                    view.relnamespace::regnamespace, -- an unqualified view would be made elsewhere
+                    view.relname,
                     ' with (' || array_to_string(view.reloptions, ', ') || ')',
                     pg_get_viewdef(view.oid)
                 )
