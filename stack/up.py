@@ -18,6 +18,7 @@ from stack.components import Components
 from stack.environment import api_port, environment, ui_url
 from stack.errors import StackError
 from stack.postgres import EmbeddedPostgres
+from stack.prefect_database import NOTHING_TO_REGISTER, start_from_template
 from stack.service import Service
 from stack.state import Component, Record, StateFolder, created
 from stack.terminal import Terminal, fail
@@ -49,6 +50,8 @@ def supervise(options: Options) -> int:
     except (StackError, PermanentError) as error:
         fail(str(error))
         return REFUSED
+    if start_from_template(folder.path / "prefect"):
+        os.environ.update(NOTHING_TO_REGISTER | dict(os.environ))
     os.environ.update(environment(port, folder.marker))
     terminal = Terminal()
     if left:

@@ -32,6 +32,9 @@ class LocalWorker(ProcessWorker):
 
     job_configuration = LocalJob
 
+    async def _worker_metadata(self) -> None:
+        """Spare the list of installed integrations: making it imports dbt, two CPU seconds."""
+
     @classmethod
     def __dispatch_key__(cls) -> str:
         """A key of our own: ``process`` stays Prefect's class."""

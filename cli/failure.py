@@ -1,0 +1,36 @@
+"""How a command fails: one line on standard error, exit code 1. Reads and writes nothing else."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import typer
+from httpx import HTTPError
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.settings import get_current_settings
+from sqlalchemy.exc import OperationalError
+
+from stack.errors import StackError
+from toolkit.errors import PermanentError
+
+
+@contextmanager
+def explained() -> Generator[None]:
+    """Turn errors that a person can put right into one line."""
+    try:
+        yield
+    except (StackError, PermanentError) as error:
+        message = str(error)
+    except PrefectHTTPStatusError as error:
+        message = f"The Prefect API refused: {str(error).splitlines()[0]}"
+    except HTTPError as error:
+        api = get_current_settings().api.url
+        message = (
+            f"The Prefect API {api} does not answer ({type(error).__name__}):"
+            " run `make up`, or set PREFECT_API_URL."
+        )
+    except OperationalError as error:
+        message = f"The database does not answer: {str(error.orig).strip().splitlines()[0]}"
+    else:
+        return
+    typer.secho(f"error: {message}", err=True, fg="red")
+    raise typer.Exit(1)

@@ -1,0 +1,126 @@
+"""The state of the running stack as three tables: components, pools, deployments.
+
+Reads the stack's record, the processes and the Prefect API; writes to the terminal only.
+"""
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from prefect import get_client
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
+from prefect.client.schemas.objects import FlowRun, StateType, WorkerStatus, WorkPool
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.exceptions import ObjectNotFound
+
+from stack.state import Component, Record
+from stack.terminal import Terminal
+from toolkit.catalogue import catalogue, pools
+
+STARTED = [state for state in StateType if state is not StateType.SCHEDULED]
+SLOTS = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+
+
+def show(record: Record) -> bool:
+    """Print the tables; whether everything that should run does."""
+    terminal = Terminal()
+    up = [component.is_running() and component.ready for component in record.components]
+    terminal.table(
+        f"Stack of process {record.pid}, {record.api_url}",
+        ("component", "state", "pid", "since (UTC)", "restarts"),
+        (_component(component) for component in record.components),
+    )
+    with get_client(sync_client=True) as client:
+        found = [_pool(client, pool.name) for pool in pools()]
+        columns = ("pool", "workers online", "slots used", "limit")
+        terminal.table("\nPools", columns, (row for row, _ in found))
+        columns = ("deployment", "last run (UTC)", "state", "message", "next run (UTC)")
+        rows = [_deployment(client, str(entry)) for entry in catalogue()]
+        terminal.table("\nDeployments", columns, rows)
+    return all(up) and all(online for _, online in found)
+
+
+def _component(component: Component) -> Iterable[str]:
+    if not component.is_running():
+        state = "[bold red]down[/]"
+    else:
+        state = "[green]ready[/]" if component.ready else "[yellow]starting[/]"
+    since = component.since and datetime.fromisoformat(component.since)
+    pid = str(component.pid or "")
+    return component.name, state, pid, _when(since or None), str(component.restarts)
+
+
+def _pool(client: SyncPrefectClient, name: str) -> tuple[Iterable[str], bool]:
+    try:
+        pool = client.read_work_pool(name)
+    except ObjectNotFound:
+        return (name, "[bold red]not deployed[/]", "", ""), False
+    workers = client.read_workers_for_work_pool(name)
+    online = sum(worker.status is WorkerStatus.ONLINE for worker in workers)
+    style = "green" if online else "bold red"
+    row = (name, f"[{style}]{online}[/]", str(_slots(client, pool)), str(pool.concurrency_limit))
+    return row, online > 0
+
+
+def _slots(client: SyncPrefectClient, pool: WorkPool) -> int:
+    runs = client.read_flow_runs(
+        work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[pool.name])),
+        flow_run_filter=_states(SLOTS),
+        sort=FlowRunSort.ID_DESC,
+        limit=200,
+    )
+    return len(runs)
+
+
+def _deployment(client: SyncPrefectClient, name: str) -> Iterable[str]:
+    try:
+        deployment = client.read_deployment_by_name(name)
+    except ObjectNotFound:
+        return name, "", "[bold red]not deployed[/]", "", ""
+    last = _run(client, deployment.id, STARTED, FlowRunSort.START_TIME_DESC)
+    following = _run(
+        client, deployment.id, [StateType.SCHEDULED], FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC
+    )
+    following_time = following.next_scheduled_start_time if following else None
+    planned = "paused" if deployment.paused else _when(following_time, "manual")
+    if last is None or last.state is None:
+        return name, "never", "", "", planned
+    style = (
+        "green" if last.state.is_completed() else "bold red" if last.state.is_final() else "cyan"
+    )
+    state = f"[{style}]{last.state.name}[/]"
+    return name, _when(last.start_time), state, last.state.message or "", planned
+
+
+def _run(
+    client: SyncPrefectClient, deployment: UUID, states: list[StateType], sort: FlowRunSort
+) -> FlowRun | None:
+    runs = client.read_flow_runs(
+        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment])),
+        flow_run_filter=_states(states),
+        sort=sort,
+        limit=1,
+    )
+    return runs[0] if runs else None
+
+
+def _states(states: list[StateType]) -> FlowRunFilter:
+    return FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states)))
+
+
+def _when(instant: Any, otherwise: str = "") -> str:
+    """Time of day for today, else the date as well."""
+    if instant is None:
+        return otherwise
+    same_day = instant.astimezone(UTC).date() == datetime.now(UTC).date()
+    return instant.astimezone(UTC).strftime("%H:%M:%S" if same_day else "%Y-%m-%d %H:%M")
