@@ -17,12 +17,13 @@ CONTEXT.set_forkserver_preload(["dbt.cli.main", "dbt.adapters.postgres", "psycop
 
 @dataclass(frozen=True)
 class Invocation:
-    """What dbt did: status and message per node, warnings, and why it failed."""
+    """What dbt did: status and message per node, warnings, names it listed, why it failed."""
 
     success: bool
     error: str = ""
     nodes: dict[str, tuple[str, str]] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
 
     def with_status(self, *statuses: str) -> dict[str, str]:
         """Message per node that ended so."""
@@ -54,4 +55,6 @@ def _run(answer: Connection, arguments: list[str], environment: dict[str, str]) 
     outcome = dbtRunner(callbacks=[note]).invoke(["--quiet", *arguments])
     results = getattr(outcome.result, "results", [])
     nodes = {one.node.name: (str(one.status), one.message or "") for one in results}
-    answer.send(Invocation(outcome.success, str(outcome.exception or ""), nodes, warnings))
+    names = outcome.result if isinstance(outcome.result, list) else []
+    error = str(outcome.exception or "")
+    answer.send(Invocation(outcome.success, error, nodes, warnings, names))
