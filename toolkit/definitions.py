@@ -1,0 +1,166 @@
+"""Definition files in YAML whose mistakes are named by file and line, with what to write instead.
+
+Reads the file that it is given; writes nothing. `read` keeps the line of every key; `validate`
+turns a mapping into a pydantic model and collects every mistake, so that one run shows them all.
+"""
+
+import difflib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import UnionType
+from typing import Any, TypeVar, Union, cast, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from yaml.nodes import MappingNode, Node, SequenceNode
+
+from toolkit.errors import PermanentError
+
+Place = tuple[str | int, ...]
+M = TypeVar("M", bound=BaseModel)
+
+
+class DefinitionError(PermanentError):
+    """A definition file can't be used; one line for each mistake."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        """Keep the single mistakes beside the message."""
+        super().__init__("\n".join(problems))
+        self.problems = list(problems)
+
+
+@dataclass(frozen=True)
+class Document:
+    """A parsed YAML file, and the line on which each of its parts starts."""
+
+    path: Path
+    data: dict[str, Any]
+    lines: dict[Place, int] = field(repr=False)
+
+    def at(self, place: Place, problem: str) -> str:
+        """``alerts.yml:12: problem``, for the part or what surrounds it."""
+        while place and place not in self.lines:
+            place = place[:-1]
+        return f"{self.path}:{self.lines.get(place, 1)}: {problem}"
+
+
+def read(path: Path) -> Document:
+    """Parse a YAML file whose content is a mapping.
+
+    Raises:
+        DefinitionError: it is missing, is no YAML, or says a key twice.
+    """
+    try:
+        loader = yaml.SafeLoader(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise DefinitionError([f"{path}: can't be read: {error}"]) from error
+    lines: dict[Place, int] = {}
+    try:
+        node = loader.get_single_node()
+        data = _build(loader, node, (), lines) if node is not None else {}
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        where = f"{path}:{mark.line + 1}" if mark else f"{path}"
+        hint = ' (quote operators: operator: ">")' if "tag" in str(error.problem) else ""
+        raise DefinitionError([f"{where}: no valid YAML: {error.problem}{hint}"]) from error
+    if not isinstance(data, dict):
+        raise DefinitionError([f"{path}:1: expected a mapping such as `alerts: [...]`"])
+    return Document(path, cast("dict[str, Any]", data), lines)
+
+
+def _build(loader: yaml.SafeLoader, node: Node, place: Place, lines: dict[Place, int]) -> Any:
+    """The plain value of a node; notes the line of every part."""
+    lines.setdefault(place, node.start_mark.line + 1)
+    if isinstance(node, SequenceNode):
+        return [_build(loader, item, (*place, n), lines) for n, item in enumerate(node.value)]
+    if not isinstance(node, MappingNode):
+        return loader.construct_object(node)
+    _refuse_twice(node)
+    loader.flatten_mapping(node)
+    result: dict[Any, Any] = {}
+    for key_node, value_node in node.value:
+        key = loader.construct_object(key_node)
+        lines[(*place, key)] = key_node.start_mark.line + 1
+        result[key] = _build(loader, value_node, (*place, key), lines)
+    return result
+
+
+def _refuse_twice(node: MappingNode) -> None:
+    seen: set[str] = set()
+    for key, _ in node.value:
+        if key.value in seen and key.value != "<<":
+            raise yaml.MarkedYAMLError(
+                problem=f"the key {key.value!r} is there twice", problem_mark=key.start_mark
+            )
+        seen.add(key.value)
+
+
+def validate(
+    document: Document, place: Place, model: type[M], content: Mapping[str, Any]
+) -> tuple[M | None, list[str]]:
+    """Make the model of a part of the document; or None and its mistakes, each with its line."""
+    try:
+        return model.model_validate(content), []
+    except ValidationError as error:
+        return None, [
+            document.at((*place, *_plain(item["loc"])), _sentence(model, item))
+            for item in error.errors()
+        ]
+
+
+def _plain(loc: Place) -> Place:
+    """Pydantic's location without the names of validators and union members."""
+    return tuple(part for part in loc if isinstance(part, int) or part.isidentifier())
+
+
+def _sentence(model: type[BaseModel], item: Mapping[str, Any]) -> str:
+    """What is wrong with one field, and what to write instead."""
+    loc = _plain(item["loc"])
+    name = ".".join(map(str, loc)) or "entry"
+    if item["type"] == "extra_forbidden":
+        known = _fields_at(model, loc[:-1])
+        return f"unknown key {str(loc[-1])!r}{instead(str(loc[-1]), known)}"
+    if item["type"] == "missing":
+        return f"{name} is missing"
+    if item["type"] in {"literal_error", "enum"}:
+        allowed = item["ctx"]["expected"]
+        return f"{name}: {item['input']!r} is not allowed; write one of {allowed}{_quote(item)}"
+    return f"{name}: {item['msg'].removeprefix('Value error, ')}{_quote(item)}"
+
+
+def _quote(item: Mapping[str, Any]) -> str:
+    """``operator: >`` is a YAML block scalar and arrives as an empty text."""
+    return ' (quote it: ">")' if item["input"] == "" else ""
+
+
+def instead(word: str, known: Iterable[str]) -> str:
+    """``; did you mean 'x'?`` for a word close to a known one, the known ones otherwise."""
+    choices = sorted(known)
+    close = difflib.get_close_matches(word, choices, n=1)
+    if close:
+        return f"; did you mean {close[0]!r}?"
+    return f"; there are {', '.join(choices)}" if choices else ""
+
+
+def _fields_at(model: type[BaseModel], loc: Place) -> list[str]:
+    """The keys that a nested part may have."""
+    for part in loc:
+        if isinstance(part, int):
+            continue
+        found = model.model_fields.get(part)
+        nested = _model_in(found.annotation) if found else None
+        if nested is None:
+            return []
+        model = nested
+    return [item.alias or name for name, item in model.model_fields.items()]
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model that an annotation such as ``list[Channel] | None`` mentions."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    if get_origin(annotation) in {list, tuple, Union, UnionType}:
+        found = (_model_in(argument) for argument in get_args(annotation))
+        return next((model for model in found if model), None)
+    return None
