@@ -151,6 +151,12 @@ class Settings(BaseSettings):
         default=1,
         description="Messages that one channel sends at the same time; as many may be repeated if the sender is killed.",
     )
+    alert_parallelism: PositiveInt = Field(
+        default=2, description="Connections that evaluate alert rules at the same time."
+    )
+    alert_history_retention_days: PositiveInt = Field(
+        default=30, description="Days that evaluations, events and sent notices of alerts are kept."
+    )
 
     # Reports
     report_output_dir: ProjectPath = Field(

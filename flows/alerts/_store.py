@@ -1,0 +1,185 @@
+"""Write what an evaluation came to: history, states, events and the outbox, in a few statements.
+
+Writes ops.alert_evaluations, alert_rules, alert_states, alert_events and alert_deliveries, in the
+transaction of the caller, which holds the rules' locks: all of it happens, or none.
+"""
+
+import hashlib
+import json
+import math
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from prefect.context import FlowRunContext
+from sqlalchemy import Connection
+
+from flows.alerts._advance import Failure, Found, Given
+from flows.alerts._claims import Claim
+from flows.alerts._message import message
+from flows.alerts._notice import Advance, Notice, States
+from flows.alerts._reading import NO_KEY
+from flows.alerts._recipients import recipients
+from flows.alerts._state import AlertState
+from toolkit.database import run_sql
+
+PLAIN = {"webhook", "slack"}
+"""Channels that show no HTML: it is not rendered for them."""
+
+
+@dataclass
+class Writes:
+    """Rows to write, gathered over a batch of rules."""
+
+    evaluations: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    states: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    gone: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    events: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    payloads: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    deliveries: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+
+    def add(
+        self,
+        claim: Claim,
+        before: States,
+        found: Found,
+        after: Advance,
+        **measured: float | None,
+    ) -> None:
+        """Note one rule; `measured` are rows, milliseconds and attempts."""
+        self.evaluations.append(_evaluation(claim, found, after) | measured)
+        for key, state in after.states.items():
+            if before.get(key) != state:
+                self.states.append(_state(claim.id, key, state))
+        self.gone += [{"rule_id": claim.id, "key": k} for k in before if k not in after.states]
+        for notice in after.notices:
+            self._tell(claim, notice)
+
+    def _tell(self, claim: Claim, notice: Notice) -> None:
+        uid = str(uuid.uuid4())
+        people = recipients(claim.rule, notice.audience)
+        html = any(channel not in PLAIN for channel, _ in people)
+        payload = message(claim.rule, notice, claim.now, uid, html=html)
+        self.events.append(_event(claim, notice, uid, payload["json"]))
+        self.payloads.append({"uid": uid, "payload": payload})
+        self.deliveries += [
+            {
+                "uid": uid,
+                "channel": channel,
+                "recipient": recipient,
+                "message_id": message_id(uid, channel, recipient),
+            }
+            for channel, recipient in people
+        ]
+
+    def write(self, connection: Connection) -> None:
+        """All of it, in three statements."""
+        run = FlowRunContext.get()
+        flow_run_id = run.flow_run.id if run and run.flow_run else None
+        evaluations = json.dumps(self.evaluations)
+        run_sql(
+            connection,
+            "alerts/record_evaluations",
+            evaluations=evaluations,
+            flow_run_id=flow_run_id,
+        )
+        if self.states or self.gone:
+            states, gone = json.dumps(self.states), json.dumps(self.gone)
+            run_sql(connection, "alerts/save_states", states=states, gone=gone)
+        if self.events:
+            run_sql(
+                connection,
+                "alerts/add_notices",
+                events=json.dumps(self.events),
+                payloads=json.dumps(self.payloads),
+                deliveries=json.dumps(self.deliveries),
+                flow_run_id=flow_run_id,
+            )
+
+
+def message_id(uid: str, channel: str, recipient: str) -> str:
+    """The same for each attempt to tell somebody of an event, different for anybody else."""
+    digest = hashlib.sha256(f"{channel}\0{recipient}".encode()).hexdigest()
+    return f"{uid}.{digest[:12]}"
+
+
+def _evaluation(claim: Claim, found: Found, after: Advance) -> dict[str, Any]:
+    return {
+        "rule_id": claim.id,
+        "slot": claim.slot.isoformat(),
+        "evaluated_at": claim.now.isoformat(),
+        "status": after.status,
+        "severity": after.severity,
+        "value": _number(after.value),
+        **_readings(claim, found, after),
+        "keys": len(after.states),
+        "firing": after.firing,
+        "error": found.message if isinstance(found, Failure) else None,
+        "health_error": after.health.error,
+        "health_since": _instant(after.health.since),
+        "health_told": after.health.told,
+        "watched": _is_watched(claim, after),
+    }
+
+
+def _readings(claim: Claim, found: Found, after: Advance) -> dict[str, Any]:
+    """Of a rule with keys, all of them only if it looks back to them one day."""
+    if isinstance(found, Given):
+        return {"reading": _number(after.value)}
+    if isinstance(found, Failure):
+        return {}
+    if not claim.rule.key_columns:
+        return {"reading": _number(found.get(NO_KEY))}
+    return {"readings": {key: _number(value) for key, value in found.items()}}
+
+
+def _is_watched(claim: Claim, after: Advance) -> bool:
+    """A rule that came with an event is looked after until it is over."""
+    if claim.kind != "event":
+        return True
+    return claim.rule.sql is not None and (after.status != "ok" or after.health.told)
+
+
+def _state(rule_id: int, key: str, state: AlertState) -> dict[str, Any]:
+    return {
+        "rule_id": rule_id,
+        "key": key,
+        "since": state.since.isoformat(),
+        "status": state.status,
+        "severity": state.severity,
+        "value": _number(state.value),
+        "reading": _number(state.reading),
+        "worst": _number(state.worst),
+        "pending_since": _instant(state.pending_since),
+        "firing_since": _instant(state.firing_since),
+        "empty_since": _instant(state.empty_since),
+        "told": state.told,
+        "told_at": _instant(state.told_at),
+        "changes": [at.isoformat() for at in state.changes],
+        "flapping_since": _instant(state.flapping_since),
+    }
+
+
+def _event(claim: Claim, notice: Notice, uid: str, details: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "uid": uid,
+        "rule_id": claim.id,
+        "kind": notice.kind,
+        "severity": notice.severity,
+        "audience": notice.audience,
+        "group_key": notice.group,
+        "keys": max(1, len(notice.states)),
+        "details": details,
+        "created_at": claim.now.isoformat(),
+    }
+
+
+def _instant(at: datetime | None) -> str | None:
+    return at.isoformat() if at else None
+
+
+def _number(value: float | None) -> float | str | None:
+    """JSON has no infinity; PostgreSQL reads it as text."""
+    return str(value) if value is not None and math.isinf(value) else value

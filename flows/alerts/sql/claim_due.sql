@@ -1,0 +1,29 @@
+-- Rules that are due, locked: another run skips them, and a killed one gives them back. Healthy ones
+-- first, so that slow or broken rules can't keep the others waiting.
+with clock as (
+    select coalesce(cast(:now as timestamptz), clock_timestamp()) as now
+)
+
+select
+    rule.id,
+    rule.kind,
+    rule.name,
+    cast(rule.definition as text) as definition,
+    coalesce(rule.silenced_until > clock.now, false) as silenced,
+    rule.error,
+    rule.error_since,
+    rule.error_told,
+    clock.now,
+    date_bin(rule.every, clock.now, timestamptz 'epoch') as slot
+from ops.alert_rules as rule
+cross join clock
+where
+    rule.retired_at is null
+    and rule.enabled
+    and rule.watched
+    and rule.kind = any(cast(:kinds as text []))
+    and rule.id <> all(cast(:passed_over as bigint []))
+    and (rule.evaluated_slot is null or rule.evaluated_slot < date_bin(rule.every, clock.now, timestamptz 'epoch'))
+order by rule.error_since is not null, rule.milliseconds > 1000, rule.evaluated_at nulls first, rule.id
+limit :batch
+for update of rule skip locked

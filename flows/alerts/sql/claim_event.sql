@@ -1,0 +1,20 @@
+-- The rule that came with an event, stored under its name and locked. Its period is the instant.
+with clock as (
+    select coalesce(cast(:now as timestamptz), clock_timestamp()) as now
+)
+
+insert into ops.alert_rules as rule (kind, name, definition, every)
+values ('event', :rule_name, cast(:definition as jsonb), cast(:every as interval))
+on conflict (kind, name) do update
+    set definition = excluded.definition, every = excluded.every, retired_at = null, updated_at = now()
+returning
+    rule.id,
+    rule.kind,
+    rule.name,
+    cast(rule.definition as text) as definition,
+    coalesce(rule.silenced_until > (select clock.now from clock), false) as silenced,
+    rule.error,
+    rule.error_since,
+    rule.error_told,
+    (select clock.now from clock) as now,
+    (select clock.now from clock) as slot

@@ -1,0 +1,36 @@
+with evaluations as (
+    delete from ops.alert_evaluations
+    where (rule_id, slot) in (
+        select rule_id, slot
+        from ops.alert_evaluations
+        where evaluated_at < now() - :days * interval '1 day'
+        order by evaluated_at
+        limit 10000
+    )
+),
+
+events as (
+    delete from ops.alert_events
+    where id in (
+        select event.id
+        from ops.alert_events as event
+        where
+            event.created_at < now() - :days * interval '1 day'
+            and not exists (
+                select from ops.alert_deliveries as delivery
+                where delivery.event_id = event.id and delivery.status in ('pending', 'sending')
+            )
+        order by event.created_at
+        limit 1000
+    )
+)
+
+delete from ops.alert_rules
+where id in (
+    select id
+    from ops.alert_rules
+    where
+        greatest(updated_at, evaluated_at) < now() - :days * interval '1 day'
+        and (retired_at is not null or (kind = 'event' and not watched))
+    limit 1000
+)

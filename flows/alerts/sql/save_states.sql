@@ -1,0 +1,36 @@
+with gone as (
+    delete from ops.alert_states as state
+    using jsonb_to_recordset(cast(:gone as jsonb)) as gone (rule_id bigint, key text)
+    where state.rule_id = gone.rule_id and state.key = gone.key
+)
+
+insert into ops.alert_states as state (
+    rule_id, key, since, status, severity, value, reading, worst, pending_since, firing_since,
+    empty_since, told, told_at, changes, flapping_since
+)
+select
+    rule_id, key, since, status, severity, value, reading, worst, pending_since, firing_since,
+    empty_since, told, told_at, changes, flapping_since
+from
+    jsonb_to_recordset(cast(:states as jsonb)) as found (
+        rule_id bigint, key text, since timestamptz, status text, severity text,
+        value double precision, reading double precision, worst double precision,
+        pending_since timestamptz, firing_since timestamptz, empty_since timestamptz,
+        told text, told_at timestamptz, changes timestamptz [], flapping_since timestamptz
+    )
+on conflict (rule_id, key) do update
+    set
+        since = excluded.since,
+        status = excluded.status,
+        severity = excluded.severity,
+        value = excluded.value,
+        reading = excluded.reading,
+        worst = excluded.worst,
+        pending_since = excluded.pending_since,
+        firing_since = excluded.firing_since,
+        empty_since = excluded.empty_since,
+        told = excluded.told,
+        told_at = excluded.told_at,
+        changes = excluded.changes,
+        flapping_since = excluded.flapping_since,
+        updated_at = now()
