@@ -38,6 +38,8 @@ pytest_plugins = [
     "tests.support.smtp_sink",
     "tests.support.http_sink",
     "tests.support.certificates",
+    "tests.support.outbox",
+    "tests.support.prefect_server",
 ]
 
 

@@ -28,6 +28,7 @@ never with more of the address than scheme and host, because the rest is often a
 import base64
 import hmac
 import json
+import logging
 import re
 import time
 from collections.abc import Generator, Mapping
@@ -79,6 +80,8 @@ def webhook_session(
     Raises:
         PermanentError: the address or WEBHOOK_ALLOWED_HOSTS can't be used.
     """
+    # At DEBUG it logs the answer's headers, and a redirect repeats the address.
+    logging.getLogger("httpcore").setLevel(logging.INFO)
     target = parse_url(url.get_secret_value())
     allowed = allow_list(settings().webhook_allowed_hosts)
     timeout = timeout_seconds or settings().webhook_timeout_seconds

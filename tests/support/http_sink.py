@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from tests.support.holding import Holdable
 from tests.support.smtp_sink import free_port
 
 
@@ -37,16 +38,16 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-class HttpSink:
+class HttpSink(Holdable):
     """Starts on a free port; `start` after `stop` comes back on the same one."""
 
     host = "127.0.0.1"
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        super().__init__()
         self.requests: list[Posted] = []
         self.connections = 0
         self.port = free_port()
-        self.received = threading.Event()
         self.before_answer: Callable[[Posted], None] = lambda _posted: None
         self._next: list[Answer] = []
         self._default = Answer()
@@ -114,6 +115,7 @@ class _Handler(BaseHTTPRequestHandler):
         super().setup()
         self.server.open.add(self)
         self.server.sink.connections += 1
+        self.server.sink.connected()
 
     def finish(self) -> None:
         self.server.open.discard(self)
@@ -125,8 +127,8 @@ class _Handler(BaseHTTPRequestHandler):
         posted = Posted(self.path, headers, body)
         sink = self.server.sink
         sink.requests.append(posted)
-        sink.received.set()
         sink.before_answer(posted)
+        sink.answering()
         self._reply(sink.next_answer())
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002

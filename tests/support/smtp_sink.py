@@ -5,8 +5,7 @@
 
 import socket
 import ssl
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from email import message_from_bytes, policy
@@ -16,6 +15,8 @@ from typing import Any, cast
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
+
+from tests.support.holding import Holdable
 
 OK = "250 OK"
 
@@ -37,7 +38,7 @@ class Received:
         return str(self.mail["Message-ID"])
 
 
-class SmtpSink:
+class SmtpSink(Holdable):
     """Starts on a free port; `start` after `stop` comes back on the same one.
 
     ``login=("user", "password")`` requires it; ``tls`` is a server context for STARTTLS, or for
@@ -53,11 +54,10 @@ class SmtpSink:
         tls: ssl.SSLContext | None = None,
         implicit_tls: bool = False,
     ) -> None:
+        super().__init__()
         self.messages: list[Received] = []
         self.connections = 0
         self.port = free_port()
-        self.data_received = threading.Event()
-        self.before_answer: Callable[[Received], None] = lambda _received: None
         self.drop_next_data = False
         self._refusals: dict[str, list[str]] = {}
         self._login = login
@@ -105,6 +105,7 @@ class SmtpSink:
         self, _server: SMTP, session: Session, _envelope: Envelope, host: str, answers: list[str]
     ):
         self.connections += 1
+        self.connected()
         session.host_name = host
         return answers
 
@@ -125,8 +126,7 @@ class SmtpSink:
             str(envelope.mail_from), list(envelope.rcpt_tos), cast("bytes", envelope.content)
         )
         self.messages.append(received)
-        self.data_received.set()
-        self.before_answer(received)
+        self.answering()
         return OK
 
 

@@ -1,0 +1,76 @@
+"""Ways to reach people, as Prefect blocks: mail, web hooks, Slack, and all that apprise knows.
+
+A rule names a block by its name. `analytics-worker deploy` registers the types, so that the blocks can
+be filled in in the UI. Their secrets are `SecretStr`: in no parameter, state or log.
+Anyone who reaches an API without authentication can read every block's secrets; set
+PREFECT_SERVER_API_AUTH_STRING first, or use the variables ALERT_* instead of blocks.
+"""
+
+from prefect.blocks.core import Block
+from pydantic import Field, SecretStr
+
+from toolkit.mail import MailServer
+from toolkit.smtp import Security
+
+
+class EmailChannel(Block):
+    """Mail through an SMTP server."""
+
+    _block_type_name = "Email Channel"
+    _block_type_slug = "email-channel"
+
+    host: str = Field(description="SMTP server.")
+    port: int = Field(default=587, description="Its port.", ge=1, le=65535)
+    security: Security = Field(
+        default="starttls", description="How the connection is secured; never less than this."
+    )
+    user: str | None = Field(default=None, description="Login, if the server asks for one.")
+    password: SecretStr | None = Field(default=None, description="Its password.")
+    sender: str = Field(description="From: alerts@example.com or Alerts <alerts@example.com>.")
+    to: list[str] = Field(default=[], description="Who gets it if a rule names nobody.")
+
+    def server(self, timeout_seconds: float) -> MailServer:
+        """Where to hand in mails."""
+        return MailServer(
+            host=self.host,
+            port=self.port,
+            security=self.security,
+            user=self.user,
+            password=self.password,
+            timeout_seconds=timeout_seconds,
+        )
+
+
+class WebhookChannel(Block):
+    """JSON posted to an address, signed if there is a secret."""
+
+    _block_type_name = "Webhook Channel"
+    _block_type_slug = "webhook-channel"
+
+    url: SecretStr = Field(description="Where to post, https://host/path.")
+    secret: SecretStr | None = Field(
+        default=None, description="Key of the HMAC-SHA256 signature (standardwebhooks.com)."
+    )
+
+
+class SlackChannel(Block):
+    """An incoming webhook of Slack, or of what understands the same: Mattermost, Rocket.Chat."""
+
+    _block_type_name = "Slack Channel"
+    _block_type_slug = "slack-channel"
+
+    url: SecretStr = Field(description="Its address, https://hooks.slack.com/services/…")
+
+
+class AppriseChannel(Block):
+    """Any of the services that apprise reaches: Teams, Telegram, Matrix, PagerDuty, SMS."""
+
+    _block_type_name = "Apprise Channel"
+    _block_type_slug = "apprise-channel"
+
+    url: SecretStr = Field(description="As https://github.com/caronc/apprise spells it.")
+
+
+ChannelBlock = EmailChannel | WebhookChannel | SlackChannel | AppriseChannel
+
+BLOCKS: list[type[ChannelBlock]] = [EmailChannel, WebhookChannel, SlackChannel, AppriseChannel]

@@ -1,0 +1,182 @@
+"""From a channel's name to something that sends: mail, web hook, Slack, apprise.
+
+Reads the settings for the channels ``email``, ``webhook`` and ``slack``, and Prefect blocks for all
+others; writes nothing but messages. Sending is what both deliveries and tests of a channel use.
+"""
+
+import re
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+
+from blocks.notifications import (
+    BLOCKS,
+    AppriseChannel,
+    ChannelBlock,
+    EmailChannel,
+    SlackChannel,
+    WebhookChannel,
+)
+from flows.alerts._apprise import apprise_sender, apprise_service
+from flows.alerts._parcel import Parcel, Sender
+from toolkit.delivery import Outcome
+from toolkit.errors import PermanentError
+from toolkit.mail import Mail, SmtpSession, parse_address, smtp_session
+from toolkit.settings import settings
+from toolkit.webhook import webhook_session
+from toolkit.webhook_target import Target, parse_url
+
+WELL_KNOWN_PORTS = {25, 80, 443, 465, 587}
+SLACK_TEXT = 3000
+
+
+class UnknownChannelError(PermanentError):
+    """Nothing is configured under the name."""
+
+
+@dataclass(frozen=True)
+class Channel:
+    """A way to reach people."""
+
+    name: str
+    service: str
+    """Name of the circuit breaker of the host behind it."""
+    posters: int
+    """Messages that may be on their way at the same time."""
+    recipients: list[str]
+    """Who gets what is not addressed to anybody."""
+    session: Callable[[], AbstractContextManager[Sender]]
+    """Connections for a batch; one for each thread."""
+
+
+def channel(name: str) -> Channel:
+    """The channel of this name.
+
+    Raises:
+        UnknownChannelError: neither settings nor a block define it; the message says how to.
+        PermanentError: its address can't be used.
+    """
+    block = _default(name) or _stored(name)
+    match block:
+        case EmailChannel():
+            return _email(name, block)
+        case WebhookChannel():
+            target = parse_url(block.url.get_secret_value())
+            return _hook(name, target, lambda: _webhook_sender(block))
+        case SlackChannel():
+            target = parse_url(block.url.get_secret_value())
+            return _hook(name, target, lambda: _slack_sender(block))
+        case AppriseChannel():
+            service = apprise_service(block.url)
+            return Channel(name, service, 1, [name], lambda: apprise_sender(block.url))
+
+
+def send_now(name: str, parcel: Parcel) -> Outcome:
+    """Send one message past the outbox, by the same way and with the same checks: for tests."""
+    with channel(name).session() as send:
+        return send(parcel)
+
+
+def _default(name: str) -> ChannelBlock | None:
+    """The channels that settings define."""
+    chosen = settings()
+    if name == "email" and chosen.alert_email_host:
+        sender = chosen.alert_email_from or chosen.alert_email_user
+        if sender is None:
+            raise UnknownChannelError("Channel 'email' has no sender: set ALERT_EMAIL_FROM.")
+        return EmailChannel(
+            host=chosen.alert_email_host,
+            port=chosen.alert_email_port,
+            security=chosen.alert_email_tls,
+            user=chosen.alert_email_user,
+            password=chosen.alert_email_password,
+            sender=sender,
+            to=[address for address in chosen.alert_email_to if address],
+        )
+    if name == "webhook" and chosen.alert_webhook_url:
+        return WebhookChannel(url=chosen.alert_webhook_url, secret=chosen.alert_webhook_secret)
+    if name == "slack" and chosen.alert_slack_url:
+        return SlackChannel(url=chosen.alert_slack_url)
+    return None
+
+
+def _stored(name: str) -> ChannelBlock:
+    """The block of this name, of whichever type comes first."""
+    for kind in BLOCKS:
+        try:
+            return kind.load(name, _sync=True)  # pyright: ignore[reportCallIssue]
+        except ValueError:  # Prefect's word for: there is none
+            continue
+    variable = {
+        "email": "ALERT_EMAIL_HOST",
+        "webhook": "ALERT_WEBHOOK_URL",
+        "slack": "ALERT_SLACK_URL",
+    }
+    how = f"set {variable[name]}" if name in variable else "no block of a channel type is named so"
+    raise UnknownChannelError(f"Channel {name!r} is not configured: {how}.")
+
+
+def _email(name: str, block: EmailChannel) -> Channel:
+    server = block.server(settings().alert_email_timeout_seconds)
+    service = _service(block.host, block.port)
+
+    @contextmanager
+    def session() -> Generator[Sender]:
+        with smtp_session(server) as smtp:
+            yield lambda parcel: _mail(smtp, block.sender, parcel)
+
+    return Channel(name, service, 1, block.to, session)
+
+
+def _mail(smtp: SmtpSession, sender: str, parcel: Parcel) -> Outcome:
+    mail = Mail(
+        message_id=message_id(parcel.key, sender),
+        sender=sender,
+        to=(parcel.recipient,),
+        subject=parcel.subject,
+        text=parcel.text,
+        html=parcel.html,
+    )
+    return smtp.send(mail, parcel.recipient)
+
+
+def message_id(key: str, sender: str) -> str:
+    """The Message-ID of a key: the key itself if it is one already."""
+    return key if key.startswith("<") else f"<{key}@{parse_address(sender).domain}>"
+
+
+def _hook(
+    name: str, target: Target, session: Callable[[], AbstractContextManager[Sender]]
+) -> Channel:
+    service = _service(target.host, target.port)
+    return Channel(name, service, settings().alert_delivery_posters, [name], session)
+
+
+@contextmanager
+def _webhook_sender(block: WebhookChannel) -> Generator[Sender]:
+    with webhook_session(block.url, block.secret, connections=1) as hook:
+        yield lambda parcel: hook.post(
+            parcel.json or {"subject": parcel.subject, "text": parcel.text}, parcel.key
+        )
+
+
+@contextmanager
+def _slack_sender(block: SlackChannel) -> Generator[Sender]:
+    with webhook_session(block.url, connections=1) as hook:
+        yield lambda parcel: hook.post({"text": slack_text(parcel)}, parcel.key)
+
+
+def slack_text(parcel: Parcel) -> str:
+    """Subject in bold and text, with Slack's three special characters escaped."""
+    full = f"*{_escaped(parcel.subject)}*\n{_escaped(parcel.text)}"
+    return full if len(full) <= SLACK_TEXT else f"{full[:SLACK_TEXT]}\n… (shortened)"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _service(host: str, port: int) -> str:
+    """A breaker for each server: the host, with the port if that is an unusual one."""
+    plain = re.sub(r"[^A-Za-z0-9._-]", "-", host).strip("-.")[:90] or "host"
+    return plain if port in WELL_KNOWN_PORTS else f"{plain}-{port}"

@@ -1,0 +1,187 @@
+"""Send what the outbox holds: whatever run wrote it, any later one delivers it.
+
+Reads and writes ``ops.alert_deliveries``; writes messages to owners there. Safe to repeat and to kill:
+a message is claimed, sent, and settled before its sender takes the next one, so a killed sender leaves
+at most one message for each channel of which nobody knows whether it arrived. That one is sent again,
+with the same Message-ID or Idempotency-Key.
+
+Channels are served at the same time, each by its own threads, so that one that hangs delays no other.
+"""
+
+import logging
+import random
+from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from typing import Literal, TypedDict
+
+from httpx import HTTPError
+from prefect.exceptions import PrefectException
+
+from flows.alerts._channels import Channel, channel
+from flows.alerts._ledger import Claimed, Ledger, Settlement, ledger
+from flows.alerts._parcel import Parcel, Sender
+from toolkit.circuit_breaker import CircuitBreaker, CircuitOpenError, external_circuit_breaker
+from toolkit.delivery import Outcome, one_line, permanent
+from toolkit.errors import PermanentError
+from toolkit.settings import settings
+
+FIRST_DELAY_SECONDS = 30.0
+LONGEST_DELAY_SECONDS = 900.0
+NOT_CONFIGURED_SECONDS = 300.0
+RENEW_SECONDS = 60.0
+
+_log = logging.getLogger(__name__)
+
+Fate = Literal["sent", "failed", "retrying", "skipped_open"]
+
+
+class DeliveryCounts(TypedDict):
+    """What became of the messages that were due."""
+
+    sent: int
+    failed: int
+    """Given up; the rule's owner is told."""
+    retrying: int
+    """To be tried again."""
+    skipped_open: int
+    """Not tried, because the channel is known to be down."""
+
+
+class ChannelDownError(Exception):
+    """A failure that the channel's circuit breaker counts."""
+
+
+def deliver_due(limit: int | None = None) -> DeliveryCounts:
+    """Send what is due, ``limit`` messages at most; tell owners what can't be delivered.
+
+    Raises:
+        CircuitOpenError: the database is known to be down.
+    """
+    fates: Counter[Fate] = Counter()
+    with ledger(limit) as book:
+        book.recover()
+        fates["failed"] += book.expire(settings().alert_delivery_max_hours * 3600)
+        book.tell_owners()
+        fates += _deliver(book)
+        if book.tell_owners():
+            fates += _deliver(book)  # nobody is told of messages to owners: this ends
+    return DeliveryCounts(
+        sent=fates["sent"],
+        failed=fates["failed"],
+        retrying=fates["retrying"],
+        skipped_open=fates["skipped_open"],
+    )
+
+
+def _deliver(book: Ledger) -> Counter[Fate]:
+    """Serve all channels at the same time until nothing is due."""
+    fates: Counter[Fate] = Counter()
+    channels = [_configured(book, name, fates) for name in book.channels()]
+    posts = [target for target in channels if target for _ in range(target.posters)]
+    if not posts:
+        return fates
+    with ThreadPoolExecutor(max_workers=len(posts), thread_name_prefix="deliver") as threads:
+        running = [threads.submit(_serve, book, target) for target in posts]
+        _attend(book, running)
+    return sum((future.result() for future in running), fates)
+
+
+def _configured(book: Ledger, name: str, fates: Counter[Fate]) -> Channel | None:
+    """The channel, or None after its messages were put off with the reason."""
+    try:
+        return channel(name)
+    except (PermanentError, PrefectException, HTTPError, RuntimeError) as error:
+        reason = str(error) if isinstance(error, PermanentError) else type(error).__name__
+        _log.warning("channel %s can't be used: %s", name, reason)
+        wait_seconds = NOT_CONFIGURED_SECONDS
+        fates["retrying"] += book.postpone(name, [], wait_seconds, one_line(reason))
+        return None
+
+
+def _attend(book: Ledger, running: list[Future[Counter[Fate]]]) -> None:
+    """Keep the leases while the threads work; if this thread is interrupted, let them end."""
+    try:
+        while wait(running, timeout=RENEW_SECONDS).not_done:
+            book.renew()
+    except BaseException:
+        book.stop()
+        raise
+
+
+def _serve(book: Ledger, target: Channel) -> Counter[Fate]:
+    """One thread of a channel: claim, send, settle, until nothing is due or the channel is down."""
+    fates: Counter[Fate] = Counter()
+    breaker = external_circuit_breaker(target.service)
+    with target.session() as send:
+        while batch := book.claim(target.name):
+            for position, claimed in enumerate(batch):
+                if book.stopped:
+                    return fates
+                try:
+                    outcome = _attempt(breaker, send, claimed.parcel)
+                except CircuitOpenError as closed:
+                    waiting = book.postpone(target.name, batch[position:], _after(closed))
+                    fates["skipped_open"] += waiting
+                    return fates
+                fates[_settle(book, target, claimed, outcome)] += 1
+    return fates
+
+
+def _after(closed: CircuitOpenError) -> float:
+    return max(closed.retry_after, 1.0)
+
+
+def _attempt(breaker: CircuitBreaker, send: Sender, parcel: Parcel) -> Outcome:
+    """Send once, and let the breaker know what that says about the channel.
+
+    Raises:
+        CircuitOpenError: nothing was sent.
+    """
+    outcome = permanent("not sent")
+    try:
+        with breaker.calling():
+            outcome = _sent(send, parcel)
+            if outcome.outage:
+                raise ChannelDownError  # noqa: TRY301  # a `with` block reports by raising
+    except ChannelDownError:
+        pass
+    return outcome
+
+
+def _sent(send: Sender, parcel: Parcel) -> Outcome:
+    try:
+        return send(parcel)
+    except (ValueError, TypeError, LookupError) as error:  # one odd message must not stop the rest
+        return permanent(f"the message can't be sent: {type(error).__name__}")
+
+
+def _settle(book: Ledger, target: Channel, claimed: Claimed, outcome: Outcome) -> Fate:
+    settlement = settlement_of(outcome, claimed.attempts)
+    book.settle(claimed, settlement)
+    if settlement.status == "sent":
+        return "sent"
+    verb = "given up" if settlement.status == "failed" else "put off"
+    recipient = claimed.parcel.recipient
+    _log.warning("%s to %s %s: %s", target.name, recipient, verb, settlement.error)
+    return "failed" if settlement.status == "failed" else "retrying"
+
+
+def settlement_of(outcome: Outcome, attempts: int) -> Settlement:
+    """What follows from an outcome after so many attempts before it.
+
+    A channel that can't be reached costs a message no attempt: it waits until the channel is back.
+    """
+    if outcome.status == "sent":
+        return Settlement("sent")
+    tries = 0 if outcome.status == "unreachable" else 1
+    is_last = attempts + tries >= settings().alert_delivery_attempts
+    if outcome.status == "permanent" or (tries and is_last):
+        return Settlement("failed", tries, outcome.detail)
+    wait_seconds = max(backoff_seconds(attempts), outcome.retry_after_seconds)
+    return Settlement("pending", tries, outcome.detail, wait_seconds)
+
+
+def backoff_seconds(attempts: int) -> float:
+    """The pause after so many attempts: doubled each time, capped, spread by a quarter."""
+    pause = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(attempts, 16))
+    return pause * random.uniform(0.75, 1.0)  # noqa: S311  # no secret
