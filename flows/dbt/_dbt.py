@@ -131,6 +131,7 @@ def _read(process: Child, reading: Reading, deadline: float) -> None:
             reading.take(event)
         return
     if not reading.done:
+        reading.outcome.crashed = True
         reading.outcome.error = _crash(process, reading)
 
 

@@ -17,7 +17,7 @@ from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
 from prefect.tasks import MaterializingTask
 
-from flows.dbt._results import NodeResult, is_failed, unfinished
+from flows.dbt._results import SKIPPED, NodeResult, is_failed, unfinished
 
 _NOT_IN_KEYS = re.compile(r"[^\w.\-/]")
 MATERIALIZED = frozenset({"model", "seed", "snapshot"})
@@ -95,6 +95,7 @@ def _follow(end: Future[NodeResult], key: str | None) -> Callable[[], State[Any]
             add_asset_metadata(key, {"status": result["status"], "rows": result["rows"]})
         if is_failed(result):
             return Failed(message=result["message"] or result["status"])
-        return Completed(message=result["message"])
+        name = "Skipped" if result["status"] in SKIPPED else None
+        return Completed(name=name, message=result["message"])
 
     return follow

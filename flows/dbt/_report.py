@@ -53,10 +53,13 @@ def _error(work: Work, nodes: list[NodeResult]) -> str:
 def _message(work: Work, summary: DbtSummary, error: str | None, unit: str) -> str:
     if work.running_elsewhere:
         return work.running_elsewhere
+    reason = "; ".join(error.splitlines()[:ERRORS_IN_MESSAGE]) if error else ""
+    if reason and not work.nodes:
+        return reason
     kinds = ("passed", "warned", "failed", "skipped")
     counts = ", ".join(f"{summary[kind]} {kind}" for kind in kinds if summary[kind])
     text = f"{summary['executed']} {unit} in {summary['seconds']:.1f} s: {counts or 'none'}"
-    return f"{text}. {'; '.join(error.splitlines()[:ERRORS_IN_MESSAGE])}" if error else text
+    return f"{text}. {reason}" if reason else text
 
 
 def show(artifact: str, title: str, result: DbtResult) -> None:

@@ -86,19 +86,21 @@ class Outcome:
         nodes: What became of each node it touched, by unique id.
         error: What stopped dbt itself; None if only nodes failed, or nothing.
         warnings: dbt's warnings, as logged.
+        crashed: Whether dbt died before it could say how it went.
         timed_out: Whether it was stopped by its time limit.
     """
 
     nodes: dict[str, NodeResult] = field(default_factory=dict[str, NodeResult])
     error: str | None = None
     warnings: list[str] = field(default_factory=list[str])
+    crashed: bool = False
     timed_out: bool = False
     seconds: float = 0.0
 
     @property
     def service_failure(self) -> str | None:
         """The first failure that says nothing about the project, if there is one."""
-        if self.error and is_service_failure(self.error):
+        if self.error and (self.crashed or is_service_failure(self.error)):
             return self.error
         return next(
             (

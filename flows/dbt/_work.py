@@ -31,7 +31,7 @@ from toolkit.database import APPLICATION_NAME_BYTES, application_name
 from toolkit.retries import TaskPolicy
 
 # dbt is stopped this much before the flow's own limit, so that the run can still say what happened.
-MARGIN_SECONDS, MARGIN_SHARE = 12.0, 0.1
+MARGIN_SECONDS, MARGIN_SHARE = 12.0, 0.25
 NO_LIMIT_SECONDS = 7 * 24 * 3600.0
 
 

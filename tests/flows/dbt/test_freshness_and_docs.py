@@ -1,0 +1,79 @@
+"""`dbt source freshness` and `dbt docs generate` as flows."""
+
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from flows.dbt import dbt_docs_generate, dbt_freshness_check
+from tests.flows.dbt.seen import artifact_rows, task_run_names
+from toolkit.database import direct, warehouse_url
+from toolkit.settings import settings
+
+SOURCES = """
+sources:
+  - name: crm
+    schema: public
+    config:
+      loaded_at_field: loaded_at
+      freshness:
+        warn_after: { count: 1, period: hour }
+        error_after: { count: 1, period: day }
+    tables: [{ name: fresh }, { name: late }, { name: stale }]
+"""
+TABLES = """
+create table public.fresh as select now() as loaded_at;
+create table public.late as select now() - interval '3 hours' as loaded_at;
+create table public.stale as select now() - interval '3 days' as loaded_at;
+"""
+
+
+@pytest.fixture
+def sources(model) -> None:
+    model("sources.yml", SOURCES)
+    with direct(warehouse_url()) as connection:
+        connection.execute(text(TABLES))
+
+
+@pytest.mark.usefixtures("sources")
+def test_stale_sources_are_results(caplog):
+    state = dbt_freshness_check(return_state=True)
+
+    result = state.result(raise_on_failure=False)
+    assert state.name == "Partial"
+    assert {node["name"]: node["status"] for node in result["results"]} == {
+        "crm.fresh": "pass",
+        "crm.late": "warn",
+        "crm.stale": "error",
+    }
+    assert (result["summary"]["warned"], result["summary"]["failed"]) == (1, 1)
+    assert "loaded 72.0 hours ago" in result["errors"][0]["message"]
+    assert len(artifact_rows(state)) == 3
+    assert "source stale" in task_run_names(state)
+    assert "Retry 1/" not in caplog.text
+
+
+@pytest.mark.usefixtures("sources")
+def test_only_the_named_sources_are_checked_and_unknown_ones_refused():
+    checked = dbt_freshness_check(["crm.fresh"], return_state=True)
+    refused = dbt_freshness_check(["crm.fresh", "crm.nosuch"], return_state=True)
+
+    assert checked.name == "Completed"
+    assert [node["name"] for node in checked.result()["results"]] == ["crm.fresh"]
+    assert refused.name == "Failed"
+    assert "'crm.nosuch'" in refused.message
+    assert "crm.stale" in refused.message
+
+
+def test_the_documentation_is_one_page_that_shows_the_models(model):
+    model("documented.sql", "select 1 as id")
+    model("documented.yml", "models: [{ name: documented, description: the-canary-text }]")
+
+    state = dbt_docs_generate(return_state=True)
+
+    result = state.result()
+    page = Path(result["path"])
+    assert page.stat().st_size == result["bytes"]
+    assert "the-canary-text" in page.read_text()
+    assert (settings().state_dir / "dbt-docs/index.html").read_bytes() == page.read_bytes()
+    assert not any(name.startswith("model ") for name in task_run_names(state))
