@@ -18,6 +18,12 @@ IDLE_FLUSH_SECONDS = 10  # PGSTAT_IDLE_INTERVAL
 BUSY_FLUSH_SECONDS = 1  # PGSTAT_MIN_INTERVAL
 MARGIN_SECONDS = 1
 POLL_SECONDS = 0.25
+WORTHLESS = {
+    "definition": "its definition changed",
+    "counting_since": "the server or its statistics were restarted",
+    "settings": "time zone or other settings changed",
+}
+"""Parts of the fingerprint that make the counters incomparable, and what to say."""
 UNCOUNTED = "other sessions may have changed something that is not counted yet"
 
 
@@ -67,16 +73,13 @@ def _difference(now: RowMapping | None, last: RowMapping | None) -> str | None:
 
 
 def _changed(now: Mapping[str, Any], before: Mapping[str, Any]) -> str | None:
+    worthless = next((why for key, why in WORTHLESS.items() if now[key] != before[key]), None)
+    if worthless:
+        return worthless
     inputs = now["inputs"].items() ^ before["inputs"].items()
     if inputs:
         return f"changed: {', '.join(sorted({name for name, _ in inputs}))}"
-    messages = {
-        "definition": "its definition changed",
-        "counting_since": "the server or its statistics were restarted",
-        "settings": "time zone or other settings changed",
-        "own_state": "it was changed by something else",
-    }
-    return next((text for key, text in messages.items() if now[key] != before[key]), None)
+    return None if now["own_state"] == before["own_state"] else "it was changed by something else"
 
 
 def _wait_until_counted(refreshed_at: datetime) -> bool:

@@ -130,9 +130,12 @@ bodies as (
 server as (
     select concat_ws(
         '/',
-        pg_postmaster_start_time(),
-        (select stats_reset from pg_stat_database where datname = current_database()),
-        (select stats_reset from pg_stat_bgwriter)
+        extract(epoch from pg_postmaster_start_time()),
+        (
+            select extract(epoch from stats_reset)
+            from pg_stat_database where datname = current_database()
+        ),
+        (select extract(epoch from stats_reset) from pg_stat_bgwriter)
     ) as counting_since
 ),
 session as (

@@ -10,7 +10,8 @@ from pg_stat_activity
 where datname = current_database()
     and pid <> pg_backend_pid()
     and (cast(:pids as integer[]) is null or pid = any(cast(:pids as integer[])))
-    and backend_type not in ('autovacuum worker', 'walsender')
+    and usename is not null  -- not an autovacuum worker
+    and backend_type is distinct from 'walsender'
     and case
         when state = 'idle' then
             state_change > clock_timestamp() - make_interval(secs => :idle_seconds)

@@ -1,0 +1,106 @@
+"""What the analytics tests share: SQL by short-lived sessions, and retries without delay."""
+
+from collections.abc import Callable
+from contextlib import closing
+from typing import Any
+
+import psycopg2
+import pytest
+from psycopg2.extensions import connection as Connection  # noqa: N812  # it is a class
+from sqlalchemy import make_url
+
+from flows.analytics import _in_flight, materialized_views, query_statistics
+from flows.analytics.catalog import upsert_catalog
+from flows.analytics.refresh_log import clean
+from toolkit import database
+from toolkit.settings import settings
+
+RETRYING = (
+    upsert_catalog,
+    clean,
+    materialized_views.find_views,
+    materialized_views.look_for_changes,
+    materialized_views.refresh_view,
+    materialized_views.record_skipped,
+    query_statistics.analyze_relations,
+    query_statistics.snapshot_statements,
+)
+
+Sql = Callable[..., list[tuple[Any, ...]]]  # in a session of its own, counted as it ends
+
+
+def connect(url: str) -> Connection:
+    """An autocommitting session."""
+    parts = make_url(url)
+    connection = psycopg2.connect(
+        host=parts.query["host"],
+        port=parts.query.get("port"),
+        user=parts.username,
+        password=parts.password,
+        dbname=parts.database,
+    )
+    connection.autocommit = True
+    return connection
+
+
+def run(connection: Connection, statement: str, parameters: Any = None) -> list[tuple[Any, ...]]:
+    """Rows of the last statement, if it returns any."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchall() if cursor.description else []
+
+
+@pytest.fixture
+def sql(environment: str) -> Sql:
+    """The test's database, as the worker's role."""
+
+    def execute(statement: str, parameters: Any = None) -> list[tuple[Any, ...]]:
+        with closing(connect(environment)) as connection:
+            return run(connection, statement, parameters)
+
+    return execute
+
+
+@pytest.fixture
+def session(environment: str):
+    """A session that stays open, as an application's does."""
+    with closing(connect(environment)) as connection:
+        yield connection
+
+
+@pytest.fixture
+def superuser(environment: str, postgres):
+    """The test's database, as superuser."""
+    name = make_url(environment).database
+    url = make_url(postgres.superuser_url).set(database=name)
+    with closing(connect(url.render_as_string(hide_password=False))) as connection:
+        yield lambda statement: run(connection, statement)
+
+
+@pytest.fixture(autouse=True)
+def no_delay(monkeypatch: pytest.MonkeyPatch):
+    """Tries again at once."""
+    for task in RETRYING:
+        monkeypatch.setattr(task, "retry_delay_seconds", [0, 0, 0][: task.retries])
+
+
+@pytest.fixture
+def in_flight():
+    """A run, for what is called without its flow."""
+    current = _in_flight.InFlight()
+    token = _in_flight.current.set(current)
+    yield current
+    _in_flight.current.reset(token)
+
+
+@pytest.fixture
+def limits(monkeypatch: pytest.MonkeyPatch):
+    """Set variables of the environment after the database is known."""
+
+    def set_variables(**variables: object) -> None:
+        for name, value in variables.items():
+            monkeypatch.setenv(name.upper(), str(value))
+        settings.cache_clear()
+        database.dispose()
+
+    return set_variables
