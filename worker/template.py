@@ -47,6 +47,9 @@ PREFECT_MODULES = (
     "encodings.idna",
     "ssl",
     "rich._emoji_codes",
+    "pydantic.v1",
+    "opentelemetry.metrics",
+    "runpy",
 )
 
 

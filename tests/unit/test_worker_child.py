@@ -1,0 +1,60 @@
+"""What a child makes of exit codes, settings and memory; frames that arrive in pieces."""
+
+import os
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from tests.support.waiting import wait_until
+from worker.child import exit_code
+from worker.frames import encode, receive
+from worker.watch import MEGABYTE, descendants, memory_of
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"), [(None, 0), (0, 0), (3, 3), (256 + 7, 7), (-1, 255), ("why", 1)]
+)
+def test_an_exit_code_is_what_the_interpreter_makes_of_it(given, expected):
+    code = f"raise SystemExit({given!r})"
+    real = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True)
+    assert exit_code(SystemExit(given)) == expected == real.returncode
+
+
+def test_a_frame_arrives_whole_even_in_pieces():
+    ours, theirs = socket.socketpair()
+    message = {"id": "x" * 200_000, "nested": {"ä": [1, None]}}
+    with ours, theirs:
+        sender = threading.Thread(target=theirs.sendall, args=(encode(message),))
+        sender.start()
+        assert receive(ours) == message
+        sender.join()
+        theirs.close()
+        with pytest.raises(EOFError):
+            receive(ours)
+
+
+def test_memory_counts_descendants_in_sessions_of_their_own():
+    inner = "b = bytearray(80_000_000); print('ready', flush=True); input()"
+    code = (
+        "import subprocess, sys;"
+        f"p = subprocess.Popen([sys.executable, '-c', {inner!r}], start_new_session=True); p.wait()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        wait_until(lambda: len(list(descendants(process.pid))) == 2)
+        assert memory_of(process.pid, limit=10_000 * MEGABYTE) > 80_000_000
+        assert memory_of(process.pid, limit=1) > 80_000_000
+        for pid in reversed(list(descendants(process.pid))):
+            os.kill(pid, 9)
+
+
+def test_a_process_that_is_gone_uses_nothing():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    assert memory_of(process.pid, limit=1) == 0

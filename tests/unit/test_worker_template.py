@@ -1,0 +1,42 @@
+"""The template refuses what would make a fork unsafe, and survives what would not."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+
+def preload(folder: Path, source: str) -> subprocess.CompletedProcess[str]:
+    (folder / "candidate.py").write_text(source)
+    code = f"import sys; sys.path.insert(0, {str(folder)!r}); from worker import template; template.preload(['candidate'])"
+    return subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+
+
+def test_a_module_that_starts_a_thread_is_refused_by_name(tmp_path):
+    source = "import threading, time; threading.Thread(target=time.sleep, args=(60,), daemon=True).start()"
+    done = preload(tmp_path, source)
+    assert done.returncode == 1
+    assert "ThreadStartedError" in done.stderr
+    assert "candidate" in done.stderr
+
+
+def test_a_module_that_cannot_be_imported_is_left_out(tmp_path):
+    done = preload(tmp_path, "raise RuntimeError('broken')")
+    assert done.returncode == 0
+    assert "cannot preload candidate" in done.stderr
+
+
+def test_what_the_command_preloads_starts_no_thread():
+    code = (
+        "from cli.worker import LIBRARIES; from worker import template; template.preload(LIBRARIES)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_template_itself_imports_nothing_that_may_be_edited():
+    code = (
+        "import sys; from worker import template; template.preload(['psycopg2.extras']);"
+        "print([n for n in sys.modules if n.split('.')[0] in ('flows', 'blocks', 'toolkit')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "[]"
