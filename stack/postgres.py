@@ -167,7 +167,8 @@ class EmbeddedPostgres:
     def socket_directory(self) -> Path:
         """Directory of the unix socket: ours, or a short private one when ours is too deep."""
         ours = self.account.directory / "socket"
-        if len(os.fsencode(ours / SOCKET_NAME)) <= LONGEST_SOCKET_PATH:
+        fits = len(os.fsencode(ours / SOCKET_NAME)) <= LONGEST_SOCKET_PATH
+        if fits and "," not in str(ours):  # libpq reads a comma as two hosts
             return ours
         with contextlib.suppress(FileNotFoundError):
             place = Path(self._record.read_text())

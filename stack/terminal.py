@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+FILE_WIDTH = 180  # where no terminal says how wide it is
 STYLES = {"ok": "green", "failed": "bold red", "note": "yellow"}
 
 
@@ -18,17 +19,17 @@ class Terminal:
     """The lines of one start."""
 
     def __init__(self) -> None:
-        self.console = Console(highlight=False, soft_wrap=True)
+        self.console = Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
         self._busy: dict[str, str] = {}
         self._status = self.console.status("") if self.console.is_terminal else None
 
     def step(self, name: str, text: str, style: str = "ok") -> None:
         """A finished step."""
-        self.console.print(f"[{STYLES[style]}]{name:<12}[/] {escape(text)}")
+        self.console.print(f"[{STYLES[style]}]{name:<12}[/] {escape(text)}", soft_wrap=True)
 
     def say(self, text: str) -> None:
         """Something that happened by itself."""
-        self.console.print(f"[{STYLES['note']}]![/] {escape(text)}")
+        self.console.print(f"[{STYLES['note']}]![/] {escape(text)}", soft_wrap=True)
 
     def busy(self, name: str, text: str) -> None:
         """What a step is doing; repeated calls replace it."""
@@ -52,8 +53,8 @@ class Terminal:
         table = Table(
             title=title, title_justify="left", title_style="bold", pad_edge=False, box=None
         )
-        for column in columns:
-            table.add_column(column, overflow="fold")
+        for number, column in enumerate(columns):
+            table.add_column(column, overflow="fold", no_wrap=number == 0)
         for row in rows:
             table.add_row(*row)
         self.console.print(table)

@@ -207,7 +207,8 @@ class Stack:
 
     def _record(self) -> None:
         """Let `analytics-worker status` see what runs."""
-        services = [service for stage in self._stages.values() for service in stage]
+        stages = reversed(self._stages.values())
+        services = [service for stage in stages for service in stage]
         guardian = os.getppid()
         self._folder.write(
             Record(
