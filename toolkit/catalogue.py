@@ -14,7 +14,15 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.flows import load_flow_from_entrypoint
-from pydantic import AfterValidator, BaseModel, ConfigDict, PositiveInt, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveInt,
+    ValidationError,
+)
 
 from toolkit.errors import PermanentError
 from toolkit.flow import WorkerFlow
@@ -74,10 +82,19 @@ class Pool(_Strict):
     type: Literal["process"] = "process"
 
 
-class Trigger(BaseModel):
-    """An event that starts the deployment; Prefect checks the rest of its many fields."""
+class Trigger(_Strict):
+    """An event that starts the deployment, and the parameters that its payload gives the run."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    type: Literal["event"] = "event"
+    expect: Annotated[list[str], Field(min_length=1)]
+    match: dict[str, str | list[str]] = {}
+    match_related: dict[str, str | list[str]] = {}
+    posture: Literal["Reactive"] = "Reactive"
+    threshold: PositiveInt = 1
+    within: NonNegativeFloat = 0
+    parameters: dict[str, Any] = {}
+    enabled: bool = True
+    description: str = ""
 
 
 class Deployment(_Strict):

@@ -102,7 +102,9 @@ def _row(entry: Entry) -> str:
 
 def _schedules(entry: Entry) -> str:
     schedules = entry.deployment.schedules
-    return "<br>".join(f"{s.slug} (`{s.cron}` {s.timezone})" for s in schedules) or "manual"
+    times = [f"{s.slug} (`{s.cron}` {s.timezone})" for s in schedules]
+    events = [f"event `{name}`" for t in entry.deployment.triggers for name in t.expect]
+    return "<br>".join([*times, *events]) or "manual"
 
 
 def _retries(entry: Entry) -> str:

@@ -25,6 +25,10 @@ RETRIES = {
     "run-dbt-tests": (2, None),
     "dbt-docs-generate": (1, None),
     "dbt-freshness-check": (1, None),
+    "process-pending-alerts": (3, None),
+    "check-threshold-conditions": (2, None),
+    "trigger-alert": (2, None),
+    "create-threshold-alert": (0, None),
 }
 TIMEOUTS = {
     "run-dbt-models": 3600,
@@ -62,6 +66,8 @@ def test_runs_on_its_domains_pool(entry: Entry):
 
 @every_flow
 def test_parameters_in_yaml_fit_the_signature(entry: Entry):
+    if entry.deployment.triggers:
+        return  # the event brings them
     for parameters in [
         entry.deployment.parameters,
         *(schedule.parameters for schedule in entry.deployment.schedules),
@@ -85,9 +91,20 @@ def test_its_tasks_are_tried_again_as_the_registry_says(entry: Entry):
 
 @every_flow
 def test_refuses_overlapping_runs(entry: Entry):
+    """Unless an event starts it: then each run is about something else, and none may be refused."""
     limit = entry.deployment.concurrency_limit
+    if entry.deployment.triggers:
+        assert limit is None
+        return
     assert limit is not None
     assert (limit.limit, limit.collision_strategy) == (1, "CANCEL_NEW")
+
+
+@every_flow
+def test_its_triggers_give_every_parameter_from_the_event(entry: Entry):
+    for trigger in entry.deployment.triggers:
+        assert set(trigger.parameters) == set(entry.flow.parameters.properties)
+        assert all("{{ event.payload." in template for template in trigger.parameters.values())
 
 
 @every_flow
@@ -136,6 +153,7 @@ def test_no_module_shadows_an_installed_package():
         (lambda d: d["deployments"][0].update(work_pool={"name": "analytic"}), "'analytic'.*analytics, dbt"),
         (lambda d: d["deployments"][0]["schedules"][0].update(cron="61 * * * *"), r"schedules\.0\.cron"),
         (lambda d: d["deployments"][0]["schedules"][0].update(timezone="Mars"), "'Mars' is no IANA time zone"),
+        (lambda d: d["deployments"][0].update(triggers=[{"expects": ["x"]}]), r"triggers\.0\.expects: unknown key"),
         (lambda d: d["deployments"].append(d["deployments"][0]), "deployed twice: refresh-catalog/analytics"),
     ],
 )  # fmt: skip
