@@ -42,6 +42,7 @@ class Warehouse:
             "DBT_DBNAME": url.database or "",
             "DBT_PROJECT_DIR": str(self.project),
             "DBT_PROFILES_DIR": str(self.project),
+            "PGOPTIONS": "-c lock_timeout=30s",  # waiting for a reader is a failure, not a hang
         }
         return invoke(list(arguments), environment)
 
