@@ -1,0 +1,84 @@
+"""The server's SQLite transactions take the write lock when they begin, and PostgreSQL is left alone."""
+
+import asyncio
+import inspect
+import sqlite3
+from contextlib import closing, suppress
+from pathlib import Path
+
+import pytest
+from prefect.server.database import dependencies
+from prefect.server.database.configurations import AioSqliteConfiguration
+from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, temporary_settings
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from worker.server import ImmediateSqlite, configure_database
+
+
+@pytest.fixture(autouse=True)
+def prefect_keeps_its_configuration(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(dependencies.MODELS_DEPENDENCIES, "database_config", None)
+
+
+def read_then_write(configuration: AioSqliteConfiguration, path: Path) -> str:
+    """What a transaction meets that reads, is overtaken by another writer, and then writes."""
+
+    async def attempt() -> None:
+        engine = await configuration.engine()
+        session = await configuration.session(engine)
+        try:
+            async with session, configuration.begin_transaction(session):
+                await session.execute(text("select * from things"))
+                overtake(path)
+                await session.execute(text("insert into things values (1)"))
+        finally:
+            await engine.dispose()
+
+    try:
+        asyncio.run(attempt())
+    except OperationalError as error:
+        return str(error)
+    return "written"
+
+
+def overtake(path: Path) -> None:
+    other = sqlite3.connect(path, timeout=0.1)
+    with closing(other), suppress(sqlite3.OperationalError), other:  # "database is locked"
+        other.execute("insert into things values (2)")
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Path:
+    path = tmp_path / "prefect.db"
+    connection = sqlite3.connect(path)
+    connection.execute("pragma journal_mode = wal")
+    connection.execute("create table things (number)")
+    connection.close()
+    return path
+
+
+def test_a_transaction_that_reads_first_is_not_refused(database: Path):
+    url = f"sqlite+aiosqlite:///{database}"
+    assert "locked" in read_then_write(AioSqliteConfiguration(connection_url=url), database)
+    assert read_then_write(ImmediateSqlite(connection_url=url), database) == "written"
+
+
+@pytest.mark.parametrize(
+    ("url", "kind"),
+    [
+        ("sqlite+aiosqlite:////tmp/x.db", ImmediateSqlite),
+        ("postgresql+asyncpg://u@localhost/db", None),
+    ],
+)
+def test_only_sqlite_is_configured(url, kind):
+    with temporary_settings({PREFECT_API_DATABASE_CONNECTION_URL: url}):
+        configure_database()
+    configured = dependencies.MODELS_DEPENDENCIES["database_config"]
+    assert (type(configured) if configured else None) is kind
+
+
+def test_prefect_still_begins_transactions_in_that_one_place():
+    ours, theirs = ImmediateSqlite.begin_transaction, AioSqliteConfiguration.begin_transaction
+    assert list(inspect.signature(ours).parameters) == list(inspect.signature(theirs).parameters)
+    assert "BEGIN {mode}" in inspect.getsource(AioSqliteConfiguration.begin_sqlite_stmt)
