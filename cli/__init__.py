@@ -16,6 +16,7 @@ COMMANDS = {
     "deploy": "Bring pools, blocks and deployments of the Prefect API in step with prefect.yaml.",
     "worker": "Serve the work pools from one process; each run is forked from a preloaded one.",
     "migrate": "Bring the worker's own tables (schema ops) and the reader role up to date.",
+    "alerts": "Check, store, try, replay and silence alert rules.",
     "sample": "Fill schema raw with a realistic CRM warehouse, or add new business to it.",
     "env": 'Print the running stack\'s variables for a shell: eval "$(analytics-worker env)".',
 }
@@ -33,6 +34,9 @@ class LazyGroup(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         function = getattr(importlib.import_module(f"cli.{cmd_name}"), cmd_name)
+        if isinstance(function, typer.Typer):  # a command with commands of its own
+            function.info.name = cmd_name
+            return typer.main.get_command(function)
         single = typer.Typer(add_completion=False)
         single.command(cmd_name)(function)
         return typer.main.get_command(single)

@@ -28,7 +28,7 @@ def apprise_service(url: SecretStr) -> str:
     Raises:
         PermanentError: apprise can't use the address, or a webhook channel is meant for it.
     """
-    return f"apprise-{_plugin(url).protocol or _plugin(url).secure_protocol}"
+    return f"apprise-{type(_plugin(url)).__name__.removeprefix('Notify').lower()}"
 
 
 def _plugin(url: SecretStr) -> Any:
@@ -37,9 +37,13 @@ def _plugin(url: SecretStr) -> Any:
     plugin: Any = Apprise.instantiate(url.get_secret_value())
     if plugin is None:
         raise PermanentError("apprise can't use the address of this channel")
-    if plugin.protocol in WEBHOOK_SCHEMES:
+    if not WEBHOOK_SCHEMES.isdisjoint(_schemes(plugin.protocol)):
         raise PermanentError("apprise's json, xml and form are web hooks: use a Webhook Channel")
     return plugin
+
+
+def _schemes(protocol: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return protocol if isinstance(protocol, tuple) else (protocol or "",)
 
 
 @contextmanager

@@ -114,3 +114,15 @@ def _template_mistakes(entry: _Entry, rule: Rule) -> list[str]:
             place = (*entry.place, "template", part)
             found.append(entry.document.at(place, f"{rule.name}: {error}"))
     return found
+
+
+def find(rules: Definitions, name: str) -> Rule:
+    """The rule of that name.
+
+    Raises:
+        DefinitionError: there is none; names a similar one.
+    """
+    by_name = {rule.name: rule for rule in rules.values()}
+    if name not in by_name:
+        raise DefinitionError([f"There is no rule {name!r}{instead(name, by_name)}"])
+    return by_name[name]

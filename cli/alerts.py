@@ -1,0 +1,137 @@
+"""``analytics-worker alerts``: check rules, store them, try them, replay them, silence them.
+
+Reads the definition files and the database; `sync` and `silence` write ops.alert_rules, `test` and
+`backtest` write nothing. Mistakes are named by file and line, and change nothing.
+"""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from flows.alerts import _backtest, _definitions, _silence, _sync, _trial
+from flows.alerts._rule import Rule
+from toolkit.durations import format_duration, parse_duration
+from toolkit.errors import PermanentError
+from toolkit.templates import number_text
+
+alerts = typer.Typer(no_args_is_help=True, help="Check, store, try and silence alert rules.")
+
+Folder = Annotated[
+    Path | None, typer.Option("--definitions", help="Folder of alerts.yml and thresholds.yml.")
+]
+Name = Annotated[str, typer.Argument(help="The rule's name.")]
+
+
+@contextmanager
+def _explained() -> Generator[None]:
+    """Expected errors as their message, without a traceback."""
+    try:
+        yield
+    except PermanentError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(1) from None
+
+
+@alerts.command()
+def validate(definitions: Folder = None) -> None:
+    """Check both definition files; name every mistake by file and line."""
+    with _explained():
+        rules = _definitions.load(definitions)
+    typer.echo(f"{len(rules)} rules are fine")
+
+
+@alerts.command()
+def diff(definitions: Folder = None) -> None:
+    """Show what `sync` would change."""
+    with _explained():
+        _show_changes(_sync.diff(_definitions.load(definitions)))
+
+
+@alerts.command()
+def sync(definitions: Folder = None) -> None:
+    """Store the rules of the definition files; retire those that are gone."""
+    with _explained():
+        _show_changes(_sync.sync(_definitions.load(definitions)))
+
+
+def _show_changes(changes: list[_sync.Change]) -> None:
+    for change in changes:
+        typer.echo(f"{change.action:<8} {change.kind} {change.name}")
+        for field, (before, after) in change.fields.items():
+            typer.echo(f"           {field}: {before!r} → {after!r}")
+    if not changes:
+        typer.echo("nothing to change")
+
+
+@alerts.command("test")
+def try_rule(
+    name: Name,
+    definitions: Folder = None,
+    send: Annotated[
+        bool, typer.Option("--send", help="Send a test notice to the rule's channels, too.")
+    ] = False,
+) -> None:
+    """Evaluate a rule of the files now, without changing its state; show what it would say."""
+    with _explained():
+        trial = _trial.trial(_find(name, definitions))
+        typer.echo(trial.text)
+        for line in _trial.send(trial) if send else []:
+            typer.echo(line)
+    if trial.failed:
+        raise typer.Exit(1)
+
+
+@alerts.command()
+def backtest(
+    name: Name,
+    since: Annotated[str, typer.Option(help="How far back, such as 7d or 12h.")],
+    definitions: Folder = None,
+) -> None:
+    """Show what a rule of the files would have told since then."""
+    with _explained():
+        rule = _find(name, definitions)
+        length = _parsed(parse_duration, since)
+        replay = _backtest.backtest(rule, datetime.now(UTC) - length)
+    table = Table("when", "notice", "severity", "keys", "value")
+    for told in replay.told:
+        value = "" if told.value is None else number_text(told.value)
+        table.add_row(f"{told.at:%Y-%m-%d %H:%M}", told.kind, told.severity, str(told.keys), value)
+    Console().print(table)
+    typer.echo(f"{len(replay.told)} notices in {replay.evaluations} evaluations, {replay.source}")
+
+
+@alerts.command()
+def silence(
+    name: Name,
+    duration: Annotated[
+        str, typer.Option("--for", help="How long, such as 2h; 0s ends it.")
+    ] = "1h",
+    reason: Annotated[str, typer.Option(help="Why, for the others.")] = "",
+) -> None:
+    """Tell nobody of a rule for a while; its state moves on, and what is still true is told after."""
+    with _explained():
+        length = _parsed(parse_duration, duration)
+        until = _silence.silence(name, length, reason)
+    if length:
+        typer.echo(
+            f"{name} is silent for {format_duration(length)}, until {until:%Y-%m-%d %H:%M} UTC"
+        )
+    else:
+        typer.echo(f"{name} is silent no more")
+
+
+def _find(name: str, folder: Path | None) -> Rule:
+    return _definitions.find(_definitions.load(folder), name)
+
+
+def _parsed(parse: Callable[[Any], Any], text: str) -> Any:
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise PermanentError(str(error)) from None

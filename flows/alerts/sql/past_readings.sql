@@ -1,0 +1,9 @@
+select
+    evaluation.slot,
+    evaluation.reading,
+    evaluation.readings,
+    evaluation.error
+from ops.alert_evaluations as evaluation
+inner join ops.alert_rules as rule on evaluation.rule_id = rule.id
+where rule.name = :rule_name and rule.kind <> 'event' and evaluation.slot >= :since
+order by evaluation.slot

@@ -1,0 +1,3 @@
+select distinct name
+from ops.alert_rules
+where retired_at is null
