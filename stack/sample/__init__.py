@@ -104,7 +104,7 @@ def tick(
             "schema raw holds no sample to continue: run `analytics-worker sample` first."
         )
     before = _counts(connection)
-    for script in ["session", "chance", "tick"]:
+    for script in ["session", "chance", "tick_sales", "tick_service"]:
         _run(connection, script, minutes=minutes, as_of=as_of or _this_minute())
     return _counts(connection).since(before)
 
