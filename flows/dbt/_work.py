@@ -28,7 +28,6 @@ from flows.dbt._selection import all_but
 from flows.dbt._workspace import Workspace
 from toolkit.circuit_breaker import dbt_circuit_breaker
 from toolkit.database import APPLICATION_NAME_BYTES, application_name
-from toolkit.retries import TaskPolicy
 
 # dbt is stopped this much before the flow's own limit, so that the run can still say what happened.
 MARGIN_SECONDS, MARGIN_SHARE = 12.0, 0.25
@@ -83,20 +82,23 @@ def flow_limit_seconds() -> float:
     return limit or NO_LIMIT_SECONDS
 
 
-def carry_out(work: Work, policy: TaskPolicy) -> None:
+def carry_out(work: Work, attempting: Task[[Work], None]) -> None:
     """Try until it is done, is bound to fail, or has failed often enough; ``work`` has the results.
+
+    Args:
+        work: What to do.
+        attempting: `attempt` as a task, with the retries of the flow.
 
     Raises:
         CircuitOpenError: dbt has failed too often lately and is being left alone.
     """
-    attempt = Task(_attempt, name=work.title, **policy)
     try:
-        attempt(work)
+        attempting(work)
     except DbtUnavailableError as error:
         work.error = str(error)
 
 
-def _attempt(work: Work) -> None:
+def attempt(work: Work) -> None:
     """One dbt process, guarded by the dbt circuit breaker and the lock of the warehouse."""
     try:
         with dbt_circuit_breaker.calling(), only_one_dbt():

@@ -4,13 +4,17 @@ Reads the dbt project and the warehouse; writes one row per run in ``ops.dbt_run
 in ``ops.dbt_node_results``. Tests only read, so running them twice is safe.
 """
 
+from prefect import Task
+
 from flows.dbt._arguments import check_arguments
 from flows.dbt._report import report
 from flows.dbt._results import DbtResult
-from flows.dbt._work import Work, carry_out, flow_limit_seconds
+from flows.dbt._work import Work, attempt, carry_out, flow_limit_seconds
 from flows.dbt._workspace import workspace
 from toolkit.flow import flow
 from toolkit.retries import DBT_TEST
+
+run_tests = Task(attempt, name="dbt test", **DBT_TEST)
 
 
 @flow(timeout_seconds=1800)
@@ -23,5 +27,5 @@ def run_dbt_tests(dbt_args: list[str] | None = None) -> DbtResult:
     with workspace() as folders:
         arguments = check_arguments("test", dbt_args or [], folders.project)
         work = Work(("test",), arguments, folders, flow_limit_seconds())
-        carry_out(work, DBT_TEST)
+        carry_out(work, run_tests)
         return report(work, artifact="dbt-run-tests", unit="tests")

@@ -9,10 +9,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import NotRequired
 
+from prefect import Task
+
 from flows.dbt._arguments import Arguments
 from flows.dbt._report import report
 from flows.dbt._results import DbtResult
-from flows.dbt._work import Work, carry_out, flow_limit_seconds
+from flows.dbt._work import Work, attempt, carry_out, flow_limit_seconds
 from flows.dbt._workspace import publish, workspace
 from toolkit.flow import flow
 from toolkit.retries import DBT_DOCS
@@ -29,6 +31,9 @@ class DocsResult(DbtResult):
     bytes: NotRequired[int]
 
 
+generate_docs = Task(attempt, name="dbt docs generate", **DBT_DOCS)
+
+
 @flow(timeout_seconds=600)
 def dbt_docs_generate() -> DocsResult:
     """Generate dbt documentation: one HTML file that needs no server."""
@@ -40,7 +45,7 @@ def dbt_docs_generate() -> DocsResult:
             flow_limit_seconds(),
             shows_nodes=False,  # they are only compiled
         )
-        carry_out(work, DBT_DOCS)
+        carry_out(work, generate_docs)
         result = DocsResult(**report(work, artifact="dbt-docs-generate", unit="nodes"))
         if result["status"] == "success":
             page = publish_page(folders.target / PAGE, work.started_at)

@@ -7,10 +7,12 @@ and one per source table in ``ops.dbt_node_results``. Only reads the sources: re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from prefect import Task
+
 from flows.dbt._arguments import Arguments
 from flows.dbt._report import report
 from flows.dbt._results import DbtResult
-from flows.dbt._work import Work, carry_out, flow_limit_seconds
+from flows.dbt._work import Work, attempt, carry_out, flow_limit_seconds
 from flows.dbt._workspace import workspace
 from toolkit.errors import PermanentError
 from toolkit.flow import flow
@@ -19,6 +21,9 @@ from toolkit.retries import DBT_FRESHNESS
 
 class UnknownSourceError(PermanentError):
     """A source that the dbt project does not check; lists those that it does."""
+
+
+check_freshness = Task(attempt, name="dbt source freshness", **DBT_FRESHNESS)
 
 
 @flow(timeout_seconds=300)
@@ -34,7 +39,7 @@ def dbt_freshness_check(source_names: list[str] | None = None) -> DbtResult:
         work = Work(
             ("source", "freshness"), Arguments(lists=selected), folders, flow_limit_seconds()
         )
-        carry_out(work, DBT_FRESHNESS)
+        carry_out(work, check_freshness)
         check_names(names, folders.manifest())
         return report(work, artifact="dbt-freshness-check", unit="sources")
 

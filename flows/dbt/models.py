@@ -5,13 +5,17 @@ run in ``ops.dbt_runs`` and one per node in ``ops.dbt_node_results``. dbt replac
 running it twice is safe.
 """
 
+from prefect import Task
+
 from flows.dbt._arguments import check_arguments
 from flows.dbt._report import report
 from flows.dbt._results import DbtResult
-from flows.dbt._work import Work, carry_out, flow_limit_seconds
+from flows.dbt._work import Work, attempt, carry_out, flow_limit_seconds
 from flows.dbt._workspace import workspace
 from toolkit.flow import flow
 from toolkit.retries import DBT_RUN
+
+run_models = Task(attempt, name="dbt run", **DBT_RUN)
 
 
 @flow(timeout_seconds=3600)
@@ -24,5 +28,5 @@ def run_dbt_models(dbt_args: list[str] | None = None) -> DbtResult:
     with workspace() as folders:
         arguments = check_arguments("run", dbt_args or [], folders.project)
         work = Work(("run",), arguments, folders, flow_limit_seconds())
-        carry_out(work, DBT_RUN)
+        carry_out(work, run_models)
         return report(work, artifact="dbt-run-models", unit="models")

@@ -1,0 +1,49 @@
+"""``make bench``: each job side by side with the plain way of doing it, in one run.
+
+``python -m benchmarks [name ...]`` runs the named modules of this folder only. Every module has
+``measure() -> list[Row]``: interleaved sides, medians, and a check that both sides did the work.
+"""
+
+import importlib
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.table import Row, render
+
+NOT_BENCHMARKS = {"__init__", "__main__", "table"}
+
+
+def names() -> list[str]:
+    """Every benchmark, in alphabetical order."""
+    folder = Path(__file__).parent
+    found = {path.stem for path in folder.glob("*.py")} | {
+        p.parent.name for p in folder.glob("*/__init__.py")
+    }
+    return sorted(name for name in found - NOT_BENCHMARKS if not name.startswith("_"))
+
+
+def main(wanted: list[str]) -> int:
+    """Run the benchmarks; one that breaks is named at the end and the others still run."""
+    unknown = set(wanted) - set(names())
+    if unknown:
+        print(f"No such benchmark: {', '.join(sorted(unknown))}. There are: {', '.join(names())}")
+        return 2
+    rows: list[Row] = []
+    broken: list[str] = []
+    for name in wanted or names():
+        started = time.monotonic()
+        print(f"{name} ...", flush=True)
+        try:
+            rows += importlib.import_module(f"benchmarks.{name}").measure()
+        except Exception as error:  # noqa: BLE001  # the other benchmarks still say something
+            broken.append(f"{name}: {type(error).__name__}: {error}")
+        print(f"{name} took {time.monotonic() - started:.0f} s", flush=True)
+    print("\n" + render(rows))
+    for line in broken:
+        print(f"BROKEN {line}")
+    return 1 if broken else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
