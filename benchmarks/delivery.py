@@ -1,0 +1,151 @@
+"""Messages to many: ours on kept connections, and one connection for each message.
+
+200 mails with an attachment of 100 kB against smtplib as its documentation shows it; 100 web hooks by
+four posters against a connection each. Both servers are processes of their own; the sides take turns
+in every round and the median round counts. Writes nothing; every round checks what arrived.
+"""
+
+import multiprocessing
+import os
+import smtplib
+import time
+from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from email.message import EmailMessage
+from statistics import median
+from typing import Any, NamedTuple
+
+import requests
+from pydantic import SecretStr
+
+from benchmarks._swift_smtp import SwiftSmtp
+from benchmarks.table import Row, render
+from tests.support.http_sink import HttpSink
+from toolkit.delivery import SENT
+from toolkit.mail import Attachment, Mail, MailServer, smtp_session
+from toolkit.outbound import allow_list
+from toolkit.webhook import WebhookSession, parse_url
+
+ROUNDS = 5
+MAILS = 200
+HOOKS = 100
+POSTERS = 4
+DATA = os.urandom(100_000)
+BODY = {"rule": "pipeline", "status": "firing", "value": 12.5, "text": "x" * 400}
+
+
+class Sinks(NamedTuple):
+    """The servers, in another process."""
+
+    smtp_port: int
+    http_url: str
+    counted: Any
+
+    def arrived(self) -> tuple[int, int]:
+        """Mails and posts since the last question."""
+        self.counted.send("count")
+        return self.counted.recv()
+
+
+def measure() -> list[Row]:
+    """Seconds for all messages."""
+    with _sinks() as sinks:
+        mails = _in_turns(sinks, (MAILS, 0), lambda: _our_mails(sinks), lambda: _plain_mails(sinks))
+        hooks = _in_turns(sinks, (0, HOOKS), lambda: _our_hooks(sinks), lambda: _plain_hooks(sinks))
+    return [
+        Row(
+            f"{MAILS} mails of 100 kB",
+            mails[0],
+            "s",
+            "smtplib, a connection each",
+            mails[1],
+            "≤ 0.5x",
+        ),
+        Row(f"{HOOKS} web hooks", hooks[0], "s", "requests.post, a connection each", hooks[1], ""),
+    ]
+
+
+def _in_turns(
+    sinks: Sinks, expected: tuple[int, int], ours: Callable[[], None], other: Callable[[], None]
+) -> tuple[float, float]:
+    took: tuple[list[float], list[float]] = ([], [])
+    for _ in range(ROUNDS):
+        for side, send in enumerate((ours, other)):
+            started = time.perf_counter()
+            send()
+            took[side].append(time.perf_counter() - started)
+            arrived = sinks.arrived()
+            assert arrived == expected, f"{arrived} of {expected} arrived"
+    return median(took[0]), median(took[1])
+
+
+def _our_mails(sinks: Sinks) -> None:
+    file = (Attachment("report.csv", DATA, "text/csv"),)
+    server = MailServer("127.0.0.1", sinks.smtp_port, "none")
+    with smtp_session(server) as session:
+        for number in range(MAILS):
+            to = f"r{number}@example.com"
+            key = f"<{number}@bench>"
+            mail = Mail(key, "a@example.com", (to,), "Report", "Here it is.", attachments=file)
+            assert session.send(mail, to) == SENT
+
+
+def _plain_mails(sinks: Sinks) -> None:
+    for number in range(MAILS):
+        message = EmailMessage()
+        message["From"], message["To"] = "a@example.com", f"r{number}@example.com"
+        message["Subject"] = "Report"
+        message.set_content("Here it is.")
+        message.add_attachment(DATA, maintype="text", subtype="csv", filename="report.csv")
+        with smtplib.SMTP("127.0.0.1", sinks.smtp_port, "localhost") as server:
+            server.send_message(message)
+
+
+def _our_hooks(sinks: Sinks) -> None:
+    target, allowed = parse_url(sinks.http_url), allow_list(["127.0.0.1"])
+    with (
+        WebhookSession(target, SecretStr("secret"), allowed, POSTERS, 10) as session,
+        ThreadPoolExecutor(POSTERS) as threads,
+    ):
+        outcomes = [threads.submit(session.post, BODY, f"k{n}") for n in range(HOOKS)]
+        assert all(outcome.result() == SENT for outcome in outcomes)
+
+
+def _plain_hooks(sinks: Sinks) -> None:
+    for number in range(HOOKS):
+        headers = {"Idempotency-Key": f"k{number}"}
+        assert requests.post(sinks.http_url, json=BODY, headers=headers, timeout=10).ok
+
+
+@contextmanager
+def _sinks() -> Generator[Sinks]:
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_receive, args=(there,))
+    process.start()
+    try:
+        port, url = here.recv()
+        yield Sinks(port, url, here)
+    finally:
+        here.send("stop")
+        process.join()
+
+
+def _receive(pipe: Any) -> None:
+    """The other process: both sinks, which tell how much they got."""
+    smtp, http = SwiftSmtp(), HttpSink()
+    http.start()
+    pipe.send((smtp.port, http.url))
+    while pipe.recv() == "count":
+        whole = [size for size in smtp.sizes if size > len(DATA) * 4 / 3]
+        arrived = (len(whole), len(http.requests))
+        smtp.sizes.clear()
+        http.requests.clear()
+        pipe.send(arrived)  # last: the next round starts when it is read
+    smtp.stop()
+    http.stop()
+
+
+if __name__ == "__main__":
+    print(render(measure()))

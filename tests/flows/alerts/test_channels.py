@@ -1,0 +1,186 @@
+"""Channels by name: those of the settings, blocks, apprise; each with a breaker of its own."""
+
+import pytest
+from pydantic import SecretStr
+
+from blocks.notifications import AppriseChannel, EmailChannel, SlackChannel, WebhookChannel
+from flows.alerts._apprise import apprise_service
+from flows.alerts._channels import UnknownChannelError, channel, message_id, send_now, slack_text
+from flows.alerts._outbox import deliver_due
+from flows.alerts._parcel import Parcel
+from tests.support.smtp_sink import free_port
+from toolkit.circuit_breaker import external_circuit_breaker
+from toolkit.errors import PermanentError
+from toolkit.settings import settings
+
+# apprise imports a module that Python 3.13 drops; it brings a replacement there.
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+
+PARCEL = Parcel("k1", "ann@example.com", "Fell <now>", "It & more", json={"rule": "pipeline"})
+
+
+def close_breaker(port: int) -> None:
+    """As if the breaker's time had passed: the next call is let through."""
+    external_circuit_breaker(f"127.0.0.1-{port}").half_open()
+
+
+def test_a_channel_that_is_down_opens_its_own_breaker_and_catches_up(outbox, smtp_sink, http_sink):
+    smtp_sink.stop()
+    outbox.mails(10)
+    outbox.hooks(10)
+    counts = deliver_due()
+    assert counts == {"sent": 10, "failed": 0, "retrying": 3, "skipped_open": 7}
+    assert len(http_sink.requests) == 10
+    assert external_circuit_breaker(f"127.0.0.1-{smtp_sink.port}").current_state == "open"
+    assert external_circuit_breaker(f"127.0.0.1-{http_sink.port}").current_state == "closed"
+    rows = outbox.run("select attempts from ops.alert_deliveries where channel = 'email'")
+    assert {row["attempts"] for row in rows} == {0}  # nobody saw them
+
+    outbox.let_time_pass()
+    assert deliver_due()["skipped_open"] == 10  # nothing is tried
+
+    smtp_sink.start()
+    close_breaker(smtp_sink.port)
+    outbox.let_time_pass()
+    assert deliver_due()["sent"] == 10
+    assert sorted(smtp_sink.ids()) == sorted(f"<{n}@test>" for n in range(10))
+
+
+def test_skipped_messages_wait_as_long_as_the_breaker(outbox, smtp_sink):
+    outbox.mails(3)
+    external_circuit_breaker(f"127.0.0.1-{smtp_sink.port}").force_open(600)
+    assert deliver_due()["skipped_open"] == 3
+    (row,) = outbox.run(
+        "select min(extract(epoch from next_attempt_at - now())) as seconds"
+        " from ops.alert_deliveries where status = 'pending'"
+    )
+    assert 580 < row["seconds"] <= 600
+
+
+def test_a_server_that_hangs_delays_no_other_channel(outbox, smtp_sink, http_sink, monkeypatch):
+    """All web hooks arrive while the mail server has not even said hello."""
+    monkeypatch.setenv("ALERT_EMAIL_TIMEOUT_SECONDS", "1")
+    settings.cache_clear()
+    outbox.mails(1)
+    outbox.hooks(20)
+    with smtp_sink.holding_connections() as held:
+        counts = deliver_due()
+        assert held.is_set()
+    assert (counts["sent"], counts["retrying"]) == (20, 1)
+    assert len(http_sink.requests) == 20
+    assert "no answer in time" in outbox.row("<0@test>")["last_error"]
+
+
+def test_messages_wait_for_a_broken_channel_only_so_long(outbox, smtp_sink):
+    smtp_sink.stop()
+    outbox.mails(1)
+    assert deliver_due()["retrying"] == 1
+    outbox.run("update ops.alert_deliveries set created_at = now() - interval '25 hours'")
+    assert deliver_due()["failed"] == 1
+    assert outbox.statuses() == ["failed"]
+
+
+def test_a_late_first_attempt_is_still_made(outbox):
+    """After an outage of the worker itself, nothing is dropped unseen."""
+    outbox.mails(1)
+    outbox.run("update ops.alert_deliveries set created_at = now() - interval '3 days'")
+    assert deliver_due()["sent"] == 1
+
+
+def test_four_posters_of_one_channel(outbox, http_sink, monkeypatch):
+    monkeypatch.setenv("ALERT_DELIVERY_POSTERS", "4")
+    settings.cache_clear()
+    outbox.hooks(100)
+    assert deliver_due()["sent"] == 100
+    assert sorted(http_sink.keys()) == sorted(f"k{n}" for n in range(100))
+    assert http_sink.connections <= 4
+
+
+def test_a_test_message_meets_the_same_checks(http_sink, monkeypatch):
+    monkeypatch.setenv("ALERT_WEBHOOK_URL", http_sink.url)
+    assert send_now("webhook", PARCEL).status == "sent"
+    monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", "")
+    settings.cache_clear()
+    outcome = send_now("webhook", PARCEL)
+    assert (outcome.status, len(http_sink.requests)) == ("permanent", 1)
+    assert "WEBHOOK_ALLOWED_HOSTS" in outcome.detail
+
+
+def test_slack_gets_what_slack_understands(http_sink, monkeypatch):
+    monkeypatch.setenv("ALERT_SLACK_URL", http_sink.url)
+    assert send_now("slack", PARCEL).status == "sent"
+    assert http_sink.requests[0].json == {"text": "*Fell &lt;now&gt;*\nIt &amp; more"}
+    long = slack_text(Parcel("k", "slack", "s", "x" * 10_000))
+    assert len(long) < 3100
+    assert long.endswith("(shortened)")
+
+
+@pytest.mark.parametrize(
+    ("name", "variable"),
+    [
+        ("email", "ALERT_EMAIL_HOST"),
+        ("webhook", "ALERT_WEBHOOK_URL"),
+        ("slack", "ALERT_SLACK_URL"),
+        ("nobody", "block"),
+    ],
+)
+@pytest.mark.usefixtures("prefect_api")
+def test_a_channel_that_is_not_configured_says_what_is_missing(name, variable):
+    with pytest.raises(UnknownChannelError, match=variable):
+        channel(name)
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_blocks_are_channels(smtp_sink, http_sink):
+    EmailChannel(
+        host=smtp_sink.host,
+        port=smtp_sink.port,
+        security="none",
+        sender="Alerts <alerts@example.com>",
+        to=["ops@example.com"],
+    ).save("ops-mail")
+    hook = WebhookChannel(url=SecretStr(f"{http_sink.url}/canary"), secret=SecretStr("canary"))
+    hook.save("ops-hook")
+    slack = SlackChannel(url=SecretStr(f"{http_sink.url}/canary"))
+    slack.save("ops-slack")
+    for name in ("ops-mail", "ops-hook", "ops-slack"):
+        assert send_now(name, PARCEL).status == "sent"
+    assert smtp_sink.ids() == ["<k1@example.com>"]
+    assert [set(r.json) for r in http_sink.requests] == [{"rule"}, {"text"}]
+    assert "webhook-signature" in http_sink.requests[0].headers
+    assert channel("ops-mail").recipients == ["ops@example.com"]
+    assert "canary" not in f"{hook!r}{slack!r}{channel('ops-hook')!r}"
+
+
+def test_a_key_becomes_a_message_id():
+    assert message_id("k1", "Ann <ann@example.com>") == "<k1@example.com>"
+    assert message_id("<k1@test>", "ann@example.com") == "<k1@test>"
+
+
+def test_apprise_reaches_what_it_may(http_sink, monkeypatch):
+    """Gotify, on a host of one's own: subject to the same allow-list."""
+    http_sink.answer(200)
+    block = AppriseChannel(url=SecretStr(f"gotify://127.0.0.1:{http_sink.port}/canarytoken1234"))
+    monkeypatch.setattr("flows.alerts._channels._stored", lambda _name: block)
+    assert send_now("team", PARCEL).status == "sent"
+    assert "It & more" in http_sink.requests[0].json["message"]
+    monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", "")
+    settings.cache_clear()
+    assert send_now("team", PARCEL).status == "permanent"
+    assert len(http_sink.requests) == 1
+
+
+def test_apprise_that_fails_says_nothing_secret(monkeypatch, caplog):
+    monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", "127.0.0.1")
+    block = AppriseChannel(url=SecretStr(f"gotify://127.0.0.1:{free_port()}/canarytoken1234"))
+    monkeypatch.setattr("flows.alerts._channels._stored", lambda _name: block)
+    outcome = send_now("team", PARCEL)
+    assert (outcome.status, outcome.outage) == ("temporary", True)
+    assert "canary" not in f"{outcome}{caplog.text}"
+
+
+@pytest.mark.parametrize("url", ["json://127.0.0.1/canary", "xmls://h/canary", "nonsense://canary"])
+def test_apprise_is_no_way_around_the_webhook_s_checks(url):
+    with pytest.raises(PermanentError) as refused:
+        apprise_service(SecretStr(url))
+    assert "canary" not in str(refused.value)
