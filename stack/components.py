@@ -1,16 +1,16 @@
-"""The processes of the stack, as the supervisor needs to know them: PostgreSQL, server, workers.
+"""The processes of the stack, as the supervisor needs to know them: PostgreSQL, server, worker.
 
 Reads their readiness (a connection, the API's /ready, a worker's heartbeat); writes nothing.
 """
 
 import http.client
 import signal
-import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from stack.environment import HOST
 from stack.log_file import LogFile
@@ -20,7 +20,11 @@ from stack.service import Service, ends_with_parent
 from stack.threads import in_thread
 from toolkit.settings import project_root
 
-SERVER, POSTGRES = "server", "postgres"
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import Worker
+
+SERVER, POSTGRES, WORKER = "server", "postgres", "worker"
+DRAIN_SECONDS = 5.0  # of the fifteen in which the whole stack stops
 
 
 class Components:
@@ -57,13 +61,17 @@ class Components:
 
     def server(self) -> Service:
         """Prefect's API and UI."""
-        return self._python(SERVER, ("stack.server", str(self._port)), self._server_answers)
+        return self._python(SERVER, ("worker.server", str(self._port)), self._server_answers)
 
-    def worker(self, pool: str) -> Service:
-        """A worker for one pool."""
-        name = f"{pool}-{socket.gethostname()}".replace("/", "-").replace("%", "-")
-        command = ("stack.work", pool, name)
-        return self._python(f"worker-{pool}", command, partial(_worker_polls, pool, name))
+    def worker(self, pools: Sequence[str]) -> Service:
+        """One worker for all pools; its log files are one per pool, what else it says goes to ours."""
+        chosen = [part for pool in pools for part in ("--pool", pool)]
+        options = ("--log-dir", str(self._log_dir), "--drain-seconds", str(DRAIN_SECONDS))
+        service = self._python(
+            WORKER, ("cli", "worker", *chosen, *options), partial(_workers_poll, pools)
+        )
+        service.stop_seconds = DRAIN_SECONDS + 3
+        return service
 
     def _python(
         self, name: str, command: tuple[str, ...], is_ready: Callable[[datetime], bool]
@@ -102,16 +110,19 @@ class Components:
             connection.close()
 
 
-def _worker_polls(pool: str, name: str, started: datetime) -> bool:
-    """Whether the worker has reported since it was started."""
+def _workers_poll(pools: Sequence[str], started: datetime) -> bool:
+    """Whether on every pool a worker has reported since then."""
     from httpx import HTTPError  # noqa: PLC0415  # the server starts while Prefect is imported
     from prefect import get_client  # noqa: PLC0415
     from prefect.exceptions import PrefectHTTPStatusError  # noqa: PLC0415
 
     try:
         with get_client(sync_client=True) as client:
-            workers = client.read_workers_for_work_pool(pool)
+            return all(_polls(client.read_workers_for_work_pool(pool), started) for pool in pools)
     except (HTTPError, PrefectHTTPStatusError):
         return False
-    beats = [worker.last_heartbeat_time for worker in workers if worker.name == name]
+
+
+def _polls(workers: Sequence["Worker"], started: datetime) -> bool:
+    beats = (worker.last_heartbeat_time for worker in workers)
     return any(beat is not None and beat >= started for beat in beats)

@@ -86,7 +86,7 @@ class Stack:
         self._port = port
         self._began = time.monotonic()
         self._since = datetime.now(UTC).isoformat(timespec="seconds")
-        self._stages: dict[str, list[Service]] = {"workers": [], "server": [], "postgres": []}
+        self._stages: dict[str, list[Service]] = {"worker": [], "server": [], "postgres": []}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stop = asyncio.Event()
         self._components = Components(
@@ -124,7 +124,7 @@ class Stack:
             database.cancel()
             server.cancel()
         seconds = time.monotonic() - self._began
-        self._terminal.step("workers", f"{', '.join(self._pools())} online after {seconds:.1f} s")
+        self._terminal.step("worker", f"{', '.join(self._pools())} online after {seconds:.1f} s")
         if self._options.pipeline:
             await self._run_pipeline()
         self._terminal.step("ready", f"Prefect UI {ui_url(self._port)} · Ctrl-C stops everything")
@@ -164,9 +164,8 @@ class Stack:
         with self._terminal.doing("deploy", "pools, blocks and deployments"):
             for line in await in_thread(lambda: _deploy(wanted)):
                 self._terminal.step("deployments", line)
-        with self._terminal.doing("workers", "workers start"):
-            workers = [self._components.worker(pool) for pool in self._pools()]
-            await asyncio.gather(*(self._ready("workers", worker) for worker in workers))
+        with self._terminal.doing("worker", "worker starts"):
+            await self._ready("worker", self._components.worker(self._pools()))
 
     async def _run_pipeline(self) -> None:
         from stack.pipeline import run_pipeline  # noqa: PLC0415  # Prefect is imported by now
@@ -194,9 +193,9 @@ class Stack:
             running.result()
 
     async def _shut_down(self) -> None:
-        """Stop workers, then the server, then PostgreSQL; forget that we ran."""
+        """Stop the worker, then the server, then PostgreSQL; forget that we ran."""
         if any(self._stages.values()):
-            self._terminal.step("stopping", "workers, server, database", "note")
+            self._terminal.step("stopping", "worker, server, database", "note")
         for services in self._stages.values():
             await _all(service.stop() for service in services)
         for task in self._tasks.values():
