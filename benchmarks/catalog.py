@@ -11,7 +11,7 @@ from flows.analytics.catalog import upsert_catalog
 
 RELATIONS = 5_000
 BATCH = 500  # tables made in one transaction: each holds a lock
-ROUNDS = 3
+ROUNDS = 2
 SCHEMAS = ["raw", "staging", "analytics"]
 
 LOOP_TABLES = """

@@ -6,6 +6,7 @@ from uuid import UUID
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
+from prefect.client.schemas.sorting import TaskRunSort
 
 from flows.analytics import refresh_materialized_views
 from tests.support.waiting import wait_until
@@ -139,7 +140,8 @@ def test_unchanged_views_are_skipped_and_the_run_says_so(sql, limits):
 async def _tasks(flow_run_id):
     only = FlowRunFilter(id=FlowRunFilterId(any_=[UUID(flow_run_id)]))
     async with get_client() as client:
-        return {run.name for run in await client.read_task_runs(flow_run_filter=only)}
+        runs = await client.read_task_runs(flow_run_filter=only, sort=TaskRunSort.ID_DESC)
+    return {run.name for run in runs}
 
 
 def test_the_ui_shows_a_task_for_each_view(sql):
