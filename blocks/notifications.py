@@ -6,7 +6,11 @@ Anyone who reaches an API without authentication can read every block's secrets;
 PREFECT_SERVER_API_AUTH_STRING first, or use the variables ALERT_* instead of blocks.
 """
 
+from typing import Literal
+
 from prefect.blocks.core import Block
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.exceptions import ObjectNotFound
 from pydantic import Field, SecretStr
 
 from toolkit.mail import MailServer
@@ -74,3 +78,22 @@ class AppriseChannel(Block):
 ChannelBlock = EmailChannel | WebhookChannel | SlackChannel | AppriseChannel
 
 BLOCKS: list[type[ChannelBlock]] = [EmailChannel, WebhookChannel, SlackChannel, AppriseChannel]
+
+
+def register_type(
+    kind: type[ChannelBlock], client: SyncPrefectClient
+) -> Literal["created", "updated", "unchanged"]:
+    """Make a type of channel known to the API, so that people can fill it in."""
+    try:
+        client.read_block_type_by_slug(kind.get_block_type_slug())
+    except ObjectNotFound:
+        action = "created"
+    else:
+        try:
+            client.read_block_schema_by_checksum(kind._calculate_schema_checksum())  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # as Prefect itself compares them
+        except ObjectNotFound:
+            action = "updated"
+        else:
+            return "unchanged"
+    kind.register_type_and_schema(_sync=True)  # pyright: ignore[reportCallIssue]
+    return action

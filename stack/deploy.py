@@ -21,7 +21,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.utilities.callables import parameter_schema
 from prefect.workers.process import ProcessWorker
 
-from blocks import warehouse
+from blocks import notifications, warehouse
 from stack.triggers import sync_triggers
 from toolkit.catalogue import Entry, Pool, catalogue, pools
 from toolkit.database import MissingDatabaseError, warehouse_url
@@ -88,6 +88,9 @@ def _pool(pool: Pool, existing: WorkPool | None, client: SyncPrefectClient) -> C
 
 
 def _blocks(client: SyncPrefectClient) -> Iterator[Change]:
+    for kind in notifications.BLOCKS:
+        slug = kind.get_block_type_slug()
+        yield Change("block", slug, notifications.register_type(kind, client))
     try:
         url = warehouse_url()
     except MissingDatabaseError:

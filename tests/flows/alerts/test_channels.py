@@ -1,9 +1,17 @@
 """Channels by name: those of the settings, blocks, apprise; each with a breaker of its own."""
 
 import pytest
+from prefect import get_client
 from pydantic import SecretStr
 
-from blocks.notifications import AppriseChannel, EmailChannel, SlackChannel, WebhookChannel
+from blocks.notifications import (
+    BLOCKS,
+    AppriseChannel,
+    EmailChannel,
+    SlackChannel,
+    WebhookChannel,
+    register_type,
+)
 from flows.alerts._apprise import apprise_service
 from flows.alerts._channels import UnknownChannelError, channel, message_id, send_now, slack_text
 from flows.alerts._outbox import deliver_due
@@ -184,3 +192,11 @@ def test_apprise_is_no_way_around_the_webhook_s_checks(url):
     with pytest.raises(PermanentError) as refused:
         apprise_service(SecretStr(url))
     assert "canary" not in str(refused.value)
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_types_are_registered_once():
+    with get_client(sync_client=True) as client:
+        first = [register_type(kind, client) for kind in BLOCKS]
+        assert set(first) <= {"created", "unchanged"}  # another test may have saved a block
+        assert [register_type(kind, client) for kind in BLOCKS] == ["unchanged"] * 4
