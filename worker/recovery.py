@@ -75,7 +75,7 @@ class Recovery:
             try:
                 await self.sweep()
             except (httpx.HTTPError, OSError) as error:
-                logger.debug("cannot look for abandoned runs: %r", error)
+                logger.warning("cannot look for abandoned runs, will try again: %r", error)
                 pause = RETRY_SECONDS
             await asyncio.sleep(RETRY_SECONDS if self._suspects else pause)
 
@@ -146,6 +146,8 @@ class Recovery:
             except (httpx.HTTPError, OSError):
                 continue
             if state is not None and state.is_cancelling():
+                # First the state: the process would report the signal as a crash.
+                await self._execution.settle(run, ORPHANED)
                 await _terminate(process)
         await self._execution.settle(run, ORPHANED)
         forget(record)
