@@ -117,8 +117,8 @@ def _met(rule: Rule, state: AlertState, severity: Severity, now: datetime) -> Al
 
 
 def slack(rule: Rule, length: timedelta) -> timedelta:
-    """How much too early a run may come: half a period, so that late runs don't skip a beat."""
-    return min(rule.every, length) / 2
+    """How much too early a run may come, so that jitter of the schedule doesn't cost a whole tick."""
+    return min(rule.every, length) / 4
 
 
 def has_passed(rule: Rule, length: timedelta, since: datetime, now: datetime) -> bool:

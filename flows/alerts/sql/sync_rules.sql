@@ -1,5 +1,5 @@
--- Rules as their files say. One whose definition changed is due at once; if its keys changed, its
--- states begin anew.
+-- Rules as their files say. A change counts from the next period on, because each period is evaluated
+-- once; if the keys changed, the states begin anew.
 with wanted as materialized (
     select *
     from jsonb_to_recordset(cast(:rules as jsonb)) as wanted (
@@ -25,7 +25,6 @@ on conflict (kind, name) do update
         definition = excluded.definition,
         every = excluded.every,
         enabled = excluded.enabled,
-        evaluated_slot = null,
         retired_at = null,
         updated_at = now()
     where

@@ -1,0 +1,78 @@
+"""Rules to test with, and what the database knows of them."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import text
+
+from flows.alerts._evaluate import Evaluations, evaluate_due
+from flows.alerts._rule import Kind, Rule
+from flows.alerts._sync import sync
+from toolkit.database import warehouse
+
+START = datetime(2026, 3, 1, 12, tzinfo=UTC)
+TICK = timedelta(minutes=2)
+
+
+def rule(name: str = "r", sql: str = "select 11 as value", **fields: Any) -> Rule:
+    bound = {} if "warning" in fields else {"threshold": 10}
+    return Rule.model_validate(
+        {
+            "name": name,
+            "sql": sql,
+            "operator": ">",
+            "channels": ["webhook"],
+            "owner": "owner@example.com",
+            **bound,
+            **fields,
+        }
+    )
+
+
+def store(*rules: Rule, kind: Kind = "alert") -> None:
+    sync({(kind, each.name): each for each in rules})
+
+
+def tick(number: int, kinds: Sequence[Kind] = ("alert", "event")) -> Evaluations:
+    return evaluate_due(kinds, now=START + number * TICK)
+
+
+def query(sql: str, **parameters: Any) -> list[Any]:
+    """Rows of a statement; plain values if there is one column."""
+    with warehouse() as connection:
+        rows = connection.execute(text(sql), parameters).all()
+    return [row[0] if len(row) == 1 else tuple(row) for row in rows]
+
+
+def execute(sql: str, **parameters: Any) -> None:
+    with warehouse() as connection:
+        connection.execute(text(sql), parameters)
+
+
+def metric(value: float | None) -> None:
+    """Set what `METRIC` reads."""
+    execute("create table if not exists analytics.metric (value double precision)")
+    execute("grant select on analytics.metric to analytics_reader")
+    execute("delete from analytics.metric")
+    execute("insert into analytics.metric values (:value)", value=value)
+
+
+METRIC = "select value from analytics.metric"
+
+
+def told() -> list[tuple[str, str]]:
+    """Kind of each event and its recipient, in order."""
+    return query(
+        "select event.kind, delivery.recipient from ops.alert_events as event"
+        " join ops.alert_deliveries as delivery on delivery.event_id = event.id order by event.id"
+    )
+
+
+def payload() -> dict[str, Any]:
+    """Of the last delivery."""
+    (found,) = query(
+        "select payload::text from ops.alert_deliveries order by event_id desc limit 1"
+    )
+    return json.loads(found)

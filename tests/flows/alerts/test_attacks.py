@@ -1,0 +1,119 @@
+"""SQL that wants more than to read, on a real database, as the role that rules run as."""
+
+import time
+from datetime import timedelta
+
+import psycopg2
+import psycopg2.errors
+import pytest
+
+from tests.flows.alerts.rules import execute, metric, query
+from toolkit.database import engine
+from toolkit.user_sql import UserSqlError, reader_session
+from toolkit.watchdog import watching
+
+pytestmark = pytest.mark.usefixtures("environment")
+
+ATTACKS = [
+    "select 1; drop table analytics.metric",
+    "commit; delete from analytics.metric",
+    "rollback; begin read write; delete from analytics.metric; commit; select 1",
+    "with gone as (delete from analytics.metric returning 1) select * from gone",
+    "insert into analytics.metric values (1) returning value",
+    "copy (select 1) to program 'touch /tmp/attacked'",
+    "copy analytics.metric from program 'echo 1'",
+    "select value into analytics.stolen from analytics.metric",
+    "select value into temp stolen from analytics.metric",
+    "create table analytics.stolen as select 1",
+    "select * from analytics.metric for update",
+    "do $$ begin delete from analytics.metric; end $$",
+    "select pg_read_file('/etc/passwd')",
+    "select lo_create(0)",
+    "select lo_export(0, '/tmp/attacked')",
+    "select lo_import('/etc/passwd')",
+    "select set_config('transaction_read_only', 'off', false)",
+    "set transaction read write",
+    "set role analytics",
+    "set session authorization analytics",
+    "reset all",
+    "prepare p as delete from analytics.metric",
+    "listen x",
+    "lock table analytics.metric",
+    "select * from ops.alert_rules",
+    "select * from pg_authid",
+    "call pg_catalog.nothing()",
+    "truncate analytics.metric",
+    "select pg_reload_conf()",
+]
+
+
+@pytest.fixture(autouse=True)
+def _metric(environment):  # noqa: ARG001  # its database
+    metric(7)
+
+
+@pytest.mark.parametrize("sql", ATTACKS)
+def test_is_refused_by_the_server_itself(sql):
+    """Without the static checks: these go straight to the session that rules run in."""
+    with reader_session() as session:
+        with pytest.raises(UserSqlError):
+            session.fetch(sql)
+        assert session.fetch("select value from analytics.metric").rows == [(7.0,)]
+    assert query("select to_regclass('analytics.stolen')") == [None]
+    assert query("select value from analytics.metric") == [7.0]
+    assert query("select count(*) from pg_largeobject_metadata") == [0]
+
+
+def test_a_limit_that_was_lifted_holds_for_the_same_and_for_the_next_statement():
+    with reader_session() as session:
+        started = time.monotonic()
+        lifted = "select set_config('statement_timeout', '0', false), pg_sleep(3600)"
+        with pytest.raises(UserSqlError, match="timeout"):
+            session.fetch(lifted, timeout=timedelta(seconds=1))
+        session.fetch("select set_config('statement_timeout', '0', false)")
+        with pytest.raises(UserSqlError, match="timeout"):
+            session.fetch("select pg_sleep(3600)", timeout=timedelta(seconds=1))
+        assert time.monotonic() - started < 30
+
+
+def test_nothing_of_a_statement_is_left_to_the_next():
+    with reader_session() as session:
+        session.fetch("select set_config('search_path', 'ops', false), pg_advisory_lock(1)")
+        session.fetch("select set_config('role', 'analytics_reader', false)")
+        ((path, locks),) = session.fetch(
+            "select current_setting('search_path'), (select count(*) from pg_locks where locktype = 'advisory')"
+        ).rows
+    assert (path, locks) == ('"$user", public', 0)
+
+
+def test_a_session_that_was_killed_is_replaced():
+    with reader_session() as session:
+        with pytest.raises((UserSqlError, psycopg2.Error)):
+            session.fetch("select pg_terminate_backend(pg_backend_pid())")
+        assert session.fetch("select 1").rows == [(1,)]
+
+
+def test_it_can_end_only_sessions_of_its_own_role():
+    (pid,) = query("select pg_backend_pid()")
+    with reader_session() as session, pytest.raises(UserSqlError, match="permission denied"):
+        session.fetch(f"select pg_terminate_backend({pid})")
+
+
+def test_the_watchdog_cancels_what_the_server_does_not_stop():
+    connection = engine("warehouse").raw_connection()
+    try:
+        with (
+            watching(connection.driver_connection, timedelta(0)),
+            connection.cursor() as cursor,
+            pytest.raises(psycopg2.errors.QueryCanceled),
+        ):
+            cursor.execute("select pg_sleep(3600)")
+    finally:
+        connection.close()
+
+
+def test_values_are_bound_and_never_part_of_the_statement():
+    with reader_session() as session:
+        evil = "'; drop table analytics.metric; --"
+        assert session.fetch("select :evil as value", {"evil": evil}).rows == [(evil,)]
+    execute("select 1 from analytics.metric")

@@ -1,0 +1,80 @@
+"""Rules of the files in the database: what changes, what stays, and what is over."""
+
+import pytest
+
+from flows.alerts._silence import silence
+from flows.alerts._sync import diff, sync
+from tests.flows.alerts.rules import METRIC, execute, metric, query, rule, tick, told
+from toolkit.durations import parse_duration
+from toolkit.errors import PermanentError
+
+pytestmark = pytest.mark.usefixtures("environment")
+
+
+def rules(*each):
+    return {("alert", r.name): r for r in each}
+
+
+def test_a_second_time_changes_nothing():
+    wanted = rules(rule("a"), rule("b"))
+    assert [c.action for c in sync(wanted)] == ["new", "new"]
+    before = query("select xmin::text, name from ops.alert_rules")
+    assert sync(wanted) == []
+    assert query("select xmin::text, name from ops.alert_rules") == before
+
+
+def test_diff_shows_what_sync_would_do_and_does_nothing():
+    sync(rules(rule("a"), rule("b")))
+    wanted = rules(rule("a", threshold=50), rule("c"))
+    changes = {c.name: c for c in diff(wanted)}
+    assert {name: c.action for name, c in changes.items()} == {
+        "a": "changed",
+        "b": "retired",
+        "c": "new",
+    }
+    assert changes["a"].fields == {"threshold": (10.0, 50.0)}
+    assert query("select name from ops.alert_rules order by 1") == ["a", "b"]
+    assert diff(wanted) == list(changes.values())
+
+
+def test_a_changed_rule_counts_from_the_next_period_and_keeps_its_state():
+    metric(11)
+    sync(rules(rule(sql=METRIC)))
+    tick(0)
+    sync(rules(rule(sql=METRIC, threshold=5)))
+    assert tick(0).evaluated == 0
+    assert tick(1).evaluated == 1
+    assert told() == [("firing", "webhook")]
+
+
+def test_a_removed_rule_is_over_without_a_word():
+    sync(rules(rule()))
+    tick(0)
+    sync({})
+    assert tick(1).evaluated == 0
+    assert query("select count(*) from ops.alert_status") == [0]
+    assert told() == [("firing", "webhook")]
+
+
+def test_other_keys_mean_other_states():
+    sql = "select 'a' as k, 'b' as l, 11 as value"
+    sync(rules(rule(sql=sql, key_columns=["k"], value="value")))
+    tick(0)
+    sync(rules(rule(sql=sql, key_columns=["l"], value="value")))
+    tick(1)
+    assert query("select key from ops.alert_states") == ['["b"]']
+
+
+def test_a_definition_that_this_version_can_not_read_costs_one_rule():
+    sync(rules(rule("old"), rule("new")))
+    execute(
+        "update ops.alert_rules set definition = definition || '{\"colour\": 1}' where name = 'old'"
+    )
+    assert (tick(0).errors, tick(1).firing) == (1, 1)
+    assert told()[0] in {("error", "owner@example.com"), ("firing", "webhook")}
+
+
+def test_silencing_what_is_not_there_names_what_is():
+    sync(rules(rule("win-rate")))
+    with pytest.raises(PermanentError, match="did you mean 'win-rate'"):
+        silence("win-rte", parse_duration("1h"), "")
