@@ -51,6 +51,12 @@ def test_line_breaks_elsewhere_are_refused(field, line_break):
         head(mail)
 
 
+@pytest.mark.parametrize("line_break", ["\r\n", "\n", "\r", "\u2028", "\x85", "\x00"])
+def test_line_breaks_in_a_name_are_refused(line_break):
+    with pytest.raises(PermanentError, match="not a mail address"):
+        parse_address(f"Ann{line_break}Bcc: eve@example.com <ann@example.com>")
+
+
 def test_a_recipient_with_a_line_break_is_refused_before_anything_is_sent(smtp_sink):
     with smtp_session(plain(smtp_sink)) as session:
         outcome = session.send(a_mail(), "ann@example.com>\r\nRCPT TO:<eve@example.com")
