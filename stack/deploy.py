@@ -131,7 +131,9 @@ def _deployment(
         return Change("deployment", name, "created")
     different = _different(_comparable(fields), _comparable(_stored(existing)))
     if different:
-        client.update_deployment(existing.id, DeploymentUpdate(**fields))
+        schedules = [schedule.model_dump(exclude_unset=True) for schedule in fields["schedules"]]
+        changed = DeploymentUpdate.model_validate(fields | {"schedules": schedules})
+        client.update_deployment(existing.id, changed)
     if sync_triggers(existing.id, entry.deployment.name, triggers, client):
         different = (*different, "triggers")
     return Change("deployment", name, "updated" if different else "unchanged", different)

@@ -24,14 +24,17 @@ def sync_triggers(
 ) -> bool:
     """Bring the automations of a deployment in step; whether anything changed."""
     resource = f"prefect.deployment.{deployment_id}"
+    prefix = f"{deployment_name}__automation_"
     wanted = [
-        _automation(deployment_id, f"{deployment_name}__automation_{number}", specification)
+        _automation(deployment_id, f"{prefix}{number}", specification)
         for number, specification in enumerate(specifications, start=1)
     ]
+    # The API does not say whose an automation is; others that concern the deployment may be people's.
+    names = {automation.name for automation in wanted}
     stored = [
         automation
         for automation in client.read_resource_related_automations(resource)
-        if automation.owner_resource == resource
+        if automation.name in names or automation.name.startswith(prefix)
     ]
     if sorted(map(_text, wanted)) == sorted(map(_text, stored)):
         return False

@@ -1,0 +1,172 @@
+"""`analytics-worker deploy`: idempotent, complete, the same as Prefect's own, and never half."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from prefect import get_client
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import DeploymentScheduleUpdate, DeploymentUpdate
+from prefect.settings import PREFECT_SERVER_API_AUTH_STRING, temporary_settings
+
+from blocks import warehouse
+from stack.deploy import deploy, desired
+from toolkit import catalogue
+from toolkit.catalogue import CatalogueError, prefect_yaml
+from toolkit.database import parse_url
+
+URL = parse_url("postgresql://me:canary-password@db.example:5433/sales")
+PASSING = {
+    *("id", "created", "updated", "created_by", "updated_by", "last_polled", "status"),
+    "global_concurrency_limit",  # its name is made of the deployment's id
+    *("version", "version_id", "version_info", "flow_id", "work_queue_id", "deployment_id"),
+}
+pytestmark = pytest.mark.usefixtures("prefect_api", "environment")
+
+
+@pytest.fixture
+def client():
+    with get_client(sync_client=True) as opened:
+        yield opened
+
+
+@pytest.fixture
+def changed_yaml(tmp_path, monkeypatch):
+    """Write another prefect.yaml and have it read."""
+
+    def write(change) -> None:
+        content = yaml.safe_load(prefect_yaml_of_the_project.read_text())
+        change(content)
+        path = tmp_path / "prefect.yaml"
+        path.write_text(yaml.safe_dump(content))
+        monkeypatch.setattr(catalogue, "prefect_yaml", lambda: path)
+        forget()
+
+    prefect_yaml_of_the_project = prefect_yaml()
+    yield write
+    monkeypatch.undo()
+    forget()
+
+
+def forget() -> None:
+    catalogue.project.cache_clear()
+    catalogue.catalogue.cache_clear()
+
+
+def actions(client: SyncPrefectClient, kind: str = "deployment") -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for change in deploy(desired(), client):
+        if change.kind == kind:
+            found.setdefault(change.action, set()).add(change.name)
+    return found
+
+
+def snapshot(client: SyncPrefectClient) -> dict[str, object]:
+    """Every deployment, without what differs from one creation to the next."""
+    rows = client.read_deployments(limit=200)
+    return {row.entrypoint or "": plain(row.model_dump(mode="json")) for row in rows} | {
+        f"limit of {row.entrypoint}": row.global_concurrency_limit
+        and row.global_concurrency_limit.limit
+        for row in rows
+    }
+
+
+def plain(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: plain(inner) for key, inner in value.items() if key not in PASSING}
+    return [plain(inner) for inner in value] if isinstance(value, list) else value
+
+
+def remove_deployments(client: SyncPrefectClient) -> None:
+    for row in client.read_deployments(limit=200):
+        client.delete_deployment(row.id)
+
+
+def test_it_creates_everything_once(client):
+    remove_deployments(client)
+    assert actions(client) == {"created": set(desired().deployments)}
+    assert actions(client) == {"unchanged": set(desired().deployments)}
+    assert actions(client, "pool") == {"unchanged": {pool.name for pool in desired().pools}}
+
+
+def test_prefect_deploy_gives_the_same(client):
+    remove_deployments(client)
+    deploy(desired(), client)
+    ours = snapshot(client)
+    remove_deployments(client)
+    done = subprocess.run(
+        [Path(sys.executable).with_name("prefect"), "--no-prompt", "deploy", "--all"],
+        env=os.environ | {"PREFECT_API_URL": str(client.api_url)},
+        cwd=prefect_yaml().parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert snapshot(client) == ours
+
+
+def test_what_somebody_changed_on_the_server_is_put_right_and_named(client):
+    deploy(desired(), client)
+    row = client.read_deployment_by_name("refresh-catalog/analytics")
+    client.update_deployment(row.id, DeploymentUpdate(description="mine", tags=["x"]))
+    (change,) = [c for c in deploy(desired(), client) if c.action == "updated"]
+    assert (change.name, change.fields) == ("refresh-catalog/analytics", ("description", "tags"))
+
+
+def test_what_an_operator_paused_stays_paused(client):
+    deploy(desired(), client)
+    row = client.read_deployment_by_name("refresh-catalog/analytics")
+    (schedule,) = row.schedules
+    paused = DeploymentScheduleUpdate(active=False)
+    client.update_deployment_schedule(row.id, schedule.id, active=paused.active)
+    client.update_deployment(row.id, DeploymentUpdate(description="mine", tags=row.tags))
+    deploy(desired(), client)
+    (schedule,) = client.read_deployment_by_name("refresh-catalog/analytics").schedules
+    assert schedule.active is False
+    client.update_deployment_schedule(row.id, schedule.id, active=True)
+
+
+def test_deployments_that_left_the_file_are_removed_and_those_of_others_stay(client, changed_yaml):
+    deploy(desired(), client)
+    flow_id = client.create_flow_from_name("somebody-elses")
+    client.create_deployment(flow_id, name="theirs", entrypoint="their.flow")
+    changed_yaml(lambda content: content["deployments"].pop(0))
+    assert actions(client)["removed"] == {"refresh-catalog/analytics"}
+    assert client.read_deployment_by_name("somebody-elses/theirs")
+
+
+def test_a_pool_keeps_its_limit_in_step(client, changed_yaml):
+    deploy(desired(), client)
+    changed_yaml(lambda content: content["definitions"]["pools"][0].update(concurrency_limit=7))
+    assert actions(client, "pool")["updated"] == {"analytics"}
+    assert client.read_work_pool("analytics").concurrency_limit == 7
+
+
+def test_a_misspelled_key_is_refused_by_name_before_anything_changes(client, changed_yaml):
+    deploy(desired(), client)
+    before = snapshot(client)
+    changed_yaml(lambda content: content["deployments"][0].update(shedules=[]))
+    with pytest.raises(CatalogueError, match="shedules: unknown key"):
+        deploy(desired(), client)
+    assert snapshot(client) == before
+
+
+def test_the_block_has_no_password_where_the_server_asks_for_none(client):
+    assert warehouse.register(URL, client) in {"created", "updated"}
+    assert warehouse.register(URL, client) == "unchanged"
+    document = client.read_block_document_by_name(
+        warehouse.NAME, "sqlalchemy-connector", include_secrets=True
+    )
+    assert document.data["connection_info"]["host"] == "db.example"
+    assert "canary-password" not in str(document.data)
+
+
+def test_the_block_has_the_password_where_the_server_is_protected():
+    with temporary_settings({PREFECT_SERVER_API_AUTH_STRING: "admin:secret"}):
+        assert warehouse.is_protected()
+        made = warehouse.block(URL, with_password=warehouse.is_protected())
+    assert "canary-password" in str(made.model_dump(context={"include_secrets": True}))
