@@ -26,7 +26,7 @@ from worker.identity import forget
 from worker.placement import Job, Place, place_of
 
 POLL_TIMEOUT_SECONDS = 8.0
-RETRY_SECONDS = 1.0
+RETRY_SECONDS = 2.0
 
 
 class PoolWorker(ProcessWorker):

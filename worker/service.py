@@ -8,9 +8,10 @@ SIGHUP makes a new template. Safe to kill: the next worker of this host settles 
 import asyncio
 import signal
 import socket
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from worker.wakeup import Wakeup
 from worker.watch import limit_memory, notice_cancellations
 
 MOST_WORKERS = 100
+RESTART_SECONDS = 5.0
 
 logger = get_logger("worker")
 
@@ -117,34 +119,45 @@ class Service:
         self._lock.release()
 
     def _start(self, group: anyio.abc.TaskGroup) -> None:
-        for worker in self._workers:
-            token = current_pool.set(worker.pool)
-            group.start_soon(self._serve_pool, worker)
+        options = self.options
+        for number, pool in enumerate(options.pools):
+            token = current_pool.set(pool)
+            group.start_soon(_for_ever, f"the worker of {pool}", partial(self._serve_pool, number))
             current_pool.reset(token)
-        group.start_soon(self._wake_up)
-        group.start_soon(notice_cancellations, self._execution)
         recovery = Recovery(
-            self._execution, self.options.folder, self.name, self.options.pools, self._is_ours
+            self._execution, options.folder, self.name, options.pools, self._is_ours
         )
-        group.start_soon(recovery.watch)
-        if self.options.memory_limit_mb:
-            group.start_soon(limit_memory, self._execution, self.options.memory_limit_mb)
+        group.start_soon(_for_ever, "recovery", recovery.watch)
+        group.start_soon(_for_ever, "wake-up", self._wake_up)
+        cancellations = partial(notice_cancellations, self._execution)
+        group.start_soon(_for_ever, "cancellation", cancellations)
+        if options.memory_limit_mb:
+            limit = partial(limit_memory, self._execution, options.memory_limit_mb)
+            group.start_soon(_for_ever, "memory limit", limit)
 
-    async def _serve_pool(self, worker: PoolWorker) -> None:
-        await worker.serve(poll_seconds=self.options.poll_seconds)
+    async def _serve_pool(self, number: int) -> None:
+        try:
+            await self._workers[number].serve(poll_seconds=self.options.poll_seconds)
+        finally:
+            self._workers[number] = self._worker(self.options.pools[number])
 
     async def _wake_up(self) -> None:
         """Follow events once every pool is known to the server."""
         while not all(worker.pool_id for worker in self._workers):  # noqa: ASYNC110  # of each
             await asyncio.sleep(0.2)
         logger.info("%s serves %s", self.name, ", ".join(self.options.pools))
-        pools = {worker.pool_id: worker.wake for worker in self._workers if worker.pool_id}
+        pools = {
+            w.pool_id: partial(self._wake, n) for n, w in enumerate(self._workers) if w.pool_id
+        }
         async with anyio.create_task_group() as group:
 
             def cancel(run: UUID) -> None:
                 group.start_soon(self._execution.cancel, run)
 
             await Wakeup(pools, cancel).listen()
+
+    def _wake(self, number: int) -> None:
+        self._workers[number].wake()
 
     def _is_ours(self, run: UUID) -> bool:
         return run in self._execution.active or any(w.is_busy_with(run) for w in self._workers)
@@ -177,6 +190,16 @@ class Service:
 
     def _busy(self) -> bool:
         return bool(self._execution.active) or any(w.has_work for w in self._workers)
+
+
+async def _for_ever(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Do the work again when it fails: the other parts, and the runs in progress, go on."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            logger.exception("%s failed and is started again", name)
+        await asyncio.sleep(RESTART_SECONDS)
 
 
 def serve(options: Options) -> None:

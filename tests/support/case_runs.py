@@ -52,7 +52,7 @@ class Workspace:
             step = {"directory": str(self.directory)}
             self._deployments[key] = self.client.create_deployment(
                 flow,
-                name=f"case-{len(self._deployments)}",
+                name=f"{self.pool}-{len(self._deployments)}",
                 entrypoint=f"{module}.{function}",
                 work_pool_name=self.pool,
                 pull_steps=[{"prefect.deployments.steps.set_working_directory": step}],
