@@ -19,7 +19,7 @@ check: $(READY)       ## lint, format, types, import layers
 	@$(BIN)/ruff format --check .
 	@$(BIN)/basedpyright
 	@$(BIN)/lint-imports
-	@$(BIN)/sqlfluff lint -q --processes 2 dbt_project/models dbt_project/tests
+	@$(BIN)/sqlfluff lint -q dbt_project/models dbt_project/tests
 
 bench: $(READY)       ## side by side with the plain way of doing each job
 	@$(BIN)/python -m benchmarks
