@@ -82,6 +82,10 @@ class Ledger:
         """Names of the channels that have something due."""
         return sorted(row["channel"] for row in self._run("channels"))
 
+    def expand(self, channel: str, addresses: Sequence[str]) -> None:
+        """Readdress what is for a mail channel as a whole to each of its addresses."""
+        self._run("expand", channel=channel, addresses=list(addresses))
+
     def claim(self, channel: str) -> list[Claimed]:
         """The next due messages of a channel; none when all is sent or the sender stops."""
         with self._turn:

@@ -89,13 +89,16 @@ def _deliver(book: Ledger) -> Counter[Fate]:
 def _configured(book: Ledger, name: str, fates: Counter[Fate]) -> Channel | None:
     """The channel, or None after its messages were put off with the reason."""
     try:
-        return channel(name)
+        found = channel(name)
     except (PermanentError, PrefectException, HTTPError, RuntimeError) as error:
         reason = str(error) if isinstance(error, PermanentError) else type(error).__name__
         _log.warning("channel %s can't be used: %s", name, reason)
         wait_seconds = NOT_CONFIGURED_SECONDS
         fates["retrying"] += book.postpone(name, [], wait_seconds, one_line(reason))
         return None
+    if found.recipients not in ([], [name]):
+        book.expand(name, found.recipients)
+    return found
 
 
 def _attend(book: Ledger, running: list[Future[Counter[Fate]]]) -> None:

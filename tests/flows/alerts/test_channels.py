@@ -194,6 +194,22 @@ def test_apprise_is_no_way_around_the_webhook_s_checks(url):
     assert "canary" not in str(refused.value)
 
 
+def test_what_is_for_a_mail_channel_as_a_whole_goes_to_each_of_its_addresses(
+    outbox, smtp_sink, monkeypatch
+):
+    monkeypatch.setenv("ALERT_EMAIL_TO", "ann@example.com,bob@example.com")
+    settings.cache_clear()
+    outbox.add("email", "email", "<1@test>")
+    outbox.add("email", "email", "k2")
+    smtp_sink.refuse("bob@example.com", 451, times=2)
+    assert deliver_due() == {"sent": 2, "failed": 0, "retrying": 2, "skipped_open": 0}
+    outbox.let_time_pass()
+    assert deliver_due()["sent"] == 2
+    arrived = sorted(received.recipients[0] for received in smtp_sink.messages)
+    assert arrived == ["ann@example.com"] * 2 + ["bob@example.com"] * 2
+    assert len(set(smtp_sink.ids())) == 4
+
+
 @pytest.mark.usefixtures("prefect_api")
 def test_types_are_registered_once():
     with get_client(sync_client=True) as client:

@@ -175,3 +175,12 @@ class TestOwner:
         outbox.add("webhook", "webhook", "k1", event)
         assert deliver_due() == counts(sent=1, failed=1)
         assert smtp_sink.messages[0].recipients == ["owner@example.com"]
+
+    def test_may_be_a_channel(self, outbox, smtp_sink, http_sink, event):
+        outbox.run(
+            """update ops.alert_rules set definition = definition || '{"owner": "webhook"}'"""
+        )
+        smtp_sink.refuse("ann@example.com", 550)
+        outbox.add("email", "ann@example.com", "<ann@test>", event)
+        assert deliver_due() == counts(sent=1, failed=1)
+        assert http_sink.requests[0].json["subject"] == "Not delivered: Pipeline fell"

@@ -1,0 +1,1 @@
+select pg_advisory_unlock(hashtext('ops.alert_deliveries'), hashtext(:owner))

@@ -1,0 +1,15 @@
+-- Leave a channel alone: what this sender had claimed, and what is due.
+update ops.alert_deliveries
+set
+    status = 'pending',
+    next_attempt_at = now() + make_interval(secs => :delay_seconds),
+    last_error = coalesce(:error, last_error),
+    lease_owner = null,
+    lease_until = null
+where
+    channel = :channel
+    and (
+        (status = 'sending' and lease_owner = :owner and id = any(cast(:claimed as uuid[])))
+        or (status = 'pending' and next_attempt_at <= now())
+    )
+returning id
