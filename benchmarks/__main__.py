@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.table import Row, render
 
-NOT_BENCHMARKS = {"__init__", "__main__", "table"}
+NOT_BENCHMARKS = {"__init__", "__main__", "table", "warehouse"}
 
 
 def names() -> list[str]:
