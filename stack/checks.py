@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 import psycopg2
+from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -74,15 +75,15 @@ def check_database_url() -> None:
     if secret is None:
         return
     try:
-        url = make_url(secret.get_secret_value()).set(drivername="postgresql")
+        url = make_url(secret.get_secret_value())
     except ArgumentError:
         raise StackError(
             "DATABASE_URL is no URL: give postgresql://user:password@host:5432/database."
         ) from None
     try:
-        psycopg2.connect(
-            url.render_as_string(hide_password=False), connect_timeout=CONNECT_SECONDS
-        ).close()
+        arguments, options = PGDialect_psycopg2().create_connect_args(url)
+        options["connect_timeout"] = CONNECT_SECONDS
+        psycopg2.connect(*arguments, **options).close()
     except psycopg2.Error as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         where = f"{url.host or url.query.get('host') or 'localhost'}, database {url.database}"

@@ -66,12 +66,12 @@ class EmbeddedPostgres:
     @property
     def url(self) -> str:
         """URL of the analytics database for the role that owns it (no superuser)."""
-        return self._url(OWNER, DATABASE).render_as_string(hide_password=False)
+        return _text(self._url(OWNER, DATABASE))
 
     @property
     def superuser_url(self) -> str:
         """URL for administration: making databases, ending other people's sessions."""
-        return self._url(SUPERUSER, SUPERUSER).render_as_string(hide_password=False)
+        return _text(self._url(SUPERUSER, SUPERUSER))
 
     def start(self, timeout_seconds: float = 60) -> None:
         """Start the server and return when it accepts connections."""
@@ -199,6 +199,12 @@ class EmbeddedPostgres:
         password, host = self.cluster.password(role), str(self.socket_directory)
         query = {"host": host}
         return URL.create("postgresql+psycopg2", role, password, database=database, query=query)
+
+
+def _text(url: URL) -> str:
+    """The URL with spaces as %20: SQLAlchemy writes a plus, which psql and libpq take literally."""
+    address, _, query = url.render_as_string(hide_password=False).partition("?")
+    return f"{address}?{query.replace('+', '%20')}"
 
 
 def _is_private(place: Path) -> bool:

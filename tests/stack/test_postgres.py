@@ -100,6 +100,11 @@ def test_a_path_with_spaces_quotes_and_commas(tmp_path):
         assert value(server.url, "select 1") == (1,)
 
 
+def test_libpq_reads_the_url_of_a_path_with_spaces(tmp_path):
+    with EmbeddedPostgres(tmp_path / "a path", durable=False) as server:
+        psycopg2.connect(server.url.replace("+psycopg2", "")).close()
+
+
 def test_a_path_too_deep_for_a_socket_gets_a_private_one_elsewhere(tmp_path):
     deep = tmp_path / ("d" * LONGEST_SOCKET_PATH)
     with EmbeddedPostgres(deep, durable=False) as server:
