@@ -9,7 +9,7 @@ import signal
 import statistics
 import tempfile
 from collections.abc import Callable, Generator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -41,11 +41,15 @@ class Side:
         root = psutil.Process(self.worker.pid)
         return [root, *root.children(recursive=True)]
 
+    def lasting(self) -> list[psutil.Process]:
+        """The worker and its template: they reap the processes of the runs and count their CPU."""
+        names = ("worker.template", "prefect worker", "cli.main()")
+        return [p for p in self.tree() if any(name in " ".join(p.cmdline()) for name in names)][:2]
+
     @contextmanager
     def awake(self) -> Generator[None]:
         """Let it work for a while."""
-        for process in self.tree():
-            process.send_signal(signal.SIGCONT)
+        self._signal(signal.SIGCONT)
         try:
             yield
         finally:
@@ -53,8 +57,12 @@ class Side:
 
     def sleep(self) -> None:
         """Stop it, as if it were not there."""
+        self._signal(signal.SIGSTOP)
+
+    def _signal(self, number: signal.Signals) -> None:
         for process in self.tree():
-            process.send_signal(signal.SIGSTOP)
+            with suppress(psutil.NoSuchProcess):  # a run's process that has just ended
+                process.send_signal(number)
 
     def run(self, number: int) -> list[float]:
         """Seconds from the creation of each run to its end; one run after the other."""
@@ -79,7 +87,7 @@ class Side:
 
 def cpu_seconds(processes: list[psutil.Process]) -> float:
     """CPU time of processes and of their children that have ended."""
-    times = [process.cpu_times() for process in processes if process.is_running()]
+    times = [process.cpu_times() for process in processes]
     return sum(t.user + t.system + t.children_user + t.children_system for t in times)
 
 
@@ -126,7 +134,7 @@ def _end(side: Side) -> None:
 
 def _round(side: Side, server: Server) -> None:
     with side.awake():
-        stack = [psutil.Process(server.pid), *side.tree()]
+        stack = [psutil.Process(server.pid), *side.lasting()]
         before = cpu_seconds(stack)
         side.seconds += side.run(RUNS)
         side.cpu_seconds.append((cpu_seconds(stack) - before) / RUNS)
