@@ -214,9 +214,9 @@ class PoolWorker(ProcessWorker):
         request: Request,
         task_status: anyio.abc.TaskStatus[int] | None,
     ) -> ProcessWorkerResult:
-        started = task_status.started if task_status else _ignore
+        status = task_status or anyio.TASK_STATUS_IGNORED
         try:
-            result = await self._execution.carry(flow_run, request, started)
+            result = await self._execution.carry(flow_run, request, status.started)
         finally:
             forget(self.records / str(flow_run.id))
         if result is None or result.status_code is None:
@@ -247,7 +247,3 @@ class PoolWorker(ProcessWorker):
             record=str(self.records / str(flow_run.id)),
             pull_step=True,
         )
-
-
-def _ignore(_pid: int) -> None:
-    pass
