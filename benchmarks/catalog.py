@@ -62,9 +62,11 @@ def _ours() -> None:
 
 def _loop(url: str) -> None:
     with closing(connect(url)) as connection:
+        connection.autocommit = False
         tables = execute(connection, "select tablename from pg_tables where schemaname = 'raw'")
         for (name,) in tables:
             _one_table(connection, name)
+        connection.commit()
 
 
 def _one_table(connection: Connection, name: str) -> None:

@@ -18,11 +18,11 @@ from toolkit import database
 from toolkit.database import warehouse
 from toolkit.settings import settings
 
-ROUNDS = 5
+ROUNDS = 3
 VIEWS = ("pipeline", "revenue", "compliance", "outreach")
 DATA = """
 create table raw.deals as
-select i as id, i % 997 as owner, i % 7 as stage, i % 36 as month, (i * 7919) % 100003 as amount
+select i as id, i % 97 as owner, i % 7 as stage, i % 36 as month, (i::bigint * 7919) % 100003 as amount
 from generate_series(1, 1000000) as i;
 analyze raw.deals;
 """

@@ -8,7 +8,7 @@ import asyncio
 import os
 import signal
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -197,7 +197,7 @@ class Stack:
         if any(self._stages.values()):
             self._terminal.step("stopping", "worker, server, database", "note")
         for services in self._stages.values():
-            await _all(service.stop() for service in services)
+            await asyncio.gather(*(service.stop() for service in services))
         for task in self._tasks.values():
             task.cancel()
         if self._postgres:
@@ -219,11 +219,6 @@ class Stack:
                 components=[_component(service) for service in services],
             )
         )
-
-
-async def _all(coroutines: Any) -> None:
-    work: list[Coroutine[Any, Any, None]] = list(coroutines)
-    await asyncio.gather(*work)
 
 
 def _component(service: Service) -> Component:

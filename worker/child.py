@@ -72,7 +72,7 @@ def _finish() -> None:
     """End threads and flush queues and streams, as the interpreter would."""
     try:
         threading._shutdown()  # noqa: SLF001  # pyright: ignore[reportAttributeAccessIssue]
-        atexit._run_exitfuncs()  # noqa: SLF001
+        atexit._run_exitfuncs()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         sys.stdout.flush()
         sys.stderr.flush()
     except BaseException:  # noqa: BLE001  # nothing may keep the process from ending

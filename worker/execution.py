@@ -8,7 +8,7 @@ can't write: Cancelled, and Crashed with the reason.
 import asyncio
 import contextlib
 from collections.abc import Callable
-from typing import Any, Self
+from typing import Any, Self, cast
 from uuid import UUID
 
 import anyio
@@ -22,6 +22,7 @@ from worker.frames import Request
 from worker.prefect_private import (
     CancellationManager,
     ControlChannel,
+    EventEmitter,
     FlowRunExecutionResult,
     ProcessManager,
     StateProposer,
@@ -129,7 +130,7 @@ class Execution:
             process_manager=self._processes,
             hook_runner=self._hooks,
             state_proposer=self._reports,
-            event_emitter=prefect_private.LazyEmitter(self.client),
+            event_emitter=cast("EventEmitter", prefect_private.LazyEmitter(self.client)),
             client=self.client,
             control_channel=self._channel,
         )

@@ -192,7 +192,7 @@ class PoolWorker(ProcessWorker):
         finally:
             await self._release(flow_run.id)
 
-    async def run(
+    async def run(  # pyright: ignore[reportIncompatibleMethodOverride]  # Job is its configuration class
         self,
         flow_run: FlowRun,
         configuration: Job,

@@ -17,9 +17,10 @@ from prefect._internal.metrics import RunMetrics
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.engine import _drive_run_flow_result, handle_engine_signals
-from prefect.flow_engine import flow_run_logger, load_flow_run, run_flow
 from prefect.flow_engine import load_flow as _load_flow
+from prefect.flow_engine import load_flow_run, run_flow
 from prefect.flows import Flow
+from prefect.logging.loggers import flow_run_logger
 from prefect.runner._cancellation_manager import CancellationManager
 from prefect.runner._control_channel import ControlChannel
 from prefect.runner._event_emitter import EventEmitter

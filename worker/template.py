@@ -15,6 +15,7 @@ import socket
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 from worker import child, prefect_private
 from worker.frames import Reply, Request, encode, receive
@@ -96,7 +97,7 @@ class Template:
         for fd in (self._wake_read, self._wake_write):
             os.set_blocking(fd, False)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGCHLD, _notice)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)  # they are the worker's; we end with it
         self._sock.sendall(encode(Reply(id="", pid=os.getpid())))
@@ -129,6 +130,10 @@ class Template:
             child.live(request, self._environment)
         self._running[pid] = request["id"]
         self._sock.sendall(encode(Reply(id=request["id"], pid=pid)))
+
+
+def _notice(_number: int, _frame: FrameType | None) -> None:
+    """Let a signal wake the loop, no more."""
 
 
 def main() -> None:

@@ -36,7 +36,7 @@ def test_sources_are_fresh(warehouse: Warehouse) -> None:
 
 @pytest.mark.parametrize("kpi", KPIS)
 def test_the_old_name_of_a_kpi_works(warehouse: Warehouse, kpi: str) -> None:
-    shown = warehouse.rows(f"SELECT * FROM analytics_{kpi} LIMIT 100")  # noqa: S608  # our own name
+    shown = warehouse.rows(f"SELECT * FROM analytics_{kpi} LIMIT 100")  # our own name
     assert shown
     assert set(shown) <= set(warehouse.rows(f"table analytics.{kpi}"))
 

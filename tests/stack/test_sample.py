@@ -44,7 +44,9 @@ def fingerprint(connection: Connection) -> list[str]:
     """One hash per table over all of its rows."""
     return [
         connection.execute(
-            text(f"select md5(string_agg(t::text, '|' order by t::text)) from raw.{table} as t")  # noqa: S608  # our own names
+            text(
+                f"select md5(string_agg(t::text, '|' order by t::text)) from raw.{table} as t"
+            )  # our own names
         ).scalar_one()
         for table in TABLES
     ]
@@ -64,7 +66,9 @@ def test_the_counts_are_those_of_the_tables(during) -> None:
     counts = during(load)
     assert isinstance(counts, SampleCounts)
     total = during(
-        lambda c: sum(c.execute(text(f"select count(*) from raw.{t}")).scalar_one() for t in TABLES)  # noqa: S608  # our own names
+        lambda c: sum(
+            c.execute(text(f"select count(*) from raw.{t}")).scalar_one() for t in TABLES
+        )  # our own names
     )
     assert counts.opportunities == 500
     assert counts.total == total

@@ -9,6 +9,7 @@ import pytest
 
 from flows.alerts._advance import Failure, Found, Given, advance
 from flows.alerts._notice import Advance, Health, Notice, States
+from flows.alerts._reading import Readings
 from flows.alerts._rule import Rule
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -240,7 +241,7 @@ def test_an_alert_that_settles_firing_is_told_as_firing():
 
 def test_a_thousand_keys_are_a_thousand_states_and_one_notice():
     run = Run(rule(key_columns=["k"]))
-    found = {f'["{n}"]': 11.0 + n for n in range(1000)}
+    found: Readings = {f'["{n}"]': 11.0 + n for n in range(1000)}
     assert run.see(found) == ["firing"]
     assert len(run.states) == len(run.notice.states) == 1000
     assert run.see({}) == []
@@ -249,7 +250,7 @@ def test_a_thousand_keys_are_a_thousand_states_and_one_notice():
 
 def test_a_notice_per_group():
     run = Run(rule(key_columns=["team", "stage"], group_by=["team"]))
-    found = {f'["{team}", "{stage}"]': 11.0 for team in "ab" for stage in "xyz"}
+    found: Readings = {f'["{team}", "{stage}"]': 11.0 for team in "ab" for stage in "xyz"}
     assert run.see(found) == ["firing", "firing"]
 
 

@@ -1,6 +1,7 @@
 """SQL that wants more than to read, on a real database, as the role that rules run as."""
 
 import time
+from contextlib import closing
 from datetime import timedelta
 
 import psycopg2
@@ -104,7 +105,7 @@ def test_the_watchdog_cancels_what_the_server_does_not_stop():
     try:
         with (
             watching(connection.driver_connection, timedelta(0)),
-            connection.cursor() as cursor,
+            closing(connection.cursor()) as cursor,
             pytest.raises(psycopg2.errors.QueryCanceled),
         ):
             cursor.execute("select pg_sleep(3600)")

@@ -2,6 +2,8 @@
 
 import pytest
 
+from flows.alerts._definitions import Definitions
+from flows.alerts._rule import Rule
 from flows.alerts._silence import silence
 from flows.alerts._sync import diff, sync
 from tests.flows.alerts.rules import METRIC, execute, metric, query, rule, tick, told
@@ -11,7 +13,7 @@ from toolkit.errors import PermanentError
 pytestmark = pytest.mark.usefixtures("environment")
 
 
-def rules(*each):
+def rules(*each: Rule) -> Definitions:
     return {("alert", r.name): r for r in each}
 
 

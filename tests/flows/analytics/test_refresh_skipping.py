@@ -177,10 +177,10 @@ def test_whatever_happens_a_skipped_view_is_up_to_date(sql, environment, seed):
     for step in range(8):
         statement = draw.choice(
             [
-                f"insert into raw.t values ({100 + step})",  # noqa: S608
-                f"update raw.t set at = at + interval '1 day' where id = {2 * draw.randint(1, 5)}",  # noqa: S608
-                f"begin; delete from raw.t where id = {step}; rollback",  # noqa: S608
-                f"insert into raw.parts values ({draw.randint(1, 10)})",  # noqa: S608
+                f"insert into raw.t values ({100 + step})",
+                f"update raw.t set at = at + interval '1 day' where id = {2 * draw.randint(1, 5)}",
+                f"begin; delete from raw.t where id = {step}; rollback",
+                f"insert into raw.parts values ({draw.randint(1, 10)})",
                 "refresh materialized view concurrently analytics.kpi",
                 "truncate raw.parts",
                 "select 1",

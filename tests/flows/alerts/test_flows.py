@@ -1,0 +1,138 @@
+"""The four flows, called as people call them, with a real receiver at the other end."""
+
+import json
+import multiprocessing
+import os
+import signal
+from typing import cast
+
+import pytest
+from prefect.artifacts import Artifact
+
+from flows.alerts import (
+    check_threshold_conditions,
+    create_threshold_alert,
+    process_pending_alerts,
+    trigger_alert,
+)
+from flows.alerts._evaluate import evaluate_due
+from tests.flows.alerts.rules import METRIC, execute, metric, query, rule, store
+from tests.support.http_sink import HttpSink
+from tests.support.waiting import wait_until
+from toolkit.results import RunFailed
+from toolkit.settings import settings
+
+pytestmark = pytest.mark.usefixtures("prefect_api", "environment")
+
+
+@pytest.fixture
+def hook(http_sink: HttpSink, monkeypatch: pytest.MonkeyPatch) -> HttpSink:
+    monkeypatch.setenv("ALERT_WEBHOOK_URL", http_sink.url)
+    settings.cache_clear()
+    return http_sink
+
+
+def next_period():
+    execute("update ops.alert_rules set evaluated_slot = evaluated_slot - interval '1 hour'")
+    execute("update ops.alert_evaluations set slot = slot - interval '1 hour'")
+
+
+def heard(hook: HttpSink) -> list[tuple[str, str]]:
+    return [(posted.json["rule"], posted.json["kind"]) for posted in hook.requests]
+
+
+def test_alerts_are_evaluated_told_and_shown(hook):
+    metric(11)
+    store(rule(sql=METRIC, channels=None), rule("quiet", "select 1 as value"))
+    result = process_pending_alerts()
+    assert result["message"] == "2 rules evaluated, 1 firing, 1 notices sent"
+    metric(9)
+    next_period()
+    assert process_pending_alerts()["summary"]["firing"] == 0
+    assert heard(hook) == [("r", "firing"), ("r", "resolved")]
+    artifact = cast("Artifact | None", Artifact.get("alert-states"))
+    assert artifact is not None
+    rows = {row["rule"]: row["state"] for row in json.loads(str(artifact.data))}
+    assert rows == {"r": "ok", "quiet": "ok"}
+    assert query("select count(flow_run_id) from ops.alert_evaluations") == [4]
+
+
+def test_thresholds_are_checked_apart(hook):
+    store(rule("alert"))
+    store(rule("t", threshold=None, warning=5, critical=20, channels=None), kind="threshold")
+    execute("update ops.alert_rules set retired_at = null")
+    result = check_threshold_conditions()
+    assert result["summary"]["evaluated"] == 1
+    assert heard(hook) == [("t", "firing")]
+    assert hook.requests[0].json["severity"] == "warning"
+
+
+def test_a_broken_rule_makes_the_run_partial_and_harms_no_other(hook):
+    store(rule("broken", "select nope"), rule("fine", channels=None))
+    state = process_pending_alerts(return_state=True)
+    assert (state.name, state.type.value) == ("Partial", "FAILED")
+    assert "1 can't be evaluated" in (state.message or "")
+    assert ("fine", "firing") in heard(hook)
+
+
+def test_nothing_due_is_a_success():
+    assert process_pending_alerts()["message"] == "0 rules evaluated, 0 firing, 0 notices sent"
+
+
+ALERT = {"id": 7, "name": "Fell", "query": METRIC, "threshold": 10, "operator": ">"}
+
+
+def test_an_alert_that_an_event_triggers_is_told_once_and_looked_after_until_it_is_over(hook):
+    metric(11)
+    data = {**ALERT, "notification_channels": [{"type": "webhook"}]}
+    assert trigger_alert(data)["triggered"]
+    assert trigger_alert(data)["alert"]["notices"] == 0
+    metric(1)
+    next_period()
+    process_pending_alerts()
+    assert heard(hook) == [("Fell", "firing"), ("Fell", "resolved")]
+    next_period()
+    assert process_pending_alerts()["summary"]["evaluated"] == 0
+
+
+def test_an_alert_whose_query_fails_fails_with_the_reason():
+    with pytest.raises(RunFailed, match='column "nope" does not exist'):
+        trigger_alert({**ALERT, "query": "select nope"})
+
+
+def test_bad_data_is_refused_by_name_before_anything_changes():
+    with pytest.raises(RunFailed, match=r"alert_data\.operator is missing"):
+        trigger_alert({"id": 1, "query": "select 1", "threshold": 1})
+    with pytest.raises(RunFailed, match="status 'kritical' is unknown; did you mean 'critical'"):
+        create_threshold_alert({"id": 1, "metric_name": "m"}, 5, "kritical")
+    assert query("select count(*) from ops.alert_rules") == [0]
+
+
+def test_a_threshold_alert_is_told_and_ends_with_ok(hook):
+    data = {"id": "m", "metric_name": "mrr", "warning_threshold": 10, "critical_threshold": 5, "comparison_operator": "<"}  # fmt: skip
+    assert create_threshold_alert(data, 4, "critical")["triggered"]
+    create_threshold_alert(data, 40, "ok")
+    assert heard(hook) == [("mrr", "firing"), ("mrr", "resolved")]
+    assert hook.requests[0].json["value"] == 4
+
+
+def _evaluate() -> None:
+    evaluate_due(["alert"])
+
+
+def test_a_run_that_is_killed_while_it_evaluates_loses_nothing():
+    store(
+        rule("a"),
+        rule("slow", "select pg_sleep(60)::text, 1 as value", value="value", timeout="2m"),
+    )
+    child = multiprocessing.get_context("fork").Process(target=_evaluate)
+    child.start()
+    wait_until(
+        lambda: not query("select id from ops.alert_rules for update skip locked"), timeout=60
+    )
+    assert query("select count(*) from ops.alert_evaluations") == [0]
+    os.kill(child.pid or 0, signal.SIGKILL)
+    child.join()
+    execute('update ops.alert_rules set definition = definition || \'{"timeout": "1s"}\'')
+    assert evaluate_due(["alert"]).evaluated == 2
+    assert query("select count(*) from ops.alert_deliveries where channel = 'webhook'") == [1]
