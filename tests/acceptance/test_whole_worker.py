@@ -78,7 +78,8 @@ def test_every_kpi_has_rows_under_both_of_its_names(stack: RunningStack, kpi: st
 
 def test_the_catalog_knows_the_kpis_and_when_they_were_refreshed(stack: RunningStack):
     names = query(
-        stack, "select name from ops.catalog where schema_name = 'analytics' and status = 'active'"
+        stack,
+        "select relation_name from ops.catalog where schema_name = 'analytics' and status = 'active'",
     )
     assert set(KPIS) <= {name for (name,) in names}
 
@@ -143,7 +144,7 @@ def test_overlapping_runs_of_one_deployment_are_refused():
 
 
 def test_the_ui_is_served(stack: RunningStack):
-    with urllib.request.urlopen(f"http://127.0.0.1:{stack.port}/dashboard") as page:
+    with urllib.request.urlopen(f"http://127.0.0.1:{stack.port}/") as page:
         assert b"Prefect" in page.read()
 
 
