@@ -3,13 +3,16 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: up test fast check bench lock clean
+.PHONY: up test drills fast check bench lock clean
 
 up: $(READY)          ## start the whole worker and run its pipeline once; Ctrl-C stops it
 	@exec $(BIN)/analytics-worker up
 
 test: $(READY)        ## all tests, on real services
 	@$(BIN)/python -m pytest
+
+drills: $(READY)      ## faults of the worker, minutes each: killed, stopped, cut off
+	@$(BIN)/python -m pytest tests/drills
 
 fast: $(READY)        ## the tests that need no services
 	@$(BIN)/python -m pytest tests/contract tests/unit

@@ -142,7 +142,9 @@ def test_a_run_that_does_not_end_in_time_is_ended_with_the_reason(
     assert (state.name, "worker was stopped" in str(state.message)) == ("Crashed", True)
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGSEGV])
+@pytest.mark.parametrize(
+    "how", [signal.SIGKILL, pytest.param(signal.SIGSEGV, marks=pytest.mark.soak)]
+)
 def test_a_killed_run_is_a_crash_with_its_signal(
     pool: Workspace, start_worker: StartWorker, how: signal.Signals
 ):
