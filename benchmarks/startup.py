@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks.table import Row
-from tests.support.stack import free_port
+from tests.support.ports import free_port
 
 ROUNDS = 3
 ONLINE = re.compile(r"online after (?P<seconds>[\d.]+) s")

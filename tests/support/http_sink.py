@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.holding import Holdable
-from tests.support.smtp_sink import free_port
+from tests.support.ports import free_port
 
 
 @dataclass(frozen=True)

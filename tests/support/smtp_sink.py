@@ -3,7 +3,6 @@
 ``smtp_sink.messages`` holds every mail that was accepted, one entry per transaction.
 """
 
-import socket
 import ssl
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,6 +16,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
 from tests.support.holding import Holdable
+from tests.support.ports import free_port
 
 OK = "250 OK"
 
@@ -128,13 +128,6 @@ class SmtpSink(Holdable):
         self.messages.append(received)
         self.answering()
         return OK
-
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ Ends every process it started, by its id, also when a test failed.
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,18 +15,12 @@ import psutil
 import pytest
 
 from stack.state import MARKER, Record, StateFolder
+from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
 COMMAND = [sys.executable, "-c", "from cli import main; main()"]
 SMALL = ("--no-pipeline", "--sample-opportunities", "200")
 DEADLINE_SECONDS = 120
-
-
-def free_port() -> int:
-    """A port that nobody has at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @dataclass

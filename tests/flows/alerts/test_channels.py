@@ -16,7 +16,7 @@ from flows.alerts._apprise import apprise_service
 from flows.alerts._channels import UnknownChannelError, channel, message_id, send_now, slack_text
 from flows.alerts._outbox import deliver_due
 from flows.alerts._parcel import Parcel
-from tests.support.smtp_sink import free_port
+from tests.support.ports import free_port
 from toolkit.circuit_breaker import external_circuit_breaker
 from toolkit.errors import PermanentError
 from toolkit.settings import settings
