@@ -68,9 +68,10 @@ class ConcurrencyLimit(_Strict):
 
 
 class PoolReference(_Strict):
-    """The pool that a deployment's runs queue in."""
+    """The pool that a deployment's runs queue in, and what its workers give to each of them."""
 
     name: str
+    job_variables: dict[str, Any] = {}
 
 
 class Pool(_Strict):
@@ -131,6 +132,7 @@ class Definitions(_Strict):
 
     pools: list[Pool]
     no_overlap: ConcurrencyLimit
+    heartbeat: dict[str, Any]
     timezone: str
 
 

@@ -8,6 +8,7 @@ Opens nothing before the first connection is asked for; safe after a fork.
 
 import hashlib
 import hmac
+import logging
 import os
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.pool import NullPool
 
 from toolkit.circuit_breaker import db_circuit_breaker
+from toolkit.database_timings import watch
 from toolkit.errors import PermanentError
 from toolkit.settings import project_root, settings
 
@@ -190,6 +192,7 @@ def application_name() -> str:
 def engine(role: str) -> Engine:
     """This process's pool for ``warehouse`` or ``reader``."""
     url = warehouse_url() if role == "warehouse" else reader_url()
+    logging.getLogger("prefect.SqlAlchemyConnector").setLevel(logging.WARNING)  # "Created …"
     block = SqlAlchemyConnector(
         connection_info=url.render_as_string(hide_password=False),
         connect_args={
@@ -203,6 +206,7 @@ def engine(role: str) -> Engine:
         pool_pre_ping=True,  # pyright: ignore[reportArgumentType]
         hide_parameters=True,  # pyright: ignore[reportArgumentType]
     )
+    watch(made)
     if role == "reader":
         event.listen(made, "checkin", _discard_session)
     return made
@@ -218,22 +222,15 @@ def _discard_session(dbapi_connection: Any, _record: object) -> None:
     dbapi_connection.autocommit = False
 
 
-def dispose() -> None:
+def dispose(*, close: bool = True) -> None:
     """Close this process's pools; the next connection reads the settings again."""
     if engine.cache_info().currsize:
         for role in ("warehouse", "reader"):
-            engine(role).dispose()
+            engine(role).dispose(close=close)
     engine.cache_clear()
 
 
-def _forget_pools() -> None:
-    if engine.cache_info().currsize:
-        for role in ("warehouse", "reader"):
-            engine(role).dispose(close=False)  # the sockets are the parent's
-    engine.cache_clear()
-
-
-os.register_at_fork(after_in_child=_forget_pools)
+os.register_at_fork(after_in_child=lambda: dispose(close=False))  # the sockets are the parent's
 
 
 @lru_cache(maxsize=256)

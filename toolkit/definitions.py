@@ -96,6 +96,48 @@ def _refuse_twice(node: MappingNode) -> None:
         seen.add(key.value)
 
 
+@dataclass(frozen=True)
+class Entry:
+    """One definition in its file, with the file's defaults."""
+
+    document: Document
+    place: Place
+    content: Mapping[str, Any]
+
+    def at(self, field: str, problem: str) -> str:
+        """The problem with the line of a field; of the defaults, if it comes from there."""
+        place = (*self.place, field)
+        if place not in self.document.lines and ("defaults", field) in self.document.lines:
+            place = ("defaults", field)
+        return self.document.at(place, f"{self.content.get('name', 'entry')}: {problem}")
+
+
+def entries(document: Document, section: str, mistakes: list[str]) -> list[Entry]:
+    """The definitions in the list of that name, each with what stands below ``defaults:``."""
+    for key in document.data:
+        if key not in {section, "defaults"}:
+            known = [section, "defaults"]
+            mistakes.append(document.at((key,), f"unknown key {key!r}{instead(key, known)}"))
+    defaults, listed = document.data.get("defaults") or {}, document.data.get(section) or []
+    if not isinstance(listed, list) or not isinstance(defaults, dict):
+        mistakes.append(document.at((section,), f"write `{section}:` and a list below it"))
+        return []
+    found: list[Entry] = []
+    for number, content in enumerate(cast("list[Any]", listed)):
+        if isinstance(content, dict):
+            merged = {**cast("dict[str, Any]", defaults), **cast("dict[str, Any]", content)}
+            found.append(Entry(document, (section, number), merged))
+        else:
+            mistakes.append(document.at((section, number), "an entry starts with `- name: …`"))
+    return found
+
+
+def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """What is different between two definitions: before and after, by key."""
+    names = sorted({*before, *after})
+    return {n: (before.get(n), after.get(n)) for n in names if before.get(n) != after.get(n)}
+
+
 def validate(
     document: Document, place: Place, model: type[M], content: Mapping[str, Any]
 ) -> tuple[M | None, list[str]]:

@@ -26,6 +26,7 @@ SECTIONS = {
     "dbt_project_path": "dbt",
     "alert_webhook_url": "Alerts",
     "report_output_dir": "Reports",
+    "worker_metrics_retention_days": "Monitoring",
     "state_dir": "This host",
     "worker_preload": "The worker",
     "celery_broker_url": "From the Celery worker: recognised, not used",
@@ -57,7 +58,8 @@ def env_example() -> str:
 
 
 def _default(field: FieldInfo) -> str:
-    value = field.default
+    folder = {"state_dir": project_root() / ".state"}
+    value: Any = field.get_default(call_default_factory=True, validated_data=folder)
     match value:
         case None | SecretStr():
             return ""

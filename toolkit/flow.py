@@ -13,7 +13,9 @@ from prefect.client.schemas.objects import State
 
 from toolkit.circuit_breaker import CircuitOpenError
 from toolkit.errors import chain, is_permanent
+from toolkit.overdue import skip_if_overdue
 from toolkit.results import RunFailed, outcome, state_of
+from toolkit.telemetry import measured
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -53,7 +55,7 @@ def flow(*, timeout_seconds: float, **options: Any) -> Callable[[Callable[P, R]]
 
     def decorate(function: Callable[P, R]) -> WorkerFlow[P, R]:
         return WorkerFlow(
-            cast("Callable[P, R]", _reporting(function)),
+            cast("Callable[P, R]", measured(_reporting(function))),
             timeout_seconds=timeout_seconds,
             persist_result=True,
             result_serializer="json",
@@ -67,7 +69,7 @@ def _reporting(function: Callable[P, R]) -> Callable[P, State[Any]]:
     @functools.wraps(function)
     def body(*args: P.args, **kwargs: P.kwargs) -> State[Any]:
         try:
-            return state_of(cast("dict[str, Any]", function(*args, **kwargs)))
+            return skip_if_overdue() or state_of(cast("dict[str, Any]", function(*args, **kwargs)))
         except Exception as error:  # noqa: BLE001  # the shell of every run: it must report
             return _failed(error)
 

@@ -32,6 +32,7 @@ from toolkit.mime import (
 )
 from toolkit.settings import settings
 from toolkit.smtp import MailServer, allow, connect, reason
+from toolkit.telemetry import timed_request
 
 __all__ = [
     "Attachment",
@@ -95,6 +96,7 @@ class SmtpSession:
         self._smtp: SMTP | None = None
         self._content = lru_cache(maxsize=SHARED_CONTENTS)(_on_the_wire)
 
+    @timed_request("mail")
     def send(self, mail: Mail, recipient: str) -> Outcome:
         """Hand in one mail for one recipient, whoever else its headers name."""
         try:

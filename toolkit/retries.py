@@ -61,9 +61,10 @@ def policy(*, retries: int, base_seconds: float = 2, cap_seconds: float = 300) -
     )
 
 
-CATALOG = policy(retries=3, cap_seconds=300)
-REFRESH = policy(retries=3, cap_seconds=600)
-STATISTICS = policy(retries=2)
+# The first delays outlast a restart of the database: 10, 20 and 40 s, with up to half as much again.
+CATALOG = policy(retries=3, base_seconds=10, cap_seconds=300)
+REFRESH = policy(retries=3, base_seconds=10, cap_seconds=600)
+STATISTICS = policy(retries=2, base_seconds=10)
 CLEANUP = policy(retries=0)
 DBT_RUN = policy(retries=2, base_seconds=10, cap_seconds=600)
 DBT_TEST = policy(retries=2, base_seconds=10)
@@ -73,4 +74,9 @@ ALERTS = policy(retries=3)
 THRESHOLDS = policy(retries=2)
 ALERT_EVENT = policy(retries=2)
 THRESHOLD_EVENT = policy(retries=0)
+SCHEDULED_REPORTS = policy(retries=2, base_seconds=20, cap_seconds=120)
+SINGLE_REPORT = policy(retries=2, base_seconds=10)
+AD_HOC_REPORT = policy(retries=0)
+REPORT_CLEANUP = policy(retries=1)
 HISTORY = policy(retries=0)
+MONITORING = policy(retries=0)

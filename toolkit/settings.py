@@ -5,9 +5,10 @@ directory, which ``make up`` writes so that every process of this checkout finds
 """
 
 import os
+from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -31,6 +32,10 @@ def _none_if_blank(value: object) -> object:
     return None if value == "" else value  # SecretStr("") would be a value, too
 
 
+def _in_state_dir(name: str) -> Callable[[dict[str, Any]], Path]:
+    return lambda values: values["state_dir"] / name
+
+
 ProjectPath = Annotated[Path, BeforeValidator(_below_root)]
 OptionalPath = Annotated[
     Path | None, BeforeValidator(lambda value: _below_root(value) if value else None)
@@ -44,6 +49,15 @@ class Settings(BaseSettings):
     """One attribute per variable: ``DATABASE_URL`` sets ``settings().database_url``."""
 
     model_config = SettingsConfigDict(extra="ignore", frozen=True)
+
+    # This host; first, because other folders are in the state directory unless they are named
+    state_dir: ProjectPath = Field(
+        default=project_root() / ".state",
+        description="Folder of what `make up` keeps: embedded database, Prefect home, breaker state, and, unless they are named, logs and reports.",
+    )
+    log_dir: ProjectPath = Field(
+        default_factory=_in_state_dir("logs"), description="Folder of the log files."
+    )
 
     # Databases
     database_url: Secret = Field(
@@ -142,10 +156,12 @@ class Settings(BaseSettings):
         description="Host names and address ranges (10.1.0.0/16) inside the network that webhooks may reach, comma separated.",
     )
     alert_delivery_attempts: PositiveInt = Field(
-        default=8, description="How often one message is tried before its rule's owner is told."
+        default=8,
+        description="How often one message is tried before the owner of its rule or report is told.",
     )
     alert_delivery_max_hours: PositiveFloat = Field(
-        default=24.0, description="How long messages wait for a channel that is down."
+        default=24.0,
+        description="How long messages wait for a channel or mail server that is down.",
     )
     alert_delivery_posters: PositiveInt = Field(
         default=1,
@@ -160,21 +176,59 @@ class Settings(BaseSettings):
 
     # Reports
     report_output_dir: ProjectPath = Field(
-        default=project_root() / ".state/reports", description="Folder for report files."
+        default_factory=_in_state_dir("reports"), description="Folder for report files."
     )
     report_retention_days: PositiveInt = Field(
-        default=30, description="Days that report files are kept."
+        default=30, description="Days that reports are kept, except the last good one of each."
+    )
+    report_retention_count: PositiveInt = Field(
+        default=100, description="Reports of one name that are kept at most."
+    )
+    report_retention_mb: PositiveInt = Field(
+        default=10_000, description="Megabytes of report files that are kept at most."
+    )
+    report_storage_block: Text = Field(
+        default=None,
+        description="Name of a Report Storage block (folder, S3, anything fsspec knows) to use instead of REPORT_OUTPUT_DIR.",
+    )
+    report_link_base: Text = Field(
+        default=None,
+        description="Where people find the report files, such as https://files.example.com/reports; links in mails start with it. Empty: the path.",
+    )
+    report_allowed_domains: Names = Field(
+        default=[],
+        description="Mail domains that reports may be sent to, comma separated. Empty: any.",
+    )
+    report_mail_max_mb: PositiveFloat = Field(
+        default=10.0,
+        description="Size of a mail, as it is sent, above which its attachments become links.",
     )
 
-    # This host
-    state_dir: ProjectPath = Field(
-        default=project_root() / ".state",
-        description="Folder of what `make up` keeps: embedded database, Prefect home, breaker state.",
+    # Monitoring
+    worker_metrics_retention_days: PositiveInt = Field(
+        default=14, description="Days that the minutely samples of the worker are kept."
     )
-    log_dir: ProjectPath = Field(
-        default=project_root() / ".state/logs", description="Folder of the log files."
+    run_retention_days: PositiveInt = Field(
+        default=30,
+        description="Days that ended runs, their results and artifacts, rotated logs and task statistics are kept.",
     )
+    health_check_timeout_seconds: PositiveFloat = Field(
+        default=5.0, description="How long one check of the health check may take."
+    )
+    health_min_free_mb: PositiveInt = Field(
+        default=500,
+        description="Free space below which a disk that reports, logs or state are on is unhealthy.",
+    )
+
+    # Metrics
     prometheus_port: PositiveInt = Field(default=8000, description="Port of the metrics endpoint.")
+    prometheus_host: str = Field(
+        default="127.0.0.1",
+        description="Address that the metrics endpoint listens on; 0.0.0.0 lets other hosts read it.",
+    )
+    exporter_poll_seconds: PositiveFloat = Field(
+        default=5.0, description="How often the metrics are brought up to date."
+    )
 
     # The worker
     worker_preload: Names = Field(

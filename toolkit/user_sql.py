@@ -5,7 +5,8 @@ resets the session, applies the limits, and runs the statement in a cursor:
 
 * a cursor takes one reading statement, so a second one, DML, DDL and transaction control are errors
   of the server itself; the SQL is a quoted text inside the block that opens it;
-* the transaction is read only, is always rolled back, and everything of ``DISCARD ALL`` follows;
+* the transaction is read only and is always rolled back, and with it every setting; what outlives a
+  transaction are locks, which are given up, and ``DISCARD ALL`` follows when the connection goes back;
 * the server stops it after its time; if it does not answer, a watchdog cancels from this side.
 """
 
@@ -22,16 +23,19 @@ from toolkit.circuit_breaker import db_circuit_breaker
 from toolkit.database import application_name, engine
 from toolkit.errors import PermanentError, is_database_outage, sqlstate
 from toolkit.one_statement import bind, literal
+from toolkit.telemetry import QUERY, timed
 from toolkit.watchdog import watching
 
 DEFAULT_TIMEOUT = timedelta(seconds=10)
 DEFAULT_ROW_CAP = 1000
 CURSOR = "user_sql"
 
-# What DISCARD ALL does, piece by piece, because that one can't share a round trip.
-_RESET = (
-    "rollback; close all; reset all; deallocate all; unlisten *;"
-    " select pg_advisory_unlock_all(); discard plans; discard temp; discard sequences"
+# All that a statement in a cursor can leave behind: what it set is rolled back, what it locked is not.
+_RESET = "rollback; select pg_advisory_unlock_all()"
+# Of the session, so that a rollback returns to them. All rows are fetched: plan for the last one, too.
+_SETTINGS = (
+    "set idle_in_transaction_session_timeout = '1min'; set client_connection_check_interval = 5000;"
+    " set cursor_tuple_fraction = 1"
 )
 _GONE = {errorcodes.ADMIN_SHUTDOWN, errorcodes.CRASH_SHUTDOWN, errorcodes.CANNOT_CONNECT_NOW}
 
@@ -90,7 +94,7 @@ class ReaderSession:
             connection, bind(sql, parameters or {}, connection), timeout, row_cap
         )
         try:
-            with watching(connection, timeout), connection.cursor() as cursor:
+            with timed(QUERY, "user"), watching(connection, timeout), connection.cursor() as cursor:
                 cursor.execute(message)
                 rows = cursor.fetchall()
                 columns = [column.name for column in cursor.description]
@@ -102,30 +106,23 @@ class ReaderSession:
 
     def _message(self, connection: Any, sql: str, timeout: timedelta, row_cap: int) -> str:
         milliseconds = max(1, int(timeout.total_seconds() * 1000))
-        settings = {
-            "application_name": self._name,
-            "statement_timeout": milliseconds,
-            "lock_timeout": milliseconds,
-            "idle_in_transaction_session_timeout": milliseconds + 60_000,
-            "client_connection_check_interval": 5000,
-            "cursor_tuple_fraction": 1,  # all rows are fetched: plan for the last one, too
-        }
-        limits = "; ".join(
-            f"set local {name} = {literal(value, connection)}" for name, value in settings.items()
-        )
         block = (
             f"declare found refcursor := '{CURSOR}';"
             f" begin open found no scroll for execute {literal(sql, connection)}; end"
         )
         return (
-            f"{_RESET}; begin read only; {limits};"
+            f"{_RESET}; begin read only;"
+            f" set local statement_timeout = {milliseconds};"
             f" do {literal(block, connection)}; fetch forward {row_cap + 1} from {CURSOR}"
         )
 
     def _connection(self) -> Any:
         if self._pooled is None:
             self._pooled = engine("reader").raw_connection()
-            self._pooled.driver_connection.autocommit = True
+            connection = self._pooled.driver_connection
+            connection.autocommit = True
+            name = literal(self._name, connection)
+            connection.cursor().execute(f"set application_name = {name}; {_SETTINGS}")
         return self._pooled.driver_connection
 
     def _explained(self, error: psycopg2.Error, timeout: timedelta) -> Exception:

@@ -45,6 +45,7 @@ from toolkit.delivery import SENT, Outcome, permanent, temporary, unreachable
 from toolkit.errors import PermanentError
 from toolkit.outbound import AllowList, CheckedBackend, Deadline, allow_list
 from toolkit.settings import settings
+from toolkit.telemetry import timed_request
 from toolkit.tls import trust
 from toolkit.webhook_target import Target, parse_url
 
@@ -120,6 +121,7 @@ class WebhookSession:
         """Close the connections."""
         self._pool.close()
 
+    @timed_request("webhook")
     def post(self, body: Mapping[str, Any], key: str) -> Outcome:
         """Post one message; ``key`` names it in all its attempts."""
         data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")

@@ -7,7 +7,6 @@ they differ, in one transaction.
 
 from typing import TypedDict
 
-from prefect import task
 from prefect.artifacts import create_markdown_artifact
 from sqlalchemy import RowMapping
 
@@ -16,6 +15,7 @@ from toolkit.flow import flow
 from toolkit.results import FlowResult, outcome
 from toolkit.retries import CATALOG
 from toolkit.settings import settings
+from toolkit.task import task
 
 
 class CatalogStats(TypedDict):

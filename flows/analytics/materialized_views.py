@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import TypedDict
 
-from prefect import get_run_logger, task
+from prefect import get_run_logger
 from prefect.artifacts import create_table_artifact
 
 from flows.analytics import _changes, _in_flight, _log
@@ -24,6 +24,7 @@ from toolkit.flow import flow
 from toolkit.results import FlowResult, outcome, status_of
 from toolkit.retries import REFRESH
 from toolkit.settings import settings
+from toolkit.task import task
 
 NAMED = "named by the caller"
 

@@ -7,7 +7,7 @@ where the last one ended.
 
 from typing import NotRequired, TypedDict
 
-from prefect import get_run_logger, task
+from prefect import get_run_logger
 from prefect.artifacts import create_table_artifact
 from sqlalchemy import Connection, RowMapping
 
@@ -17,6 +17,7 @@ from toolkit.flow import flow
 from toolkit.results import FlowResult, outcome, status_of
 from toolkit.retries import STATISTICS
 from toolkit.settings import settings
+from toolkit.task import task
 
 SHOWN = 20
 

@@ -4,13 +4,12 @@ Reads and shortens ``ops.refresh_log``, ``ops.catalog_changes``, ``ops.query_sta
 ``ops.dbt_runs``; the age is REFRESH_LOG_RETENTION_DAYS. Safe to repeat: what is gone is gone.
 """
 
-from prefect import task
-
 from toolkit.database import run_sql, warehouse
 from toolkit.flow import flow
 from toolkit.results import FlowResult, outcome
 from toolkit.retries import CLEANUP
 from toolkit.settings import settings
+from toolkit.task import task
 
 BATCH = 10_000
 HISTORIES = (

@@ -29,6 +29,7 @@ class RunningStack:
 
     state_dir: Path
     port: int = field(default_factory=free_port)
+    metrics_port: int = field(default_factory=free_port)
     variables: dict[str, str] = field(default_factory=dict[str, str])
     process: subprocess.Popen[str] | None = None
 
@@ -38,6 +39,7 @@ class RunningStack:
             "STATE_DIR": str(self.state_dir),
             "LOG_DIR": str(self.state_dir / "logs"),
             "PREFECT_SERVER_API_PORT": str(self.port),
+            "PROMETHEUS_PORT": str(self.metrics_port),
         }
         kept = {k: v for k, v in os.environ.items() if k != "PREFECT_HOME"}
         return kept | own | self.variables

@@ -20,6 +20,14 @@ def test_the_environment_wins_over_what_make_up_wrote(tmp_path, monkeypatch):
     assert settings().log_dir == project_root() / "from-stack"
 
 
+def test_logs_and_reports_are_in_the_state_directory_unless_they_are_named(monkeypatch, tmp_path):
+    monkeypatch.setenv("STATE_DIR", str(tmp_path))
+    monkeypatch.delenv("LOG_DIR", raising=False)
+    monkeypatch.setenv("REPORT_OUTPUT_DIR", "elsewhere")
+    assert settings().log_dir == tmp_path / "logs"
+    assert settings().report_output_dir == project_root() / "elsewhere"
+
+
 def test_a_bad_value_is_refused_by_name(monkeypatch):
     monkeypatch.setenv("PROMETHEUS_PORT", "eight thousand")
     with pytest.raises(ValidationError, match="prometheus_port"):

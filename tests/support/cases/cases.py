@@ -1,6 +1,7 @@
 """Flows that show what a worker must be able to do; the tests copy this file and deploy it."""
 
 import asyncio
+import ctypes
 import os
 import signal
 import sys
@@ -13,6 +14,8 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Failed
 from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
+
+from toolkit import spare_process
 
 
 @task
@@ -174,3 +177,31 @@ def hooked(seconds: float = 60.0, crash: bool = False) -> None:
     if crash:
         os.kill(os.getpid(), signal.SIGKILL)
     time.sleep(seconds)
+
+
+@flow
+def spare() -> dict[str, bool]:
+    """Whether a program started now finds dbt imported, and whether a second one works, too."""
+    program = Path("spare_program.py")
+    program.write_text("import sys; print('dbt.adapters.postgres' in sys.modules)")
+    return {number: _imported_dbt(program) for number in ("first", "second")}
+
+
+def _imported_dbt(program: Path) -> bool:
+    answer = program.with_suffix(".txt")
+    with answer.open("wb") as out, Path(os.devnull).open("rb") as nothing:
+        process = spare_process.start(
+            program,
+            [],
+            directory=Path.cwd(),
+            environment=os.environ,
+            streams=(nothing.fileno(), out.fileno(), out.fileno()),
+        )
+    assert process.wait(30) == 0
+    return answer.read_text().strip() == "True"
+
+
+@flow
+def holding_the_lock(seconds: int = 150) -> None:
+    """Compute in C without letting another thread of this interpreter run."""
+    ctypes.PyDLL(None).sleep(seconds)

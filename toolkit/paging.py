@@ -1,0 +1,16 @@
+"""Everything that a paged query of the Prefect API has. Reads only."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+LARGEST_PAGE = 200
+
+
+def pages(read: Callable[..., Sequence[Any]], size: int = LARGEST_PAGE) -> Iterator[Any]:
+    """Each item that ``read(limit=…, offset=…)`` gives, asked for a page at a time."""
+    offset = 0
+    while page := read(limit=size, offset=offset):
+        yield from page
+        if len(page) < size:
+            return
+        offset += size
