@@ -84,6 +84,10 @@ def become(request: Request, template_environment: Mapping[str, str]) -> None:
     os.setsid()  # cancelling the run ends all processes of its session's group
     if request["record"]:
         _note(Path(request["record"]))
+    if request["spare"]:
+        from toolkit import spare_process  # noqa: PLC0415  # never in the template: edits are seen
+
+        spare_process.prepare()
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -9,6 +9,8 @@ from pathlib import Path
 import certifi
 from prefect.settings import get_current_settings
 
+from toolkit.heartbeats import BEAT_SECONDS, VARIABLE
+
 CLIENT_RETRIES = "8"
 """Over eight minutes instead of one: a run that ends while the server is away must still report."""
 END_OF_CERTIFICATE = "-----END CERTIFICATE-----\n"
@@ -19,6 +21,8 @@ def child_environment(folder: Path) -> dict[str, str]:
     settings = get_current_settings().to_environment_variables(exclude_unset=True)
     environment = {**os.environ, **settings}  # noqa: TID251  # passed on to children
     environment.setdefault("PREFECT_CLIENT_MAX_RETRIES", CLIENT_RETRIES)
+    # As prefect.yaml gives it to each run: equal settings need not be parsed again.
+    environment.setdefault(VARIABLE, str(BEAT_SECONDS))
     certificate = _one_certificate(folder)
     if certificate is not None:
         environment.setdefault("PREFECT_API_SSL_CERT_FILE", str(certificate))

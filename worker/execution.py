@@ -70,7 +70,7 @@ class Hooks:
         request = self.requests.get(flow_run.id)
         if request is None:
             return
-        wanted: Request = {**request, "kind": kind, "record": None}
+        wanted: Request = {**request, "kind": kind, "record": None, "spare": False}
         wanted["flow_run"] = flow_run.model_dump(mode="json")
         wanted["state"] = state.model_dump(mode="json")
         child = await self._template.fork(wanted)

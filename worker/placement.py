@@ -1,10 +1,11 @@
-"""Where a run's code is, if it takes nothing but a folder to run it.
+"""Where a run's code is, if it takes nothing but a folder to run it, and what it is started with.
 
 Reads the run's deployment from the Prefect API. Code that must be fetched first, or that needs an
 environment of its own, has no place here: Prefect's way of starting a run prepares those.
 """
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.settings import get_current_settings
+from prefect.utilities.processutils import sanitize_subprocess_env
 from prefect.workers.process import ProcessJobConfiguration
+
+from worker.frames import Request
 
 SET_FOLDER = "prefect.deployments.steps.set_working_directory"
 
@@ -33,6 +37,50 @@ class Place:
     directory: Path
     entrypoint: str
     deployment: str
+
+    def variables(self, flow_run: FlowRun) -> dict[str, str]:
+        """What tells a process which run it is."""
+        return {
+            "PREFECT__FLOW_RUN_ID": str(flow_run.id),
+            "PREFECT__FLOW_ENTRYPOINT": self.entrypoint,
+            "PREFECT__DEPLOYMENT_NAME": self.deployment,
+            "PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS": "false",
+        }
+
+
+@dataclass(frozen=True)
+class Outfit:
+    """What every run of a pool starts with.
+
+    Attributes:
+        environment: Its variables, before those of the pool and of the run.
+        records: Folder in which the runs' processes note their identity.
+        output: File for what the runs print; None: the worker's own output.
+        spare: Whether each run gets a spare process (`toolkit.spare_process`).
+    """
+
+    environment: Mapping[str, str]
+    records: Path
+    output: Path | None
+    spare: bool
+
+    def request(
+        self, flow_run: FlowRun, job: Job, place: Place, worker: Mapping[str, str | None]
+    ) -> Request:
+        """What to ask the template for."""
+        environment = {**self.environment, **job.env, **place.variables(flow_run), **worker}
+        output = str(self.output) if self.output else None
+        return Request(
+            id="",
+            kind="run",
+            flow_run_id=str(flow_run.id),
+            directory=str(place.directory),
+            environment=sanitize_subprocess_env(environment),
+            output=output if job.stream_output else "",
+            record=str(self.records / str(flow_run.id)),
+            pull_step=True,
+            spare=self.spare,
+        )
 
 
 async def place_of(client: PrefectClient, flow_run: FlowRun) -> Place | None:

@@ -7,15 +7,12 @@ it claims runs only in its turn. Reads the pool's queue; writes states, labels a
 
 import asyncio
 import time
-from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
 
 import anyio
 import httpx
-from prefect.client.schemas.objects import FlowRun
-from prefect.utilities.processutils import sanitize_subprocess_env
+from prefect.client.schemas.objects import FlowRun, WorkerMetadata
 from prefect.workers.base import BaseWorker
 from prefect.workers.process import ProcessWorker, ProcessWorkerResult
 
@@ -23,7 +20,9 @@ from worker.claim_turn import ClaimTurn, NoTurnError
 from worker.execution import Execution
 from worker.frames import Request
 from worker.identity import forget
-from worker.placement import Job, Place, place_of
+from worker.integrations import integrations
+from worker.overdue import skip_superseded
+from worker.placement import Job, Outfit, place_of
 
 POLL_TIMEOUT_SECONDS = 8.0
 RETRY_SECONDS = 2.0
@@ -48,27 +47,22 @@ class PoolWorker(ProcessWorker):
         *,
         name: str,
         execution: Execution,
-        environment: Mapping[str, str],
-        records: Path,
-        output: Path | None,
+        outfit: Outfit,
     ) -> None:
         """Nothing is opened yet.
 
         Args:
             pool: Name of the work pool.
-            name: The worker's name, the same after every restart.
+            name: The same after every restart.
             execution: Carries the runs.
-            environment: What every run's process starts with.
-            records: Folder in which the runs' processes note their identity.
-            output: File for what the runs print; None: the worker's own output.
+            outfit: What every run's process starts with.
         """
         super().__init__(work_pool_name=pool, name=name, create_pool_if_not_found=False)
         self.pool = pool
-        self.records = records
+        self.records = outfit.records
         self.claiming: set[UUID] = set()
         self._execution = execution
-        self._environment = environment
-        self._output = output
+        self._outfit = outfit
         self._wake = asyncio.Event()
         self._claimed = asyncio.Condition()
         self._turn_ends = 0.0
@@ -115,6 +109,10 @@ class PoolWorker(ProcessWorker):
                 with anyio.move_on_after(poll_seconds):
                     await self._wake.wait()
 
+    async def _worker_metadata(self) -> WorkerMetadata | None:
+        """Prefect's, without importing every integration to learn its name: dbt alone is 90 MB."""
+        return WorkerMetadata(integrations=integrations())
+
     async def _keep_in_sync(self) -> None:
         while True:
             await anyio.sleep(
@@ -155,6 +153,9 @@ class PoolWorker(ProcessWorker):
     async def _claim(self, deadline: float) -> None:
         """Ask again, now that it is our turn, and keep the turn until each run is PENDING."""
         due = await self._due_runs()
+        half = time.monotonic() + (deadline - time.monotonic()) / 2
+        superfluous = await skip_superseded(self.client, [e.flow_run for e in due], half)
+        due = [entry for entry in due if entry.flow_run.id not in superfluous]
         self._turn_ends = deadline
         self.claiming = {entry.flow_run.id for entry in due} - self._submitting_flow_run_ids
         await self._submit_scheduled_flow_runs(due)
@@ -203,7 +204,11 @@ class PoolWorker(ProcessWorker):
         try:
             if place is None:
                 return await super().run(flow_run, configuration, task_status)
-            request = self._request(flow_run, configuration, place)
+            worker = {
+                "PREFECT__WORKER_NAME": self.name,
+                "PREFECT__WORKER_ID": str(self.backend_id) if self.backend_id else None,
+            }
+            request = self._outfit.request(flow_run, configuration, place, worker)
             return await self._fork(flow_run, request, task_status)
         finally:
             self.wake()  # a slot is free
@@ -214,36 +219,13 @@ class PoolWorker(ProcessWorker):
         request: Request,
         task_status: anyio.abc.TaskStatus[int] | None,
     ) -> ProcessWorkerResult:
-        status = task_status or anyio.TASK_STATUS_IGNORED
+        started = (task_status or anyio.TASK_STATUS_IGNORED).started
         try:
-            result = await self._execution.carry(flow_run, request, status.started)
+            result = await self._execution.carry(flow_run, request, started)
         finally:
             forget(self.records / str(flow_run.id))
         if result is None or result.status_code is None:
             raise RuntimeError("Failed to start flow run process.")
         return ProcessWorkerResult(
             status_code=result.status_code, identifier=str(result.handle.pid)
-        )
-
-    def _request(self, flow_run: FlowRun, configuration: Job, place: Place) -> Request:
-        environment = {
-            **self._environment,
-            **configuration.env,
-            "PREFECT__FLOW_RUN_ID": str(flow_run.id),
-            "PREFECT__FLOW_ENTRYPOINT": place.entrypoint,
-            "PREFECT__DEPLOYMENT_NAME": place.deployment,
-            "PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS": "false",
-            "PREFECT__WORKER_NAME": self.name,
-            "PREFECT__WORKER_ID": str(self.backend_id) if self.backend_id else None,
-        }
-        output = str(self._output) if self._output else None
-        return Request(
-            id="",
-            kind="run",
-            flow_run_id=str(flow_run.id),
-            directory=str(place.directory),
-            environment=sanitize_subprocess_env(environment),
-            output=output if configuration.stream_output else "",
-            record=str(self.records / str(flow_run.id)),
-            pull_step=True,
         )

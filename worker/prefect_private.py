@@ -61,6 +61,7 @@ WORKER_METHODS = (
     "_submit_run_and_capture_errors",
     "_submit_scheduled_flow_runs",
     "_sync_and_initialize",
+    "_worker_metadata",
 )
 WORKER_ATTRIBUTES = (
     "_has_successfully_synced",

@@ -3,9 +3,11 @@
 On SQLite, Prefect begins its write transactions DEFERRED. One that reads first and writes later is
 refused (503) when another one wrote in between, and no busy timeout helps; every client then waits
 two seconds or more. Here they take the write lock when they begin, and wait for it. On PostgreSQL
-the server is Prefect's, unchanged. Reads and writes only what Prefect's server does.
+the server is Prefect's, unchanged. Reads and writes only what Prefect's server does, and puts off
+deadlines that passed while it was away (worker/hearing.py).
 """
 
+import asyncio
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -18,6 +20,8 @@ from prefect.server.database.dependencies import set_database_config
 from prefect.settings import get_current_settings
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
+
+from worker.hearing import put_off_silence
 
 HOST = "127.0.0.1"
 
@@ -52,6 +56,8 @@ def app() -> FastAPI:
 
 def main() -> None:
     """Serve API and UI on this host until told to stop: ``python -m worker.server PORT``."""
+    configure_database()
+    asyncio.run(put_off_silence())
     uvicorn.run(
         app(),
         host=HOST,

@@ -20,7 +20,9 @@ from prefect.logging import get_logger
 
 from worker.child_environment import child_environment
 from worker.execution import Execution
+from worker.heartbeats import send_heartbeats
 from worker.identity import NameLock
+from worker.placement import Outfit
 from worker.pool_logs import current_pool, log_file, split_by_pool
 from worker.pool_worker import PoolWorker
 from worker.recovery import Recovery
@@ -43,6 +45,9 @@ class Options:
     name: str = field(default_factory=socket.gethostname)
     log_dir: Path | None = None
     preload: Sequence[str] = ()
+    """Modules, or ``module:function`` to be called."""
+    spares: Sequence[str] = ()
+    """Pools whose runs start a process of their own that needs what is preloaded."""
     poll_seconds: float = 10.0
     drain_seconds: float = 30.0
     recycle_after: int = 1000
@@ -93,13 +98,14 @@ class Service:
 
     def _worker(self, pool: str) -> PoolWorker:
         log_dir = self.options.log_dir
-        return PoolWorker(
-            pool,
-            name=f"{self.name}-{pool}",
-            execution=self._execution,
+        outfit = Outfit(
             environment=self._environment,
             records=self._records,
             output=log_file(log_dir, pool) if log_dir else None,
+            spare=pool in self.options.spares,
+        )
+        return PoolWorker(
+            pool, name=f"{self.name}-{pool}", execution=self._execution, outfit=outfit
         )
 
     async def serve(self) -> None:
@@ -131,6 +137,8 @@ class Service:
         group.start_soon(_for_ever, "wake-up", self._wake_up)
         cancellations = partial(notice_cancellations, self._execution)
         group.start_soon(_for_ever, "cancellation", cancellations)
+        beats = partial(send_heartbeats, self._execution)
+        group.start_soon(_for_ever, "heartbeats", beats)
         if options.memory_limit_mb:
             limit = partial(limit_memory, self._execution, options.memory_limit_mb)
             group.start_soon(_for_ever, "memory limit", limit)

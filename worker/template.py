@@ -76,8 +76,11 @@ def preload(modules: Sequence[str]) -> None:
 
 
 def _import_if_possible(name: str) -> None:
+    module, _, function = name.partition(":")
     try:
-        importlib.import_module(name)
+        imported = importlib.import_module(module)
+        if function:
+            getattr(imported, function)()
     except Exception as error:  # noqa: BLE001  # the runs that need it will say so, the others go on
         print(f"worker template: cannot preload {name}: {error!r}", file=sys.stderr)  # noqa: T201  # before any logging
 

@@ -1,6 +1,7 @@
 """A dbt process of our own that can be stopped at any moment.
 
-Starts ``_invoke.py`` in a session of its own and reads its events. dbt ends its queries when it is
+Starts ``_invoke.py`` in a session of its own, where dbt is imported already if the worker has
+prepared a spare process, and reads its events. dbt ends its queries when it is
 interrupted (SIGINT); when it is killed they would go on, so the order is: SIGINT, a grace period,
 SIGKILL. The child dies with this process, too. Nothing is kept: starting another one is safe.
 """
@@ -10,12 +11,13 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
+
+from toolkit import spare_process
 
 GRACE_SECONDS = 6.0
 TICK_SECONDS = 0.5  # how often a blocked read lets Python deliver an exception to this thread
@@ -30,8 +32,12 @@ class DbtDeadlineError(TimeoutError):
 class Child:
     """One dbt process."""
 
-    def __init__(self, process: subprocess.Popen[bytes], errors: Path) -> None:
+    def __init__(
+        self, process: spare_process.Process, requests: IO[bytes], events: IO[bytes], errors: Path
+    ) -> None:
         self._process = process
+        self._requests = requests
+        self._events = events
         self._errors = errors
         self._unread = b""
 
@@ -42,11 +48,9 @@ class Child:
 
     def send(self, request: Mapping[str, Any]) -> None:
         """Give the child its one command."""
-        stdin = self._process.stdin
-        assert stdin is not None  # noqa: S101  # opened below
         try:
-            with stdin:
-                stdin.write(json.dumps(request).encode() + b"\n")
+            with self._requests as stream:
+                stream.write(json.dumps(request).encode() + b"\n")
         except BrokenPipeError:
             return  # it died while it started: its exit status tells
 
@@ -59,16 +63,14 @@ class Child:
         Raises:
             DbtDeadlineError: the deadline passed.
         """
-        stdout = self._process.stdout
-        assert stdout is not None  # noqa: S101
         with selectors.DefaultSelector() as selector:
-            selector.register(stdout, selectors.EVENT_READ)
+            selector.register(self._events, selectors.EVENT_READ)
             while True:
                 if time.monotonic() >= deadline:
                     raise DbtDeadlineError
                 if not selector.select(min(TICK_SECONDS, max(0.0, deadline - time.monotonic()))):
                     continue
-                chunk = os.read(stdout.fileno(), 1 << 16)
+                chunk = os.read(self._events.fileno(), 1 << 16)
                 if not chunk:
                     return
                 yield from self._lines(chunk)
@@ -111,21 +113,30 @@ class Child:
 @contextmanager
 def child(directory: Path, environment: Mapping[str, str], errors: Path) -> Generator[Child]:
     """A dbt process that is gone when the block ends, in whichever way it ends."""
-    with errors.open("wb") as stderr:
-        process = subprocess.Popen(
-            [sys.executable, "-P", str(PROGRAM), str(os.getpid())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=stderr,
-            cwd=directory,
-            env=dict(environment),
-            start_new_session=True,
+    with (
+        _pipe() as (requests_in, requests),
+        _pipe() as (events, events_out),
+        errors.open("wb") as stderr,
+    ):
+        theirs = (requests_in, events_out, stderr)
+        process = spare_process.start(
+            PROGRAM,
+            [str(os.getpid())],
+            directory=directory,
+            environment=environment,
+            streams=[stream.fileno() for stream in theirs],
         )
-    started = Child(process, errors)
-    try:
-        yield started
-    finally:
-        started.stop()
-        for stream in (process.stdin, process.stdout):
-            if stream is not None:
+        started = Child(process, requests, events, errors)
+        try:
+            for stream in theirs:
                 stream.close()
+            yield started
+        finally:
+            started.stop()
+
+
+@contextmanager
+def _pipe() -> Generator[tuple[IO[bytes], IO[bytes]]]:
+    receiving, sending = os.pipe()
+    with os.fdopen(receiving, "rb", 0) as source, os.fdopen(sending, "wb") as target:
+        yield source, target

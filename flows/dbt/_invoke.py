@@ -66,6 +66,18 @@ def guard_connections(application_name: str, limits: dict[str, str]) -> None:
     psycopg2.connect = guarded  # noqa: TID251
 
 
+def write_json_in_one_piece() -> None:
+    """Have dbt write its artifacts as text that C code has encoded, a tenth of the time.
+
+    ``json.dump`` goes through Python for each value; a manifest has half a million.
+    """
+
+    def dump(value: Any, file: Any, **options: Any) -> None:
+        file.write(json.dumps(value, **options))
+
+    json.dump = dump
+
+
 def tell(emit: Callable[..., None], message: Any) -> None:
     """Pass on what a reader wants to see: nodes, and lines from level info upwards."""
     from google.protobuf.json_format import MessageToDict  # noqa: PLC0415  # comes with dbt
@@ -95,6 +107,7 @@ def invoke(emit: Callable[..., None], request: dict[str, Any]) -> None:
     """Run the request's command to its end and say how it ended."""
     runner = load_dbt()
     guard_connections(request["application_name"], request["limits"])
+    write_json_in_one_piece()
     result = runner(callbacks=[partial(tell, emit)]).invoke(request["argv"])
     error = result.exception
     emit(

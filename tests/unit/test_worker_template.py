@@ -40,3 +40,14 @@ def test_the_template_itself_imports_nothing_that_may_be_edited():
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_dbt_is_warmed_up_without_a_thread_or_a_process_left_behind():
+    code = (
+        "import os, sys; from multiprocessing import resource_tracker as r;"
+        "from worker import dbt_library, template; template.preload(['worker.dbt_library:load']);"
+        "from pathlib import Path; me = os.getpid();"
+        "print('dbt.cli.main' in sys.modules, Path(f'/proc/{me}/task/{me}/children').read_text())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert (done.stdout.strip(), done.stderr) == ("True", "")
