@@ -98,12 +98,22 @@ def backtest(
         rule = _find(name, definitions)
         length = _parsed(parse_duration, since)
         replay = _backtest.backtest(rule, datetime.now(UTC) - length)
-    table = Table("when", "notice", "severity", "keys", "value")
-    for told in replay.told:
-        value = "" if told.value is None else number_text(told.value)
-        table.add_row(f"{told.at:%Y-%m-%d %H:%M}", told.kind, told.severity, str(told.keys), value)
+    if replay.told:
+        _show_told(replay.told)
+    told, times = len(replay.told), replay.evaluations
+    notices = f"{told or 'no'} notice{'' if told == 1 else 's'}"
+    typer.echo(f"{notices} in {times} evaluation{'' if times == 1 else 's'}, {replay.source}")
+
+
+def _show_told(told: list[_backtest.Told]) -> None:
+    table = Table(
+        "when (UTC)", "notice", "severity", "keys", "worst value", box=None, pad_edge=False
+    )
+    for each in told:
+        value = "" if each.value is None else number_text(each.value)
+        keys, severity = str(each.keys), each.severity or ""
+        table.add_row(f"{each.at:%Y-%m-%d %H:%M}", each.kind, severity, keys, value)
     Console().print(table)
-    typer.echo(f"{len(replay.told)} notices in {replay.evaluations} evaluations, {replay.source}")
 
 
 @alerts.command()

@@ -111,7 +111,7 @@ def _read(
     base = state.reading if earlier is None else earlier.get(key)
     value = _measured(rule, reading, base)
     known = state.reading if reading is None else reading
-    return replace(observe(rule, state, judge(rule, state, value), value, now), reading=known)
+    return observe(rule, state, judge(rule, state, value), value, now)._replace(reading=known)
 
 
 def _measured(rule: Rule, reading: float | None, base: float | None) -> float | None:
@@ -174,7 +174,7 @@ def _repeat_together(
         if state.status == "firing" and state.told and group_of(rule, key) == group:
             told_at = max(s.told_at for s in states.values() if s.told_at)
             stamped = (
-                state if key in states else replace(repeated(rule, state, now), told_at=told_at)
+                state if key in states else repeated(rule, state, now)._replace(told_at=told_at)
             )
             states[key] = after[key] = stamped
 

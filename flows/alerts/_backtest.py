@@ -49,7 +49,7 @@ def backtest(rule: Rule, since: datetime) -> Replay:
         PermanentError: there is nothing to replay.
     """
     if NOW in placeholders(rule.sql or ""):
-        return replay(rule, _asked(rule, since), "evaluated as of then (the SQL uses :now)")
+        return replay(rule, _asked(rule, since), "each as of its time (the SQL uses :now)")
     recorded = _recorded(rule, since)
     if not recorded:
         raise PermanentError(

@@ -4,7 +4,6 @@ Reads the settings for the channels ``email``, ``webhook`` and ``slack``, and Pr
 others; writes nothing but messages. Sending is what both deliveries and tests of a channel use.
 """
 
-import re
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -22,11 +21,11 @@ from flows.alerts._parcel import Parcel, Sender
 from toolkit.delivery import Outcome
 from toolkit.errors import PermanentError
 from toolkit.mail import Mail, SmtpSession, parse_address, smtp_session
+from toolkit.outbox import service_name
 from toolkit.settings import settings
 from toolkit.webhook import webhook_session
 from toolkit.webhook_target import Target, parse_url
 
-WELL_KNOWN_PORTS = {25, 80, 443, 465, 587}
 SLACK_TEXT = 3000
 
 
@@ -118,7 +117,7 @@ def _stored(name: str) -> ChannelBlock:
 
 def _email(name: str, block: EmailChannel) -> Channel:
     server = block.server(settings().alert_email_timeout_seconds)
-    service = _service(block.host, block.port)
+    service = service_name(block.host, block.port)
 
     @contextmanager
     def session() -> Generator[Sender]:
@@ -148,7 +147,7 @@ def message_id(key: str, sender: str) -> str:
 def _hook(
     name: str, target: Target, session: Callable[[], AbstractContextManager[Sender]]
 ) -> Channel:
-    service = _service(target.host, target.port)
+    service = service_name(target.host, target.port)
     return Channel(name, service, settings().alert_delivery_posters, [name], session)
 
 
@@ -174,9 +173,3 @@ def slack_text(parcel: Parcel) -> str:
 
 def _escaped(text: str) -> str:
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-
-
-def _service(host: str, port: int) -> str:
-    """A breaker for each server: the host, with the port if that is an unusual one."""
-    plain = re.sub(r"[^A-Za-z0-9._-]", "-", host).strip("-.")[:90] or "host"
-    return plain if port in WELL_KNOWN_PORTS else f"{plain}-{port}"

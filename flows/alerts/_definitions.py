@@ -4,15 +4,12 @@ Reads the two files; writes nothing. Every mistake of both files is reported at 
 line and what to write instead.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
 
 from flows.alerts._message import sample_context
 from flows.alerts._rule import EVERY, Kind, Rule
 from flows.alerts._rule_checks import problems
-from toolkit.definitions import DefinitionError, Document, Place, instead, read, validate
+from toolkit.definitions import DefinitionError, Entry, entries, instead, read, validate
 from toolkit.durations import format_duration
 from toolkit.settings import project_root
 from toolkit.templates import UserTemplateError, render
@@ -20,15 +17,6 @@ from toolkit.templates import UserTemplateError, render
 FILES: dict[Kind, str] = {"alert": "alerts", "threshold": "thresholds"}
 Definitions = dict[tuple[Kind, str], Rule]
 """Rules by kind and name."""
-
-
-@dataclass(frozen=True)
-class _Entry:
-    """One rule in its file."""
-
-    document: Document
-    place: Place
-    content: Mapping[str, Any]
 
 
 def definitions_dir() -> Path:
@@ -50,10 +38,10 @@ def load(folder: Path | None = None) -> Definitions:
         except DefinitionError as error:
             mistakes += error.problems
             continue
-        for entry in _entries(document, section, mistakes):
+        for entry in entries(document, section, mistakes):
             rule = _rule(entry, kind, mistakes)
             if rule and (kind, rule.name) in rules:
-                mistakes.append(_at(entry, "name", f"there are two rules named {rule.name!r}"))
+                mistakes.append(entry.at("name", f"there are two rules named {rule.name!r}"))
             elif rule:
                 rules[kind, rule.name] = rule
     if mistakes:
@@ -61,48 +49,20 @@ def load(folder: Path | None = None) -> Definitions:
     return rules
 
 
-def _entries(document: Document, section: str, mistakes: list[str]) -> list[_Entry]:
-    """The rules of a file, each with the file's defaults."""
-    for key in document.data:
-        if key not in {section, "defaults"}:
-            known = [section, "defaults"]
-            mistakes.append(document.at((key,), f"unknown key {key!r}{instead(key, known)}"))
-    defaults, rules = document.data.get("defaults") or {}, document.data.get(section) or []
-    if not isinstance(rules, list) or not isinstance(defaults, dict):
-        mistakes.append(document.at((section,), f"write `{section}:` and a list of rules below it"))
-        return []
-    entries: list[_Entry] = []
-    for number, content in enumerate(cast("list[Any]", rules)):
-        if isinstance(content, dict):
-            merged = {**cast("dict[str, Any]", defaults), **cast("dict[str, Any]", content)}
-            entries.append(_Entry(document, (section, number), merged))
-        else:
-            mistakes.append(document.at((section, number), "a rule starts with `- name: …`"))
-    return entries
-
-
-def _at(entry: _Entry, field: str, problem: str) -> str:
-    """The line of a field; of the defaults, if it comes from there."""
-    place = (*entry.place, field)
-    if place not in entry.document.lines and ("defaults", field) in entry.document.lines:
-        place = ("defaults", field)
-    return entry.document.at(place, f"{entry.content.get('name', 'rule')}: {problem}")
-
-
-def _rule(entry: _Entry, kind: Kind, mistakes: list[str]) -> Rule | None:
+def _rule(entry: Entry, kind: Kind, mistakes: list[str]) -> Rule | None:
     content = {"every": format_duration(EVERY[kind]), **entry.content}
     rule, found = validate(entry.document, entry.place, Rule, content)
     if rule is None:
         mistakes += found
         return None
-    found = [_at(entry, field, problem) for field, problem in problems(rule)]
+    found = [entry.at(field, problem) for field, problem in problems(rule)]
     if not found:
         found = _template_mistakes(entry, rule)
     mistakes += found
     return None if found else rule
 
 
-def _template_mistakes(entry: _Entry, rule: Rule) -> list[str]:
+def _template_mistakes(entry: Entry, rule: Rule) -> list[str]:
     """Try the rule's own templates on a made-up alert."""
     found: list[str] = []
     context = sample_context(rule)

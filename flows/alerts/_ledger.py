@@ -11,13 +11,14 @@ import socket
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping
 
 from flows.alerts._parcel import Parcel
 from toolkit.database import run_sql, warehouse
+from toolkit.outbox import Settlement
 
 LEASE_SECONDS = 300.0
 BATCH = 25
@@ -29,15 +30,6 @@ class Claimed(NamedTuple):
     id: UUID
     attempts: int
     parcel: Parcel
-
-
-class Settlement(NamedTuple):
-    """What is written down about an attempt."""
-
-    status: Literal["sent", "failed", "pending"]
-    tries: int = 1
-    error: str | None = None
-    delay_seconds: float = 0
 
 
 @contextmanager

@@ -5,7 +5,7 @@ message one sentence, never the notice.
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypedDict
@@ -136,9 +136,10 @@ def _instant(at: datetime | None) -> str | None:
 
 
 def _duration(since: datetime | None, now: datetime) -> str | None:
-    if since is None:
+    """How long it has been so; nothing for what has just begun."""
+    if since is None or now <= since:
         return None
-    return format_duration(max(timedelta(0), now - since))
+    return format_duration(now - since)
 
 
 def _json(rule: Rule, context: Mapping[str, Any], uid: str) -> dict[str, Any]:

@@ -8,8 +8,8 @@ with the same Message-ID or Idempotency-Key.
 Channels are served at the same time, each by its own threads, so that one that hangs delays no other.
 """
 
+import functools
 import logging
-import random
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import Literal, TypedDict
@@ -18,15 +18,13 @@ from httpx import HTTPError
 from prefect.exceptions import PrefectException
 
 from flows.alerts._channels import Channel, channel
-from flows.alerts._ledger import Claimed, Ledger, Settlement, ledger
-from flows.alerts._parcel import Parcel, Sender
-from toolkit.circuit_breaker import CircuitBreaker, CircuitOpenError, external_circuit_breaker
-from toolkit.delivery import Outcome, one_line, permanent
+from flows.alerts._ledger import Claimed, Ledger, ledger
+from toolkit.circuit_breaker import CircuitOpenError, external_circuit_breaker
+from toolkit.delivery import Outcome, one_line
 from toolkit.errors import PermanentError
+from toolkit.outbox import attempt, settlement_of
 from toolkit.settings import settings
 
-FIRST_DELAY_SECONDS = 30.0
-LONGEST_DELAY_SECONDS = 900.0
 NOT_CONFIGURED_SECONDS = 300.0
 RENEW_SECONDS = 60.0
 
@@ -45,10 +43,6 @@ class DeliveryCounts(TypedDict):
     """To be tried again."""
     skipped_open: int
     """Not tried, because the channel is known to be down."""
-
-
-class ChannelDownError(Exception):
-    """A failure that the channel's circuit breaker counts."""
 
 
 def deliver_due(limit: int | None = None) -> DeliveryCounts:
@@ -121,7 +115,7 @@ def _serve(book: Ledger, target: Channel) -> Counter[Fate]:
                 if book.stopped:
                     return fates
                 try:
-                    outcome = _attempt(breaker, send, claimed.parcel)
+                    outcome = attempt(breaker, functools.partial(send, claimed.parcel))
                 except CircuitOpenError as closed:
                     waiting = book.postpone(target.name, batch[position:], _after(closed))
                     fates["skipped_open"] += waiting
@@ -134,30 +128,6 @@ def _after(closed: CircuitOpenError) -> float:
     return max(closed.retry_after, 1.0)
 
 
-def _attempt(breaker: CircuitBreaker, send: Sender, parcel: Parcel) -> Outcome:
-    """Send once, and let the breaker know what that says about the channel.
-
-    Raises:
-        CircuitOpenError: nothing was sent.
-    """
-    outcome = permanent("not sent")
-    try:
-        with breaker.calling():
-            outcome = _sent(send, parcel)
-            if outcome.outage:
-                raise ChannelDownError  # noqa: TRY301  # a `with` block reports by raising
-    except ChannelDownError:
-        pass
-    return outcome
-
-
-def _sent(send: Sender, parcel: Parcel) -> Outcome:
-    try:
-        return send(parcel)
-    except (ValueError, TypeError, LookupError) as error:  # one odd message must not stop the rest
-        return permanent(f"the message can't be sent: {type(error).__name__}")
-
-
 def _settle(book: Ledger, target: Channel, claimed: Claimed, outcome: Outcome) -> Fate:
     settlement = settlement_of(outcome, claimed.attempts)
     book.settle(claimed, settlement)
@@ -167,24 +137,3 @@ def _settle(book: Ledger, target: Channel, claimed: Claimed, outcome: Outcome) -
     recipient = claimed.parcel.recipient
     _log.warning("%s to %s %s: %s", target.name, recipient, verb, settlement.error)
     return "failed" if settlement.status == "failed" else "retrying"
-
-
-def settlement_of(outcome: Outcome, attempts: int) -> Settlement:
-    """What follows from an outcome after so many attempts before it.
-
-    A channel that can't be reached costs a message no attempt: it waits until the channel is back.
-    """
-    if outcome.status == "sent":
-        return Settlement("sent")
-    tries = 0 if outcome.status == "unreachable" else 1
-    is_last = attempts + tries >= settings().alert_delivery_attempts
-    if outcome.status == "permanent" or (tries and is_last):
-        return Settlement("failed", tries, outcome.detail)
-    wait_seconds = max(backoff_seconds(attempts), outcome.retry_after_seconds)
-    return Settlement("pending", tries, outcome.detail, wait_seconds)
-
-
-def backoff_seconds(attempts: int) -> float:
-    """The pause after so many attempts: doubled each time, capped, spread by a quarter."""
-    pause = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(attempts, 16))
-    return pause * random.uniform(0.75, 1.0)  # noqa: S311  # no secret

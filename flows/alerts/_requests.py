@@ -4,6 +4,7 @@ Reads nothing, writes nothing. Keys that are not needed are ignored, because cal
 keys of a rule (``reduce``, ``parameters``, ``repeat_every`` …) may be there, too.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any, cast
@@ -19,7 +20,11 @@ from toolkit.errors import PermanentError
 REPEAT = timedelta(hours=1)
 """The same event within this time is not told again."""
 
-_CHANNEL_TYPES = ("email", "webhook", "slack")
+_VARIABLES = {
+    "email": "ALERT_EMAIL_*",
+    "webhook": "ALERT_WEBHOOK_URL",
+    "slack": "ALERT_SLACK_URL",
+}
 _ADDRESSES = ("to", "recipients", "recipient", "addresses", "address", "email", "emails")
 _BLOCKS = ("block", "name")
 _SECRETS = ("url", "webhook_url", "token", "password", "headers", "secret")
@@ -103,29 +108,44 @@ def _common(data: Mapping[str, Any], where: str) -> dict[str, Any]:
     content.setdefault("repeat_every", format_duration(REPEAT))
     channels = data.get("notification_channels")
     if channels is not None:
-        content["channels"] = [_channel(c, f"{where}.notification_channels") for c in channels]
+        place = f"{where}.notification_channels"
+        given = cast("list[Any]", channels) if isinstance(channels, list) else [channels]
+        content["channels"] = [_channel(c, f"{place}[{n}]") for n, c in enumerate(given)]
     return content
 
 
 def _channel(channel: Any, where: str) -> dict[str, Any]:
-    """``{"type": "email", "to": […]}`` or ``{"type": "webhook", "block": "ops-hook"}``."""
+    """``"email"``, ``{"type": "email", "to": […]}`` or ``{"type": "webhook", "block": "ops-hook"}``."""
     if isinstance(channel, str):
         channel = {"type": channel}
     if not isinstance(channel, dict):
         raise AlertRequestError(f'{where}: write {{"type": "email", "to": ["a@b.example"]}}')
     given = cast("dict[str, Any]", channel)
+    if isinstance(given.get("config"), dict):
+        given = {**given, **cast("dict[str, Any]", given["config"])}
     kind = given.get("type")
-    if kind not in _CHANNEL_TYPES:
-        raise AlertRequestError(f"{where}: type {kind!r}{instead(str(kind), _CHANNEL_TYPES)}")
+    if kind not in _VARIABLES:
+        raise AlertRequestError(f"{where}: type {kind!r}{instead(str(kind), _VARIABLES)}")
     secret = next((key for key in _SECRETS if given.get(key)), None)
     if secret:
-        raise AlertRequestError(
-            f"{where}: {secret} must not be in an event, where everybody can read it. Store the channel as"
-            f' a Prefect block and write {{"type": "{kind}", "block": "its-name"}}'
-        )
+        raise AlertRequestError(_migration(where, kind, secret))
     block = next((given[key] for key in _BLOCKS if given.get(key)), kind)
     to = next((given[key] for key in _ADDRESSES if given.get(key)), [])
-    return {"name": block, "to": [to] if isinstance(to, str) else to}
+    return {"name": block, "to": _listed(to) if isinstance(to, str) else to}
+
+
+def _listed(addresses: str) -> list[str]:
+    return [address.strip() for address in re.split("[,;]", addresses) if address.strip()]
+
+
+def _migration(where: str, kind: str, secret: str) -> str:
+    """What to do, once, with what a caller may not send; never the value itself."""
+    return (
+        f"{where}: {secret} must not be sent, because parameters are shown to everybody. Move it once, either"
+        f' to {_VARIABLES[kind]}, and send {{"type": "{kind}"}}; or to a block, with {kind.title()}Channel(…)'
+        f'.save("ops-{kind}") from blocks.notifications or in the UI, and send'
+        f' {{"type": "{kind}", "block": "ops-{kind}"}}'
+    )
 
 
 def _checked(content: dict[str, Any], where: str) -> Rule:

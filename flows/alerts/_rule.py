@@ -76,7 +76,7 @@ class Channel(_Strict):
     """A way to reach people: a Prefect block's name, or ``email``, ``webhook``, ``slack``."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,99}$")]
-    to: list[Address] = []
+    to: list[Address] = Field(default_factory=list[Address])
 
 
 class Template(_Strict):
@@ -87,16 +87,19 @@ class Template(_Strict):
     html: str | None = None
 
 
+_STANDARD = Template()
+
+
 class Rule(_Strict):
     """One rule, whichever way it arrived. Lengths of time are written ``30s``, ``10m``, ``1d``."""
 
     name: Line
     description: str | None = None
     sql: str | None = None
-    parameters: dict[str, Any] = {}
+    parameters: dict[str, Any] = Field(default_factory=dict[str, Any])
     value: str | None = None
     reduce: Reduce | None = None
-    key_columns: list[str] = []
+    key_columns: list[str] = Field(default_factory=list[str])
     measure: Measure = "value"
     compare_to: Literal["previous"] | Duration = "previous"
     operator: Annotated[Operator, BeforeValidator(_spoken)]
@@ -114,8 +117,8 @@ class Rule(_Strict):
     flapping_after: Annotated[int, Field(ge=2)] | None = 6
     owner: str | None = None
     channels: list[Annotated[Channel, BeforeValidator(_channel)]] | None = None
-    group_by: list[str] = []
-    template: Template = Template()
+    group_by: list[str] = Field(default_factory=list[str])
+    template: Template = _STANDARD
     timeout: Duration = DEFAULT_TIMEOUT
     row_cap: Annotated[int, Field(ge=1, le=10_000)] = DEFAULT_ROW_CAP
     muted: bool = False

@@ -6,9 +6,8 @@ whether the belief is wrong enough for a notice. A silence only holds `tell` bac
 missed is told when the silence ends, and a resolved notice only ever follows a firing one.
 """
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from flows.alerts._compare import meets, worse
 from flows.alerts._rule import RANK, Rule, Severity
@@ -21,8 +20,7 @@ NoticeKind = Literal["firing", "still_firing", "resolved", "no_data", "flapping"
 HOUR = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
-class AlertState:
+class AlertState(NamedTuple):
     """One alert, or one key of a rule with keys. The columns of ops.alert_states."""
 
     since: datetime
@@ -58,7 +56,7 @@ def observe(
 ) -> AlertState:
     """The truth after one observation."""
     recent = tuple(at for at in state.changes if now - at < HOUR)
-    state = replace(state, value=value, changes=recent)
+    state = state._replace(value=value, changes=recent)
     match level:
         case "keep_last":
             return state
@@ -71,41 +69,40 @@ def observe(
 
 
 def _moved(state: AlertState, status: Status, now: datetime) -> AlertState:
-    return state if state.status == status else replace(state, status=status, since=now)
+    return state if state.status == status else state._replace(status=status, since=now)
 
 
 def _well(state: AlertState, now: datetime) -> AlertState:
     if state.status == "firing":
-        state = replace(state, changes=(*state.changes, now))
+        state = state._replace(changes=(*state.changes, now))
     if state.told is None and state.flapping_since is None:  # nobody is owed the story
-        state = replace(state, firing_since=None, worst=None)
-    state = replace(state, severity=None, pending_since=None, empty_since=None)
+        state = state._replace(firing_since=None, worst=None)
+    state = state._replace(severity=None, pending_since=None, empty_since=None)
     return _moved(state, "ok", now)
 
 
 def _empty(rule: Rule, state: AlertState, now: datetime) -> AlertState:
     """A firing alert keeps firing for a while: no data is no proof that it is over."""
     empty_since = state.empty_since or now
-    state = replace(state, empty_since=empty_since, pending_since=None)
+    state = state._replace(empty_since=empty_since, pending_since=None)
     if state.status == "firing" and now - empty_since < rule.no_data_after:
         return state
-    return _moved(replace(state, severity=None), "no_data", now)
+    return _moved(state._replace(severity=None), "no_data", now)
 
 
 def _met(rule: Rule, state: AlertState, severity: Severity, now: datetime) -> AlertState:
     worst = worse(rule, [state.value, state.worst])
     fires = state.status == "firing" or (state.status == "no_data" and state.firing_since)
-    state = replace(state, severity=severity, empty_since=None)
+    state = state._replace(severity=severity, empty_since=None)
     if fires:
-        return _moved(replace(state, worst=worst), "firing", now)
+        return _moved(state._replace(worst=worst), "firing", now)
     pending_since = state.pending_since if state.status == "pending" else now
-    state = replace(state, pending_since=pending_since)
+    state = state._replace(pending_since=pending_since)
     if not has_passed(rule, rule.wait, pending_since or now, now):
         return _moved(state, "pending", now)
     told = state.told is not None or state.flapping_since is not None
     return _moved(
-        replace(
-            state,
+        state._replace(
             pending_since=None,
             firing_since=(told and state.firing_since) or now,
             worst=worst if told else state.value,
@@ -145,7 +142,7 @@ def _tell_firing(
     rule: Rule, state: AlertState, now: datetime
 ) -> tuple[AlertState, NoticeKind | None]:
     if RANK[state.severity] > RANK[state.told]:
-        return replace(state, told=state.severity, told_at=now), "firing"
+        return state._replace(told=state.severity, told_at=now), "firing"
     if rule.repeat_every and state.told_at and repeats(rule, state.told_at, now):
         return repeated(rule, state, now), "still_firing"
     return state, None
@@ -156,7 +153,7 @@ def _tell_end(
 ) -> tuple[AlertState, NoticeKind | None]:
     """Those who were told that it fires hear that it is over, or that nobody knows any more."""
     if state.told is not None and state.status == "ok":
-        return replace(state, told=None, told_at=now), "resolved"
+        return state._replace(told=None, told_at=now), "resolved"
     lost = state.told is not None and (before.status, state.status) == ("firing", "no_data")
     return state, "no_data" if lost else None
 
@@ -168,14 +165,17 @@ def repeats(rule: Rule, told_at: datetime, now: datetime) -> int:
 
 
 def repeated(rule: Rule, state: AlertState, now: datetime) -> AlertState:
-    """The state after a repeat, stamped with when it was due, so that repeats don't drift."""
+    """The state after a repeat, stamped with when it was due, so that repeats don't drift.
+
+    One that comes late, after a silence or an outage, starts the count anew.
+    """
     told_at, period = state.told_at or now, rule.repeat_every or timedelta(0)
-    return replace(state, told_at=told_at + repeats(rule, told_at, now) * period)
+    due = told_at + repeats(rule, told_at, now) * period
+    return state._replace(told_at=due if now - due <= min(rule.every, period / 4) else now)
 
 
 def _flapping(rule: Rule, state: AlertState, now: datetime) -> AlertState:
-    return replace(
-        state,
+    return state._replace(
         flapping_since=now,
         firing_since=state.firing_since or state.changes[0],
         told=state.told or state.severity or rule.highest,
@@ -185,7 +185,7 @@ def _flapping(rule: Rule, state: AlertState, now: datetime) -> AlertState:
 
 def _calm(state: AlertState, now: datetime) -> tuple[AlertState, NoticeKind | None]:
     """It stays what it is now, so say what that is."""
-    state = replace(state, flapping_since=None, told_at=now)
+    state = state._replace(flapping_since=None, told_at=now)
     if state.status == "firing":
-        return replace(state, told=state.severity), "firing"
-    return replace(state, told=None), "resolved" if state.status == "ok" else "no_data"
+        return state._replace(told=state.severity), "firing"
+    return state._replace(told=None), "resolved" if state.status == "ok" else "no_data"

@@ -78,15 +78,14 @@ class Writes:
         """All of it, in three statements."""
         run = FlowRunContext.get()
         flow_run_id = run.flow_run.id if run and run.flow_run else None
-        evaluations = json.dumps(self.evaluations)
         run_sql(
             connection,
             "alerts/record_evaluations",
-            evaluations=evaluations,
+            evaluations=_rows(self.evaluations),
             flow_run_id=flow_run_id,
         )
         if self.states or self.gone:
-            states, gone = json.dumps(self.states), json.dumps(self.gone)
+            states, gone = _rows(self.states), _rows(self.gone)
             run_sql(connection, "alerts/save_states", states=states, gone=gone)
         if self.events:
             run_sql(
@@ -97,6 +96,11 @@ class Writes:
                 deliveries=json.dumps(self.deliveries),
                 flow_run_id=flow_run_id,
             )
+
+
+def _rows(rows: list[dict[str, Any]]) -> str:
+    """As JSON; what is left out is null, and costs nothing to write and to read."""
+    return json.dumps([{k: v for k, v in row.items() if v is not None} for row in rows])
 
 
 def message_id(uid: str, channel: str, recipient: str) -> str:

@@ -14,6 +14,7 @@ from sqlalchemy import Connection, RowMapping
 from flows.alerts._definitions import Definitions
 from flows.alerts._rule import Kind, Rule
 from toolkit.database import run_sql, warehouse
+from toolkit.definitions import differences
 
 Action = Literal["new", "changed", "retired"]
 
@@ -72,12 +73,7 @@ def _changes(stored: Any, rules: Definitions) -> list[Change]:
         row = rows.get((kind, name))
         if row is None or row["retired"]:
             changes.append(Change(kind, name, "new", {}))
-        elif fields := _difference(json.loads(row["definition"]), json.loads(rule.stored())):
+        elif fields := differences(json.loads(row["definition"]), json.loads(rule.stored())):
             changes.append(Change(kind, name, "changed", fields))
     gone = [key for key, row in rows.items() if key not in rules and not row["retired"]]
     return changes + [Change(kind, name, "retired", {}) for kind, name in gone]
-
-
-def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
-    names = sorted({*before, *after})
-    return {n: (before.get(n), after.get(n)) for n in names if before.get(n) != after.get(n)}

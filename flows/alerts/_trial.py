@@ -45,7 +45,7 @@ def trial(rule: Rule) -> Trial:
     notices = after.notices or [
         Notice("firing", states={"": AlertState(now, "firing", rule.highest)})
     ]
-    lines = [f"{after.status}: {_described(found)} from {rows} rows"]
+    lines = [f"{after.status}: {_described(found)} from {rows} row{'' if rows == 1 else 's'}"]
     lines += [f"{after.firing} of {len(after.states)} keys fire"] if rule.key_columns else []
     rendered = message(rule, notices[0], now, "test")
     lines += ["", rendered["subject"], "", rendered["text"]] if after.notices else []

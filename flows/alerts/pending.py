@@ -4,8 +4,6 @@ Reads the rules and whatever their SQL reads; writes states, history and the out
 outbox holds. Repeating is safe: a rule is evaluated once per period, a notice is sent once.
 """
 
-from prefect import task
-
 from flows.alerts._steps import (
     Processing,
     deliver,
@@ -18,6 +16,7 @@ from flows.alerts._steps import (
 from toolkit.flow import flow
 from toolkit.results import outcome
 from toolkit.retries import ALERTS, HISTORY
+from toolkit.task import task
 
 deliver_notices = task(**ALERTS, name="deliver notices")(deliver)
 prune_history = task(**HISTORY, name="prune alert history")(prune)

@@ -8,8 +8,6 @@ the event brings its query, `process_pending_alerts` uses it to see when it is o
 import math
 from typing import Any
 
-from prefect import task
-
 from flows.alerts._advance import Given
 from flows.alerts._requests import AlertRequestError, threshold_rule
 from flows.alerts._state import Level
@@ -24,6 +22,7 @@ from flows.alerts._steps import (
 from toolkit.definitions import instead
 from toolkit.flow import flow
 from toolkit.retries import THRESHOLD_EVENT
+from toolkit.task import task
 
 LEVELS: dict[str, Level] = {
     "warning": "warning",

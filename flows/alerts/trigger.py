@@ -7,8 +7,6 @@ fires, `process_pending_alerts` looks after it, so that people hear when it is o
 
 from typing import Any
 
-from prefect import task
-
 from flows.alerts._requests import alert_rule
 from flows.alerts._steps import (
     EventResult,
@@ -20,6 +18,7 @@ from flows.alerts._steps import (
 )
 from toolkit.flow import flow
 from toolkit.retries import ALERT_EVENT
+from toolkit.task import task
 
 deliver_notices = task(**ALERT_EVENT, name="deliver notices")(deliver)
 

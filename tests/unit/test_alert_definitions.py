@@ -51,7 +51,7 @@ def test_a_good_file_has_no_problems(tmp_path):
         (GOOD + "    channels: [{email: nobody}]\n", "alerts.yml:6: channels"),
         (GOOD + GOOD.removeprefix("alerts:\n"), "alerts.yml:6: a: there are two rules named 'a'"),
         (GOOD + "rules: []\n", "alerts.yml:6: unknown key 'rules'"),
-        ("alerts: {a: 1}\n", "alerts.yml:1: write `alerts:` and a list of rules below it"),
+        ("alerts: {a: 1}\n", "alerts.yml:1: write `alerts:` and a list below it"),
         ("defaults: {repeat_every: 1s}\n" + GOOD, "alerts.yml:1: a: repeat_every is shorter than every"),
     ],
 )  # fmt: skip

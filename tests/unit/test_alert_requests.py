@@ -66,8 +66,35 @@ def test_what_does_not_fit_is_named(change, complaint):
         alert_rule({**ALERT, **change})
 
 
-def test_a_url_in_an_event_is_refused_without_repeating_it():
-    channels = [{"type": "webhook", "url": "https://hooks.example.com/s3cr3t"}]
-    with pytest.raises(AlertRequestError, match="Prefect block") as refused:
-        alert_rule({**ALERT, "notification_channels": channels})
+@pytest.mark.parametrize(
+    ("channels", "expected"),
+    [
+        ("email", [("email", [])]),
+        ({"type": "webhook"}, [("webhook", [])]),
+        (["slack", {"type": "webhook"}], [("slack", []), ("webhook", [])]),
+        ([{"type": "email", "to": "a@x.example, b@x.example"}], [("email", ["a@x.example", "b@x.example"])]),
+        ([{"type": "email", "config": {"recipients": ["a@x.example"]}}], [("email", ["a@x.example"])]),
+        ([{"type": "slack", "channel": "#ops"}], [("slack", [])]),
+        ([{"type": "webhook", "name": "ops-hook"}], [("ops-hook", [])]),
+    ],
+)  # fmt: skip
+def test_channels_may_be_written_as_callers_used_to(channels, expected):
+    _, rule = alert_rule({**ALERT, "notification_channels": channels})
+    assert [(c.name, c.to) for c in rule.channels or []] == expected
+
+
+@pytest.mark.parametrize(
+    ("channel", "variable"),
+    [
+        ({"type": "webhook", "url": "https://hooks.example.com/s3cr3t"}, "ALERT_WEBHOOK_URL"),
+        ({"type": "slack", "config": {"webhook_url": "https://s3cr3t"}}, "ALERT_SLACK_URL"),
+        ({"type": "email", "to": "a@b.example", "password": "s3cr3t"}, r"ALERT_EMAIL_\*"),
+    ],
+)
+def test_a_secret_is_refused_with_the_way_to_move_it_and_without_repeating_it(channel, variable):
+    kind = channel["type"]
+    with pytest.raises(AlertRequestError, match=variable) as refused:
+        alert_rule({**ALERT, "notification_channels": ["email", channel]})
+    assert "alert_data.notification_channels[1]:" in str(refused.value)
+    assert f'{{"type": "{kind}", "block": "ops-{kind}"}}' in str(refused.value)
     assert "s3cr3t" not in str(refused.value)

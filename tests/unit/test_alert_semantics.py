@@ -1,61 +1,16 @@
-"""What an alert does, case by case: each row of the documented table of semantics."""
+"""What is true of an alert, case by case; what its readers are told: test_alert_notices.
+
+That a failing SQL is tried again within its run needs a database: tests/flows/alerts/test_evaluation.
+"""
 
 import math
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 
-from flows.alerts._advance import Failure, Found, Given, advance
-from flows.alerts._notice import Advance, Health, Notice, States
-from flows.alerts._reading import Readings
-from flows.alerts._rule import Rule
-
-START = datetime(2026, 3, 1, 12, tzinfo=UTC)
-TICK = timedelta(minutes=2)
-
-
-def rule(**fields: Any) -> Rule:
-    return Rule.model_validate(
-        {"name": "r", "sql": "select 1", "operator": ">", "threshold": 10, **fields}
-    )
-
-
-class Run:
-    """A rule that is evaluated tick after tick."""
-
-    def __init__(self, of: Rule) -> None:
-        self.rule = of
-        self.states: States = {}
-        self.health = Health()
-        self.tick = 0
-        self.last: Advance | None = None
-
-    def see(self, found: Found | float | None, *, silenced: bool = False, **more: Any) -> list[str]:
-        """One evaluation; the notices it leads to."""
-        if found is None or isinstance(found, int | float):
-            found = {"": found}
-        now = START + self.tick * TICK
-        self.tick += 1
-        self.last = advance(
-            self.rule, self.states, self.health, found, now, silenced=silenced, **more
-        )
-        self.states, self.health = self.last.states, self.last.health
-        return [notice.kind for notice in self.last.notices]
-
-    def see_all(self, values: Sequence[float | None]) -> list[list[str]]:
-        return [self.see(value) for value in values]
-
-    @property
-    def notice(self) -> Notice:
-        assert self.last is not None
-        (notice,) = self.last.notices
-        return notice
-
-    @property
-    def state(self):
-        return self.states[""]
+from flows.alerts._advance import Failure, Given
+from flows.alerts._reading import ReadingError, number, readings
+from tests.support.alert_run import START, TICK, Run, rule
+from toolkit.user_sql import Table
 
 
 def test_a_condition_fires_at_once_without_for():
@@ -138,6 +93,30 @@ def test_infinity_is_compared(operator, value, fires):
     assert bool(Run(rule(operator=operator, threshold=bound)).see(value)) is fires
 
 
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [("12.5", ["firing"]), (" -1e3 ", []), ("Infinity", ["firing"]), ("NaN", [])],
+)
+def test_numeric_text_is_compared_as_a_number(text, kinds):
+    assert Run(rule()).see(number(text, "value")) == kinds
+
+
+def test_nan_is_no_data():
+    run = Run(rule(operator="!=", threshold=5))
+    assert run.see(number(math.nan, "value")) == []
+    assert run.state.status == "no_data"
+
+
+def test_other_text_is_an_error():
+    with pytest.raises(ReadingError, match="'twelve'"):
+        number("twelve", "value")
+
+
+def test_several_rows_without_reduce_or_key_are_an_error_that_names_both_ways_out():
+    with pytest.raises(ReadingError, match=r"add reduce .*, or key_columns"):
+        readings(rule(), Table(["value"], [(11,), (12,)]))
+
+
 def test_an_error_is_told_to_the_owner_once_and_resolved_once():
     run = Run(rule())
     assert run.see(Failure("column x does not exist")) == ["error"]
@@ -162,114 +141,6 @@ def test_an_error_can_be_an_alert_or_nothing():
     run = Run(rule(on_error="keep_last"))
     assert run.see(Failure("x")) == []
     assert run.health.error is None
-
-
-def test_unknown_to_ok_says_nothing():
-    assert Run(rule()).see(9) == []
-
-
-@pytest.mark.parametrize("minutes", [10, 15, 20, 60])
-def test_a_firing_alert_is_repeated_exactly_every_repeat_every_over_60_ticks(minutes):
-    run = Run(rule(repeat_every=f"{minutes}m"))
-    told = [n for n, kinds in enumerate(run.see_all([11] * 61)) if kinds]
-    due = range(0, 121, minutes)
-    assert [n * 2 for n in told] == [minute + minute % 2 for minute in due], (
-        "no drift, none skipped"
-    )
-
-
-def test_repeats_survive_jitter():
-    """Runs a second early or late neither skip a repeat nor double one."""
-    of, states, health, told = rule(repeat_every="10m"), {}, Health(), 0
-    for n in range(60):
-        now = START + n * TICK + timedelta(seconds=(-1) ** n * 0.9)
-        after = advance(of, states, health, {"": 11.0}, now)
-        states, health, told = after.states, after.health, told + len(after.notices)
-    assert told == 12
-
-
-def test_without_repeat_every_nothing_is_repeated():
-    assert sum(map(len, Run(rule()).see_all([11] * 60))) == 1
-
-
-def test_warning_to_critical_is_told_at_once_and_critical_hides_its_own_warning():
-    both = rule(threshold=None, warning=10, critical=20)
-    run = Run(both)
-    assert run.see_all([11, 25]) == [["firing"], ["firing"]]
-    assert run.notice.severity == "critical"
-    assert run.see_all([15, 25, 9]) == [[], [], ["resolved"]], "people know of the critical already"
-    run = Run(both)
-    assert run.see(25) == ["firing"]
-    assert run.notice.severity == "critical"
-
-
-def test_while_silenced_states_move_and_nothing_is_sent():
-    run = Run(rule())
-    assert run.see(11, silenced=True) == []
-    assert run.state.status == "firing"
-    assert run.see(9, silenced=True) == []
-    assert run.see(9) == [], "resolved only follows a firing notice"
-
-
-def test_what_is_still_true_after_a_silence_is_told_then():
-    run = Run(rule())
-    run.see(11, silenced=True)
-    assert run.see(11) == ["firing"]
-    run.see(9, silenced=True)
-    assert run.see(9) == ["resolved"]
-
-
-def test_a_muted_rule_says_nothing_ever():
-    run = Run(rule(muted=True))
-    assert run.see_all([11, 9, 11]) == [[], [], []]
-    assert run.see(Failure("x")) == []
-
-
-def test_flapping_is_told_once_and_its_end_once():
-    run = Run(rule(flapping_after=4))
-    kinds = [kind for kinds in run.see_all([11, 9] * 8) for kind in kinds]
-    assert kinds == ["firing", "resolved", "firing", "resolved", "flapping"]
-    calm = [kind for kinds in run.see_all([9] * 60) for kind in kinds]
-    assert calm == ["resolved"]
-
-
-def test_an_alert_that_settles_firing_is_told_as_firing():
-    run = Run(rule(flapping_after=4))
-    run.see_all([11, 9] * 4)
-    assert [kind for kinds in run.see_all([11] * 60) for kind in kinds] == ["firing"]
-
-
-def test_a_thousand_keys_are_a_thousand_states_and_one_notice():
-    run = Run(rule(key_columns=["k"]))
-    found: Readings = {f'["{n}"]': 11.0 + n for n in range(1000)}
-    assert run.see(found) == ["firing"]
-    assert len(run.states) == len(run.notice.states) == 1000
-    assert run.see({}) == []
-    assert run.see(dict.fromkeys(found, 1.0)) == ["resolved"]
-
-
-def test_a_notice_per_group():
-    run = Run(rule(key_columns=["team", "stage"], group_by=["team"]))
-    found: Readings = {f'["{team}", "{stage}"]': 11.0 for team in "ab" for stage in "xyz"}
-    assert run.see(found) == ["firing", "firing"]
-
-
-def test_a_repeat_is_about_everything_that_fires():
-    run = Run(rule(key_columns=["k"], repeat_every="10m"))
-    a, b = '["a"]', '["b"]'
-    run.see({a: 11.0, b: 1.0})
-    run.see({a: 11.0, b: 11.0})
-    told = [run.see({a: 11.0, b: 11.0}) for _ in range(8)]
-    assert [bool(kinds) for kinds in told] == [
-        False,
-        False,
-        False,
-        True,
-        False,
-        False,
-        False,
-        False,
-    ]
 
 
 def test_keys_that_are_gone_and_over_are_forgotten():

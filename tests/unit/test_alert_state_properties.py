@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flows.alerts._advance import Failure, advance
@@ -11,8 +11,9 @@ from flows.alerts._rule import Rule
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
-rules = st.builds(
-    lambda wait, repeat, recovery, flapping, on_empty, levels: Rule.model_validate(
+
+def one_rule(wait, repeat, recovery, flapping, on_empty, levels) -> Rule:
+    return Rule.model_validate(
         {
             "name": "r",
             "operator": ">",
@@ -23,7 +24,11 @@ rules = st.builds(
             "flapping_after": flapping,
             "on_empty": on_empty,
         }
-    ),
+    )
+
+
+rules = st.builds(
+    one_rule,
     st.integers(0, 6),
     st.sampled_from([None, 4, 10, 30]),
     st.sampled_from([None, 5.0]),
@@ -78,6 +83,16 @@ def test_an_alert_fires_only_after_its_pending_period(rule, seen):
             assert now - earlier.pending_since >= rule.wait / 2
 
 
+LATE_AFTER_A_SILENCE = [
+    (11.0, False, 110),
+    (11.0, False, 120),
+    (0.0, True, 110),
+    (11.0, False, 110),
+    (11.0, False, 110),
+]
+
+
+@example(one_rule(0, 4, None, None, "ok", {"threshold": 10.0}), LATE_AFTER_A_SILENCE)
 @given(rules, sights)
 def test_repeats_keep_their_distance(rule, seen):
     told_at = None

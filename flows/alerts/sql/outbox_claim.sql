@@ -1,11 +1,29 @@
--- The oldest due messages of a channel, for nobody else to send.
-with due as (
-    select id
-    from ops.alert_deliveries
-    where channel = :channel and status = 'pending' and next_attempt_at <= now()
-    order by next_attempt_at, created_at
+-- The oldest due messages of a channel, for nobody else to send. What somebody is to hear of an alert
+-- waits until the earlier ones of the same alert have reached them or were given up: nobody hears that
+-- it is over before hearing that it fires.
+with unsettled as (
+    select
+        delivery.id,
+        delivery.event_id,
+        row_number() over (
+            partition by delivery.recipient, event.rule_id, event.group_key order by delivery.event_id
+        ) as place
+    from ops.alert_deliveries as delivery
+    left join ops.alert_events as event on delivery.event_id = event.id
+    where delivery.channel = :channel and delivery.status in ('pending', 'sending')
+),
+
+due as (
+    select delivery.id
+    from ops.alert_deliveries as delivery
+    inner join unsettled on delivery.id = unsettled.id
+    where
+        delivery.status = 'pending'
+        and delivery.next_attempt_at <= now()
+        and (unsettled.place = 1 or unsettled.event_id is null)
+    order by delivery.next_attempt_at, delivery.created_at
     limit :batch
-    for update skip locked
+    for update of delivery skip locked
 )
 
 update ops.alert_deliveries as delivery

@@ -5,12 +5,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import text
-
 from flows.alerts._evaluate import Evaluations, evaluate_due
 from flows.alerts._rule import Kind, Rule
 from flows.alerts._sync import sync
-from toolkit.database import warehouse
+from tests.support.sql import execute, query
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TICK = timedelta(minutes=2)
@@ -37,18 +35,6 @@ def store(*rules: Rule, kind: Kind = "alert") -> None:
 
 def tick(number: int, kinds: Sequence[Kind] = ("alert", "event")) -> Evaluations:
     return evaluate_due(kinds, now=START + number * TICK)
-
-
-def query(sql: str, **parameters: Any) -> list[Any]:
-    """Rows of a statement; plain values if there is one column."""
-    with warehouse() as connection:
-        rows = connection.execute(text(sql), parameters).all()
-    return [row[0] if len(row) == 1 else tuple(row) for row in rows]
-
-
-def execute(sql: str, **parameters: Any) -> None:
-    with warehouse() as connection:
-        connection.execute(text(sql), parameters)
 
 
 def metric(value: float | None) -> None:

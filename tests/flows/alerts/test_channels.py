@@ -6,19 +6,15 @@ from pydantic import SecretStr
 
 from blocks.notifications import (
     BLOCKS,
-    AppriseChannel,
     EmailChannel,
     SlackChannel,
     WebhookChannel,
     register_type,
 )
-from flows.alerts._apprise import apprise_service
 from flows.alerts._channels import UnknownChannelError, channel, message_id, send_now, slack_text
 from flows.alerts._outbox import deliver_due
 from flows.alerts._parcel import Parcel
-from tests.support.ports import free_port
 from toolkit.circuit_breaker import external_circuit_breaker
-from toolkit.errors import PermanentError
 from toolkit.settings import settings
 
 # apprise imports a module that Python 3.13 drops; it brings a replacement there.
@@ -163,35 +159,6 @@ def test_blocks_are_channels(smtp_sink, http_sink):
 def test_a_key_becomes_a_message_id():
     assert message_id("k1", "Ann <ann@example.com>") == "<k1@example.com>"
     assert message_id("<k1@test>", "ann@example.com") == "<k1@test>"
-
-
-def test_apprise_reaches_what_it_may(http_sink, monkeypatch):
-    """Gotify, on a host of one's own: subject to the same allow-list."""
-    http_sink.answer(200)
-    block = AppriseChannel(url=SecretStr(f"gotify://127.0.0.1:{http_sink.port}/canarytoken1234"))
-    monkeypatch.setattr("flows.alerts._channels._stored", lambda _name: block)
-    assert send_now("team", PARCEL).status == "sent"
-    assert "It & more" in http_sink.requests[0].json["message"]
-    monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", "")
-    settings.cache_clear()
-    assert send_now("team", PARCEL).status == "permanent"
-    assert len(http_sink.requests) == 1
-
-
-def test_apprise_that_fails_says_nothing_secret(monkeypatch, caplog):
-    monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", "127.0.0.1")
-    block = AppriseChannel(url=SecretStr(f"gotify://127.0.0.1:{free_port()}/canarytoken1234"))
-    monkeypatch.setattr("flows.alerts._channels._stored", lambda _name: block)
-    outcome = send_now("team", PARCEL)
-    assert (outcome.status, outcome.outage) == ("temporary", True)
-    assert "canary" not in f"{outcome}{caplog.text}"
-
-
-@pytest.mark.parametrize("url", ["json://127.0.0.1/canary", "xmls://h/canary", "nonsense://canary"])
-def test_apprise_is_no_way_around_the_webhook_s_checks(url):
-    with pytest.raises(PermanentError) as refused:
-        apprise_service(SecretStr(url))
-    assert "canary" not in str(refused.value)
 
 
 def test_what_is_for_a_mail_channel_as_a_whole_goes_to_each_of_its_addresses(

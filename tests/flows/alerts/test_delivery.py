@@ -4,8 +4,9 @@ import logging
 
 import pytest
 
-from flows.alerts._outbox import backoff_seconds, deliver_due
+from flows.alerts._outbox import deliver_due
 from toolkit.circuit_breaker import external_circuit_breaker
+from toolkit.outbox import backoff_seconds
 from toolkit.settings import settings
 
 

@@ -1,0 +1,82 @@
+"""Services through apprise: only those whose host is a vendor's, or one that the operator has listed."""
+
+import pytest
+from pydantic import SecretStr
+
+from blocks.notifications import AppriseChannel
+from flows.alerts._apprise import apprise_service
+from flows.alerts._channels import send_now
+from flows.alerts._parcel import Parcel
+from tests.support.ports import free_port
+from toolkit.errors import PermanentError
+from toolkit.settings import settings
+
+# apprise imports a module that Python 3.13 drops; it brings a replacement there.
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+
+PARCEL = Parcel("k1", "ann@example.com", "Fell <now>", "It & more", json={"rule": "pipeline"})
+
+
+@pytest.fixture
+def block(monkeypatch):
+    """Store a channel of this address under the name ``team``."""
+
+    def store(url: str) -> None:
+        block = AppriseChannel(url=SecretStr(url))
+        monkeypatch.setattr("flows.alerts._channels._stored", lambda _name: block)
+
+    return store
+
+
+def test_a_listed_host_is_reached_and_another_is_not(http_sink, monkeypatch, block):
+    """Gotify, on a host of one's own."""
+    http_sink.answer(200)
+    block(f"gotify://127.0.0.1:{http_sink.port}/canarytoken1234")
+    assert send_now("team", PARCEL).status == "sent"
+    assert "It & more" in http_sink.requests[0].json["message"]
+    monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", "")
+    settings.cache_clear()
+    outcome = send_now("team", PARCEL)
+    assert outcome.status == "permanent"
+    assert "WEBHOOK_ALLOWED_HOSTS" in outcome.detail
+    assert len(http_sink.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "gotify://rebinding.example.com/canarytoken1234",
+        "ntfys://rebinding.example.com/canarytoken",
+        "apprises://rebinding.example.com/canarytoken",
+        "rocket://user:canary@rebinding.example.com/room",
+        "mailtos://user:canary@rebinding.example.com",
+        "workflows://rebinding.example.com:443/643e69f83canary/signaturecanary",
+        "matrixs://user:canary@rebinding.example.com/#room",
+    ],
+)
+def test_a_name_that_is_not_listed_is_not_even_looked_up(url, monkeypatch, block):
+    """Its DNS server could answer the check with one address and apprise with another."""
+    looked_up: list[object] = []
+    monkeypatch.setattr("socket.getaddrinfo", lambda *asked, **_: looked_up.append(asked))
+    block(url)
+    outcome = send_now("team", PARCEL)
+    assert outcome.status == "permanent"
+    assert "rebinding.example.com: apprise connects by itself" in outcome.detail
+    assert "canary" not in outcome.detail
+    assert looked_up == []
+
+
+@pytest.mark.parametrize("url", ["json://127.0.0.1/canary", "xmls://h/canary", "nonsense://canary", "matrix://t2bot:canary"])  # fmt: skip
+def test_it_is_no_way_around_the_webhook_s_checks(url, caplog, capfd):
+    with pytest.raises(PermanentError) as refused:
+        apprise_service(SecretStr(url))
+    assert "canary" not in f"{refused.value}{caplog.text}{''.join(capfd.readouterr())}"
+
+
+def test_a_failure_says_nothing_secret(monkeypatch, caplog, block):
+    monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", "127.0.0.1")
+    settings.cache_clear()
+    block(f"gotify://127.0.0.1:{free_port()}/canarytoken1234")
+    outcome = send_now("team", PARCEL)
+    assert (outcome.status, outcome.outage) == ("temporary", True)
+    assert "canary" not in f"{outcome}{caplog.text}"

@@ -1,0 +1,75 @@
+"""A run that is killed after it evaluated, or after it committed, loses nothing and says nothing twice.
+
+What happens to a run that is killed before, while and after it sends: test_delivery_kill.
+"""
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable
+
+import pytest
+from sqlalchemy import text
+
+from flows.alerts._evaluate import evaluate_due
+from flows.alerts._outbox import deliver_due
+from tests.flows.alerts.rules import query, rule, store
+from tests.support.waiting import wait_until
+from toolkit.database import warehouse
+
+
+@pytest.fixture(autouse=True)
+def _rule(outbox):  # noqa: ARG001  # its channels
+    store(rule(channels=["webhook", {"email": ["ann@example.com"]}]))
+
+
+def evaluate() -> None:
+    evaluate_due(["alert"])
+
+
+def evaluate_and_die() -> None:
+    evaluate_due(["alert"])
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def run(work: Callable[[], None]):
+    process = multiprocessing.get_context("fork").Process(target=work)
+    process.start()
+    return process
+
+
+def waits_to_write() -> bool:
+    return bool(
+        query(
+            "select 1 from pg_stat_activity where wait_event_type = 'Lock'"
+            " and query like '%insert into ops.alert_events%' and datname = current_database()"
+        )
+    )
+
+
+def test_killed_after_evaluation(smtp_sink, http_sink):
+    """The SQL was run, states and history are written, and nothing is committed yet."""
+    with warehouse() as connection:
+        connection.execute(text("lock table ops.alert_events in share mode"))
+        process = run(evaluate)
+        wait_until(waits_to_write, timeout=60)
+        process.kill()
+        process.join()
+    assert query("select count(*) from ops.alert_evaluations") == [0]
+    evaluate()
+    assert deliver_due()["sent"] == 2
+    assert (len(smtp_sink.messages), len(http_sink.requests)) == (1, 1)
+    assert query("select kind from ops.alert_events") == ["firing"]
+
+
+def test_killed_after_the_commit(smtp_sink, http_sink):
+    """State, event and deliveries are there; any later run sends them, with the ids of then."""
+    process = run(evaluate_and_die)
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    ids = set(query("select message_id from ops.alert_deliveries where status = 'pending'"))
+    evaluate()
+    assert deliver_due()["sent"] == 2
+    assert deliver_due()["sent"] == 0
+    (mail,), (hook,) = smtp_sink.ids(), http_sink.keys()
+    assert {mail.strip("<>").removesuffix("@example.com"), hook} == ids
