@@ -1,0 +1,13 @@
+"""Reports: SQL turned into files and mails that arrive whole, on time, once."""
+
+from flows.reports.ad_hoc import generate_ad_hoc_report
+from flows.reports.retention import cleanup_old_reports
+from flows.reports.scheduled import generate_scheduled_reports
+from flows.reports.single import generate_single_report
+
+__all__ = [
+    "cleanup_old_reports",
+    "generate_ad_hoc_report",
+    "generate_scheduled_reports",
+    "generate_single_report",
+]

@@ -1,0 +1,96 @@
+"""``analytics-worker reports``: check definitions, store them, make one report, send one again.
+
+Reads the definition file and the database; `sync` writes ops.report_definitions, `run` and `resend`
+write what the flows write. Mistakes are named by file and line, and change nothing.
+"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.failure import explained
+from flows.reports import _by_hand, _definitions, _sync
+from flows.reports._generate import Made
+from flows.reports._outbox import DeliveryCounts, deliver_due
+from flows.reports._steps import delivered, described
+
+reports = typer.Typer(no_args_is_help=True, help="Check, store, make and send reports.")
+
+Folder = Annotated[Path | None, typer.Option("--definitions", help="Folder of reports.yml.")]
+Name = Annotated[str, typer.Argument(help="The report's name.")]
+
+
+@reports.command()
+def validate(definitions: Folder = None) -> None:
+    """Check the definition file; name every mistake by line."""
+    with explained():
+        found = _definitions.load(definitions)
+    typer.echo(f"{len(found)} reports are fine")
+
+
+@reports.command()
+def diff(definitions: Folder = None) -> None:
+    """Show what `sync` would change."""
+    with explained():
+        _show_changes(_sync.diff(_definitions.load(definitions)))
+
+
+@reports.command()
+def sync(definitions: Folder = None) -> None:
+    """Store the reports of the definition file; retire those that are gone."""
+    with explained():
+        _show_changes(_sync.sync(_definitions.load(definitions)))
+
+
+def _show_changes(changes: list[_sync.Change]) -> None:
+    for change in changes:
+        typer.echo(f"{change.action:<8} {change.name}")
+        for field, (before, after) in change.fields.items():
+            typer.echo(f"           {field}: {before!r} → {after!r}")
+    if not changes:
+        typer.echo("nothing to change")
+
+
+@reports.command()
+def run(
+    name: Name,
+    period: Annotated[
+        str | None,
+        typer.Option(help="2026-11-22, 2026-W47 or 2026-11; by default the last one."),
+    ] = None,
+    definitions: Folder = None,
+) -> None:
+    """Make a report of the file for a period now, and send it, if that was not done before."""
+    with explained():
+        report = _definitions.find(_definitions.load(definitions), name)
+        made = _by_hand.run_now(report, period)
+        delivery = deliver_due()
+    for each in made:
+        _show(each)
+    _end(delivery, failed=any(each["status"] == "failed" for each in made))
+
+
+def _show(made: Made) -> None:
+    typer.echo(f"run {made['run']}  {made['period']}  {described(made)}")
+    for line in [*made.get("files", []), *made.get("notes", [])]:
+        typer.echo(f"  {line}")
+
+
+@reports.command()
+def resend(
+    run_id: Annotated[int, typer.Argument(metavar="RUN", help="Number of the report run.")],
+    failed: Annotated[
+        bool, typer.Option("--failed", help="Only to those whom it did not reach.")
+    ] = False,
+) -> None:
+    """Send the stored files of a report run again."""
+    with explained():
+        delivery = _by_hand.resend(run_id, failed=failed)
+    _end(delivery, failed=False)
+
+
+def _end(delivery: DeliveryCounts, *, failed: bool) -> None:
+    typer.echo(delivered(delivery))
+    if failed or delivery["failed"]:
+        raise typer.Exit(1)

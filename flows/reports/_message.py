@@ -1,0 +1,129 @@
+"""The mail of a report: subject, text, HTML, and which files come with it.
+
+Reads the template beside it; writes nothing. A mail that would be over REPORT_MAIL_MAX_MB as it is
+sent, base64 included, has links in place of its attachments and says so.
+"""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from flows.reports._files import Draft
+from flows.reports._storage import Storage
+from flows.reports.formats import Document, File, Tile, render_html
+from toolkit.mail import Attachment, InlineImage, Mail, encoded_size
+from toolkit.settings import settings
+from toolkit.templates import number_text, one_line, render
+
+_HEADERS_BYTES = 4000  # sender, recipients and what servers on the way add
+SMALL_BYTES = 10_000
+
+
+@dataclass(frozen=True)
+class _Body:
+    """What a mail says."""
+
+    text: str
+    html: str
+    images: tuple[InlineImage, ...]
+
+
+def mail(document: Document, drafts: Sequence[Draft], place: Storage) -> Any:
+    """What is stored for the mails of a run, whose files have no names yet."""
+    subject = one_line(" – ".join(filter(None, (document.title, document.period))))
+    links = [place.link(draft.file["name"]) for draft in drafts]
+    body = _body(document, subject, drafts, None)
+    fits = _size(body, subject, drafts) <= settings().report_mail_max_mb * 1e6
+    if not fits:
+        body = _body(_without_attachments(document), subject, drafts, links)
+    return {
+        "subject": subject,
+        "text": body.text,
+        "html": body.html,
+        "images": [
+            {
+                "name": image.name,
+                "mime_type": image.mime_type,
+                "data": base64.b64encode(image.data).decode(),
+            }
+            for image in body.images
+        ],
+        "attach": [draft.file["name"] for draft in drafts] if fits else [],
+        "links": links,
+    }
+
+
+def _without_attachments(document: Document) -> Document:
+    limit = f"{settings().report_mail_max_mb:g} MB"
+    said = f"The files are too large for a mail (over {limit}); the links lead to them."
+    return replace(document, warnings=[*document.warnings, said])
+
+
+def _size(body: _Body, subject: str, drafts: Sequence[Draft]) -> int:
+    """Bytes on the wire with everything attached."""
+    sent = Mail(
+        message_id="<size@localhost>",
+        sender="size@localhost",
+        to=("size@localhost",),
+        subject=subject,
+        text=body.text,
+        html=body.html,
+        images=body.images,
+        attachments=tuple(
+            Attachment(d.file["attach_as"], d.temporary, d.file["media_type"].split(";")[0])
+            for d in drafts
+        ),
+    )
+    return encoded_size(sent) + _HEADERS_BYTES
+
+
+def _body(
+    document: Document, subject: str, drafts: Sequence[Draft], links: Sequence[str] | None
+) -> _Body:
+    """With links, or else with attachments."""
+    files = [
+        File(d.file["attach_as"], d.file["bytes"], d.file["rows"], links[n] if links else None)
+        for n, d in enumerate(drafts)
+    ]
+    html = render_html(replace(document, files=files))
+    return _Body(_text(document, subject, files), html.mail, tuple(html.images))
+
+
+def _text(document: Document, subject: str, files: Sequence[File]) -> str:
+    """For clients that show no HTML."""
+    context = {
+        "subject": subject,
+        "description": document.description,
+        "data_as_of": document.data_as_of,
+        "owner": document.owner,
+        "notes": [*document.warnings, *document.notes],
+        "tiles": [_tile_text(tile) for tile in document.tiles],
+        "files": [_file_text(file) for file in files],
+    }
+    return render(_template("mail.txt"), context, html=False)
+
+
+def _tile_text(tile: Tile) -> str:
+    value = "no value" if tile.value is None else _rounded(tile)
+    before = f" (before: {_rounded(replace(tile, value=tile.previous))})" if tile.previous else ""
+    return f"{tile.title}: {value}{before}"
+
+
+def _rounded(tile: Tile) -> str:
+    number = number_text(round(float(tile.value or 0), tile.decimals))
+    return f"{number} {tile.unit}".strip()
+
+
+def _file_text(file: File) -> str:
+    rows = "" if file.rows is None else "1 row, " if file.rows == 1 else f"{file.rows:,} rows, "
+    size = f"{file.size:,} bytes" if file.size < SMALL_BYTES else f"{file.size / 1e6:,.2f} MB"
+    where = "attached" if file.url is None else f"at {file.url}"
+    return f"{file.name}: {rows}{size}, {where}"
+
+
+@lru_cache
+def _template(name: str) -> str:
+    return (Path(__file__).parent / "templates" / f"{name}.jinja").read_text()

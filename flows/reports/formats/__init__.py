@@ -1,0 +1,61 @@
+"""Files and pages that reports are made of.
+
+`snapshot` opens one moment of the database, `export` streams queries from it to csv, json, ndjson
+or xlsx, `fetch` reads the rows of a page, `render_html` and `render_pdf` make it.
+"""
+
+from flows.reports.formats._columns import Column, Kind
+from flows.reports.formats._document import (
+    Better,
+    Chart,
+    ChartKind,
+    Document,
+    File,
+    Series,
+    Tile,
+    chart_of,
+)
+from flows.reports.formats._export import export
+from flows.reports.formats._fetch import Found, estimated_rows, fetch
+from flows.reports.formats._html import Html, render_html, render_pdf
+from flows.reports.formats._model import (
+    ALIASES,
+    FORMATS,
+    Exported,
+    Format,
+    FormatError,
+    Progress,
+    Table,
+    format_named,
+)
+from flows.reports.formats._snapshot import Snapshot, snapshot
+
+__all__ = [
+    "ALIASES",
+    "FORMATS",
+    "Better",
+    "Chart",
+    "ChartKind",
+    "Column",
+    "Document",
+    "Exported",
+    "File",
+    "Format",
+    "FormatError",
+    "Found",
+    "Html",
+    "Kind",
+    "Progress",
+    "Series",
+    "Snapshot",
+    "Table",
+    "Tile",
+    "chart_of",
+    "estimated_rows",
+    "export",
+    "fetch",
+    "format_named",
+    "render_html",
+    "render_pdf",
+    "snapshot",
+]

@@ -1,0 +1,80 @@
+"""Write the queries of a report to a file, in one of the streaming formats.
+
+Reads what the queries read, in the snapshot that it is given; writes one file and syncs it. The
+path is the caller's temporary name: it is replaced if it exists, and removed if anything goes wrong.
+So writing again is safe.
+"""
+
+import os
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from flows.reports.formats import _csv_file, _json_file, _xlsx_file
+from flows.reports.formats._job import Job
+from flows.reports.formats._model import Exported, FormatError, Progress, Table, format_named
+from flows.reports.formats._query import prepared
+from flows.reports.formats._sink import BUFFER_BYTES
+from flows.reports.formats._snapshot import Snapshot
+from flows.reports.formats._zip_file import write_each
+
+_WRITERS: Mapping[str, Callable[[Job, BinaryIO], None]] = {
+    "csv": lambda job, file: write_each(job, ".csv", file, _csv_file.write),
+    "json": _json_file.write_document,
+    "ndjson": lambda job, file: write_each(job, ".ndjson", file, _json_file.write_lines),
+    "xlsx": _xlsx_file.write,
+}
+
+
+def export(
+    snapshot: Snapshot,
+    tables: Sequence[Table],
+    path: Path,
+    format: str,  # noqa: A002  # what everybody calls it
+    *,
+    max_rows: int | None = None,
+    raw: bool = False,
+    progress: Progress = lambda _rows: None,
+) -> Exported:
+    """Write the tables to a file.
+
+    Args:
+        snapshot: The moment that all of them show.
+        tables: At least one; several become sheets, keys of one object, or files in a zip.
+        path: A temporary name; the caller renames it.
+        format: csv, json, ndjson or xlsx (excel); html and pdf are made of a `Document`.
+        max_rows: The most rows of each table.
+        raw: Leave text as it is that a spreadsheet would take for a formula: for machines.
+        progress: Is told the rows written so far.
+
+    Raises:
+        FormatError: the format is unknown or can't be written.
+        UserSqlError: a query is at fault.
+        OSError: the file can't be written.
+        psycopg2.Error: the database is away.
+    """
+    chosen = format_named(format)
+    if chosen.document:
+        raise FormatError(f"{chosen.name} is a page, not rows: make a Document and render it")
+    if not tables:
+        raise FormatError("there is no query to export")
+    queries = [prepared(snapshot, table) for table in tables]
+    job = Job(snapshot, queries, max_rows, raw, progress)
+    with _new_file(path) as file:
+        _WRITERS[chosen.name](job, file)
+    columns = tuple(query.names for query in queries)
+    return Exported(job.rows, path.stat().st_size, job.truncated, tuple(job.notes), columns)
+
+
+@contextmanager
+def _new_file(path: Path) -> Generator[BinaryIO]:
+    """A file that is whole and on the disk at the end, or gone."""
+    try:
+        with path.open("w+b", buffering=BUFFER_BYTES) as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise

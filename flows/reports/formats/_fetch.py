@@ -1,0 +1,68 @@
+"""Some rows of a query as Python values: for pages, for one report per row, for conditions.
+
+Reads what the query reads; writes nothing.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg2
+from psycopg2 import sql
+
+from flows.reports.formats._columns import Column
+from flows.reports.formats._copy import capped
+from flows.reports.formats._model import Table
+from flows.reports.formats._query import explained, place, prepared
+from flows.reports.formats._snapshot import Snapshot
+from toolkit.user_sql import UserSqlError
+
+
+@dataclass(frozen=True)
+class Found:
+    """Rows of a query; ``truncated`` if it has more."""
+
+    title: str
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[Any, ...], ...] = field(repr=False)
+    truncated: bool = False
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Column names, each once."""
+        return tuple(column.name for column in self.columns)
+
+
+def fetch(snapshot: Snapshot, table: Table, limit: int) -> Found:
+    """The first rows of a query, at most ``limit``.
+
+    Raises:
+        UserSqlError: the query is at fault.
+        psycopg2.Error: the database is away.
+    """
+    query = prepared(snapshot, table)
+    cells = sql.SQL(", ").join(place(number) for number in range(len(query.columns)))
+    select = sql.SQL("select {} from {}{}").format(cells, query.source, capped(limit))
+    try:
+        with snapshot.statement() as cursor:
+            cursor.execute(select)
+            rows = cursor.fetchall()
+    except psycopg2.Error as error:
+        raise explained(error, table.title) from None
+    except (ValueError, OverflowError):
+        raise UserSqlError(
+            f"{table.title}: a date is outside the years 1 to 9999; format it with to_char"
+        ) from None
+    return Found(table.title, query.columns, tuple(map(tuple, rows[:limit])), len(rows) > limit)
+
+
+def estimated_rows(snapshot: Snapshot, table: Table) -> int:
+    """How many rows the planner expects: a guess, for progress."""
+    query = prepared(snapshot, table)
+    explain = sql.SQL("explain (format json) select 1 from {}").format(query.source)
+    try:
+        with snapshot.statement() as cursor:
+            cursor.execute(explain)
+            plan = cursor.fetchone()[0]
+    except psycopg2.Error as error:
+        raise explained(error, table.title) from None
+    return int(plan[0]["Plan"]["Plan Rows"])

@@ -1,0 +1,130 @@
+"""A page from a document: one file for a browser, and one for mail with its images beside it.
+
+Reads its templates; writes nothing but what a child process needs to draw the charts. Rendering the
+same document again gives the same page.
+"""
+
+import base64
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flows.reports.formats import _render
+from flows.reports.formats._chart import alternative, legend, shortened, svg
+from flows.reports.formats._columns import DAYS, NUMBERS
+from flows.reports.formats._document import Chart, Document, File
+from flows.reports.formats._drawing import WIDTH
+from flows.reports.formats._fetch import Found
+from flows.reports.formats._template import rendered
+from flows.reports.formats._text import LONGEST_TEXT, cells, heading
+from flows.reports.formats._tile import shown
+from toolkit.mime import InlineImage
+
+TILES_IN_A_ROW = 4
+MANY_COLUMNS = 7
+"""From here on a printed page lies on its side."""
+
+
+@dataclass(frozen=True)
+class Html:
+    """A page.
+
+    Attributes:
+        text: For a browser and for PDF: everything is in this one file.
+        mail: The same for mail; its images are `images`, named by ``cid:``.
+    """
+
+    title: str
+    text: str
+    mail: str
+    images: tuple[InlineImage, ...]
+
+
+def render_html(document: Document) -> Html:
+    """Draw the page of a document.
+
+    Raises:
+        FormatError: its charts can't be drawn.
+    """
+    pairs = [shortened(chart) for chart in document.charts]
+    charts = [chart for chart, _ in pairs]
+    tables = [_table(found) for found in document.tables]
+    notes = [*(note for _, left_out in pairs for note in left_out), *document.notes]
+    if any(table["long"] for table in tables):
+        notes.append(
+            f"Texts of more than {LONGEST_TEXT} characters are shortened, marked by \u2026"
+        )
+    context = {
+        "document": document,
+        "tiles": _in_rows([shown(tile) for tile in document.tiles]),
+        "tables": tables,
+        "files": [_file(file) for file in document.files],
+        "notes": notes,
+        "wide": any(len(found.columns) > MANY_COLUMNS for found in document.tables),
+    }
+    drawn = [svg(chart) for chart in charts]
+    data = [_data_url(text) for text, _ in drawn]
+    cids = [f"chart-{number}" for number, _ in enumerate(charts, 1)]
+    pngs = _render.pngs([(text, WIDTH, height) for text, height in drawn])
+    return Html(
+        document.title,
+        rendered("page.html", {**context, "mail": False, "charts": _pictures(charts, data)}),
+        rendered(
+            "page.html",
+            {**context, "mail": True, "charts": _pictures(charts, [f"cid:{cid}" for cid in cids])},
+        ),
+        tuple(InlineImage(f"{cid}", png) for cid, png in zip(cids, pngs, strict=True)),
+    )
+
+
+def render_pdf(
+    html: Html,
+    path: Path,
+    *,
+    memory_limit_bytes: int = _render.MEMORY_LIMIT_BYTES,
+    timeout_seconds: float = _render.TIMEOUT_SECONDS,
+) -> None:
+    """Print a page to a file, in a child process that loads nothing.
+
+    Raises:
+        FormatError: it needs more memory or time than it may have.
+        OSError: the file can't be written.
+    """
+    _render.pdf(html.text, html.title, path, memory_limit_bytes, timeout_seconds)
+
+
+def _in_rows(tiles: Sequence[Any]) -> list[list[Any]]:
+    """Rows of the same length, as far as that goes: five tiles are three and two."""
+    rows = -(-len(tiles) // TILES_IN_A_ROW)
+    length = -(-len(tiles) // rows) if rows else 0
+    return [list(tiles[at : at + length]) for at in range(0, len(tiles), length or 1)]
+
+
+def _table(found: Found) -> dict[str, Any]:
+    rows, long = cells(found)
+    return {
+        "title": found.title,
+        "columns": [(heading(c.name), c.kind in NUMBERS, c.kind in DAYS) for c in found.columns],
+        "rows": rows,
+        "truncated": found.truncated,
+        "long": long,
+    }
+
+
+def _pictures(charts: Sequence[Chart], sources: Sequence[str]) -> list[dict[str, Any]]:
+    return [
+        {"title": c.title, "source": s, "alt": alternative(c), "legend": legend(c), "width": WIDTH}
+        for c, s in zip(charts, sources, strict=True)
+    ]
+
+
+def _data_url(svg_text: str) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg_text.encode()).decode()
+
+
+def _file(file: File) -> dict[str, Any]:
+    size = file.size / 1024
+    text = f"{size / 1024:,.1f} MB" if size >= 1024 else f"{max(size, 0.1):,.1f} kB"  # noqa: PLR2004
+    web = file.url is not None and file.url.startswith(("https://", "http://"))
+    return {"name": file.name, "size": text, "rows": file.rows, "url": file.url, "web": web}

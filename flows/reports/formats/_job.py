@@ -1,0 +1,49 @@
+"""One export under way: its queries, and what has come of them so far.
+
+Reads nothing itself; the formats write.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from psycopg2 import sql
+
+from flows.reports.formats._copy import copy_rows
+from flows.reports.formats._model import Progress
+from flows.reports.formats._query import Query
+from flows.reports.formats._sink import Write, sink
+from flows.reports.formats._snapshot import Snapshot
+
+
+@dataclass
+class Job:
+    """What a format needs to write its file, and where it leaves what readers must know."""
+
+    snapshot: Snapshot
+    queries: Sequence[Query]
+    max_rows: int | None
+    raw: bool
+    progress: Progress
+    rows: int = 0
+    truncated: bool = False
+    notes: list[str] = field(default_factory=list)
+
+    def copy(self, query: Query, select: sql.Composable, options: str, write: Write) -> int:
+        """Stream the rows of a query to ``write``; how many there were."""
+        taking = sink(write, self.max_rows, self.progress, self.rows)
+        rows = copy_rows(self.snapshot, query, select, options, taking)
+        self.counted(query, rows, truncated=taking.truncated)
+        return rows
+
+    def counted(self, query: Query, rows: int, *, truncated: bool) -> None:
+        """A query is done."""
+        self.rows += rows
+        self.progress(self.rows)
+        if truncated:
+            self.truncated = True
+            self.notes.append(cut_note(query.title, rows))
+
+
+def cut_note(title: str, rows: int) -> str:
+    """Says that there are more rows than were written."""
+    return f"{title}: only the first {rows:,} rows; there are more."

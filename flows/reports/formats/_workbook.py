@@ -1,0 +1,150 @@
+"""The parts of a workbook that are not sheets, and the names of those.
+
+Reads nothing but the clock, writes nothing.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from xml.sax.saxutils import escape, quoteattr
+
+LONGEST_SHEET_NAME = 31
+_MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+_OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006"
+_PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+_TYPE = "application/vnd.openxmlformats-officedocument"
+_DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
+_CONTROLS = re.compile("[\x00-\x1f\ufffe\uffff]")
+_FORBIDDEN = re.compile(r"[\[\]:*?/\\]")
+
+
+@dataclass(frozen=True)
+class Sheet:
+    """A sheet that was written; ``area`` is its table with the header, like ``$A$1:$H$10``."""
+
+    name: str
+    area: str | None = None
+
+
+def clean(text: str) -> str:
+    """The text without characters that XML can't hold, escaped."""
+    return escape(_CONTROLS.sub(" ", text))
+
+
+def sheet_name(title: str, taken: Sequence[str]) -> str:
+    """A name that Excel takes: short, without its special characters, and not there yet."""
+    base = " ".join(_CONTROLS.sub(" ", _FORBIDDEN.sub(" ", title)).split()).strip("' ")
+    base = base or "Sheet"
+    if base.lower() == "history":  # Excel keeps it for itself
+        base = "History_"
+    lower = {name.lower() for name in taken}
+    name, number = _shortened(base, ""), 1
+    while name.lower() in lower:
+        number += 1
+        name = _shortened(base, f" ({number})")
+    return name
+
+
+def _shortened(base: str, end: str) -> str:
+    units = base.encode("utf-16-le")[: 2 * (LONGEST_SHEET_NAME - len(end))]
+    return units.decode("utf-16-le", errors="ignore").strip("' ") + end
+
+
+def column_letters(number: int) -> str:
+    """``A`` for 1, ``AB`` for 28."""
+    letters = ""
+    while number:
+        number, rest = divmod(number - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
+
+
+def relations() -> str:
+    """``_rels/.rels``."""
+    return _relations(
+        (f"{_OFFICE}/relationships/officeDocument", "xl/workbook.xml"),
+        (f"{_PACKAGE}/relationships/metadata/core-properties", "docProps/core.xml"),
+        (f"{_OFFICE}/relationships/extended-properties", "docProps/app.xml"),
+    )
+
+
+def workbook_relations(sheets: int) -> str:
+    """``xl/_rels/workbook.xml.rels``: the sheets in order, then the styles."""
+    parts = [
+        (f"{_OFFICE}/relationships/worksheet", f"worksheets/sheet{n + 1}.xml")
+        for n in range(sheets)
+    ]
+    return _relations(*parts, (f"{_OFFICE}/relationships/styles", "styles.xml"))
+
+
+def _relations(*parts: tuple[str, str]) -> str:
+    rows = "".join(
+        f'<Relationship Id="rId{number}" Type="{kind}" Target="{target}"/>'
+        for number, (kind, target) in enumerate(parts, 1)
+    )
+    return f'{_DECLARATION}<Relationships xmlns="{_PACKAGE}/relationships">{rows}</Relationships>'
+
+
+def content_types(sheets: int) -> str:
+    """``[Content_Types].xml``."""
+    parts = {
+        "/xl/workbook.xml": f"{_TYPE}.spreadsheetml.sheet.main+xml",
+        "/xl/styles.xml": f"{_TYPE}.spreadsheetml.styles+xml",
+        "/docProps/core.xml": "application/vnd.openxmlformats-package.core-properties+xml",
+        "/docProps/app.xml": f"{_TYPE}.extended-properties+xml",
+    }
+    for number in range(1, sheets + 1):
+        parts[f"/xl/worksheets/sheet{number}.xml"] = f"{_TYPE}.spreadsheetml.worksheet+xml"
+    overrides = "".join(
+        f'<Override PartName="{name}" ContentType="{kind}"/>' for name, kind in parts.items()
+    )
+    return (
+        f'{_DECLARATION}<Types xmlns="{_PACKAGE}/content-types">'
+        '<Default Extension="rels"'
+        ' ContentType="application/vnd.openxmlformats-package.relationships+xml"/>'
+        f'<Default Extension="xml" ContentType="application/xml"/>{overrides}</Types>'
+    )
+
+
+def workbook(sheets: Sequence[Sheet]) -> str:
+    """``xl/workbook.xml``: the sheets, and which area each one's filter covers."""
+    entries = "".join(
+        f'<sheet name={quoteattr(sheet.name)} sheetId="{number}" r:id="rId{number}"/>'
+        for number, sheet in enumerate(sheets, 1)
+    )
+    filters = "".join(
+        f'<definedName name="_xlnm._FilterDatabase" localSheetId="{number}" hidden="1">'
+        f"{escape(_quoted(sheet.name))}!{sheet.area}</definedName>"
+        for number, sheet in enumerate(sheets)
+        if sheet.area
+    )
+    names = f"<definedNames>{filters}</definedNames>" if filters else ""
+    return (
+        f'{_DECLARATION}<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}/relationships">'
+        f"<sheets>{entries}</sheets>{names}</workbook>"
+    )
+
+
+def _quoted(name: str) -> str:
+    return "'" + name.replace("'", "''") + "'"
+
+
+def core_properties(title: str) -> str:
+    """``docProps/core.xml``."""
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (
+        f'{_DECLARATION}<cp:coreProperties xmlns:cp="{_PACKAGE}/metadata/core-properties"'
+        ' xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:dcterms="http://purl.org/dc/terms/"'
+        ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
+        f"<dc:title>{clean(title)}</dc:title>"
+        f'<dcterms:created xsi:type="dcterms:W3CDTF">{now}</dcterms:created></cp:coreProperties>'
+    )
+
+
+def app_properties() -> str:
+    """``docProps/app.xml``."""
+    return (
+        f'{_DECLARATION}<Properties xmlns="{_OFFICE}/extended-properties">'
+        "<Application>analytics-worker</Application></Properties>"
+    )

@@ -1,0 +1,56 @@
+"""Make one report that an event or another program asks for, and send it.
+
+Reads whatever its SQL reads; writes a run, its file and its mails. Repeating is safe: a report (by id)
+that says its schedule is made once per period, any other once per flow run.
+"""
+
+from typing import Any
+
+from flows.reports._asked import as_of, period_of, request_id, wanted
+from flows.reports._files import slug
+from flows.reports._ledger import ledger
+from flows.reports._requests import requested
+from flows.reports._steps import (
+    ReportResult,
+    deliver,
+    followed_up,
+    make_all,
+    make_run,
+    result_of_one,
+)
+from toolkit.flow import flow
+from toolkit.retries import SINGLE_REPORT
+from toolkit.task import task
+
+make_report = task(**SINGLE_REPORT, name="make report")(make_run)
+deliver_reports = task(**SINGLE_REPORT, name="deliver reports")(deliver)
+
+
+@task(**SINGLE_REPORT, name="ask for report")
+def ask_for_report(report_data: dict[str, Any]) -> list[int]:
+    """Check what is asked for, and write it down."""
+    report = requested(report_data, "report_data")
+    about = period_of(report, as_of())
+    run = wanted(
+        report, f"single/{slug(str(report_data.get('id') or report.name))}", "single", about
+    )
+    if report.schedule == "manual":
+        run["period"] = request_id()
+    with ledger() as book:
+        return [asked.id for asked in book.ask([run])]
+
+
+@flow(timeout_seconds=3600)
+def generate_single_report(report_data: dict[str, Any]) -> ReportResult:
+    """Make one report and send it to its recipients.
+
+    Args:
+        report_data: `id`, `name`, `query` (one SELECT), `format` (csv, json, ndjson, xlsx or excel,
+            html, pdf), `recipients`, and `schedule_type` if it is about a day, week or
+            month. Keys of a report in definitions/reports.yml (`parameters`, `queries`, `charts`, …)
+            work, too.
+    """
+    due = as_of()
+    made = make_all(make_report, ask_for_report(report_data))
+    delivery = deliver_reports()
+    return result_of_one(made, delivery, followed_up(delivery, due))

@@ -1,0 +1,40 @@
+-- One row per report, period and key. What is there already stays as it is, except for a failure that
+-- may be tried again.
+with wanted as materialized (
+    select *
+    from jsonb_to_recordset(cast(:runs as jsonb)) as wanted (
+        report text,
+        kind text,
+        period text,
+        key text,
+        definition jsonb,
+        row_values jsonb,
+        period_start timestamptz,
+        period_end timestamptz,
+        reason text
+    )
+)
+
+insert into ops.report_runs as run (
+    report, kind, period, key, definition, row_values, period_start, period_end, reason, flow_run_id
+)
+select
+    report,
+    kind,
+    period,
+    key,
+    definition,
+    row_values,
+    period_start,
+    period_end,
+    reason,
+    cast(:flow_run_id as uuid)
+from wanted
+on conflict (report, period, key) do update
+    set
+        status = case
+            when run.status = 'failed' and run.attempts < :most_attempts then 'pending' else run.status
+        end,
+        definition = case when run.status = 'failed' then excluded.definition else run.definition end,
+        row_values = case when run.status = 'failed' then excluded.row_values else run.row_values end
+returning id, report, period, key, status

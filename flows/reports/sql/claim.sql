@@ -1,0 +1,31 @@
+-- A report that is this process's to make: nobody else's, or that of a process that is gone.
+update ops.report_runs as run
+set
+    status = 'running',
+    attempts = run.attempts + 1,
+    started_at = now(),
+    lease_owner = :owner,
+    lease_until = now() + make_interval(secs => :lease_seconds),
+    flow_run_id = coalesce(cast(:flow_run_id as uuid), run.flow_run_id)
+where
+    run.id = :id
+    and (
+        run.status = 'pending'
+        or (
+            run.status = 'running'
+            and (run.lease_until < now() or not ops.report_worker_lives(run.lease_owner))
+        )
+    )
+returning
+    run.id,
+    run.report,
+    run.kind,
+    run.period,
+    run.key,
+    cast(run.definition as text) as definition,
+    run.row_values,
+    run.period_start,
+    run.period_end,
+    run.reason,
+    run.attempts,
+    run.created_at

@@ -1,0 +1,2 @@
+delete from ops.report_runs
+where id = :id

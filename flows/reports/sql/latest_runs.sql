@@ -1,0 +1,5 @@
+select concat_ws(' ', id, report, period, key) as shown
+from ops.report_runs
+where status = 'ready'
+order by id desc
+limit 5

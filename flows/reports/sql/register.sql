@@ -1,0 +1,2 @@
+-- This process is alive as long as its connection holds the lock.
+select pg_advisory_lock(hashtext('ops.report_runs'), hashtext(:owner))

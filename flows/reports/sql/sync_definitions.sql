@@ -1,0 +1,19 @@
+-- Reports as their file says. One that comes back has missed nothing: it starts anew.
+insert into ops.report_definitions as stored (name, definition, schedule, enabled)
+select
+    name,
+    definition,
+    schedule,
+    enabled
+from jsonb_to_recordset(cast(:reports as jsonb)) as wanted (
+    name text, definition jsonb, schedule text, enabled boolean
+)
+on conflict (name) do update
+    set
+        definition = excluded.definition,
+        schedule = excluded.schedule,
+        enabled = excluded.enabled,
+        created_at = case when stored.retired_at is null then stored.created_at else now() end,
+        done_until = case when stored.schedule = excluded.schedule then stored.done_until end,
+        retired_at = null,
+        updated_at = now()

@@ -1,0 +1,54 @@
+"""Reports to test with, and what the database and the mail server know of them."""
+
+from typing import Any
+
+from flows.reports._report import Report
+from flows.reports._sync import sync
+from tests.support.smtp_sink import Received
+from tests.support.sql import execute, query
+
+ANN = "ann@example.com"
+OWNER = "owner@example.com"
+
+
+def report(name: str = "sales", sql: str | None = "select 1 as n", **fields: Any) -> Report:
+    return Report.model_validate(
+        {
+            "name": name,
+            "sql": sql,
+            "schedule": "daily",
+            "recipients": [ANN],
+            "owner": OWNER,
+            **fields,
+        }
+    )
+
+
+def store(*reports: Report) -> None:
+    sync({each.name: each for each in reports})
+
+
+def runs() -> list[tuple[str, str, str]]:
+    """Name, key and status of all runs."""
+    return query("select report, key, status from ops.report_runs order by id")
+
+
+def mails() -> list[tuple[str, str]]:
+    """Recipient and status of all mails in the outbox."""
+    return query("select recipient, status from ops.report_deliveries order by recipient, id")
+
+
+def let_time_pass() -> None:
+    """What waits for its next attempt is due now."""
+    execute("update ops.report_deliveries set next_attempt_at = now() where status = 'pending'")
+
+
+def attachment(received: Received, number: int = 0) -> bytes:
+    found = list(received.mail.iter_attachments())[number]
+    return found.get_payload(decode=True)  # pyright: ignore[reportReturnType]
+
+
+def body(received: Received, kind: str = "plain") -> str:
+    part = received.mail.get_body((kind,))
+    assert part is not None
+    return str(part.get_content())

@@ -1,0 +1,54 @@
+"""Report workers that are processes of their own, to be killed at chosen moments."""
+
+import multiprocessing
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
+
+import pytest
+
+from toolkit.settings import settings
+
+_READS = ("DATABASE_URL", "STATE_DIR", "ALERT_", "REPORT_")
+
+
+@pytest.fixture(scope="session")
+def worker_context() -> ForkServerContext:
+    """Processes forked from one that has imported everything and runs nothing."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["flows.reports._by_hand", "flows.reports._plan"])
+    return context
+
+
+def make_and_deliver() -> None:
+    """What generate_scheduled_reports does, without Prefect."""
+    from flows.reports._outbox import deliver_due  # noqa: PLC0415  # preloaded
+    from flows.reports._plan import plan  # noqa: PLC0415
+    from flows.reports._steps import make_run  # noqa: PLC0415
+
+    for run_id in plan("daily", datetime.now(UTC)).runs:
+        make_run(run_id)
+    deliver_due()
+
+
+def _work(environment: dict[str, str]) -> None:
+    os.environ |= environment
+    settings.cache_clear()
+    make_and_deliver()
+
+
+@contextmanager
+def worker(context: ForkServerContext) -> Generator[BaseProcess]:
+    """A process that makes and sends what is due, with this test's settings."""
+    variables = {name: value for name, value in os.environ.items() if name.startswith(_READS)}
+    process = context.Process(target=_work, args=(variables,))
+    process.start()
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.join(timeout=30)
+        process.close()
