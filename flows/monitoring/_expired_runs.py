@@ -1,0 +1,97 @@
+"""What the Prefect server keeps beyond its time: ended runs, workers that are gone, old deployments.
+
+Reads and deletes through the Prefect API, and only what belongs to the pools of prefect.yaml: other
+projects may share the server. Safe to repeat: what is gone is gone. Logs and task runs go with their
+run; the server's own vacuum deletes events, and what it finds orphaned.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import datetime
+from functools import partial
+
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import ArtifactFilter, WorkPoolFilter
+from prefect.client.schemas.objects import FlowRun, Worker
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+
+from flows.monitoring._ended_runs import deployment_names
+from toolkit.catalogue import catalogue, pools
+from toolkit.paging import LARGEST_PAGE, pages
+from toolkit.run_filters import ENDED, runs
+
+OURS = "flows."  # what the entrypoints of our deployments begin with
+
+
+def count_expired_runs(client: SyncPrefectClient, before: datetime) -> int:
+    """Ended runs of our pools that are too old."""
+    return client.count_flow_runs(
+        flow_run_filter=runs(ENDED, end_time={"before_": before}), work_pool_filter=_our_pools()
+    )
+
+
+def delete_expired_runs(client: SyncPrefectClient, before: datetime) -> tuple[int, int]:
+    """Delete one batch of them with their artifacts; how many runs and artifacts."""
+    batch = client.read_flow_runs(
+        flow_run_filter=runs(ENDED, end_time={"before_": before}),
+        work_pool_filter=_our_pools(),
+        sort=FlowRunSort.ID_DESC,
+        limit=LARGEST_PAGE,
+    )
+    artifacts = _delete_artifacts(client, batch)
+    for run in batch:
+        with suppress(ObjectNotFound):  # the vacuum was faster
+            client.delete_flow_run(run.id)
+    return len(batch), artifacts
+
+
+def stale_workers(client: SyncPrefectClient, before: datetime) -> Iterator[tuple[str, Worker]]:
+    """Workers of our pools that have been silent since then, with their pool."""
+    for pool in pools():
+        try:
+            workers = client.read_workers_for_work_pool(pool.name, limit=LARGEST_PAGE)
+        except PrefectHTTPStatusError:
+            continue  # not deployed
+        for worker in workers:
+            seen = worker.last_heartbeat_time
+            if seen is None or seen < before:
+                yield pool.name, worker
+
+
+def delete_worker(client: SyncPrefectClient, pool: str, worker: Worker) -> None:
+    """Forget a worker; one that comes back introduces itself again."""
+    places = {"work_pool_name": pool, "name": worker.name}
+    path = "/work_pools/{work_pool_name}/workers/{name}"
+    client.request("DELETE", path, path_params=places)
+
+
+def gone_deployments(client: SyncPrefectClient) -> dict[str, DeploymentResponse]:
+    """Deployments of our flows that prefect.yaml does not have any more, by name."""
+    flows = {flow.id: flow.name for flow in pages(client.read_flows)}
+    names = deployment_names(client, flows)
+    wanted = {str(entry) for entry in catalogue()}
+    ours = {pool.name for pool in pools()}
+    return {
+        names[row.id]: row
+        for row in pages(client.read_deployments)
+        if names[row.id] not in wanted
+        and (row.entrypoint or "").startswith(OURS)
+        and row.work_pool_name in ours
+    }
+
+
+def _our_pools() -> WorkPoolFilter:
+    return WorkPoolFilter.model_validate({"name": {"any_": [pool.name for pool in pools()]}})
+
+
+def _delete_artifacts(client: SyncPrefectClient, batch: list[FlowRun]) -> int:
+    if not batch:
+        return 0
+    wanted = ArtifactFilter.model_validate({"flow_run_id": {"any_": [run.id for run in batch]}})
+    found = list(pages(partial(client.read_artifacts, artifact_filter=wanted)))
+    for artifact in found:
+        with suppress(ObjectNotFound):
+            client.delete_artifact(artifact.id)
+    return len(found)

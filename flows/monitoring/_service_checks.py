@@ -1,0 +1,95 @@
+"""Whether the services beside the database answer: Prefect API, workers, Redis, mail, web hook.
+
+Opens connections and says nothing on them that changes anything; writes nothing.
+"""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from importlib.metadata import version
+from smtplib import SMTPException
+
+import httpcore
+from prefect import get_client
+from prefect.settings import get_current_settings
+
+from flows.monitoring._checks import Finding
+from flows.monitoring._queues import online_workers
+from toolkit.breaker_stores.redis import RedisStore
+from toolkit.mail import mail_server
+from toolkit.outbound import CheckedBackend, Deadline, allow_list
+from toolkit.settings import settings
+from toolkit.smtp import connect, reason
+from toolkit.webhook_target import parse_url
+
+NOT_CONFIGURED = "not configured"
+API_FIX = "Start the server (`make up`), or correct PREFECT_API_URL."
+
+
+def check_api() -> Finding:
+    """The Prefect API answers, and speaks our version."""
+    with get_client(sync_client=True) as client:
+        client.request("GET", "/health").raise_for_status()
+        theirs, ours = client.api_version(), version("prefect")
+    url = get_current_settings().api.url
+    if theirs != ours:
+        fix = f"Install prefect {ours} for the server, or the worker's lock file for both."
+        return Finding("degraded", f"{url} runs Prefect {theirs}, the worker {ours}", fix)
+    return Finding("healthy", f"{url} runs Prefect {theirs}")
+
+
+def check_pool(pool: str) -> Callable[[], Finding]:
+    """Some worker of the pool has sent a heartbeat lately."""
+
+    def look() -> Finding:
+        with get_client(sync_client=True) as client:
+            online = online_workers(client, pool)
+        if not online:
+            fix = f"Start one: `analytics-worker worker --pool {pool}`."
+            return Finding("unhealthy", f"no worker serves the pool {pool}", fix)
+        return Finding("healthy", f"{online} online")
+
+    return look
+
+
+def check_redis() -> Finding:
+    """Redis takes writes: the breakers of several hosts depend on it."""
+    url = settings().redis_url
+    if url is None:
+        return Finding("skipped", f"{NOT_CONFIGURED} (REDIS_URL)")
+    store = RedisStore(url.get_secret_value())
+    store.check()
+    return Finding("healthy", f"{store} takes writes")
+
+
+def check_mail() -> Finding:
+    """The mail server greets us, with the encryption that the settings ask for; nobody logs in."""
+    if settings().alert_email_host is None:
+        return Finding("skipped", f"{NOT_CONFIGURED} (ALERT_EMAIL_HOST)")
+    limit = settings().health_check_timeout_seconds
+    server = replace(mail_server(), user=None, password=None, timeout_seconds=limit)
+    try:
+        smtp = connect(server)
+    except (SMTPException, OSError) as error:
+        fix = "Correct ALERT_EMAIL_HOST, ALERT_EMAIL_PORT and ALERT_EMAIL_TLS; messages wait."
+        return Finding("degraded", f"{server}: {reason(error)}", fix)
+    with suppress(SMTPException, OSError):
+        smtp.quit()
+    return Finding("healthy", f"{server} answers ({server.security})")
+
+
+def check_webhook() -> Finding:
+    """The web hook's host takes connections; nothing is sent."""
+    url = settings().alert_webhook_url
+    if url is None:
+        return Finding("skipped", f"{NOT_CONFIGURED} (ALERT_WEBHOOK_URL)")
+    target = parse_url(url.get_secret_value())
+    deadline = Deadline()
+    deadline.start(settings().health_check_timeout_seconds)
+    backend = CheckedBackend(allow_list(settings().webhook_allowed_hosts), deadline)
+    try:
+        backend.connect_tcp(target.host, target.port).close()
+    except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+        fix = "Correct ALERT_WEBHOOK_URL, or start the receiver; messages wait."
+        return Finding("degraded", f"{target}: {error or 'no answer in time'}", fix)
+    return Finding("healthy", f"{target} takes connections")

@@ -1,0 +1,13 @@
+-- Sessions and their limit; the lag of a standby, or of the slowest standby of this server.
+select
+    current_setting('server_version') as version,
+    cast(current_setting('max_connections') as integer)
+    - cast(current_setting('superuser_reserved_connections') as integer) as connections_max,
+    (
+        select count(*) from pg_stat_activity as a where a.backend_type = 'client backend'
+    ) as connections_used,
+    case
+        when pg_is_in_recovery()
+            then extract(epoch from now() - pg_last_xact_replay_timestamp())
+        else (select extract(epoch from max(r.replay_lag)) from pg_stat_replication as r)
+    end as lag_seconds;

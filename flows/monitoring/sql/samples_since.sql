@@ -1,0 +1,1 @@
+select count(*) as samples from ops.worker_metrics where collected_at >= :since;

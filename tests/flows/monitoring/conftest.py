@@ -1,0 +1,53 @@
+"""What the monitoring tests share: a server that takes connections and never says a word."""
+
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from typing import Any
+
+import psycopg2
+import pytest
+from sqlalchemy import make_url
+
+from toolkit import database
+from toolkit.settings import settings
+
+Sql = Callable[..., list[tuple[Any, ...]]]
+
+
+@pytest.fixture
+def black_hole() -> Iterator[int]:
+    """Port of it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server.getsockname()[1]
+
+
+@pytest.fixture
+def sql(environment: str) -> Sql:
+    """The test's database, as the worker's role."""
+
+    def execute(statement: str, parameters: Any = None) -> list[tuple[Any, ...]]:
+        url = make_url(environment)
+        opened = psycopg2.connect(
+            host=url.query["host"], user=url.username, password=url.password, dbname=url.database
+        )
+        with closing(opened) as connection:
+            connection.autocommit = True
+            with connection.cursor() as cursor:
+                cursor.execute(statement, parameters)
+                return cursor.fetchall() if cursor.description else []
+
+    return execute
+
+
+@pytest.fixture
+def variables(monkeypatch: pytest.MonkeyPatch):
+    """Set variables of the environment after the database is known."""
+
+    def set_variables(**values: object) -> None:
+        for name, value in values.items():
+            monkeypatch.setenv(name.upper(), str(value))
+        settings.cache_clear()
+        database.dispose()
+
+    return set_variables

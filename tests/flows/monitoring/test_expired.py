@@ -1,0 +1,175 @@
+"""cleanup_expired_tasks: what is past its time goes, and only that; a preview deletes nothing."""
+
+import json
+import os
+import time
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from prefect import get_client
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.exceptions import ObjectNotFound
+from prefect.flows import Flow
+from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
+from prefect.states import Completed
+
+from flows.monitoring import cleanup_expired_tasks
+from flows.monitoring._expired_files import expired_results
+from flows.monitoring._expired_keys import delete_keys, expired_keys
+from flows.monitoring._expired_runs import (
+    count_expired_runs,
+    delete_expired_runs,
+    delete_worker,
+    gone_deployments,
+    stale_workers,
+)
+from stack.deploy import deploy, desired
+from tests.support.redis_server import RedisServer
+from toolkit.circuit_breaker import db_circuit_breaker, external_circuit_breaker
+from toolkit.settings import settings
+
+LATER = timedelta(minutes=5)
+
+
+pytestmark = pytest.mark.usefixtures("environment")
+
+
+@pytest.fixture
+def client(request: pytest.FixtureRequest):
+    request.getfixturevalue("prefect_api")
+    with get_client(sync_client=True) as opened:
+        deploy(desired(), opened)
+        yield opened
+
+
+def ended_run(client: SyncPrefectClient) -> tuple[object, object]:
+    """A run of ours that has ended, and its artifact."""
+    deployment = client.read_deployment_by_name("dbt-docs-generate/dbt")
+    run = client.create_flow_run_from_deployment(deployment.id)
+    client.set_flow_run_state(run.id, Completed(), force=True)
+    content = {"key": "old", "type": "markdown", "data": "x", "flow_run_id": str(run.id)}
+    made = client.request("POST", "/artifacts/", json=content).json()
+    return run.id, made["id"]
+
+
+def exists(read, identity) -> bool:
+    try:
+        read(identity)
+    except ObjectNotFound:
+        return False
+    return True
+
+
+def test_ended_runs_go_with_their_artifacts_and_running_ones_stay(client: SyncPrefectClient):
+    run, artifact = ended_run(client)
+    deployment = client.read_deployment_by_name("dbt-docs-generate/dbt")
+    waiting = client.create_flow_run_from_deployment(deployment.id).id
+    earlier, later = datetime.now(UTC) - LATER, datetime.now(UTC) + LATER
+    delete_expired_runs(client, earlier)
+    assert exists(client.read_flow_run, run)
+    assert count_expired_runs(client, later) >= 1
+    deleted, _ = delete_expired_runs(client, later)
+    assert deleted >= 1
+    assert not exists(client.read_flow_run, run)
+    wanted = {"artifacts": {"id": {"any_": [artifact]}}}
+    assert client.request("POST", "/artifacts/filter", json=wanted).json() == []
+    assert exists(client.read_flow_run, waiting)
+    client.delete_flow_run(waiting)
+
+
+def test_runs_of_other_projects_on_the_same_server_stay(client: SyncPrefectClient):
+    foreign = client.create_flow_run(Flow(lambda: None, name="foreign"), state=Completed())
+    delete_expired_runs(client, datetime.now(UTC) + LATER)
+    assert exists(client.read_flow_run, foreign.id)
+
+
+@pytest.mark.usefixtures("client")
+def test_a_preview_counts_and_deletes_nothing(variables, tmp_path: Path):
+    variables(log_dir=tmp_path / "logs")
+    (tmp_path / "logs").mkdir()
+    old = tmp_path / "logs" / "server.log.1"
+    old.write_text("x" * 100)
+    os.utime(old, (0, 0))
+    (tmp_path / "logs" / "server.log").write_text("in use")
+    os.utime(tmp_path / "logs" / "server.log", (0, 0))
+    preview = cleanup_expired_tasks(preview=True)
+    assert preview["deleted"]["log files"] == {"items": 1, "bytes": 100}
+    assert old.exists()
+    result = cleanup_expired_tasks()
+    assert result["deleted"]["log files"] == {"items": 1, "bytes": 100}
+    assert [path.name for path in (tmp_path / "logs").iterdir()] == ["server.log"]
+
+
+def test_results_go_when_they_are_old_or_their_own_time_is_over(tmp_path: Path):
+    def result(name: str, expiration: str | None, age: float = 0) -> None:
+        (tmp_path / name).write_text(json.dumps({"metadata": {"expiration": expiration}}))
+        written = time.time() - age
+        os.utime(tmp_path / name, (written, written))
+
+    result("young", None)
+    result("old", None, age=90_000)
+    result("over", "2020-01-01T00:00:00+00:00")
+    result("ahead", "2999-01-01T00:00:00+00:00")
+    (tmp_path / "not-json").write_bytes(b"\x80\x04")
+    with temporary_settings({PREFECT_LOCAL_STORAGE_PATH: str(tmp_path)}):
+        found = list(expired_results(datetime.now(UTC) - timedelta(days=1)))
+    assert {path.name for path in found} == {"old", "over"}
+
+
+def test_workers_that_are_silent_go(client: SyncPrefectClient):
+    content = {"name": "gone", "heartbeat_interval_seconds": 30}
+    path, places = "/work_pools/{work_pool_name}/workers/heartbeat", {"work_pool_name": "dbt"}
+    client.request("POST", path, path_params=places, json=content)
+    earlier, later = datetime.now(UTC) - LATER, datetime.now(UTC) + LATER
+
+    def silent_since(instant: datetime):
+        return [(p, w) for p, w in stale_workers(client, instant) if w.name == "gone"]
+
+    assert silent_since(earlier) == []
+    ((pool, worker),) = silent_since(later)
+    delete_worker(client, pool, worker)
+    names = [worker.name for worker in client.read_workers_for_work_pool("dbt")]
+    assert "gone" not in names
+
+
+def test_deployments_that_left_prefect_yaml_are_found_and_foreign_ones_are_not(
+    client: SyncPrefectClient,
+):
+    flow = client.create_flow(Flow(lambda: None, name="removed"))
+    for name, entrypoint in (("ours", "flows.analytics.removed.removed"), ("theirs", "app.f")):
+        client.create_deployment(flow, name=name, entrypoint=entrypoint, work_pool_name="analytics")
+    gone = gone_deployments(client)
+    assert list(gone) == ["removed/ours"]
+    cleanup_expired_tasks()
+    assert gone_deployments(client) == {}
+    client.delete_deployment(client.read_deployment_by_name("removed/theirs").id)
+
+
+def test_keys_that_nobody_uses_go(variables, redis_server: RedisServer):
+    variables(redis_url=redis_server.url)
+    for service in ("forgotten", "failing"):
+        with suppress(ConnectionError), external_circuit_breaker(service).calling():
+            raise ConnectionError
+    with external_circuit_breaker("forgotten").calling():
+        pass
+    with db_circuit_breaker.calling():
+        pass
+    with redis_server.client() as redis:
+        redis.set("celery-task-meta-1", "{}")
+        redis.set("theirs", 1)
+        later, before = datetime.now(UTC) + LATER, datetime.now(UTC) - LATER
+        assert list(expired_keys(before)) == []
+        found = list(expired_keys(later))
+        assert any(key.endswith("external:forgotten") for key in found)
+        assert not any(key.endswith(("failing", "database")) for key in found)
+        assert "celery-task-meta-1" in found
+        delete_keys(found)
+        assert redis.get("theirs") == "1"
+        assert list(expired_keys(later)) == []
+
+
+def test_without_redis_there_are_no_keys():
+    assert settings().redis_url is None
+    assert list(expired_keys(datetime.now(UTC))) == []

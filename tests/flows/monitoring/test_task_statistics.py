@@ -1,0 +1,122 @@
+"""update_task_statistics: every run counted once, compared with the day before."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from prefect import get_client, task
+
+from flows.monitoring import update_task_statistics
+from flows.monitoring._ended_runs import EndedRun, ended_runs
+from flows.monitoring._summary import percentile, summarize, trend
+from tests.support.waiting import wait_until
+from toolkit.flow import flow
+from toolkit.results import outcome
+
+NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+
+
+BASE = EndedRun(
+    kind="flow",
+    name="f/p",
+    state="Completed",
+    completed=True,
+    retries=0,
+    ended_at=NOW,
+    duration_seconds=1,
+    wait_seconds=0,
+)
+
+
+def ended(hours_ago: float, **values: Any) -> EndedRun:
+    return replace(BASE, ended_at=NOW - timedelta(hours=hours_ago), **values)
+
+
+def row(*runs: EndedRun):
+    (only,) = summarize(runs, NOW - timedelta(hours=24))
+    return only
+
+
+def test_each_run_belongs_to_its_day():
+    found = row(ended(1), ended(23.9), ended(24.1), ended(47))
+    assert (found["runs"], found["runs_before"]) == (2, 2)
+
+
+def test_states_success_and_retries_are_counted():
+    failed = {"state": "Partial", "completed": False, "retries": 2}
+    found = row(ended(1), ended(2, state="Skipped"), ended(3, **failed), ended(4, **failed))
+    assert found["states"] == {"Completed": 1, "Skipped": 1, "Partial": 2}
+    assert (found["success_rate"], found["retries"]) == (0.5, 4)
+
+
+@pytest.mark.parametrize(
+    ("values", "p50", "p95"),
+    [([3.0], 3, 3), ([float(n) for n in range(1, 101)], 50, 95), ([1.0, 2.0], 1, 2)],
+)
+def test_percentiles_are_values_that_occurred(values, p50, p95):
+    assert (percentile(values, 50), percentile(values, 95)) == (p50, p95)
+
+
+def test_no_runs_have_no_percentile():
+    assert percentile([], 50) is None
+    assert row(ended(30))["duration"] == {"p50": None, "p95": None, "max": None}
+
+
+@pytest.mark.parametrize(
+    ("runs", "words"),
+    [
+        ([ended(1)], "new"),
+        ([ended(30)], "no runs"),
+        ([ended(1), ended(30)], "steady"),
+        ([ended(1), ended(30, completed=False)], "▲ success +100.0 points"),
+        ([ended(1, completed=False), ended(30)], "▼ success -100.0 points"),
+        ([ended(1, duration_seconds=3), ended(30)], "▼ slower +200%"),
+        ([ended(1, duration_seconds=0.5), ended(30)], "▲ faster -50%"),
+    ],
+)
+def test_the_trend_in_words(runs, words):
+    assert trend(row(*runs)) == words
+
+
+tries: list[int] = []
+
+
+@task(retries=1, retry_delay_seconds=0)
+def shaky() -> None:
+    tries.append(1)
+    if len(tries) % 2:
+        raise ValueError("the first try fails")
+
+
+@flow(timeout_seconds=30)
+def counted_by_the_statistics(status: str):
+    """Retry once and report."""
+    shaky()
+    return outcome(status, "so be it")  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.usefixtures("environment", "prefect_api")
+def test_runs_of_the_server_are_counted_and_stored_once_a_day(sql):
+    since = datetime.now(UTC)
+    for status in ("success", "skipped", "failed"):
+        counted_by_the_statistics(status, return_state=True)
+
+    def counted() -> list[EndedRun]:
+        with get_client(sync_client=True) as client:
+            runs = ended_runs(client, since, datetime.now(UTC) + timedelta(seconds=5))
+        return [run for run in runs if "counted-by" in run.name]
+
+    wait_until(lambda: len(counted()) == 6, timeout=30, interval=0.2)
+    update_task_statistics()
+    update_task_statistics()
+    rows = sql(
+        "select kind, name, runs, states, retries, round(success_rate::numeric, 2)::float"
+        " from ops.task_statistics where name like 'counted-by%' order by kind"
+    )
+    name = "counted-by-the-statistics"
+    states = {"Completed": 1, "Skipped": 1, "Failed": 1}
+    assert rows == [
+        ("flow", name, 3, states, 0, 0.67),
+        ("task", f"{name}: shaky", 3, {"Completed": 3}, 3, 1.0),
+    ]
