@@ -1,0 +1,125 @@
+"""Every counter equals a count over the Prefect database, whatever happens to the exporter."""
+
+import signal
+import sqlite3
+from contextlib import closing
+
+import httpx
+import pytest
+
+from exporter.api import PrefectApi
+from exporter.collectors.flow_runs import RUNS, FlowRuns
+from exporter.names import Existing
+from tests.support.scraping import Exporter, exporter_of
+from tests.support.seeded_runs import WAYS, in_database, seeder
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture(scope="module")
+def seeded(prefect_server):
+    with seeder(prefect_server.api_url) as made:
+        yield made
+
+
+def flow_runs(store) -> FlowRuns:
+    api = PrefectApi()
+    return FlowRuns(api, store, Existing(api))
+
+
+def equal(exporter: Exporter, home, flow: str) -> None:
+    expected = in_database(home, flow)
+    assert sum(expected["flow runs"].values()) >= len(WAYS)
+    wait_until(lambda: exporter.counted(flow) == expected, 60, 0.3)
+
+
+def test_every_way_of_ending_counts_once_through_kills_and_deletions(
+    prefect_server, seeded, tmp_path
+):
+    seeded.runs(len(WAYS))
+    home = prefect_server.home
+    with exporter_of(tmp_path, prefect_server.api_url) as exporter:
+        equal(exporter, home, seeded.flow)
+        more = seeded.runs(len(WAYS))
+        exporter.end(signal.SIGKILL)
+        more += seeded.runs(len(WAYS))
+        exporter.begin()
+        equal(exporter, home, seeded.flow)
+        counted = exporter.counted(seeded.flow)
+        for run in more:
+            seeded.delete(run)
+        exporter.end(signal.SIGKILL)
+        exporter.begin()
+        assert exporter.counted(seeded.flow) == counted, "before the first poll"
+        wait_until(lambda: exporter.samples("exporter_up") == {(): 1.0}, 60)
+        assert exporter.counted(seeded.flow) == counted
+
+
+def test_a_run_whose_end_is_reported_hours_late_is_found(
+    prefect_server, seeded, store, monkeypatch
+):
+    monkeypatch.setattr(
+        "exporter.sweep.KEPT", 12 * 3600.0
+    )  # as many polls until each hour was checked
+    runs = flow_runs(store)
+    seeded.run("completed")
+    list(runs.collect())
+    before = store.values(RUNS)
+    late = seeded.run("crashed")
+    ended = f"update flow_run set end_time = datetime('now', '-5 hours') where id = '{late}'"
+    with closing(sqlite3.connect(prefect_server.home / "prefect.db", timeout=30)) as connection:
+        assert connection.execute(ended).rowcount == 1
+        connection.commit()
+    list(runs.collect())
+    assert store.values(RUNS) == before, "it is older than what every poll looks at"
+
+    def found() -> bool:
+        list(runs.collect())
+        crashed = (seeded.flow, "", "Crashed")
+        return store.values(RUNS).get(crashed, 0) == before.get(crashed, 0) + 1
+
+    wait_until(found, 60)
+
+
+def test_an_outage_is_caught_up_with_page_by_page(prefect_server, seeded, store, monkeypatch):
+    monkeypatch.setattr("exporter.api.PAGE", 7)
+    monkeypatch.setattr("exporter.api.FIRST_PAGE", 3)
+    monkeypatch.setattr("exporter.sweep.MANY", 10)
+    monkeypatch.setattr("exporter.sweep.OVERLAP", 0.5)
+    seeded.runs(2 * len(WAYS))
+    runs = flow_runs(store)
+
+    def all_found() -> bool:
+        list(runs.collect())
+        counted = {k[2]: v for k, v in store.values(RUNS).items() if k[0] == seeded.flow}
+        return counted == in_database(prefect_server.home, seeded.flow)["flow runs"]
+
+    wait_until(all_found, 60)
+
+
+def test_a_port_that_is_taken_is_one_clear_line(prefect_server, tmp_path):
+    with exporter_of(tmp_path, prefect_server.api_url) as exporter:
+        second = Exporter(
+            tmp_path / "state", prefect_server.api_url, PROMETHEUS_PORT=str(exporter.port)
+        )
+        second.start()
+        wait_until(lambda: second.ended() is not None, 60)
+        assert second.ended() == 1
+        (line,) = second.output().strip().splitlines()
+        assert f"127.0.0.1:{exporter.port} can't be used" in line
+        assert "PROMETHEUS_PORT" in line
+
+
+def test_what_it_answers_while_the_server_is_away(tmp_path):
+    with exporter_of(tmp_path, "http://127.0.0.1:9/api") as exporter:
+        wait_until(
+            lambda: (
+                exporter.samples("exporter_poll_errors_total", collector="flow_runs").get((), 0) > 0
+            ),
+            60,
+        )
+        assert exporter.samples("exporter_up") == {(): 0.0}
+        assert exporter.samples("host_cpus")
+        assert httpx.get(f"http://127.0.0.1:{exporter.port}/health").status_code == 200
+        assert httpx.get(f"http://127.0.0.1:{exporter.port}/other").status_code == 404
+        exporter.end()
+        assert exporter.ended() == 0
