@@ -13,10 +13,12 @@ from typer.core import TyperGroup
 COMMANDS = {
     "up": "Start the whole worker, run its pipeline once, and stay up; Ctrl-C stops everything.",
     "status": "Show the components, pools, and the last and next run of every deployment.",
+    "doctor": "Look over versions, settings, permissions, clocks, disks, sizes and schedules.",
     "deploy": "Bring pools, blocks and deployments of the Prefect API in step with prefect.yaml.",
     "worker": "Serve the work pools from one process; each run is forked from a preloaded one.",
     "migrate": "Bring the worker's own tables (schema ops) and the reader role up to date.",
     "alerts": "Check, store, try, replay and silence alert rules.",
+    "reports": "Check, store, make and send reports.",
     "sample": "Fill schema raw with a realistic CRM warehouse, or add new business to it.",
     "env": 'Print the running stack\'s variables for a shell: eval "$(analytics-worker env)".',
 }

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from cli.definitions import DEFINITIONS
 from stack.guardian import guarded
 
 
@@ -21,6 +22,7 @@ def up(
     def supervise() -> int:
         from stack import up as stack  # noqa: PLC0415  # after the fork: the guardian stays small
 
-        return stack.supervise(stack.Options(pipeline, sample_scale, sample_opportunities))
+        options = stack.Options(pipeline, sample_scale, sample_opportunities, DEFINITIONS)
+        return stack.supervise(options)
 
     raise typer.Exit(guarded(supervise))

@@ -20,8 +20,11 @@ LIBRARIES = (
     "yaml",
     "jinja2",
     "zoneinfo",
+    "worker.dbt_library:load",
 )
-"""What nearly every run imports. Never flows or our own modules: a change must be seen at once."""
+"""What nearly every run imports, and dbt. Never flows: a change of theirs must be seen at once."""
+SPARES = ("dbt",)
+"""Pools whose runs start dbt in a process of its own."""
 
 
 def worker(
@@ -51,6 +54,7 @@ def worker(
         state_dir=chosen.state_dir,
         log_dir=log_dir,
         preload=[*LIBRARIES, *chosen.worker_preload],
+        spares=SPARES,
         poll_seconds=poll_seconds,
         drain_seconds=drain,
         recycle_after=chosen.worker_recycle_after_runs,

@@ -45,8 +45,8 @@ def check_writable(folder: Path, variable: str) -> None:
         ) from None
 
 
-def check_port(port: int) -> None:
-    """Refuse to start a server on a port that somebody has."""
+def check_port(port: int, variable: str) -> None:
+    """Refuse to start a server on a port that somebody has; ``variable`` chooses another one."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -54,7 +54,7 @@ def check_port(port: int) -> None:
         except OSError as error:
             raise StackError(
                 f"Port {port} can't be used ({error.strerror}{_owner(port)}): stop what has it, or"
-                f" choose another one: PREFECT_SERVER_API_PORT={port + 1}."
+                f" choose another one: {variable}={port + 1}."
             ) from None
 
 

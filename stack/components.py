@@ -1,6 +1,6 @@
-"""The processes of the stack, as the supervisor needs to know them: PostgreSQL, server, worker.
+"""The processes of the stack as its supervisor knows them: PostgreSQL, server, worker, exporter.
 
-Reads their readiness (a connection, the API's /ready, a worker's heartbeat); writes nothing.
+Reads their readiness (a connection, what they answer, a worker's heartbeat); writes nothing.
 """
 
 import http.client
@@ -18,12 +18,12 @@ from stack.postgres import EmbeddedPostgres
 from stack.postgres_account import environment as postgres_environment
 from stack.service import Service, ends_with_parent
 from stack.threads import in_thread
-from toolkit.settings import project_root
+from toolkit.settings import project_root, settings
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import Worker
 
-SERVER, POSTGRES, WORKER = "server", "postgres", "worker"
+SERVER, POSTGRES, WORKER, EXPORTER = "server", "postgres", "worker", "exporter"
 DRAIN_SECONDS = 5.0  # of the fifteen in which the whole stack stops
 
 
@@ -61,7 +61,13 @@ class Components:
 
     def server(self) -> Service:
         """Prefect's API and UI."""
-        return self._python(SERVER, ("worker.server", str(self._port)), self._server_answers)
+        command = ("worker.server", str(self._port))
+        return self._python(SERVER, command, partial(_answers, self._port, "/api/ready"))
+
+    def exporter(self) -> Service:
+        """The metrics for Prometheus."""
+        port = settings().prometheus_port
+        return self._python(EXPORTER, ("exporter",), partial(_answers, port, "/health"))
 
     def worker(self, pools: Sequence[str]) -> Service:
         """One worker for all pools; its log files are one per pool, what else it says goes to ours."""
@@ -99,15 +105,17 @@ class Components:
     def _log(self, name: str) -> LogFile:
         return LogFile(self._log_dir / f"{name}.log", self._say)
 
-    def _server_answers(self, _started: datetime) -> bool:
-        connection = http.client.HTTPConnection(HOST, self._port, timeout=5)
-        try:
-            connection.request("GET", "/api/ready")
-            return connection.getresponse().status == http.HTTPStatus.OK
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
+
+def _answers(port: int, path: str, _started: datetime) -> bool:
+    """Whether something of this host answers there that all is well."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def _workers_poll(pools: Sequence[str], started: datetime) -> bool:

@@ -1,11 +1,11 @@
-"""Bring pools, blocks and deployments of a Prefect API in step with prefect.yaml.
+"""Bring pools, blocks, deployments and automations of a Prefect API in step with prefect.yaml.
 
 Reads prefect.yaml through its strict model and imports every flow before it changes anything.
 Writes only what differs, so repeating it says "unchanged"; removes deployments of our flows that
 left the file. Whether a deployment or schedule is paused is the operator's business and stays.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,9 +22,11 @@ from prefect.utilities.callables import parameter_schema
 from prefect.workers.process import ProcessWorker
 
 from blocks import notifications, warehouse
+from stack.automations import sync_automations
 from stack.triggers import sync_triggers
 from toolkit.catalogue import Entry, Pool, catalogue, pools
 from toolkit.database import MissingDatabaseError, warehouse_url
+from toolkit.paging import pages as pages_of
 from toolkit.settings import project_root
 
 OURS = "flows."  # what the entrypoints of our deployments begin with
@@ -35,7 +37,7 @@ PULL = "prefect.deployments.steps.set_working_directory"
 class Change:
     """What happened to one thing on the server."""
 
-    kind: Literal["pool", "block", "deployment"]
+    kind: Literal["pool", "block", "deployment", "automation"]
     name: str
     action: Literal["created", "updated", "unchanged", "removed"]
     fields: tuple[str, ...] = ()
@@ -64,11 +66,16 @@ def desired() -> Desired:
 
 def deploy(wanted: Desired, client: SyncPrefectClient) -> list[Change]:
     """Make the changes and say what they were."""
-    return [*_pools(wanted, client), *_blocks(client), *_deployments(wanted, client)]
+    return [
+        *_pools(wanted, client),
+        *_blocks(client),
+        *_deployments(wanted, client),
+        *_automations(wanted, client),
+    ]
 
 
 def _pools(wanted: Desired, client: SyncPrefectClient) -> Iterator[Change]:
-    existing = {pool.name: pool for pool in _pages(client.read_work_pools)}
+    existing = {pool.name: pool for pool in pages_of(client.read_work_pools)}
     for pool in wanted.pools:
         yield _pool(pool, existing.get(pool.name), client)
 
@@ -101,10 +108,10 @@ def _blocks(client: SyncPrefectClient) -> Iterator[Change]:
 
 
 def _deployments(wanted: Desired, client: SyncPrefectClient) -> Iterator[Change]:
-    flows = {flow.id: flow.name for flow in _pages(client.read_flows)}
+    flows = {flow.id: flow.name for flow in pages_of(client.read_flows)}
     existing = {
         f"{flows[deployment.flow_id]}/{deployment.name}": deployment
-        for deployment in _pages(client.read_deployments)
+        for deployment in pages_of(client.read_deployments)
     }
     for name, (entry, fields) in wanted.deployments.items():
         yield _deployment(name, entry, fields, existing.get(name), client)
@@ -114,6 +121,12 @@ def _deployments(wanted: Desired, client: SyncPrefectClient) -> Iterator[Change]
         if (old.entrypoint or "").startswith(OURS) and old.work_pool_name in ours:
             client.delete_deployment(old.id)
             yield Change("deployment", name, "removed")
+
+
+def _automations(wanted: Desired, client: SyncPrefectClient) -> Iterator[Change]:
+    deployed = {name: client.read_deployment_by_name(name).id for name in wanted.deployments}
+    for name, action in sync_automations(deployed, client):
+        yield Change("automation", name, action)
 
 
 def _deployment(
@@ -151,7 +164,7 @@ def _fields(entry: Entry) -> dict[str, Any]:
         "concurrency_options": limit and {"collision_strategy": limit.collision_strategy},
         "parameters": stanza.parameters,
         "tags": stanza.tags,
-        "job_variables": {},
+        "job_variables": stanza.work_pool.job_variables,
         "pull_steps": [{PULL: {"directory": str(project_root())}}],
         "parameter_openapi_schema": parameter_schema(entry.flow).model_dump(exclude_unset=True),
         "enforce_parameter_schema": True,
@@ -194,13 +207,3 @@ def _comparable(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 def _different(wanted: Mapping[str, Any], stored: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(name for name in wanted if wanted[name] != stored[name])
-
-
-def _pages(read: Callable[..., Sequence[Any]], size: int = 200) -> Iterator[Any]:
-    """Everything that a paged query has."""
-    offset = 0
-    while page := read(limit=size, offset=offset):
-        yield from page
-        if len(page) < size:
-            return
-        offset += size

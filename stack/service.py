@@ -16,6 +16,7 @@ from pathlib import Path
 from stack import exec_child
 from stack.errors import StackError
 from stack.log_file import LogFile
+from stack.state import Component, created
 
 FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 1.0, 30.0
 HEALTHY_AFTER_SECONDS = 60.0  # a process that lasted this long starts again without much delay
@@ -73,6 +74,18 @@ class Service:
             await asyncio.sleep(delay)
             delay = min(delay * 2, LONGEST_DELAY_SECONDS)
             self.restarts += 1
+
+    def component(self) -> Component:
+        """What `analytics-worker status` shows of it."""
+        pid = self.process.pid if self.process and self.process.returncode is None else None
+        return Component(
+            name=self.name,
+            pid=pid,
+            created=created(pid) if pid else None,
+            ready=self.ready.is_set(),
+            since=self.since.isoformat(timespec="seconds") if self.since else None,
+            restarts=self.restarts,
+        )
 
     async def stop(self) -> None:
         """End the process and what is left of its process group."""

@@ -25,7 +25,7 @@ from prefect.exceptions import ObjectNotFound
 
 from stack.state import Component, Record
 from stack.terminal import Terminal
-from toolkit.catalogue import catalogue, pools
+from toolkit.catalogue import Entry, catalogue, pools
 
 STARTED = [state for state in StateType if state is not StateType.SCHEDULED]
 SLOTS = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
@@ -45,7 +45,7 @@ def show(record: Record) -> bool:
         columns = ("pool", "workers online", "slots used", "limit")
         terminal.table("\nPools", columns, (row for row, _ in found))
         columns = ("deployment", "last run (UTC)", "state", "message", "next run (UTC)")
-        rows = [_deployment(client, str(entry)) for entry in catalogue()]
+        rows = [_deployment(client, entry) for entry in catalogue()]
         terminal.table("\nDeployments", columns, rows)
     return all(up) and all(online for _, online in found)
 
@@ -82,7 +82,8 @@ def _slots(client: SyncPrefectClient, pool: WorkPool) -> int:
     return len(runs)
 
 
-def _deployment(client: SyncPrefectClient, name: str) -> Iterable[str]:
+def _deployment(client: SyncPrefectClient, entry: Entry) -> Iterable[str]:
+    name = str(entry)
     try:
         deployment = client.read_deployment_by_name(name)
     except ObjectNotFound:
@@ -92,7 +93,7 @@ def _deployment(client: SyncPrefectClient, name: str) -> Iterable[str]:
         client, deployment.id, [StateType.SCHEDULED], FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC
     )
     following_time = following.next_scheduled_start_time if following else None
-    planned = "paused" if deployment.paused else _when(following_time, "manual")
+    planned = "paused" if deployment.paused else _when(following_time, _started_by(entry))
     if last is None or last.state is None:
         return name, "never", "", "", planned
     style = (
@@ -100,6 +101,11 @@ def _deployment(client: SyncPrefectClient, name: str) -> Iterable[str]:
     )
     state = f"[{style}]{last.state.name}[/]"
     return name, _when(last.start_time), state, last.state.message or "", planned
+
+
+def _started_by(entry: Entry) -> str:
+    """What starts a deployment that has no schedule."""
+    return "event" if entry.deployment.triggers else "manual"
 
 
 def _run(

@@ -9,18 +9,19 @@ import os
 import signal
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from stack.checks import check_database_url, check_disk, check_port, check_writable
 from stack.components import Components
-from stack.environment import api_port, environment, ui_url
+from stack.definitions import Definitions, take
+from stack.environment import HOST, api_port, environment, ui_url
 from stack.errors import StackError
 from stack.postgres import EmbeddedPostgres
 from stack.prefect_database import NOTHING_TO_REGISTER, start_from_template
 from stack.service import Service
-from stack.state import Component, Record, StateFolder, created
+from stack.state import Record, StateFolder, created
 from stack.terminal import Terminal, fail
 from stack.threads import in_thread
 from toolkit.errors import PermanentError
@@ -37,6 +38,7 @@ class Options:
     pipeline: bool = True
     sample_scale: float = 1.0
     sample_opportunities: int | None = None
+    definitions: Definitions = field(default_factory=dict[str, Any])
 
 
 def supervise(options: Options) -> int:
@@ -66,7 +68,8 @@ def _check(folder: StateFolder) -> int:
     check_writable(settings().log_dir, "LOG_DIR")
     check_disk(folder.path)
     port = api_port()
-    check_port(port)
+    check_port(port, "PREFECT_SERVER_API_PORT")
+    check_port(settings().prometheus_port, "PROMETHEUS_PORT")
     check_database_url()
     prefect_home = folder.path / "prefect"
     prefect_home.mkdir(mode=0o700, exist_ok=True)
@@ -86,7 +89,8 @@ class Stack:
         self._port = port
         self._began = time.monotonic()
         self._since = datetime.now(UTC).isoformat(timespec="seconds")
-        self._stages: dict[str, list[Service]] = {"worker": [], "server": [], "postgres": []}
+        stages = ("worker", "exporter", "server", "postgres")  # the order in which they stop
+        self._stages: dict[str, list[Service]] = {stage: [] for stage in stages}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stop = asyncio.Event()
         self._components = Components(
@@ -127,6 +131,9 @@ class Stack:
         self._terminal.step("worker", f"{', '.join(self._pools())} online after {seconds:.1f} s")
         if self._options.pipeline:
             await self._run_pipeline()
+            if self._postgres:
+                await take(self._options.definitions, self._terminal)
+        self._terminal.step("metrics", f"http://{HOST}:{settings().prometheus_port}/metrics")
         self._terminal.step("ready", f"Prefect UI {ui_url(self._port)} · Ctrl-C stops everything")
 
     async def _bring_up_database(self) -> None:
@@ -164,8 +171,11 @@ class Stack:
         with self._terminal.doing("deploy", "pools, blocks and deployments"):
             for line in await in_thread(lambda: _deploy(wanted)):
                 self._terminal.step("deployments", line)
-        with self._terminal.doing("worker", "worker starts"):
-            await self._ready("worker", self._components.worker(self._pools()))
+        with self._terminal.doing("worker", "worker and exporter start"):
+            await asyncio.gather(
+                self._ready("worker", self._components.worker(self._pools())),
+                self._ready("exporter", self._components.exporter()),
+            )
 
     async def _run_pipeline(self) -> None:
         from stack.pipeline import run_pipeline  # noqa: PLC0415  # Prefect is imported by now
@@ -193,7 +203,7 @@ class Stack:
             running.result()
 
     async def _shut_down(self) -> None:
-        """Stop the worker, then the server, then PostgreSQL; forget that we ran."""
+        """Stop everything in order; forget that we ran."""
         if any(self._stages.values()):
             self._terminal.step("stopping", "worker, server, database", "note")
         for services in self._stages.values():
@@ -216,22 +226,9 @@ class Stack:
                 marker=self._folder.marker,
                 api_url=os.environ["PREFECT_API_URL"],
                 since=self._since,
-                components=[_component(service) for service in services],
+                components=[service.component() for service in services],
             )
         )
-
-
-def _component(service: Service) -> Component:
-    process = service.process
-    pid = process.pid if process and process.returncode is None else None
-    return Component(
-        name=service.name,
-        pid=pid,
-        created=created(pid) if pid else None,
-        ready=service.ready.is_set(),
-        since=service.since.isoformat(timespec="seconds") if service.since else None,
-        restarts=service.restarts,
-    )
 
 
 def _read_deployments() -> Any:

@@ -5,16 +5,23 @@ import subprocess
 import sys
 import urllib.request
 from pathlib import Path
-from typing import Any
 
-import psycopg2
 import pytest
 from prefect import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from sqlalchemy.engine import make_url
 
+from tests.acceptance.alerts_of_stack import (
+    TOKEN,
+    Receivers,
+    emit,
+    evaluate_until,
+    receivers,
+    run_of,
+    set_kpi,
+)
 from tests.support.stack import RunningStack
 from tests.support.waiting import wait_until
+from tests.support.warehouse_of_stack import database_url, query
 from toolkit.runs import submit
 
 PIPELINE = (
@@ -28,9 +35,15 @@ pytestmark = pytest.mark.usefixtures("stack")
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory):
+def told():
+    with receivers() as ready:
+        yield ready
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, told: Receivers):
     """`analytics-worker up` with a small sample; it has run its pipeline."""
-    running = RunningStack(tmp_path_factory.mktemp("worker") / "state")
+    running = RunningStack(tmp_path_factory.mktemp("worker") / "state", variables=told.variables)
     try:
         running.start("--sample-opportunities", "500")
         with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{running.port}/api"}):
@@ -40,33 +53,11 @@ def stack(tmp_path_factory: pytest.TempPathFactory):
         assert not running.processes(), "Ctrl-C leaves no process behind"
 
 
-def variables(stack: RunningStack) -> dict[str, str]:
-    """What the stack wrote for the other processes of its checkout."""
-    lines = (stack.state_dir / "stack.env").read_text().splitlines()
-    return dict(line.split("=", 1) for line in lines if line)
-
-
-def database_url(stack: RunningStack):
-    return make_url(variables(stack)["DATABASE_URL"].strip("'\""))
-
-
-def query(stack: RunningStack, statement: str) -> list[Any]:
-    url = database_url(stack)
-    connection = psycopg2.connect(
-        host=url.query["host"], user=url.username, password=url.password, dbname=url.database
-    )
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-            return cursor.fetchall()
-    finally:
-        connection.close()
-
-
 def test_the_pipeline_ran_and_said_so(stack: RunningStack):
     for step in PIPELINE:
         assert step in stack.output
     assert "Failed" not in stack.output
+    assert "rules of definitions/" in stack.output
 
 
 @pytest.mark.parametrize("kpi", KPIS)
@@ -143,25 +134,99 @@ def test_overlapping_runs_of_one_deployment_are_refused():
     assert set(names) <= {"Completed", "Cancelled"}
 
 
+def test_a_kpi_over_its_threshold_is_told_and_so_is_its_end(stack: RunningStack, told: Receivers):
+    """To a mail server and to a web hook; whatever the sample brought is over first."""
+    rule = "erasure-requests-overdue"
+    over = "update raw.erasure_requests set completed_at = now() where completed_at is null"
+    late = """
+        insert into raw.erasure_requests
+            (erasure_request_id, account_id, requested_at, due_on, updated_at)
+        select 900000 + account_id, account_id, now() - interval '60 days', current_date - 30, now()
+        from raw.accounts order by account_id limit 3
+    """
+    state = f"select status, told from ops.alert_status where name = '{rule}'"
+    set_kpi(stack, "compliance_kpis", over)
+    evaluate_until(stack, lambda: query(stack, state) == [("ok", None)])
+    told.hook.requests.clear()
+    told.mail.messages.clear()
+
+    set_kpi(stack, "compliance_kpis", late)
+    evaluate_until(stack, lambda: bool(told.posted(rule) and told.mailed(rule)))
+    set_kpi(stack, "compliance_kpis", over)
+    evaluate_until(stack, lambda: len(told.posted(rule)) > 1 and len(told.mailed(rule)) > 1)
+    team = "team@example.com"
+    assert told.posted(rule) == ["firing", "resolved"]
+    assert told.mailed(rule) == [(team, "[CRITICAL]"), (team, "[RESOLVED]")]
+
+
+def test_an_event_asks_for_an_alert(stack: RunningStack, told: Receivers):
+    alert = {
+        "id": 17,
+        "name": "asked by an app",
+        "query": "select sum(open_value) as value from analytics.pipeline_kpis",
+        "threshold": 0.5,
+        "operator": ">",
+        "notification_channels": [{"type": "email", "to": ["emea@example.com"]}, "webhook"],
+    }
+    emit(stack, "analytics.alert.requested", {"alert_data": alert})
+    run = run_of("trigger-alert")
+    assert (run.state_name, run.parameters) == ("Completed", {"alert_data": alert})
+    assert told.posted("asked by an app") == ["firing"]
+    assert told.mailed("asked by an app") == [("emea@example.com", "[CRITICAL]")]
+
+
+def test_an_event_tells_of_a_threshold(stack: RunningStack, told: Receivers):
+    threshold = {
+        "id": "mrr",
+        "metric_name": "mrr of an app",
+        "warning_threshold": 10,
+        "critical_threshold": 5,
+        "comparison_operator": "<",
+    }
+    seen = {"threshold_data": threshold, "current_value": 4.25, "status": "critical"}
+    emit(stack, "analytics.threshold.breached", seen)
+    run = run_of("create-threshold-alert")
+    assert (run.state_name, run.parameters) == ("Completed", seen)
+    wait_until(lambda: told.posted("mrr of an app") == ["firing"], 60)
+
+
 def test_the_ui_is_served(stack: RunningStack):
     with urllib.request.urlopen(f"http://127.0.0.1:{stack.port}/") as page:
         assert b"Prefect" in page.read()
 
 
-def test_no_password_is_anywhere_a_person_looks(stack: RunningStack):
-    """Run parameters, states, logs, artifacts, and the log files."""
-    url = database_url(stack)
-    password = str(url.password)
+def test_no_secret_is_anywhere_a_person_looks(stack: RunningStack):
+    """Run parameters, states, logs, events, artifacts, and the log files."""
+    password = str(database_url(stack).password)
     assert len(password) > 16
-    for collection in ("flow_runs", "task_runs", "logs", "artifacts", "deployments"):
+
+    def is_clean(text: str) -> bool:
+        return password not in text and TOKEN not in text
+
+    for collection in ("flow_runs", "task_runs", "logs", "artifacts", "deployments", "events"):
         request = urllib.request.Request(
             f"http://127.0.0.1:{stack.port}/api/{collection}/filter",
-            data=json.dumps({"limit": 200}).encode(),
+            data=json.dumps({"limit": 50 if collection == "events" else 200}).encode(),
             headers={"Content-Type": "application/json"},
         )
         with urllib.request.urlopen(request) as answer:
-            assert password not in answer.read().decode()
+            assert is_clean(answer.read().decode())
     files = [path for path in (stack.state_dir / "logs").rglob("*") if path.is_file()]
     assert files
-    assert not [path for path in files if password in path.read_text(errors="replace")]
-    assert password not in stack.output
+    assert not [path for path in files if not is_clean(path.read_text(errors="replace"))]
+    assert is_clean(stack.output)
+
+
+def test_the_doctor_finds_nothing_that_fails(stack: RunningStack):
+    done = stack.run("doctor")
+    assert done.returncode == 0, done.stdout
+    assert "analytics_reader can only SELECT" in done.stdout
+    assert "on time, next" in done.stdout
+    assert "0 failed" in done.stdout
+
+
+def test_status_says_what_starts_a_deployment_without_a_schedule(stack: RunningStack):
+    lines = stack.run("status").stdout.splitlines()
+    ends = {line.split()[0]: line.split()[-1] for line in lines if "/" in line.split(" ")[0]}
+    assert ends["trigger-alert/alerts"] == "event"
+    assert ends["dbt-docs-generate/dbt"] == "manual"

@@ -7,6 +7,7 @@ import sys
 import pytest
 import yaml
 
+from toolkit import heartbeats
 from toolkit.catalogue import CatalogueError, Entry, catalogue, pools, prefect_yaml, read
 from toolkit.documents import tasks_of
 from toolkit.retries import worth_retrying
@@ -29,6 +30,14 @@ RETRIES = {
     "check-threshold-conditions": (2, None),
     "trigger-alert": (2, None),
     "create-threshold-alert": (0, None),
+    "generate-scheduled-reports": (2, 120),
+    "generate-single-report": (2, None),
+    "generate-ad-hoc-report": (0, None),
+    "cleanup-old-reports": (1, None),
+    "collect-worker-metrics": (0, None),
+    "health-check": (0, None),
+    "cleanup-expired-tasks": (0, None),
+    "update-task-statistics": (0, None),
 }
 TIMEOUTS = {
     "run-dbt-models": 3600,
@@ -65,9 +74,15 @@ def test_runs_on_its_domains_pool(entry: Entry):
 
 
 @every_flow
+def test_its_runs_send_heartbeats_whichever_worker_starts_them(entry: Entry):
+    environment = entry.deployment.work_pool.job_variables["env"]
+    assert environment == {heartbeats.VARIABLE: str(heartbeats.BEAT_SECONDS)}
+
+
+@every_flow
 def test_parameters_in_yaml_fit_the_signature(entry: Entry):
-    if entry.deployment.triggers:
-        return  # the event brings them
+    if entry.flow.parameters.required:
+        return  # the event or the caller brings them
     for parameters in [
         entry.deployment.parameters,
         *(schedule.parameters for schedule in entry.deployment.schedules),
@@ -91,13 +106,14 @@ def test_its_tasks_are_tried_again_as_the_registry_says(entry: Entry):
 
 @every_flow
 def test_refuses_overlapping_runs(entry: Entry):
-    """Unless an event starts it: then each run is about something else, and none may be refused."""
+    """Unless what it is about comes as a parameter: then none may be refused."""
     limit = entry.deployment.concurrency_limit
-    if entry.deployment.triggers:
+    if entry.flow.parameters.required:
         assert limit is None
         return
     assert limit is not None
-    assert (limit.limit, limit.collision_strategy) == (1, "CANCEL_NEW")
+    waits = any(schedule.parameters for schedule in entry.deployment.schedules[1:])
+    assert (limit.limit, limit.collision_strategy) == (1, "ENQUEUE" if waits else "CANCEL_NEW")
 
 
 @every_flow

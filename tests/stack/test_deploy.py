@@ -14,7 +14,7 @@ from prefect.settings import PREFECT_SERVER_API_AUTH_STRING, temporary_settings
 
 from blocks import warehouse
 from stack.deploy import deploy, desired
-from toolkit import catalogue
+from toolkit import catalogue, heartbeats
 from toolkit.catalogue import CatalogueError, prefect_yaml
 from toolkit.database import parse_url
 
@@ -170,3 +170,16 @@ def test_the_block_has_the_password_where_the_server_is_protected():
         assert warehouse.is_protected()
         made = warehouse.block(URL, with_password=warehouse.is_protected())
     assert "canary-password" in str(made.model_dump(context={"include_secrets": True}))
+
+
+def test_the_automation_of_silent_runs_names_our_deployments_and_no_other(
+    client: SyncPrefectClient,
+):
+    deploy(desired(), client)
+    (stored,) = client.read_automations_by_name(heartbeats.AUTOMATION)
+    ours = [client.read_deployment_by_name(name).id for name in desired().deployments]
+    related = stored.trigger.model_dump(mode="json")["match_related"]["prefect.resource.id"]
+    assert sorted(related) == sorted(f"prefect.deployment.{one}" for one in ours)
+    client.delete_automation(stored.id)
+    assert actions(client, "automation") == {"created": {heartbeats.AUTOMATION}}
+    assert actions(client, "automation") == {"unchanged": {heartbeats.AUTOMATION}}

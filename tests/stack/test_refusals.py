@@ -29,6 +29,12 @@ def test_a_taken_port(new_stack):
     assert f"PREFECT_SERVER_API_PORT={new_stack.port + 1}" in line
 
 
+def test_a_taken_port_of_the_metrics(new_stack):
+    with socket.create_server(("127.0.0.1", new_stack.metrics_port)):
+        line = refused(new_stack)
+    assert f"PROMETHEUS_PORT={new_stack.metrics_port + 1}" in line
+
+
 def test_a_port_that_is_none(new_stack):
     new_stack.variables["PREFECT_SERVER_API_PORT"] = "http"
     assert "PREFECT_SERVER_API_PORT is 'http'" in refused(new_stack)

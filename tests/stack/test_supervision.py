@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+import urllib.request
 
 import psutil
 import psycopg2
@@ -16,7 +17,7 @@ from stack.state import MARKER
 from tests.support.stack import DEADLINE_SECONDS, SMALL
 from tests.support.waiting import wait_until
 
-COMPONENTS = {"postgres", "server", "worker"}
+COMPONENTS = {"postgres", "server", "worker", "exporter"}
 
 
 def ready(stack) -> set[str]:
@@ -49,13 +50,32 @@ def test_a_second_one_is_refused_with_one_line(running_stack):
     assert ready(running_stack) == COMPONENTS
 
 
-@pytest.mark.parametrize("component", ["worker", "postgres", "server"])
+@pytest.mark.parametrize("component", ["worker", "postgres", "server", "exporter"])
 def test_a_killed_component_comes_back_and_it_says_so(running_stack, component):
     pid = running_stack.pid(component)
     assert pid
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: running_stack.pid(component) not in {None, pid}, DEADLINE_SECONDS)
     assert f"{component} was killed by SIGKILL; starting it again in" in running_stack.output
+
+
+def test_metrics_are_there_as_soon_as_it_is_ready(running_stack):
+    wait_until(lambda: ready(running_stack) == COMPONENTS, DEADLINE_SECONDS)
+    address = f"http://127.0.0.1:{running_stack.metrics_port}/metrics"
+    assert address in running_stack.output
+
+    def pools_are_online() -> bool:
+        with urllib.request.urlopen(address, timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        return (
+            sum(
+                line.startswith("analytics_workers_online{") and line.endswith(" 1.0")
+                for line in lines
+            )
+            == 5
+        )
+
+    wait_until(pools_are_online, DEADLINE_SECONDS)
 
 
 def test_status_shows_it_and_is_content(running_stack):

@@ -1,0 +1,45 @@
+"""``analytics-worker doctor``: what is wrong, and what to do about it. Reads only."""
+
+from collections import Counter
+from typing import Annotated
+
+import typer
+
+from cli.running import use_running_stack
+
+
+def doctor(
+    all: Annotated[  # noqa: A002  # the option's name
+        bool, typer.Option("--all/--problems", help="Show what is fine, too, or only problems.")
+    ] = True,
+) -> None:
+    """Look over versions, settings, permissions, ports, clocks, disks, sizes, schedules; 1 if one fails."""
+    use_running_stack()
+    from rich.markup import escape  # noqa: PLC0415  # --help answers at once
+
+    from stack.doctor import Level, examine  # noqa: PLC0415  # Prefect reads the chosen address
+    from stack.terminal import Terminal  # noqa: PLC0415
+
+    styles: dict[Level, str] = {"ok": "green", "warn": "yellow", "fail": "bold red"}
+    terminal = Terminal()
+    with terminal.doing("doctor", "looking over everything"):
+        findings = list(examine())
+    counted = Counter(finding.level for finding in findings)
+    rows = [
+        (
+            f"[{styles[finding.level]}]{finding.level}[/]",
+            finding.area,
+            escape(finding.name),
+            escape(finding.message),
+            escape(finding.fix),
+        )
+        for finding in findings
+        if all or finding.level != "ok"
+    ]
+    terminal.table("Doctor", ("", "area", "what", "found", "what to do"), rows)
+    terminal.console.print(
+        f"\n[green]{counted['ok']} ok[/], [yellow]{counted['warn']} to look at[/],"
+        f" [bold red]{counted['fail']} failed[/]"
+    )
+    if counted["fail"]:
+        raise typer.Exit(1)

@@ -1,0 +1,65 @@
+"""All checks in the order in which people read them; one that can't be made is a finding, too.
+
+Reads what its parts read; writes nothing.
+"""
+
+from collections.abc import Callable, Iterator
+
+from httpx import HTTPError
+from prefect import get_client
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.exceptions import PrefectHTTPStatusError
+from sqlalchemy.exc import SQLAlchemyError
+
+from stack.doctor import database, host, server, versions
+from stack.doctor.findings import Finding
+from toolkit.database import direct, warehouse_url
+from toolkit.delivery import one_line
+from toolkit.errors import PermanentError
+
+Part = Callable[[], Iterator[Finding]]
+EXPECTED = (SQLAlchemyError, PermanentError, HTTPError, PrefectHTTPStatusError, OSError)
+
+
+def examine() -> Iterator[Finding]:
+    """Every finding."""
+    yield from _safely("versions", versions.packages)
+    yield from _safely("settings", host.variables)
+    yield from _safely("ports", host.ports)
+    yield from _safely("disk", host.disk)
+    yield from _safely("database", _database)
+    yield from _safely("permissions", database.reader)
+    yield from _safely("prefect api", _server)
+
+
+def _database() -> Iterator[Finding]:
+    with direct(warehouse_url()) as connection:
+        url = warehouse_url()
+        where = f"{url.host or url.query.get('host') or 'localhost'}, database {url.database}"
+        yield Finding("database", "analytics database", "ok", where)
+        for look in (versions.tables, database.clock, database.sizes):
+            yield from look(connection)
+
+
+def _server() -> Iterator[Finding]:
+    looks: tuple[Callable[[SyncPrefectClient], Iterator[Finding]], ...] = (
+        versions.server,
+        server.clock,
+        server.workers,
+        server.schedules,
+        server.retention,
+        server.recovery,
+    )
+    with get_client(sync_client=True) as client:
+        for look in looks:
+            yield from look(client)
+
+
+def _safely(area: str, part: Part) -> Iterator[Finding]:
+    try:
+        yield from part()
+    except EXPECTED as error:
+        reason = getattr(error, "orig", None) or error
+        message = one_line(str(reason) or type(error).__name__)
+        fix = "`make up`, or correct DATABASE_URL and PREFECT_API_URL."
+        yield Finding(area, "can't be looked at", "fail", message, fix)

@@ -1,0 +1,110 @@
+"""What the stack's alerts do to a mail server and a web hook, and what it takes to make them do it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from prefect import get_client
+from prefect.client.schemas.filters import FlowFilter, FlowFilterName
+from prefect.client.schemas.objects import FlowRun
+from prefect.settings import PREFECT_API_URL
+
+from tests.support.http_sink import HttpSink
+from tests.support.smtp_sink import SmtpSink
+from tests.support.stack import RunningStack
+from tests.support.waiting import wait_until
+from tests.support.warehouse_of_stack import query
+from toolkit.runs import submit
+
+TOKEN = "canary-of-the-hook"  # part of its address
+NEXT_PERIOD = """
+    update ops.alert_rules set evaluated_slot = evaluated_slot - interval '1 hour';
+    update ops.alert_evaluations set slot = slot - interval '1 hour'
+"""
+
+
+class Receivers:
+    """A mail server and a web hook that a stack's default channels lead to."""
+
+    def __init__(self, mail: SmtpSink, hook: HttpSink) -> None:
+        self.mail, self.hook = mail, hook
+
+    @property
+    def variables(self) -> dict[str, str]:
+        return {
+            "ALERT_EMAIL_HOST": self.mail.host,
+            "ALERT_EMAIL_PORT": str(self.mail.port),
+            "ALERT_EMAIL_TLS": "none",
+            "ALERT_EMAIL_FROM": "worker@example.com",
+            "ALERT_EMAIL_TO": "team@example.com",
+            "ALERT_WEBHOOK_URL": f"{self.hook.url}/{TOKEN}",
+            "WEBHOOK_ALLOWED_HOSTS": "127.0.0.1",
+        }
+
+    def posted(self, rule: str) -> list[str]:
+        """What the web hook heard of a rule, in order."""
+        return [post.json["kind"] for post in self.hook.requests if post.json["rule"] == rule]
+
+    def mailed(self, rule: str) -> list[tuple[str, str]]:
+        """Recipient and first word of the subject of the mails about a rule, in order."""
+        mails = [(m.recipients[0], str(m.mail["Subject"])) for m in self.mail.messages]
+        return [(to, subject.split()[0]) for to, subject in mails if rule in subject]
+
+
+@contextmanager
+def receivers() -> Generator[Receivers]:
+    mail, hook = SmtpSink(), HttpSink()
+    mail.start()
+    hook.start()
+    try:
+        yield Receivers(mail, hook)
+    finally:
+        mail.stop()
+        hook.stop()
+
+
+def set_kpi(stack: RunningStack, view: str, change: str) -> None:
+    """Change the sources of a view and refresh it, as its flow does."""
+    query(stack, change)
+    assert submit("refresh-materialized-views", view_names=[view]).get(timeout=120)
+
+
+def evaluate_until(stack: RunningStack, done: Callable[[], bool]) -> None:
+    """Let period after period begin, and be evaluated."""
+
+    def evaluated() -> bool:
+        query(stack, NEXT_PERIOD)
+        run = submit("process-pending-alerts")
+        wait_until(run.ready, 120)
+        return done()
+
+    wait_until(evaluated, 120)
+
+
+def emit(stack: RunningStack, event: str, payload: dict[str, Any]) -> None:
+    """An event, from a process that knows nothing of the worker."""
+    prefect = str(Path(sys.executable).parent / "prefect")
+    command = [prefect, "event", "emit", event, "--resource-id", "an-app"]
+    environment = stack.environment | {"PREFECT_API_URL": str(PREFECT_API_URL.value())}
+    subprocess.run(
+        [*command, "--payload", json.dumps(payload)], env=environment, check=True, timeout=120
+    )
+
+
+def run_of(flow: str) -> FlowRun:
+    """The only run of a flow, when it has ended."""
+    found: list[FlowRun] = []
+
+    def ended() -> bool:
+        with get_client(sync_client=True) as client:
+            named = FlowFilter(name=FlowFilterName(any_=[flow]))
+            found[:] = client.read_flow_runs(flow_filter=named)
+        return bool(found) and all(run.state and run.state.is_final() for run in found)
+
+    wait_until(ended, 120)
+    (run,) = found
+    return run

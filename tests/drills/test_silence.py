@@ -1,0 +1,120 @@
+"""A run that dies with its worker is ended by the server; one that computes, or that the server itself
+could not hear, is not."""
+
+import os
+import signal
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from stack.automations import sync_automations
+from tests.support.case_runs import Workspace
+from tests.support.prefect_server import worker_environment
+from tests.support.processes import Process, Server, our_worker, stock_worker
+from tests.support.waiting import wait_until
+from toolkit.heartbeats import AUTOMATION, BEAT_SECONDS, REASON, SILENCE, VARIABLE
+
+MINUTES = SILENCE.total_seconds() + 60
+
+
+@pytest.fixture
+def server(prefect_server: Server, tmp_path: Path) -> Iterator[Server]:
+    """A server that the test may stop, at which nothing else happens."""
+    prefect_server.copy_database(tmp_path / "server")
+    with Server(tmp_path / "server") as server:
+        yield server
+
+
+def watched(work: Workspace, *flows: str) -> None:
+    """Deploy them and have the server listen to their heartbeats."""
+    beats = {VARIABLE: str(BEAT_SECONDS)}
+    deployments = {name: work.deploy(name, env=beats) for name in flows}
+    work._deployments |= {f"cases.{name}/[]": id_ for name, id_ in deployments.items()}
+    for automation in work.client.read_automations_by_name(AUTOMATION):
+        deployments |= {f"known-{n}": one for n, one in enumerate(listed(automation))}
+        work.client.delete_automation(automation.id)
+    list(sync_automations(deployments, work.client))
+
+
+def listed(automation) -> list[UUID]:
+    resources = automation.trigger.match_related["prefect.resource.id"]
+    return [UUID(str(resource).rsplit(".", 1)[-1]) for resource in resources]
+
+
+def buckets(server: Server) -> list[tuple[str, str]]:
+    with closing(sqlite3.connect(server.home / "prefect.db", timeout=30)) as database:
+        return database.execute('select bucketing_key, "end" from automation_bucket').fetchall()
+
+
+Start = Callable[..., Process]
+
+
+@pytest.fixture
+def start(server: Server, tmp_path: Path) -> Iterator[Start]:
+    """Start a worker on a host of its own; all end with the test."""
+    started: list[Process] = []
+
+    def on_host(work: Workspace, name: str, kind: Start = our_worker) -> Process:
+        host = tmp_path / name
+        host.mkdir(exist_ok=True)
+        environment = worker_environment(server, host)
+        started.append(kind(work.pool, environment, host / f"{work.pool}.log"))
+        started[-1].start()
+        return started[-1]
+
+    yield on_host
+    for process in started:
+        process.end(signal.SIGKILL)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("kind", [our_worker, stock_worker])
+def test_the_dead_are_ended_and_the_busy_are_not(
+    server: Server, tmp_path: Path, start: Start, kind: Start
+):
+    doomed = Workspace(tmp_path / "doomed", server.api_url, "doomed", limit=1)
+    busy = Workspace(tmp_path / "busy", server.api_url, "busy")
+    watched(doomed, "sleeping")
+    watched(busy, "holding_the_lock")
+    worker = start(doomed, "host-a", kind)
+    start(busy, "host-b")
+    dying = doomed.submit("sleeping", seconds=900)
+    computing = busy.submit("holding_the_lock", seconds=int(MINUTES + 30))
+    doomed.wait(dying, "Running", timeout=150)
+    busy.wait(computing, "Running", timeout=150)
+    wait_until(lambda: len(buckets(server)) == 2, timeout=60, interval=0.5)
+    pid = doomed.pid(dying)
+    worker.end(signal.SIGKILL)
+    os.kill(pid, signal.SIGKILL)
+    state = doomed.wait(dying, timeout=SILENCE.total_seconds() + 15)
+    assert (state.name, state.message) == ("Crashed", REASON)
+    start(doomed, "host-c")
+    assert doomed.wait(doomed.submit("ok"), timeout=90).name == "Completed"  # the slot is free
+    assert busy.wait(computing, timeout=MINUTES + 90).name == "Completed"
+    assert "Crashed" not in [s.name for s in busy.client.read_flow_run_states(computing)]
+
+
+@pytest.mark.timeout(600)
+def test_a_server_that_was_away_does_not_hold_that_against_the_runs(server: Server, tmp_path: Path):
+    work = Workspace(tmp_path / "flows", server.api_url, "pool")
+    watched(work, "sleeping")
+    environment = worker_environment(server, tmp_path)
+    with our_worker("pool", environment, tmp_path / "worker.log"):
+        run = work.submit("sleeping", seconds=45)
+        work.wait(run, "Running", timeout=150)
+        wait_until(lambda: buckets(server), timeout=60, interval=0.5)
+        server.end(signal.SIGKILL)
+        with closing(sqlite3.connect(server.home / "prefect.db")) as database:
+            database.execute(
+                "update automation_bucket set start = datetime(start, '-1 hour'),"
+                ' "end" = datetime("end", \'-1 hour\')'
+            )  # as if it had been away for an hour
+            database.commit()
+        server.start()
+        assert work.wait(run, timeout=150).name == "Completed"
+        names = [state.name for state in work.client.read_flow_run_states(run)]
+        assert "Crashed" not in names

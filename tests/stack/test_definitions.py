@@ -1,0 +1,32 @@
+"""The definition files are taken into the sample warehouse; a mistake in one stops nothing."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from cli.definitions import alert_rules
+from stack.definitions import take
+from stack.terminal import Terminal
+from toolkit.errors import PermanentError
+
+
+def refused() -> str:
+    raise PermanentError("definitions/a.yml:3: unknown key")
+
+
+def run(capsys: pytest.CaptureFixture[str], **definitions: Callable[[], str]) -> str:
+    asyncio.run(take(definitions, Terminal()))
+    return capsys.readouterr().out
+
+
+def test_a_mistake_is_shown_and_the_next_ones_are_taken(capsys: pytest.CaptureFixture[str]):
+    shown = run(capsys, first=refused, second=lambda: "2 reports")
+    assert "not taken: definitions/a.yml:3: unknown key" in shown
+    assert "2 reports" in shown
+
+
+@pytest.mark.usefixtures("environment")
+def test_rules_are_taken_once(capsys: pytest.CaptureFixture[str]):
+    assert " new)" in run(capsys, alerts=alert_rules)
+    assert "(unchanged)" in run(capsys, alerts=alert_rules)

@@ -1,0 +1,150 @@
+"""`analytics-worker doctor`: each thing that is wrong is found, and its line says what to do."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from prefect import get_client
+from prefect.client.schemas.actions import DeploymentUpdate
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from sqlalchemy import text
+
+from stack.deploy import deploy, desired
+from stack.doctor import Finding, database, examine, host, server, versions
+from tests.support.ports import free_port
+from tests.support.postgres import administer
+from toolkit.database import READER_ROLE, direct, warehouse_url
+from toolkit.heartbeats import AUTOMATION
+from toolkit.settings import settings
+
+pytestmark = pytest.mark.usefixtures("environment")
+
+
+def bad(findings) -> dict[str, Finding]:
+    found = {finding.name: finding for finding in findings if finding.level != "ok"}
+    assert all(finding.fix for finding in found.values()), "each problem names its fix"
+    return found
+
+
+def execute(statement: str) -> None:
+    with direct(warehouse_url()) as connection:
+        connection.execute(text(statement))
+
+
+def test_a_reader_that_can_only_select_is_fine():
+    execute("create table raw.orders (id int)")
+    assert bad(database.reader()) == {}
+
+
+@pytest.mark.parametrize(
+    ("grant", "said"),
+    [
+        ("grant insert on raw.orders to {role}", "it may write to raw.orders"),
+        ("grant truncate on raw.orders to {role}", "it may write to raw.orders"),
+        ("grant create on schema analytics to {role}", "it may create in analytics"),
+        ("grant usage on schema ops to {role}", "it sees the schema ops"),
+    ],
+)
+def test_a_reader_that_can_do_more_fails(grant: str, said: str):
+    execute(f"create table raw.orders (id int); {grant.format(role=READER_ROLE)}")
+    finding = bad(database.reader())["reader can't write"]
+    assert (finding.level, finding.message) == ("fail", said)
+
+
+def test_a_relation_that_the_reader_can_not_read_is_named():
+    execute(f"create table raw.orders (id int); revoke select on raw.orders from {READER_ROLE}")
+    assert "1 relations can't be read" in bad(database.reader())["reader can read"].message
+
+
+def test_a_privileged_reader_fails(postgres):
+    administer(postgres, "alter role {role} createdb", role=READER_ROLE)
+    try:
+        assert (
+            "may create roles or databases" in bad(database.reader())["reader can't write"].message
+        )
+    finally:
+        administer(postgres, "alter role {role} nocreatedb", role=READER_ROLE)
+
+
+def test_tables_that_are_behind_fail():
+    with direct(warehouse_url()) as connection:
+        assert bad(versions.tables(connection)) == {}
+        connection.execute(text("update ops.alembic_version set version_num = '0001_dbt_history'"))
+        assert "`analytics-worker migrate`" in bad(versions.tables(connection))["tables"].fix
+
+
+def test_every_table_of_ours_has_its_size():
+    with direct(warehouse_url()) as connection:
+        names = {finding.name for finding in database.sizes(connection)}
+    assert {"ops.refresh_log", "ops.worker_metrics", "ops.alert_events"} <= names
+
+
+@pytest.mark.parametrize(("seconds", "level"), [(0.5, "ok"), (10, "warn"), (60, "fail")])
+def test_clocks_that_differ(seconds: float, level: str):
+    assert database.skew("database", seconds).level == level
+
+
+def test_packages_are_those_of_the_lock_file():
+    assert "packages as in requirements.lock" in next(
+        finding.message for finding in versions.packages() if finding.name == "packages"
+    )
+
+
+def test_a_full_disk_and_a_dead_port(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("HEALTH_MIN_FREE_MB", str(10**9))
+    monkeypatch.setenv("PROMETHEUS_PORT", str(free_port()))
+    monkeypatch.setenv("LOG_DIR", str(tmp_path / "logs"))
+    settings.cache_clear()
+    assert {"STATE_DIR", "LOG_DIR", "REPORT_OUTPUT_DIR"} <= bad(host.disk()).keys()
+    assert bad(host.ports())["metrics"].level == "warn"
+
+
+def test_a_variable_of_the_celery_worker_is_answered(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("FLOWER_PORT", "5555")
+    settings.cache_clear()
+    assert "Prefect UI" in bad(host.variables())["FLOWER_PORT"].message
+
+
+def test_what_does_not_answer_is_a_finding_and_the_rest_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("DATABASE_URL", "postgresql://me:canary@127.0.0.1:1/kpis")
+    settings.cache_clear()
+    with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{free_port()}/api"}):
+        found = list(examine())
+    failed = {finding.area for finding in found if finding.name == "can't be looked at"}
+    assert {"database", "permissions", "prefect api"} <= failed
+    assert any(finding.area == "disk" and finding.level == "ok" for finding in found)
+    assert "canary" not in str(found)
+
+
+@pytest.fixture
+def client(request: pytest.FixtureRequest):
+    request.getfixturevalue("prefect_api")
+    with get_client(sync_client=True) as opened:
+        deploy(desired(), opened)
+        yield opened
+
+
+def test_workers_schedules_and_recovery(client):
+    assert "analytics" in bad(server.workers(client))
+    name = "run-dbt-tests/dbt"
+    deployment = client.read_deployment_by_name(name).id
+    client.update_deployment(deployment, DeploymentUpdate(paused=True))
+    assert bad(server.schedules(client))[name].message == "paused"
+    client.update_deployment(deployment, DeploymentUpdate(paused=False))
+    (automation,) = client.read_automations_by_name(AUTOMATION)
+    assert bad(server.recovery(client)) == {}
+    client.pause_automation(automation.id)
+    assert "paused" in bad(server.recovery(client))["silent runs"].message
+    client.delete_automation(automation.id)
+    assert bad(server.recovery(client))["silent runs"].level == "fail"
+
+
+def test_a_schedule_whose_runs_are_late_fails(client, monkeypatch: pytest.MonkeyPatch):
+    name = "run-dbt-tests/dbt"
+    assert "late" not in str(bad(server.schedules(client)).get(name))
+    run = client.create_flow_run_from_deployment(client.read_deployment_by_name(name).id)
+    monkeypatch.setattr(server, "LATE", timedelta(minutes=-5))  # as if five minutes had passed
+    assert "runs are late" in bad(server.schedules(client))[name].message
+    client.delete_flow_run(run.id)
