@@ -72,13 +72,16 @@ def _views() -> list[View]:
 def _round(
     url: str, connection: Connection, views: list[View]
 ) -> tuple[float, float, float, float]:
+    """Seconds of both sides, undisturbed; then what a reader waits, in milliseconds."""
     _change(connection)
-    ours, waited = _with_reader(url, lambda: _ours(views))
+    ours = _seconds(lambda: _ours(views))
     _check(connection)
     _change(connection)
     loop = _seconds(lambda: _one_after_the_other(url, "concurrently"))
     _change(connection)
-    _, waited_plain = _with_reader(url, lambda: _one_after_the_other(url, ""))
+    waited = _worst_wait(url, lambda: _ours(views))
+    _change(connection)
+    waited_plain = _worst_wait(url, lambda: _one_after_the_other(url, ""))
     return ours, loop, waited, waited_plain
 
 
@@ -122,8 +125,8 @@ def _unchanged(views: list[View]) -> float:
     return seconds
 
 
-def _with_reader(url: str, work: Callable[[], object]) -> tuple[float, float]:
-    """Seconds of the work, and the longest that a small read took meanwhile, in milliseconds."""
+def _worst_wait(url: str, work: Callable[[], object]) -> float:
+    """The longest that a small read took while the work went on, in milliseconds."""
     ended, waits = Event(), [0.0]
 
     def read() -> None:
@@ -133,7 +136,7 @@ def _with_reader(url: str, work: Callable[[], object]) -> tuple[float, float]:
 
     thread = Thread(target=read)
     thread.start()
-    seconds = _seconds(work)
+    work()
     ended.set()
     thread.join()
-    return seconds, max(waits) * 1000
+    return max(waits) * 1000

@@ -34,6 +34,7 @@ def _start(place: str) -> float:
         "STATE_DIR": f"{place}/state",
         "LOG_DIR": f"{place}/logs",
         "PREFECT_SERVER_API_PORT": port,
+        "PROMETHEUS_PORT": str(free_port()),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
     }
     command = [str(Path(sys.executable).parent / "analytics-worker"), "up", "--no-pipeline"]

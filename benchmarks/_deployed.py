@@ -1,0 +1,80 @@
+"""The product as people run it, for one measurement: server, worker, all deployments, a warehouse."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import psutil
+from prefect import get_client
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from sqlalchemy.engine import make_url
+
+from benchmarks.warehouse import fresh_warehouse
+from stack.sample import load_sample
+from tests.support.processes import Process, Server, our_worker
+from toolkit.database import direct
+from toolkit.runs import Run, submit
+
+PATIENCE_SECONDS = 600.0
+
+
+@dataclass
+class Deployed:
+    """A running stack."""
+
+    server: Server
+    worker: Process
+
+    def lasting(self) -> list[psutil.Process]:
+        """Server, worker and template: they count the CPU time of the runs that have ended."""
+        worker = psutil.Process(self.worker.pid)
+        return [psutil.Process(self.server.pid), worker, *worker.children()[:1]]
+
+    def cpu_seconds(self) -> float:
+        """CPU time of the whole stack so far."""
+        times = [process.cpu_times() for process in self.lasting()]
+        return sum(t.user + t.system + t.children_user + t.children_system for t in times)
+
+    def run(self, deployment: str, **parameters: Any) -> tuple[float, dict[str, Any]]:
+        """Seconds from the creation of a run to its end, and what it reported."""
+        run = submit(deployment, **parameters)
+        result = run.get(PATIENCE_SECONDS)
+        return _seconds(run), result
+
+
+def _seconds(run: Run) -> float:
+    with get_client(sync_client=True) as client:
+        done = client.read_flow_run(run.id)
+    assert done.created is not None
+    assert done.end_time is not None
+    return (done.end_time - done.created).total_seconds()
+
+
+@contextmanager
+def deployed(pool: str, opportunities: int) -> Generator[Deployed]:
+    """A stack whose worker serves one pool, with a sample warehouse of that many opportunities."""
+    with fresh_warehouse() as url, TemporaryDirectory() as place:
+        with direct(make_url(url)) as connection:
+            load_sample(connection, opportunities=opportunities)
+        folder = Path(place)
+        with (
+            Server(folder / "server") as server,
+            temporary_settings({PREFECT_API_URL: server.api_url}),
+        ):
+            environment = {"PREFECT_API_URL": server.api_url, "PREFECT_HOME": str(folder / "home")}
+            program = "import cli; cli.main()"
+            subprocess.run(
+                [sys.executable, "-c", program, "deploy"],
+                env=os.environ | environment,
+                check=True,
+                stdout=subprocess.DEVNULL,
+            )
+            with our_worker(pool, environment, folder / "worker.log") as worker:
+                yield Deployed(server, worker)
+                worker.end()

@@ -1,0 +1,58 @@
+"""The whole stack with nothing to do: processor and memory, beside the Celery worker it replaces."""
+
+import time
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import psutil
+
+from benchmarks.table import Row
+from tests.support.stack import SMALL, RunningStack
+
+SETTLE_SECONDS, MEASURED_SECONDS = 15.0, 20.0
+CELERY_PSS_MB, CELERY_CPU_PERCENT = 748.0, 2.0
+"""Five worker groups, beat, Flower and Redis, idle; measured once, on a host of this size."""
+COUNTED = ("server", "worker", "exporter")
+
+
+def idle_stack() -> list[Row]:
+    """Server, worker and exporter, with all their children; PostgreSQL is not counted."""
+    with TemporaryDirectory() as place:
+        stack = RunningStack(Path(place) / "state")
+        try:
+            stack.start(*SMALL)
+            time.sleep(SETTLE_SECONDS)
+            trees = {name: _tree(stack.pid(name) or 0) for name in COUNTED}
+            before = {name: _cpu(tree) for name, tree in trees.items()}
+            time.sleep(MEASURED_SECONDS)
+            cpu = {
+                name: (_cpu(tree) - before[name]) * 100 / MEASURED_SECONDS
+                for name, tree in trees.items()
+            }
+            pss = {
+                name: sum(p.memory_full_info().pss for p in tree) / 1e6
+                for name, tree in trees.items()
+            }
+        finally:
+            stack.stop()
+    celery = "Celery, beat, Flower, Redis"
+    return [
+        *(
+            Row(f"stack at rest, memory (PSS) of {name}", value, "MB")
+            for name, value in pss.items()
+        ),
+        Row(
+            "stack at rest, memory (PSS)", sum(pss.values()), "MB", celery, CELERY_PSS_MB, "≤ 0.7x"
+        ),
+        *(Row(f"stack at rest, processor of {name}", value, "%") for name, value in cpu.items()),
+        Row("stack at rest, processor", sum(cpu.values()), "%", celery, CELERY_CPU_PERCENT),
+    ]
+
+
+def _tree(pid: int) -> list[psutil.Process]:
+    root = psutil.Process(pid)
+    return [root, *root.children(recursive=True)]
+
+
+def _cpu(tree: list[psutil.Process]) -> float:
+    return sum(sum(process.cpu_times()[:2]) for process in tree)
