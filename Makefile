@@ -8,8 +8,8 @@ READY := .venv/.ready
 up: $(READY)          ## start the whole worker and run its pipeline once; Ctrl-C stops it
 	@exec $(BIN)/analytics-worker up
 
-test: $(READY)        ## all tests, on real services
-	@$(BIN)/python -m pytest
+test: $(READY)        ## all tests, on real services; a file's tests stay in one of two processes
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 drills: $(READY)      ## faults of the worker, minutes each: killed, stopped, cut off
 	@$(BIN)/python -m pytest tests/drills
