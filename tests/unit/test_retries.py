@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prefect.states import Failed
+from prefect.utilities.math import lower_clamp_multiple
 from sqlalchemy.exc import OperationalError
 
 from toolkit import retries
@@ -45,6 +46,24 @@ def test_policies_are_the_registry_s(policy, tries, cap):
     assert policy["retries"] == tries
     longest = max(policy["retry_delay_seconds"](tries), default=0)
     assert longest * (1 + policy["retry_jitter_factor"]) <= cap
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [
+        retries.CATALOG,
+        retries.REFRESH,
+        retries.STATISTICS,
+        retries.DBT_RUN,
+        retries.DBT_TEST,
+        retries.DBT_DOCS,
+        retries.DBT_FRESHNESS,
+    ],
+)
+def test_the_delays_outlast_a_minute_without_the_database(policy):
+    delays = policy["retry_delay_seconds"](policy["retries"])
+    shortest = lower_clamp_multiple(1 + policy["retry_jitter_factor"])
+    assert sum(delays) * shortest >= 60
 
 
 class _DriverError(psycopg2.Error):

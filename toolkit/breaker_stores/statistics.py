@@ -3,6 +3,7 @@
 Reads and writes nothing.
 """
 
+import math
 from datetime import UTC, datetime
 from typing import TypedDict
 
@@ -38,7 +39,7 @@ def statistics(name: str, record: Record, store: str, now: float) -> BreakerStat
         state=record.state,
         failures=record.failures,
         opened_at=iso(record.opened_at),
-        retry_after_seconds=round(seconds_until_probe(record, now), 3),
+        retry_after_seconds=_rounded_up(seconds_until_probe(record, now)),
         last_error=record.last_error,
         last_failure_at=iso(record.last_failure_at),
         failures_total=record.failures_total,
@@ -47,6 +48,11 @@ def statistics(name: str, record: Record, store: str, now: float) -> BreakerStat
         trips_total=record.trips_total,
         store=store,
     )
+
+
+def _rounded_up(seconds: float) -> float:
+    """To the millisecond, never down: a call made after a wait of 0 must be let through."""
+    return math.ceil(seconds * 1000) / 1000
 
 
 def iso(instant: float | None) -> str | None:
