@@ -10,6 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
@@ -28,10 +29,6 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
-def _none_if_blank(value: object) -> object:
-    return None if value == "" else value  # SecretStr("") would be a value, too
-
-
 def _in_state_dir(name: str) -> Callable[[dict[str, Any]], Path]:
     return lambda values: values["state_dir"] / name
 
@@ -40,15 +37,16 @@ ProjectPath = Annotated[Path, BeforeValidator(_below_root)]
 OptionalPath = Annotated[
     Path | None, BeforeValidator(lambda value: _below_root(value) if value else None)
 ]
-Secret = Annotated[SecretStr | None, BeforeValidator(_none_if_blank)]
-Text = Annotated[str | None, BeforeValidator(_none_if_blank)]
+Secret = SecretStr | None
+Text = str | None
 Names = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
     """One attribute per variable: ``DATABASE_URL`` sets ``settings().database_url``."""
 
-    model_config = SettingsConfigDict(extra="ignore", frozen=True)
+    # An empty variable is one that was not set: it must not hide what `make up` wrote.
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
 
     # This host; first, because other folders are in the state directory unless they are named
     state_dir: ProjectPath = Field(
@@ -235,11 +233,9 @@ class Settings(BaseSettings):
         default=[],
         description="Modules that every run finds imported, comma separated: libraries, never flows. The worker adds those that it needs itself.",
     )
-    worker_run_memory_limit_mb: Annotated[PositiveInt | None, BeforeValidator(_none_if_blank)] = (
-        Field(
-            default=None,
-            description="Memory that one run and its child processes may use; a run that uses more ends as Crashed. Empty: no limit.",
-        )
+    worker_run_memory_limit_mb: PositiveInt | None = Field(
+        default=None,
+        description="Memory that one run and its child processes may use; a run that uses more ends as Crashed. Empty: no limit.",
     )
     worker_drain_seconds: PositiveFloat = Field(
         default=30.0, description="How long runs in progress may go on when the worker is stopped."
@@ -276,5 +272,6 @@ class Settings(BaseSettings):
 @lru_cache
 def settings() -> Settings:
     """Read once, on first use: importing a flow must never need a configured environment."""
-    state_dir = _below_root(os.environ.get("STATE_DIR") or ".state")
-    return Settings(_env_file=(f"{state_dir}/stack.env", project_root() / ".env"))  # pyright: ignore[reportCallIssue]  # pydantic-settings takes it at run time
+    own = project_root() / ".env"
+    chosen = os.environ.get("STATE_DIR") or dotenv_values(own).get("STATE_DIR") or ".state"
+    return Settings(_env_file=(f"{_below_root(chosen)}/stack.env", own))  # pyright: ignore[reportCallIssue]  # pydantic-settings takes it at run time

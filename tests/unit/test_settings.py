@@ -20,6 +20,26 @@ def test_the_environment_wins_over_what_make_up_wrote(tmp_path, monkeypatch):
     assert settings().log_dir == project_root() / "from-stack"
 
 
+def test_an_empty_variable_does_not_hide_what_make_up_wrote(tmp_path, monkeypatch):
+    (tmp_path / "stack.env").write_text("DATABASE_URL=postgresql://a@h/stack\n")
+    monkeypatch.setenv("STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("DATABASE_URL", "")
+    monkeypatch.setenv("PROMETHEUS_PORT", "")
+    assert warehouse_url().database == "stack"
+    assert settings().prometheus_port == 8000
+
+
+def test_a_stack_is_found_in_the_state_directory_that_the_file_names(tmp_path, monkeypatch):
+    root = tmp_path / "checkout"
+    (root / "kept").mkdir(parents=True)
+    (root / ".env").write_text("STATE_DIR=kept\n")
+    (root / "kept/stack.env").write_text("DATABASE_URL=postgresql://a@h/stack\n")
+    monkeypatch.delenv("STATE_DIR")
+    monkeypatch.setattr("toolkit.settings.project_root", lambda: root)
+    assert settings().state_dir == root / "kept"
+    assert warehouse_url().database == "stack"
+
+
 def test_logs_and_reports_are_in_the_state_directory_unless_they_are_named(monkeypatch, tmp_path):
     monkeypatch.setenv("STATE_DIR", str(tmp_path))
     monkeypatch.delenv("LOG_DIR", raising=False)
