@@ -28,6 +28,8 @@ from worker import prefect_private
 from worker.frames import Request
 from worker.identity import ProcessIdentity
 
+CANCEL_YOURSELF = signal.SIGUSR1
+"""Precedes the SIGTERM that cancels a run whose worker is gone, and with it the control channel."""
 FIRST_CONTACT_SECONDS = 300.0
 """How long a run waits for a server that is down when it starts."""
 
@@ -82,15 +84,13 @@ def _finish() -> None:
 def become(request: Request, template_environment: Mapping[str, str]) -> None:
     """Take on session, signals, output, environment, settings and folder of the run."""
     os.setsid()  # cancelling the run ends all processes of its session's group
+    _take_signals()
     if request["record"]:
         _note(Path(request["record"]))
     if request["spare"]:
         from toolkit import spare_process  # noqa: PLC0415  # never in the template: edits are seen
 
         spare_process.prepare()
-    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     _redirect(request["output"])
     environment = request["environment"]
     os.environ.clear()  # noqa: TID251  # this process becomes another one
@@ -102,6 +102,14 @@ def become(request: Request, template_environment: Mapping[str, str]) -> None:
     if _prefect_settings(environment) != _prefect_settings(template_environment):
         refresh_global_settings_context()
         setup_logging()
+
+
+def _take_signals() -> None:
+    """Those of a fresh interpreter, and one that says: the SIGTERM to come is a cancellation."""
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(CANCEL_YOURSELF, lambda _number, _frame: prefect_private.own_the_cancellation())
 
 
 def _note(record: Path) -> None:

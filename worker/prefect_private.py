@@ -7,11 +7,13 @@ listed here, so that an upgrade fails there and not in a run. Reads and writes n
 """
 
 import functools
+import os
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
 
 import prefect.flow_engine
+from prefect._internal import control_listener
 from prefect._internal.control_listener import configure_from_env
 from prefect._internal.metrics import RunMetrics
 from prefect.client.orchestration import PrefectClient
@@ -82,6 +84,15 @@ def let_flows_end_without_their_heartbeat() -> None:
     patient = prefect.flow_engine._send_heartbeats  # noqa: SLF001
     impatient = functools.partial(patient, join_on_exit=False)
     prefect.flow_engine._send_heartbeats = impatient  # noqa: SLF001
+
+
+def own_the_cancellation() -> None:
+    """From now on SIGTERM cancels this process's run, which reports that and runs its hooks itself.
+
+    For a run whose worker is gone: without a word before it, SIGTERM is a crash.
+    """
+    os.environ["PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS"] = "true"  # noqa: TID251  # Prefect's switch
+    control_listener._set_intent("cancel")  # noqa: SLF001
 
 
 def load_flow(flow_run: FlowRun) -> Flow[..., Any]:

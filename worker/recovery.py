@@ -26,6 +26,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.logging import get_logger
 from prefect.states import Scheduled
 
+from worker.child import CANCEL_YOURSELF
 from worker.execution import Execution
 from worker.identity import NameLock, ProcessIdentity, forget
 
@@ -146,8 +147,7 @@ class Recovery:
             except (httpx.HTTPError, OSError):
                 continue
             if state is not None and state.is_cancelling():
-                # First the state: the process would report the signal as a crash.
-                await self._execution.settle(run, ORPHANED)
+                _announce_cancellation(process, record)
                 await _terminate(process)
         await self._execution.settle(run, ORPHANED)
         forget(record)
@@ -163,6 +163,12 @@ def _recorded_by_server(run: FlowRun) -> ProcessIdentity | None:
     except ProcessLookupError:
         leads_session = False
     return ProcessIdentity.of(int(pid)) if leads_session else None
+
+
+def _announce_cancellation(process: ProcessIdentity, record: Path) -> None:
+    """Let one of our children know what the signal to come means; it then says so itself."""
+    if process.is_alive() and ProcessIdentity.read(record) == process:
+        os.kill(process.pid, CANCEL_YOURSELF)
 
 
 async def _terminate(process: ProcessIdentity) -> None:

@@ -97,7 +97,7 @@ def test_a_run_that_lost_its_worker_can_still_be_cancelled(
     pool: Workspace, start_worker: StartWorker
 ):
     worker = start_worker()
-    run = pool.submit("sleeping")
+    run = pool.submit("hooked", seconds=300)
     pool.wait(run, "Running", timeout=150)
     pid = pool.pid(run)
     worker.end(signal.SIGKILL)
@@ -105,6 +105,8 @@ def test_a_run_that_lost_its_worker_can_still_be_cancelled(
     pool.client.set_flow_run_state(run, Cancelling())
     assert pool.wait(run, timeout=150).name == "Cancelled"
     wait_for_exit(pid)
+    assert "Crashed" not in {state.name for state in pool.client.read_flow_run_states(run)}
+    assert (pool.directory / "hook-Cancelling").read_text() == str(run)
 
 
 def test_nothing_is_lost_when_the_worker_is_killed_while_it_claims(
