@@ -56,6 +56,7 @@ __all__ = [
 # Methods and attributes of the base worker that PoolWorker overrides or reads.
 WORKER_METHODS = (
     "_emit_worker_started_event",
+    "_get_scheduled_flow_runs",
     "_give_worker_labels_to_flow_run",
     "_propose_crashed_state",
     "_propose_pending_state",

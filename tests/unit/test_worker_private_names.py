@@ -1,12 +1,16 @@
 """The private names of Prefect that the worker leans on are still there, shaped as it needs them."""
 
+import ast
 import inspect
+import os
+import re
 from importlib.metadata import version
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from prefect import flow_engine
+from prefect._internal import control_listener
 from prefect.workers.base import BaseWorker
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
 
@@ -81,3 +85,47 @@ def test_the_emitter_offers_what_the_cancellation_calls():
     for name in ("get_flow_and_deployment", "emit_flow_run_cancelled"):
         assert callable(getattr(ours, name))
         assert "flow_run" in parameters(getattr(theirs, name))
+
+
+def test_a_run_can_be_told_that_it_owns_its_cancellation(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS", "false")
+    try:
+        prefect_private.own_the_cancellation()
+        assert control_listener.get_intent() == "cancel"
+    finally:
+        control_listener.clear_intent()
+    switch = "PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS"
+    assert os.environ[switch] == "true"
+    assert switch in inspect.getsource(flow_engine)
+
+
+def private_imports(source: str) -> list[str]:
+    """Modules and names of Prefect that begin with an underscore."""
+    found: list[str] = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("prefect"):
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        elif isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names if alias.name.startswith("prefect.")]
+        else:
+            continue
+        found += [name for name in names if any(part[0] == "_" for part in name.split("."))]
+    return found
+
+
+def test_no_other_module_of_ours_imports_a_private_name():
+    for path in (project_root() / "worker").glob("*.py"):
+        if path.stem != "prefect_private":
+            assert not private_imports(path.read_text()), path
+    assert private_imports("from prefect.runner._x import Y") == ["prefect.runner._x.Y"]
+
+
+def test_every_private_name_that_the_pool_worker_takes_from_prefect_is_listed():
+    source = inspect.getsource(PoolWorker)
+    used = set(re.findall(r"(?:self|super\(\))\.(_[a-z]\w+)", source))
+    overridden = {name for name in vars(PoolWorker) if hasattr(BaseWorker, name)}
+    ours = set(re.findall(r"self\.(_\w+)(?:: [^=]+)? = ", source)) | set(vars(PoolWorker))
+    taken = {name for name in (used - ours) | overridden if re.match("_[a-z]", name)}
+    known = {"_abc_impl", "_display_name", "_description"}  # Python's, and documented ones
+    listed = {*prefect_private.WORKER_METHODS, *prefect_private.WORKER_ATTRIBUTES}
+    assert taken - known <= listed
