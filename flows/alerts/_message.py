@@ -4,20 +4,23 @@ Reads the templates beside it; writes nothing. A rule's own template that fails 
 message one sentence, never the notice.
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypedDict
 
 from flows.alerts._notice import EventKind, Notice, worst_first
-from flows.alerts._reading import label
+from flows.alerts._reading import NO_KEY, label
 from flows.alerts._rule import Bound, Rule, Template
 from flows.alerts._state import AlertState
+from flows.alerts._subject import subject
 from toolkit.durations import format_duration
 from toolkit.templates import UserTemplateError, number_text, one_line, render
 
 WORST = 10
+Ranked = Sequence[tuple[str, AlertState]]
 
 _HEADLINES: dict[EventKind, str] = {
     "firing": "The alert is firing",
@@ -28,12 +31,17 @@ _HEADLINES: dict[EventKind, str] = {
     "error": "The rule can't be evaluated",
     "error_resolved": "The rule can be evaluated again",
 }
+_TRY = "`analytics-worker alerts test` with the rule's name shows the error."
 _HINTS: dict[EventKind, str] = {
-    "error": "You get this as the rule's owner; its readers were not told. `analytics-worker alerts"
-    " test` with the rule's name shows the error.",
+    "error": f"You get this as the rule's owner; its readers were not told. {_TRY}",
     "no_data": "It is reported as over as soon as data says so.",
 }
-_COLOURS = {"critical": "#c81e1e", "warning": "#d97706", "resolved": "#15803d"}
+_COLOURS = {
+    "critical": "#c81e1e",
+    "warning": "#b45309",
+    "resolved": "#15803d",
+    "error_resolved": "#15803d",
+}
 
 
 class Message(TypedDict):
@@ -47,24 +55,27 @@ class Message(TypedDict):
 
 def message(rule: Rule, notice: Notice, now: datetime, uid: str, *, html: bool = True) -> Message:
     """Render a notice with the rule's own template, or with the standard one; HTML on demand."""
-    context = _context(rule, notice, now)
+    worst = worst_first(rule, notice.states)[:WORST]
+    context = _context(rule, notice, worst, now)
     try:
         rendered = _rendered(rule, context, html=html)
     except UserTemplateError as error:
         context["hint"] = f"The rule's own template failed: {error}"
         rendered = _rendered(rule.model_copy(update={"template": Template()}), context, html=html)
-    subject, text, page = rendered
-    return Message(subject=subject, text=text, html=page, json=_json(rule, context, uid))
+    title, text, page = rendered
+    facts = _json(rule, notice, worst, now) | {"event_id": uid, "hint": context["hint"]}
+    return Message(subject=title, text=text, html=page, json=facts)
 
 
 def _rendered(rule: Rule, context: Mapping[str, Any], *, html: bool) -> tuple[str, str, str]:
     own = rule.template
-    subject = one_line(render(own.subject or _standard("subject.txt"), context, html=False))
+    title = render(own.subject, context, html=False) if own.subject else subject(context)
+    title = one_line(title)
     text = render(own.text or _standard("text.txt"), context, html=False)
     if not html:
-        return subject, text, ""
-    full = {**context, "subject": subject}
-    return subject, text, render(own.html or _standard("body.html"), full, html=True)
+        return title, text, ""
+    full = {**context, "subject": title}
+    return title, text, render(own.html or _standard("body.html"), full, html=True)
 
 
 @lru_cache
@@ -72,40 +83,46 @@ def _standard(name: str) -> str:
     return (Path(__file__).parent / "templates" / f"{name}.jinja").read_text()
 
 
-def _context(rule: Rule, notice: Notice, now: datetime) -> dict[str, Any]:
+def _context(rule: Rule, notice: Notice, worst: Ranked, now: datetime) -> dict[str, Any]:
     """Plain values only: this is all that a template sees."""
-    ranked = worst_first(rule, notice.states)
-    severity = notice.severity
-    since = min(filter(None, (s.firing_since for s in notice.states.values())), default=None)
-    since = since or notice.health.since
+    since, kind = _began(notice), notice.kind
     return {
-        "kind": notice.kind,
-        "label": (severity or "alert").upper() if notice.kind == "firing" else _label(notice),
-        "headline": _HEADLINES[notice.kind],
-        "severity": severity,
-        "rule": {
-            "name": rule.name,
-            "description": rule.description,
-            "owner": rule.owner,
-        },
-        "condition": _condition(rule, severity),
+        "kind": kind,
+        "label": _label(notice),
+        "headline": _HEADLINES[kind],
+        "severity": notice.severity,
+        "rule": {"name": rule.name, "description": rule.description, "owner": rule.owner},
+        "condition": _condition(rule, notice.severity),
+        "unit": " %" if rule.measure == "change_percent" else "",
         "group": label(notice.group),
-        "count": len(ranked),
-        "more": max(0, len(ranked) - WORST),
-        "worst": [_item(key, state, now) for key, state in ranked[:WORST]],
+        "count": len(notice.states),
+        "more": len(notice.states) - len(worst),
+        "worst": [_item(key, state, now) for key, state in worst],
         "since": _instant(since),
         "duration": _duration(since, now),
         "error": notice.health.error,
-        "hint": _HINTS.get(notice.kind),
-        "colour": _COLOURS.get(
-            severity or "" if notice.kind != "resolved" else "resolved", "#475569"
-        ),
+        "hint": _hint(rule, kind),
+        "colour": _COLOURS.get(kind, _COLOURS.get(notice.severity or "", "#475569")),
         "at": _instant(now),
     }
 
 
+def _began(notice: Notice) -> datetime | None:
+    """When what a notice is about began."""
+    firing = filter(None, (state.firing_since for state in notice.states.values()))
+    return min(firing, default=None) or notice.health.since
+
+
+def _hint(rule: Rule, kind: EventKind) -> str | None:
+    if kind == "error" and not rule.owner:
+        return f"The rule has no owner, so its readers get this. {_TRY}"
+    return _HINTS.get(kind)
+
+
 def _label(notice: Notice) -> str:
-    return notice.kind.replace("_", " ").upper()
+    severity = notice.severity or "alert"
+    spoken = {"firing": severity, "still_firing": f"still {severity}"}
+    return spoken.get(notice.kind, notice.kind.replace("_", " ")).upper()
 
 
 def _item(key: str, state: AlertState, now: datetime) -> dict[str, Any]:
@@ -127,8 +144,9 @@ def _condition(rule: Rule, severity: str | None) -> str:
     if bound is None:
         return ""
     shown = " and ".join(map(number_text, bound)) if isinstance(bound, list) else number_text(bound)
-    what = {"rows": "rows", "change": "change", "change_percent": "change in %"}
-    return f"{what.get(rule.measure, rule.value or 'value')} {rule.operator} {shown}"
+    unit = " %" if rule.measure == "change_percent" else ""
+    what = {"rows": "rows", "change": "change", "change_percent": "change"}
+    return f"{what.get(rule.measure, rule.value or 'value')} {rule.operator} {shown}{unit}"
 
 
 def _instant(at: datetime | None) -> str | None:
@@ -142,26 +160,48 @@ def _duration(since: datetime | None, now: datetime) -> str | None:
     return format_duration(now - since)
 
 
-def _json(rule: Rule, context: Mapping[str, Any], uid: str) -> dict[str, Any]:
-    """What machines get: the same facts; numbers that JSON can't say are texts."""
-    plain = {name: value for name, value in context.items() if name not in {"colour", "rule"}}
-    worst = [{k: _finite(v) for k, v in item.items()} for item in plain.pop("worst")]
-    first = worst[0] if len(worst) == 1 else {}
+def _json(rule: Rule, notice: Notice, worst: Ranked, now: datetime) -> dict[str, Any]:
+    """What machines get (docs/alerts.md): instants in ISO 8601, infinity as text."""
+    since = _began(notice)
+    items = [_fact(key, state) for key, state in worst]
     return {
-        "event_id": uid,
+        "kind": notice.kind,
         "rule": rule.name,
         "description": rule.description,
         "owner": rule.owner,
-        **plain,
-        "value": first.get("value"),
-        "worst": worst,
+        "severity": notice.severity,
+        "group": label(notice.group),
+        "headline": _HEADLINES[notice.kind],
+        "condition": _condition(rule, notice.severity),
+        "value": items[0]["value"] if len(notice.states) == 1 else None,
+        "count": len(notice.states),
+        "worst": items,
+        "more": len(notice.states) - len(worst),
+        "at": _iso(now),
+        "since": _iso(since),
+        "duration": _duration(since, now),
+        "duration_seconds": int((now - since).total_seconds()) if since else None,
+        "error": notice.health.error,
     }
 
 
-def _finite(value: Any) -> Any:
+def _fact(key: str, state: AlertState) -> dict[str, Any]:
+    return {
+        "key": label(key),
+        "severity": state.severity,
+        "value": _finite(state.value),
+        "worst": _finite(state.worst),
+        "since": _iso(state.firing_since),
+    }
+
+
+def _iso(at: datetime | None) -> str | None:
+    return at.astimezone(UTC).isoformat(timespec="seconds") if at else None
+
+
+def _finite(value: float | None) -> float | str | None:
     """Infinity as text, which JSON has no number for."""
-    is_infinite = isinstance(value, float) and value in {float("inf"), float("-inf")}
-    return str(value) if is_infinite else value
+    return str(value) if value is not None and math.isinf(value) else value
 
 
 def sample_context(rule: Rule) -> dict[str, Any]:
@@ -170,4 +210,5 @@ def sample_context(rule: Rule) -> dict[str, Any]:
     state = AlertState(
         now, "firing", rule.highest, 1.0, 1.0, 1.0, firing_since=now, told=rule.highest
     )
-    return {**_context(rule, Notice("firing", states={"": state}), now), "subject": "subject"}
+    notice = Notice("firing", states={NO_KEY: state})
+    return {**_context(rule, notice, [(NO_KEY, state)], now), "subject": "subject"}

@@ -3,6 +3,7 @@
 Reads what the rule reads. Writes nothing; with `send`, a test notice goes the way of real ones.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -19,6 +20,9 @@ from flows.alerts._state import AlertState
 from flows.alerts._store import message_id
 from toolkit.errors import PermanentError
 from toolkit.user_sql import reader_session
+
+NOTHING = "This is a test; nothing happened."
+_BODY = re.compile(r"^(.*<body[^>]*>)?", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -63,8 +67,8 @@ def _test(rule: Rule, notice: Notice, now: datetime) -> Message:
     rendered = message(rule, notice, now, "test")
     return Message(
         subject=f"[TEST] {rendered['subject']}",
-        text=f"This is a test; nothing happened.\n\n{rendered['text']}",
-        html=rendered["html"].replace("<body", "<body data-test='true'", 1),
+        text=f"{NOTHING}\n\n{rendered['text']}",
+        html=_BODY.sub(rf"\g<0><p>{NOTHING}</p>", rendered["html"], count=1),
         json={**rendered["json"], "test": True},
     )
 
