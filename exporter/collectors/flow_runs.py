@@ -46,10 +46,12 @@ RETRIES = Family(
 LAST_SUCCESS = Family(
     "deployment_last_success_timestamp_seconds",
     "gauge",
-    "When a run of the deployment last ended in a state of type COMPLETED.",
+    "When a run of the deployment last succeeded; one that was skipped did not.",
     ("deployment", "work_pool"),
 )
-SHOWN = ("Completed", "Skipped", "Partial", "Failed", "CircuitOpen", "Crashed", "Cancelled")
+SKIPPED = "Skipped"
+"""A state of type COMPLETED in which nothing was done: it says nothing about the deployment."""
+SHOWN = ("Completed", SKIPPED, "Partial", "Failed", "CircuitOpen", "Crashed", "Cancelled")
 TERMINAL = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 FAILED = frozenset({"FAILED", "CRASHED"})
 
@@ -111,17 +113,18 @@ class Ended:
             duration = run["total_run_time"]
             increments.append(Increment.observe(DURATION, self._where, duration))
             increments += self._wait() if is_first else ()
-        at, kind = instant(run["end_time"]), run["state_type"]
-        if kind == "COMPLETED":
+        at, outcome = instant(run["end_time"]), self._outcome(run["state_type"], run["state_name"])
+        if outcome and not outcome.failed:
             increments.append(Increment(LAST_SUCCESS, self._where, at))
-        return Item(UUID(run["state_id"]).bytes, at, tuple(increments), self._outcome(kind))
+        return Item(UUID(run["state_id"]).bytes, at, tuple(increments), outcome)
 
     def earlier(self, state: Row, *, is_first: bool) -> Item:
         """A terminal state that it had left again."""
         wait = self._wait() if is_first else ()
         increments = (self._state(state["name"]), *wait)
         at = instant(state["timestamp"])
-        return Item(UUID(state["id"]).bytes, at, increments, self._outcome(state["type"]))
+        outcome = self._outcome(state["type"], state["name"])
+        return Item(UUID(state["id"]).bytes, at, increments, outcome)
 
     def retry(self, running: Row) -> Item:
         """A start after the first."""
@@ -138,8 +141,8 @@ class Ended:
         wait = instant(run["start_time"]) - instant(run["expected_start_time"])
         return (Increment.observe(QUEUE_WAIT, self._where, wait),)
 
-    def _outcome(self, kind: str) -> Outcome | None:
-        if not self._run["deployment_id"] or kind == "CANCELLED":
+    def _outcome(self, kind: str, name: str) -> Outcome | None:
+        if not self._run["deployment_id"] or kind == "CANCELLED" or name == SKIPPED:
             return None
         return Outcome(self._where[0], kind in FAILED)
 

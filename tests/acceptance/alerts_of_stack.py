@@ -47,7 +47,7 @@ class Receivers:
 
     def posted(self, rule: str) -> list[str]:
         """What the web hook heard of a rule, in order."""
-        return [post.json["kind"] for post in self.hook.requests if post.json["rule"] == rule]
+        return [post.json["kind"] for post in self.hook.requests if post.json.get("rule") == rule]
 
     def mailed(self, rule: str) -> list[tuple[str, str]]:
         """Recipient and first word of the subject of the mails about a rule, in order."""

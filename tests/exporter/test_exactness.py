@@ -3,13 +3,15 @@
 import signal
 import sqlite3
 from contextlib import closing
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from exporter.api import PrefectApi
-from exporter.collectors.flow_runs import RUNS, FlowRuns
+from exporter.collectors.flow_runs import LAST_SUCCESS, RUNS, Ended, FlowRuns
 from exporter.names import Existing
+from tests.support.promtool import promtool
 from tests.support.scraping import Exporter, exporter_of
 from tests.support.seeded_runs import WAYS, in_database, seeder
 from tests.support.waiting import wait_until
@@ -94,6 +96,39 @@ def test_an_outage_is_caught_up_with_page_by_page(prefect_server, seeded, store,
         return counted == in_database(prefect_server.home, seeded.flow)["flow runs"]
 
     wait_until(all_found, 60)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name", "failed"),
+    [
+        ("COMPLETED", "Completed", False),
+        ("COMPLETED", "Skipped", None),
+        ("FAILED", "Partial", True),
+        ("CRASHED", "Crashed", True),
+        ("CANCELLED", "Cancelled", None),
+    ],
+)
+def test_what_an_end_says_of_its_deployment(kind: str, name: str, failed: bool | None):
+    run = {
+        "state_id": str(uuid4()),
+        "state_type": kind,
+        "state_name": name,
+        "deployment_id": str(uuid4()),
+        "work_pool_name": "dbt",
+        "run_count": 0,
+        "end_time": "2026-05-04T06:00:00+00:00",
+    }
+    item = Ended(run, "load/dbt").last(is_first=True)
+    assert (item.outcome.failed if item.outcome else None) is failed
+    succeeded = [one for one in item.increments if one.family is LAST_SUCCESS]
+    assert bool(succeeded) is (failed is False)
+
+
+def test_promtool_finds_nothing_wrong_with_what_it_answers(prefect_server, seeded, tmp_path):
+    seeded.runs(len(WAYS))
+    with exporter_of(tmp_path, prefect_server.api_url) as exporter:
+        wait_until(lambda: exporter.counted(seeded.flow)["flow runs"], 60, 0.3)
+        assert promtool("check", "metrics", given=exporter.get()) == ""
 
 
 def test_a_port_that_is_taken_is_one_clear_line(prefect_server, tmp_path):

@@ -2,8 +2,6 @@
 
 import json
 import re
-import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ import yaml
 
 from exporter.app import families
 from exporter.documents import metrics_page
+from tests.support.promtool import promtool
 from toolkit.settings import project_root
 
 OPS = project_root() / "ops"
@@ -161,24 +160,8 @@ def test_the_documentation_lists_them():
     assert page == metrics_page(), "run `python -m exporter.documents`"
 
 
-def promtool(*arguments: str, given: str = "") -> str:
-    command = shutil.which("promtool")
-    if command is None:
-        pytest.skip("promtool is not on PATH: the rules' own unit tests were not run")
-    done = subprocess.run(
-        [command, *arguments],
-        input=given,
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=PROMETHEUS,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout + done.stderr
-
-
 def test_promtool_finds_nothing_wrong_with_the_configuration():
-    promtool("check", "config", "prometheus.yml")
+    promtool("check", "config", str(PROMETHEUS / "prometheus.yml"))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from sqlalchemy import text
 
 from stack.deploy import deploy, desired
-from stack.doctor import Finding, database, examine, host, server, versions
+from stack.doctor import Finding, database, examine, host, prefect_database, server, versions
 from tests.support.ports import free_port
 from tests.support.postgres import administer
 from toolkit.database import READER_ROLE, direct, warehouse_url
@@ -77,6 +77,14 @@ def test_every_table_of_ours_has_its_size():
     with direct(warehouse_url()) as connection:
         names = {finding.name for finding in database.sizes(connection)}
     assert {"ops.refresh_log", "ops.worker_metrics", "ops.alert_events"} <= names
+
+
+def test_every_table_of_the_prefect_server_has_its_size(prefect_server):
+    home = settings().state_dir / "prefect"
+    home.parent.mkdir(parents=True, exist_ok=True)
+    prefect_server.copy_database(home)
+    names = {finding.name for finding in prefect_database.sizes()}
+    assert {"prefect.flow_run", "prefect.log", "prefect.events"} <= names
 
 
 @pytest.mark.parametrize(("seconds", "level"), [(0.5, "ok"), (10, "warn"), (60, "fail")])
