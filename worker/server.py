@@ -3,8 +3,8 @@
 On SQLite, Prefect begins its write transactions DEFERRED. One that reads first and writes later is
 refused (503) when another one wrote in between, and no busy timeout helps; every client then waits
 two seconds or more. Here they take the write lock when they begin, and wait for it. On PostgreSQL
-the server is Prefect's, unchanged. Reads and writes only what Prefect's server does, and puts off
-deadlines that passed while it was away (worker/hearing.py).
+the server is Prefect's, unchanged. Reads and writes only what Prefect's server does, puts off
+deadlines that passed while it was away (worker/hearing.py) and restores an index (worker/lost_index.py).
 """
 
 import asyncio
@@ -22,6 +22,7 @@ from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 
 from worker.hearing import put_off_silence
+from worker.lost_index import restore_index
 
 HOST = "127.0.0.1"
 
@@ -42,10 +43,24 @@ class ImmediateSqlite(AioSqliteConfiguration):
 
 def configure_database() -> None:
     """Choose the database configuration for the connection URL of Prefect's settings."""
+    if _is_sqlite():
+        set_database_config(ImmediateSqlite(connection_url=_database_url()))
+
+
+def _database_url() -> str:
     secret = get_current_settings().server.database.connection_url
-    url = secret.get_secret_value() if secret else ""
-    if make_url(url).get_backend_name() == "sqlite":
-        set_database_config(ImmediateSqlite(connection_url=url))
+    return secret.get_secret_value() if secret else ""
+
+
+def _is_sqlite() -> bool:
+    return make_url(_database_url()).get_backend_name() == "sqlite"
+
+
+async def prepare() -> None:
+    """What has to be done while nobody is served yet."""
+    await put_off_silence()
+    if _is_sqlite():
+        await restore_index()
 
 
 def app() -> FastAPI:
@@ -57,7 +72,7 @@ def app() -> FastAPI:
 def main() -> None:
     """Serve API and UI on this host until told to stop: ``python -m worker.server PORT``."""
     configure_database()
-    asyncio.run(put_off_silence())
+    asyncio.run(prepare())
     uvicorn.run(
         app(),
         host=HOST,

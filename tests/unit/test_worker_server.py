@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 from prefect.server.database import dependencies
 from prefect.server.database.configurations import AioSqliteConfiguration
+from prefect.server.schemas.sorting import FlowRunSort
 from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, temporary_settings
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from worker.server import ImmediateSqlite, configure_database
+from worker.server import ImmediateSqlite, configure_database, prepare
 
 
 @pytest.fixture(autouse=True)
@@ -82,3 +83,32 @@ def test_prefect_still_begins_transactions_in_that_one_place():
     ours, theirs = ImmediateSqlite.begin_transaction, AioSqliteConfiguration.begin_transaction
     assert list(inspect.signature(ours).parameters) == list(inspect.signature(theirs).parameters)
     assert "BEGIN {mode}" in inspect.getsource(AioSqliteConfiguration.begin_sqlite_stmt)
+
+
+NEWEST = (
+    "explain query plan select * from flow_run"
+    " order by coalesce(start_time, expected_start_time) desc limit 50"
+)
+
+
+def plan(path: Path) -> str:
+    with closing(sqlite3.connect(path)) as database:
+        return str(database.execute(NEWEST).fetchall())
+
+
+def test_the_newest_runs_are_found_without_sorting_all(tmp_path: Path):
+    path = tmp_path / "prefect.db"
+    with temporary_settings({PREFECT_API_DATABASE_CONNECTION_URL: f"sqlite+aiosqlite:///{path}"}):
+        asyncio.run(prepare())  # nothing is there yet
+        with closing(sqlite3.connect(path)) as database:
+            database.execute("create table flow_run (start_time, expected_start_time)")
+        assert "TEMP B-TREE" in plan(path)
+        for _ in range(2):
+            asyncio.run(prepare())
+        assert "TEMP B-TREE" not in plan(path)
+
+
+def test_prefect_still_asks_for_the_newest_runs_that_way():
+    wanted = FlowRunSort.START_TIME_DESC.as_sql_sort()
+    compiled = str(next(iter(wanted)).compile())
+    assert compiled == "coalesce(flow_run.start_time, flow_run.expected_start_time) DESC"
