@@ -40,6 +40,7 @@ pytest_plugins = [
     "tests.support.certificates",
     "tests.support.outbox",
     "tests.support.prefect_server",
+    "tests.support.contrib_postgres",
 ]
 
 

@@ -1,6 +1,7 @@
 """A pool's limit holds over several of our workers: slots held are counted from the states."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from itertools import accumulate
 from pathlib import Path
 from uuid import UUID
@@ -8,6 +9,7 @@ from uuid import UUID
 import pytest
 
 from tests.support.case_runs import Workspace
+from tests.support.contrib_postgres import ContribPostgres, server_on
 from tests.support.prefect_server import worker_environment
 from tests.support.processes import Process, Server, our_worker
 
@@ -31,8 +33,9 @@ def most_slots_held(work: Workspace, runs: list[UUID]) -> int:
     return max(accumulate(difference for _, difference in ordered))
 
 
-def burst(work: Workspace, number: int) -> list[UUID]:
+def burst(work: Workspace, number: int, meanwhile: Callable[[], None] = lambda: None) -> list[UUID]:
     runs = [work.submit("ok") for _ in range(number)]
+    meanwhile()
     states = work.wait_all(runs, timeout=60 + 6 * number)
     assert {state.name for state in states} == {"Completed"}
     return runs
@@ -50,33 +53,51 @@ def test_two_workers_on_one_host_keep_the_limit(pool: Workspace, start_worker: S
 
 
 @pytest.fixture
-def server(prefect_server: Server, tmp_path: Path) -> Iterator[Server]:
+def sqlite_server(prefect_server: Server, tmp_path: Path) -> Server:
     prefect_server.copy_database(tmp_path / "server")
-    with Server(tmp_path / "server") as server:
-        yield server
+    return Server(tmp_path / "server")
+
+
+@pytest.fixture
+def postgres_server(contrib_postgres: ContribPostgres, tmp_path: Path) -> Server:
+    return server_on(contrib_postgres, tmp_path / "server")
+
+
+@pytest.fixture
+def hosts(tmp_path: Path) -> list[Path]:
+    """Two workers with nothing in common but the server."""
+    hosts = [tmp_path / name for name in ("host-a", "host-b")]
+    for host in hosts:
+        host.mkdir()
+    return hosts
+
+
+def bursts_of_a_hundred(server: Server, hosts: list[Path], times: int) -> None:
+    """On a pool that lets four runs be in progress; the server is restarted in the middle of one."""
+    work = Workspace(hosts[0] / "flows", server.api_url, "burst", limit=4)
+
+    def restart() -> None:
+        server.end()
+        server.start()
+
+    with ExitStack() as stack:
+        for host in hosts:
+            environment = worker_environment(server, host)
+            worker = our_worker("burst", environment, host / "worker.log", "--name", host.name)
+            stack.callback(worker.end)
+            worker.start()
+        for number in range(times):
+            runs = burst(work, 100, restart if number == times // 2 else lambda: None)
+            assert most_slots_held(work, runs) <= 4
+    assert "503" not in server.output()
+    work.close()
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
-def test_ten_bursts_of_a_hundred_over_a_restart_of_the_server(server: Server, tmp_path: Path):
-    work = Workspace(tmp_path / "flows", server.api_url, "burst", limit=4)
-    hosts = [tmp_path / "host-a", tmp_path / "host-b"]
-    for host in hosts:
-        host.mkdir()
-    workers = [
-        our_worker("burst", worker_environment(server, h), h / "worker.log", "--name", h.name)
-        for h in hosts
-    ]
-    try:
-        for worker in workers:
-            worker.start()
-        for number in range(10):
-            if number == 5:
-                server.end()
-                server.start()
-            assert most_slots_held(work, burst(work, 100)) <= 4
-        assert "503" not in server.output()
-    finally:
-        for worker in workers:
-            worker.end()
-        work.close()
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_ten_bursts_of_a_hundred_keep_the_limit_over_a_restart_of_the_server(
+    request: pytest.FixtureRequest, hosts: list[Path], kind: str
+):
+    with request.getfixturevalue(f"{kind}_server") as server:
+        bursts_of_a_hundred(server, hosts, 10)

@@ -90,6 +90,7 @@ class Server(Process):
         environment = {
             "PREFECT_HOME": str(home),
             "PREFECT_SERVER_LOG_RETRYABLE_ERRORS": "true",
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
             **settings,
         }
         super().__init__(["-m", module, str(self.port)], environment, home / "server.log")

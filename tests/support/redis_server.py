@@ -33,6 +33,11 @@ class RedisServer:
         login = f":{self._password}@" if self._password else ""
         return f"unix://{login}{self.socket}"
 
+    @property
+    def pid(self) -> int:
+        """The running server's process."""
+        return self._running().pid
+
     def client(self) -> "redis.Redis":
         """A client of the running server, answering in text."""
         return redis.Redis.from_url(self.url, decode_responses=True)
