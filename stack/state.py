@@ -5,11 +5,12 @@ Writes ``stack.env`` (mode 600: the database's URL, the API's address; read by t
 the end. Holds ``stack.lock`` while the stack runs.
 """
 
+import asyncio
 import fcntl
 import json
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -19,6 +20,7 @@ import psutil
 from stack.errors import StackError
 
 MARKER = "ANALYTICS_WORKER_STACK"
+RECORD_AGAIN_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -145,6 +147,38 @@ class StateFolder:
         with os.fdopen(os.open(temporary, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
             file.write(text)
         temporary.replace(path)
+
+
+class Recorder:
+    """Writes down what runs whenever that changes; on a full disk, again until it can.
+
+    Called in the event loop of the stack, which must go on whatever the disk says.
+    """
+
+    def __init__(
+        self, folder: StateFolder, record: Callable[[], Record], say: Callable[[str], None]
+    ) -> None:
+        self._folder, self._record, self._say = folder, record, say
+        self._again: asyncio.TimerHandle | None = None
+
+    def __call__(self) -> None:
+        """Replace the record by one of now."""
+        failing = self._again is not None
+        self.stop()
+        try:
+            self._folder.write(self._record())
+        except OSError as error:
+            if not failing:
+                self._say(
+                    f"{self._folder.path} can't be written ({error.strerror}): free some space."
+                )
+            self._again = asyncio.get_running_loop().call_later(RECORD_AGAIN_SECONDS, self)
+
+    def stop(self) -> None:
+        """Do not try again."""
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
 
 
 def _marked(marker: str) -> list[psutil.Process]:

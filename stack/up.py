@@ -21,7 +21,7 @@ from stack.errors import StackError
 from stack.postgres import EmbeddedPostgres
 from stack.prefect_database import NOTHING_TO_REGISTER, start_from_template
 from stack.service import Service
-from stack.state import Record, StateFolder, created
+from stack.state import Record, Recorder, StateFolder, created
 from stack.terminal import Terminal, fail
 from stack.threads import in_thread
 from toolkit.errors import PermanentError
@@ -93,8 +93,9 @@ class Stack:
         self._stages: dict[str, list[Service]] = {stage: [] for stage in stages}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stop = asyncio.Event()
+        self._recorder = Recorder(folder, self._record, terminal.say)
         self._components = Components(
-            os.environ, settings().log_dir, port, terminal.say, self._record
+            os.environ, settings().log_dir, port, terminal.say, self._recorder
         )
         own = settings().database_url is None
         self._postgres = EmbeddedPostgres(folder.path / "postgres") if own else None
@@ -212,22 +213,21 @@ class Stack:
             task.cancel()
         if self._postgres:
             self._postgres.release()
+        self._recorder.stop()
         self._folder.forget()
 
-    def _record(self) -> None:
-        """Let `analytics-worker status` see what runs."""
+    def _record(self) -> Record:
+        """What `analytics-worker status` is to see."""
         stages = reversed(self._stages.values())
         services = [service for stage in stages for service in stage]
         guardian = os.getppid()
-        self._folder.write(
-            Record(
-                pid=guardian,
-                created=created(guardian) or 0.0,
-                marker=self._folder.marker,
-                api_url=os.environ["PREFECT_API_URL"],
-                since=self._since,
-                components=[service.component() for service in services],
-            )
+        return Record(
+            pid=guardian,
+            created=created(guardian) or 0.0,
+            marker=self._folder.marker,
+            api_url=os.environ["PREFECT_API_URL"],
+            since=self._since,
+            components=[service.component() for service in services],
         )
 
 

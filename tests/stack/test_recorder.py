@@ -1,0 +1,30 @@
+"""What runs is written down, if not now then as soon as it can be; the stack goes on meanwhile."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from stack import state
+from stack.state import Record, Recorder, StateFolder
+from tests.support.waiting import wait_until
+
+
+def test_a_record_that_can_not_be_written_is_written_once_it_can(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(state, "RECORD_AGAIN_SECONDS", 0.01)
+    folder, said = StateFolder(tmp_path / "away"), list[str]()
+    record = Record(pid=1, created=1.0, marker="m", api_url="u", since="s", components=[])
+
+    async def live() -> None:
+        recorder = Recorder(folder, lambda: record, said.append)
+        recorder()
+        recorder()
+        assert folder.read() is None
+        folder.path.mkdir()
+        await asyncio.to_thread(wait_until, lambda: folder.read() == record)
+
+    asyncio.run(live())
+    (line,) = said
+    assert "can't be written (No such file or directory): free some space" in line
