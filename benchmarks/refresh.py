@@ -18,7 +18,7 @@ from toolkit import database
 from toolkit.database import warehouse
 from toolkit.settings import settings
 
-ROUNDS = 3
+ROUNDS = 5
 VIEWS = ("pipeline", "revenue", "compliance", "outreach")
 DATA = """
 create table raw.deals as
@@ -96,8 +96,11 @@ def _change(connection: Connection) -> None:
 
 
 def _ours(views: list[View]) -> None:
-    with ThreadPoolExecutor(settings().refresh_parallelism) as pool:
-        runs = [pool.submit(copy_context().run, refresh, view, "measured") for view in views]
+    at_once = settings().refresh_parallelism
+    with ThreadPoolExecutor(at_once) as pool:
+        runs = [
+            pool.submit(copy_context().run, refresh, view, "measured", at_once) for view in views
+        ]
     assert [run.result()["mode"] for run in runs] == ["concurrently"] * len(VIEWS)
 
 

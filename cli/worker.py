@@ -16,6 +16,7 @@ LIBRARIES = (
     "sqlalchemy.dialects.postgresql.psycopg2",
     "psycopg2.extras",
     "pydantic_settings",
+    "prefect_sqlalchemy",
     "pybreaker",
     "yaml",
     "jinja2",

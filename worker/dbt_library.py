@@ -1,8 +1,8 @@
 """dbt, imported and warmed up in the template, so that no run has to.
 
 A dbt process spends two to three CPU seconds before its first query: half on imports, half on
-serialisers and schemas that are compiled when they are first used. Here that happens once, by parsing
-``small_dbt_project``. Connects to nothing; what dbt writes goes to a temporary folder.
+serialisers, schemas and macros that are compiled when they are first used. Here that happens once, by
+parsing ``small_dbt_project``. Connects to nothing; what dbt writes goes to a temporary folder.
 """
 
 import ctypes
@@ -44,16 +44,24 @@ def load() -> None:
     runner: Any = importlib.import_module("dbt.cli.main").dbtRunner
     with TemporaryDirectory() as folder:
         for _ in range(PARSES):
-            _parse(runner(), folder)
+            _compile_macros(_parse(runner(), folder))
     importlib.import_module("dbt.adapters.factory").reset_adapters()
     _give_back_memory()
     _end_resource_tracker()
 
 
-def _parse(runner: Any, folder: str) -> None:
+def _parse(runner: Any, folder: str) -> Any:
     ended = runner.invoke(["parse", *OPTIONS, "--target-path", folder, "--log-path", folder])
     if not ended.success:
         raise WarmUpError(str(ended.exception))
+    return ended.result
+
+
+def _compile_macros(manifest: Any) -> None:
+    """Those of dbt itself, which every model's SQL is built with; dbt keeps them by their text."""
+    kept: Any = importlib.import_module("dbt_common.clients.jinja").template_cache
+    for macro in manifest.macros.values():
+        kept.get_node_template(macro)
 
 
 def _give_back_memory() -> None:

@@ -1,4 +1,4 @@
-"""Which view when: those behind it first, independent ones side by side.
+"""Which view when: those behind it first, independent ones side by side, the longest first.
 
 Reads and writes nothing itself; what it submits does.
 """
@@ -75,6 +75,11 @@ class Plan:
         return [self.results[view.oid] for view in self.views]
 
     @property
+    def unchanged(self) -> int:
+        """How many views need no refresh by themselves."""
+        return sum(reason is None for reason in self.reasons.values())
+
+    @property
     def _unavailable(self) -> set[int]:
         blocked = {row["oid"] for row in self.skipped if row["status"] == "skipped"}
         return blocked | self.errors.keys()
@@ -86,19 +91,20 @@ class Plan:
         ]
 
 
-def carry_out(plan: Plan, task: Task[[View, str], ViewResult], parallelism: int) -> None:
+def carry_out(plan: Plan, task: Task[[View, str, int], ViewResult], parallelism: int) -> None:
     """Refresh what must be refreshed, at most so many views at a time."""
     views = {view.oid: view for view in plan.views}
+    side_by_side = max(1, min(parallelism, len(plan.views) - plan.unchanged))
     sorter = TopologicalSorter({oid: view.depends_on & views.keys() for oid, view in views.items()})
     sorter.prepare()
     ready: deque[int] = deque()
     running: dict[PrefectFuture[ViewResult], View] = {}
     finished: Queue[PrefectFuture[ViewResult]] = Queue()
     while sorter.is_active():
-        ready.extend(sorter.get_ready())
+        ready.extend(sorted(sorter.get_ready(), key=lambda oid: -views[oid].seconds))
         if ready and len(running) < parallelism:
             view = views[ready.popleft()]
-            if future := _begin(plan, view, task):
+            if future := _begin(plan, view, task, side_by_side):
                 running[future] = view
                 future.add_done_callback(finished.put)
             else:
@@ -111,7 +117,7 @@ def carry_out(plan: Plan, task: Task[[View, str], ViewResult], parallelism: int)
 
 
 def _begin(
-    plan: Plan, view: View, task: Task[[View, str], ViewResult]
+    plan: Plan, view: View, task: Task[[View, str, int], ViewResult], side_by_side: int
 ) -> PrefectFuture[ViewResult] | None:
     if plan.is_blocked(view):
         return None
@@ -119,7 +125,7 @@ def _begin(
     if reason is None:
         plan.skip(view, "unchanged", UNCHANGED)
         return None
-    return task.submit(view, reason)
+    return task.submit(view, reason, side_by_side)
 
 
 def _next(

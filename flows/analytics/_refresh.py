@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from flows.analytics import _in_flight, _log
 from flows.analytics._changes import comparable, fingerprints
+from flows.analytics._cores import query_workers
 from flows.analytics._failures import RefreshError, explained
 from flows.analytics._log import Mode, Refresh, ViewResult
 from flows.analytics._statements import execute
@@ -28,8 +29,13 @@ class ViewDroppedError(PermanentError):
     """The view is gone."""
 
 
-def refresh(view: View, reason: str) -> ViewResult:
+def refresh(view: View, reason: str, side_by_side: int = 1) -> ViewResult:
     """Refresh a view and say how it went.
+
+    Args:
+        view: Which one.
+        reason: Why.
+        side_by_side: How many views are refreshed at the same time, this one included.
 
     Raises:
         RefreshError: it failed, and says what to do about it; the view is as it was.
@@ -44,7 +50,7 @@ def refresh(view: View, reason: str) -> ViewResult:
             ) as connection,
             _in_flight.current.get().watching(connection),
         ):
-            return _refresh_locked(connection, view, entry)
+            return _refresh_locked(connection, view, entry, query_workers(connection, side_by_side))
     except BaseException as error:
         _settle_failed(entry, view, error)
         raise
@@ -61,7 +67,9 @@ def _settle_failed(entry: Refresh, view: View, error: BaseException) -> None:
         raise failure from error
 
 
-def _refresh_locked(connection: Connection, view: View, entry: Refresh) -> ViewResult:
+def _refresh_locked(
+    connection: Connection, view: View, entry: Refresh, workers: int | None
+) -> ViewResult:
     state = _current(connection, view)
     lock = {"lock_space": _log.LOCK_SPACE, "oid": state["oid"]}
     if not run_sql(connection, "analytics/lock_view", **lock)[0]["locked"]:
@@ -72,7 +80,7 @@ def _refresh_locked(connection: Connection, view: View, entry: Refresh) -> ViewR
     before = fingerprints(connection, [state["oid"]])[state["oid"]]
     entry.mode, why = _mode(state)
     entry.reason = f"{entry.reason}; {why}" if why else entry.reason
-    _run(connection, view, entry)
+    _run(connection, view, entry, workers)
     own_state = _measure(connection, state, view, entry)
     entry.fingerprint = comparable(before, own_state)
     entry.finish(connection, "success")
@@ -99,7 +107,7 @@ def _mode(state: RowMapping) -> tuple[Mode, str | None]:
     return "concurrently", None
 
 
-def _run(connection: Connection, view: View, entry: Refresh) -> None:
+def _run(connection: Connection, view: View, entry: Refresh, workers: int | None) -> None:
     """Try for the lock in growing turns, so that readers get through in between.
 
     A REFRESH that waits for a lock keeps all new readers waiting behind it.
@@ -109,9 +117,11 @@ def _run(connection: Connection, view: View, entry: Refresh) -> None:
     while True:
         started = time.monotonic()
         turn = min(turn, max(limit - entry.wait_seconds, FIRST_WAIT_SECONDS))
+        limits = {"lock_timeout": f"{int(turn * 1000)}", "query_workers": workers}
         try:
             with connection.begin_nested():
-                _refresh_statement(connection, view, entry.mode, turn)
+                run_sql(connection, "analytics/set_refresh_limits", **limits)
+                _refresh_statement(connection, view, entry.mode)
         except DBAPIError as error:
             if sqlstate(error) != errorcodes.LOCK_NOT_AVAILABLE:
                 raise
@@ -124,12 +134,7 @@ def _run(connection: Connection, view: View, entry: Refresh) -> None:
         turn *= 2
 
 
-def _refresh_statement(
-    connection: Connection, view: View, mode: Mode | None, lock_timeout_seconds: float
-) -> None:
-    run_sql(
-        connection, "analytics/set_lock_timeout", lock_timeout=f"{int(lock_timeout_seconds * 1000)}"
-    )
+def _refresh_statement(connection: Connection, view: View, mode: Mode | None) -> None:
     statement = sql.SQL(
         "refresh materialized view concurrently {view}"
         if mode == "concurrently"

@@ -1,6 +1,6 @@
 """The materialized views there are, and which of them a caller means.
 
-Reads pg_catalog; writes nothing.
+Reads pg_catalog and ``ops.refresh_log``; writes nothing.
 """
 
 from collections.abc import Sequence
@@ -27,6 +27,8 @@ class View:
     """Qualified and quoted as SQL needs it."""
     depends_on: frozenset[int]
     """Oids of the materialized views behind it."""
+    seconds: float = 0
+    """How long its last refresh took."""
 
     @property
     def spellings(self) -> tuple[str, ...]:
@@ -55,6 +57,7 @@ def materialized_views(connection: Connection, schemas: list[str]) -> list[View]
             view_name=row["view_name"],
             label=row["label"],
             depends_on=frozenset(row["depends_on"]),
+            seconds=row["seconds"],
         )
         for row in rows
     ]

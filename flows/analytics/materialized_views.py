@@ -65,9 +65,9 @@ def look_for_changes(views: list[View]) -> dict[int, str | None]:
 
 
 @task(**REFRESH, task_run_name="refresh {view.label}")
-def refresh_view(view: View, reason: str) -> ViewResult:
-    """Refresh one view."""
-    return refresh(view, reason)
+def refresh_view(view: View, reason: str, side_by_side: int) -> ViewResult:
+    """Refresh one view, while so many are refreshed at the same time."""
+    return refresh(view, reason, side_by_side)
 
 
 @task(**REFRESH, name="record skipped views")

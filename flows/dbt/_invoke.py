@@ -78,6 +78,16 @@ def write_json_in_one_piece() -> None:
     json.dump = dump
 
 
+def write_manifest_once() -> None:
+    """Keep dbt from writing the manifest again when nodes have run: nobody reads their compiled code."""
+    from dbt.task import runnable  # noqa: PLC0415
+
+    def leave_it(*_: Any) -> None:
+        pass
+
+    setattr(runnable, "write_manifest", leave_it)  # noqa: B010  # dbt's own name for it
+
+
 def tell(emit: Callable[..., None], message: Any) -> None:
     """Pass on what a reader wants to see: nodes, and lines from level info upwards."""
     from google.protobuf.json_format import MessageToDict  # noqa: PLC0415  # comes with dbt
@@ -108,6 +118,8 @@ def invoke(emit: Callable[..., None], request: dict[str, Any]) -> None:
     runner = load_dbt()
     guard_connections(request["application_name"], request["limits"])
     write_json_in_one_piece()
+    if "generate" not in request["argv"]:
+        write_manifest_once()
     result = runner(callbacks=[partial(tell, emit)]).invoke(request["argv"])
     error = result.exception
     emit(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from prefect import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Cancelling
 
 from tests.acceptance.alerts_of_stack import (
     TOKEN,
@@ -19,9 +20,10 @@ from tests.acceptance.alerts_of_stack import (
     run_of,
     set_kpi,
 )
+from tests.support.dbt_of_stack import dbt_processes, dbt_queries
 from tests.support.stack import RunningStack
 from tests.support.waiting import wait_until
-from tests.support.warehouse_of_stack import database_url, query
+from tests.support.warehouse_of_stack import database_url, locked, query
 from toolkit.runs import submit
 
 PIPELINE = (
@@ -132,6 +134,22 @@ def test_overlapping_runs_of_one_deployment_are_refused():
     names = [state.name for run in runs if (state := run.state())]
     assert "Completed" in names
     assert set(names) <= {"Completed", "Cancelled"}
+
+
+def test_ten_seconds_after_it_is_cancelled_nothing_is_left_of_a_dbt_run(stack: RunningStack):
+    """As the button of the UI cancels it, through the worker that runs it."""
+    with locked(stack, "raw.opportunities"):
+        run = submit("run-dbt-models", dbt_args=["--models", "staging", "kpis"])
+        wait_until(lambda: dbt_queries(stack), 60)
+        processes = dbt_processes(stack)
+        assert processes
+        with get_client(sync_client=True) as client:
+            client.set_flow_run_state(run.id, Cancelling())
+        wait_until(lambda: not any(process.is_running() for process in processes), 10)
+        wait_until(lambda: not dbt_queries(stack), 10)
+    wait_until(run.ready, 60)
+    assert (state := run.state())
+    assert state.is_cancelled()
 
 
 def test_a_kpi_over_its_threshold_is_told_and_so_is_its_end(stack: RunningStack, told: Receivers):

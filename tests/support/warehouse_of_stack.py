@@ -1,8 +1,11 @@
 """The sample warehouse of a running stack, as a psql beside it sees it."""
 
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import psycopg2
+from psycopg2.extensions import connection as DriverConnection  # noqa: N812  # it is a class
 from sqlalchemy.engine import URL, make_url
 
 from tests.support.stack import RunningStack
@@ -15,16 +18,28 @@ def database_url(stack: RunningStack) -> URL:
     return make_url(variables["DATABASE_URL"].strip("'\""))
 
 
-def query(stack: RunningStack, statement: str) -> list[Any]:
-    """Rows of a statement, which commits."""
+@contextmanager
+def connected(stack: RunningStack) -> Generator[DriverConnection]:
+    """A connection whose statements commit."""
     url = database_url(stack)
     connection = psycopg2.connect(
         host=url.query["host"], user=url.username, password=url.password, dbname=url.database
     )
     connection.autocommit = True
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(statement)
-            return cursor.fetchall() if cursor.description else []
-    finally:
-        connection.close()
+    with closing(connection):
+        yield connection
+
+
+def query(stack: RunningStack, statement: str) -> list[Any]:
+    """Rows of a statement, which commits."""
+    with connected(stack) as connection, connection.cursor() as cursor:
+        cursor.execute(statement)
+        return cursor.fetchall() if cursor.description else []
+
+
+@contextmanager
+def locked(stack: RunningStack, relation: str) -> Generator[None]:
+    """Nobody else reads or writes the relation within this block."""
+    with connected(stack) as connection, connection.cursor() as cursor:
+        cursor.execute(f"begin; lock table {relation} in access exclusive mode")
+        yield

@@ -42,6 +42,16 @@ def test_the_template_itself_imports_nothing_that_may_be_edited():
     assert done.stdout.strip() == "[]"
 
 
+def test_runs_find_dbt_s_macros_compiled():
+    code = (
+        "from worker import dbt_library; dbt_library.load();"
+        "from dbt_common.clients.jinja import template_cache as kept;"
+        "print(any('materialization table, default' in text for text in kept.file_cache))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "True"
+
+
 def test_dbt_is_warmed_up_without_a_thread_or_a_process_left_behind():
     code = (
         "import os, sys; from multiprocessing import resource_tracker as r;"

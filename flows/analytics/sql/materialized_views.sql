@@ -1,5 +1,5 @@
--- Every materialized view of the configured schemas, and which others it reads, directly or through
--- plain views.
+-- Every materialized view of the configured schemas, which others it reads, directly or through
+-- plain views, and how long its last refresh took.
 with recursive views as (
     select
         c.oid,
@@ -32,6 +32,15 @@ select
         select r.relation::bigint
         from reads as r
         where r.view = v.oid and r.relation <> v.oid and r.relation in (select oid from views)
-    ) as depends_on
+    ) as depends_on,
+    coalesce(
+        (
+            select l.seconds from ops.refresh_log as l
+            where l.schema_name = v.schema_name and l.view_name = v.view_name and l.status = 'success'
+            order by l.id desc
+            limit 1
+        ),
+        0
+    ) as seconds
 from views as v
 order by v.schema_name, v.view_name;

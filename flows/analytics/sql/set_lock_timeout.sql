@@ -1,1 +1,0 @@
-select set_config('lock_timeout', :lock_timeout, true);
