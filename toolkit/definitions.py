@@ -4,30 +4,34 @@ Reads the file that it is given; writes nothing. `read` keeps the line of every 
 turns a mapping into a pydantic model and collects every mistake, so that one run shows them all.
 """
 
-import difflib
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import UnionType
-from typing import Any, TypeVar, Union, cast, get_args, get_origin
+from typing import Any, TypeVar, cast
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from yaml.nodes import MappingNode, Node, SequenceNode
 
+from toolkit.definition_mistakes import Place, instead, plain, sentence
 from toolkit.errors import PermanentError
 
-Place = tuple[str | int, ...]
 M = TypeVar("M", bound=BaseModel)
 
 
 class DefinitionError(PermanentError):
-    """A definition file can't be used; one line for each mistake."""
+    """A definition file can't be used; one line for each mistake, in the order of the lines."""
 
     def __init__(self, problems: Sequence[str]) -> None:
         """Keep the single mistakes beside the message."""
-        super().__init__("\n".join(problems))
-        self.problems = list(problems)
+        self.problems = sorted(dict.fromkeys(problems), key=_file_and_line)
+        super().__init__("\n".join(self.problems))
+
+
+def _file_and_line(problem: str) -> tuple[str, int]:
+    found = re.match(r"(.*?):(\d+): ", problem)
+    return (found[1], int(found[2])) if found else ("", 0)
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,13 @@ class Document:
         while place and place not in self.lines:
             place = place[:-1]
         return f"{self.path}:{self.lines.get(place, 1)}: {problem}"
+
+    def at_field(self, entry: Place, field: Place, problem: str) -> str:
+        """The problem with the line of an entry's field; of the defaults, if it comes from there."""
+        is_own = (*entry, *field[:1]) in self.lines
+        is_default = field and ("defaults", *field[:1]) in self.lines
+        start: Place = ("defaults",) if is_default and not is_own else entry
+        return self.at((*start, *field), problem)
 
 
 def read(path: Path) -> Document:
@@ -105,11 +116,9 @@ class Entry:
     content: Mapping[str, Any]
 
     def at(self, field: str, problem: str) -> str:
-        """The problem with the line of a field; of the defaults, if it comes from there."""
-        place = (*self.place, field)
-        if place not in self.document.lines and ("defaults", field) in self.document.lines:
-            place = ("defaults", field)
-        return self.document.at(place, f"{self.content.get('name', 'entry')}: {problem}")
+        """The problem with the line of a field, and the entry's name."""
+        named = f"{self.content.get('name', 'entry')}: {problem}"
+        return self.document.at_field(self.place, (field,), named)
 
 
 def entries(document: Document, section: str, mistakes: list[str]) -> list[Entry]:
@@ -146,63 +155,6 @@ def validate(
         return model.model_validate(content), []
     except ValidationError as error:
         return None, [
-            document.at((*place, *_plain(item["loc"])), _sentence(model, item))
+            document.at_field(place, plain(item["loc"]), sentence(model, item))
             for item in error.errors()
         ]
-
-
-def _plain(loc: Place) -> Place:
-    """Pydantic's location without the names of validators and union members."""
-    return tuple(part for part in loc if isinstance(part, int) or part.isidentifier())
-
-
-def _sentence(model: type[BaseModel], item: Mapping[str, Any]) -> str:
-    """What is wrong with one field, and what to write instead."""
-    loc = _plain(item["loc"])
-    name = ".".join(map(str, loc)) or "entry"
-    if item["type"] == "extra_forbidden":
-        known = _fields_at(model, loc[:-1])
-        return f"unknown key {str(loc[-1])!r}{instead(str(loc[-1]), known)}"
-    if item["type"] == "missing":
-        return f"{name} is missing"
-    if item["type"] in {"literal_error", "enum"}:
-        allowed = item["ctx"]["expected"]
-        return f"{name}: {item['input']!r} is not allowed; write one of {allowed}{_quote(item)}"
-    return f"{name}: {item['msg'].removeprefix('Value error, ')}{_quote(item)}"
-
-
-def _quote(item: Mapping[str, Any]) -> str:
-    """``operator: >`` is a YAML block scalar and arrives as an empty text."""
-    return ' (quote it: ">")' if item["input"] == "" else ""
-
-
-def instead(word: str, known: Iterable[str]) -> str:
-    """``; did you mean 'x'?`` for a word close to a known one, the known ones otherwise."""
-    choices = sorted(known)
-    close = difflib.get_close_matches(word, choices, n=1)
-    if close:
-        return f"; did you mean {close[0]!r}?"
-    return f"; there are {', '.join(choices)}" if choices else ""
-
-
-def _fields_at(model: type[BaseModel], loc: Place) -> list[str]:
-    """The keys that a nested part may have."""
-    for part in loc:
-        if isinstance(part, int):
-            continue
-        found = model.model_fields.get(part)
-        nested = _model_in(found.annotation) if found else None
-        if nested is None:
-            return []
-        model = nested
-    return [item.alias or name for name, item in model.model_fields.items()]
-
-
-def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """The model that an annotation such as ``list[Channel] | None`` mentions."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return annotation
-    if get_origin(annotation) in {list, tuple, Union, UnionType}:
-        found = (_model_in(argument) for argument in get_args(annotation))
-        return next((model for model in found if model), None)
-    return None

@@ -4,11 +4,12 @@ Reads nothing, writes nothing. The model checks each field by itself; `problems`
 ``_rule_checks`` checks how they go together, once, before a rule is stored.
 """
 
+import re
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from toolkit.durations import Duration
 from toolkit.user_sql import DEFAULT_ROW_CAP, DEFAULT_TIMEOUT
@@ -54,6 +55,8 @@ def _spoken(value: object) -> object:
 def _channel(value: object) -> object:
     """``webhook`` and ``email: [a@b.example]`` are short for the full form."""
     if isinstance(value, str):
+        if "@" in value:
+            raise ValueError(f"write {{email: [{value}]}}")
         return {"name": value}
     if isinstance(value, dict) and len(value) == 1 and "name" not in value:
         ((name, to),) = value.items()
@@ -61,11 +64,45 @@ def _channel(value: object) -> object:
     return value
 
 
-Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
-Address = Annotated[
-    str, StringConstraints(pattern=r"^[^@\s<>(),;:\\\"\x00-\x1f]+@[^@\s<>(),;:\\\"\x00-\x1f]+$")
+def _matches(pattern: str, sentence: str) -> AfterValidator:
+    """The whole text has to match; the sentence says what to write."""
+    compiled = re.compile(pattern)
+
+    def check(value: str) -> str:
+        if not compiled.fullmatch(value):
+            raise ValueError(f"{value!r:.60} {sentence}")
+        return value
+
+    return AfterValidator(check)
+
+
+_LOCAL_OR_DOMAIN = r"[^@\s<>(),;:\\\"\x00-\x1f]+"
+Line = Annotated[
+    str, _matches(r"[^\x00-\x1f\x7f]{1,200}", "has to be one line of 1 to 200 characters")
 ]
-Bound = float | Annotated[list[float], Field(min_length=2, max_length=2)]
+Address = Annotated[
+    str,
+    _matches(rf"{_LOCAL_OR_DOMAIN}@{_LOCAL_OR_DOMAIN}", "is no address; write name@example.com"),
+]
+ChannelName = Annotated[
+    str,
+    _matches(
+        r"[a-z0-9][a-z0-9-]{0,99}",
+        "is no channel; write email, webhook, slack or the name of a block: a-z, 0-9 and dashes",
+    ),
+]
+
+
+def _bound(value: object) -> object:
+    """One number, or two for ``between``; both spelled as numbers."""
+    numbers = cast("list[object]", value) if isinstance(value, list) else [value]
+    plain = all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
+    if not plain or (isinstance(value, list) and len(numbers) != 2):  # noqa: PLR2004
+        raise ValueError(f"{value!r:.60} is no bound; write 5, or [1, 5] with operator between")
+    return value
+
+
+Bound = Annotated[float | list[float], BeforeValidator(_bound)]
 
 
 class _Strict(BaseModel):
@@ -75,7 +112,7 @@ class _Strict(BaseModel):
 class Channel(_Strict):
     """A way to reach people: a Prefect block's name, or ``email``, ``webhook``, ``slack``."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,99}$")]
+    name: ChannelName
     to: list[Address] = Field(default_factory=list[Address])
 
 

@@ -51,6 +51,15 @@ def test_a_good_file_has_no_problems(tmp_path):
         (GOOD + "    channels: [{email: nobody}]\n", "alerts.yml:6: channels"),
         (GOOD + GOOD.removeprefix("alerts:\n"), "alerts.yml:6: a: there are two rules named 'a'"),
         (GOOD + "rules: []\n", "alerts.yml:6: unknown key 'rules'"),
+        (GOOD.replace("5", "'5'"), "alerts.yml:5: threshold: '5' is no bound; write 5, or [1, 5] with operator between"),
+        (GOOD + "    channels: [bob@example.com]\n", "alerts.yml:6: channels.0: write {email: [bob@example.com]}"),
+        (GOOD + "    channels: [Ops]\n", "alerts.yml:6: channels.0.name: 'Ops' is no channel; write email, webhook, slack or the name of a block"),
+        (GOOD + "    channels: email\n", "alerts.yml:6: channels: 'email' is no list; write [email]"),
+        (GOOD + "    channels: [{email: bob}]\n", "alerts.yml:6: channels.0.to.0: 'bob' is no address; write name@example.com"),
+        (GOOD + "    owner: 5\n", "alerts.yml:6: owner: 5 is no text; put it in quotes"),
+        (GOOD + "    row_cap: 0\n", "alerts.yml:6: row_cap: 0 is too small; write 1 or more"),
+        (GOOD + "    enabled: 'yes'\n", "alerts.yml:6: enabled: 'yes' is neither true nor false"),
+        (GOOD.replace("operator", "operatr"), "alerts.yml:2: operator is missing; write one of '>', '<'"),
         ("alerts: {a: 1}\n", "alerts.yml:1: write `alerts:` and a list below it"),
         ("defaults: {repeat_every: 1s}\n" + GOOD, "alerts.yml:1: a: repeat_every is shorter than every"),
     ],
@@ -66,6 +75,15 @@ def test_all_mistakes_of_both_files_come_at_once(tmp_path):
     assert any(
         "thresholds.yml:2: unknown key 'nam'; did you mean 'name'?" in line for line in found
     )
+
+
+def test_a_mistake_in_the_defaults_is_named_once_and_mistakes_come_in_order(tmp_path):
+    two = GOOD + GOOD.removeprefix("alerts:\n").replace("name: a", "name: b")
+    found = problems(tmp_path, "defaults:\n  chanels: [email]\n" + two + "    fro: 5m\n")
+    assert found == [
+        "alerts.yml:2: unknown key 'chanels'; did you mean 'channels'?",
+        "alerts.yml:12: unknown key 'fro'; did you mean 'for'?",
+    ]
 
 
 def test_a_missing_file_is_named(tmp_path):
