@@ -4,12 +4,14 @@ Writes ``.state/benchmarks/celery``. Safe to repeat: a finished environment is u
 """
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 from sqlalchemy import URL
@@ -32,19 +34,28 @@ class CeleryWorker:
 
     def evaluate(self) -> None:
         """Queue one evaluation of all rules."""
+        self._ask("process_pending_alerts")
+
+    def refresh_catalog(self, **parameters: Any) -> tuple[float, int]:
+        """Seconds from queuing a refresh until its result is here, and the relations it counted."""
+        self._ask("refresh_catalog", **parameters)
+        assert self._queue.stdout
+        seconds, relations = json.loads(self._queue.stdout.readline())
+        return seconds, relations
+
+    def _ask(self, task: str, **parameters: Any) -> None:
         assert self._queue.stdin
-        self._queue.stdin.write(b"\n")
+        self._queue.stdin.write(json.dumps([task, parameters]).encode() + b"\n")
         self._queue.stdin.flush()
 
 
 @contextmanager
-def celery_worker(sink_url: str) -> Generator[CeleryWorker]:
-    """Until the block ends; the settings say which database."""
-    python = _environment()
+def celery_worker(sink_url: str = "") -> Generator[CeleryWorker]:
+    """A worker until the block ends; the settings say which database."""
+    python = environment_python()
     with RedisServer() as redis:
         variables = {
-            **{name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ},
-            "BENCH_REDIS": redis.url.replace("unix://", "redis+socket://"),
+            "BENCH_REDIS": redis_url(redis),
             "BENCH_WAREHOUSE": _libpq(warehouse_url()),
             "BENCH_READER": _libpq(reader_url()),
             "BENCH_SINK": sink_url,
@@ -52,12 +63,17 @@ def celery_worker(sink_url: str) -> Generator[CeleryWorker]:
         module = "benchmarks._celery_app"
         worker = [python, "-m", "celery", "-A", module, "worker", "-Q", "alerts"]
         with (
-            _running([*worker, "-c", str(WORKERS), "-l", "ERROR"], variables) as serving,
-            _running([python, "-m", module], variables) as queue,
+            running([*worker, "-c", str(WORKERS), "-l", "ERROR"], variables) as serving,
+            running([python, "-m", module], variables) as queue,
         ):
             assert queue.stdout
             assert queue.stdout.readline() == b"ready\n", "the Celery worker did not start"
             yield CeleryWorker(serving, queue)
+
+
+def redis_url(server: RedisServer) -> str:
+    """As Celery writes it."""
+    return server.url.replace("unix://", "redis+socket://")
 
 
 def _libpq(url: URL) -> str:
@@ -65,11 +81,13 @@ def _libpq(url: URL) -> str:
 
 
 @contextmanager
-def _running(command: list[str], variables: dict[str, str]) -> Generator["subprocess.Popen[bytes]"]:
+def running(command: list[str], variables: dict[str, str]) -> Generator["subprocess.Popen[bytes]"]:
+    """A program of that environment, until the block ends."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     process = subprocess.Popen(
         command,
         cwd=project_root(),
-        env=variables,
+        env=kept | variables,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -81,7 +99,7 @@ def _running(command: list[str], variables: dict[str, str]) -> Generator["subpro
         process.communicate(timeout=30)
 
 
-def _environment() -> str:
+def environment_python() -> str:
     """Its Python; made anew when the requirements changed."""
     folder = project_root() / ".state" / "benchmarks" / "celery"
     python, mark = folder / "bin" / "python", folder / "requirements"

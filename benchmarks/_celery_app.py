@@ -1,16 +1,22 @@
-"""Alerts the way of the Celery worker: one task evaluates, each alert that fires is a task that posts.
+"""Jobs the way of the Celery worker, in an environment of its own that imports nothing of the project.
 
-Runs in an environment of its own and imports nothing of the project. Rules come from the same table; a
-new connection for each query and each post. States, history, limits and an outbox are left out, in
-its favour. As a script: queues one evaluation for each line that it reads.
+Alerts: one task evaluates, each alert that fires is a task that posts; rules come from the same table,
+with a new connection for each query and each post; states, history, limits and an outbox are left out,
+in its favour. Catalog: the very statements that ours runs, on a new connection.
+
+As a script: reads lines of ``[task, parameters]`` and queues them; says how long a catalog took.
 """
 
+import json
 import sys
+import time
+from contextlib import closing
 from os import environ
 from typing import Any
 
 import psycopg2
 import requests
+import sqlalchemy
 from celery import Celery
 
 RULES = """
@@ -24,13 +30,9 @@ app.conf.update(task_default_queue="alerts", broker_connection_retry_on_startup=
 
 def query(url: str, sql: str) -> list[tuple[Any, ...]]:
     """Rows, on a connection of their own."""
-    connection = psycopg2.connect(url)
-    try:
-        with connection.cursor() as cursor:
-            cursor.execute(sql)
-            return cursor.fetchall()
-    finally:
-        connection.close()
+    with closing(psycopg2.connect(url)) as connection, connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchall()
 
 
 @app.task(name="process_pending_alerts")
@@ -50,9 +52,33 @@ def trigger_alert(alert_data: dict[str, Any]) -> None:
     requests.post(environ["BENCH_SINK"], json=alert_data, timeout=10).raise_for_status()
 
 
+@app.task(name="refresh_catalog")
+def refresh_catalog(statements: list[str], parameters: dict[str, Any]) -> int:
+    """Run the statements in one transaction; the number of relations."""
+    url = environ["BENCH_WAREHOUSE"].replace("postgresql://", "postgresql+psycopg2://")
+    engine = sqlalchemy.create_engine(url, poolclass=sqlalchemy.NullPool)
+    rows: list[Any] = []
+    with engine.begin() as connection:
+        for statement in map(sqlalchemy.text, statements):
+            known = statement.compile().params
+            wanted = {name: value for name, value in parameters.items() if name in known}
+            result = connection.execute(statement, wanted)
+            rows += result.mappings() if result.returns_rows else []
+    return next(row["relations"] for row in rows if "relations" in row)
+
+
+def _serve(task: str, parameters: dict[str, Any]) -> None:
+    if task == "process_pending_alerts":
+        process_pending_alerts.delay()
+        return
+    started = time.perf_counter()
+    relations = refresh_catalog.delay(**parameters).get(timeout=60)
+    print(json.dumps([time.perf_counter() - started, relations]), flush=True)
+
+
 if __name__ == "__main__":
     while not app.control.ping(timeout=0.5):
         pass
     print("ready", flush=True)
-    for _ in sys.stdin:
-        process_pending_alerts.delay()
+    for line in sys.stdin:
+        _serve(*json.loads(line))
