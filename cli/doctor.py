@@ -13,7 +13,10 @@ def doctor(
         bool, typer.Option("--all/--problems", help="Show what is fine, too, or only problems.")
     ] = True,
 ) -> None:
-    """Look over versions, settings, permissions, ports, clocks, disks, sizes, schedules; 1 if one fails."""
+    """Look over versions, settings, permissions, ports, clocks, disks, sizes, schedules; 1 if one fails.
+
+    The worst comes last, where it is seen first.
+    """
     use_running_stack()
     from rich.markup import escape  # noqa: PLC0415  # --help answers at once
 
@@ -33,7 +36,7 @@ def doctor(
             escape(finding.message),
             escape(finding.fix),
         )
-        for finding in findings
+        for finding in sorted(findings, key=lambda finding: list(styles).index(finding.level))
         if all or finding.level != "ok"
     ]
     terminal.table("Doctor", ("", "area", "what", "found", "what to do"), rows)

@@ -35,8 +35,9 @@ def show(record: Record) -> bool:
     """Print the tables; whether everything that should run does."""
     terminal = Terminal()
     up = [component.is_running() and component.ready for component in record.components]
+    terminal.console.print(f"Stack of process {record.pid}, {record.api_url}", soft_wrap=True)
     terminal.table(
-        f"Stack of process {record.pid}, {record.api_url}",
+        "\nComponents",
         ("component", "state", "pid", "since (UTC)", "restarts"),
         (_component(component) for component in record.components),
     )
