@@ -19,13 +19,13 @@ from prefect.client.schemas.sorting import FlowRunSort
 from sqlalchemy import Connection
 
 from flows.monitoring._ended_runs import deployment_names
+from flows.monitoring._messages import recipients
 from flows.monitoring._streaks import End, Health, Turn, fold
 from toolkit.catalogue import pools
 from toolkit.database import run_sql, warehouse
 from toolkit.delivery import one_line
 from toolkit.paging import pages
 from toolkit.run_filters import ended
-from toolkit.settings import settings
 
 LOOK_BACK = timedelta(minutes=10)
 """Ends may reach the server's table in another order than they happened in."""
@@ -76,15 +76,6 @@ def _notices(turn: Turn) -> Iterable[dict[str, Any]]:
             "channel": channel,
             "recipient": recipient,
         }
-
-
-def recipients() -> list[tuple[str, str]]:
-    """Who is told: everybody whom the variables ALERT_* name."""
-    chosen = settings()
-    found = [("email", to) for to in chosen.alert_email_to if to and chosen.alert_email_host]
-    found += [("webhook", "webhook")] if chosen.alert_webhook_url else []
-    found += [("slack", "slack")] if chosen.alert_slack_url else []
-    return found
 
 
 def _ends(client: SyncPrefectClient, since: datetime, until: datetime) -> Iterable[End]:

@@ -15,9 +15,10 @@ import psutil
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.events.filters import EventFilter
+from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed
 
-from toolkit.heartbeats import EVENT, SILENCE
+from toolkit.heartbeats import EVENT, SILENCE, VARIABLE
 
 UNSTARTED = timedelta(minutes=5)
 UNFINISHED = timedelta(minutes=5)
@@ -75,7 +76,7 @@ def judge(
     Args:
         state: Its state.
         age: How long it has been in it.
-        silence: Time since its last heartbeat; None if it never sent one.
+        silence: Time since its last heartbeat; None if it does not send any.
         heard: Whether a heartbeat would have been heard.
     """
     minutes = f"{age.total_seconds() / 60:.0f} min"
@@ -104,9 +105,19 @@ def _silence(client: SyncPrefectClient, run: FlowRun, now: datetime) -> timedelt
         }
     )
     events = client.read_events(wanted, limit=1).events
-    if not events:
-        return None
-    return timedelta(seconds=now.timestamp() - events[0].occurred.timestamp())
+    last = events[0].occurred if events else run.start_time if _beats(client, run) else None
+    return None if last is None else timedelta(seconds=now.timestamp() - last.timestamp())
+
+
+def _beats(client: SyncPrefectClient, run: FlowRun) -> bool:
+    """Whether it is to send heartbeats, the first one at its start."""
+    if run.deployment_id is None:
+        return False
+    try:
+        variables = client.read_deployment(run.deployment_id).job_variables or {}
+    except ObjectNotFound:
+        return False
+    return VARIABLE in (variables.get("env") or {})
 
 
 def _lives_here(run: FlowRun) -> bool:

@@ -12,6 +12,7 @@ from smtplib import SMTPException
 import httpcore
 from prefect import get_client
 from prefect.settings import get_current_settings
+from pydantic import SecretStr
 
 from flows.monitoring._checks import Finding
 from flows.monitoring._queues import online_workers
@@ -80,9 +81,17 @@ def check_mail() -> Finding:
 
 def check_webhook() -> Finding:
     """The web hook's host takes connections; nothing is sent."""
-    url = settings().alert_webhook_url
+    return _reach("ALERT_WEBHOOK_URL", settings().alert_webhook_url)
+
+
+def check_slack() -> Finding:
+    """Slack takes connections; nothing is sent."""
+    return _reach("ALERT_SLACK_URL", settings().alert_slack_url)
+
+
+def _reach(variable: str, url: SecretStr | None) -> Finding:
     if url is None:
-        return Finding("skipped", f"{NOT_CONFIGURED} (ALERT_WEBHOOK_URL)")
+        return Finding("skipped", f"{NOT_CONFIGURED} ({variable})")
     target = parse_url(url.get_secret_value())
     deadline = Deadline()
     deadline.start(settings().health_check_timeout_seconds)
@@ -90,6 +99,6 @@ def check_webhook() -> Finding:
     try:
         backend.connect_tcp(target.host, target.port).close()
     except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-        fix = "Correct ALERT_WEBHOOK_URL, or start the receiver; messages wait."
+        fix = f"Correct {variable}, or start the receiver; messages wait."
         return Finding("degraded", f"{target}: {error or 'no answer in time'}", fix)
     return Finding("healthy", f"{target} takes connections")

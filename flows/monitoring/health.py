@@ -21,6 +21,7 @@ from flows.monitoring._service_checks import (
     check_mail,
     check_pool,
     check_redis,
+    check_slack,
     check_webhook,
 )
 from toolkit.catalogue import pools
@@ -50,6 +51,7 @@ def checks() -> list[Check]:
         within("redis", check_redis, fix="Start Redis, or correct REDIS_URL."),
         within("mail server", check_mail, worst="degraded", fix="Correct ALERT_EMAIL_*."),
         within("webhook", check_webhook, worst="degraded", fix="Correct ALERT_WEBHOOK_URL."),
+        within("slack", check_slack, worst="degraded", fix="Correct ALERT_SLACK_URL."),
         within("system", check_system, worst="degraded"),
         within("disk", check_disk),
         Check("dbt project", check_dbt, PARSE_SECONDS, "degraded", "Run `dbt parse`."),
@@ -74,7 +76,7 @@ def health_check() -> HealthCheck:
     results = run_all()
     show(results)
     for result in _worst_first(results):
-        get_run_logger().warning("%s: %s %s", result["name"], result["message"], result["fix"])
+        get_run_logger().warning("%s: %s", result["name"], _told(result))
     verdict = overall(results)
     status = "failed" if verdict == "unhealthy" else "success"
     return {**outcome(status, sentence(results)), "overall": verdict, "checks": results}
@@ -92,20 +94,24 @@ def sentence(results: list[CheckResult]) -> str:
 
 
 def page(results: list[CheckResult]) -> str:
-    """The result as Markdown."""
+    """The result as Markdown: what is wrong and what to do about it, then every check."""
     verdict = overall(results)
-    lines = [
-        f"# {MARKS[verdict]} {verdict}",
-        "",
-        "| check | | ms | what it found | what to do |",
-        "|---|---|---:|---|---|",
+    wrong = [
+        f"- {MARKS[result['status']]} **{result['name']}**: {_told(result)}"
+        for result in _worst_first(results)
     ]
-    lines += [
-        f"| {r['name']} | {MARKS[r['status']]} {r['status']} | {r['milliseconds']:,.0f} |"
-        f" {_cell(r['message'])} | {_cell(r['fix'])} |"
-        for r in results
+    rows = [
+        f"| {result['name']} | {MARKS[result['status']]} {result['status']} |"
+        f" {result['milliseconds']:,.0f} | {_cell(result['message'])} |"
+        for result in results
     ]
-    return "\n".join(lines)
+    heading = ["| check | | ms | what it found |", "|---|---|---:|---|"]
+    return "\n".join([f"# {MARKS[verdict]} {verdict}", "", *wrong, "", *heading, *rows])
+
+
+def _told(result: CheckResult) -> str:
+    """What was found, and what to do about it, as two sentences."""
+    return f"{result['message'].rstrip('.')}. {result['fix']}".strip()
 
 
 def _worst_first(results: list[CheckResult]) -> list[CheckResult]:

@@ -95,16 +95,16 @@ def _rate(row: Statistics) -> float:
 
 
 def _shown(row: Statistics) -> dict[str, Any]:
+    """Columns in the order of their use: the UI shows the first ones without scrolling."""
     return {
-        "": row["kind"],
         "name": row["name"],
         "runs": row["runs"],
         "success": f"{_rate(row):.1%}" if row["runs"] else "",
-        "states": ", ".join(f"{count} {name}" for name, count in sorted(row["states"].items())),
-        "retries": row["retries"],
-        **{f"{name} s": _seconds(value) for name, value in row["duration"].items()},
-        "wait p95 s": _seconds(row["wait"]["p95"]),
         "trend": trend(row),
+        **{name: _seconds(value) for name, value in row["duration"].items()},
+        "wait p95": _seconds(row["wait"]["p95"]),
+        "retries": row["retries"],
+        "states": ", ".join(f"{count} {name}" for name, count in sorted(row["states"].items())),
     }
 
 

@@ -1,8 +1,9 @@
 """Every minute: measure the worker, end runs that nobody works on, tell of deployments that fail.
 
 Reads /proc and the Prefect API; writes one row to ``ops.worker_metrics``, final states of stuck runs,
-``ops.deployment_health`` and the notices that follow from it. Safe to repeat: a minute has one row,
-the end of a run is counted once, and a notice has one key for all its attempts.
+``ops.deployment_health`` and the notices that follow from it. Without the database it still ends
+stuck runs, and tells that the database is away. Safe to repeat: a minute has one row, the end of a run
+is counted once, and a notice has one key for all its attempts.
 """
 
 import json
@@ -12,6 +13,7 @@ from typing import Any
 from prefect import get_client, get_run_logger, task
 from sqlalchemy.exc import SQLAlchemyError
 
+from flows.monitoring._database_away import database_is_away, database_is_back
 from flows.monitoring._host import Host, measure_host
 from flows.monitoring._ledger import judge_ended_runs
 from flows.monitoring._notices import send_notices
@@ -20,6 +22,7 @@ from flows.monitoring._queues import Queue, matching, read_queues
 from flows.monitoring._reaper import LOST, reap
 from toolkit.circuit_breaker import CircuitOpenError
 from toolkit.database import run_sql, warehouse
+from toolkit.delivery import one_line
 from toolkit.flow import flow
 from toolkit.results import FlowResult, outcome
 from toolkit.retries import MONITORING
@@ -98,7 +101,14 @@ def judge() -> list[str]:
 @task(**MONITORING, name="send notices")
 def send() -> list[str]:
     """Send what is due; what did not go out."""
-    return send_notices().problems
+    return [*database_is_back(), *send_notices().problems]
+
+
+@task(**MONITORING, name="tell of the database")
+def tell_of_database(reason: str) -> None:
+    """Nothing can be stored: tell why, past the database."""
+    for line in database_is_away(reason):
+        get_run_logger().warning(line)
 
 
 @flow(timeout_seconds=55)
@@ -106,9 +116,12 @@ def collect_worker_metrics() -> WorkerMetrics:
     """Measure the worker's host, processes and queues into ops.worker_metrics."""
     sample = measure()
     reaped = end_stuck_runs()
-    store(sample)
-    turns = judge()
-    not_sent = send()
+    try:
+        store(sample)
+        turns, not_sent = judge(), send()
+    except (CircuitOpenError, SQLAlchemyError) as error:
+        tell_of_database(_reason(error))
+        raise
     for line in (*reaped, *turns, *not_sent):
         get_run_logger().warning(line)
     result = {**sample, "reaped": reaped, "turns": turns, "not_sent": not_sent}
@@ -123,6 +136,10 @@ def _has_been_listening(now: datetime) -> bool:
     except (CircuitOpenError, SQLAlchemyError):
         return False
     return row["samples"] >= TWICE
+
+
+def _reason(error: Exception) -> str:
+    return one_line(str(getattr(error, "orig", None) or error))
 
 
 def _sentence(sample: dict[str, Any]) -> str:

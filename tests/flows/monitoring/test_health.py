@@ -1,15 +1,22 @@
 """health_check: each service there, away, or hanging."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from flows.monitoring import _dbt_check, health_check
+from flows.monitoring._checks import Finding
 from flows.monitoring._database_check import check_database
 from flows.monitoring._dbt_check import check_dbt
 from flows.monitoring._host_checks import check_disk
-from flows.monitoring._service_checks import check_mail, check_redis, check_webhook
+from flows.monitoring._service_checks import (
+    check_mail,
+    check_redis,
+    check_slack,
+    check_webhook,
+)
 from flows.monitoring.health import checks
 from tests.support.http_sink import HttpSink
 from tests.support.redis_server import RedisServer
@@ -49,7 +56,9 @@ def test_without_workers_the_run_is_red_and_names_the_fix():
     assert "connections used" in found["analytics database"]["message"]
     assert found["prefect api"]["status"] == "healthy"
     assert found["dbt project"]["status"] == "healthy"
-    assert {found[name]["status"] for name in ("redis", "mail server", "webhook")} == {"skipped"}
+    assert {found[name]["status"] for name in ("redis", "mail server", "webhook", "slack")} == {
+        "skipped"
+    }
 
 
 @pytest.mark.usefixtures("prefect_api", "parsed")
@@ -105,12 +114,19 @@ def test_the_mail_server_is_greeted_and_nobody_logs_in(variables, smtp_sink: Smt
     assert "Connection refused" in check_mail().message
 
 
-def test_the_web_hook_is_reached_but_nothing_is_posted(variables, http_sink: HttpSink):
-    variables(alert_webhook_url=http_sink.url)
-    assert check_webhook().status == "healthy"
+@pytest.mark.parametrize(
+    ("variable", "check"), [("alert_webhook_url", check_webhook), ("alert_slack_url", check_slack)]
+)
+def test_a_web_hook_is_reached_but_nothing_is_posted(
+    variable: str, check: Callable[[], Finding], variables, http_sink: HttpSink
+):
+    assert check().status == "skipped"
+    variables(**{variable: http_sink.url})
+    assert check().status == "healthy"
     assert http_sink.requests == []
     http_sink.stop()
-    assert check_webhook().status == "degraded"
+    found = check()
+    assert (found.status, variable.upper() in found.fix) == ("degraded", True)
 
 
 def test_a_web_hook_inside_the_network_is_not_touched(variables, http_sink: HttpSink):

@@ -45,7 +45,7 @@ NAME = "dbt-docs-generate/dbt"
         (Cancelling(), MINUTE, LONG, None),
         (Running(), 600 * MINUTE, MINUTE / 2, None),  # long, and alive
         (Running(), LONG, LONG, "Crashed"),
-        (Running(), LONG, None, None),  # it never sent a heartbeat: it may not know how to
+        (Running(), LONG, None, None),  # it does not send heartbeats
         (Scheduled(), 600 * MINUTE, LONG, None),  # a long queue, a retry to come
         (Paused(), 600 * MINUTE, LONG, None),
     ],
@@ -127,6 +127,15 @@ def test_a_silent_run_is_crashed_unless_its_process_lives(client: SyncPrefectCli
     client.update_flow_run(running.id, infrastructure_pid=f"{socket.gethostname()}:999999999")
     assert len(reap(client, [client.read_flow_run(running.id)], now + LONG, heard=True)) == 1
     assert client.read_flow_run(running.id).state_name == "Crashed"
+
+
+def test_a_run_that_died_before_its_first_heartbeat_is_crashed(client: SyncPrefectClient, run):
+    running = run(Running())
+    now = datetime.now(UTC)
+    assert reap(client, [running], now + MINUTE, heard=True) == []
+    assert reap(client, [running], now + LONG, heard=False) == []
+    (told,) = reap(client, [running], now + LONG, heard=True)
+    assert "No heartbeat for 6" in told
 
 
 @pytest.fixture

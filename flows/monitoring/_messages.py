@@ -1,0 +1,132 @@
+"""What people and programs are told about deployments and the database, and one attempt to tell it.
+
+Sends mail, web hooks and Slack messages through the toolkit. A message that is sent again has the same
+key, by which receivers know that they have it already.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from prefect.settings import get_current_settings
+
+from toolkit.delivery import Outcome, one_line
+from toolkit.errors import PermanentError
+from toolkit.mail import Mail, mail_server, parse_address, smtp_session
+from toolkit.settings import settings
+from toolkit.webhook import webhook_session
+
+DATABASE = "the analytics database"
+
+
+@dataclass(frozen=True)
+class Message:
+    """The same in one line, for people, and for programs."""
+
+    subject: str
+    text: str
+    content: Mapping[str, Any]
+
+
+def recipients() -> list[tuple[str, str]]:
+    """Who is told: everybody whom the variables ALERT_* name, as channel and address."""
+    chosen = settings()
+    found = [("email", to) for to in chosen.alert_email_to if to and chosen.alert_email_host]
+    found += [("webhook", "webhook")] if chosen.alert_webhook_url else []
+    found += [("slack", "slack")] if chosen.alert_slack_url else []
+    return found
+
+
+def deliver(message: Message, channel: str, recipient: str, key: str) -> Outcome:
+    """Try once to tell one recipient."""
+    chosen = settings()
+    try:
+        if channel == "email":
+            return _mail(message, recipient, key)
+        slack = channel == "slack"
+        url = chosen.alert_slack_url if slack else chosen.alert_webhook_url
+        if url is None:
+            return Outcome("permanent", f"{channel} is not configured any more")
+        body = {"text": message.text} if slack else dict(message.content)
+        secret = None if slack else chosen.alert_webhook_secret
+        with webhook_session(url, secret, connections=1) as session:
+            return session.post(body, key)
+    except PermanentError as error:
+        return Outcome("permanent", one_line(str(error)))
+
+
+def _mail(message: Message, recipient: str, key: str) -> Outcome:
+    sender = settings().alert_email_from or settings().alert_email_user
+    if sender is None:
+        return Outcome("permanent", "mails have no sender: set ALERT_EMAIL_FROM")
+    mail = Mail(
+        message_id=f"<{key}@{parse_address(sender).domain}>",
+        sender=sender,
+        to=(recipient,),
+        subject=message.subject,
+        text=message.text,
+    )
+    with smtp_session(mail_server()) as session:
+        return session.send(mail, recipient)
+
+
+def of_deployment(notice: Mapping[str, Any]) -> Message:
+    """A deployment began to fail, or works again."""
+    deployment, details = notice["deployment"], notice["details"]
+    url = _run_url(details["run_id"])
+    if notice["kind"] == "failing":
+        subject = one_line(f"[failing] {deployment}: {details['state']}")
+        said = _failing(details)
+    else:
+        subject = one_line(f"[recovered] {deployment} works again")
+        said = _recovered(details)
+    text = "\n".join([subject, "", *said, "", url]).strip() + "\n"
+    event = {"event": f"deployment_{notice['kind']}", "deployment": deployment}
+    return Message(subject, text, {**event, **details, "run_url": url, "text": text})
+
+
+def _failing(details: Mapping[str, Any]) -> list[str]:
+    return [
+        f"The run that ended {details['ended_at'][:16]} UTC is {details['state']}:",
+        f"  {details['message']}",
+        "",
+        "You hear again when it works; not of each failure.",
+    ]
+
+
+def _recovered(details: Mapping[str, Any]) -> list[str]:
+    runs = "1 run" if details["failures"] == 1 else f"{details['failures']} runs in a row"
+    return [f"{runs} had failed since {details['since'][:16]} UTC. Now: {details['message']}"]
+
+
+def _run_url(run_id: str) -> str:
+    """Where the UI shows the run; empty without a UI."""
+    ui = get_current_settings().ui_url
+    return f"{ui}/runs/flow-run/{run_id}" if ui else ""
+
+
+def of_database_away(since: str, reason: str) -> Message:
+    """The database does not answer."""
+    subject = f"[failing] {DATABASE} is away"
+    said = [
+        f"It has not answered since {since[:16]} UTC:",
+        f"  {reason}",
+        "",
+        "Alerts, reports and dbt fail until it does, and go on by themselves then. Until then nobody",
+        "is told of single failing deployments. `analytics-worker doctor` shows more.",
+    ]
+    return _of_database("database_away", subject, said, since=since, message=reason)
+
+
+def of_database_back(since: str, away: timedelta) -> Message:
+    """The database answers again."""
+    subject = f"[recovered] {DATABASE} is back"
+    minutes = max(round(away.total_seconds() / 60), 1)
+    said = [f"It had been away for {minutes} min, since {since[:16]} UTC."]
+    return _of_database("database_back", subject, said, since=since, minutes=minutes)
+
+
+def _of_database(event: str, subject: str, said: list[str], **details: Any) -> Message:
+    text = "\n".join([subject, "", *said]) + "\n"
+    return Message(subject, text, {"event": event, **details, "text": text})
