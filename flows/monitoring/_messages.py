@@ -88,7 +88,7 @@ def of_deployment(notice: Mapping[str, Any]) -> Message:
 
 def _failing(details: Mapping[str, Any]) -> list[str]:
     return [
-        f"The run that ended {details['ended_at'][:16]} UTC is {details['state']}:",
+        f"The run that ended {_time(details['ended_at'])} is {details['state']}:",
         f"  {details['message']}",
         "",
         "You hear again when it works; not of each failure.",
@@ -97,7 +97,11 @@ def _failing(details: Mapping[str, Any]) -> list[str]:
 
 def _recovered(details: Mapping[str, Any]) -> list[str]:
     runs = "1 run" if details["failures"] == 1 else f"{details['failures']} runs in a row"
-    return [f"{runs} had failed since {details['since'][:16]} UTC. Now: {details['message']}"]
+    return [f"{runs} had failed since {_time(details['since'])}. Now: {details['message']}"]
+
+
+def _time(instant: str) -> str:
+    return f"{instant[:16].replace('T', ' ')} UTC"
 
 
 def _run_url(run_id: str) -> str:
@@ -110,7 +114,7 @@ def of_database_away(since: str, reason: str) -> Message:
     """The database does not answer."""
     subject = f"[failing] {DATABASE} is away"
     said = [
-        f"It has not answered since {since[:16]} UTC:",
+        f"It has not answered since {_time(since)}:",
         f"  {reason}",
         "",
         "Alerts, reports and dbt fail until it does, and go on by themselves then. Until then nobody",
@@ -123,7 +127,7 @@ def of_database_back(since: str, away: timedelta) -> Message:
     """The database answers again."""
     subject = f"[recovered] {DATABASE} is back"
     minutes = max(round(away.total_seconds() / 60), 1)
-    said = [f"It had been away for {minutes} min, since {since[:16]} UTC."]
+    said = [f"It had been away for {minutes} min, since {_time(since)}."]
     return _of_database("database_back", subject, said, since=since, minutes=minutes)
 
 
