@@ -13,14 +13,23 @@ from toolkit.catalogue import pools as all_pools
 from toolkit.settings import settings
 
 LIBRARIES = (
+    "prefect_sqlalchemy",
     "sqlalchemy.dialects.postgresql.psycopg2",
+    "psycopg2.errorcodes",
     "psycopg2.extras",
+    "psycopg2.sql",
     "pydantic_settings",
     "prefect_sqlalchemy",
     "pybreaker",
     "yaml",
     "jinja2",
     "zoneinfo",
+    "graphlib",
+    "psutil",
+    "sqlparse",
+    "smtplib",
+    "email.generator",
+    "xml.sax.saxutils",
     "worker.dbt_library:load",
 )
 """What nearly every run imports, and dbt. Never flows: a change of theirs must be seen at once."""
