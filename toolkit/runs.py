@@ -23,6 +23,8 @@ from toolkit.errors import PermanentError
 from toolkit.results import RunFailed
 
 FIRST_POLL_SECONDS, SLOWEST_POLL_SECONDS = 0.05, 1.0
+POLL_SHARE = 0.05
+"""Of the time that the run has taken so far: a result is heard of hardly later than it is there."""
 
 
 class SubmitError(PermanentError):
@@ -82,18 +84,19 @@ class Run:
             TimeoutError: the run has not ended by then; it goes on.
             RunFailed: the run crashed, was cancelled or timed out before it could report.
         """
-        deadline = math.inf if timeout is None else time.monotonic() + timeout
-        pause = FIRST_POLL_SECONDS
+        started = time.monotonic()
+        deadline = math.inf if timeout is None else started + timeout
         with get_client(sync_client=True) as client:
             while True:
                 state = client.read_flow_run(self.id).state
                 if state is not None and state.is_final():
                     return _reported(state)
+                waited = time.monotonic() - started
+                pause = min(SLOWEST_POLL_SECONDS, FIRST_POLL_SECONDS + waited * POLL_SHARE)
                 if time.monotonic() + pause > deadline:
                     now = state.name if state else "not scheduled"
                     raise TimeoutError(f"{self} is {now} after {timeout} s")
                 time.sleep(pause)  # noqa: TID251  # the caller asked to wait
-                pause = min(SLOWEST_POLL_SECONDS, pause * 1.3)
 
     def cancel(self) -> None:
         """Ask for the run to be stopped."""
