@@ -20,7 +20,7 @@ from flows.alerts._rule import Kind, Rule
 from flows.alerts._state import AlertState
 from toolkit.database import run_sql
 
-BATCH = 500
+BATCH = 250
 
 
 @dataclass(frozen=True)

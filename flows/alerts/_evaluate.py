@@ -1,12 +1,15 @@
 """Evaluate what is due, batch by batch, each in one transaction.
 
 Reads the rules and whatever their SQL reads; writes states, history and the outbox. A run that dies
-rolls its batch back, and the next run does it again; a second run beside it takes other rules.
+rolls its batches back, and the next run does them again; a second run beside it takes other rules.
 """
 
+import contextvars
 import math
+import threading
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 
@@ -63,19 +66,51 @@ def evaluate_due(
         now: As of when; the database's clock by default.
         budget: How long to go on.
     """
-    counts = Evaluations()
-    deadline = time.monotonic() + budget.total_seconds()
-    passed_over: list[int] = []
-    while time.monotonic() < deadline:
+    run = _Run(kinds, now, time.monotonic() + budget.total_seconds())
+    with ThreadPoolExecutor(1, thread_name_prefix="lane") as threads:
+        second = threads.submit(contextvars.copy_context().run, run.take_all)
+        run.take_all()
+        second.result()
+    return run.counts()
+
+
+class _Run:
+    """Batch after batch, in two lanes: while one writes, the SQL of the other's rules runs."""
+
+    def __init__(self, kinds: Sequence[Kind], now: datetime | None, deadline: float) -> None:
+        self._kinds, self._now, self._deadline = kinds, now, deadline
+        self._done: list[Evaluations] = []
+        self._passed_over: set[int] = set()
+        self._reading = threading.Lock()
+
+    def take_all(self) -> None:
+        """Go on until nothing is due or the time is up."""
+        try:
+            while time.monotonic() < self._deadline and self._take():
+                pass
+        except BaseException:
+            self._deadline = 0.0  # for the other lane
+            raise
+
+    def _take(self) -> bool:
+        """One batch in one transaction; whether there may be more."""
         with warehouse(statement_timeout_seconds=TRANSACTION_SECONDS) as connection:
-            claims = claim_due(connection, kinds, now=now, passed_over=passed_over)
-            answers = run_rules(claims, deadline) if claims else {}
-            _settle(connection, claims, answers, counts)
-        passed_over += [claim.id for claim in claims if claim.id not in answers]
-        if len(claims) < BATCH:
-            break
-    counts.postponed = len(passed_over)
-    return counts
+            known = list(self._passed_over)
+            claims = claim_due(connection, self._kinds, now=self._now, passed_over=known)
+            with self._reading:
+                answers = run_rules(claims, self._deadline) if claims else {}
+            counts = _settle(connection, claims, answers)
+        self._done.append(counts)
+        self._passed_over |= {claim.id for claim in claims if claim.id not in answers}
+        return len(claims) == BATCH
+
+    def counts(self) -> Evaluations:
+        """Of all batches."""
+        total = Evaluations(postponed=len(self._passed_over))
+        for part in self._done:
+            for name, count in part.summary().items():
+                setattr(total, name, getattr(total, name) + count)
+        return total
 
 
 def evaluate_event(
@@ -123,23 +158,22 @@ def _move(
 
 
 def _settle(
-    connection: Connection, claims: Sequence[Claim], answers: dict[int, Answer], counts: Evaluations
-) -> None:
+    connection: Connection, claims: Sequence[Claim], answers: Mapping[int, Answer]
+) -> Evaluations:
     """Move the answered rules on, and write everything."""
     answered = [claim for claim in claims if claim.id in answers]
+    counts, writes = Evaluations(evaluated=len(answered)), Writes()
     if not answered:
-        return
+        return counts
     states, earlier = load_states(connection, answered), load_earlier(connection, answered)
-    writes = Writes()
     for claim in answered:
         answer, before = answers[claim.id], states[claim.id]
         after = _move(writes, claim, before, answer.found, answer, earlier.get(claim.id))
-        counts.evaluated += 1
         counts.errors += isinstance(answer.found, Failure)
         counts.firing += bool(after.firing)
-    counts.notices += len(writes.events)
-    counts.deliveries += len(writes.deliveries)
+    counts.notices, counts.deliveries = len(writes.events), len(writes.deliveries)
     writes.write(connection)
+    return counts
 
 
 def _measured(answer: Answer | None) -> dict[str, float | None]:

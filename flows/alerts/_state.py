@@ -73,11 +73,17 @@ def _moved(state: AlertState, status: Status, now: datetime) -> AlertState:
 
 
 def _well(state: AlertState, now: datetime) -> AlertState:
-    if state.status == "firing":
-        state = state._replace(changes=(*state.changes, now))
-    if state.told is None and state.flapping_since is None:  # nobody is owed the story
-        state = state._replace(firing_since=None, worst=None)
-    state = state._replace(severity=None, pending_since=None, empty_since=None)
+    """Nothing is wrong any more; the story is kept for those who are owed it."""
+    is_owed = state.told is not None or state.flapping_since is not None
+    ended = (now,) if state.status == "firing" else ()
+    state = state._replace(
+        severity=None,
+        pending_since=None,
+        empty_since=None,
+        changes=state.changes + ended,
+        firing_since=state.firing_since if is_owed else None,
+        worst=state.worst if is_owed else None,
+    )
     return _moved(state, "ok", now)
 
 

@@ -5,15 +5,13 @@ transaction of the caller, which holds the rules' locks: all of it happens, or n
 """
 
 import hashlib
-import json
-import math
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from prefect.context import FlowRunContext
+from pydantic import ConfigDict, TypeAdapter
 from sqlalchemy import Connection
 
 from flows.alerts._advance import Failure, Found, Given
@@ -22,11 +20,13 @@ from flows.alerts._message import message
 from flows.alerts._notice import Advance, Notice, States
 from flows.alerts._reading import NO_KEY
 from flows.alerts._recipients import recipients
-from flows.alerts._state import AlertState
 from toolkit.database import run_sql
 
 PLAIN = {"webhook", "slack"}
 """Channels that show no HTML: it is not rendered for them."""
+
+_JSON: TypeAdapter[Any] = TypeAdapter(Any, config=ConfigDict(ser_json_inf_nan="strings"))
+"""Instants as PostgreSQL reads them, infinity as text: JSON has no number for it."""
 
 
 @dataclass
@@ -52,7 +52,7 @@ class Writes:
         self.evaluations.append(_evaluation(claim, found, after) | measured)
         for key, state in after.states.items():
             if before.get(key) != state:
-                self.states.append(_state(claim.id, key, state))
+                self.states.append({"rule_id": claim.id, "key": key, **state._asdict()})
         self.gone += [{"rule_id": claim.id, "key": k} for k in before if k not in after.states]
         for notice in after.notices:
             self._tell(claim, notice)
@@ -91,16 +91,17 @@ class Writes:
             run_sql(
                 connection,
                 "alerts/add_notices",
-                events=json.dumps(self.events),
-                payloads=json.dumps(self.payloads),
-                deliveries=json.dumps(self.deliveries),
+                events=_rows(self.events),
+                payloads=_rows(self.payloads),
+                deliveries=_rows(self.deliveries),
                 flow_run_id=flow_run_id,
             )
 
 
 def _rows(rows: list[dict[str, Any]]) -> str:
     """As JSON; what is left out is null, and costs nothing to write and to read."""
-    return json.dumps([{k: v for k, v in row.items() if v is not None} for row in rows])
+    kept = [{k: v for k, v in row.items() if v is not None} for row in rows]
+    return _JSON.dump_json(kept).decode()
 
 
 def message_id(uid: str, channel: str, recipient: str) -> str:
@@ -112,17 +113,17 @@ def message_id(uid: str, channel: str, recipient: str) -> str:
 def _evaluation(claim: Claim, found: Found, after: Advance) -> dict[str, Any]:
     return {
         "rule_id": claim.id,
-        "slot": claim.slot.isoformat(),
-        "evaluated_at": claim.now.isoformat(),
+        "slot": claim.slot,
+        "evaluated_at": claim.now,
         "status": after.status,
         "severity": after.severity,
-        "value": _number(after.value),
+        "value": after.value,
         **_readings(claim, found, after),
         "keys": len(after.states),
         "firing": after.firing,
         "error": found.message if isinstance(found, Failure) else None,
         "health_error": after.health.error,
-        "health_since": _instant(after.health.since),
+        "health_since": after.health.since,
         "health_told": after.health.told,
         "watched": _is_watched(claim, after),
     }
@@ -131,12 +132,12 @@ def _evaluation(claim: Claim, found: Found, after: Advance) -> dict[str, Any]:
 def _readings(claim: Claim, found: Found, after: Advance) -> dict[str, Any]:
     """Of a rule with keys, all of them only if it looks back to them one day."""
     if isinstance(found, Given):
-        return {"reading": _number(after.value)}
+        return {"reading": after.value}
     if isinstance(found, Failure):
         return {}
     if not claim.rule.key_columns:
-        return {"reading": _number(found.get(NO_KEY))}
-    return {"readings": {key: _number(value) for key, value in found.items()}}
+        return {"reading": found.get(NO_KEY)}
+    return {"readings": found}
 
 
 def _is_watched(claim: Claim, after: Advance) -> bool:
@@ -144,26 +145,6 @@ def _is_watched(claim: Claim, after: Advance) -> bool:
     if claim.kind != "event":
         return True
     return claim.rule.sql is not None and (after.status != "ok" or after.health.told)
-
-
-def _state(rule_id: int, key: str, state: AlertState) -> dict[str, Any]:
-    return {
-        "rule_id": rule_id,
-        "key": key,
-        "since": state.since.isoformat(),
-        "status": state.status,
-        "severity": state.severity,
-        "value": _number(state.value),
-        "reading": _number(state.reading),
-        "worst": _number(state.worst),
-        "pending_since": _instant(state.pending_since),
-        "firing_since": _instant(state.firing_since),
-        "empty_since": _instant(state.empty_since),
-        "told": state.told,
-        "told_at": _instant(state.told_at),
-        "changes": [at.isoformat() for at in state.changes],
-        "flapping_since": _instant(state.flapping_since),
-    }
 
 
 def _event(claim: Claim, notice: Notice, uid: str, details: Mapping[str, Any]) -> dict[str, Any]:
@@ -176,14 +157,5 @@ def _event(claim: Claim, notice: Notice, uid: str, details: Mapping[str, Any]) -
         "group_key": notice.group,
         "keys": max(1, len(notice.states)),
         "details": details,
-        "created_at": claim.now.isoformat(),
+        "created_at": claim.now,
     }
-
-
-def _instant(at: datetime | None) -> str | None:
-    return at.isoformat() if at else None
-
-
-def _number(value: float | None) -> float | str | None:
-    """JSON has no infinity; PostgreSQL reads it as text."""
-    return str(value) if value is not None and math.isinf(value) else value

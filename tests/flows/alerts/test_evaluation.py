@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from flows.alerts import _claims, _evaluate
 from flows.alerts._evaluate import evaluate_due
 from flows.alerts._silence import silence
 from tests.flows.alerts.rules import (
@@ -110,6 +111,17 @@ def test_many_runs_at_once_evaluate_each_rule_once():
         (300, 300)
     ]
     assert len(told()) == 300
+
+
+def test_batch_after_batch_evaluates_each_rule_once(monkeypatch):
+    """Two lanes share them; neither takes what the other has."""
+    monkeypatch.setattr(_evaluate, "BATCH", 7)
+    monkeypatch.setattr(_claims, "BATCH", 7)
+    store(*(rule(f"r{n}") for n in range(50)))
+    counts = tick(0)
+    assert (counts.evaluated, counts.firing, counts.notices) == (50, 50, 50)
+    assert query("select count(distinct rule_id) from ops.alert_evaluations") == [50]
+    assert tick(0).evaluated == 0
 
 
 def test_the_database_itself_refuses_a_second_evaluation_of_a_period():
