@@ -4,6 +4,7 @@ Reads the definition files and the database; `sync` and `silence` write ops.aler
 `backtest` write nothing. Mistakes are named by file and line, and change nothing.
 """
 
+import difflib
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -64,9 +65,19 @@ def _show_changes(changes: list[_sync.Change]) -> None:
     for change in changes:
         typer.echo(f"{change.action:<8} {change.kind} {change.name}")
         for field, (before, after) in change.fields.items():
-            typer.echo(f"           {field}: {before!r} → {after!r}")
+            for line in _field_change(field, before, after):
+                typer.echo(f"         {line}")
     if not changes:
         typer.echo("nothing to change")
+
+
+def _field_change(field: str, before: object, after: object) -> list[str]:
+    """In one line, or as a diff if it is text of several."""
+    old, new = (value.splitlines() if isinstance(value, str) else [] for value in (before, after))
+    if max(len(old), len(new)) > 1:
+        return [f"{field}:", *list(difflib.unified_diff(old, new, lineterm="", n=1))[3:]]
+    shown = ("(none)" if value is None else str(value) for value in (before, after))
+    return [f"{field}: {' → '.join(shown)}"]
 
 
 @alerts.command("test")

@@ -4,21 +4,23 @@ Reads what the rule reads. Writes nothing; with `send`, a test notice goes the w
 """
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from flows.alerts._advance import Failure, advance
+from flows.alerts._advance import advance
 from flows.alerts._channels import send_now
-from flows.alerts._message import Message, message
-from flows.alerts._notice import Health, Notice
+from flows.alerts._message import WORST, Message, message
+from flows.alerts._notice import Advance, Health, Notice, worst_first
 from flows.alerts._parcel import Parcel
 from flows.alerts._query import read
-from flows.alerts._reading import Readings
+from flows.alerts._reading import NO_KEY, Readings, label
 from flows.alerts._recipients import recipients
 from flows.alerts._rule import Rule
 from flows.alerts._state import AlertState
 from flows.alerts._store import message_id
 from toolkit.errors import PermanentError
+from toolkit.templates import number_text
 from toolkit.user_sql import reader_session
 
 NOTHING = "This is a test; nothing happened."
@@ -49,18 +51,29 @@ def trial(rule: Rule) -> Trial:
     notices = after.notices or [
         Notice("firing", states={"": AlertState(now, "firing", rule.highest)})
     ]
-    lines = [f"{after.status}: {_described(found)} from {rows} row{'' if rows == 1 else 's'}"]
-    lines += [f"{after.firing} of {len(after.states)} keys fire"] if rule.key_columns else []
-    rendered = message(rule, notices[0], now, "test")
-    lines += ["", rendered["subject"], "", rendered["text"]] if after.notices else []
+    lines = [*_described(rule, found, after, f"{rows} row{'' if rows == 1 else 's'}")]
+    if after.notices:
+        rendered = message(rule, notices[0], now, "test")
+        lines += ["", f"Subject: {rendered['subject']}", "", rendered["text"].rstrip()]
     return Trial(rule, "\n".join(lines), failed=False, message=_test(rule, notices[0], now))
 
 
-def _described(found: Readings | Failure) -> str:
-    if isinstance(found, Failure) or not found:
-        return "no value"
-    values = [value for value in found.values() if value is not None]
-    return ", ".join(f"{value:g}" for value in values[:5]) or "no value"
+def _described(rule: Rule, found: Readings, after: Advance, source: str) -> Iterator[str]:
+    """What was found, and what that means; of many keys the worst."""
+    if not rule.key_columns:
+        yield f"{after.status}: {_value(found.get(NO_KEY))} from {source}"
+    else:
+        yield f"{after.status}: {after.firing} of {len(after.states)} keys fire, from {source}"
+        for key, state in worst_first(rule, after.states)[:WORST]:
+            yield f"  {label(key):<30} {_value(state.reading):>14}  {state.status}"
+        if len(after.states) > WORST:
+            yield f"  … and {len(after.states) - WORST:,} more"
+    if rule.measure.startswith("change"):
+        yield "This rule compares with an earlier reading, which a test has not; backtest replays those."
+
+
+def _value(reading: float | None) -> str:
+    return "no value" if reading is None else number_text(reading)
 
 
 def _test(rule: Rule, notice: Notice, now: datetime) -> Message:
@@ -80,6 +93,7 @@ def send(trial: Trial) -> list[str]:
     for channel, recipient in recipients(trial.rule, "readers"):
         key = message_id(f"test-{stamp}", channel, recipient)
         content = trial.message
+        whom = channel if recipient == channel else f"{channel} {recipient}"
         try:
             outcome = send_now(
                 channel,
@@ -92,7 +106,7 @@ def send(trial: Trial) -> list[str]:
                     json=content["json"],
                 ),
             )
-            lines.append(f"{channel} {recipient}: {outcome.status} {outcome.detail}".rstrip())
+            lines.append(f"{whom}: {outcome.status} {outcome.detail}".rstrip())
         except PermanentError as error:
-            lines.append(f"{channel} {recipient}: {error}")
+            lines.append(f"{whom}: {error}")
     return lines or ["the rule has no channels, and there are no default ones"]

@@ -5,7 +5,7 @@ with evaluations as (
         from ops.alert_evaluations
         where evaluated_at < now() - :days * interval '1 day'
         order by evaluated_at
-        limit 10000
+        limit 20000
     )
 ),
 

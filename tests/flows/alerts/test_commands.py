@@ -1,0 +1,179 @@
+"""``analytics-worker alerts …`` as people type it, on a real database, and what it answers."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from cli.alerts import alerts
+from flows.alerts._evaluate import evaluate_due
+from tests.flows.alerts.rules import METRIC, metric, query
+
+pytestmark = pytest.mark.usefixtures("environment")
+
+RULES = f"""\
+alerts:
+  - name: metric
+    description: Of this test.
+    sql: |
+      {METRIC}
+    operator: ">"
+    threshold: 10
+    owner: owner@example.com
+    channels: [webhook, {{email: [ann@example.com]}}]
+  - name: teams
+    sql: select * from (values ('a', 5), ('b', 25), ('c', null)) as t (team, value)
+    key_columns: [team]
+    operator: ">"
+    threshold: 10
+  - name: growth
+    sql: select 100 as value
+    measure: change
+    operator: ">"
+    threshold: 10
+  - name: broken
+    sql: select nope
+    operator: ">"
+    threshold: 10
+  - name: past
+    sql: select case when :now < cast(:until as timestamptz) then 20 else 1 end as value
+    parameters: {{until: 2026-01-01}}
+    operator: ">"
+    threshold: 10
+"""
+
+
+class Shell:
+    """Commands, and what they print."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "thresholds.yml").write_text("thresholds: []\n")
+        self.write(RULES)
+
+    def write(self, alerts_yml: str) -> None:
+        (self.folder / "alerts.yml").write_text(alerts_yml)
+
+    def run(self, *words: str, code: int = 0) -> str:
+        if words[0] != "silence":
+            words = (*words, "--definitions", str(self.folder))
+        done = CliRunner().invoke(alerts, list(words))
+        assert done.exit_code == code, done.output
+        assert done.exception is None or isinstance(done.exception, SystemExit)
+        return done.output.replace(f"{self.folder}/", "")
+
+
+@pytest.fixture
+def shell(tmp_path):
+    metric(48250.5)
+    return Shell(tmp_path)
+
+
+def test_validate(shell):
+    assert shell.run("validate") == "5 rules are fine\n"
+    shell.write("defaults: {chanels: [email]}\n" + RULES.replace("threshold", "treshold", 1))
+    assert shell.run("validate", code=1) == (
+        "alerts.yml:1: unknown key 'chanels'; did you mean 'channels'?\n"
+        "alerts.yml:8: unknown key 'treshold'; did you mean 'threshold'?\n"
+    )
+
+
+def test_mistakes_change_nothing(shell):
+    shell.write(RULES.replace("select nope", "select 1; drop table analytics.metric"))
+    assert "alerts.yml:21: broken: there are 2 statements" in shell.run("sync", code=1)
+    assert query("select count(*) from ops.alert_rules") == [0]
+
+
+def test_diff_and_sync(shell):
+    assert shell.run("diff").splitlines()[0] == "new      alert metric"
+    assert query("select count(*) from ops.alert_rules") == [0]
+    shell.run("sync")
+    assert shell.run("sync") == "nothing to change\n"
+    longer = RULES.replace(METRIC, f"{METRIC}\n      where value > 3")
+    shell.write(longer.replace("threshold: 10", "threshold: 12", 1).split("  - name: past")[0])
+    expected = """\
+changed  alert metric
+         sql:
+          select value from analytics.metric
+         +where value > 3
+         threshold: 10.0 → 12.0
+retired  alert past
+"""
+    assert shell.run("diff") == expected
+    assert shell.run("sync") == expected
+    assert query("select name from ops.alert_rules where retired_at is not null") == ["past"]
+
+
+def test_test_shows_what_would_be_said_and_changes_nothing(shell):
+    lines = shell.run("test", "metric").splitlines()
+    assert lines[0] == "firing: 48,250.5 from 1 row"
+    assert lines[2] == "Subject: [CRITICAL] metric: 48,250.5 (value > 10)"
+    assert "Value:     48,250.5" in lines
+    metric(3)
+    assert shell.run("test", "metric") == "ok: 3 from 1 row\n"
+    metric(None)
+    assert shell.run("test", "metric") == "no_data: no value from 1 row\n"
+    assert query("select count(*) from ops.alert_rules") == [0]
+
+
+def test_test_shows_the_keys(shell):
+    lines = [" ".join(line.split()) for line in shell.run("test", "teams").splitlines()]
+    assert lines[:4] == [
+        "firing: 1 of 3 keys fire, from 3 rows",
+        "b 25 firing",
+        "a 5 ok",
+        "c no value no_data",
+    ]
+
+
+def test_test_says_what_it_can_not_know_and_what_is_broken(shell):
+    assert "backtest replays" in shell.run("test", "growth")
+    broken = shell.run("test", "broken", code=1)
+    assert broken == 'ERROR: column "nope" does not exist (line 1 of the SQL)\n'
+    assert (
+        shell.run("test", "brokn", code=1) == "There is no rule 'brokn'; did you mean 'broken'?\n"
+    )
+
+
+@pytest.mark.usefixtures("outbox")
+def test_test_can_send(shell, smtp_sink, http_sink):
+    lines = shell.run("test", "metric", "--send").splitlines()
+    assert lines[-2:] == ["webhook: sent", "email ann@example.com: sent"]
+    assert http_sink.requests[0].json["test"] is True
+    (mail,) = smtp_sink.messages
+    assert mail.mail["Subject"] == "[TEST] [CRITICAL] metric: 48,250.5 (value > 10)"
+    for kind in ("plain", "html"):
+        part = mail.mail.get_body((kind,))
+        assert part is not None
+        assert "This is a test; nothing happened." in part.get_content()
+    assert query("select count(*) from ops.alert_deliveries") == [0]
+
+
+def test_backtest(shell):
+    shell.run("sync")
+    assert "has no recorded readings" in shell.run("backtest", "metric", "--since", "1d", code=1)
+    start = datetime.now(UTC) - timedelta(minutes=10)
+    for number, value in enumerate((3, 11, 40, 9)):
+        metric(value)
+        evaluate_due(["alert"], now=start + number * timedelta(minutes=2))
+    out = shell.run("backtest", "metric", "--since", "1d")
+    assert [line.split()[2:] for line in out.splitlines()[1:3]] == [
+        ["firing", "critical", "1", "11"],
+        ["resolved", "1", "9"],
+    ]
+    assert "2 notices in 4 evaluations, from recorded readings" in out
+    since = f"{(datetime.now(UTC) - datetime(2025, 12, 31, tzinfo=UTC)).days}d"
+    asked = shell.run("backtest", "past", "--since", since)
+    assert re.search(r"2 notices in \d+ evaluations, each as of its time", asked)
+    assert "'soon' is no length of time" in shell.run("backtest", "past", "--since", "soon", code=1)
+
+
+def test_silence(shell):
+    shell.run("sync")
+    assert shell.run("silence", "metric", "--for", "2h").startswith(
+        "metric is silent for 2h, until"
+    )
+    assert shell.run("silence", "metric", "--for", "0s") == "metric is silent no more\n"
+    assert "did you mean 'metric'?" in shell.run("silence", "metrik", code=1)
