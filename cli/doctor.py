@@ -39,10 +39,14 @@ def doctor(
         for finding in sorted(findings, key=lambda finding: list(styles).index(finding.level))
         if all or finding.level != "ok"
     ]
-    terminal.table("Doctor", ("", "area", "what", "found", "what to do"), rows)
-    terminal.console.print(
-        f"\n[green]{counted['ok']} ok[/], [yellow]{counted['warn']} to look at[/],"
-        f" [bold red]{counted['fail']} failed[/]"
-    )
+    if rows:
+        terminal.table("Doctor", ("", "area", "what", "found", "what to do"), rows)
+        terminal.console.print()
+    words: dict[Level, str] = {"ok": "ok", "warn": "to look at", "fail": "failed"}
+    said = [
+        f"[{styles[level]}]{counted[level]} {word}[/]" if counted[level] else f"0 {word}"
+        for level, word in words.items()
+    ]
+    terminal.console.print(", ".join(said))
     if counted["fail"]:
         raise typer.Exit(1)

@@ -73,10 +73,10 @@ def check_mail() -> Finding:
         smtp = connect(server)
     except (SMTPException, OSError) as error:
         fix = "Correct ALERT_EMAIL_HOST, ALERT_EMAIL_PORT and ALERT_EMAIL_TLS; messages wait."
-        return Finding("degraded", f"{server}: {reason(error)}", fix)
+        return Finding("degraded", f"{server.host}:{server.port}: {reason(error)}", fix)
     with suppress(SMTPException, OSError):
         smtp.quit()
-    return Finding("healthy", f"{server} answers ({server.security})")
+    return Finding("healthy", f"{server.host}:{server.port} answers ({server.security})")
 
 
 def check_webhook() -> Finding:
