@@ -14,6 +14,13 @@ from tests.support.waiting import wait_until
 
 PIPELINE = "models/kpis/pipeline_kpis.sql"
 OWNERS = "models/staging/crm/stg_crm__owners.sql"
+DESCRIPTIONS = """
+    select objoid, objsubid, xmin::text from pg_description
+    where objoid in (select oid from pg_class where relnamespace in (
+        'staging'::regnamespace, 'analytics'::regnamespace
+    ))
+    order by objoid, objsubid
+"""
 BI_ROLE = "bi_of_the_dbt_tests"
 
 
@@ -31,7 +38,7 @@ def retired(warehouse: Warehouse) -> list[str]:
 
 def test_an_unchanged_run_brings_in_new_data_and_disturbs_nobody(warehouse: Warehouse) -> None:
     """A reader of everything keeps its transaction open: a run that minded could not end."""
-    before = warehouse.relations()
+    before, described = warehouse.relations(), warehouse.rows(DESCRIPTIONS)
     touches = "select sum(touches) from public.analytics_outreach_kpis"
     earlier = warehouse.value(touches)
     with warehouse.connect() as connection:
@@ -43,9 +50,19 @@ def test_an_unchanged_run_brings_in_new_data_and_disturbs_nobody(warehouse: Ware
         held = "select count(distinct relation) from pg_locks where pid = pg_backend_pid()"
         assert reader.execute(text(held)).scalar_one() >= len(before)
     assert warehouse.relations() == before
+    assert warehouse.rows(DESCRIPTIONS) == described
     assert warehouse.value(touches) == earlier + added
     views = {said for name, said in ran.with_status("success").items() if "stg" in name}
     assert views == {"UNCHANGED"}
+
+
+def test_a_changed_description_arrives(warehouse: Warehouse) -> None:
+    with warehouse.edited(
+        "models/staging/crm/stg_crm__owners.yml", "Sales region.", "It's 100% new."
+    ):
+        warehouse.run("--select", "stg_crm__owners")
+    said = "select col_description('staging.stg_crm__owners'::regclass, 3)"
+    assert warehouse.value(said) == "It's 100% new."
 
 
 def test_a_changed_select_takes_effect_and_everything_around_it_survives(

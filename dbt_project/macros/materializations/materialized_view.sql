@@ -21,8 +21,7 @@
     {% do apply_grants(target_relation, config.get('grants'), should_revoke=True) %}
     {{ run_hooks(post_hooks, inside_transaction=True) }}
     {% do adapter.commit() %}
-    {% do drop_retired() %}
-    {% do warn_about_readers_of_retired(target_relation) %}
+    {% do clear_retired(target_relation) %}
     {{ run_hooks(post_hooks, inside_transaction=False) }}
     {{ return({'relations': [target_relation]}) }}
 {% endmaterialization %}

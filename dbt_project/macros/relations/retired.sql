@@ -1,3 +1,16 @@
+{# After a model: drop what nobody reads any more, and name those who read its old version. Usually
+   there is nothing retired, and one question is all it takes. #}
+{% macro clear_retired(target) %}
+    {% call statement('are_retired', fetch_result=true) %}
+        select exists ({{ retired_relations() }}) as are_retired
+    {% endcall %}
+    {% if load_result('are_retired').table.columns[0].values()[0] %}
+        {% do drop_retired() %}
+        {% do warn_about_readers_of_retired(target) %}
+    {% endif %}
+{% endmacro %}
+
+
 {# Drop retired relations that nobody reads any more. One that is in use right now is left for the
    next run. Commits. #}
 {% macro drop_retired() %}
