@@ -1,7 +1,7 @@
 """Files and pages that reports are made of.
 
-`snapshot` opens one moment of the database, `export` streams queries from it to csv, json, ndjson
-or xlsx, `fetch` reads the rows of a page, `render_html` and `render_pdf` make it.
+`snapshot` opens one moment of the database, `export` streams queries from it to csv, json, ndjson,
+parquet or xlsx, `fetch` reads the rows of a page, `render_html` and `render_pdf` make it.
 """
 
 from flows.reports.formats._columns import Column, Kind
@@ -16,7 +16,7 @@ from flows.reports.formats._document import (
     chart_of,
 )
 from flows.reports.formats._export import export
-from flows.reports.formats._fetch import Found, estimated_rows, fetch
+from flows.reports.formats._fetch import Found, Planned, fetch, planned
 from flows.reports.formats._html import Html, render_html, render_pdf
 from flows.reports.formats._model import (
     ALIASES,
@@ -45,16 +45,17 @@ __all__ = [
     "Found",
     "Html",
     "Kind",
+    "Planned",
     "Progress",
     "Series",
     "Snapshot",
     "Table",
     "Tile",
     "chart_of",
-    "estimated_rows",
     "export",
     "fetch",
     "format_named",
+    "planned",
     "render_html",
     "render_pdf",
     "snapshot",

@@ -2,6 +2,7 @@
 
 The server writes the file's text. Text that a spreadsheet would take for a formula gets an
 apostrophe in front, in the same statement; numbers, dates and what the server formats are left alone.
+A file that was cut says so in its last line, unless it is raw.
 """
 
 from typing import BinaryIO
@@ -24,6 +25,8 @@ def write(job: Job, query: Query, file: BinaryIO) -> None:
         sql.SQL(", ").join(cells), query.source, capped(job.max_rows)
     )
     job.copy(query, select, "format csv", file.write)
+    if job.cut:
+        file.write(_quoted(job.cut).encode() + b"\n")
 
 
 def _quoted(name: str) -> str:

@@ -63,7 +63,7 @@ class Document:
     """All that a page shows.
 
     Attributes:
-        data_as_of: When its numbers were read, with the time zone.
+        data_as_of: When its numbers were true, with the time zone.
         tables: Rows that fit on a page; `Found.truncated` is said below the table.
         notes: Sentences below everything, such as what was cut.
         warnings: Sentences above everything: what its readers must know first.

@@ -7,14 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from flows.reports.formats._document import Chart, Series
-from flows.reports.formats._scale import compact, ticks
+from flows.reports.formats._scale import CURRENCIES, compact, ticks
 
-WIDTH = 560
+WIDTH = 576
 COLOURS = ("#2266dd", "#ee9911", "#117766", "#aa55ee", "#667788", "#cc3333")
 LONGEST_LABEL = 28
 _HEIGHT, _EMPTY_HEIGHT = 250, 80
 _TOP, _BOTTOM, _RIGHT = 14, 30, 14
-_CHARACTER = 7.9  # width of an average character of 16 pixels
+_CHARACTER = 8.2  # width of an average character of 16 pixels, in the wider fonts of browsers
+_AXIS_CHARACTER = 9.0  # digits and capitals
 _ROW = 30
 _BAR_SHARE = 0.68
 _WIDEST_BAR = 64
@@ -57,13 +58,18 @@ def _wants_rows(chart: Chart) -> bool:
 
 def _frame(chart: Chart, values: Sequence[float], *, from_zero: bool) -> tuple[Drawing, "_Axis"]:
     marks = ticks(values, from_zero=from_zero)
-    texts = [compact(mark, chart.unit) for mark in marks]
-    drawing = Drawing(_HEIGHT, left=14 + _CHARACTER * max(map(len, texts)))
+    texts = [compact(mark, _on_axis(chart.unit)) for mark in marks]
+    drawing = Drawing(_HEIGHT, left=14 + _AXIS_CHARACTER * max(map(len, texts)))
     axis = _Axis(marks[0], marks[-1], _HEIGHT - _BOTTOM, _TOP)
     drawing.gridlines = [(axis.at(mark), text) for mark, text in zip(marks, texts, strict=True)]
     if marks[0] <= 0 <= marks[-1]:
         drawing.zero = axis.at(0)
     return drawing, axis
+
+
+def _on_axis(unit: str) -> str:
+    """Signs stand at every mark, words in the heading."""
+    return unit if unit in CURRENCIES or unit == "%" else ""
 
 
 @dataclass(frozen=True)

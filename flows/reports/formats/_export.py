@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from flows.reports.formats import _csv_file, _json_file, _xlsx_file
+from flows.reports.formats import _csv_file, _json_file, _parquet_file, _xlsx_file
 from flows.reports.formats._job import Job
 from flows.reports.formats._model import Exported, FormatError, Progress, Table, format_named
 from flows.reports.formats._query import prepared
@@ -23,6 +23,7 @@ _WRITERS: Mapping[str, Callable[[Job, BinaryIO], None]] = {
     "csv": lambda job, file: write_each(job, ".csv", file, _csv_file.write),
     "json": _json_file.write_document,
     "ndjson": lambda job, file: write_each(job, ".ndjson", file, _json_file.write_lines),
+    "parquet": lambda job, file: write_each(job, ".parquet", file, _parquet_file.write),
     "xlsx": _xlsx_file.write,
 }
 
@@ -43,7 +44,7 @@ def export(
         snapshot: The moment that all of them show.
         tables: At least one; several become sheets, keys of one object, or files in a zip.
         path: A temporary name; the caller renames it.
-        format: csv, json, ndjson or xlsx (excel); html and pdf are made of a `Document`.
+        format: csv, json, ndjson, parquet or xlsx (excel); html and pdf are made of a `Document`.
         max_rows: The most rows of each table.
         raw: Leave text as it is that a spreadsheet would take for a formula: for machines.
         progress: Is told the rows written so far.

@@ -3,6 +3,7 @@
 Reads what the query reads; writes nothing.
 """
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +33,14 @@ class Found:
         return tuple(column.name for column in self.columns)
 
 
+@dataclass(frozen=True)
+class Planned:
+    """How many rows the planner expects, and what the query reads: views are what they are made of."""
+
+    rows: int
+    relations: frozenset[str]
+
+
 def fetch(snapshot: Snapshot, table: Table, limit: int) -> Found:
     """The first rows of a query, at most ``limit``.
 
@@ -55,14 +64,26 @@ def fetch(snapshot: Snapshot, table: Table, limit: int) -> Found:
     return Found(table.title, query.columns, tuple(map(tuple, rows[:limit])), len(rows) > limit)
 
 
-def estimated_rows(snapshot: Snapshot, table: Table) -> int:
-    """How many rows the planner expects: a guess, for progress."""
+def planned(snapshot: Snapshot, table: Table) -> Planned:
+    """What the server says of a query without running it.
+
+    Raises:
+        UserSqlError: the query is at fault.
+        psycopg2.Error: the database is away.
+    """
     query = prepared(snapshot, table)
-    explain = sql.SQL("explain (format json) select 1 from {}").format(query.source)
+    explain = sql.SQL("explain (verbose, format json) select * from {}").format(query.source)
     try:
         with snapshot.statement() as cursor:
             cursor.execute(explain)
-            plan = cursor.fetchone()[0]
+            plan = cursor.fetchone()[0][0]["Plan"]
     except psycopg2.Error as error:
         raise explained(error, table.title) from None
-    return int(plan[0]["Plan"]["Plan Rows"])
+    return Planned(int(plan["Plan Rows"]), frozenset(_relations(plan)))
+
+
+def _relations(plan: Mapping[str, Any]) -> Iterator[str]:
+    if "Relation Name" in plan:
+        yield f"{plan['Schema']}.{plan['Relation Name']}"
+    for part in plan.get("Plans", ()):
+        yield from _relations(part)

@@ -17,11 +17,14 @@ from flows.reports.formats._document import Chart, Document, File
 from flows.reports.formats._drawing import WIDTH
 from flows.reports.formats._fetch import Found
 from flows.reports.formats._template import rendered
-from flows.reports.formats._text import LONGEST_TEXT, cells, heading
-from flows.reports.formats._tile import shown
+from flows.reports.formats._text import LONGEST_TEXT, cells, heading, size_text
+from flows.reports.formats._tile import Shown, shown
 from toolkit.mime import InlineImage
 
 TILES_IN_A_ROW = 4
+_TILE_EDGES = 32  # pixels
+_SMALLEST_FIGURE, _GREATEST_FIGURE = 13, 24
+_CHARACTER = 0.57  # width of an average digit for each pixel of size
 MANY_COLUMNS = 7
 """From here on a printed page lies on its side."""
 
@@ -57,7 +60,7 @@ def render_html(document: Document) -> Html:
         )
     context = {
         "document": document,
-        "tiles": _in_rows([shown(tile) for tile in document.tiles]),
+        "tiles": [(row, _figure_size(row)) for row in _in_rows(list(map(shown, document.tiles)))],
         "tables": tables,
         "files": [_file(file) for file in document.files],
         "notes": notes,
@@ -94,11 +97,18 @@ def render_pdf(
     _render.pdf(html.text, html.title, path, memory_limit_bytes, timeout_seconds)
 
 
-def _in_rows(tiles: Sequence[Any]) -> list[list[Any]]:
+def _in_rows(tiles: Sequence[Shown]) -> list[list[Shown]]:
     """Rows of the same length, as far as that goes: five tiles are three and two."""
     rows = -(-len(tiles) // TILES_IN_A_ROW)
     length = -(-len(tiles) // rows) if rows else 0
     return [list(tiles[at : at + length]) for at in range(0, len(tiles), length or 1)]
+
+
+def _figure_size(row: Sequence[Shown]) -> int:
+    """Pixels, the same for all numbers of a row, so that the longest one fits."""
+    room = WIDTH / len(row) - _TILE_EDGES
+    longest = max(len(tile.value) for tile in row)
+    return max(_SMALLEST_FIGURE, min(_GREATEST_FIGURE, int(room / longest / _CHARACTER)))
 
 
 def _table(found: Found) -> dict[str, Any]:
@@ -114,7 +124,14 @@ def _table(found: Found) -> dict[str, Any]:
 
 def _pictures(charts: Sequence[Chart], sources: Sequence[str]) -> list[dict[str, Any]]:
     return [
-        {"title": c.title, "source": s, "alt": alternative(c), "legend": legend(c), "width": WIDTH}
+        {
+            "title": c.title,
+            "unit": c.unit,
+            "source": s,
+            "alt": alternative(c),
+            "legend": legend(c),
+            "width": WIDTH,
+        }
         for c, s in zip(charts, sources, strict=True)
     ]
 
@@ -124,7 +141,11 @@ def _data_url(svg_text: str) -> str:
 
 
 def _file(file: File) -> dict[str, Any]:
-    size = file.size / 1024
-    text = f"{size / 1024:,.1f} MB" if size >= 1024 else f"{max(size, 0.1):,.1f} kB"  # noqa: PLR2004
     web = file.url is not None and file.url.startswith(("https://", "http://"))
-    return {"name": file.name, "size": text, "rows": file.rows, "url": file.url, "web": web}
+    return {
+        "name": file.name,
+        "size": size_text(file.size),
+        "rows": file.rows,
+        "url": file.url,
+        "web": web,
+    }

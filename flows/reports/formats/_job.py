@@ -3,6 +3,7 @@
 Reads nothing itself; the formats write.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -27,10 +28,21 @@ class Job:
     rows: int = 0
     truncated: bool = False
     notes: list[str] = field(default_factory=list)
+    cut: str | None = None
+    """What the file says behind the rows of the last query, if it has more; never in raw files."""
 
-    def copy(self, query: Query, select: sql.Composable, options: str, write: Write) -> int:
-        """Stream the rows of a query to ``write``; how many there were."""
-        taking = sink(write, self.max_rows, self.progress, self.rows)
+    def copy(
+        self,
+        query: Query,
+        select: sql.Composable,
+        options: str,
+        write: Write,
+        *,
+        by_row: bool = False,
+    ) -> int:
+        """Stream the rows of a query to ``write``, each by itself if so asked; how many there were."""
+        most = sys.maxsize if by_row and self.max_rows is None else self.max_rows
+        taking = sink(write, most, self.progress, self.rows)
         rows = copy_rows(self.snapshot, query, select, options, taking)
         self.counted(query, rows, truncated=taking.truncated)
         return rows
@@ -39,9 +51,11 @@ class Job:
         """A query is done."""
         self.rows += rows
         self.progress(self.rows)
-        if truncated:
+        note = cut_note(query.title, rows) if truncated else None
+        self.cut = None if self.raw else note
+        if note:
             self.truncated = True
-            self.notes.append(cut_note(query.title, rows))
+            self.notes.append(note)
 
 
 def cut_note(title: str, rows: int) -> str:

@@ -2,6 +2,7 @@
 
 The server makes each object, so numbers keep their digits and instants their time zone. NaN and
 infinity, which JSON does not know, are the texts ``"NaN"`` and ``"Infinity"``; bytes are hexadecimal.
+The last object of a file that was cut is a ``note``, unless it is raw.
 """
 
 import json
@@ -18,6 +19,8 @@ from flows.reports.formats._query import Query, place
 def write_lines(job: Job, query: Query, file: BinaryIO) -> None:
     """One object a line."""
     job.copy(query, _objects(query, job.max_rows, ""), VERBATIM, file.write)
+    if job.cut:
+        file.write(_note(job.cut) + b"\n")
 
 
 def write_document(job: Job, file: BinaryIO) -> None:
@@ -36,10 +39,17 @@ def write_document(job: Job, file: BinaryIO) -> None:
 def _write_array(job: Job, query: Query, file: BinaryIO) -> None:
     file.write(b"[\n")
     rows = job.copy(query, _objects(query, job.max_rows, ","), VERBATIM, file.write)
-    if rows:
+    if job.cut:
+        file.write(_note(job.cut) + b"\n")
+    elif rows:
         file.seek(-2, 1)  # the comma and the end of line behind the last object
         file.write(b"\n")
     file.write(b"]")
+
+
+def _note(text: str) -> bytes:
+    """The last object of what was cut, which no program takes for a row."""
+    return json.dumps({"note": text}, ensure_ascii=False).encode()
 
 
 def _objects(query: Query, limit: int | None, end: str) -> sql.Composable:

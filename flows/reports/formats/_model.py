@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from toolkit.definitions import instead
 from toolkit.errors import PermanentError
 
 Progress = Callable[[int], None]
@@ -53,6 +52,7 @@ FORMATS: Mapping[str, Format] = {
     "json": Format("json", ".json", "application/json", several=True),
     "ndjson": Format("ndjson", ".ndjson", "application/x-ndjson"),
     "xlsx": Format("xlsx", ".xlsx", _XLSX, several=True),
+    "parquet": Format("parquet", ".parquet", "application/vnd.apache.parquet"),
     "html": Format("html", ".html", "text/html; charset=utf-8", document=True),
     "pdf": Format("pdf", ".pdf", "application/pdf", document=True),
 }
@@ -68,8 +68,7 @@ def format_named(name: str) -> Format:
     found = FORMATS.get(ALIASES.get(name.strip().lower(), name.strip().lower()))
     if found is None:
         known = ", ".join(sorted({*FORMATS, *ALIASES}))
-        hint = instead(name, sorted({*FORMATS, *ALIASES}))
-        raise FormatError(f"unknown format {name!r}{hint}; formats are {known}")
+        raise FormatError(f"unknown format {name!r}; there are {known}")
     return found
 
 

@@ -60,6 +60,8 @@ def prepared(snapshot: Snapshot, table: Table) -> Query:
 def _bare(text: str) -> str:
     """The statement without the semicolon at its end, which can't stand in parentheses."""
     statements = [s for s in sqlparse.parse(text) if s.token_first(skip_cm=True)]
+    if len(statements) != 1:
+        return text  # for the server to refuse
     tokens = list(statements[0].flatten())
     for place in range(len(tokens) - 1, -1, -1):
         token = tokens[place]

@@ -6,6 +6,7 @@ for. The child dies with this process.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -62,6 +63,8 @@ def pdf(html: str, title: str, path: Path, memory_limit_bytes: int, timeout_seco
         _draw(folder, {"html": html, "title": title}, memory_limit_bytes, timeout_seconds)
         with (folder / "page.pdf").open("rb") as made:
             os.fsync(made.fileno())
+        if path.exists():
+            shutil.copymode(path, folder / "page.pdf")
         (folder / "page.pdf").replace(path)
 
 

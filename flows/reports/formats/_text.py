@@ -19,6 +19,14 @@ _MOST_DECIMALS = 2
 _NO_GROUPS = ("id", "year", "number", "code", "zip")
 
 
+def size_text(size: int) -> str:
+    """``12.3 kB``, ``1.2 MB``: in steps of 1024, as mail clients show it."""
+    kilobytes = size / 1024
+    if kilobytes < 1024:  # noqa: PLR2004  # to megabytes
+        return f"{max(kilobytes, 0.1):,.1f} kB"
+    return f"{kilobytes / 1024:,.1f} MB"
+
+
 def heading(name: str) -> str:
     """``deals_won`` as ``Deals won``."""
     words = " ".join(name.replace("_", " ").split())

@@ -21,6 +21,8 @@ class Shown:
 
     title: str
     value: str
+    unit: str
+    """Behind the number; a currency's sign or % is part of it."""
     change: str
     before: str
     tone: Tone
@@ -28,21 +30,35 @@ class Shown:
 
 def shown(tile: Tile) -> Shown:
     """The tile in words."""
-    value = _text(tile, tile.value)
+    value, unit = _parts(tile)
     if tile.value is None or tile.previous is None:
-        return Shown(tile.title, value, "", "", "flat")
-    difference = float(tile.value) - float(tile.previous)
+        return Shown(tile.title, value, unit, "", "", "flat")
+    difference = _difference(tile, float(tile.value), float(tile.previous))
     before = f"before: {_text(tile, tile.previous)}"
-    if value == _text(tile, tile.previous):
-        return Shown(tile.title, value, "= unchanged", before, "flat")
+    if _text(tile, tile.value) == _text(tile, tile.previous):
+        return Shown(tile.title, value, unit, "= unchanged", before, "flat")
     arrow, sign = ("\u25b2", "+") if difference > 0 else ("\u25bc", MINUS)
     return Shown(
         tile.title,
         value,
+        unit,
         f"{arrow} {sign}{_size(tile, difference)}",
         before,
         _tone(tile, difference),
     )
+
+
+def _difference(tile: Tile, value: float, previous: float) -> float:
+    """Points are those between the numbers that are shown."""
+    if tile.unit == "%":
+        return round(value, tile.decimals) - round(previous, tile.decimals)
+    return value - previous
+
+
+def _parts(tile: Tile) -> tuple[str, str]:
+    """The number as it is read, and its unit if that is a word."""
+    number, _, unit = _text(tile, tile.value).partition("\u00a0")
+    return number, unit
 
 
 def _text(tile: Tile, value: object) -> str:

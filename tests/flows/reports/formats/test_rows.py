@@ -3,13 +3,30 @@
 import csv
 import io
 import json
+import math
+import os
+import socket
 import zipfile
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 
 import openpyxl
+import psycopg2
 import pytest
+from pyarrow import parquet
 
-from flows.reports.formats import Exported, FormatError, Table, export, format_named, snapshot
+from flows.reports.formats import (
+    Exported,
+    FormatError,
+    Snapshot,
+    Table,
+    _parquet_file,
+    _sheet,
+    export,
+    format_named,
+    snapshot,
+)
 from toolkit.errors import PermanentError
 
 pytestmark = pytest.mark.usefixtures("environment")
@@ -61,11 +78,102 @@ def test_xlsx_has_types_and_no_formulas(tmp_path):
     assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A2", "A1:K2")
 
 
-@pytest.mark.parametrize("name", ["csv", "json", "ndjson", "xlsx"])
-def test_a_cap_is_stated(tmp_path, name):
-    exported = write(tmp_path / "f", name, "select n from generate_series(1, 9) n", max_rows=3)
-    assert (exported.rows, exported.truncated) == (3, True)
-    assert exported.notes == ("Query 1: only the first 3 rows; there are more.",)
+NINE = "select n from generate_series(1, 9) n"
+CUT = "Query 1: only the first 3 rows; there are more."
+
+
+@pytest.mark.parametrize("name", ["csv", "json", "ndjson", "xlsx", "parquet"])
+def test_a_cap_is_stated_in_the_result_and_in_the_file(tmp_path, name):
+    exported = write(tmp_path / "f", name, NINE, max_rows=3)
+    assert (exported.rows, exported.truncated, exported.notes) == (3, True, (CUT,))
+    assert last_words(tmp_path / "f", name) == CUT
+    assert not write(tmp_path / "g", name, NINE, max_rows=9).truncated
+
+
+def last_words(path: Path, name: str) -> str:
+    match name:
+        case "csv":
+            return rows_of(path)[-1][0]
+        case "json":
+            return json.loads(path.read_text())[-1]["note"]
+        case "ndjson":
+            return json.loads(path.read_text().splitlines()[-1])["note"]
+        case "xlsx":
+            return str(openpyxl.load_workbook(io.BytesIO(path.read_bytes()))["Notes"]["A1"].value)
+        case _:
+            return parquet.read_metadata(path).metadata[b"notes"].decode()
+
+
+@pytest.mark.parametrize(("name", "end"), [("csv", "3"), ("ndjson", '{"n":3}'), ("json", "]")])
+def test_a_raw_file_has_nothing_but_rows(tmp_path, name, end):
+    write(tmp_path / "f", name, NINE, max_rows=3, raw=True)
+    assert (tmp_path / "f").read_text().splitlines()[-1] == end
+
+
+def test_parquet_has_types(tmp_path):
+    query = """select 1 as i, 0.5::float8 as f, 12.30::numeric(9, 2) as exact, 1.5::numeric as loose,
+        true as b, date '2026-02-03' as d, timestamptz '2026-02-03 04:05:06.789+02' as at, '' as empty,
+        null::text as missing, e'=a,"b"\nc' as text, 'NaN'::float8 as nan, array[1, 2] as list"""
+    write(tmp_path / "f", "parquet", query)
+    (row,) = parquet.read_table(tmp_path / "f").to_pylist()
+    assert math.isnan(row.pop("nan"))
+    assert row == {
+        "i": 1,
+        "f": 0.5,
+        "exact": Decimal("12.30"),
+        "loose": 1.5,
+        "b": True,
+        "d": date(2026, 2, 3),
+        "at": datetime(2026, 2, 3, 2, 5, 6, 789000, tzinfo=UTC),
+        "empty": "",
+        "missing": None,
+        "text": '=a,"b"\nc',
+        "list": "{1,2}",
+    }
+
+
+def test_parquet_of_many_groups_is_whole(tmp_path, monkeypatch):
+    monkeypatch.setattr(_parquet_file, "GROUP_BYTES", 1000)
+    write(tmp_path / "f", "parquet", "select n, repeat('x', n % 90) from generate_series(1, 500) n")
+    file = parquet.ParquetFile(tmp_path / "f")
+    assert file.num_row_groups > 10
+    assert file.read().column("n").to_pylist() == list(range(1, 501))
+
+
+def test_parquet_says_what_it_can_not_hold(tmp_path):
+    with pytest.raises(FormatError, match="Query 1: parquet can't hold a value"):
+        write(tmp_path / "f", "parquet", "select date 'infinity' as d")
+    assert not (tmp_path / "f").exists()
+
+
+def test_a_full_sheet_is_followed_by_another_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(_sheet, "MOST_ROWS", 4)
+    write(tmp_path / "f.xlsx", "xlsx", "select n from generate_series(1, 8) n")
+    book = openpyxl.load_workbook(tmp_path / "f.xlsx")
+    rows = {sheet.title: [row[0].value for row in sheet] for sheet in book}
+    assert rows.pop("Notes") == ["Query 1: on 3 sheets, as one can't hold all rows."]
+    assert list(rows.values()) == [["n", 1, 2, 3], ["n", 4, 5, 6], ["n", 7, 8]]
+
+
+def test_a_full_disk_is_an_error_that_leaves_no_file(tmp_path):
+    (tmp_path / "f").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        write(tmp_path / "f", "csv", "select repeat('x', 1000) from generate_series(1, 1000)")
+    assert not (tmp_path / "f").is_symlink()
+
+
+MANY = Table("Many", "select n, repeat('x', 200) from generate_series(1, 2000000) n")
+
+
+def cut_wire(moment: Snapshot) -> None:
+    with socket.socket(fileno=os.dup(moment.connection.fileno())) as wire:
+        wire.shutdown(socket.SHUT_RDWR)
+
+
+def test_a_connection_that_drops_in_the_middle_leaves_no_file(tmp_path):
+    with pytest.raises(psycopg2.Error), snapshot() as moment:
+        export(moment, [MANY], tmp_path / "f", "csv", progress=lambda _rows: cut_wire(moment))
+    assert not (tmp_path / "f").exists()
 
 
 def test_no_rows_leave_the_header_and_valid_json(tmp_path):
@@ -98,5 +206,5 @@ def test_what_is_not_one_reading_statement_leaves_no_file(tmp_path, attack):
 
 
 def test_an_unknown_format_names_the_known_ones():
-    with pytest.raises(FormatError, match="csv, excel, html, json, ndjson, pdf, xlsx"):
+    with pytest.raises(FormatError, match="csv, excel, html, json, ndjson, parquet, pdf, xlsx"):
         format_named("docx")

@@ -1,0 +1,162 @@
+"""Pages that people read: everything on them is escaped, said in words, and made without the network."""
+
+import re
+from dataclasses import replace
+from decimal import Decimal
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from threading import Thread
+
+import pypdf
+import pytest
+
+from flows.reports.formats import (
+    Chart,
+    Column,
+    Document,
+    File,
+    FormatError,
+    Found,
+    Html,
+    Kind,
+    Series,
+    Tile,
+    chart_of,
+    render_html,
+    render_pdf,
+)
+
+EVIL = "<script>alert(1)</script>{{ 7 * 7 }}"
+ROWS = Found(
+    "Teams",
+    (Column("team", Kind.TEXT), Column("deals_won", Kind.INTEGER)),
+    (("A", 1200), (EVIL, None)),
+)
+CHART = Chart(
+    "Won by month",
+    ["Jan", "Feb"],
+    [Series("won", [1.0, 2.0]), Series("lost", [3.0, None])],
+    "line",
+    "EUR",
+)
+
+
+def page(**fields) -> Html:
+    return render_html(Document("Sales", "2026-11-25 06:00 UTC", **fields))
+
+
+def pdf_text(path: Path) -> str:
+    return "\n".join(each.extract_text() for each in pypdf.PdfReader(path).pages)
+
+
+def test_it_has_everything_and_escapes_it():
+    made = page(
+        period="November 2026",
+        description=EVIL,
+        tiles=[Tile(EVIL, Decimal("1250.00"), 1000, "EUR", 2)],
+        charts=[CHART],
+        tables=[ROWS],
+        notes=[EVIL],
+        warnings=["The data may be old."],
+        owner="o@example.com",
+    )
+    for text in (made.text, made.mail):
+        assert "<script" not in text
+        assert "{{ 7 * 7 }}" in text
+        for words in ("November 2026", "2026-11-25 06:00 UTC", "1,250.00", "The data may be old.",
+                      "Deals won", "1,200", "o@example.com", "viewport", "before: 1,000.00"):  # fmt: skip
+            assert words in text
+    assert "▲ +25.0%" in made.mail
+
+
+def test_charts_are_images_in_the_page_and_beside_the_mail_with_words_for_those_who_do_not_see_them():
+    made = page(charts=[CHART])
+    (image,) = made.images
+    assert f'src="cid:{image.name}"' in made.mail
+    assert image.data.startswith(b"\x89PNG")
+    assert len(image.data) < 40_000
+    assert "data:image/svg+xml;base64," in made.text
+    (alternative,) = re.findall(r'alt="([^"]*)"', made.mail)
+    assert alternative == (
+        "Line chart: Won by month. won: lowest 1\u00a0EUR (Jan), highest 2\u00a0EUR (Feb), last"
+        " 2\u00a0EUR (Feb). lost: lowest 3\u00a0EUR (Jan), highest 3\u00a0EUR (Jan), last 3\u00a0EUR (Jan)."
+    )
+
+
+def test_what_does_not_fit_is_said():
+    long = Found("Long", (Column("t", Kind.TEXT),), (("x" * 500,),), truncated=True)
+    wide = Chart("Many", [str(n) for n in range(100)], [Series("n", [1.0] * 100)])
+    made = page(tables=[long], charts=[wide])
+    assert "The first 1 rows; there are more." in made.text
+    assert "Texts of more than 400 characters are shortened" in made.text
+    assert "Many: the chart shows the last 60 of 100 points." in made.text
+
+
+def test_nothing_is_silently_empty():
+    nothing = Chart("Nothing", [], [])
+    made = page(tiles=[Tile("T", None)], tables=[replace(ROWS, rows=())], charts=[nothing])
+    assert "No rows in this period." in made.text
+    assert "Bar chart: Nothing" in made.text
+    assert ">–<" in made.text
+
+
+def test_a_chart_without_numbers_is_refused_with_what_it_needs():
+    with pytest.raises(FormatError, match="labels in its first column and numbers in others"):
+        chart_of(replace(ROWS, columns=(Column("a", Kind.TEXT), Column("b", Kind.TEXT))))
+
+
+def test_files_that_did_not_fit_are_links():
+    made = page(
+        files=[File("a.csv", 20_000_000, 5, "https://x.example/a.csv"), File("b.csv", 10, 1)]
+    )
+    assert '<a href="https://x.example/a.csv"' in made.mail
+    assert "19.1 MB" in made.mail
+    assert "attached" in made.mail
+
+
+def test_pdf_has_the_same_words(tmp_path):
+    made = page(period="November 2026", tables=[ROWS], charts=[CHART], notes=["A note."])
+    render_pdf(made, tmp_path / "f.pdf")
+    text = pdf_text(tmp_path / "f.pdf")
+    for words in ("Sales", "November 2026", "1,200", "A note.", "Page 1 of"):
+        assert words in text
+    assert [path.name for path in tmp_path.iterdir()] == ["f.pdf"]
+
+
+def test_pdf_fetches_nothing(tmp_path):
+    asked: list[str] = []
+
+    class Server(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:  # http.server's name
+            asked.append(self.path)
+            self.send_error(404)
+
+    server = HTTPServer(("127.0.0.1", 0), Server)
+    Thread(target=server.serve_forever, daemon=True).start()
+    (tmp_path / "secret").write_text("a secret of this host")
+    base = f"http://127.0.0.1:{server.server_port}"
+    text = (
+        f'<link rel="stylesheet" href="{base}/a.css"><img src="{base}/b.png"><p>Words</p>'
+        f'<style>body {{ background: url("{base}/c.png") }} @import "{base}/d.css";</style>'
+        f'<object data="file://{tmp_path}/secret"></object><img src="file://{tmp_path}/secret">'
+    )
+    render_pdf(Html("T", text, "", ()), tmp_path / "f.pdf")
+    server.shutdown()
+    server.server_close()
+    assert asked == []
+    assert "Words" in pdf_text(tmp_path / "f.pdf")
+    assert "secret" not in pdf_text(tmp_path / "f.pdf")
+
+
+def test_pdf_that_needs_too_much_memory_is_refused_and_leaves_nothing(tmp_path):
+    huge = Html("T", f"<table>{'<tr><td>x</td></tr>' * 300_000}</table>", "", ())
+    with pytest.raises(FormatError, match="needs more than 256 MB; show fewer rows"):
+        render_pdf(huge, tmp_path / "f.pdf", memory_limit_bytes=256 << 20)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_pdf_that_takes_too_long_is_refused(tmp_path):
+    huge = Html("T", f"<table>{'<tr><td>x</td></tr>' * 300_000}</table>", "", ())
+    with pytest.raises(FormatError, match="took longer than 1 s; show fewer rows"):
+        render_pdf(huge, tmp_path / "f.pdf", timeout_seconds=1)
+    assert list(tmp_path.iterdir()) == []
