@@ -5,10 +5,10 @@ them. Making a run again writes the same names again.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Protocol, TypedDict
 
 from flows.reports._ledger import Run
 from flows.reports._periods import Period, named_period
@@ -22,13 +22,24 @@ from flows.reports.formats import (
     Table,
     export,
     format_named,
+    planned,
     render_pdf,
 )
 from toolkit.errors import PermanentError
 
 SLUG_LENGTH = 60
 
-Progress = Callable[[int], None]
+
+class Progress(Protocol):
+    """Hears how far an export is."""
+
+    def expect(self, rows: int) -> None:
+        """About so many rows will come."""
+        ...
+
+    def update(self, rows: int) -> None:
+        """So many are written."""
+        ...
 
 
 class StoredFile(TypedDict):
@@ -87,10 +98,15 @@ def slug(text: str) -> str:
 def file_names(run: Run, format_name: str) -> tuple[str, str]:
     """Name in the storage, and name of the attachment."""
     suffix = format_named(format_name).file_suffix(len(run.report.tables))
-    period = run_period(run)
-    when = slug(period.label if period else f"{run.created_at:%Y-%m-%d}")
+    when = slug(about(run))
     start = slug(run.report.name)
     return f"{start}-{run.id}-{when}{suffix}", f"{start}-{when}{suffix}"
+
+
+def about(run: Run) -> str:
+    """The label of its period; of a run that was asked for without one, the day."""
+    period = run_period(run)
+    return period.label if period else f"{run.created_at:%Y-%m-%d}"
 
 
 def run_period(run: Run) -> Period | None:
@@ -133,14 +149,16 @@ def write_rows(
     moment: Snapshot, run: Run, content: Content, made: Draft, progress: Progress
 ) -> None:
     """One of the formats that stream."""
+    tables = [table(query, run) for query in run.report.tables]
+    progress.expect(sum(planned(moment, each).rows for each in tables))
     exported = export(
         moment,
-        [table(query, run) for query in run.report.tables],
+        tables,
         made.temporary,
         made.file["format"],
         max_rows=run.report.max_rows,
         raw=run.report.raw,
-        progress=progress,
+        progress=progress.update,
     )
     made.file["bytes"], made.file["rows"] = exported.size, exported.rows
     content.add(exported)
@@ -159,7 +177,8 @@ def write_pdf(html: Html, content: Content, made: Draft, found: Sequence[Found])
 
 
 def _shown(content: Content, made: Draft, found: Sequence[Found]) -> None:
-    """A page has some rows of each table, and says so."""
+    """A page has some rows of each table, and says so; that is no cut if another file has all."""
+    whole = any(not format_named(draft.file["format"]).document for draft in content.drafts)
     rows = sum(len(each.rows) for each in found)
     made.file["bytes"], made.file["rows"] = made.temporary.stat().st_size, rows
     notes = tuple(
@@ -167,4 +186,4 @@ def _shown(content: Content, made: Draft, found: Sequence[Found]) -> None:
         for each in found
         if each.truncated
     )
-    content.add(Exported(rows, made.file["bytes"], bool(notes), notes, ()))
+    content.add(Exported(rows, made.file["bytes"], bool(notes) and not whole, notes, ()))

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import Any, NotRequired, TypedDict
 
 from flows.reports._conditions import content_hash, reason_to_skip
-from flows.reports._files import Content, Progress, draft, write_page, write_pdf, write_rows
+from flows.reports._files import Content, Progress, about, draft, write_page, write_pdf, write_rows
 from flows.reports._ledger import Ledger, Run
 from flows.reports._message import mail
 from flows.reports._page import page, with_notes
@@ -118,7 +118,7 @@ def summary(run: Run, status: str) -> Any:
     return {
         "run": run.id,
         "report": run.report.name,
-        "period": run.period,
+        "period": about(run),
         "key": run.key,
         "status": status,
     }

@@ -14,12 +14,13 @@ from typing import Any
 from flows.reports._files import Draft
 from flows.reports._storage import Storage
 from flows.reports.formats import Document, File, Tile, render_html
+from flows.reports.formats._text import size_text
+from flows.reports.formats._tile import shown
 from toolkit.mail import Attachment, InlineImage, Mail, encoded_size
 from toolkit.settings import settings
-from toolkit.templates import number_text, one_line, render
+from toolkit.templates import one_line, render
 
 _HEADERS_BYTES = 4000  # sender, recipients and what servers on the way add
-SMALL_BYTES = 10_000
 
 
 @dataclass(frozen=True)
@@ -107,21 +108,17 @@ def _text(document: Document, subject: str, files: Sequence[File]) -> str:
 
 
 def _tile_text(tile: Tile) -> str:
-    value = "no value" if tile.value is None else _rounded(tile)
-    before = f" (before: {_rounded(replace(tile, value=tile.previous))})" if tile.previous else ""
-    return f"{tile.title}: {value}{before}"
-
-
-def _rounded(tile: Tile) -> str:
-    number = number_text(round(float(tile.value or 0), tile.decimals))
-    return f"{number} {tile.unit}".strip()
+    words = shown(tile)
+    before = f" ({words.before})" if words.before else ""
+    return (
+        f"{words.title}: {' '.join(filter(None, (words.value, words.unit, words.change)))}{before}"
+    )
 
 
 def _file_text(file: File) -> str:
     rows = "" if file.rows is None else "1 row, " if file.rows == 1 else f"{file.rows:,} rows, "
-    size = f"{file.size:,} bytes" if file.size < SMALL_BYTES else f"{file.size / 1e6:,.2f} MB"
     where = "attached" if file.url is None else f"at {file.url}"
-    return f"{file.name}: {rows}{size}, {where}"
+    return f"{file.name}: {rows}{size_text(file.size)}, {where}"
 
 
 @lru_cache

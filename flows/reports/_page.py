@@ -1,6 +1,7 @@
 """What a report says to people, whatever its format: heading, numbers, pictures, tables, notes.
 
-Reads what its tiles, charts and tables read, in the snapshot that it is given; writes nothing.
+Reads what its tiles, charts and tables read, in the snapshot that it is given, and when the
+materialized views among that were refreshed; writes nothing.
 """
 
 from collections.abc import Sequence
@@ -23,8 +24,10 @@ from flows.reports.formats import (
     chart_of,
     fetch,
     format_named,
+    planned,
 )
 from flows.reports.formats._document import Number
+from toolkit.database import run_sql, warehouse
 from toolkit.one_statement import placeholders
 
 CHART_POINTS = 60
@@ -33,19 +36,30 @@ CHART_POINTS = 60
 def page(moment: Snapshot, run: Run, now: datetime) -> Document:
     """The page of a run, without files and notes; with tables if one of its formats is a page."""
     report, period = run.report, run_period(run)
+    as_of = _data_as_of(moment, run, now).astimezone(ZoneInfo(report.timezone))
+    rows = min(report.page_rows, report.max_rows or report.page_rows)
     with_tables = any(format_named(name).document for name in report.format)
     return Document(
         title=f"{report.heading} – {run.key}" if run.key else report.heading,
-        data_as_of=f"{now.astimezone(ZoneInfo(report.timezone)):%Y-%m-%d %H:%M %Z}",
+        data_as_of=f"{as_of:%Y-%m-%d %H:%M %Z}",
         period=period.text if period and run.kind != "ad_hoc" else "",
         description=report.description or "",
         tiles=[_tile(moment, run, tile) for tile in report.tiles],
         charts=[_chart(moment, run, chart) for chart in report.charts],
-        tables=[fetch(moment, table(q, run), report.page_rows) for q in report.tables]
-        if with_tables
-        else [],
+        tables=[fetch(moment, table(q, run), rows) for q in report.tables] if with_tables else [],
         owner=report.owner or "",
     )
+
+
+def _data_as_of(moment: Snapshot, run: Run, now: datetime) -> datetime:
+    """Now, or when the oldest of the materialized views that the report reads was refreshed."""
+    report = run.report
+    queries = [*report.tiles, *report.charts, *report.tables]
+    tables = [Table(query.title, query.sql, values(run)) for query in queries]
+    relations = frozenset[str]().union(*(planned(moment, each).relations for each in tables))
+    with warehouse() as connection:
+        (row,) = run_sql(connection, "reports/data_as_of", relations=sorted(relations))
+    return row["at"] or now
 
 
 def with_notes(document: Document, run: Run, notes: Sequence[str]) -> Document:

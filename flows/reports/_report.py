@@ -19,7 +19,7 @@ from pydantic import (
 )
 
 from flows.reports._periods import ScheduleType
-from flows.reports.formats import Better, ChartKind, format_named
+from flows.reports.formats import Better, ChartKind, FormatError, format_named
 from toolkit.durations import Duration
 
 Schedule = Literal[ScheduleType, "manual"]
@@ -39,7 +39,10 @@ Addresses = Annotated[
 
 
 def _known_format(name: str) -> str:
-    return format_named(name).name
+    try:
+        return format_named(name).name
+    except FormatError as error:
+        raise ValueError(str(error)) from None
 
 
 def _known_zone(name: str) -> str:
@@ -75,9 +78,9 @@ class Recipients(_Strict):
 
 
 def _recipients(value: object) -> object:
-    """``ann@example.com`` and a list of addresses are short for ``to: […]``."""
+    """``ann@example.com, bob@example.com`` and a list are short for ``to: […]``."""
     if isinstance(value, str):
-        return {"to": [value]}
+        return {"to": [address.strip() for address in value.split(",") if address.strip()]}
     return {"to": value} if isinstance(value, list) else value
 
 

@@ -56,7 +56,7 @@ def _sql(report: Report) -> Iterator[Problem]:
         used |= names
         if not report.for_each:  # its columns are known when it has run
             for name in sorted(names - known):
-                yield field, f"the SQL uses :{name}{instead(name, known)}; add it to parameters"
+                yield field, f"the SQL uses :{name}, which is no parameter{instead(name, known)}"
     for name in sorted(set(report.parameters) - used):
         yield "parameters", f"{name!r} is not used: write :{name} in the SQL, or remove it"
     for name in sorted(set(report.parameters) & PERIOD):

@@ -14,7 +14,6 @@ from flows.reports._recipients import RecipientError, refuse
 from flows.reports._report import Report
 from flows.reports._report_checks import problems
 from flows.reports.formats import FormatError, format_named
-from toolkit.definitions import instead
 from toolkit.delivery import one_line
 from toolkit.errors import PermanentError
 
@@ -85,8 +84,7 @@ def _schedule(data: Mapping[str, Any], where: str) -> str:
     schedule = str(data.get("schedule_type") or data.get("schedule") or "manual")
     if schedule not in known:
         raise ReportRequestError(
-            f"{where}.schedule_type {schedule!r} is unknown{instead(schedule, known)};"
-            f" there are {', '.join(known)}"
+            f"{where}.schedule_type {schedule!r} is unknown; there are {', '.join(known)}"
         )
     return schedule
 

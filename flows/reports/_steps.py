@@ -14,6 +14,7 @@ from prefect.context import FlowRunContext
 from sqlalchemy.exc import SQLAlchemyError
 
 from flows.reports._expand import expand
+from flows.reports._files import about
 from flows.reports._follow_up import follow_up
 from flows.reports._generate import Made, make, summary
 from flows.reports._ledger import Ledger, Run, ledger
@@ -103,7 +104,7 @@ def _given_up(run_id: int, error: BaseException) -> Made:
     with ledger() as book:
         run = book.read(run_id)
         give_up(book, run, message)
-    get_run_logger().error("%s of %s failed: %s", run.report.name, run.period, message)
+    get_run_logger().error("%s of %s failed: %s", run.report.name, about(run), message)
     return Made(**summary(run, "failed"), error=message)
 
 

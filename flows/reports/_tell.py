@@ -4,6 +4,7 @@ Writes the run's row and one mail into the outbox, in one statement. Safe to rep
 follows from the run.
 """
 
+from flows.reports._files import about
 from flows.reports._ledger import Ledger, Run
 from flows.reports._recipients import identity, message_key
 from toolkit.delivery import one_line
@@ -22,11 +23,11 @@ def _words(run: Run, message: str) -> dict[str, str]:
         "",
         f"Report: {run.report.name}",
         *([f"For: {run.key}"] if run.key else []),
-        f"Period: {run.period}",
+        f"Period: {about(run)}",
         f"Error: {message}",
     ]
     if run.kind == "scheduled":
         again = f"analytics-worker reports run {run.report.name} --period {run.period}"
         lines += ["", "The next run of its schedule tries again; so does", again]
-    subject = one_line(f"Report failed: {run.report.heading} ({run.period})")
+    subject = one_line(f"Report failed: {run.report.heading} ({about(run)})")
     return {"subject": subject, "text": "\n".join(lines)}

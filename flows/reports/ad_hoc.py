@@ -42,7 +42,7 @@ def generate_ad_hoc_report(report_config: dict[str, Any]) -> ReportResult:
 
     Args:
         report_config: `name`, `query` (one SELECT), `format` (csv, json, ndjson, xlsx or excel, html,
-            pdf) and `recipients`, a list of addresses. Keys of a report in
+            pdf, parquet) and `recipients`, a list of addresses. Keys of a report in
             definitions/reports.yml (`parameters`, `queries`, `charts`, …) work, too.
     """
     due = as_of()

@@ -23,7 +23,6 @@ from flows.reports._steps import (
     make_run,
     status,
 )
-from toolkit.definitions import instead
 from toolkit.errors import PermanentError
 from toolkit.flow import flow
 from toolkit.results import FlowResult, Status, outcome
@@ -82,8 +81,7 @@ def generate_scheduled_reports(schedule_type: str = "daily") -> ScheduledReports
 def _known(schedule_type: str) -> Any:
     if schedule_type not in SCHEDULE_TYPES:
         raise PermanentError(
-            f"schedule_type {schedule_type!r} is unknown{instead(schedule_type, SCHEDULE_TYPES)};"
-            f" there are {', '.join(SCHEDULE_TYPES)}"
+            f"schedule_type {schedule_type!r} is unknown; there are {', '.join(SCHEDULE_TYPES)}"
         )
     return schedule_type
 

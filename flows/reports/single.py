@@ -46,7 +46,7 @@ def generate_single_report(report_data: dict[str, Any]) -> ReportResult:
 
     Args:
         report_data: `id`, `name`, `query` (one SELECT), `format` (csv, json, ndjson, xlsx or excel,
-            html, pdf), `recipients`, and `schedule_type` if it is about a day, week or
+            html, pdf, parquet), `recipients`, and `schedule_type` if it is about a day, week or
             month. Keys of a report in definitions/reports.yml (`parameters`, `queries`, `charts`, …)
             work, too.
     """

@@ -21,12 +21,16 @@ FILE = b"n\n1\n2\n"
 
 @pytest.fixture(autouse=True)
 def _sales(post):
-    """One report of a table that a test can lock."""
+    """One report that waits, while its rows are read, for a table that a test can lock."""
     del post
     execute("create table analytics.t (n integer)")
     execute("grant select on analytics.t to analytics_reader")
     execute("insert into analytics.t values (1), (2)")
-    store(report(sql="select n from analytics.t order by n", recipients=PEOPLE, timeout="1m"))
+    execute(
+        "create function analytics.rows() returns setof integer language plpgsql as"
+        " 'begin return query select n from analytics.t order by n; end'"
+    )
+    store(report(sql="select n from analytics.rows() as n", recipients=PEOPLE, timeout="1m"))
 
 
 def waiting_for(table: str) -> int:

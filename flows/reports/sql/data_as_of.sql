@@ -1,0 +1,10 @@
+-- When the oldest of these materialized views was last found fresh; null if none of them has a history.
+select min(fresh_at) as at
+from (
+    select max(started_at) as fresh_at
+    from ops.refresh_log
+    where
+        status in ('success', 'unchanged')
+        and schema_name || '.' || view_name = any(cast(:relations as text []))
+    group by schema_name, view_name
+) as views

@@ -1,0 +1,72 @@
+"""Report SQL that wants more than to read, on a real database, as the role that reports run as."""
+
+from pathlib import Path
+
+import psycopg2
+import pytest
+
+from flows.reports.formats import Table, _query, export, snapshot
+from tests.flows.alerts.test_attacks import ATTACKS
+from tests.support.sql import execute, query
+from toolkit.database import engine
+from toolkit.errors import PermanentError
+
+pytestmark = pytest.mark.usefixtures("environment")
+
+
+@pytest.fixture(autouse=True)
+def _metric(environment):  # noqa: ARG001  # its database
+    execute("create table analytics.metric (value double precision)")
+    execute("grant select on analytics.metric to analytics_reader")
+    execute("insert into analytics.metric values (7)")
+
+
+def refused(sql: str, name: str, path: Path) -> bool:
+    try:
+        with snapshot() as moment:
+            export(moment, [Table("Attack", sql)], path, name)
+    except (PermanentError, psycopg2.Error):
+        return not path.exists()
+    return False
+
+
+@pytest.mark.parametrize("name", ["csv", "xlsx"])
+def test_attacks_are_refused_by_the_server_itself(name, tmp_path, monkeypatch):
+    """Without the static checks: these go straight to the cursor that reports run in."""
+    monkeypatch.setattr(_query, "check", lambda _sql: None)
+    assert [sql for sql in ATTACKS if not refused(sql, name, tmp_path / "f")] == []
+    assert query("select to_regclass('analytics.stolen')") == [None]
+    assert query("select value from analytics.metric") == [7.0]
+    assert query("select count(*) from pg_largeobject_metadata") == [0]
+
+
+def test_nothing_of_a_report_is_left_to_the_next(tmp_path, monkeypatch):
+    monkeypatch.setattr(_query, "check", lambda _sql: None)
+    sql = "select set_config('search_path', 'ops', false), set_config('statement_timeout', '0', false)"
+    with snapshot() as moment:
+        export(moment, [Table("Sets", sql)], tmp_path / "f", "csv")
+        export(
+            moment,
+            [Table("Next", "select current_setting('search_path') as p")],
+            tmp_path / "g",
+            "csv",
+        )
+    assert "ops" not in (tmp_path / "g").read_text()
+    connection = engine("reader").raw_connection()
+    cursor = connection.cursor()
+    cursor.execute("select current_setting('search_path')")
+    assert cursor.fetchone() == ('"$user", public',)
+    connection.close()
+
+
+def test_parameters_are_values_whatever_they_look_like(tmp_path):
+    naughty = "'); drop table analytics.metric; --"
+    with snapshot() as moment:
+        table = Table(
+            "Bound",
+            "select :x as x, cast(:list as text []) as l",
+            {"x": naughty, "list": ["a'b", naughty]},
+        )
+        export(moment, [table], tmp_path / "f", "ndjson")
+    assert naughty in (tmp_path / "f").read_text()
+    assert query("select value from analytics.metric") == [7.0]

@@ -1,0 +1,148 @@
+"""What goes wrong while a report is made: a clear error, no half file, another try where it helps."""
+
+import resource
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import pytest
+
+from flows.reports import _show, generate_ad_hoc_report, generate_scheduled_reports
+from flows.reports import scheduled as scheduled_flow
+from flows.reports.formats import _model
+from tests.flows.reports.reports import ANN, OWNER, attachment, body, mails, report, runs, store
+from tests.support.postgres import administer
+from tests.support.sql import execute, query
+from toolkit.circuit_breaker import db_circuit_breaker
+from toolkit.results import RunFailed
+from toolkit.settings import settings
+
+pytestmark = pytest.mark.usefixtures("prefect_api", "post")
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch):
+    task = scheduled_flow.make_report
+    monkeypatch.setattr(task, "retry_delay_seconds", [0.0] * task.retries)
+
+
+def owner_heard(sink) -> str:
+    (notice,) = [each for each in sink.messages if each.recipients == [OWNER]]
+    return body(notice)
+
+
+def test_a_query_error_names_its_line(smtp_sink):
+    store(report(sql="select 1 as n,\n nope\nfrom analytics.missing"))
+    with pytest.raises(RunFailed, match="missing"):
+        generate_scheduled_reports()
+    assert 'relation "analytics.missing" does not exist (line 3 of the SQL)' in owner_heard(
+        smtp_sink
+    )
+
+
+def test_a_view_that_vanished_fails_until_it_is_back(smtp_sink):
+    execute("create view analytics.v as select 5 as n")
+    execute("grant select on analytics.v to analytics_reader")
+    store(report(sql="select n from analytics.v"))
+    execute("alter view analytics.v rename to w")
+    assert generate_scheduled_reports(return_state=True).is_failed()
+    execute("alter view analytics.w rename to v")
+    assert generate_scheduled_reports()["summary"]["made"] == 1
+    assert [each.recipients for each in smtp_sink.messages] == [[OWNER], [ANN]]
+
+
+@pytest.mark.parametrize("name", ["csv", "xlsx", "json", "html"])
+def test_an_empty_result_is_a_report_that_says_so(smtp_sink, name):
+    store(report(sql="select 1 as n where false", format=name))
+    assert generate_scheduled_reports()["reports"][0]["rows"] == 0
+    assert "0 rows" in body(smtp_sink.messages[0])
+    assert attachment(smtp_sink.messages[0])
+
+
+def test_a_folder_that_can_not_be_written_is_named_with_its_setting(
+    tmp_path, monkeypatch, smtp_sink
+):
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("REPORT_OUTPUT_DIR", str(tmp_path / "file" / "reports"))
+    settings.cache_clear()
+    store(report())
+    with pytest.raises(
+        RunFailed, match="set REPORT_OUTPUT_DIR to a folder that the worker may write"
+    ):
+        generate_scheduled_reports()
+    assert "REPORT_OUTPUT_DIR" in owner_heard(smtp_sink)
+
+
+@contextmanager
+def room_for(size: int) -> Generator[None]:
+    """No file of this process may grow beyond it: what a full disk does to a write."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_no_room_leaves_nothing_and_is_tried_again_by_the_next_run(smtp_sink, post):
+    store(report(sql="select repeat('x', 1000) as t from generate_series(1, 40000)"))
+    with room_for(20_000_000):
+        assert generate_scheduled_reports(return_state=True).is_failed()
+    assert list(post.iterdir()) == []
+    assert "File too large" in owner_heard(smtp_sink)
+    assert generate_scheduled_reports()["summary"]["made"] == 1
+    assert [file.stat().st_size for file in post.iterdir()] == [40_000 * 1001 + 2]
+
+
+def test_a_connection_that_drops_in_a_large_export_is_tried_again(postgres, post, monkeypatch):
+    store(report(sql="select n, repeat('x', 100) as t from generate_series(1, 200000) as n"))
+    drops: list[int] = []
+
+    class Dropping(_show._Progress):
+        def update(self, rows: int) -> None:
+            if not drops:
+                drops.append(rows)
+                administer(
+                    postgres,
+                    "select pg_terminate_backend(pid) from pg_stat_activity"
+                    " where usename = 'analytics_reader'",
+                )
+
+    monkeypatch.setattr(_show, "_Progress", Dropping)
+    assert generate_scheduled_reports()["summary"]["made"] == 1
+    assert drops[0] >= _model.PROGRESS_ROWS
+    (file,) = post.iterdir()
+    assert file.read_bytes().count(b"\n") == 200_001
+    assert query("select attempts from ops.report_runs") == [2]
+    assert mails() == [(ANN, "sent")]
+
+
+def test_a_database_that_is_known_to_be_down_ends_the_run_without_trying():
+    store(report())
+    db_circuit_breaker.force_open()
+    state = generate_scheduled_reports(return_state=True)
+    assert (state.name, state.type.value) == ("CircuitOpen", "FAILED")
+
+
+def test_bad_input_changes_nothing(smtp_sink):
+    good = {"name": "r", "query": "select 1", "format": "csv", "recipients": []}
+    for change, message in (
+        ({"format": "docx"}, "there are csv, excel"),
+        ({"query": "delete from x"}, "DELETE is not allowed"),
+        ({"name": "x" * 10_000}, "10,000 characters"),
+        ({"recipients": ["nobody"]}, "recipients"),
+    ):
+        with pytest.raises(RunFailed, match=message):
+            generate_ad_hoc_report(good | change)
+    assert (runs(), smtp_sink.messages) == ([], [])
+
+
+def test_an_address_outside_the_allowed_domains_gets_nothing(monkeypatch, smtp_sink):
+    monkeypatch.setenv("REPORT_ALLOWED_DOMAINS", "example.com")
+    settings.cache_clear()
+    config = {"name": "r", "query": "select 1", "recipients": ["eve@example.net"]}
+    with pytest.raises(RunFailed, match=r"eve@example\.net may not get reports"):
+        generate_ad_hoc_report(config)
+    each = {"sql": "select 1 as k, 'eve@example.net' as mail", "key": "k", "to": "mail"}
+    store(report(sql="select 1 as n", for_each=each, recipients=[]))
+    assert generate_scheduled_reports(return_state=True).is_failed()
+    assert [each.recipients for each in smtp_sink.messages] == [[OWNER]]

@@ -1,0 +1,92 @@
+"""One report that an event asks for: once per period if it says its schedule, else once per run."""
+
+from datetime import UTC, datetime
+
+import pytest
+from prefect import get_client
+
+from flows.reports import _show, generate_single_report
+from flows.reports._by_hand import run_now
+from tests.flows.reports.reports import ANN, body, report, runs
+from tests.support.sql import execute, query
+
+pytestmark = pytest.mark.usefixtures("prefect_api", "post")
+
+DATA = {"id": 7, "name": "Asked", "query": "select 1 as n", "format": "csv", "recipients": [ANN]}
+
+
+def artifacts() -> dict[str, object]:
+    with get_client(sync_client=True) as client:
+        return {str(each.key or each.type): each for each in client.read_artifacts()}
+
+
+def test_a_report_with_a_schedule_is_made_once_per_period_whoever_asks(smtp_sink):
+    for _ in range(2):
+        generate_single_report(DATA | {"schedule_type": "monthly"})
+    assert runs() == [("single/7", "", "ready")]
+    assert len(smtp_sink.messages) == 1
+
+
+def test_a_report_without_one_is_made_whenever_somebody_asks(smtp_sink):
+    for _ in range(2):
+        assert generate_single_report(DATA)["reports"][0]["status"] == "ready"
+    assert len(smtp_sink.messages) == len(set(smtp_sink.ids())) == 2
+
+
+def test_all_that_a_report_of_the_file_may_have(smtp_sink):
+    more = {
+        "format": ["html", "xlsx"],
+        "parameters": {"least": 2},
+        "queries": [
+            {"title": "T", "sql": "select n from generate_series(1, 3) n where n >= :least"}
+        ],
+        "tiles": [{"title": "Sum", "sql": "select 5"}],
+        "max_rows": 1,
+    }
+    data = {key: value for key, value in DATA.items() if key != "query"}
+    (made,) = generate_single_report(data | more)["reports"]
+    assert (made["rows"], made["truncated"]) == (1, True)
+    assert "T: only the first 1 rows; there are more." in made["notes"]
+    assert len(smtp_sink.messages) == 1
+
+
+def test_the_ui_has_a_link_to_each_file():
+    (made,) = generate_single_report(DATA | {"name": "Shown", "format": ["csv", "json"]})["reports"]
+    found = artifacts()["report-shown"]
+    assert "Shown of" in found.description  # pyright: ignore[reportAttributeAccessIssue]
+    assert any(name.rpartition("/")[2] in str(found.data) for name in made["files"])  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_a_long_export_shows_its_progress(monkeypatch):
+    monkeypatch.setattr(_show, "SECONDS_BETWEEN", 0.0)
+    generate_single_report(DATA | {"query": "select n from generate_series(1, 200000) n"})
+    assert artifacts()["progress"].data == 100.0  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_the_data_is_as_old_as_the_oldest_view_that_the_report_reads(smtp_sink):
+    for name, day in (("old", 20), ("new", 23)):
+        execute(f"create materialized view analytics.{name} as select 1 as n")
+        execute(f"grant select on analytics.{name} to analytics_reader")
+        execute(
+            "insert into ops.refresh_log (schema_name, view_name, view_oid, status, reason, started_at)"
+            " values ('analytics', :name, 1, 'success', 'x', cast(:at as timestamptz))",
+            name=name,
+            at=f"2026-11-{day} 05:13+00",
+        )
+    execute("create view public.both as select old.n from analytics.old cross join analytics.new")
+    execute("grant select on public.both to analytics_reader")
+    execute("create table analytics.plain as select 1 as n")
+    execute("grant select on analytics.plain to analytics_reader")
+    for sql in ("select n from public.both", "select n from analytics.new"):
+        generate_single_report(DATA | {"query": sql})
+    generate_single_report(DATA | {"query": "select n from analytics.plain"})
+    found = [body(each).split("Data as of ")[1].split(".")[0] for each in smtp_sink.messages]
+    assert found[:2] == ["2026-11-20 05:13 UTC", "2026-11-23 05:13 UTC"]
+    assert found[2].startswith(f"{datetime.now(UTC):%Y-%m-%d}")
+
+
+def test_a_report_made_by_hand_is_not_made_again_for_the_same_period():
+    (first,), (second,) = run_now(report(), "2026-11-24"), run_now(report(), "2026-11-24")
+    assert (first["status"], second["status"]) == ("ready", "skipped")
+    assert f"reports resend {first['run']} sends it again" in str(second.get("reason"))
+    assert query("select count(*) from ops.report_runs") == [1]

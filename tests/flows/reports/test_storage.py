@@ -1,0 +1,87 @@
+"""Where files go: a folder, or what a report-storage block names; whole, or not there."""
+
+import uuid
+from pathlib import Path
+
+import fsspec
+import pytest
+
+from blocks.report_storage import ReportStorage
+from flows.reports._by_hand import run_now
+from flows.reports._outbox import deliver_due
+from flows.reports._storage import Folder, StorageError, checked, storage
+from tests.flows.reports.reports import attachment, report
+from tests.support.sql import query
+from toolkit.settings import settings
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../a.csv",
+        "/a.csv",
+        ".a.csv",
+        "a",
+        "a b.csv",
+        "A.csv",
+        "a.csv\n",
+        "",
+        "a" * 300 + ".csv",
+        "a.c.s.v",
+    ],
+)
+def test_a_name_that_the_project_does_not_give_is_refused(name):
+    with pytest.raises(StorageError):
+        checked(name)
+
+
+def test_a_file_appears_whole_and_writing_again_replaces_it(tmp_path):
+    place = Folder(tmp_path / "new", "", None)
+    for text in ("one", "two"):
+        temporary = place.temporary("a-1.csv")
+        temporary.write_text(text)
+        before = [path.name for path in (tmp_path / "new").glob("[!.]*")]
+        place.publish(temporary, "a-1.csv")
+        assert before == ([] if text == "one" else ["a-1.csv"])
+    assert [path.name for path in (tmp_path / "new").iterdir()] == ["a-1.csv"]
+    assert (tmp_path / "new" / "a-1.csv").read_text() == "two"
+
+
+def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
+    (tmp_path / "secret").write_text("x")
+    folder = tmp_path / "reports"
+    folder.mkdir()
+    (folder / "a-1.csv").symlink_to(tmp_path / "secret")
+    place = Folder(folder, "", None)
+    with pytest.raises(StorageError, match="leads out"), place.local("a-1.csv"):
+        pass
+    with pytest.raises(StorageError, match="leads out"):
+        place.remove("a-1.csv")
+
+
+@pytest.fixture
+def block(prefect_api, monkeypatch) -> str:  # noqa: ARG001  # where blocks are stored
+    """A bucket: fsspec's file system in memory."""
+    name = f"bucket-{uuid.uuid4().hex[:8]}"
+    ReportStorage(base=f"memory://{name}", link="https://files.example.com").save(name)
+    monkeypatch.setenv("REPORT_STORAGE_BLOCK", name)
+    settings.cache_clear()
+    return name
+
+
+def test_a_report_in_a_bucket_is_sent_from_there(post, block, smtp_sink):
+    (made,) = run_now(report(), None)
+    bucket = fsspec.filesystem("memory")
+    (path,) = bucket.ls(f"/{block}", detail=False)
+    name = Path(path).name
+    assert made.get("files") == [f"https://files.example.com/{name}"]
+    assert query("select storage from ops.report_runs") == [block]
+    assert not list(post.glob("*"))
+    deliver_due()
+    assert attachment(smtp_sink.messages[0]) == bucket.cat(path) == b"n\n1\n"
+    assert not list(post.glob(".*")), "no copy is left on this host"
+
+
+def test_a_block_that_is_not_there_is_named(prefect_api):  # noqa: ARG001
+    with pytest.raises(StorageError, match="no Report Storage block named 'nowhere'"):
+        storage("nowhere")

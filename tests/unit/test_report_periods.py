@@ -1,0 +1,65 @@
+"""Days, weeks and months in the time zones of reports: nothing between them, nothing twice."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from flows.reports._periods import SCHEDULE_TYPES, last_period, missed_periods, named_period
+from toolkit.errors import PermanentError
+
+ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu",
+                         "Pacific/Apia", "America/Sao_Paulo", "Africa/Cairo"])  # fmt: skip
+INSTANTS = st.datetimes(datetime(1990, 1, 1), datetime(2050, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001  # hypothesis adds the zone
+KINDS = st.sampled_from(SCHEDULE_TYPES)
+
+
+@given(KINDS, INSTANTS, ZONES)
+def test_the_last_period_is_over_and_the_next_is_not(kind, at, zone):
+    period = last_period(kind, at, zone)
+    assert period.start < period.end <= at
+    assert period.end == last_period(kind, period.end, zone).end
+    assert at - period.end < timedelta(days=33)
+
+
+@given(KINDS, INSTANTS, ZONES)
+def test_a_period_starts_where_the_one_before_it_ends(kind, at, zone):
+    period = last_period(kind, at, zone)
+    assert period.before().end == period.start
+    assert named_period(period.label, kind, zone) == period
+
+
+@given(KINDS, INSTANTS, ZONES, st.integers(0, 5))
+def test_missed_periods_join_the_last_one_and_are_not_too_many(kind, at, zone, most):
+    since = at - timedelta(days=500)
+    found = missed_periods(kind, at, zone, since=since, most=most)
+    ends = [period.end for period in found] + [last_period(kind, at, zone).end]
+    assert len(found) == most
+    assert ends == sorted(set(ends))
+    assert missed_periods(kind, at, zone, since=at, most=most) == []
+
+
+def test_days_when_clocks_change_have_23_and_25_hours():
+    for day, hours in (("2026-03-29", 23), ("2026-10-25", 25)):
+        period = named_period(day, "daily", "Europe/Berlin")
+        assert period.end - period.start == timedelta(hours=hours)
+
+
+def test_midnight_is_that_of_the_report_s_zone():
+    at = datetime(2026, 11, 25, 6, tzinfo=UTC)
+    assert last_period("daily", at, "UTC").label == "2026-11-24"
+    assert last_period("daily", at, "America/Los_Angeles").label == "2026-11-23"
+    period = named_period("2026-W47", "weekly", "Asia/Tokyo")
+    assert (
+        period.start.astimezone(ZoneInfo("Asia/Tokyo")).isoformat() == "2026-11-16T00:00:00+09:00"
+    )
+    assert period.text == "16 – 22 November 2026"
+
+
+def test_a_label_of_another_kind_is_refused_with_an_example():
+    with pytest.raises(
+        PermanentError, match="'2026-11' is no daily period; write it like 2026-11-22"
+    ):
+        named_period("2026-11", "daily", "UTC")

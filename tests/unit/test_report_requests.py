@@ -1,0 +1,76 @@
+"""Reports that arrive as data: what callers of the Celery worker sent, whatever is in it."""
+
+import pytest
+
+from flows.reports._files import slug
+from flows.reports._requests import ReportRequestError, requested
+from flows.reports._storage import checked
+
+NAUGHTY = [
+    "../../etc/passwd",
+    "\u202eevil",
+    "😀😀",
+    "<script>",
+    "a\x00b",
+    "'; drop table x; --",
+    "ÄÖÜ",
+    "CON",
+    ".",
+]
+DATA = {"name": "Custom Report", "query": "SELECT 1", "format": "csv", "recipients": ["a@example.com"]}  # fmt: skip
+
+
+def refusal(**changes: object) -> str:
+    with pytest.raises(ReportRequestError) as refused:
+        requested(DATA | changes, "report_config")
+    return str(refused.value)
+
+
+def test_the_example_of_the_registry():
+    report = requested(DATA, "report_config")
+    assert (report.name, report.sql, report.format) == ("Custom Report", "SELECT 1", ["csv"])
+    assert report.recipients.to == ["a@example.com"]
+
+
+def test_a_whole_row_of_the_original_with_columns_that_nobody_needs():
+    row = {"id": 7, "schedule_type": "weekly", "created_at": "2026-01-01", "is_active": True}
+    report = requested(DATA | row | {"format": "excel"}, "report_data")
+    assert (report.schedule, report.format) == ("weekly", ["xlsx"])
+
+
+def test_recipients_may_be_one_text():
+    report = requested(DATA | {"recipients": "a@example.com, b@example.com"}, "report_data")
+    assert report.recipients.to == ["a@example.com", "b@example.com"]
+
+
+def test_zero_recipients_are_no_mistake():
+    assert requested(DATA | {"recipients": None}, "report_data").recipients.to == []
+
+
+def test_what_can_not_be_used_is_named_with_what_to_write():
+    known = "there are csv, excel, html, json, ndjson, parquet, pdf, xlsx"
+    assert known in refusal(format="docx")
+    assert "there are daily, weekly, monthly, manual" in refusal(schedule_type="dayly")
+    assert "report_config.query is missing" in refusal(query=None)
+    assert "DROP is not allowed" in refusal(query="drop table x")
+    assert "the SQL uses :team, which is no parameter" in refusal(query="select :team")
+    assert "report_config.recipients" in refusal(recipients=["nobody"])
+    assert "report_config.name is missing" in refusal(name=None)
+
+
+def test_a_name_of_ten_thousand_characters_is_refused():
+    assert refusal(name="x" * 10_000) == "report_config.name has 10,000 characters; write 1 to 200"
+
+
+@pytest.mark.parametrize("name", NAUGHTY)
+def test_no_name_leads_out_of_the_folder(name):
+    """Whatever it is called, its file has a plain name."""
+    report = requested(DATA | {"name": name}, "report_config")
+    assert checked(f"{slug(report.name)}-1-2026-11-24.csv")
+
+
+@pytest.mark.parametrize(
+    "address", ["a@b\nBcc: eve@example.net", "a b@c", "<a@b>", "a@b,c@d;", "@"]
+)
+def test_no_address_smuggles_a_header(address):
+    assert "report_config.recipients" in refusal(recipients=[address])
