@@ -1,0 +1,115 @@
+"""One export in a process of its own: how long it takes, and how much memory the process ever had.
+
+``python -m benchmarks._export_sides SIDE FORMAT PATH SQL`` prints both as JSON. The sides: ours; the
+original way, which fetches everything and then writes it; and openpyxl's write-only mode on a cursor of
+the server.
+"""
+
+import csv
+import json
+import sys
+import time
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any
+
+import openpyxl
+
+from benchmarks.warehouse import connect
+from toolkit.settings import settings
+
+BATCH = 2_000
+
+
+def ours(name: str, path: Path, query: str) -> None:
+    """What a report does."""
+    from flows.reports.formats import Table, export, snapshot  # noqa: PLC0415  # not on their side
+
+    with snapshot() as moment:
+        export(moment, [Table("Wide", query)], path, name)
+
+
+def original(name: str, path: Path, query: str) -> None:
+    """The original way: all rows, as dicts, to csv, json or openpyxl."""
+    with connect(_url()) as connection, connection.cursor() as cursor:
+        cursor.execute(query)
+        names = [column.name for column in cursor.description or ()]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    _ORIGINAL[name](path, names, rows)
+
+
+def _csv(path: Path, names: list[str], rows: list[dict[str, Any]]) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, names)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def _json(path: Path, _names: list[str], rows: list[dict[str, Any]]) -> None:
+    with path.open("w") as file:
+        json.dump(rows, file, default=str)
+
+
+def _xlsx(path: Path, names: list[str], rows: list[dict[str, Any]]) -> None:
+    book = openpyxl.Workbook()
+    sheet: Any = book.active
+    sheet.append(names)
+    for row in rows:
+        sheet.append([_cell(value) for value in row.values()])
+    book.save(path)
+
+
+_ORIGINAL: Mapping[str, Callable[[Path, list[str], list[dict[str, Any]]], None]] = {
+    "csv": _csv,
+    "json": _json,
+    "xlsx": _xlsx,
+}
+
+
+def write_only(_name: str, path: Path, query: str) -> None:
+    """The way of openpyxl for large workbooks."""
+    book = openpyxl.Workbook(write_only=True)
+    sheet: Any = book.create_sheet("Wide")
+    connection = connect(_url())
+    connection.autocommit = False
+    with connection, connection.cursor("rows") as cursor:
+        cursor.itersize = BATCH
+        cursor.execute(query)
+        for number, row in enumerate(cursor):
+            if not number:
+                sheet.append([column.name for column in cursor.description or ()])
+            sheet.append([_cell(value) for value in row])
+    book.save(path)
+
+
+def _url() -> str:
+    url = settings().database_url
+    assert url is not None
+    return url.get_secret_value()
+
+
+def _cell(value: Any) -> Any:
+    """Excel knows no time zones."""
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=None)
+    return value if isinstance(value, date) or not isinstance(value, dict) else str(value)
+
+
+def peak_mb() -> float:
+    """The most memory that this process ever had."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+def main(side: str, name: str, path: str, query: str) -> None:
+    """Measure one export; what it imports is not part of its time, but of its memory."""
+    work = {"ours": ours, "original": original, "write_only": write_only}[side]
+    work(name, Path(path), f"{query} limit 1")
+    began = time.perf_counter()
+    work(name, Path(path), query)
+    print(json.dumps({"seconds": time.perf_counter() - began, "peak_mb": peak_mb()}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,111 @@
+"""A report to 200 people with 100 kB attached: out of the outbox, and a connection for each mail.
+
+The server is a process of its own that counts what arrives. Ours claims and settles each mail in the
+database, so that a killed sender repeats one at most; the other side keeps no record.
+"""
+
+import multiprocessing
+import os
+import smtplib
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from email.message import EmailMessage
+from pathlib import Path
+from statistics import median
+from time import perf_counter
+from typing import Any
+
+from benchmarks._swift_smtp import SwiftSmtp
+from benchmarks.table import Row
+from flows.reports._by_hand import run_now
+from flows.reports._outbox import deliver_due
+from flows.reports._report import Report
+from toolkit.settings import settings
+
+ROUNDS = 5
+PEOPLE = [f"r{number}@example.com" for number in range(200)]
+QUERY = "select n, md5(n::text) as value from generate_series(1, 2630) as n"
+LEAST_BYTES = 100_000
+
+
+def measure_mails(folder: Path) -> Row:
+    """Seconds for all mails of one report, in a migrated warehouse."""
+    ours: list[float] = []
+    other: list[float] = []
+    with _server() as (port, arrived):
+        _configure(folder, port)
+        for number in range(ROUNDS):
+            data = _report(f"report-{number}")
+            ours.append(_seconds(deliver_due, arrived))
+            other.append(_seconds(lambda: _one_by_one(data, port), arrived))  # noqa: B023  # called here
+    name = f"a report of 100 kB to {len(PEOPLE)}"
+    return Row(name, median(ours), "s", "smtplib, a connection each", median(other), goal="≤ 0.5x")
+
+
+def _configure(folder: Path, port: int) -> None:
+    os.environ |= {
+        "REPORT_OUTPUT_DIR": str(folder),
+        "ALERT_EMAIL_HOST": "127.0.0.1",
+        "ALERT_EMAIL_PORT": str(port),
+        "ALERT_EMAIL_TLS": "none",
+        "ALERT_EMAIL_FROM": "reports@example.com",
+    }
+    settings.cache_clear()
+
+
+def _report(name: str) -> bytes:
+    """Make a report whose mails wait; its file."""
+    fields = {"name": name, "sql": QUERY, "recipients": PEOPLE, "schedule": "daily"}
+    (made,) = run_now(Report.model_validate(fields), None)
+    assert made["status"] == "ready", made
+    data = Path(made.get("files", [])[0]).read_bytes()
+    assert len(data) >= LEAST_BYTES
+    return data
+
+
+def _seconds(send: Callable[[], object], arrived: Callable[[], int]) -> float:
+    began = perf_counter()
+    send()
+    seconds = perf_counter() - began
+    found = arrived()
+    assert found == len(PEOPLE), f"{found} of {len(PEOPLE)} mails arrived"
+    return seconds
+
+
+def _one_by_one(data: bytes, port: int) -> None:
+    for person in PEOPLE:
+        message = EmailMessage()
+        message["From"], message["To"], message["Subject"] = "a@example.com", person, "Report"
+        message.set_content("Here it is.")
+        message.add_attachment(data, maintype="text", subtype="csv", filename="report.csv")
+        with smtplib.SMTP("127.0.0.1", port, "localhost") as server:
+            server.send_message(message)
+
+
+@contextmanager
+def _server() -> Generator[tuple[int, Callable[[], int]]]:
+    """Its port, and how many mails with the attachment it got since the last question."""
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_receive, args=(there,))
+    process.start()
+
+    def arrived() -> int:
+        here.send("count")
+        return here.recv()
+
+    try:
+        yield here.recv(), arrived
+    finally:
+        here.send("stop")
+        process.join()
+
+
+def _receive(pipe: Any) -> None:
+    server = SwiftSmtp()
+    pipe.send(server.port)
+    while pipe.recv() == "count":
+        whole = sum(size > LEAST_BYTES * 4 / 3 for size in server.sizes)
+        server.sizes.clear()
+        pipe.send(whole)
+    server.stop()
