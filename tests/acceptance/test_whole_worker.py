@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from tests.acceptance.alerts_of_stack import (
     run_of,
     set_kpi,
 )
+from tests.acceptance.reports_of_stack import STORIES
 from tests.support.dbt_of_stack import dbt_processes, dbt_queries
 from tests.support.stack import RunningStack
 from tests.support.waiting import wait_until
@@ -206,6 +208,13 @@ def test_an_event_tells_of_a_threshold(stack: RunningStack, told: Receivers):
     run = run_of("create-threshold-alert")
     assert (run.state_name, run.parameters) == ("Completed", seen)
     wait_until(lambda: told.posted("mrr of an app") == ["firing"], 60)
+
+
+@pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
+def test_reports(
+    stack: RunningStack, told: Receivers, story: Callable[[RunningStack, Receivers], None]
+):
+    story(stack, told)
 
 
 def test_the_ui_is_served(stack: RunningStack):
