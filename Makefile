@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: up test drills fast check bench soak lock clean
+.PHONY: up test drills fast check bench soak images lock clean
 
 up: $(READY)          ## start the whole worker and run its pipeline once; Ctrl-C stops it
 	@exec $(BIN)/analytics-worker up
@@ -29,6 +29,9 @@ bench: $(READY)       ## side by side with the plain way of doing each job
 
 soak: $(READY)        ## a quarter of an hour of runs: does anything grow, fail, or stay behind?
 	@$(BIN)/python -m benchmarks soak
+
+images: $(READY)      ## the report's pictures in the README, from the warehouse of a running `make up`
+	@$(BIN)/python -m cli.report_images
 
 lock:                 ## resolve pyproject.toml again (needs uv)
 	uv pip compile pyproject.toml --all-extras --generate-hashes --no-emit-index-url --python-version 3.11 --universal --quiet -o requirements.lock
