@@ -18,13 +18,14 @@ create table ops.alert_rules (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     unique (kind, name)
-) with (fillfactor = 60); -- every evaluation updates its row, in place as long as there is room
+);
 comment on table ops.alert_rules is 'Rules of definitions/*.yml, and those that arrived with an event';
 comment on column ops.alert_rules.definition is 'The rule as validated; null fields are left out';
 comment on column ops.alert_rules.watched is 'Whether the schedule evaluates it: of event rules, only those with SQL that are not over';
 comment on column ops.alert_rules.evaluated_slot is 'Start of the period that was last evaluated: a rule is evaluated once per period';
 comment on column ops.alert_rules.error_told is 'Whether the owner was told of the error';
 comment on column ops.alert_rules.retired_at is 'When the rule left its file; it is neither evaluated nor told of any more';
+create index alert_rules_due on ops.alert_rules (kind, evaluated_slot) where retired_at is null;
 
 create view ops.alert_thresholds as
 select * from ops.alert_rules where kind = 'threshold';
