@@ -7,11 +7,13 @@ it claims runs only in its turn. Reads the pool's queue; writes states, labels a
 
 import asyncio
 import time
-from typing import Any, Self
+from functools import partial
+from typing import Any, Self, cast
 from uuid import UUID
 
 import anyio
 import httpx
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, WorkerMetadata
 from prefect.workers.base import BaseWorker
 from prefect.workers.process import ProcessWorker, ProcessWorkerResult
@@ -21,6 +23,7 @@ from worker.execution import Execution
 from worker.frames import Request
 from worker.identity import forget
 from worker.integrations import integrations
+from worker.known_client import KnownClient
 from worker.overdue import skip_superseded
 from worker.placement import Job, Outfit, place_of
 
@@ -66,6 +69,8 @@ class PoolWorker(ProcessWorker):
         self._wake = asyncio.Event()
         self._claimed = asyncio.Condition()
         self._turn_ends = 0.0
+        self._expects_work = False
+        self._carried = 0
         self._draining = False
 
     async def __aenter__(self) -> Self:
@@ -76,6 +81,11 @@ class PoolWorker(ProcessWorker):
     async def __aexit__(self, *exc_info: object) -> None:
         """Close the client."""
         await BaseWorker.__aexit__(self, *exc_info)
+
+    @property
+    def client(self) -> PrefectClient:
+        """Prefect's client, which does not ask twice while a run is submitted."""
+        return cast("PrefectClient", KnownClient(super().client))
 
     @property
     def pool_id(self) -> UUID | None:
@@ -91,8 +101,9 @@ class PoolWorker(ProcessWorker):
         """Whether that run is on its way from the queue to its process."""
         return run in self.claiming or run in self._submitting_flow_run_ids
 
-    def wake(self) -> None:
-        """Poll as soon as possible."""
+    def wake(self, *, for_work: bool = False) -> None:
+        """Poll as soon as possible; for work that is known to be there, without looking first."""
+        self._expects_work |= for_work
         self._wake.set()
 
     def stop_claiming(self) -> None:
@@ -125,8 +136,9 @@ class PoolWorker(ProcessWorker):
 
     async def _poll(self) -> None:
         self._wake.clear()
+        expected, self._expects_work = self._expects_work, False
         try:
-            if await self._due_runs():
+            if expected or await self._due_runs():
                 turn = ClaimTurn(self.client, self.pool)
                 async with turn.taken() as deadline:
                     await self._claim(deadline)
@@ -145,7 +157,8 @@ class PoolWorker(ProcessWorker):
             start = entry.flow_run.next_scheduled_start_time
             wait = start.timestamp() - time.time() if start else 0
             if wait > 0:
-                asyncio.get_running_loop().call_later(wait, self._wake.set)
+                later = partial(self.wake, for_work=True)
+                asyncio.get_running_loop().call_later(wait, later)
             elif entry.flow_run.id not in self.claiming:
                 due.append(entry)
         return due
@@ -158,6 +171,8 @@ class PoolWorker(ProcessWorker):
         due = [entry for entry in due if entry.flow_run.id not in superfluous]
         self._turn_ends = deadline
         self.claiming = {entry.flow_run.id for entry in due} - self._submitting_flow_run_ids
+        limit = self.work_pool.concurrency_limit
+        self._expects_work = limit is not None and bool(due) and len(due) + self._carried >= limit
         await self._submit_scheduled_flow_runs(due)
         async with self._claimed:
             with anyio.move_on_after(deadline - time.monotonic()):
@@ -172,7 +187,8 @@ class PoolWorker(ProcessWorker):
     async def _submit_run(self, flow_run: FlowRun) -> None:
         """Prefect's, but the run is labelled before it is claimed, and no error ends the worker."""
         try:
-            await super()._give_worker_labels_to_flow_run(flow_run.id)
+            known = KnownClient(super().client).get_to_know(flow_run)
+            await asyncio.gather(known, super()._give_worker_labels_to_flow_run(flow_run.id))
             await super()._submit_run(flow_run)
         except (httpx.HTTPError, OSError) as error:
             self._submitting_flow_run_ids.discard(flow_run.id)
@@ -200,8 +216,9 @@ class PoolWorker(ProcessWorker):
         task_status: anyio.abc.TaskStatus[int] | None = None,
     ) -> ProcessWorkerResult:
         """Carry one run to its end."""
-        place = await place_of(self.client, flow_run) if configuration.can_be_forked else None
+        self._carried += 1
         try:
+            place = await place_of(self.client, flow_run) if configuration.can_be_forked else None
             if place is None:
                 return await super().run(flow_run, configuration, task_status)
             worker = {
@@ -211,6 +228,7 @@ class PoolWorker(ProcessWorker):
             request = self._outfit.request(flow_run, configuration, place, worker)
             return await self._fork(flow_run, request, task_status)
         finally:
+            self._carried -= 1
             self.wake()  # a slot is free
 
     async def _fork(

@@ -164,8 +164,8 @@ class Service:
 
             await Wakeup(pools, cancel).listen()
 
-    def _wake(self, number: int) -> None:
-        self._workers[number].wake()
+    def _wake(self, number: int, for_work: bool) -> None:
+        self._workers[number].wake(for_work=for_work)
 
     def _is_ours(self, run: UUID) -> bool:
         return run in self._execution.active or any(w.is_busy_with(run) for w in self._workers)

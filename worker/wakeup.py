@@ -15,10 +15,8 @@ from prefect.logging import get_logger
 
 RECONNECT_SECONDS = 1.0
 CANCELLING = "prefect.flow-run.Cancelling"
-WAKE = (
-    *("Scheduled", "Late", "Resuming", "AwaitingRetry", "AwaitingConcurrencySlot"),
-    *("Completed", "Failed", "Crashed", "Cancelled", "Paused", "Suspended"),
-)
+WORK = ("Scheduled", "Late", "Resuming", "AwaitingRetry", "AwaitingConcurrencySlot")
+ROOM = ("Completed", "Failed", "Crashed", "Cancelled", "Paused", "Suspended")
 
 logger = get_logger("worker.wakeup")
 
@@ -27,9 +25,12 @@ class Wakeup:
     """Calls back for events of the runs of some pools."""
 
     def __init__(
-        self, pools: Mapping[UUID, Callable[[], None]], cancel: Callable[[UUID], None]
+        self, pools: Mapping[UUID, Callable[[bool], None]], cancel: Callable[[UUID], None]
     ) -> None:
-        """Name what to call: per pool when to look for work, and for each run to cancel."""
+        """Name what to call: for each run to cancel, and per pool when to look for work.
+
+        The pool's is told whether there is work for sure, and not only room for some.
+        """
         self._pools = {f"prefect.work-pool.{pool}": wake for pool, wake in pools.items()}
         self._cancel = cancel
 
@@ -44,12 +45,14 @@ class Wakeup:
 
     async def _follow(self) -> None:
         wanted = EventFilter(
-            event=EventNameFilter(name=[CANCELLING, *(f"prefect.flow-run.{n}" for n in WAKE)]),
+            event=EventNameFilter(
+                name=[CANCELLING, *(f"prefect.flow-run.{n}" for n in WORK + ROOM)]
+            ),
             any_resource=EventAnyResourceFilter(id=list(self._pools)),
         )
         async with get_events_subscriber(filter=wanted, reconnection_attempts=0) as events:
             for wake in self._pools.values():
-                wake()  # whatever happened while nobody listened
+                wake(False)  # whatever happened while nobody listened
             async for event in events:
                 self._take(event)
 
@@ -59,4 +62,4 @@ class Wakeup:
             return
         for resource in event.related:
             if resource.id in self._pools:
-                self._pools[resource.id]()
+                self._pools[resource.id](event.event.rsplit(".", 1)[-1] in WORK)

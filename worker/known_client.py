@@ -1,0 +1,60 @@
+"""Prefect's client, as the worker uses it while it submits one run: what it has read is not asked again.
+
+Prefect reads the deployment three times between the queue and the process. Here it is read once per
+run, together with the flow. Nothing is kept from one run to the next: an edit is seen by the next run.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from contextvars import ContextVar
+from typing import Any
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import Flow, FlowRun
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.exceptions import ObjectNotFound
+
+_known: ContextVar[dict[UUID, Any] | None] = ContextVar("known", default=None)
+"""Of the run that this asyncio task submits; tasks inherit it from the task that starts them."""
+
+
+class KnownClient:
+    """Anything else is Prefect's client."""
+
+    def __init__(self, client: PrefectClient) -> None:
+        """Use that client."""
+        self._client = client
+
+    def __getattr__(self, name: str) -> Any:
+        """Whatever the client has."""
+        return getattr(self._client, name)
+
+    async def read_deployment(self, deployment_id: UUID) -> DeploymentResponse:
+        """The deployment, as it was when the run was claimed."""
+        known = (_known.get() or {}).get(deployment_id)
+        return known or await self._client.read_deployment(deployment_id)
+
+    async def read_flow(self, flow_id: UUID) -> Flow:
+        """The flow, as it was when the run was claimed."""
+        known = (_known.get() or {}).get(flow_id)
+        return known or await self._client.read_flow(flow_id)
+
+    def get_to_know(self, flow_run: FlowRun) -> Awaitable[object]:
+        """Read what the run needs, for the task that calls this and those that it starts.
+
+        What does not exist is missed by whoever asks for it.
+        """
+        found: dict[UUID, Any] = {}
+        _known.set(found)
+
+        async def remember(key: UUID | None, read: Callable[[UUID], Awaitable[Any]]) -> None:
+            if key is not None:
+                with suppress(ObjectNotFound):
+                    found[key] = await read(key)
+
+        return asyncio.gather(
+            remember(flow_run.deployment_id, self._client.read_deployment),
+            remember(flow_run.flow_id, self._client.read_flow),
+        )
