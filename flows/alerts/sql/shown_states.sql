@@ -1,19 +1,25 @@
+-- What came with an event is known to people by its own name; its identity is in parentheses.
 select
-    name,
-    key,
-    status,
-    severity,
-    value,
-    since,
-    told,
-    silenced,
-    owner,
-    error,
+    case
+        when status.kind = 'event' and rule.definition ->> 'name' <> status.name
+            then (rule.definition ->> 'name') || ' (' || status.name || ')'
+        else status.name
+    end as name,
+    status.key,
+    status.status,
+    status.severity,
+    status.value,
+    status.since,
+    status.told,
+    status.silenced,
+    status.owner,
+    status.error,
     count(*) over () as total
-from ops.alert_status
+from ops.alert_status as status
+inner join ops.alert_rules as rule on status.kind = rule.kind and status.name = rule.name
 order by
-    array_position(array['firing', 'error', 'pending', 'no_data', 'unknown', 'ok'], status),
-    severity nulls last,
-    name,
-    key
+    array_position(array['firing', 'error', 'pending', 'no_data', 'unknown', 'ok'], status.status),
+    status.severity nulls last,
+    status.name,
+    status.key
 limit :most

@@ -41,6 +41,13 @@ def heard(hook: HttpSink) -> list[tuple[str, str]]:
     return [(posted.json["rule"], posted.json["kind"]) for posted in hook.requests]
 
 
+def shown() -> dict[str, str]:
+    """Rule and state, as the artifact shows them."""
+    artifact = cast("Artifact | None", Artifact.get("alert-states"))
+    assert artifact is not None
+    return {row["rule"]: row["state"] for row in json.loads(str(artifact.data))}
+
+
 def test_alerts_are_evaluated_told_and_shown(hook):
     metric(11)
     store(rule(sql=METRIC, channels=None), rule("quiet", "select 1 as value"))
@@ -50,10 +57,7 @@ def test_alerts_are_evaluated_told_and_shown(hook):
     next_period()
     assert process_pending_alerts()["summary"]["firing"] == 0
     assert heard(hook) == [("r", "firing"), ("r", "resolved")]
-    artifact = cast("Artifact | None", Artifact.get("alert-states"))
-    assert artifact is not None
-    rows = {row["rule"]: row["state"] for row in json.loads(str(artifact.data))}
-    assert rows == {"r": "ok", "quiet": "ok"}
+    assert shown() == {"r": "ok", "quiet": "ok"}
     assert query("select count(flow_run_id) from ops.alert_evaluations") == [4]
 
 
@@ -87,6 +91,7 @@ def test_an_alert_that_an_event_triggers_is_told_once_and_looked_after_until_it_
     data = {**ALERT, "notification_channels": [{"type": "webhook"}]}
     assert trigger_alert(data)["triggered"]
     assert trigger_alert(data)["alert"]["notices"] == 0
+    assert shown() == {"Fell (alert:7)": "firing"}
     metric(1)
     next_period()
     process_pending_alerts()
