@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 import psutil
@@ -53,5 +54,8 @@ def dbt_queries() -> list[str]:
 
 def dbt_processes(*, below: int | None = None) -> list[psutil.Process]:
     """The dbt children of a process (default: this one)."""
-    children = psutil.Process(below).children(recursive=True)
-    return [child for child in children if any("_invoke.py" in part for part in child.cmdline())]
+    found: list[psutil.Process] = []
+    for child in psutil.Process(below).children(recursive=True):
+        with suppress(psutil.NoSuchProcess):  # it may end while we look
+            found += [child] if any("_invoke.py" in part for part in child.cmdline()) else []
+    return found
