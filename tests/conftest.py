@@ -1,6 +1,7 @@
 """What every test gets: a scrubbed environment, loopback only, shared services on demand."""
 
 import os
+import shutil
 import tempfile
 
 import pytest
@@ -42,6 +43,11 @@ pytest_plugins = [
     "tests.support.prefect_server",
     "tests.support.contrib_postgres",
 ]
+
+
+def pytest_unconfigure():
+    """Leave nothing behind outside the checkout."""
+    shutil.rmtree(_HOME, ignore_errors=True)
 
 
 @pytest.fixture(autouse=True)
