@@ -20,7 +20,8 @@ class CountingSink:
     def wait(self, expected: int) -> None:
         """Until so many have arrived since the last time."""
         self._pipe.send(expected)
-        assert self._pipe.recv() == expected
+        arrived = self._pipe.recv()
+        assert arrived == expected, f"{arrived} of {expected} web hooks"
 
 
 @contextmanager
