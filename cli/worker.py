@@ -19,7 +19,6 @@ LIBRARIES = (
     "psycopg2.extras",
     "psycopg2.sql",
     "pydantic_settings",
-    "prefect_sqlalchemy",
     "pybreaker",
     "yaml",
     "jinja2",
