@@ -22,6 +22,7 @@ from prefect import get_client
 
 from benchmarks._celery import celery_worker
 from benchmarks._counting_sink import CountingSink, counting_sink
+from benchmarks._cpu import cpu_seconds
 from benchmarks._deployed import Deployed, deployed
 from benchmarks.table import Row, render
 from benchmarks.warehouse import connect, execute
@@ -147,23 +148,12 @@ def _postmaster(url: str) -> psutil.Process:
 
 def _timed(side: Side, sink: CountingSink, trees: list[psutil.Process]) -> tuple[float, float]:
     """Wall seconds until the last post has arrived, and CPU seconds until all is done."""
-    before, started = _cpu(trees), time.perf_counter()
+    before, started = cpu_seconds(trees), time.perf_counter()
     rest = side()
     sink.wait(FIRING)
     seconds = time.perf_counter() - started
     _ = rest and rest()
-    return seconds, _cpu(trees) - before
-
-
-def _cpu(trees: list[psutil.Process]) -> float:
-    """Of this process, and of those trees with what has ended in them."""
-    own = psutil.Process().cpu_times()
-    total = own.user + own.system
-    for tree in trees:
-        for process in [tree, *tree.children(recursive=True)]:
-            times = process.cpu_times()
-            total += times.user + times.system + times.children_user + times.children_system
-    return total
+    return seconds, cpu_seconds(trees) - before
 
 
 def _ours(url: str) -> float:
