@@ -24,7 +24,7 @@ from toolkit.settings import settings
 
 ROUNDS = 5
 PEOPLE = [f"r{number}@example.com" for number in range(200)]
-QUERY = "select n, md5(n::text) as value from generate_series(1, 2630) as n"
+QUERY = "select n, md5(n::text) as value from generate_series(1, 2700) as n"
 LEAST_BYTES = 100_000
 
 

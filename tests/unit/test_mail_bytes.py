@@ -1,6 +1,8 @@
 """What a mail looks like on the wire: no injected header, exact size, everything readable again."""
 
 import re
+from dataclasses import replace
+from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
 
@@ -126,3 +128,11 @@ def test_no_body_can_end_the_mail_early(text):
     wire = _on_the_wire(a_mail(text=text).content)
     assert re.search(rb"(?<!\r)\n|\r(?!\n)", wire) is None
     assert b"\r\n.\r\n" not in wire
+
+
+def test_mails_of_one_report_differ_in_their_message_id_only():
+    first = a_mail(message_id="<one@example.com>", date=datetime(2026, 11, 1, tzinfo=UTC))
+    second = replace(first, message_id="<two@example.com>")
+    assert parsed(second)["Message-ID"] == "<two@example.com>"
+    assert head(second).replace(b"<two@", b"<one@") == head(first)
+    assert parsed(replace(second, subject="Another"))["Subject"] == "Another"
