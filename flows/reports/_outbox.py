@@ -53,6 +53,8 @@ class DeliveryCounts(TypedDict):
     """Not tried, because the mail server is known to be down."""
     next_at: str | None
     """When the next mail is to be tried again."""
+    waits_for: str | None
+    """What has to be set before a mail can be sent."""
 
 
 def deliver_due() -> DeliveryCounts:
@@ -76,6 +78,7 @@ def deliver_due() -> DeliveryCounts:
         retrying=fates["retrying"],
         skipped_open=fates["skipped_open"],
         next_at=following.isoformat() if following else None,
+        waits_for=_missing_setting() if fates["retrying"] else None,
     )
 
 
@@ -84,16 +87,25 @@ def _deliver(book: Ledger) -> Counter[Fate]:
     batch = book.claim_mails()
     if not batch:
         return fates
-    try:
-        server, sender = mail_server(), mail_sender()
-    except PermanentError as error:
-        fates["retrying"] += book.postpone_mails(NOT_CONFIGURED_SECONDS, str(error))
-        _log.warning("mails wait: %s", error)
+    if missing := _missing_setting():
+        fates["retrying"] += book.postpone_mails(NOT_CONFIGURED_SECONDS, missing)
+        _log.warning("mails wait: %s", missing)
         return fates
+    server, sender = mail_server(), mail_sender()
     with smtp_session(server) as session:
         while batch and _send_all(book, batch, _Post(book, server, session, sender), fates):
             batch = book.claim_mails()
     return fates
+
+
+def _missing_setting() -> str | None:
+    """What to set before any mail can be sent."""
+    try:
+        mail_server()
+        mail_sender()
+    except PermanentError as error:
+        return str(error)
+    return None
 
 
 def _send_all(book: Ledger, batch: Sequence[DueMail], post: "_Post", fates: Counter[Fate]) -> bool:

@@ -153,4 +153,5 @@ def delivered(delivery: DeliveryCounts) -> str:
     words = {"failed": "given up", "retrying": "to be tried again", "skipped_open": "held back"}
     others = [f"{delivery[name]} {word}" for name, word in words.items() if delivery[name]]
     mails = "1 mail sent" if delivery["sent"] == 1 else f"{delivery['sent']} mails sent"
-    return ", ".join([mails, *others])
+    reason = f" ({delivery['waits_for'].rstrip('.')})" if delivery["waits_for"] else ""
+    return ", ".join([mails, *others]) + reason

@@ -9,6 +9,7 @@ from flows.reports import _show, generate_single_report
 from flows.reports._by_hand import run_now
 from tests.flows.reports.reports import ANN, body, report, runs
 from tests.support.sql import execute, query
+from toolkit.settings import settings
 
 pytestmark = pytest.mark.usefixtures("prefect_api", "post")
 
@@ -90,3 +91,10 @@ def test_a_report_made_by_hand_is_not_made_again_for_the_same_period():
     assert (first["status"], second["status"]) == ("ready", "skipped")
     assert f"reports resend {first['run']} sends it again" in str(second.get("reason"))
     assert query("select count(*) from ops.report_runs") == [1]
+
+
+def test_the_result_says_what_its_mails_wait_for(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("ALERT_EMAIL_HOST")
+    settings.cache_clear()
+    asked = generate_single_report(DATA)
+    assert "1 to be tried again (No mail server: set ALERT_EMAIL_HOST" in asked["message"]
