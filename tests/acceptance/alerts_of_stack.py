@@ -25,6 +25,13 @@ NEXT_PERIOD = """
     update ops.alert_rules set evaluated_slot = evaluated_slot - interval '1 hour';
     update ops.alert_evaluations set slot = slot - interval '1 hour'
 """
+ERASURES_DONE = "update raw.erasure_requests set completed_at = now() where completed_at is null"
+ERASURES_LATE = """
+    insert into raw.erasure_requests
+        (erasure_request_id, account_id, requested_at, due_on, updated_at)
+    select 900000 + account_id, account_id, now() - interval '60 days', current_date - 30, now()
+    from raw.accounts order by account_id limit 3
+"""
 
 
 class Receivers:

@@ -13,6 +13,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelling
 
 from tests.acceptance.alerts_of_stack import (
+    ERASURES_DONE,
+    ERASURES_LATE,
     TOKEN,
     Receivers,
     emit,
@@ -58,8 +60,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, told: Receivers):
 
 
 def test_the_pipeline_ran_and_said_so(stack: RunningStack):
-    for step in PIPELINE:
-        assert step in stack.output
+    assert all(step in stack.output for step in PIPELINE), stack.output
     assert "Failed" not in stack.output
     assert "rules of definitions/" in stack.output
 
@@ -84,11 +85,8 @@ def test_every_schedule_has_runs_waiting():
 
     def waiting() -> set[str]:
         with get_client(sync_client=True) as client:
-            return {
-                str(run.deployment_id)
-                for run in client.read_flow_runs(limit=200)
-                if run.auto_scheduled
-            }
+            runs = client.read_flow_runs(limit=200)
+        return {str(run.deployment_id) for run in runs if run.auto_scheduled}
 
     with get_client(sync_client=True) as client:
         scheduled = {str(d.id) for d in client.read_deployments() if d.schedules}
@@ -157,22 +155,15 @@ def test_ten_seconds_after_it_is_cancelled_nothing_is_left_of_a_dbt_run(stack: R
 def test_a_kpi_over_its_threshold_is_told_and_so_is_its_end(stack: RunningStack, told: Receivers):
     """To a mail server and to a web hook; whatever the sample brought is over first."""
     rule = "erasure-requests-overdue"
-    over = "update raw.erasure_requests set completed_at = now() where completed_at is null"
-    late = """
-        insert into raw.erasure_requests
-            (erasure_request_id, account_id, requested_at, due_on, updated_at)
-        select 900000 + account_id, account_id, now() - interval '60 days', current_date - 30, now()
-        from raw.accounts order by account_id limit 3
-    """
     state = f"select status, told from ops.alert_status where name = '{rule}'"
-    set_kpi(stack, "compliance_kpis", over)
+    set_kpi(stack, "compliance_kpis", ERASURES_DONE)
     evaluate_until(stack, lambda: query(stack, state) == [("ok", None)])
     told.hook.requests.clear()
     told.mail.messages.clear()
 
-    set_kpi(stack, "compliance_kpis", late)
+    set_kpi(stack, "compliance_kpis", ERASURES_LATE)
     evaluate_until(stack, lambda: bool(told.posted(rule) and told.mailed(rule)))
-    set_kpi(stack, "compliance_kpis", over)
+    set_kpi(stack, "compliance_kpis", ERASURES_DONE)
     evaluate_until(stack, lambda: len(told.posted(rule)) > 1 and len(told.mailed(rule)) > 1)
     team = "team@example.com"
     assert told.posted(rule) == ["firing", "resolved"]
