@@ -32,10 +32,11 @@ def child_environment(folder: Path) -> dict[str, str]:
 def _one_certificate(folder: Path) -> Path | None:
     """One certificate instead of certifi's 140, only where the API is reached without TLS.
 
-    Prefect reads them for every client, also for http:// URLs: 30 ms of CPU each time.
+    Prefect reads them for every client, also for http:// URLs: 30 ms of CPU each time. SSL_CERT_FILE is
+    only the setting's default: whoever wants its certificates for a plain API names them to Prefect.
     """
     api = get_current_settings().api
-    if api.ssl_cert_file or not str(api.url or "").startswith("http://"):
+    if "ssl_cert_file" in api.model_fields_set or not str(api.url or "").startswith("http://"):
         return None
     path = folder / "certificate.pem"
     if not path.exists():

@@ -20,7 +20,7 @@ from prefect.states import Scheduled
 
 from tests.support.waiting import wait_until
 
-CASES = Path(__file__).parent / "cases" / "cases.py"
+CASES = Path(__file__).parent / "cases"
 
 
 class Workspace:
@@ -30,7 +30,9 @@ class Workspace:
         """Copy the flows and create the pool."""
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
-        self.source = Path(shutil.copy(CASES, directory / "cases.py"))
+        for case in CASES.glob("*.py"):
+            shutil.copy(case, directory)
+        self.source = directory / "cases.py"
         self.pool = pool
         self._stack = ExitStack()
         with temporary_settings({PREFECT_API_URL: api_url}):
@@ -44,8 +46,10 @@ class Workspace:
         """Close the client."""
         self._stack.close()
 
-    def deploy(self, function: str, *, module: str = "cases", **job_variables: Any) -> UUID:
-        """Deploy one of the flows; the same again gives the same deployment."""
+    def deploy(self, function: str, *, module: str | None = None, **job_variables: Any) -> UUID:
+        """Deploy a flow of its own module or else of the cases; the same again gives the same one."""
+        own = (self.directory / f"{function}.py").exists()
+        module = module or (function if own else "cases")
         key = f"{module}.{function}/{sorted(job_variables)}"
         if key not in self._deployments:
             flow = self.client.create_flow(Flow(lambda: None, name=function.replace("_", "-")))
@@ -61,7 +65,7 @@ class Workspace:
             )
         return self._deployments[key]
 
-    def submit(self, function: str, *, module: str = "cases", **parameters: Any) -> UUID:
+    def submit(self, function: str, *, module: str | None = None, **parameters: Any) -> UUID:
         """Queue a run."""
         deployment = self.deploy(function, module=module)
         return self.client.create_flow_run_from_deployment(deployment, parameters=parameters).id

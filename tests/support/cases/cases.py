@@ -30,11 +30,6 @@ def ok(number: int = 21) -> int:
     return double(number)
 
 
-@flow
-def empty() -> None:
-    pass
-
-
 @flow(persist_result=True, result_serializer="json")
 def persisted() -> dict[str, int]:
     return {"answer": 42}
