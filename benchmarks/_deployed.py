@@ -32,9 +32,9 @@ class Deployed:
     worker: Process
 
     def lasting(self) -> list[psutil.Process]:
-        """Server, worker and template: they count the CPU time of the runs that have ended."""
+        """Server, worker and templates: they count the CPU time of the runs that have ended."""
         worker = psutil.Process(self.worker.pid)
-        return [psutil.Process(self.server.pid), worker, *worker.children()[:1]]
+        return [psutil.Process(self.server.pid), worker, *worker.children()]
 
     def cpu_seconds(self) -> float:
         """CPU time of the whole stack so far."""

@@ -29,11 +29,12 @@ LIBRARIES = (
     "smtplib",
     "email.generator",
     "xml.sax.saxutils",
-    "worker.dbt_library:load",
 )
-"""What nearly every run imports, and dbt. Never flows: a change of theirs must be seen at once."""
+"""What nearly every run imports. Never flows: a change of theirs must be seen at once."""
 SPARES = ("dbt",)
 """Pools whose runs start dbt in a process of its own."""
+DBT = ("worker.dbt_library:load",)
+"""What those have in addition, while there are any."""
 
 
 def worker(
@@ -64,6 +65,7 @@ def worker(
         log_dir=log_dir,
         preload=[*LIBRARIES, *chosen.worker_preload],
         spares=SPARES,
+        spare_preload=DBT,
         poll_seconds=poll_seconds,
         drain_seconds=drain,
         recycle_after=chosen.worker_recycle_after_runs,

@@ -27,7 +27,7 @@ from worker.prefect_private import (
     ProcessManager,
     StateProposer,
 )
-from worker.template_client import TemplateClient
+from worker.templates import Templates
 
 KEEP_REQUEST_SECONDS = 300.0
 """Cancellation hooks run after the process has ended."""
@@ -53,9 +53,9 @@ class Reports(StateProposer):
 class Hooks:
     """Runs on_cancellation and on_crashed hooks in a child, never in the worker."""
 
-    def __init__(self, template: TemplateClient) -> None:
+    def __init__(self, templates: Templates) -> None:
         """Nothing runs yet."""
-        self._template = template
+        self._templates = templates
         self.requests: dict[UUID, Request] = {}
 
     async def run_cancellation_hooks(self, flow_run: FlowRun, state: State[Any]) -> None:
@@ -73,16 +73,16 @@ class Hooks:
         wanted: Request = {**request, "kind": kind, "record": None, "spare": False}
         wanted["flow_run"] = flow_run.model_dump(mode="json")
         wanted["state"] = state.model_dump(mode="json")
-        child = await self._template.fork(wanted)
+        child = await self._templates.fork(wanted)
         await child.exited.wait()
 
 
 class ForkStarter:
     """Starts one run's process, as Prefect's executor wants it started."""
 
-    def __init__(self, template: TemplateClient, request: Request, channel: ControlChannel) -> None:
+    def __init__(self, templates: Templates, request: Request, channel: ControlChannel) -> None:
         """Say what to start."""
-        self._template = template
+        self._templates = templates
         self._request = request
         self._channel = channel
 
@@ -96,7 +96,7 @@ class ForkStarter:
             control = {"PREFECT__CONTROL_PORT": str(port), "PREFECT__CONTROL_TOKEN": token}
         environment = {**self._request["environment"], **control}
         try:
-            child = await self._template.fork({**self._request, "environment": environment})
+            child = await self._templates.fork({**self._request, "environment": environment})
         except BaseException:
             self._channel.unregister(flow_run.id)
             raise
@@ -107,11 +107,11 @@ class ForkStarter:
 class Execution:
     """The runs that this process carries. Use as an async context manager."""
 
-    def __init__(self, template: TemplateClient) -> None:
+    def __init__(self, templates: Templates) -> None:
         """Nothing is opened yet."""
-        self.template = template
+        self.templates = templates
         self.active: set[UUID] = set()
-        self._hooks = Hooks(template)
+        self._hooks = Hooks(templates)
         self._channel = ControlChannel()
         self._started: dict[UUID, asyncio.Event] = {}
         self._cancelling: dict[UUID, asyncio.Event] = {}
@@ -175,7 +175,7 @@ class Execution:
     ) -> FlowRunExecutionResult | None:
         executor = prefect_private.executor(
             flow_run,
-            starter=ForkStarter(self.template, request, self._channel),
+            starter=ForkStarter(self.templates, request, self._channel),
             process_manager=self._processes,
             state_proposer=self._reports,
             hook_runner=self._hooks,

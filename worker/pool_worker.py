@@ -29,6 +29,8 @@ from worker.placement import Job, Outfit, place_of
 
 POLL_TIMEOUT_SECONDS = 8.0
 RETRY_SECONDS = 2.0
+SPARE_AHEAD_SECONDS = 40.0
+"""How long before its start a run with a spare process is seen, so that its template is there."""
 
 
 class PoolWorker(ProcessWorker):
@@ -52,15 +54,11 @@ class PoolWorker(ProcessWorker):
         execution: Execution,
         outfit: Outfit,
     ) -> None:
-        """Nothing is opened yet.
-
-        Args:
-            pool: Name of the work pool.
-            name: The same after every restart.
-            execution: Carries the runs.
-            outfit: What every run's process starts with.
-        """
-        super().__init__(work_pool_name=pool, name=name, create_pool_if_not_found=False)
+        """Nothing is opened yet; the name is the same after every restart."""
+        ahead = SPARE_AHEAD_SECONDS if outfit.spare else None
+        super().__init__(
+            work_pool_name=pool, name=name, create_pool_if_not_found=False, prefetch_seconds=ahead
+        )
         self.pool = pool
         self.records = outfit.records
         self.claiming: set[UUID] = set()
@@ -159,6 +157,8 @@ class PoolWorker(ProcessWorker):
             if wait > 0:
                 later = partial(self.wake, for_work=True)
                 asyncio.get_running_loop().call_later(wait, later)
+                if self._outfit.spare:
+                    self._execution.templates.expect_spare()
             elif entry.flow_run.id not in self.claiming:
                 due.append(entry)
         return due

@@ -1,8 +1,8 @@
-"""The worker's process: one template, one execution, one worker per pool, until told to stop.
+"""The worker's process: its templates, one execution, one worker per pool, until told to stop.
 
 Takes a name that no other worker of this host has (a lock file below the state directory). SIGTERM
 and SIGINT drain: no more runs are claimed, those in progress may end; a second one ends them.
-SIGHUP makes a new template. Safe to kill: the next worker of this host settles what is left.
+SIGHUP makes new templates. Safe to kill: the next worker of this host settles what is left.
 """
 
 import asyncio
@@ -27,11 +27,14 @@ from worker.pool_logs import current_pool, log_file, split_by_pool
 from worker.pool_worker import PoolWorker
 from worker.recovery import Recovery
 from worker.template_client import TemplateClient
+from worker.templates import Templates
 from worker.wakeup import Wakeup
 from worker.watch import limit_memory, notice_cancellations
 
 MOST_WORKERS = 100
 RESTART_SECONDS = 5.0
+KEEP_SPARE_SECONDS = 300.0
+"""dbt takes 75 MB, for two scheduled runs a day."""
 
 logger = get_logger("worker")
 
@@ -48,6 +51,8 @@ class Options:
     """Modules, or ``module:function`` to be called."""
     spares: Sequence[str] = ()
     """Pools whose runs start a process of their own that needs what is preloaded."""
+    spare_preload: Sequence[str] = ()
+    """What is preloaded for those in addition, when such a run comes."""
     poll_seconds: float = 10.0
     drain_seconds: float = 30.0
     recycle_after: int = 1000
@@ -86,15 +91,22 @@ class Service:
         self._lock = take_name(options)
         self.name = self._lock.path.stem
         self._environment = child_environment(options.folder)
-        self.template = TemplateClient(
-            options.preload, lambda: self._environment, options.recycle_after
+        self.templates = Templates(
+            self._template(options.preload),
+            self._template([*options.preload, *options.spare_preload], KEEP_SPARE_SECONDS),
         )
-        self._execution = Execution(self.template)
+        self._execution = Execution(self.templates)
         self._records = options.folder / "runs"
         self._records.mkdir(parents=True, exist_ok=True)
         self._workers = [self._worker(pool) for pool in options.pools]
         self._stop = asyncio.Event()
         self._at_once = asyncio.Event()
+
+    def _template(
+        self, preload: Sequence[str], keep_seconds: float | None = None
+    ) -> TemplateClient:
+        after = self.options.recycle_after
+        return TemplateClient(preload, lambda: self._environment, after, keep_seconds)
 
     def _worker(self, pool: str) -> PoolWorker:
         log_dir = self.options.log_dir
@@ -114,8 +126,8 @@ class Service:
         if self.options.log_dir:
             split_by_pool(self.options.log_dir, self.options.pools)
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(self.template.close)
-            await self.template.ensure()
+            stack.push_async_callback(self.templates.close)
+            await self.templates.ensure()
             await stack.enter_async_context(self._execution)
             async with anyio.create_task_group() as group:
                 self._start(group)
@@ -174,7 +186,7 @@ class Service:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_stop)
-        loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(self.template.recycle()))
+        loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(self.templates.recycle()))
 
     def _on_stop(self) -> None:
         if self._stop.is_set():

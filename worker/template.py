@@ -96,7 +96,7 @@ class Template:
         self._wake_read, self._wake_write = os.pipe()
 
     def serve(self) -> None:
-        """Fork until the worker closes its end."""
+        """Fork until the worker asks for no more."""
         for fd in (self._wake_read, self._wake_write):
             os.set_blocking(fd, False)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
@@ -110,7 +110,20 @@ class Template:
                 os.read(self._wake_read, 4096)
                 self._reap()
             if self._sock in readable:
-                self._fork(receive(self._sock))
+                try:
+                    request = receive(self._sock)
+                except EOFError:
+                    return self._retire()
+                self._fork(request)
+
+    def _retire(self) -> None:
+        """Fork no more, but tell how the children end, as long as there is somebody to tell."""
+        gone = select.poll()
+        gone.register(self._sock, 0)  # only the end of the worker counts, not that of its requests
+        gone.register(self._wake_read, select.POLLIN)
+        while self._running and self._sock.fileno() not in dict(gone.poll()):
+            os.read(self._wake_read, 4096)
+            self._reap()
 
     def _reap(self) -> None:
         while self._running:
@@ -146,7 +159,7 @@ def main() -> None:
     preload([name for name in sys.argv[2].split(",") if name])
     try:
         Template(sock).serve()
-    except (EOFError, ConnectionError):
+    except ConnectionError:
         return
 
 

@@ -83,11 +83,21 @@ class TemplateClient:
         preload: Sequence[str],
         environment: Callable[[], Mapping[str, str]],
         recycle_after: int,
+        keep_seconds: float | None = None,
     ) -> None:
-        """Say what the template imports; it is started by the first fork or `ensure`."""
+        """Say what the template imports; it is started by the first fork or `ensure`.
+
+        Args:
+            preload: Modules, or ``module:function`` to be called.
+            environment: The variables that it starts with.
+            recycle_after: Forks after which a new one is made.
+            keep_seconds: How long it stays after it was last asked for; None: for ever.
+        """
         self._preload = ",".join(preload)
         self._environment = environment
         self._recycle_after = recycle_after
+        self._keep_seconds = keep_seconds
+        self._asked = 0
         self._session: _Session | None = None
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -141,10 +151,18 @@ class TemplateClient:
         return child
 
     async def _current(self) -> _Session:
+        self._asked += 1
+        if self._keep_seconds is not None:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._keep_seconds, self._retire_unless_asked, self._asked)
         async with self._lock:
             if self._session is None:
                 self._session = await self._start()
             return self._session
+
+    def _retire_unless_asked(self, asked: int) -> None:
+        if asked == self._asked:
+            self._spawn(self.recycle())
 
     async def _start(self) -> _Session:
         ours, theirs = socket.socketpair()

@@ -145,12 +145,17 @@ def test_a_run_that_does_not_end_in_time_is_ended_with_the_reason(
 
 
 @pytest.mark.parametrize(
-    "how", [signal.SIGKILL, pytest.param(signal.SIGSEGV, marks=pytest.mark.soak)]
+    ("how", "runs_of_a_template"),
+    [
+        (signal.SIGKILL, "1000"),
+        (signal.SIGKILL, "1"),  # its template forks no more, but still tells how it ended
+        pytest.param(signal.SIGSEGV, "1000", marks=pytest.mark.soak),
+    ],
 )
 def test_a_killed_run_is_a_crash_with_its_signal(
-    pool: Workspace, start_worker: StartWorker, how: signal.Signals
+    pool: Workspace, start_worker: StartWorker, how: signal.Signals, runs_of_a_template: str
 ):
-    start_worker()
+    start_worker(WORKER_RECYCLE_AFTER_RUNS=runs_of_a_template)
     run = pool.submit("sleeping")
     pool.wait(run, "Running", timeout=150)
     os.kill(pool.pid(run), how)

@@ -1,8 +1,13 @@
 """The template refuses what would make a fork unsafe, and survives what would not."""
 
+import asyncio
+import os
 import subprocess
 import sys
 from pathlib import Path
+
+from tests.support.processes import wait_for_exit
+from worker.template_client import TemplateClient
 
 
 def preload(folder: Path, source: str) -> subprocess.CompletedProcess[str]:
@@ -27,7 +32,8 @@ def test_a_module_that_cannot_be_imported_is_left_out(tmp_path):
 
 def test_what_the_command_preloads_starts_no_thread():
     code = (
-        "from cli.worker import LIBRARIES; from worker import template; template.preload(LIBRARIES)"
+        "from cli.worker import DBT, LIBRARIES; from worker import template;"
+        "template.preload([*LIBRARIES, *DBT])"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
@@ -61,3 +67,21 @@ def test_dbt_is_warmed_up_without_a_thread_or_a_process_left_behind():
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert (done.stdout.strip(), done.stderr) == ("True", "")
+
+
+def test_a_template_goes_when_it_is_not_asked_for_and_comes_when_it_is():
+    async def use_it() -> list[int | None]:
+        client = TemplateClient([], lambda: os.environ, recycle_after=10, keep_seconds=0.1)
+        await client.ensure()
+        first = client.pid
+        assert first is not None
+        await asyncio.to_thread(wait_for_exit, first)
+        left = client.pid
+        await client.ensure()
+        again = client.pid
+        await client.close()
+        return [first, left, again]
+
+    first, left, again = asyncio.run(use_it())
+    assert left is None
+    assert again not in {None, first}
