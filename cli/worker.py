@@ -29,6 +29,7 @@ LIBRARIES = (
     "smtplib",
     "email.generator",
     "xml.sax.saxutils",
+    "sqlite3",
 )
 """What nearly every run imports. Never flows: a change of theirs must be seen at once."""
 SPARES = ("dbt",)

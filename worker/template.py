@@ -40,6 +40,7 @@ PREFECT_MODULES = (
     "prefect.variables",
     "prefect.cache_policies",
     "prefect.transactions",
+    "prefect.utilities.visualization",
     "websockets.asyncio.client",
     "httpx",
     "httpcore",
