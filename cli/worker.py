@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from toolkit.catalogue import pools as all_pools
-from toolkit.settings import settings
+from toolkit.settings import project_root, settings
 
 LIBRARIES = (
     "prefect_sqlalchemy",
@@ -31,7 +31,9 @@ LIBRARIES = (
     "xml.sax.saxutils",
     "sqlite3",
 )
-"""What nearly every run imports. Never flows: a change of theirs must be seen at once."""
+"""What nearly every run imports."""
+OWN = ("flows", "blocks", "toolkit")
+"""Ours: the flows of the pools are imported, too, and again as soon as one of these was edited."""
 SPARES = ("dbt",)
 """Pools whose runs start dbt in a process of its own."""
 DBT = ("worker.dbt_library:load",)
@@ -56,12 +58,16 @@ def worker(
     ] = 10,
 ) -> None:
     """Run what is due on the work pools, each run forked from a preloaded process."""
-    from worker.service import Options, serve  # noqa: PLC0415  # --help answers at once
+    from worker.project import Project  # noqa: PLC0415  # --help answers at once
+    from worker.service import Options, serve  # noqa: PLC0415
 
-    chosen = settings()
+    chosen, root = settings(), project_root()
+    pools = pool or [known.name for known in all_pools()]
+    flows = [f"flows.{name}" for name in pools if (root / "flows" / name).is_dir()]
     drain = chosen.worker_drain_seconds if drain_seconds is None else drain_seconds
     options = Options(
-        pools=pool or [known.name for known in all_pools()],
+        pools=pools,
+        project=Project(root, OWN, flows),
         state_dir=chosen.state_dir,
         log_dir=log_dir,
         preload=[*LIBRARIES, *chosen.worker_preload],

@@ -27,6 +27,7 @@ from prefect.logging.handlers import APILogHandler
 from worker import prefect_private
 from worker.frames import Request
 from worker.identity import ProcessIdentity
+from worker.project import forget
 
 CANCEL_YOURSELF = signal.SIGUSR1
 """Precedes the SIGTERM that cancels a run whose worker is gone, and with it the control channel."""
@@ -84,11 +85,12 @@ def _finish() -> None:
 def become(request: Request, template_environment: Mapping[str, str]) -> None:
     """Take on session, signals, output, environment, settings and folder of the run."""
     os.setsid()  # cancelling the run ends all processes of its session's group
+    forget(request["forget"])
     _take_signals()
     if request["record"]:
         _note(Path(request["record"]))
     if request["spare"]:
-        from toolkit import spare_process  # noqa: PLC0415  # never in the template: edits are seen
+        from toolkit import spare_process  # noqa: PLC0415  # the run's own, see worker/project.py
 
         spare_process.prepare()
     _redirect(request["output"])

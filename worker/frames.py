@@ -27,6 +27,8 @@ class Request(TypedDict):
     """File in which the child notes its identity."""
     pull_step: bool
     """Whether to log what the deployment's pull step does."""
+    forget: list[str]
+    """Packages that the template has imported and the child must import for itself."""
     spare: bool
     """Whether the run gets a spare process that has imported what the template has."""
     flow_run: NotRequired[Any]

@@ -17,6 +17,7 @@ from prefect.utilities.processutils import sanitize_subprocess_env
 from prefect.workers.process import ProcessJobConfiguration
 
 from worker.frames import Request
+from worker.project import Project
 
 SET_FOLDER = "prefect.deployments.steps.set_working_directory"
 
@@ -57,28 +58,33 @@ class Outfit:
         records: Folder in which the runs' processes note their identity.
         output: File for what the runs print; None: the worker's own output.
         spare: Whether each run gets a spare process (`toolkit.spare_process`).
+        project: What the template has imported of the flows' own code.
     """
 
     environment: Mapping[str, str]
     records: Path
     output: Path | None
     spare: bool
+    project: Project
 
     def request(
         self, flow_run: FlowRun, job: Job, place: Place, worker: Mapping[str, str | None]
     ) -> Request:
         """What to ask the template for."""
-        environment = {**self.environment, **job.env, **place.variables(flow_run), **worker}
+        environment = sanitize_subprocess_env(
+            {**self.environment, **job.env, **place.variables(flow_run), **worker}
+        )
         output = str(self.output) if self.output else None
         return Request(
             id="",
             kind="run",
             flow_run_id=str(flow_run.id),
             directory=str(place.directory),
-            environment=sanitize_subprocess_env(environment),
+            environment=environment,
             output=output if job.stream_output else "",
             record=str(self.records / str(flow_run.id)),
             pull_step=True,
+            forget=self.project.to_forget(place.directory, environment, self.environment),
             spare=self.spare,
         )
 

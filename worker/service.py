@@ -25,6 +25,7 @@ from worker.identity import NameLock
 from worker.placement import Outfit
 from worker.pool_logs import current_pool, log_file, split_by_pool
 from worker.pool_worker import PoolWorker
+from worker.project import Project
 from worker.recovery import Recovery
 from worker.template_client import TemplateClient
 from worker.templates import Templates
@@ -45,6 +46,7 @@ class Options:
 
     pools: Sequence[str]
     state_dir: Path
+    project: Project
     name: str = field(default_factory=socket.gethostname)
     log_dir: Path | None = None
     preload: Sequence[str] = ()
@@ -105,8 +107,14 @@ class Service:
     def _template(
         self, preload: Sequence[str], keep_seconds: float | None = None
     ) -> TemplateClient:
-        after = self.options.recycle_after
-        return TemplateClient(preload, lambda: self._environment, after, keep_seconds)
+        options = self.options
+        return TemplateClient(
+            [*preload, *options.project.modules],
+            lambda: self._environment,
+            options.recycle_after,
+            keep_seconds,
+            options.project.state,
+        )
 
     def _worker(self, pool: str) -> PoolWorker:
         log_dir = self.options.log_dir
@@ -115,6 +123,7 @@ class Service:
             records=self._records,
             output=log_file(log_dir, pool) if log_dir else None,
             spare=pool in self.options.spares,
+            project=self.options.project,
         )
         return PoolWorker(
             pool, name=f"{self.name}-{pool}", execution=self._execution, outfit=outfit

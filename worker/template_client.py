@@ -55,9 +55,12 @@ class ChildProcess:
 class _Session:
     """One template process and what it has forked."""
 
-    def __init__(self, process: asyncio.subprocess.Process, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, writer: asyncio.StreamWriter, code: object
+    ) -> None:
         self.process = process
         self.writer = writer
+        self.code = code
         self.forks = 0
         self.waiting: dict[str, asyncio.Future[ChildProcess]] = {}
         self.children: dict[str, ChildProcess] = {}
@@ -84,6 +87,7 @@ class TemplateClient:
         environment: Callable[[], Mapping[str, str]],
         recycle_after: int,
         keep_seconds: float | None = None,
+        state_of_code: Callable[[], object] = lambda: None,
     ) -> None:
         """Say what the template imports; it is started by the first fork or `ensure`.
 
@@ -92,11 +96,13 @@ class TemplateClient:
             environment: The variables that it starts with.
             recycle_after: Forks after which a new one is made.
             keep_seconds: How long it stays after it was last asked for; None: for ever.
+            state_of_code: What it imports has been edited when this gives another value.
         """
         self._preload = ",".join(preload)
         self._environment = environment
         self._recycle_after = recycle_after
         self._keep_seconds = keep_seconds
+        self._state_of_code = state_of_code
         self._asked = 0
         self._session: _Session | None = None
         self._lock = asyncio.Lock()
@@ -126,7 +132,10 @@ class TemplateClient:
     async def recycle(self) -> None:
         """Fork later children from a new template; those that run are not touched."""
         async with self._lock:
-            session, self._session = self._session, None
+            self._retire()
+
+    def _retire(self) -> None:
+        session, self._session = self._session, None
         if session is not None:
             session.writer.write_eof()
 
@@ -156,15 +165,18 @@ class TemplateClient:
             loop = asyncio.get_running_loop()
             loop.call_later(self._keep_seconds, self._retire_unless_asked, self._asked)
         async with self._lock:
+            code = self._state_of_code()
+            if self._session is not None and self._False:
+                self._retire()
             if self._session is None:
-                self._session = await self._start()
+                self._session = await self._start(code)
             return self._session
 
     def _retire_unless_asked(self, asked: int) -> None:
         if asked == self._asked:
             self._spawn(self.recycle())
 
-    async def _start(self) -> _Session:
+    async def _start(self, code: object) -> _Session:
         ours, theirs = socket.socketpair()
         with theirs:
             process = await asyncio.create_subprocess_exec(
@@ -183,7 +195,7 @@ class TemplateClient:
                 process.kill()
             await process.wait()
             raise
-        session = _Session(process, writer)
+        session = _Session(process, writer, code)
         self._spawn(self._listen(reader, session))
         return session
 
