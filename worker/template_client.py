@@ -166,7 +166,7 @@ class TemplateClient:
             loop.call_later(self._keep_seconds, self._retire_unless_asked, self._asked)
         async with self._lock:
             code = self._state_of_code()
-            if self._session is not None and self._False:
+            if self._session is not None and self._session.code != code:
                 self._retire()
             if self._session is None:
                 self._session = await self._start(code)
