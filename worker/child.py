@@ -15,6 +15,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from pathlib import Path
+from types import FrameType
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -111,7 +112,12 @@ def _take_signals() -> None:
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(CANCEL_YOURSELF, lambda _number, _frame: prefect_private.own_the_cancellation())
+    signal.signal(CANCEL_YOURSELF, _own_the_cancellation)
+
+
+def _own_the_cancellation(_number: int, _frame: FrameType | None) -> None:
+    prefect_private.own_the_cancellation()
+    signal.signal(CANCEL_YOURSELF, signal.SIG_IGN)  # which says to whoever looks: understood
 
 
 def _note(record: Path) -> None:

@@ -7,6 +7,7 @@ per run below the state directory, replaced as a whole.
 
 import fcntl
 import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -52,6 +53,15 @@ class ProcessIdentity:
     def is_alive(self) -> bool:
         """Whether that very process still lives."""
         return self.of(self.pid) == self
+
+    def ignores(self, number: signal.Signals) -> bool:
+        """Whether that process has chosen to ignore the signal."""
+        try:
+            lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        (mask,) = (line.split()[1] for line in lines if line.startswith("SigIgn:"))
+        return bool(int(mask, 16) >> (number - 1) & 1)
 
 
 class NameLock:

@@ -8,12 +8,10 @@ back to its queue. Looking again is harmless: a state is read again before it is
 
 import asyncio
 import os
-import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from uuid import UUID
 
-import anyio
 import httpx
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -26,14 +24,13 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.logging import get_logger
 from prefect.states import Scheduled
 
-from worker.child import CANCEL_YOURSELF
+from worker import orphans
 from worker.execution import Execution
 from worker.identity import NameLock, ProcessIdentity, forget
 
 SWEEP_SECONDS = 15.0
 RETRY_SECONDS = 2.0
 FOLLOW_SECONDS = 2.0
-TERMINATION_SECONDS = 10.0
 IN_PROGRESS = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 ORPHANED = "The run's process ended while no worker watched it."
 LOST = "The worker was killed and the run's process is gone."
@@ -147,8 +144,7 @@ class Recovery:
             except (httpx.HTTPError, OSError):
                 continue
             if state is not None and state.is_cancelling():
-                _announce_cancellation(process, record)
-                await _terminate(process)
+                await orphans.cancel(process, record)
         await self._execution.settle(run, ORPHANED)
         forget(record)
 
@@ -163,19 +159,3 @@ def _recorded_by_server(run: FlowRun) -> ProcessIdentity | None:
     except ProcessLookupError:
         leads_session = False
     return ProcessIdentity.of(int(pid)) if leads_session else None
-
-
-def _announce_cancellation(process: ProcessIdentity, record: Path) -> None:
-    """Let one of our children know what the signal to come means; it then says so itself."""
-    if process.is_alive() and ProcessIdentity.read(record) == process:
-        os.kill(process.pid, CANCEL_YOURSELF)
-
-
-async def _terminate(process: ProcessIdentity) -> None:
-    """End the process and its group: politely, then not."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        if process.is_alive():
-            os.killpg(process.pid, number)
-        with anyio.move_on_after(TERMINATION_SECONDS):
-            while process.is_alive():  # noqa: ASYNC110  # nobody tells: it is not our child
-                await asyncio.sleep(0.2)

@@ -1,0 +1,50 @@
+"""Ends the process of a run whose worker is gone.
+
+SIGTERM alone is a crash to Prefect. So one of our children is told first what the signal to come
+means, and gets it only when it has understood: two signals at once are handled in any order. Writes
+nothing.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import anyio
+
+from worker.child import CANCEL_YOURSELF
+from worker.identity import ProcessIdentity
+
+TERMINATION_SECONDS = 10.0
+
+
+async def cancel(process: ProcessIdentity, record: Path) -> None:
+    """End the process and its group: politely, then not.
+
+    Args:
+        process: Leads its session.
+        record: Where a child of ours noted its identity.
+    """
+    is_ours = ProcessIdentity.read(record) == process
+    if not is_ours or await _has_understood(process):
+        await _signal(process, signal.SIGTERM)
+    await _signal(process, signal.SIGKILL)
+
+
+async def _has_understood(process: ProcessIdentity) -> bool:
+    if process.is_alive():
+        os.kill(process.pid, CANCEL_YOURSELF)
+    return await _within_patience(lambda: process.ignores(CANCEL_YOURSELF))
+
+
+async def _signal(process: ProcessIdentity, number: signal.Signals) -> None:
+    if process.is_alive():
+        os.killpg(process.pid, number)
+        await _within_patience(lambda: not process.is_alive())
+
+
+async def _within_patience(happened: Callable[[], bool]) -> bool:
+    with anyio.move_on_after(TERMINATION_SECONDS):
+        while not happened():  # noqa: ASYNC110  # nobody tells: it is not our child
+            await anyio.sleep(0.05)
+    return happened()
