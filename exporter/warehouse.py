@@ -4,25 +4,28 @@ Reads only, and within a time limit: metrics must neither load the database nor 
 A table that the database does not have yet has no rows.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import RowMapping, text
-from sqlalchemy.exc import ProgrammingError
+import psycopg2
+from psycopg2.errors import UndefinedTable
+from psycopg2.extensions import connection as Connection  # noqa: N812  # it is a class
+from psycopg2.extras import RealDictCursor
 
+from exporter.address import connection_arguments
 from exporter.counting import Increment, Item
 from exporter.ledger import Window
 from exporter.store import Store
-from toolkit.database import MissingDatabaseError, direct, warehouse_url
-from toolkit.errors import sqlstate
+from toolkit.settings import settings
 
 LIMIT = "select set_config('statement_timeout', '10000', false), set_config('lock_timeout', '2000', false)"
-UNDEFINED_TABLE = "42P01"
 BATCH = 1_000
 DAY = 86_400.0
+
+Row = Mapping[str, Any]
 
 
 @lru_cache
@@ -30,21 +33,33 @@ def _statement(name: str) -> str:
     return (Path(__file__).parent / "sql" / f"{name}.sql").read_text()
 
 
-def rows(name: str, **parameters: Any) -> Iterator[Sequence[RowMapping]]:
+@contextmanager
+def _connection(arguments: Mapping[str, Any]) -> Generator[Connection]:
+    own: dict[str, Any] = {
+        "connect_timeout": settings().connect_timeout_seconds,
+        "application_name": "analytics-exporter",
+    }
+    made = psycopg2.connect(**own | dict(arguments))  # noqa: TID251  # past the breaker, see above
+    with closing(made) as connection:
+        connection.set_session(readonly=True, autocommit=True)
+        yield connection
+
+
+def rows(name: str, **parameters: Any) -> Iterator[Sequence[Row]]:
     """What a statement returns, in batches; nothing where no database is configured."""
-    try:
-        url = warehouse_url()
-    except MissingDatabaseError:
+    arguments = connection_arguments()
+    if arguments is None:
         return
-    with direct(url, autocommit=True) as connection:
-        connection.execute(text(LIMIT))
+    with (
+        _connection(arguments) as connection,
+        connection.cursor(cursor_factory=RealDictCursor) as cursor,
+    ):
+        cursor.execute(LIMIT)
         try:
-            found = connection.execute(text(_statement(name)), parameters).mappings()
-        except ProgrammingError as error:
-            if sqlstate(error) == UNDEFINED_TABLE:
-                return
-            raise
-        while batch := list(islice(found, BATCH)):
+            cursor.execute(_statement(name), parameters)
+        except UndefinedTable:
+            return
+        while batch := cursor.fetchmany(BATCH):
             yield batch
 
 
@@ -59,7 +74,7 @@ class History:
         self,
         store: Store,
         name: str,
-        increments: Callable[[RowMapping], Iterable[Increment]],
+        increments: Callable[[Row], Iterable[Increment]],
         *,
         recent: float = 3600.0,
     ) -> None:
@@ -73,5 +88,5 @@ class History:
             self._store.apply(self._name, [self._item(row) for row in batch])
         self._window.done(now)
 
-    def _item(self, row: RowMapping) -> Item:
+    def _item(self, row: Row) -> Item:
         return Item(str(row["key"]).encode(), float(row["at"]), tuple(self._increments(row)))

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from prefect.client.schemas.objects import Worker
 
 SERVER, POSTGRES, WORKER, EXPORTER = "server", "postgres", "worker", "exporter"
+# A dozen threads, most of them SQLite's, would fill an arena each; Python lets one run at a time.
+ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}
 DRAIN_SECONDS = 5.0  # of the fifteen in which the whole stack stops
 
 
@@ -62,7 +64,9 @@ class Components:
     def server(self) -> Service:
         """Prefect's API and UI."""
         command = ("worker.server", str(self._port))
-        return self._python(SERVER, command, partial(_answers, self._port, "/api/ready"))
+        service = self._python(SERVER, command, partial(_answers, self._port, "/api/ready"))
+        service.environment = {**ONE_ARENA, **service.environment}
+        return service
 
     def exporter(self) -> Service:
         """The metrics for Prometheus."""

@@ -16,10 +16,10 @@ from typing import Any
 from stack.checks import check_database_url, check_disk, check_port, check_writable
 from stack.components import Components
 from stack.definitions import Definitions, take
-from stack.environment import HOST, api_port, environment, ui_url
+from stack.environment import HOST, api_port, environment, ui_url, user_variables
 from stack.errors import StackError
 from stack.postgres import EmbeddedPostgres
-from stack.prefect_database import NOTHING_TO_REGISTER, start_from_template
+from stack.prefect_database import NOTHING_TO_PREPARE, start_from_template
 from stack.service import Service
 from stack.state import Record, Recorder, StateFolder, created
 from stack.terminal import Terminal, fail
@@ -52,8 +52,8 @@ def supervise(options: Options) -> int:
     except (StackError, PermanentError) as error:
         fail(str(error))
         return REFUSED
-    if start_from_template(folder.path / "prefect"):
-        os.environ.update(NOTHING_TO_REGISTER | dict(os.environ))
+    if start_from_template(folder.path / "prefect", user_variables()):
+        os.environ.update(NOTHING_TO_PREPARE | dict(os.environ))
     os.environ.update(environment(port, folder.marker))
     terminal = Terminal()
     if left:

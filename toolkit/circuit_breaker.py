@@ -9,13 +9,11 @@ guarded call::
 """
 
 import re
-import time
 
-from toolkit.breaker_stores.chosen import chosen_store
 from toolkit.breaker_stores.guard import CircuitOpenError
 from toolkit.breaker_stores.shared_breaker import CircuitBreaker
-from toolkit.breaker_stores.statistics import BreakerStats, statistics
-from toolkit.breaker_stores.transitions import Record, StoreUnreachableError
+from toolkit.breaker_stores.statistics import DATABASE, DBT, BreakerStats, breaker_stats
+from toolkit.breaker_stores.transitions import StoreUnreachableError
 from toolkit.errors import is_database_outage
 
 __all__ = [
@@ -81,19 +79,7 @@ def _not_an_outage(error: BaseException) -> bool:
 
 
 db_circuit_breaker = CircuitBreaker(
-    "database", fail_max=5, reset_timeout=60, exclude=[_not_an_outage]
+    DATABASE, fail_max=5, reset_timeout=60, exclude=[_not_an_outage]
 )
-dbt_circuit_breaker = CircuitBreaker("dbt", fail_max=3, reset_timeout=120)
+dbt_circuit_breaker = CircuitBreaker(DBT, fail_max=3, reset_timeout=120)
 external_circuit_breaker = ExternalCircuitBreakers(fail_max=3, reset_timeout=120)
-
-
-def breaker_stats() -> list[BreakerStats]:
-    """State and counts of every breaker that any process has used, the database and dbt always.
-
-    Never answered from one process's memory: raises StoreUnreachableError instead.
-    """
-    shared = chosen_store().shared
-    records = {breaker.name: Record() for breaker in (db_circuit_breaker, dbt_circuit_breaker)}
-    records |= shared.load_all()
-    now = time.time()
-    return [statistics(name, record, shared.kind, now) for name, record in records.items()]

@@ -3,14 +3,13 @@
 import time
 from collections.abc import Iterable
 
-from sqlalchemy import RowMapping
 from typing_extensions import override
 
 from exporter.collectors import Counting, Samples
 from exporter.counting import Increment
 from exporter.families import Family, Labels, Value
 from exporter.store import Store
-from exporter.warehouse import History, rows
+from exporter.warehouse import History, Row, rows
 
 STATES = Family(
     "alert_states", "gauge", "Alert rules, or keys of them, that are in a state.", ("state",)
@@ -50,5 +49,5 @@ class Alerts(Counting):
         return {(channel, outcome): 0.0 for channel in channels for outcome in OUTCOMES}
 
 
-def _delivered(row: RowMapping) -> Iterable[Increment]:
+def _delivered(row: Row) -> Iterable[Increment]:
     yield Increment(DELIVERIES, (row["channel"], row["status"]))

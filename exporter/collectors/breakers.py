@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from exporter.collectors import Collector, Samples
 from exporter.families import Family, Labels
-from toolkit.circuit_breaker import breaker_stats
+from toolkit.breaker_stores.statistics import breaker_stats
 
 STATES = ("closed", "half-open", "open")
 STATE = Family(

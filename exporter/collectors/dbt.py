@@ -3,14 +3,13 @@
 import time
 from collections.abc import Iterable
 
-from sqlalchemy import RowMapping
 from typing_extensions import override
 
 from exporter.collectors import Counting, Samples
 from exporter.counting import Increment
 from exporter.families import Family, Labels, Value
 from exporter.store import Store
-from exporter.warehouse import History
+from exporter.warehouse import History, Row
 
 NODES = Family(
     "dbt_nodes_total",
@@ -44,6 +43,6 @@ class Dbt(Counting):
         return {(status,): 0.0 for status in SHOWN}
 
 
-def _ran(row: RowMapping) -> Iterable[Increment]:
+def _ran(row: Row) -> Iterable[Increment]:
     for status, number in row["nodes"].items():
         yield Increment(NODES, (status,), float(number))

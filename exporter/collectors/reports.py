@@ -3,13 +3,11 @@
 import time
 from collections.abc import Iterable
 
-from sqlalchemy import RowMapping
-
 from exporter.collectors import Counting, Samples
 from exporter.counting import Increment
 from exporter.families import Family
 from exporter.store import Store
-from exporter.warehouse import History
+from exporter.warehouse import History, Row
 
 ROWS = Family("report_rows_total", "counter", "Rows of the reports that were made.", ("kind",))
 BYTES = Family(
@@ -34,6 +32,6 @@ class Reports(Counting):
         return self.stored()
 
 
-def _made(row: RowMapping) -> Iterable[Increment]:
+def _made(row: Row) -> Iterable[Increment]:
     yield Increment(ROWS, (row["kind"],), float(row["rows"]))
     yield Increment(BYTES, (row["kind"],), float(row["bytes"]))

@@ -6,13 +6,11 @@ Reads ``ops.catalog_relations`` and ``ops.refresh_log``; counts each refresh onc
 import time
 from collections.abc import Iterable
 
-from sqlalchemy import RowMapping
-
 from exporter.collectors import Counting, Samples
 from exporter.counting import Increment
 from exporter.families import RUN_BUCKETS, Family, Labels
 from exporter.store import Store
-from exporter.warehouse import History, rows
+from exporter.warehouse import History, Row, rows
 
 AGE = Family(
     "materialized_view_age_seconds",
@@ -50,5 +48,5 @@ class Views(Counting):
         return [(AGE, ages), *self.stored()]
 
 
-def _refreshed(row: RowMapping) -> Iterable[Increment]:
+def _refreshed(row: Row) -> Iterable[Increment]:
     yield Increment.observe(DURATION, (row["view"],), float(row["seconds"]))

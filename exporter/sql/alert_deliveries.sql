@@ -7,4 +7,4 @@ select
 from ops.alert_deliveries
 where
     status in ('sent', 'failed', 'skipped')
-    and next_attempt_at >= to_timestamp(:since)
+    and next_attempt_at >= to_timestamp(%(since)s)

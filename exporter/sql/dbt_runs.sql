@@ -13,4 +13,4 @@ select
         ) as counted
     ) as nodes
 from ops.dbt_runs as run
-where run.started_at >= to_timestamp(:since)
+where run.started_at >= to_timestamp(%(since)s)

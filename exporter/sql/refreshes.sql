@@ -7,4 +7,4 @@ from ops.refresh_log
 where
     status = 'success'
     and seconds is not null
-    and started_at >= to_timestamp(:since)
+    and started_at >= to_timestamp(%(since)s)

@@ -7,4 +7,4 @@ select
 from ops.report_runs
 where
     status = 'ready'
-    and finished_at >= to_timestamp(:since)
+    and finished_at >= to_timestamp(%(since)s)

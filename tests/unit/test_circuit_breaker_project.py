@@ -9,6 +9,7 @@ import pybreaker
 import pytest
 from typing_extensions import override
 
+from toolkit.breaker_stores import transitions
 from toolkit.breaker_stores.memory import MemoryStore
 from toolkit.circuit_breaker import (
     CircuitBreaker,
@@ -148,3 +149,8 @@ def test_successes_are_complete_once_a_process_has_ended(state_dir: Path):
     )
     subprocess.run([sys.executable, "-c", program], check=True, env={"STATE_DIR": str(state_dir)})
     assert db_circuit_breaker.get_stats()["successes_total"] == 25
+
+
+def test_states_are_called_as_in_pybreaker():
+    ours = (transitions.STATE_CLOSED, transitions.STATE_HALF_OPEN, transitions.STATE_OPEN)
+    assert ours == (pybreaker.STATE_CLOSED, pybreaker.STATE_HALF_OPEN, pybreaker.STATE_OPEN)

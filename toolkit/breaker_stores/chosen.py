@@ -7,7 +7,6 @@ from functools import lru_cache
 from pathlib import Path
 
 from toolkit.breaker_stores.fail_open import FailOpenStore
-from toolkit.breaker_stores.redis import RedisStore
 from toolkit.breaker_stores.sqlite import SqliteStore
 from toolkit.settings import settings
 
@@ -23,4 +22,6 @@ def chosen_store() -> FailOpenStore:
 def _store(redis_url: str | None, state_dir: Path) -> FailOpenStore:
     if redis_url is None:
         return FailOpenStore(SqliteStore(state_dir / "breakers.sqlite"))
+    from toolkit.breaker_stores.redis import RedisStore  # noqa: PLC0415  # 6 MB, for few
+
     return FailOpenStore(RedisStore(redis_url))

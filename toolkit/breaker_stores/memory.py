@@ -8,10 +8,15 @@ import time
 import uuid
 from dataclasses import replace
 
-from pybreaker import STATE_CLOSED
-
 from toolkit.breaker_stores import transitions
-from toolkit.breaker_stores.transitions import Change, Limits, Permit, Record, Refusal
+from toolkit.breaker_stores.transitions import (
+    STATE_CLOSED,
+    Change,
+    Limits,
+    Permit,
+    Record,
+    Refusal,
+)
 
 _UNUSED = Record()
 

@@ -16,10 +16,9 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
-from pybreaker import STATE_CLOSED
-
 from toolkit.breaker_stores import transitions
 from toolkit.breaker_stores.transitions import (
+    STATE_CLOSED,
     Change,
     Limits,
     Permit,

@@ -1,13 +1,18 @@
 """A breaker's record as people, the exporter and run results read it.
 
-Reads and writes nothing.
+Reads the store that the settings name; writes nothing, and knows no breaker that guards anything.
 """
 
 import math
+import time
 from datetime import UTC, datetime
 from typing import TypedDict
 
+from toolkit.breaker_stores.chosen import chosen_store
 from toolkit.breaker_stores.transitions import Record, seconds_until_probe
+
+DATABASE, DBT = "database", "dbt"
+"""The breakers that there always are."""
 
 
 class BreakerStats(TypedDict):
@@ -48,6 +53,17 @@ def statistics(name: str, record: Record, store: str, now: float) -> BreakerStat
         trips_total=record.trips_total,
         store=store,
     )
+
+
+def breaker_stats() -> list[BreakerStats]:
+    """State and counts of every breaker that any process has used, the database and dbt always.
+
+    Never answered from one process's memory: raises StoreUnreachableError instead.
+    """
+    shared = chosen_store().shared
+    records = {name: Record() for name in (DATABASE, DBT)} | shared.load_all()
+    now = time.time()
+    return [statistics(name, record, shared.kind, now) for name, record in records.items()]
 
 
 def _rounded_up(seconds: float) -> float:
