@@ -14,7 +14,7 @@ from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, temporary_sett
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from worker.server import ImmediateSqlite, configure_database, prepare
+from worker.server import CACHED_KB, ImmediateSqlite, configure_database, prepare
 
 
 @pytest.fixture(autouse=True)
@@ -112,3 +112,17 @@ def test_prefect_still_asks_for_the_newest_runs_that_way():
     wanted = FlowRunSort.START_TIME_DESC.as_sql_sort()
     compiled = str(next(iter(wanted)).compile())
     assert compiled == "coalesce(flow_run.start_time, flow_run.expected_start_time) DESC"
+
+
+def test_a_connection_keeps_little_of_the_database(database: Path):
+    configuration = ImmediateSqlite(connection_url=f"sqlite+aiosqlite:///{database}")
+
+    async def cached() -> int:
+        engine = await configuration.engine()
+        async with engine.connect() as connection:
+            found = await connection.execute(text("pragma cache_size"))
+            kept = int(found.scalar_one())
+        await engine.dispose()
+        return kept
+
+    assert asyncio.run(cached()) == -CACHED_KB
