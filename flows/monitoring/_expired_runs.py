@@ -2,17 +2,18 @@
 
 Reads and deletes through the Prefect API, and only what belongs to the pools of prefect.yaml: other
 projects may share the server. Safe to repeat: what is gone is gone. Logs and task runs go with their
-run; the server's own vacuum deletes events, and what it finds orphaned.
+run, by the server; its own vacuum deletes events, and what it finds orphaned.
 """
 
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
+from typing import NamedTuple
 
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.filters import ArtifactFilter, WorkPoolFilter
-from prefect.client.schemas.objects import FlowRun, Worker
+from prefect.client.schemas.filters import ArtifactFilter, LogFilter, WorkPoolFilter
+from prefect.client.schemas.objects import Artifact, FlowRun, Worker
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
@@ -25,26 +26,39 @@ from toolkit.run_filters import ENDED, runs
 OURS = "flows."  # what the entrypoints of our deployments begin with
 
 
-def count_expired_runs(client: SyncPrefectClient, before: datetime) -> int:
-    """Ended runs of our pools that are too old."""
-    return client.count_flow_runs(
-        flow_run_filter=runs(ENDED, end_time={"before_": before}), work_pool_filter=_our_pools()
-    )
+class ExpiredRuns(NamedTuple):
+    """Ended runs, and what goes with them."""
+
+    runs: int = 0
+    artifacts: int = 0
+    logs: int = 0
+
+    def plus(self, other: "ExpiredRuns") -> "ExpiredRuns":
+        """Both together."""
+        return ExpiredRuns(*(a + b for a, b in zip(self, other, strict=True)))
 
 
-def delete_expired_runs(client: SyncPrefectClient, before: datetime) -> tuple[int, int]:
-    """Delete one batch of them with their artifacts; how many runs and artifacts."""
-    batch = client.read_flow_runs(
-        flow_run_filter=runs(ENDED, end_time={"before_": before}),
-        work_pool_filter=_our_pools(),
-        sort=FlowRunSort.ID_DESC,
-        limit=LARGEST_PAGE,
-    )
-    artifacts = _delete_artifacts(client, batch)
+def count_expired_runs(client: SyncPrefectClient, before: datetime, most: int) -> ExpiredRuns:
+    """What `delete_expired_runs` would delete of the ended runs of our pools that are too old."""
+    found = ExpiredRuns()
+    while found.runs < most and (batch := _expired(client, before, found.runs)):
+        found = found.plus(
+            ExpiredRuns(len(batch), len(_artifacts(client, batch)), _logs(client, batch))
+        )
+    return found
+
+
+def delete_expired_runs(client: SyncPrefectClient, before: datetime) -> ExpiredRuns:
+    """Delete one batch of them with what goes with it; how much that was."""
+    batch = _expired(client, before)
+    artifacts, logs = _artifacts(client, batch), _logs(client, batch)
+    for artifact in artifacts:
+        with suppress(ObjectNotFound):
+            client.delete_artifact(artifact.id)
     for run in batch:
         with suppress(ObjectNotFound):  # the vacuum was faster
             client.delete_flow_run(run.id)
-    return len(batch), artifacts
+    return ExpiredRuns(len(batch), len(artifacts), logs)
 
 
 def stale_workers(client: SyncPrefectClient, before: datetime) -> Iterator[tuple[str, Worker]]:
@@ -86,12 +100,26 @@ def _our_pools() -> WorkPoolFilter:
     return WorkPoolFilter.model_validate({"name": {"any_": [pool.name for pool in pools()]}})
 
 
-def _delete_artifacts(client: SyncPrefectClient, batch: list[FlowRun]) -> int:
+def _expired(client: SyncPrefectClient, before: datetime, offset: int = 0) -> list[FlowRun]:
+    return client.read_flow_runs(
+        flow_run_filter=runs(ENDED, end_time={"before_": before}),
+        work_pool_filter=_our_pools(),
+        sort=FlowRunSort.ID_DESC,
+        limit=LARGEST_PAGE,
+        offset=offset,
+    )
+
+
+def _artifacts(client: SyncPrefectClient, batch: list[FlowRun]) -> list[Artifact]:
+    if not batch:
+        return []
+    wanted = ArtifactFilter.model_validate({"flow_run_id": {"any_": [run.id for run in batch]}})
+    return list(pages(partial(client.read_artifacts, artifact_filter=wanted)))
+
+
+def _logs(client: SyncPrefectClient, batch: list[FlowRun]) -> int:
+    """Lines that the runs logged: the API has no number of them, so they are read."""
     if not batch:
         return 0
-    wanted = ArtifactFilter.model_validate({"flow_run_id": {"any_": [run.id for run in batch]}})
-    found = list(pages(partial(client.read_artifacts, artifact_filter=wanted)))
-    for artifact in found:
-        with suppress(ObjectNotFound):
-            client.delete_artifact(artifact.id)
-    return len(found)
+    wanted = LogFilter.model_validate({"flow_run_id": {"any_": [run.id for run in batch]}})
+    return sum(1 for _ in pages(partial(client.read_logs, log_filter=wanted)))

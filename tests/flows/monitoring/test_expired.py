@@ -6,6 +6,7 @@ import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from prefect import get_client
@@ -16,6 +17,7 @@ from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 from prefect.states import Completed
 
 from flows.monitoring import cleanup_expired_tasks
+from flows.monitoring._expired_events import WaitingEvents, waiting_events
 from flows.monitoring._expired_files import expired_results
 from flows.monitoring._expired_keys import delete_keys, expired_keys
 from flows.monitoring._expired_runs import (
@@ -25,8 +27,10 @@ from flows.monitoring._expired_runs import (
     gone_deployments,
     stale_workers,
 )
+from flows.monitoring.expired import judge
 from stack.deploy import deploy, desired
 from tests.support.redis_server import RedisServer
+from tests.support.waiting import wait_until
 from toolkit.circuit_breaker import db_circuit_breaker, external_circuit_breaker
 from toolkit.settings import settings
 
@@ -51,6 +55,8 @@ def ended_run(client: SyncPrefectClient) -> tuple[object, object]:
     client.set_flow_run_state(run.id, Completed(), force=True)
     content = {"key": "old", "type": "markdown", "data": "x", "flow_run_id": str(run.id)}
     made = client.request("POST", "/artifacts/", json=content).json()
+    line = {"name": "old", "level": 20, "message": "x", "timestamp": str(datetime.now(UTC))}
+    client.create_logs([{**line, "flow_run_id": str(run.id)}] * 2)
     return run.id, made["id"]
 
 
@@ -69,9 +75,12 @@ def test_ended_runs_go_with_their_artifacts_and_running_ones_stay(client: SyncPr
     earlier, later = datetime.now(UTC) - LATER, datetime.now(UTC) + LATER
     delete_expired_runs(client, earlier)
     assert exists(client.read_flow_run, run)
-    assert count_expired_runs(client, later) >= 1
-    deleted, _ = delete_expired_runs(client, later)
-    assert deleted >= 1
+    to_delete = count_expired_runs(client, later, 1_000)
+    assert to_delete.runs >= 1
+    assert to_delete.artifacts >= 1
+    assert to_delete.logs >= 2
+    assert delete_expired_runs(client, later) == to_delete
+    assert count_expired_runs(client, later, 1_000) == (0, 0, 0)
     assert not exists(client.read_flow_run, run)
     wanted = {"artifacts": {"id": {"any_": [artifact]}}}
     assert client.request("POST", "/artifacts/filter", json=wanted).json() == []
@@ -173,3 +182,35 @@ def test_keys_that_nobody_uses_go(variables, redis_server: RedisServer):
 def test_without_redis_there_are_no_keys():
     assert settings().redis_url is None
     assert list(expired_keys(datetime.now(UTC))) == []
+
+
+def test_events_that_wait_for_the_server_are_counted(client: SyncPrefectClient):
+    now = datetime.now(UTC)
+    kept = timedelta(days=waiting_events(client, now)["retention_days"])
+
+    def at(instant: datetime) -> tuple[int, int]:
+        events = waiting_events(client, instant)
+        return events["items"], events["overdue"]
+
+    instants = now, now + timedelta(hours=2), now + timedelta(days=2)
+    before = [at(instant) for instant in instants]
+    occurred = now - kept + timedelta(hours=1)
+    event = {"occurred": str(occurred), "event": "test.old", "id": str(uuid4())}
+    resource = {"prefect.resource.id": "test.old"}
+    client.request("POST", "/events", json=[{**event, "resource": resource}])
+    wait_until(lambda: at(instants[1]) != before[1])
+    after = [at(instant) for instant in instants]
+    added = [(b[0] - a[0], b[1] - a[1]) for a, b in zip(before, after, strict=True)]
+    assert added == [(0, 0), (1, 0), (1, 1)]
+
+
+def test_events_that_nobody_deletes_end_the_run_as_partial():
+    def judged(items: int, overdue: int):
+        events = WaitingEvents(items=items, overdue=overdue, retention_days=7)
+        return judge("3 runs deleted", events)
+
+    assert judged(0, 0)["message"] == "3 runs deleted"
+    assert judged(5, 0)["status"] == "success"
+    assert "5 events wait" in judged(5, 0)["message"]
+    assert judged(5, 2)["status"] == "partial"
+    assert "2 events should be deleted" in judged(5, 2)["message"]
