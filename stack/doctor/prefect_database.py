@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 from prefect.settings import get_current_settings
-from sqlalchemy import text
+from sqlalchemy import URL, text
 
 from stack.doctor.findings import Finding, judged, size
 from toolkit.database import direct, parse_url
@@ -27,6 +27,9 @@ GROWING = (
     "event_resources",
     "artifact",
 )
+UNSEEN = (
+    "not seen from here; where it is PostgreSQL, PREFECT_SERVER_DATABASE_CONNECTION_URL shows it"
+)
 FIX = "Lower RUN_RETENTION_DAYS, or keep the server's data in PostgreSQL."
 
 
@@ -35,6 +38,8 @@ def sizes() -> Iterator[Finding]:
     secret = get_current_settings().server.database.connection_url
     url = secret.get_secret_value() if secret else ""
     found = _of_postgres(url) if url.startswith("postgres") else _of_file(_file())
+    if not found:
+        yield Finding("size", "prefect's database", "ok", UNSEEN)
     for name, used in sorted(found.items(), key=lambda one: -one[1]):
         yield judged("size", f"prefect.{name}", size(used), warn=used > LARGE_TABLE, fix=FIX)
 
@@ -44,9 +49,17 @@ def _file() -> Path:
 
 
 def _of_postgres(url: str) -> Mapping[str, float]:
-    with direct(parse_url(url)) as connection:
+    with direct(_for_psycopg2(url)) as connection:
         rows = connection.execute(text(_sql("prefect_postgres")), {"names": list(GROWING)})
         return {name: float(used) for name, used in rows}
+
+
+def _for_psycopg2(url: str) -> URL:
+    """The server's URL in the words of another driver: the server connects with asyncpg."""
+    parsed = parse_url(url)
+    kept = {key: value for key, value in parsed.query.items() if key in {"host", "port"}}
+    encrypted = {"sslmode": parsed.query["ssl"]} if "ssl" in parsed.query else {}
+    return parsed.set(query=kept | encrypted)
 
 
 def _of_file(path: Path) -> Mapping[str, float]:

@@ -6,13 +6,19 @@ from pathlib import Path
 import pytest
 from prefect import get_client
 from prefect.client.schemas.actions import DeploymentUpdate
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import (
+    PREFECT_API_DATABASE_CONNECTION_URL,
+    PREFECT_API_URL,
+    temporary_settings,
+)
 from sqlalchemy import text
 
 from stack.deploy import deploy, desired
 from stack.doctor import Finding, database, examine, host, prefect_database, server, versions
+from tests.support.contrib_postgres import ContribPostgres
 from tests.support.ports import free_port
 from tests.support.postgres import administer
+from tests.support.processes import Server
 from toolkit.database import READER_ROLE, direct, warehouse_url
 from toolkit.heartbeats import AUTOMATION
 from toolkit.settings import settings
@@ -85,6 +91,24 @@ def test_every_table_of_the_prefect_server_has_its_size(prefect_server):
     prefect_server.copy_database(home)
     names = {finding.name for finding in prefect_database.sizes()}
     assert {"prefect.flow_run", "prefect.log", "prefect.events"} <= names
+
+
+def test_a_prefect_server_on_postgresql_has_its_sizes_too(
+    contrib_postgres: ContribPostgres, tmp_path: Path
+):
+    url = f"{contrib_postgres.url}&ssl=prefer&prepared_statement_cache_size=0"
+    with (
+        Server(tmp_path / "home", PREFECT_API_DATABASE_CONNECTION_URL=contrib_postgres.url),
+        temporary_settings({PREFECT_API_DATABASE_CONNECTION_URL: url}),
+    ):
+        found = {finding.name: finding for finding in prefect_database.sizes()}
+    assert {"prefect.flow_run", "prefect.log", "prefect.events"} <= found.keys()
+    assert all(finding.message.endswith("B") for finding in found.values())
+
+
+def test_a_database_that_this_host_does_not_see_is_said_to_be_so():
+    (finding,) = prefect_database.sizes()
+    assert "PREFECT_SERVER_DATABASE_CONNECTION_URL" in finding.message
 
 
 @pytest.mark.parametrize(("seconds", "level"), [(0.5, "ok"), (10, "warn"), (60, "fail")])
