@@ -16,19 +16,25 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from pydantic import SecretStr
 
 from blocks.warehouse import is_protected
-from toolkit.heartbeats import AUTOMATION, EVENT, REASON, SILENCE
+from toolkit.heartbeats import (
+    AUTOMATION,
+    EVENT,
+    MONITORING_AUTOMATION,
+    MONITORING_SILENCE,
+    REASON,
+    SILENCE,
+)
 from toolkit.settings import settings
 
 Action = Literal["created", "updated", "unchanged"]
 
-MONITORING_FAILED = "analytics-worker: tell that monitoring fails"
 WEBHOOK_BLOCK = "analytics-worker-monitoring"
 MONITOR = "collect-worker-metrics/monitoring"
-ENDS_BADLY = {"Failed", "Partial", "Crashed", "TimedOut", "CircuitOpen"}
+SUCCESS = "prefect.flow-run.Completed"
 MESSAGE = (
-    '{"event": "monitoring_failed", "deployment": "' + MONITOR + '",'
-    ' "state": "{{ flow_run.state.name }}", "run": "{{ flow_run.id }}",'
-    ' "message": "Failures of deployments are not told while this one fails."}'
+    '{"event": "monitoring_failed", "deployment": "' + MONITOR + '", "message": "'
+    f"It has not succeeded for {MONITORING_SILENCE.seconds // 60} minutes: its runs fail, or no worker is there."
+    ' Failures of deployments are not told until it does."}'
 )
 
 
@@ -46,7 +52,7 @@ def sync_automations(
     yield _sync(_silent_runs(deployments.values()), client)
     url = settings().alert_webhook_url
     if url is not None and is_protected() and MONITOR in deployments:
-        yield _sync(_monitoring_failed(deployments[MONITOR], _webhook(url)), client)
+        yield _sync(monitoring_silent(deployments[MONITOR], _webhook(url)), client)
 
 
 def _silent_runs(deployments: Iterable[UUID]) -> AutomationCore:
@@ -69,17 +75,21 @@ def _silent_runs(deployments: Iterable[UUID]) -> AutomationCore:
     )
 
 
-def _monitoring_failed(deployment: UUID, block: UUID) -> AutomationCore:
-    """The flow that tells of failures can't tell of its own; the server does, once an hour."""
+def monitoring_silent(deployment: UUID, block: UUID) -> AutomationCore:
+    """The flow that tells of failures can't tell of its own; the server does, once until it works again."""
     return AutomationCore(
-        name=MONITORING_FAILED,
-        description=f"{MONITOR} tells of failing deployments; the server tells of its own failures.",
+        name=MONITORING_AUTOMATION,
+        description=f"{MONITOR} tells of failing deployments; the server tells of its own silence.",
         trigger=EventTrigger(
-            expect={f"prefect.flow-run.{name}" for name in ENDS_BADLY},
+            after={SUCCESS},
+            expect={SUCCESS},
+            for_each={
+                "related:deployment:prefect.resource.id"
+            },  # without, it would tell again and again
             match_related={"prefect.resource.id": [_resource(deployment)]},
-            posture=Posture.Reactive,
-            threshold=2,
-            within=SILENCE * 40,
+            posture=Posture.Proactive,
+            threshold=1,
+            within=MONITORING_SILENCE,
         ),
         actions=[CallWebhook(block_document_id=block, payload=MESSAGE)],
     )

@@ -6,17 +6,32 @@ import signal
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
+from prefect import get_client
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
+from prefect.states import Completed
 
+from stack import automations
 from stack.automations import sync_automations
 from tests.support.case_runs import Workspace
+from tests.support.http_sink import HttpSink
 from tests.support.prefect_server import worker_environment
 from tests.support.processes import Process, Server, our_worker, stock_worker
 from tests.support.waiting import wait_until
-from toolkit.heartbeats import AUTOMATION, BEAT_SECONDS, REASON, SILENCE, VARIABLE
+from toolkit.heartbeats import (
+    AUTOMATION,
+    BEAT_SECONDS,
+    MONITORING_AUTOMATION,
+    REASON,
+    SILENCE,
+    VARIABLE,
+)
+from toolkit.settings import settings
 
 MINUTES = SILENCE.total_seconds() + 60
 
@@ -118,3 +133,57 @@ def test_a_server_that_was_away_does_not_hold_that_against_the_runs(server: Serv
         assert work.wait(run, timeout=150).name == "Completed"
         names = [state.name for state in work.client.read_flow_run_states(run)]
         assert "Crashed" not in names
+
+
+def succeed(client: SyncPrefectClient, deployment: UUID) -> None:
+    """A run of monitoring that works."""
+    run = client.create_flow_run_from_deployment(deployment)
+    client.set_flow_run_state(run.id, Completed(), force=True)
+
+
+@pytest.mark.timeout(300)
+def test_monitoring_that_falls_silent_is_told_once_until_it_works_again(
+    server: Server, http_sink: HttpSink, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(automations, "MONITORING_SILENCE", timedelta(seconds=10))
+    monkeypatch.setenv("ALERT_WEBHOOK_URL", http_sink.url)
+    settings.cache_clear()
+    with (
+        temporary_settings({PREFECT_API_URL: server.api_url, PREFECT_API_AUTH_STRING: "a:b"}),
+        get_client(sync_client=True) as client,
+    ):
+        flow = client.create_flow_from_name("collect-worker-metrics")
+        monitor = client.create_deployment(flow, name="monitoring")
+        list(sync_automations({automations.MONITOR: monitor}, client))
+        for expected in (1, 2):
+            succeed(client, monitor)
+            succeed(client, monitor)
+            wait_until(lambda told=expected: len(http_sink.requests) == told, timeout=60)
+        quiet = datetime.now(UTC) + timedelta(seconds=25)  # more than two windows of silence
+        wait_until(lambda: datetime.now(UTC) > quiet, timeout=30)
+    assert len(http_sink.requests) == 2
+    told = http_sink.requests[0].json
+    assert (told["event"], told["deployment"]) == ("monitoring_failed", automations.MONITOR)
+
+
+def test_a_server_that_was_away_waits_for_monitoring_too(server: Server):
+    with (
+        temporary_settings({PREFECT_API_URL: server.api_url}),
+        get_client(sync_client=True) as client,
+    ):
+        monitor = uuid4()
+        made = automations.monitoring_silent(monitor, uuid4())
+        client.create_automation(made)
+        (stored,) = client.read_automations_by_name(MONITORING_AUTOMATION)
+    server.end(signal.SIGKILL)
+    with closing(sqlite3.connect(server.home / "prefect.db")) as database:
+        database.execute(
+            "insert into automation_bucket"
+            ' (id, automation_id, trigger_id, bucketing_key, count, start, "end", last_operation)'
+            " values (?, ?, ?, '[]', 0, datetime('now', '-1 hour'), datetime('now', '-50 minutes'), '')",
+            (str(uuid4()), str(stored.id), str(uuid4())),
+        )
+        database.commit()
+    server.start()
+    (((_, end),)) = buckets(server)
+    assert datetime.fromisoformat(end).replace(tzinfo=UTC) > datetime.now(UTC)

@@ -17,6 +17,7 @@ from stack.deploy import deploy, desired
 from toolkit import catalogue, heartbeats
 from toolkit.catalogue import CatalogueError, prefect_yaml
 from toolkit.database import parse_url
+from toolkit.settings import settings
 
 URL = parse_url("postgresql://me:canary-password@db.example:5433/sales")
 PASSING = {
@@ -183,3 +184,19 @@ def test_the_automation_of_silent_runs_names_our_deployments_and_no_other(
     client.delete_automation(stored.id)
     assert actions(client, "automation") == {"created": {heartbeats.AUTOMATION}}
     assert actions(client, "automation") == {"unchanged": {heartbeats.AUTOMATION}}
+
+
+def test_a_server_with_a_login_tells_that_monitoring_is_silent(
+    client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("ALERT_WEBHOOK_URL", "https://hooks.example.com/secret")
+    settings.cache_clear()
+    deploy(desired(), client)
+    assert client.read_automations_by_name(heartbeats.MONITORING_AUTOMATION) == []
+    with temporary_settings({PREFECT_SERVER_API_AUTH_STRING: "admin:secret"}):
+        for action in ("created", "unchanged"):
+            done = {c.name: c.action for c in deploy(desired(), client) if c.kind == "automation"}
+            assert done[heartbeats.MONITORING_AUTOMATION] == action
+    (stored,) = client.read_automations_by_name(heartbeats.MONITORING_AUTOMATION)
+    assert "hooks.example.com" not in stored.model_dump_json()
+    client.delete_automation(stored.id)
