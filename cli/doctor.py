@@ -40,7 +40,8 @@ def doctor(
         if all or finding.level != "ok"
     ]
     if rows:
-        terminal.table("Doctor", ("", "area", "what", "found", "what to do"), rows)
+        columns = ("", "area", "what", "found", "what to do")
+        terminal.table("Doctor", columns, rows, long="what to do", named="what")
         terminal.console.print()
     words: dict[Level, str] = {"ok": "ok", "warn": "to look at", "fail": "failed"}
     said = [

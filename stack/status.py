@@ -3,7 +3,7 @@
 Reads the stack's record, the processes and the Prefect API; writes to the terminal only.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -22,6 +22,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType, WorkerStatus, WorkPool
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
+from rich.markup import escape
 
 from stack.state import Component, Record
 from stack.terminal import Terminal
@@ -47,11 +48,11 @@ def show(record: Record) -> bool:
         terminal.table("\nPools", columns, (row for row, _ in found))
         columns = ("deployment", "last run (UTC)", "state", "message", "next run (UTC)")
         rows = [_deployment(client, entry) for entry in catalogue()]
-        terminal.table("\nDeployments", columns, rows)
+        terminal.table("\nDeployments", columns, rows, long="message", named="deployment")
     return all(up) and all(online for _, online in found)
 
 
-def _component(component: Component) -> Iterable[str]:
+def _component(component: Component) -> Sequence[str]:
     if not component.is_running():
         state = "[bold red]down[/]"
     else:
@@ -61,7 +62,7 @@ def _component(component: Component) -> Iterable[str]:
     return component.name, state, pid, _when(since or None), str(component.restarts)
 
 
-def _pool(client: SyncPrefectClient, name: str) -> tuple[Iterable[str], bool]:
+def _pool(client: SyncPrefectClient, name: str) -> tuple[Sequence[str], bool]:
     try:
         pool = client.read_work_pool(name)
     except ObjectNotFound:
@@ -83,7 +84,7 @@ def _slots(client: SyncPrefectClient, pool: WorkPool) -> int:
     return len(runs)
 
 
-def _deployment(client: SyncPrefectClient, entry: Entry) -> Iterable[str]:
+def _deployment(client: SyncPrefectClient, entry: Entry) -> Sequence[str]:
     name = str(entry)
     try:
         deployment = client.read_deployment_by_name(name)
@@ -101,7 +102,7 @@ def _deployment(client: SyncPrefectClient, entry: Entry) -> Iterable[str]:
         "green" if last.state.is_completed() else "bold red" if last.state.is_final() else "cyan"
     )
     state = f"[{style}]{last.state.name}[/]"
-    return name, _when(last.start_time), state, last.state.message or "", planned
+    return name, _when(last.start_time), state, escape(last.state.message or ""), planned
 
 
 def _started_by(entry: Entry) -> str:
@@ -126,8 +127,8 @@ def _states(states: list[StateType]) -> FlowRunFilter:
 
 
 def _when(instant: Any, otherwise: str = "") -> str:
-    """Time of day for today, else the date as well."""
+    """Time of day for today, else month and day as well."""
     if instant is None:
         return otherwise
     same_day = instant.astimezone(UTC).date() == datetime.now(UTC).date()
-    return instant.astimezone(UTC).strftime("%H:%M:%S" if same_day else "%Y-%m-%d %H:%M")
+    return instant.astimezone(UTC).strftime("%H:%M:%S" if same_day else "%m-%d %H:%M")

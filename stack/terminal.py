@@ -4,7 +4,7 @@ Writes to the terminal; plain lines where there is none.
 """
 
 import sys
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 FILE_WIDTH = 180  # where no terminal says how wide it is
+NARROW = 110
 STYLES = {"ok": "green", "failed": "bold red", "note": "yellow"}
 
 
@@ -48,16 +49,38 @@ class Terminal:
         finally:
             self.idle(name)
 
-    def table(self, title: str, columns: Iterable[str], rows: Iterable[Iterable[str]]) -> None:
-        """A table whose cells may use markup."""
+    def table(
+        self,
+        title: str,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        *,
+        long: str = "",
+        named: str = "",
+    ) -> None:
+        """A table whose cells may use markup.
+
+        Args:
+            title: What stands above it.
+            columns: Their headings.
+            rows: Their cells.
+            long: A column that a narrow terminal has no room for: its texts stand below the table.
+            named: The column that tells whose text it is.
+        """
+        rows = list(rows)
+        moved = columns.index(long) if long and self.console.width < NARROW else len(columns)
         table = Table(
             title=title, title_justify="left", title_style="bold", pad_edge=False, box=None
         )
         for number, column in enumerate(columns):
-            table.add_column(column, overflow="fold", no_wrap=number == 0)
+            if number != moved:
+                table.add_column(column, overflow="fold", no_wrap=column == (named or columns[0]))
         for row in rows:
-            table.add_row(*row)
+            table.add_row(*(cell for number, cell in enumerate(row) if number != moved))
         self.console.print(table)
+        for row in rows if moved < len(columns) else ():
+            if row[moved]:
+                self.console.print(f"  [bold]{row[columns.index(named)]}[/]: {row[moved]}")
 
     def _show(self, busy: dict[str, str]) -> None:
         self._busy = busy
