@@ -24,7 +24,7 @@ from benchmarks.table import Row, render
 from benchmarks.warehouse import connect, execute, fresh_warehouse
 from stack.postgres_account import packaged_postgres
 
-ROUNDS = 3
+ROUNDS, ROUNDS_BESIDE_PSQL = 3, 7
 LARGEST_NOTES = 100_000
 SOME, MILLION, TEN_MILLION = 200_000, 1_000_000, 10_000_000
 FILL = """
@@ -80,7 +80,7 @@ def measure() -> list[Row]:
 def _beside_psql(folder: Path, url: str, name: str) -> list[Row]:
     found = [
         (_export("ours", folder, name, ALL, MILLION), _psql(folder, url, name))
-        for _ in range(ROUNDS)
+        for _ in range(ROUNDS_BESIDE_PSQL)
     ]
     ours = median(took.seconds for took, _ in found)
     peak = max(took.peak_mb for took, _ in found)

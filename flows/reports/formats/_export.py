@@ -5,17 +5,19 @@ path is the caller's temporary name: it is replaced if it exists, and removed if
 So writing again is safe.
 """
 
+import io
 import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+from typing_extensions import override
 
 from flows.reports.formats import _csv_file, _json_file, _parquet_file, _xlsx_file
 from flows.reports.formats._job import Job
 from flows.reports.formats._model import Exported, FormatError, Progress, Table, format_named
 from flows.reports.formats._query import prepared
-from flows.reports.formats._sink import BUFFER_BYTES
 from flows.reports.formats._snapshot import Snapshot
 from flows.reports.formats._zip_file import write_each
 
@@ -68,11 +70,31 @@ def export(
     return Exported(job.rows, path.stat().st_size, job.truncated, tuple(job.notes), columns)
 
 
+WRITTEN_AT_ONCE = 8 << 20
+
+
+class _File(io.FileIO):
+    """Goes to the disk while more of it is made, so that little is left to wait for at the end."""
+
+    _size = _begun = 0
+
+    @override
+    def write(self, data: Any, /) -> int:
+        written = super().write(data)
+        self._size += written
+        waiting = self._size - self._begun
+        if waiting >= WRITTEN_AT_ONCE:
+            # on Linux this starts to write pages that are not on the disk, and waits for nothing
+            os.posix_fadvise(self.fileno(), self._begun, waiting, os.POSIX_FADV_DONTNEED)
+            self._begun = self._size
+        return written
+
+
 @contextmanager
 def _new_file(path: Path) -> Generator[BinaryIO]:
     """A file that is whole and on the disk at the end, or gone."""
     try:
-        with path.open("w+b", buffering=BUFFER_BYTES) as file:
+        with io.BufferedWriter(_File(path, "w")) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

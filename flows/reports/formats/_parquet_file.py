@@ -50,7 +50,7 @@ class _Groups:
         self._writer: Any = parquet.ParquetWriter(file, self._schema, compression="zstd")
         self._held = bytearray()
 
-    def write(self, row: bytes) -> None:
+    def write(self, row: bytes | memoryview) -> None:
         self._held += row
         if len(self._held) >= GROUP_BYTES:
             self._flush()

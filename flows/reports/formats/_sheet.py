@@ -83,7 +83,7 @@ class TableSheets:
         self._bytes = 0
         self._written = Written()
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Some bytes of the rows, not always whole ones."""
         self._held += data
         if len(self._held) >= BUFFER_BYTES:
