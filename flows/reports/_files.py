@@ -158,6 +158,7 @@ def write_rows(
         made.file["format"],
         max_rows=run.report.max_rows,
         raw=run.report.raw,
+        bom=run.report.bom,
         progress=progress.update,
     )
     made.file["bytes"], made.file["rows"] = exported.size, exported.rows

@@ -224,6 +224,8 @@ class Report(_Strict):
     page_rows: Annotated[int, Field(ge=1, le=5000)] = 100
     """Rows of each table on a page; csv and xlsx have all of them."""
     raw: bool = False
+    bom: bool = False
+    """Whether csv begins with the mark by which Excel knows UTF-8."""
     timeout: Duration = timedelta(minutes=10)
     catch_up: Annotated[int, Field(ge=0, le=31)] = 3
     """Missed periods that are made up for."""

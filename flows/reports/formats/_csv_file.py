@@ -5,6 +5,7 @@ apostrophe in front, in the same statement; numbers, dates and what the server f
 A file that was cut says so in its last line, unless it is raw.
 """
 
+from codecs import BOM_UTF8
 from typing import BinaryIO
 
 from psycopg2 import sql
@@ -18,6 +19,8 @@ from flows.reports.formats._query import Query, place
 
 def write(job: Job, query: Query, file: BinaryIO) -> None:
     """Header and rows of a query."""
+    if job.bom:
+        file.write(BOM_UTF8)
     names = query.names if job.raw else tuple(map(defused_name, query.names))
     file.write(",".join(map(_quoted, names)).encode() + b"\n")
     cells = (_cell(number, column, raw=job.raw) for number, column in enumerate(query.columns))

@@ -30,7 +30,7 @@ _WRITERS: Mapping[str, Callable[[Job, BinaryIO], None]] = {
 }
 
 
-def export(
+def export(  # noqa: PLR0913  # half of them are options, by name
     snapshot: Snapshot,
     tables: Sequence[Table],
     path: Path,
@@ -38,6 +38,7 @@ def export(
     *,
     max_rows: int | None = None,
     raw: bool = False,
+    bom: bool = False,
     progress: Progress = lambda _rows: None,
 ) -> Exported:
     """Write the tables to a file.
@@ -49,6 +50,7 @@ def export(
         format: csv, json, ndjson, parquet or xlsx (excel); html and pdf are made of a `Document`.
         max_rows: The most rows of each table.
         raw: Leave text as it is that a spreadsheet would take for a formula: for machines.
+        bom: Begin csv with the byte order mark by which Excel knows UTF-8.
         progress: Is told the rows written so far.
 
     Raises:
@@ -63,7 +65,7 @@ def export(
     if not tables:
         raise FormatError("there is no query to export")
     queries = [prepared(snapshot, table) for table in tables]
-    job = Job(snapshot, queries, max_rows, raw, progress)
+    job = Job(snapshot, queries, max_rows, raw, progress, bom)
     with _new_file(path) as file:
         _WRITERS[chosen.name](job, file)
     columns = tuple(query.names for query in queries)

@@ -25,6 +25,7 @@ class Job:
     max_rows: int | None
     raw: bool
     progress: Progress
+    bom: bool = False
     rows: int = 0
     truncated: bool = False
     notes: list[str] = field(default_factory=list)

@@ -59,6 +59,12 @@ def test_raw_csv_is_left_alone(tmp_path):
     assert rows_of(tmp_path / "f")[1][5] == "=1+1"
 
 
+@pytest.mark.parametrize(("bom", "start"), [(True, b"\xef\xbb\xbfa\n"), (False, b"a\n")])
+def test_csv_begins_with_a_mark_for_excel_if_so_asked(tmp_path, bom, start):
+    write(tmp_path / "f", "csv", "select 'Ärger' as a", bom=bom)
+    assert (tmp_path / "f").read_bytes() == start + "Ärger\n".encode()
+
+
 @pytest.mark.parametrize("name", ["json", "ndjson"])
 def test_json_is_valid_whatever_is_in_it(tmp_path, name):
     write(tmp_path / "f", name, MIXED)
