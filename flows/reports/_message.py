@@ -16,6 +16,7 @@ from flows.reports._storage import Storage
 from flows.reports.formats import Document, File, Tile, render_html
 from flows.reports.formats._text import size_text
 from flows.reports.formats._tile import shown
+from toolkit.errors import PermanentError
 from toolkit.mail import Attachment, InlineImage, Mail, encoded_size
 from toolkit.settings import settings
 from toolkit.templates import one_line, render
@@ -124,3 +125,15 @@ def _file_text(file: File) -> str:
 @lru_cache
 def _template(name: str) -> str:
     return (Path(__file__).parent / "templates" / f"{name}.jinja").read_text()
+
+
+def mail_sender() -> str:
+    """From whom reports come.
+
+    Raises:
+        PermanentError: the settings don't say.
+    """
+    sender = settings().alert_email_from or settings().alert_email_user
+    if sender is None:
+        raise PermanentError("Reports have no sender: set ALERT_EMAIL_FROM.")
+    return sender

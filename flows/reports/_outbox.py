@@ -17,9 +17,10 @@ from typing import Any, Literal, Self, TypedDict
 from sqlalchemy import RowMapping
 
 from flows.reports._ledger import DueMail, Ledger, ledger
+from flows.reports._message import mail_sender
 from flows.reports._storage import storage
 from toolkit.circuit_breaker import CircuitOpenError, external_circuit_breaker
-from toolkit.delivery import Outcome, permanent
+from toolkit.delivery import Outcome, permanent, temporary
 from toolkit.errors import PermanentError
 from toolkit.mail import (
     Attachment,
@@ -140,7 +141,7 @@ class _Post:
         self._sender = sender
         self._breaker = external_circuit_breaker(service_name(server.host, server.port))
         self._open = ExitStack()
-        self._contents: dict[int, _Content] = {}
+        self._contents: dict[int, _Content | OSError] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -153,8 +154,10 @@ class _Post:
         """One mail to one recipient."""
         try:
             mail = self._words(due) if due.payload is not None else self._report(due)
-        except (OSError, PermanentError) as error:
+        except (FileNotFoundError, PermanentError) as error:
             return permanent(f"the report's file can't be read: {error}")
+        except OSError as error:
+            return temporary(f"the report's file can't be read now: {error}")
         return attempt(self._breaker, functools.partial(self._session.send, mail, due.recipient))
 
     def _words(self, due: DueMail) -> Mail:
@@ -172,8 +175,9 @@ class _Post:
         content = self._contents.get(due.run_id)
         if content is None:
             self._contents.clear()  # a batch is ordered by report: the last one is not needed again
-            content = self._open.enter_context(_content(self._book.mail_of(due.run_id)))
-            self._contents[due.run_id] = content
+            content = self._contents[due.run_id] = self._read(due.run_id)
+        if isinstance(content, OSError):
+            raise content
         return Mail(
             message_id=self._id(due),
             sender=self._sender,
@@ -186,6 +190,13 @@ class _Post:
             attachments=content["attachments"],
             date=content["date"],
         )
+
+    def _read(self, run_id: int) -> "_Content | OSError":
+        """A storage that is away is waited for once in a batch, not for every recipient."""
+        try:
+            return self._open.enter_context(_content(self._book.mail_of(run_id)))
+        except OSError as error:
+            return error
 
     def _id(self, due: DueMail) -> str:
         return f"<{due.message_id}@{parse_address(self._sender).domain}>"
@@ -232,15 +243,3 @@ def _content(row: RowMapping) -> Generator[_Content]:
             attachments=attachments,
             date=row["made_at"],
         )
-
-
-def mail_sender() -> str:
-    """From whom reports come.
-
-    Raises:
-        PermanentError: the settings don't say.
-    """
-    sender = settings().alert_email_from or settings().alert_email_user
-    if sender is None:
-        raise PermanentError("Reports have no sender: set ALERT_EMAIL_FROM.")
-    return sender

@@ -19,6 +19,7 @@ from urllib.parse import quote
 import fsspec
 
 from blocks.report_storage import ReportStorage
+from toolkit.delivery import one_line
 from toolkit.errors import PermanentError
 from toolkit.settings import settings
 
@@ -79,7 +80,9 @@ def storage(block_name: str | None = None) -> Storage:
     try:
         filesystem, base = fsspec.core.url_to_fs(block.base, **block.options.get_secret_value())
     except (ImportError, ValueError) as error:
-        raise StorageError(f"Report Storage block {name!r}: {error}") from None
+        missing = isinstance(error, ImportError) and block.base.startswith("s3")
+        cure = ": pip install 'analytics-worker[s3]'" if missing else ""
+        raise StorageError(f"Report Storage block {name!r}: {error}{cure}") from None
     if set(_LOCAL) & {filesystem.protocol, *filesystem.protocol}:
         return Folder(Path(base), name, link)
     return Remote(filesystem, base, name, link, Folder(folder, "", None))
@@ -182,9 +185,11 @@ class Remote:
     def publish(self, temporary: Path, filename: str) -> None:
         """Upload under a temporary name, then move; the copy on this host goes."""
         part = f"{self._base}/.{checked(filename)}{PART}"
-        self._files.makedirs(self._base, exist_ok=True)
-        self._files.put_file(str(temporary), part)
-        self._files.mv(part, f"{self._base}/{filename}")
+        with self._named():
+            with suppress(FileExistsError):  # a bucket that is not there is a mistake in the block
+                self._files.mkdir(self._base, create_parents=False)
+            self._files.put_file(str(temporary), part)
+            self._files.mv(part, f"{self._base}/{filename}")
         temporary.unlink()
 
     @contextmanager
@@ -192,20 +197,33 @@ class Remote:
         """A copy, for as long as it is needed."""
         path = self._spool.temporary(filename)
         try:
-            self._files.get_file(f"{self._base}/{checked(filename)}", str(path))
+            with self._named():
+                self._files.get_file(f"{self._base}/{checked(filename)}", str(path))
             yield path
         finally:
             path.unlink(missing_ok=True)
 
     def remove(self, filename: str) -> None:
         """Delete it."""
-        with suppress(FileNotFoundError):
+        with suppress(FileNotFoundError), self._named():
             self._files.rm_file(f"{self._base}/{checked(filename)}")
 
     def link(self, filename: str) -> str:
         """The address below the link base, or the one that fsspec knows it by."""
         own = self._files.unstrip_protocol(f"{self._base}/{filename}")
         return _link(self._link_base, filename) or str(own)
+
+    @contextmanager
+    def _named(self) -> Generator[None]:
+        """Whatever goes wrong there is an OSError that names the block."""
+        try:
+            yield
+        except PermanentError:
+            raise
+        except Exception as error:  # noqa: BLE001  # each library has errors of its own
+            kind = FileNotFoundError if isinstance(error, FileNotFoundError) else OSError
+            what = one_line(str(error)) or type(error).__name__
+            raise kind(f"Report Storage block {self.name!r}: {what}") from None
 
 
 def _link(base: str | None, filename: str) -> str | None:

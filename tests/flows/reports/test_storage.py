@@ -1,6 +1,8 @@
 """Where files go: a folder, or what a report-storage block names; whole, or not there."""
 
+import sys
 import uuid
+from importlib import import_module
 from pathlib import Path
 
 import fsspec
@@ -10,7 +12,7 @@ from blocks.report_storage import ReportStorage
 from flows.reports._by_hand import run_now
 from flows.reports._outbox import deliver_due
 from flows.reports._storage import Folder, StorageError, checked, storage
-from tests.flows.reports.reports import attachment, report
+from tests.flows.reports.reports import attachment, let_time_pass, report
 from tests.support.sql import query
 from toolkit.settings import settings
 
@@ -80,6 +82,54 @@ def test_a_report_in_a_bucket_is_sent_from_there(post, block, smtp_sink):
     deliver_due()
     assert attachment(smtp_sink.messages[0]) == bucket.cat(path) == b"n\n1\n"
     assert not list(post.glob(".*")), "no copy is left on this host"
+
+
+@pytest.fixture
+def away() -> dict[str, object]:
+    """Options of a bucket whose server does not answer."""
+    once = {"retries": {"max_attempts": 0}}
+    return {
+        "key": "k",
+        "secret": "canary",
+        "endpoint_url": "http://127.0.0.1:1",
+        "config_kwargs": once,
+    }
+
+
+def test_a_bucket_that_is_away_when_the_report_is_made_is_named(post, block, away):
+    ReportStorage(base="s3://bucket", options=away).save(block, overwrite=True)
+    (made,) = run_now(report(), None)
+    assert made["status"] == "failed"
+    assert f"Report Storage block '{block}': Could not connect" in made.get("error", "")
+    assert "canary" not in str(made)
+    assert not list(post.glob(".*"))
+
+
+@pytest.mark.usefixtures("post")
+def test_mails_wait_for_a_bucket_that_is_away(block, away, smtp_sink):
+    run_now(report(recipients=["ann@example.com", "bob@example.com"]), None)
+    ReportStorage(base="s3://bucket", options=away).save(block, overwrite=True)
+    assert deliver_due()["retrying"] == 2
+    assert smtp_sink.messages == []
+    ReportStorage(base=f"memory://{block}").save(block, overwrite=True)
+    let_time_pass()
+    assert deliver_due()["sent"] == 2
+
+
+@pytest.mark.usefixtures("post")
+def test_a_file_that_left_the_bucket_is_not_waited_for(block):
+    run_now(report(), None)
+    bucket = fsspec.filesystem("memory")
+    bucket.rm(f"/{block}", recursive=True)
+    assert deliver_due()["failed"] == 1
+
+
+def test_a_kind_of_storage_that_is_not_installed_says_what_to_install(block, monkeypatch):
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    monkeypatch.delitem(import_module("fsspec.registry")._registry, "s3", raising=False)
+    ReportStorage(base="s3://bucket/reports").save(block, overwrite=True)
+    with pytest.raises(StorageError, match=r"pip install 'analytics-worker\[s3\]'"):
+        storage(block)
 
 
 def test_a_block_that_is_not_there_is_named(prefect_api):  # noqa: ARG001
