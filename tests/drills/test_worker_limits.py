@@ -11,7 +11,8 @@ import pytest
 from tests.support.case_runs import Workspace
 from tests.support.contrib_postgres import ContribPostgres, server_on
 from tests.support.prefect_server import worker_environment
-from tests.support.processes import Process, Server, our_worker
+from tests.support.processes import Process, Server, our_worker, stock_worker
+from tests.support.waiting import wait_until
 
 StartWorker = Callable[..., Process]
 HELD = {"PENDING", "RUNNING"}
@@ -50,6 +51,29 @@ def test_two_workers_on_one_host_keep_the_limit(pool: Workspace, start_worker: S
     assert 1 <= most_slots_held(pool, runs) <= 2
     workers = {pool.read(run).labels["prefect.worker.name"] for run in runs}
     assert len(workers) <= 2
+
+
+def test_beside_a_stock_worker_both_serve_the_pool_and_no_run_is_carried_twice(
+    prefect_server: Server, pool: Workspace, start_worker: StartWorker, tmp_path: Path
+):
+    """How many run at once is what Prefect's own worker makes of the limit: it takes no turn."""
+    pool.allow(4)
+    start_worker()
+    environment = worker_environment(prefect_server, tmp_path)
+    with stock_worker(pool.pool, environment, tmp_path / "stock.log") as theirs:
+        pool.wait(pool.submit("ok"), timeout=150)
+        wait_until(lambda: len(workers_of(pool)) == 2, timeout=150)
+        runs = [pool.submit("sleeping", seconds=2) for _ in range(24)]
+        states = pool.wait_all(runs, timeout=200)
+        theirs.end()
+    assert {state.name for state in states} == {"Completed"}
+    assert len({pool.read(run).labels["prefect.worker.name"] for run in runs}) == 2
+    carried = [[state.name for state in pool.client.read_flow_run_states(run)] for run in runs]
+    assert all(names.count("Running") == 1 for names in carried), carried
+
+
+def workers_of(work: Workspace) -> list[str]:
+    return [worker.name for worker in work.client.read_workers_for_work_pool(work.pool)]
 
 
 @pytest.fixture
