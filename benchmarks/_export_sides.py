@@ -15,9 +15,6 @@ from pathlib import Path
 from resource import RUSAGE_CHILDREN, getrusage
 from typing import Any
 
-from benchmarks.warehouse import connect
-from toolkit.settings import settings
-
 BATCH = 2_000
 MOST_PAGE_ROWS = 5_000
 
@@ -47,7 +44,7 @@ def _page(name: str, path: Path, moment: Any, table: Any) -> None:
 
 def original(name: str, path: Path, query: str) -> None:
     """The original way: all rows, as dicts, to csv, json or openpyxl."""
-    with connect(_url()) as connection, connection.cursor() as cursor:
+    with _connected() as connection, connection.cursor() as cursor:
         cursor.execute(query)
         names = [column.name for column in cursor.description or ()]
         rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
@@ -90,7 +87,7 @@ def write_only(_name: str, path: Path, query: str) -> None:
 
     book = openpyxl.Workbook(write_only=True)
     sheet: Any = book.create_sheet("Wide")
-    connection = connect(_url())
+    connection = _connected()
     connection.autocommit = False
     with connection, connection.cursor("rows") as cursor:
         cursor.itersize = BATCH
@@ -102,10 +99,14 @@ def write_only(_name: str, path: Path, query: str) -> None:
     book.save(path)
 
 
-def _url() -> str:
+def _connected() -> Any:
+    """What only the other sides import counts on their side."""
+    from benchmarks.warehouse import connect  # noqa: PLC0415
+    from toolkit.settings import settings  # noqa: PLC0415
+
     url = settings().database_url
     assert url is not None
-    return url.get_secret_value()
+    return connect(url.get_secret_value())
 
 
 def _cell(value: Any) -> Any:

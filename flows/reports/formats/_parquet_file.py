@@ -17,7 +17,7 @@ from flows.reports.formats._job import Job
 from flows.reports.formats._model import FormatError
 from flows.reports.formats._query import Query, place
 
-GROUP_BYTES = 2 << 20
+GROUP_BYTES = 1 << 20
 """Of csv in one group of rows; pyarrow needs several times as much while it writes one."""
 MOST_DIGITS = 38
 
@@ -45,6 +45,7 @@ class _Groups:
         from pyarrow import parquet  # noqa: PLC0415
 
         pa.set_memory_pool(pa.system_memory_pool())  # its own one keeps 15 MB more
+        pa.set_io_thread_count(1)  # each thread has free memory of its own
         self._title = query.title
         self._schema = pa.schema([(c.name, _type(pa, c)) for c in query.columns])
         self._writer: Any = parquet.ParquetWriter(file, self._schema, compression="zstd")
