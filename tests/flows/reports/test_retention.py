@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from flows.reports import cleanup_old_reports
+from flows.reports import cleanup_old_reports, generate_ad_hoc_report
 from flows.reports._by_hand import run_now
 from flows.reports._outbox import deliver_due
 from flows.reports._storage import LEFT_AFTER_SECONDS
@@ -67,6 +67,16 @@ def test_the_last_good_one_stays_also_if_later_ones_failed(five, post):
     age(days=31)
     cleanup_old_reports()
     assert left(post) == (five[-2:-1], five[-2:-1])
+
+
+def test_what_somebody_asked_for_once_is_not_kept_for_ever(post):
+    config = {"name": "Question", "query": "select 1 as n"}
+    names = [generate_ad_hoc_report(config)["reports"][0]["files"] for _ in range(2)]
+    assert len(list(post.iterdir())) == len({tuple(each) for each in names}) == 2
+    assert cleanup_old_reports()["deleted"] == 0
+    age(days=31)
+    assert cleanup_old_reports()["deleted"] == 2
+    assert left(post) == ([], [])
 
 
 def test_by_number(five, post, monkeypatch):
