@@ -6,6 +6,7 @@ is safe to repeat: a period is evaluated once, a notice is sent once.
 
 import math
 from collections.abc import Mapping, Sequence
+from datetime import UTC
 from typing import Any, TypedDict
 
 from prefect.artifacts import create_table_artifact
@@ -21,6 +22,7 @@ from toolkit.settings import settings
 from toolkit.templates import number_text
 
 SHOWN_STATES = 200
+SIX_DIGITS = 100_000
 
 
 class Processing(FlowResult):
@@ -106,7 +108,7 @@ def show_states() -> None:
     shown = f"{total} states" if total <= SHOWN_STATES else f"{SHOWN_STATES} of {total} states"
     create_table_artifact(
         key="alert-states",
-        table=[_shown(row) for row in rows],
+        table=_filled([_shown(row) for row in rows]),
         description=f"{shown}, the urgent ones first. The view ops.alert_status has all of them.",
     )
 
@@ -117,12 +119,24 @@ def _shown(row: Mapping[Any, Any]) -> dict[str, str]:
         "key": label(row["key"] or ""),
         "state": row["status"] + (" (silenced)" if row["silenced"] else ""),
         "severity": row["severity"] or "",
-        "value": "" if row["value"] is None else number_text(row["value"]),
-        "since": row["since"].isoformat(timespec="seconds") if row["since"] else "",
+        "value": "" if row["value"] is None else _short(row["value"]),
+        "since (UTC)": f"{row['since'].astimezone(UTC):%Y-%m-%d %H:%M:%S}" if row["since"] else "",
         "told": row["told"] or "",
         "owner": row["owner"] or "",
         "error": row["error"] or "",
     }
+
+
+def _short(value: float) -> str:
+    """Six significant digits, but all of a whole number."""
+    whole = math.isfinite(value) and abs(value) >= SIX_DIGITS
+    return number_text(round(value) if whole else float(f"{value:.6g}"))
+
+
+def _filled(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    """Without the columns that are empty in every row."""
+    used = [name for name in (rows[0] if rows else ()) if any(row[name] for row in rows)]
+    return [{name: row[name] for name in used} for row in rows]
 
 
 def status(summary: Mapping[str, int], delivery: DeliveryCounts) -> Status:

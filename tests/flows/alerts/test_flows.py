@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import re
 import signal
 from typing import cast
 
@@ -41,11 +42,27 @@ def heard(hook: HttpSink) -> list[tuple[str, str]]:
     return [(posted.json["rule"], posted.json["kind"]) for posted in hook.requests]
 
 
-def shown() -> dict[str, str]:
-    """Rule and state, as the artifact shows them."""
+def table() -> list[dict[str, str]]:
     artifact = cast("Artifact | None", Artifact.get("alert-states"))
     assert artifact is not None
-    return {row["rule"]: row["state"] for row in json.loads(str(artifact.data))}
+    return json.loads(str(artifact.data))
+
+
+def shown() -> dict[str, str]:
+    """Rule and state, as the artifact shows them."""
+    return {row["rule"]: row["state"] for row in table()}
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [("1234567.8", "1,234,568"), ("12.3456789", "12.3457"), ("-7", "-7")]
+)
+def test_the_table_is_short(value, text):
+    store(rule("quiet", f"select {value}::float8 as value", threshold=9_999_999, owner=None))
+    process_pending_alerts()
+    (row,) = table()
+    assert set(row) <= {"rule", "state", "severity", "value", "since (UTC)", "told"}
+    assert (row["value"], "error" in row) == (text, False)
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", row["since (UTC)"])
 
 
 def test_alerts_are_evaluated_told_and_shown(hook):
