@@ -36,6 +36,8 @@ def seed(engine: sa.Engine, runs: Sequence[UUID], count: int, days: float) -> No
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":
             connection.exec_driver_sql("pragma cache_size = -500000")
+        else:  # a run and its state refer to each other
+            connection.exec_driver_sql("set local session_replication_role = replica")
         originals = [_original(connection, metadata, run) for run in runs]
         ages = (timedelta(days=days) * (number + 1) / count for number in range(count))
         copies = (_copy(originals[n % len(originals)], age) for n, age in enumerate(ages))

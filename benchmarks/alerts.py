@@ -116,7 +116,7 @@ def _stop_schedules() -> None:
 
 def _run(url: str) -> Callable[[], float]:
     """The flow, as people run it; it ends a second after its work."""
-    _forget(url)
+    forget(url)
     run = submit(FLOW)
 
     def started() -> float:
@@ -167,7 +167,7 @@ def _timed(side: Side, sink: CountingSink, trees: list[psutil.Process]) -> tuple
 
 def _ours(url: str) -> float:
     """One run of process_pending_alerts without Prefect around it; seconds of the evaluation."""
-    _forget(url)
+    forget(url)
     started = time.perf_counter()
     counts = evaluate_due(["alert"])
     seconds = time.perf_counter() - started
@@ -176,7 +176,7 @@ def _ours(url: str) -> float:
     return seconds
 
 
-def _forget(url: str) -> None:
+def forget(url: str) -> None:
     """No states and no history: every rule is due."""
     connection = connect(url)
     execute(
@@ -218,10 +218,10 @@ def _growth(url: str) -> float:
     """MB by which the peak grows from one evaluation of RULES to one of MANY."""
     os.environ.pop("ALERT_WEBHOOK_URL")
     settings.cache_clear()
-    _forget(url)
+    forget(url)
     few = _peak(lambda: _evaluate_all(RULES))
     _peak(lambda: _store(MANY))  # elsewhere, so that this process stays as small as it is
-    _forget(url)
+    forget(url)
     return max(0.0, _peak(lambda: _evaluate_all(MANY)) - few)
 
 

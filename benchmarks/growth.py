@@ -13,6 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from benchmarks._growth import Curve, keep
+from benchmarks.alerts import forget
 from benchmarks.table import Row
 from benchmarks.warehouse import connect, execute, fresh_warehouse
 from flows.alerts._evaluate import evaluate_due
@@ -78,10 +79,9 @@ def _rules(url: str, count: int) -> Callable[[], None]:
     rule = {"sql": "select 1 as value", "operator": ">", "threshold": 10}
     names = (f"r{number}" for number in range(count))
     sync({("alert", name): Rule.model_validate({"name": name, **rule}) for name in names})
-    connection = connect(url)
 
     def evaluate() -> None:
-        execute(connection, "update ops.alert_rules set evaluated_slot = null")
+        forget(url)
         assert evaluate_due(["alert"]).evaluated == count
 
     return evaluate

@@ -29,6 +29,8 @@ analyze raw.deals;
 TOTALS = """
 select (select sum(amount) from raw.deals) = (select sum(amount) from analytics.pipeline_kpis)
 """
+COUNT_NOW = "select pg_stat_force_next_flush()"
+"""Else the last change counts when its session has been idle for ten seconds, after our refresh."""
 READ = "select * from analytics.pipeline_kpis where owner = 1 and stage = 1 limit 1"
 
 
@@ -42,6 +44,7 @@ def measure() -> list[Row]:
         ours, loop, waited, waited_plain = (
             statistics.median(side) for side in zip(*rounds, strict=True)
         )
+        execute(connection, COUNT_NOW)
         unchanged = _unchanged(views)
     return [
         Row("four views refreshed", ours, "s", "one after the other", loop, "≤ 0.6x"),
