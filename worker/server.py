@@ -4,7 +4,7 @@ On SQLite, Prefect begins its write transactions DEFERRED. One that reads first 
 refused (503) when another one wrote in between, and no busy timeout helps; every client then waits
 two seconds or more. Here they take the write lock when they begin, and wait for it. On PostgreSQL
 the server is Prefect's, unchanged. Reads and writes only what Prefect's server does, puts off
-deadlines that passed while it was away (worker/hearing.py) and restores an index (worker/lost_index.py).
+deadlines that passed while it was away (worker/hearing.py) and makes indexes (worker/indexes.py).
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from typing_extensions import override
 
 from worker.hearing import put_off_silence
-from worker.lost_index import restore_index
+from worker.indexes import make_indexes
 
 HOST = "127.0.0.1"
 CACHED_KB = 2_000
@@ -73,7 +73,7 @@ async def prepare() -> None:
     """What has to be done while nobody is served yet."""
     await put_off_silence()
     if _is_sqlite():
-        await restore_index()
+        await make_indexes()
 
 
 def app() -> FastAPI:

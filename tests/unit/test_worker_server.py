@@ -85,27 +85,31 @@ def test_prefect_still_begins_transactions_in_that_one_place():
     assert "BEGIN {mode}" in inspect.getsource(AioSqliteConfiguration.begin_sqlite_stmt)
 
 
-NEWEST = (
-    "explain query plan select * from flow_run"
-    " order by coalesce(start_time, expected_start_time) desc limit 50"
-)
+NEWEST = "select * from flow_run order by coalesce(start_time, expected_start_time) desc limit 50"
+SLOTS = """
+select work_queue.work_pool_id, count(flow_run.id)
+from flow_run join work_queue on flow_run.work_queue_id = work_queue.id
+where work_queue.work_pool_id in ('a') and flow_run.state_type in ('PENDING', 'RUNNING')
+group by work_queue.work_pool_id
+"""
 
 
-def plan(path: Path) -> str:
+def plans(path: Path) -> str:
     with closing(sqlite3.connect(path)) as database:
-        return str(database.execute(NEWEST).fetchall())
+        asked = [database.execute(f"explain query plan {sql}") for sql in (NEWEST, SLOTS)]
+        return str([answer.fetchall() for answer in asked])
 
 
-def test_the_newest_runs_are_found_without_sorting_all(tmp_path: Path):
+def test_a_long_history_is_not_read_for_the_newest_runs_and_the_slots_of_a_pool(tmp_path: Path):
     path = tmp_path / "prefect.db"
     with temporary_settings({PREFECT_API_DATABASE_CONNECTION_URL: f"sqlite+aiosqlite:///{path}"}):
         asyncio.run(prepare())  # nothing is there yet
-        with closing(sqlite3.connect(path)) as database:
-            database.execute("create table flow_run (start_time, expected_start_time)")
-        assert "TEMP B-TREE" in plan(path)
-        for _ in range(2):
-            asyncio.run(prepare())
-        assert "TEMP B-TREE" not in plan(path)
+        made = plans(path)
+        asyncio.run(prepare())
+    assert "SCAN flow_run USING INDEX ix_analytics_worker__newest_runs" in made
+    assert "SEARCH flow_run USING INDEX ix_analytics_worker__slots" in made
+    assert "TEMP B-TREE FOR ORDER BY" not in made
+    assert plans(path) == made
 
 
 def test_prefect_still_asks_for_the_newest_runs_that_way():
