@@ -7,10 +7,11 @@ A run of all of them, or ``--write``, brings README's table and docs/performance
 
 import sys
 import time
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 from benchmarks import _report
-from benchmarks._alone import alone
+from benchmarks._alone import BrokenBenchmarkError, alone
 from benchmarks.table import Row, render
 
 NOT_BENCHMARKS = {"__init__", "__main__", "table", "warehouse"}
@@ -41,8 +42,8 @@ def main(arguments: list[str]) -> int:
         print(f"{name} ...", flush=True)
         try:
             rows += alone(name)
-        except Exception as error:  # noqa: BLE001  # the other benchmarks still say something
-            broken.append(f"{name}: {type(error).__name__}: {error}")
+        except (BrokenBenchmarkError, BrokenProcessPool) as error:
+            broken.append(f"{name}: {error}")
         print(f"{name} took {time.monotonic() - started:.0f} s", flush=True)
     print("\n" + render(rows))
     for line in broken:

@@ -28,6 +28,7 @@ MINUTES = float(os.environ.get("SOAK_MINUTES", "15"))
 WARM_UP_MINUTES, SAMPLE_SECONDS, RUN_SECONDS = 3.0, 5.0, 0.5
 LIMITS = {"analytics": 2, "dbt": 1, "alerts": 4, "reports": 2, "monitoring": 1}
 FLOWS = ("empty", "ok", "asynchronous", "with_subflow", "persisted")
+TEMPLATES = 2
 MEGABYTE = 1024 * 1024
 
 
@@ -64,6 +65,7 @@ def measure() -> list[Row]:
         watched = {
             "worker": Watched(root),
             "template": Watched(root.children()[0]),
+            "template with dbt": Watched(root.children()[1]),
             "server": Watched(psutil.Process(server.pid)),
         }
         runs = _busy(works, MINUTES, list(watched.values()))
@@ -106,7 +108,7 @@ def _check(work: Workspace, root: psutil.Process, runs: list[UUID], files: int) 
         assert ends == [StateType.COMPLETED] * len(some), ends
     tree = root.children(recursive=True)
     assert not [p for p in tree if p.status() == psutil.STATUS_ZOMBIE]
-    assert len(tree) == 1, tree
+    assert len(tree) == TEMPLATES, tree
     assert root.num_fds() <= files + 5, (files, root.num_fds())
 
 
