@@ -34,7 +34,9 @@ async def cancel(process: ProcessIdentity, record: Path) -> None:
 async def _has_understood(process: ProcessIdentity) -> bool:
     if process.is_alive():
         os.kill(process.pid, CANCEL_YOURSELF)
-    return await _within_patience(lambda: process.ignores(CANCEL_YOURSELF))
+    return await _within_patience(
+        lambda: process.ignores(CANCEL_YOURSELF) or not process.is_alive()
+    )
 
 
 async def _signal(process: ProcessIdentity, number: signal.Signals) -> None:
