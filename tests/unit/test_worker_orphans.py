@@ -2,6 +2,7 @@
 
 import asyncio
 import subprocess
+import sys
 from pathlib import Path
 
 import anyio
@@ -16,7 +17,9 @@ def test_a_process_that_has_just_ended_is_not_waited_for(
 ):
     monkeypatch.setattr(orphans, "TERMINATION_SECONDS", 3600.0)
     record = tmp_path / "run"
-    with subprocess.Popen(["sleep", "600"], start_new_session=True) as process:
+    with subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True
+    ) as process:
         identity = ProcessIdentity.of(process.pid)
         assert identity
         identity.write(record)
