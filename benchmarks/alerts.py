@@ -47,7 +47,7 @@ Side = Callable[[], Callable[[], float] | None]
 def measure() -> list[Row]:
     """Seconds and CPU seconds of one run over all rules, and the memory that ten times as many need."""
     with counting_sink() as sink:
-        os.environ |= {"ALERT_WEBHOOK_URL": sink.url, "WEBHOOK_ALLOWED_HOSTS": "127.0.0.1"}
+        os.environ |= {"ALERT_WEBHOOK_URL": sink.url, "OUTBOUND_ALLOWED_HOSTS": "127.0.0.1"}
         settings.cache_clear()
         with deployed("alerts", 200) as stack:
             _stop_schedules()

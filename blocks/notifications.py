@@ -14,11 +14,12 @@ from prefect.exceptions import ObjectNotFound
 from pydantic import Field, SecretStr
 
 from toolkit.mail import MailServer
+from toolkit.outbound import AllowList
 from toolkit.smtp import Security
 
 
 class EmailChannel(Block):
-    """Mail through an SMTP server."""
+    """Mail through an SMTP server: a public one, or one in OUTBOUND_ALLOWED_HOSTS."""
 
     _block_type_name = "Email Channel"
     _block_type_slug = "email-channel"
@@ -33,8 +34,8 @@ class EmailChannel(Block):
     sender: str = Field(description="From: alerts@example.com or Alerts <alerts@example.com>.")
     to: list[str] = Field(default=[], description="Who gets it if a rule names nobody.")
 
-    def server(self, timeout_seconds: float) -> MailServer:
-        """Where to hand in mails."""
+    def server(self, timeout_seconds: float, allowed: AllowList | None) -> MailServer:
+        """Where to hand in mails; ``allowed`` is None for a server that the operator chose."""
         return MailServer(
             host=self.host,
             port=self.port,
@@ -42,6 +43,7 @@ class EmailChannel(Block):
             user=self.user,
             password=self.password,
             timeout_seconds=timeout_seconds,
+            allowed=allowed,
         )
 
 

@@ -1,7 +1,8 @@
-"""Where report files are kept, as a Prefect block: a folder, S3, or anything else that fsspec knows.
+"""Where report files are kept, as a Prefect block: a folder or S3.
 
-REPORT_STORAGE_BLOCK names the block. `analytics-worker deploy` registers the type, so that it can be
-filled in in the UI. Its options are secret: in no parameter, state or log. Anyone who reaches an API
+REPORT_STORAGE_BLOCK names the block; REPORT_STORAGE_FOLDERS, REPORT_STORAGE_PROTOCOLS and
+OUTBOUND_ALLOWED_HOSTS limit what it may name. `analytics-worker deploy` registers the type, so that it
+can be filled in in the UI. Its options are secret: in no parameter, state or log. Anyone who reaches an API
 without authentication can read every block's secrets; set PREFECT_SERVER_API_AUTH_STRING first.
 """
 
@@ -16,10 +17,12 @@ class ReportStorage(Block):
     _block_type_name = "Report Storage"
     _block_type_slug = "report-storage"
 
-    base: str = Field(description="Folder or URL: /srv/reports, s3://bucket/reports.")
+    base: str = Field(
+        description="Folder below REPORT_OUTPUT_DIR or one of REPORT_STORAGE_FOLDERS, or s3://bucket/reports."
+    )
     options: SecretDict = Field(
         default_factory=lambda: SecretDict({}),
-        description="What fsspec's file system takes, such as key, secret and endpoint_url for S3.",
+        description="For S3: key, secret, endpoint_url (a public host, or one in OUTBOUND_ALLOWED_HOSTS).",
     )
     link: str | None = Field(
         default=None,

@@ -21,6 +21,9 @@ _SCRUBBED = (
     "PG",
     "CELERY_",
     "WEBHOOK_",
+    "OUTBOUND_",
+    "EMAIL_",
+    "PROMETHEUS_",
 )
 for _name in [name for name in os.environ if name.startswith(_SCRUBBED)]:
     del os.environ[_name]

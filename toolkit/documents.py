@@ -64,7 +64,7 @@ def _default(field: FieldInfo) -> str:
         case None | SecretStr():
             return ""
         case list():
-            return ",".join(value)
+            return ",".join(str(part) for part in value)
         case Path():
             return str(value.relative_to(project_root()))
         case float() if value.is_integer():

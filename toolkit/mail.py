@@ -128,6 +128,8 @@ class SmtpSession:
         except (SMTPException, OSError) as error:
             self._forget()
             return self._unreachable(error)
+        except PermanentError as error:
+            return permanent(f"{self.server}: {error}")
 
     def _connected(self) -> SMTP:
         if self._smtp is None:

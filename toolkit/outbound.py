@@ -1,23 +1,22 @@
-"""Which addresses a webhook may reach, decided on the address that is really connected to.
+"""Which addresses an outward connection may go to, decided on the address that is really connected to.
 
-Reads the DNS through the operating system; writes nothing. Whoever may name a webhook's URL must not
-reach the cloud's metadata service, the database or the Prefect server with it. The check happens while
-connecting, so a name that changes its address between check and use gains nothing.
+Reads the DNS through the operating system and this host's own addresses; writes nothing. Whoever may
+name the target of a webhook, a mail server or a bucket must not reach the cloud's metadata service, the
+database or the Prefect server with it. The check happens while connecting, so a name that changes its
+address between check and use gains nothing. `toolkit.http_backend` asks here for webhooks, and
+`toolkit.connection_guard` for mail and for libraries that connect by themselves.
 """
 
 import ipaddress
 import re
 import socket
-import threading
-import time
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-import httpcore
-from typing_extensions import override
+import psutil
 
 from toolkit.errors import PermanentError
+from toolkit.settings import settings
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -26,31 +25,44 @@ MAPPED = ipaddress.ip_network("::ffff:0:0/96")
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 
-# IANA's special-purpose registries, all that is not for the internet at large; `is_global` differs
-# between Python versions. 168.63.129.16 is the host of every Azure machine.
-INSIDE = tuple(
+# IANA's special-purpose registries, whole, whether or not an entry is called globally reachable there:
+# nobody's webhook is on a relay or in AS112. `is_global` differs between Python versions.
+SPECIAL_PURPOSE_NETWORKS = tuple(
     ipaddress.ip_network(network)
     for network in (
         "0.0.0.0/8",
         "10.0.0.0/8",
         "100.64.0.0/10",
         "127.0.0.0/8",
-        "168.63.129.16/32",
+        "168.63.129.16/32",  # not of IANA: the host of every Azure machine
         "169.254.0.0/16",
         "172.16.0.0/12",
         "192.0.0.0/24",
         "192.0.2.0/24",
-        "192.88.99.0/24",
+        "192.31.196.0/24",  # AS112
+        "192.52.193.0/24",  # multicast tunnels (AMT)
+        "192.88.99.0/24",  # relays of 6to4
         "192.168.0.0/16",
+        "192.175.48.0/24",  # AS112
         "198.18.0.0/15",
         "198.51.100.0/24",
         "203.0.113.0/24",
         "224.0.0.0/4",
         "240.0.0.0/4",
-        "2001::/23",
+        "2001::/23",  # with Teredo, ORCHID, AMT, AS112
         "2001:db8::/32",
-        "2002::/16",
+        "2002::/16",  # 6to4
+        "2620:4f:8000::/48",  # AS112
         "3fff::/20",
+        # Outside 2000::/3, and so refused anyway; named because the registry names them.
+        "::/96",
+        "64:ff9b:1::/48",
+        "100::/64",
+        "100:0:0:1::/64",
+        "5f00::/16",
+        "fc00::/7",
+        "fe80::/10",
+        "ff00::/8",
     )
 )
 
@@ -58,7 +70,7 @@ _HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?")
 
 
 class ForbiddenAddressError(PermanentError):
-    """The target is inside the network and nobody allowed it."""
+    """The target is inside the network, or a port of another service, and nobody allowed it."""
 
 
 @dataclass(frozen=True)
@@ -68,14 +80,18 @@ class AllowList:
     names: frozenset[str] = frozenset()
     networks: tuple[IPNetwork, ...] = ()
 
+    def lists(self, host: str, address: IPAddress) -> bool:
+        """Whether the operator named this host, or a range with this address."""
+        listed = any(address in n for n in self.networks if n.version == address.version)
+        return listed or host.lower().rstrip(".") in self.names
+
     def admits(self, host: str, address: IPAddress) -> bool:
         """Whether a connection for ``host`` may go to this address."""
-        listed = any(address in n for n in self.networks if n.version == address.version)
-        return host.lower() in self.names or listed or is_public(address)
+        return self.lists(host, address) or (is_public(address) and not is_own(address))
 
 
 def allow_list(entries: Iterable[str]) -> AllowList:
-    """The allow-list that ``WEBHOOK_ALLOWED_HOSTS`` spells.
+    """The allow-list that ``OUTBOUND_ALLOWED_HOSTS`` spells.
 
     Raises:
         PermanentError: an entry is neither a host name nor an address range.
@@ -88,11 +104,20 @@ def allow_list(entries: Iterable[str]) -> AllowList:
         except ValueError as error:
             if "/" in entry or not _HOST_NAME.fullmatch(entry.lower()):
                 raise PermanentError(
-                    f"WEBHOOK_ALLOWED_HOSTS: {entry!r} is neither a host name nor an address range"
+                    f"OUTBOUND_ALLOWED_HOSTS: {entry!r} is neither a host name nor an address range"
                     f" such as 10.1.0.0/16 ({error})"
                 ) from None
             names.add(entry.lower())
     return AllowList(frozenset(names), tuple(networks))
+
+
+def configured_allow_list() -> AllowList:
+    """The allow-list of the settings.
+
+    Raises:
+        PermanentError: an entry is neither a host name nor an address range.
+    """
+    return allow_list(settings().outbound_allowed_hosts)
 
 
 def is_public(address: IPAddress) -> bool:
@@ -102,105 +127,21 @@ def is_public(address: IPAddress) -> bool:
             return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
         if address not in GLOBAL_UNICAST:
             return False
-    return not any(address in network for network in INSIDE)
+    return not any(address in network for network in SPECIAL_PURPOSE_NETWORKS)
 
 
-def permitted_addresses(host: str, port: int, allowed: AllowList) -> list[str]:
-    """The host's addresses that may be connected to, in the system's order of preference.
+def is_own(address: IPAddress) -> bool:
+    """Whether the address is one of this host's: its services listen on its public address, too."""
+    if address in MAPPED or address in NAT64:
+        address = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    interfaces = psutil.net_if_addrs().values()
+    return str(address) in {entry.address for entries in interfaces for entry in entries}
 
-    Raises:
-        httpcore.ConnectError: the name is unknown.
-        ForbiddenAddressError: it has no other addresses than those inside the network.
-    """
+
+def addresses_of(host: str, port: int | None = None) -> list[str]:
+    """The host's addresses, in the system's order of preference; empty if the name is unknown."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
-        raise httpcore.ConnectError(f"{host} has no address") from None
-    addresses = dict.fromkeys(str(entry[4][0]) for entry in found)
-    permitted = [a for a in addresses if allowed.admits(host, ipaddress.ip_address(a))]
-    if not permitted:
-        raise ForbiddenAddressError(
-            f"{host} is inside the network. To allow it, add it to WEBHOOK_ALLOWED_HOSTS."
-        )
-    return permitted
-
-
-class Deadline(threading.local):
-    """When the current thread's request must be over; each wait gets what is left at most."""
-
-    at: float = float("inf")
-
-    def start(self, seconds: float) -> None:
-        """A request begins."""
-        self.at = time.monotonic() + seconds
-
-    def left(self, timeout: float | None) -> float:
-        """The time for the next wait; never zero, which would mean not to wait at all."""
-        remaining = max(self.at - time.monotonic(), 0.001)
-        return remaining if timeout is None else min(timeout, remaining)
-
-
-class CheckedBackend(httpcore.NetworkBackend):
-    """httpcore's connections, to permitted addresses only and within the thread's deadline.
-
-    TLS still verifies the host's name: only the TCP connection is made by address.
-    """
-
-    def __init__(self, allowed: AllowList, deadline: Deadline) -> None:
-        """Open nothing yet."""
-        self._allowed = allowed
-        self._deadline = deadline
-        self._plain = httpcore.SyncBackend()
-
-    @override
-    def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[Any] | None = None,
-    ) -> httpcore.NetworkStream:
-        """Connect to the first permitted address that answers."""
-        refused: Exception | None = None
-        for address in permitted_addresses(host, port, self._allowed):
-            try:
-                left = self._deadline.left(timeout)
-                stream = self._plain.connect_tcp(address, port, left, None, socket_options)
-                return DeadlineStream(stream, self._deadline)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-                refused = error
-        raise refused or httpcore.ConnectError("no address")
-
-
-class DeadlineStream(httpcore.NetworkStream):
-    """A connection on which no wait passes the deadline: one byte now and then wins no time."""
-
-    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
-        """Take over an open connection."""
-        self._stream = stream
-        self._deadline = deadline
-
-    @override
-    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, self._deadline.left(timeout))
-
-    @override
-    def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, self._deadline.left(timeout))
-
-    @override
-    def close(self) -> None:
-        self._stream.close()
-
-    @override
-    def start_tls(
-        self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
-    ) -> httpcore.NetworkStream:
-        left = self._deadline.left(timeout)
-        secured = self._stream.start_tls(ssl_context, server_hostname, left)
-        return DeadlineStream(secured, self._deadline)
-
-    @override
-    def get_extra_info(self, info: str) -> Any:
-        return self._stream.get_extra_info(info)
+        return []
+    return list(dict.fromkeys(str(entry[4][0]) for entry in entries))

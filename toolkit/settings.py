@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, SecretStr
+from pydantic import AliasChoices, BeforeValidator, Field, PositiveFloat, PositiveInt, SecretStr
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -37,9 +37,12 @@ ProjectPath = Annotated[Path, BeforeValidator(_below_root)]
 OptionalPath = Annotated[
     Path | None, BeforeValidator(lambda value: _below_root(value) if value else None)
 ]
+Port = Annotated[int, Field(ge=1, le=65535)]
 Secret = SecretStr | None
 Text = str | None
 Names = Annotated[list[str], NoDecode, BeforeValidator(_split)]
+Ports = Annotated[list[Port], NoDecode, BeforeValidator(_split)]
+Paths = Annotated[list[ProjectPath], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
@@ -149,9 +152,14 @@ class Settings(BaseSettings):
     webhook_timeout_seconds: PositiveFloat = Field(
         default=10.0, description="How long one webhook may take from connecting to the answer."
     )
-    webhook_allowed_hosts: Names = Field(
+    outbound_allowed_hosts: Names = Field(
         default=[],
-        description="Host names and address ranges (10.1.0.0/16) inside the network that webhooks may reach, comma separated.",
+        validation_alias=AliasChoices("outbound_allowed_hosts", "webhook_allowed_hosts"),
+        description="Host names and address ranges (10.1.0.0/16) inside the network that channels and report storage may reach, comma separated. WEBHOOK_ALLOWED_HOSTS, its old name, is read where it is not set.",
+    )
+    email_allowed_ports: Ports = Field(
+        default=[25, 465, 587, 2525],
+        description="Ports that Email Channel blocks may connect to, comma separated; ALERT_EMAIL_PORT of ALERT_EMAIL_HOST always.",
     )
     alert_delivery_attempts: PositiveInt = Field(
         default=8,
@@ -187,7 +195,15 @@ class Settings(BaseSettings):
     )
     report_storage_block: Text = Field(
         default=None,
-        description="Name of a Report Storage block (folder, S3, anything fsspec knows) to use instead of REPORT_OUTPUT_DIR.",
+        description="Name of a Report Storage block (folder, S3) to use instead of REPORT_OUTPUT_DIR.",
+    )
+    report_storage_folders: Paths = Field(
+        default=[],
+        description="Folders that Report Storage blocks may use besides REPORT_OUTPUT_DIR, comma separated.",
+    )
+    report_storage_protocols: Names = Field(
+        default=["s3"],
+        description="Protocols of fsspec that Report Storage blocks may use, comma separated; folders always.",
     )
     report_link_base: Text = Field(
         default=None,
@@ -223,6 +239,10 @@ class Settings(BaseSettings):
     prometheus_host: str = Field(
         default="127.0.0.1",
         description="Address that the metrics endpoint listens on; 0.0.0.0 lets other hosts read it.",
+    )
+    prometheus_allowed_hosts: Names = Field(
+        default=[],
+        description="Host names by which the metrics may be asked for, comma separated, besides localhost and addresses. Empty: no other on loopback, any elsewhere.",
     )
     exporter_poll_seconds: PositiveFloat = Field(
         default=5.0, description="How often the metrics are brought up to date."

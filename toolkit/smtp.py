@@ -1,19 +1,26 @@
 """Connections to a mail server, secured and logged in as its settings say.
 
-Reads and writes nothing but the connection; `toolkit.mail` sends on it.
+Reads and writes nothing but the connection; `toolkit.mail` sends on it. Where an API caller chose the
+server, the connection goes to permitted addresses only, and what the host says is not repeated before
+it has answered as an SMTP server: the banner of any other service is nobody's business.
 """
 
 import socket
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from smtplib import SMTP, SMTP_SSL
+from smtplib import SMTP, SMTP_SSL, SMTPException, SMTPResponseException
 from typing import Literal
 
 from pydantic import SecretStr
 
+from toolkit.connection_guard import only_permitted
+from toolkit.outbound import AllowList
 from toolkit.tls import trust
 
 Security = Literal["starttls", "tls", "none"]
+REFUSALS = range(400, 600)
 
 
 @dataclass(frozen=True)
@@ -26,6 +33,8 @@ class MailServer:
     user: str | None = None
     password: SecretStr | None = None
     timeout_seconds: float = 30
+    allowed: AllowList | None = None
+    """Which addresses inside the network it may have; None if the operator chose the server."""
 
     def __str__(self) -> str:
         """Its name in messages."""
@@ -37,11 +46,12 @@ def connect(server: MailServer) -> SMTP:
 
     Raises:
         SMTPException, OSError: it could not be made as configured.
+        ForbiddenAddressError: its address is not permitted.
     """
     deadline = time.monotonic() + server.timeout_seconds
-    smtp = _dial(server)
+    with _unverified(server):
+        smtp = _greeted(server)
     try:
-        smtp.ehlo_or_helo_if_needed()
         if server.security == "starttls":
             allow(smtp, deadline - time.monotonic())
             smtp.starttls(context=trust())  # raises if it is not offered
@@ -53,6 +63,33 @@ def connect(server: MailServer) -> SMTP:
         smtp.close()
         raise
     return smtp
+
+
+@contextmanager
+def _unverified(server: MailServer) -> Generator[None]:
+    """Keep the words of a host to itself that has not shown yet that it is an SMTP server."""
+    try:
+        yield
+    except SMTPResponseException as error:
+        if server.allowed is None and error.smtp_code in REFUSALS:
+            raise
+        code = f" {error.smtp_code}" if error.smtp_code in REFUSALS else " something else"
+        raise SMTPException(f"answered{code} instead of an SMTP greeting") from None
+
+
+def _greeted(server: MailServer) -> SMTP:
+    smtp = _dial(server) if server.allowed is None else _dial_permitted(server, server.allowed)
+    try:
+        smtp.ehlo_or_helo_if_needed()
+    except BaseException:
+        smtp.close()
+        raise
+    return smtp
+
+
+def _dial_permitted(server: MailServer, allowed: AllowList) -> SMTP:
+    with only_permitted(allowed):
+        return _dial(server)
 
 
 def _dial(server: MailServer) -> SMTP:

@@ -43,7 +43,8 @@ from pydantic import SecretStr
 
 from toolkit.delivery import SENT, Outcome, permanent, temporary, unreachable
 from toolkit.errors import PermanentError
-from toolkit.outbound import AllowList, CheckedBackend, Deadline, allow_list
+from toolkit.http_backend import CheckedBackend, Deadline
+from toolkit.outbound import AllowList, configured_allow_list
 from toolkit.settings import settings
 from toolkit.telemetry import timed_request
 from toolkit.tls import trust
@@ -79,12 +80,12 @@ def webhook_session(
     """Post to one address on connections that are opened when needed and kept.
 
     Raises:
-        PermanentError: the address or WEBHOOK_ALLOWED_HOSTS can't be used.
+        PermanentError: the address or OUTBOUND_ALLOWED_HOSTS can't be used.
     """
     # At DEBUG it logs the answer's headers, and a redirect repeats the address.
     logging.getLogger("httpcore").setLevel(logging.INFO)
     target = parse_url(url.get_secret_value())
-    allowed = allow_list(settings().webhook_allowed_hosts)
+    allowed = configured_allow_list()
     timeout = timeout_seconds or settings().webhook_timeout_seconds
     with WebhookSession(target, secret, allowed, connections, timeout) as session:
         yield session
@@ -212,4 +213,10 @@ def _retry_after(response: httpcore.Response) -> float:
 def _reason(error: Exception) -> str:
     if isinstance(error, httpcore.TimeoutException):
         return "no answer in time"
+    if isinstance(error, httpcore.RemoteProtocolError) and not _closed_early(error):
+        return "the answer is not HTTP"  # the error quotes it: the greeting of another service
     return str(error) or type(error).__name__
+
+
+def _closed_early(error: httpcore.RemoteProtocolError) -> bool:
+    return str(error).startswith("Server disconnected")

@@ -3,31 +3,40 @@
 Writes nothing but messages. Apprise says only whether it worked, and what it logs may hold addresses
 with tokens, so neither its log nor its errors are passed on.
 
-It also resolves names, connects and follows redirects by itself, where no check of ours can stand. So a
-service of a fixed vendor is used as it is, and one whose host the address names only if that host is
-listed in WEBHOOK_ALLOWED_HOSTS: whoever lists a host trusts it, whatever its name leads to.
+It also resolves names, connects and follows redirects by itself. So sending runs within
+`toolkit.connection_guard`, which refuses addresses inside the network whatever leads there; services,
+and parameters that name something to open, are held to `flows.alerts._apprise_services`; and a service
+whose host the address names is used only if that host is listed in OUTBOUND_ALLOWED_HOSTS. Proxies of
+the environment were chosen by the operator, and may be connected to.
 """
 
 import ipaddress
 import logging
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+from urllib.request import getproxies
 
 from pydantic import SecretStr
 
+from flows.alerts._apprise_services import (
+    HOSTED,
+    LOCAL,
+    MAIL,
+    OPEN_TEMPLATE,
+    OPENED,
+    VENDOR,
+    WEBHOOKS,
+)
 from flows.alerts._parcel import Parcel
+from toolkit.connection_guard import only_permitted
 from toolkit.delivery import SENT, Outcome, permanent, temporary
 from toolkit.errors import PermanentError
-from toolkit.outbound import AllowList, ForbiddenAddressError, allow_list
-from toolkit.settings import settings
+from toolkit.outbound import AllowList, ForbiddenAddressError, configured_allow_list
 from toolkit.telemetry import timed_request
 
-# They post to any address, past the checks of our own web hooks.
-WEBHOOK_SCHEMES = frozenset({"json", "xml", "form"})
-
-# The "host" of their addresses is the sender's mail domain; they connect to their vendor.
-VENDORS = frozenset({"mailgun", "sparkpost", "smtp2go", "sendpulse"})
 VENDOR_MODES = frozenset({"cloud", "official", "t2bot"})  # of services that exist at a vendor, too
 
 
@@ -44,16 +53,63 @@ def _plugin(url: SecretStr) -> Any:
     from apprise import Apprise  # noqa: PLC0415  # 0.2 s that only its users wait for
 
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+    _open_nothing()
     plugin: Any = Apprise.instantiate(url.get_secret_value())
     if plugin is None:
+        _check_parameters("", url.get_secret_value())
         raise PermanentError("apprise can't use the address of this channel")
-    if not WEBHOOK_SCHEMES.isdisjoint(_schemes(plugin.protocol)):
-        raise PermanentError("apprise's json, xml and form are web hooks: use a Webhook Channel")
+    for schema in _schemas(plugin):
+        _check_service(schema)
+        _check_parameters(schema, url.get_secret_value())
     return plugin
 
 
-def _schemes(protocol: str | tuple[str, ...] | None) -> tuple[str, ...]:
-    return protocol if isinstance(protocol, tuple) else (protocol or "",)
+def _schemas(plugin: Any) -> set[str]:
+    protocols = (plugin.protocol, plugin.secure_protocol)
+    return {s for p in protocols if p for s in ([p] if isinstance(p, str) else p)}
+
+
+def _open_nothing() -> None:
+    """Let apprise open no attachment: neither a file nor an address, whichever parameter names it."""
+    from apprise.attachment.file import AttachFile  # noqa: PLC0415  # with apprise, not before it
+    from apprise.attachment.http import AttachHTTP  # noqa: PLC0415
+    from apprise.common import ContentLocation  # noqa: PLC0415
+
+    AttachFile.location = AttachHTTP.location = ContentLocation.INACCESSIBLE
+
+
+def _check_service(schema: str) -> None:
+    """Let only services through that were read.
+
+    Raises:
+        PermanentError: this one is not among them; the message says what to use.
+    """
+    if schema in VENDOR | HOSTED:
+        return
+    if schema in WEBHOOKS:
+        raise PermanentError("apprise's json, xml and form are webhooks: use a Webhook Channel")
+    if schema in MAIL:
+        raise PermanentError("apprise's mailto is not a valid channel: use an Email Channel")
+    if schema in LOCAL:
+        raise PermanentError(
+            f"apprise's {schema} acts on the worker's machine: not a valid channel"
+        )
+    raise PermanentError(f"apprise's {schema} is not one of the services that channels may use")
+
+
+def _check_parameters(schema: str, url: str) -> None:
+    """Refuse parameters that name something to open.
+
+    Raises:
+        PermanentError: the address has one.
+    """
+    given = {key.strip().lower() for key, _ in parse_qsl(urlsplit(url).query, True)}
+    opened = OPENED | {"template"} if schema in OPEN_TEMPLATE else OPENED
+    if refused := sorted(given & opened):
+        raise PermanentError(
+            f"{refused[0]}= in the address of an Apprise Channel names a file or an address to"
+            " open, which is not permitted; leave it out"
+        )
 
 
 @contextmanager
@@ -69,8 +125,13 @@ def _notify(plugin: Any, parcel: Parcel) -> Outcome:
         _check_host(plugin)
     except PermanentError as error:
         return permanent(str(error))
-    if plugin.notify(body=parcel.text, title=parcel.subject):
-        return SENT
+    try:
+        with only_permitted(_with_proxies(configured_allow_list())) as guard:
+            if plugin.notify(body=parcel.text, title=parcel.subject):
+                return SENT
+            guard.raise_if_refused()
+    except ForbiddenAddressError as error:
+        return permanent(f"{plugin.service_name}: {error}")
     return temporary(f"apprise could not deliver through {plugin.service_name}", outage=True)
 
 
@@ -83,18 +144,25 @@ def _check_host(plugin: Any) -> None:
     host = str(plugin.host or "").strip("[]").lower()
     if not host or not _chooses_host(plugin):
         return
-    if not _lists(allow_list(settings().webhook_allowed_hosts), host):
+    if not _lists(configured_allow_list(), host):
         raise ForbiddenAddressError(
             f"{plugin.service_name} at {host}: apprise connects by itself, so only hosts in"
-            " WEBHOOK_ALLOWED_HOSTS are let through. Add it there."
+            " OUTBOUND_ALLOWED_HOSTS are let through. Add it there."
         )
 
 
 def _chooses_host(plugin: Any) -> bool:
     """Whether the address says where to connect to, rather than the vendor's code."""
     at_vendor = getattr(plugin, "mode", None) in VENDOR_MODES
-    named = any("{host}" in template for template in plugin.templates)
-    return named and not at_vendor and VENDORS.isdisjoint(_schemes(plugin.secure_protocol))
+    return not at_vendor and not HOSTED.isdisjoint(_schemas(plugin))
+
+
+def _with_proxies(allowed: AllowList) -> AllowList:
+    """The list and the proxies of the environment."""
+    proxies = {
+        urlsplit(url if "//" in url else f"//{url}").hostname for url in getproxies().values()
+    }
+    return replace(allowed, names=allowed.names | {host for host in proxies if host})
 
 
 def _lists(allowed: AllowList, host: str) -> bool:

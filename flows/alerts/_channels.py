@@ -6,7 +6,7 @@ others; writes nothing but messages. Sending is what both deliveries and tests o
 
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from blocks.notifications import (
     BLOCKS,
@@ -21,6 +21,7 @@ from flows.alerts._parcel import Parcel, Sender
 from toolkit.delivery import Outcome
 from toolkit.errors import PermanentError
 from toolkit.mail import Mail, SmtpSession, parse_address, smtp_session
+from toolkit.outbound import AllowList, configured_allow_list
 from toolkit.outbox import service_name
 from toolkit.settings import settings
 from toolkit.webhook import webhook_session
@@ -55,10 +56,12 @@ def channel(name: str) -> Channel:
         UnknownChannelError: neither settings nor a block define it; the message says how to.
         PermanentError: its address can't be used.
     """
-    block = _default(name) or _stored(name)
+    default = _default(name)
+    block = default or _stored(name)
     match block:
         case EmailChannel():
-            return _email(name, block)
+            allowed = None if default else email_allow_list(block.host, block.port)
+            return _email(name, block, allowed)
         case WebhookChannel():
             target = parse_url(block.url.get_secret_value())
             return _hook(name, target, lambda: _webhook_sender(block))
@@ -115,8 +118,30 @@ def _stored(name: str) -> ChannelBlock:
     raise UnknownChannelError(f"Channel {name!r} is not configured: {how}.")
 
 
-def _email(name: str, block: EmailChannel) -> Channel:
-    server = block.server(settings().alert_email_timeout_seconds)
+def email_allow_list(host: str, port: int) -> AllowList:
+    """Which addresses inside the network the mail server of a block may have.
+
+    Raises:
+        PermanentError: the port is not one of mail servers.
+    """
+    chosen = settings()
+    allowed = configured_allow_list()
+    ports = set(chosen.email_allowed_ports)
+    own = chosen.alert_email_host
+    if own and own.lower() == host.lower():
+        ports.add(chosen.alert_email_port)
+        allowed = replace(allowed, names=allowed.names | {own.lower()})
+    if port not in ports:
+        expected = ", ".join(str(each) for each in sorted(ports))
+        raise PermanentError(
+            f"Port {port} is not a valid port of an Email Channel; expected one of {expected}."
+            " To allow it, add it to EMAIL_ALLOWED_PORTS."
+        )
+    return allowed
+
+
+def _email(name: str, block: EmailChannel, allowed: AllowList | None) -> Channel:
+    server = block.server(settings().alert_email_timeout_seconds, allowed)
     service = service_name(block.host, block.port)
 
     @contextmanager

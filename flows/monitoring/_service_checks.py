@@ -17,8 +17,9 @@ from pydantic import SecretStr
 from flows.monitoring._checks import Finding
 from flows.monitoring._queues import online_workers
 from toolkit.breaker_stores.redis import RedisStore
+from toolkit.http_backend import CheckedBackend, Deadline
 from toolkit.mail import mail_server
-from toolkit.outbound import CheckedBackend, Deadline, allow_list
+from toolkit.outbound import configured_allow_list
 from toolkit.settings import settings
 from toolkit.smtp import connect, reason
 from toolkit.webhook_target import parse_url
@@ -95,7 +96,7 @@ def _reach(variable: str, url: SecretStr | None) -> Finding:
     target = parse_url(url.get_secret_value())
     deadline = Deadline()
     deadline.start(settings().health_check_timeout_seconds)
-    backend = CheckedBackend(allow_list(settings().webhook_allowed_hosts), deadline)
+    backend = CheckedBackend(configured_allow_list(), deadline)
     try:
         backend.connect_tcp(target.host, target.port).close()
     except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:

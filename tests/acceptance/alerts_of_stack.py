@@ -49,7 +49,7 @@ class Receivers:
             "ALERT_EMAIL_FROM": "worker@example.com",
             "ALERT_EMAIL_TO": "team@example.com",
             "ALERT_WEBHOOK_URL": f"{self.hook.url}/{TOKEN}",
-            "WEBHOOK_ALLOWED_HOSTS": "127.0.0.1",
+            "OUTBOUND_ALLOWED_HOSTS": "127.0.0.1",
         }
 
     def posted(self, rule: str) -> list[str]:

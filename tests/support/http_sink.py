@@ -147,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def http_sink(monkeypatch: pytest.MonkeyPatch) -> Iterator[HttpSink]:
     """A running sink that webhooks may reach."""
-    monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", "127.0.0.1")
+    monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "127.0.0.1")
     sink = HttpSink()
     sink.start()
     yield sink

@@ -162,7 +162,7 @@ def test_what_is_no_web_address_is_refused_without_repeating_it(url):
 def test_tls_verifies_the_name_although_the_address_is_connected_to(certificate, monkeypatch):
     sink = HttpSink(certificate.context())
     sink.start()
-    monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", "127.0.0.0/8")
+    monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "127.0.0.0/8")
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))
     tls.trust.cache_clear()
     try:

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from toolkit.errors import PermanentError
-from toolkit.outbound import ForbiddenAddressError, allow_list, is_public, permitted_addresses
+from toolkit.http_backend import permitted_addresses
+from toolkit.outbound import ForbiddenAddressError, allow_list, is_public
 from toolkit.settings import settings
 from toolkit.webhook import webhook_session
 
@@ -62,22 +63,22 @@ def outcome_of(url: str):
 
 @pytest.mark.parametrize("host", INSIDE)
 def test_addresses_inside_the_network_are_refused(host):
-    with pytest.raises(ForbiddenAddressError, match="add it to WEBHOOK_ALLOWED_HOSTS"):
+    with pytest.raises(ForbiddenAddressError, match="add it to OUTBOUND_ALLOWED_HOSTS"):
         permitted_addresses(host.strip("[]"), 9, allow_list([]))
 
 
 @pytest.mark.parametrize("host", LOOPBACK)
 def test_no_spelling_of_this_machine_is_connected_to(host, http_sink, monkeypatch):
-    monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", "")
+    monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "")
     outcome = outcome_of(f"http://{host}:{http_sink.port}/canary")
     assert (outcome.status, http_sink.connections) == ("permanent", 0)
-    assert "WEBHOOK_ALLOWED_HOSTS" in outcome.detail
+    assert "OUTBOUND_ALLOWED_HOSTS" in outcome.detail
     assert "canary" not in outcome.detail
 
 
 def test_a_name_that_resolves_into_the_network_is_refused(http_sink, monkeypatch):
     """The address that is connected to decides, not one that was looked up before."""
-    monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", "")
+    monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "")
     asked: list[str] = []
     real = socket.getaddrinfo
 
@@ -100,12 +101,12 @@ def test_a_redirect_into_the_network_is_not_followed(http_sink):
 
 @pytest.mark.parametrize("entry", ["127.0.0.1", "127.0.0.0/8", "LOCALHOST", "::1"])
 def test_the_allow_list_admits(http_sink, monkeypatch, entry):
-    monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", f"hooks.example.com, {entry},127.0.0.1")
+    monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", f"hooks.example.com, {entry},127.0.0.1")
     assert outcome_of(http_sink.url).status == "sent"
 
 
 def test_an_allowed_name_is_allowed_at_any_address(http_sink, monkeypatch):
-    monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", "localhost")
+    monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "localhost")
     assert outcome_of(f"http://localhost:{http_sink.port}/").status == "sent"
     settings.cache_clear()
     assert outcome_of(f"http://127.0.0.1:{http_sink.port}/").status == "permanent"
@@ -113,7 +114,7 @@ def test_an_allowed_name_is_allowed_at_any_address(http_sink, monkeypatch):
 
 @pytest.mark.parametrize("entry", ["10.0.0.1/8", "http://host", "a b", "10.0.0.0/40"])
 def test_an_entry_that_means_nothing_is_refused_by_name(entry):
-    with pytest.raises(PermanentError, match="WEBHOOK_ALLOWED_HOSTS"):
+    with pytest.raises(PermanentError, match="OUTBOUND_ALLOWED_HOSTS"):
         allow_list([entry])
 
 

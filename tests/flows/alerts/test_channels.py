@@ -103,11 +103,11 @@ def test_four_posters_of_one_channel(outbox, http_sink, monkeypatch):
 def test_a_test_message_meets_the_same_checks(http_sink, monkeypatch):
     monkeypatch.setenv("ALERT_WEBHOOK_URL", http_sink.url)
     assert send_now("webhook", PARCEL).status == "sent"
-    monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", "")
+    monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "")
     settings.cache_clear()
     outcome = send_now("webhook", PARCEL)
     assert (outcome.status, len(http_sink.requests)) == ("permanent", 1)
-    assert "WEBHOOK_ALLOWED_HOSTS" in outcome.detail
+    assert "OUTBOUND_ALLOWED_HOSTS" in outcome.detail
 
 
 def test_slack_gets_what_slack_understands(http_sink, monkeypatch):
@@ -135,7 +135,8 @@ def test_a_channel_that_is_not_configured_says_what_is_missing(name, variable):
 
 
 @pytest.mark.usefixtures("prefect_api")
-def test_blocks_are_channels(smtp_sink, http_sink):
+def test_blocks_are_channels(smtp_sink, http_sink, monkeypatch):
+    monkeypatch.setenv("EMAIL_ALLOWED_PORTS", str(smtp_sink.port))
     EmailChannel(
         host=smtp_sink.host,
         port=smtp_sink.port,

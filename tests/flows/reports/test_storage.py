@@ -67,6 +67,8 @@ def block(prefect_api, monkeypatch) -> str:  # noqa: ARG001  # where blocks are 
     name = f"bucket-{uuid.uuid4().hex[:8]}"
     ReportStorage(base=f"memory://{name}", link="https://files.example.com").save(name)
     monkeypatch.setenv("REPORT_STORAGE_BLOCK", name)
+    monkeypatch.setenv("REPORT_STORAGE_PROTOCOLS", "s3,memory")
+    monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "127.0.0.1")
     settings.cache_clear()
     return name
 
