@@ -25,6 +25,7 @@ from exporter.collectors.work_pools import WorkPools
 from exporter.families import Family
 from exporter.names import Existing
 from exporter.polling import FAMILIES, Exposition, Poller
+from exporter.request_hosts import RequestHosts
 from exporter.saying import say
 from exporter.server import Server
 from exporter.store import Store
@@ -93,8 +94,9 @@ def serve() -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # threads started from now on leave them to us
     exposition_pollers = pollers(Store(store_path()))
     exposition = Exposition(exposition_pollers)
+    hosts = RequestHosts(chosen.prometheus_host, chosen.prometheus_allowed_hosts)
     try:
-        server = Server(chosen.prometheus_host, chosen.prometheus_port, exposition)
+        server = Server(chosen.prometheus_host, chosen.prometheus_port, exposition, hosts)
     except OSError as error:
         where = f"{chosen.prometheus_host}:{chosen.prometheus_port}"
         say(

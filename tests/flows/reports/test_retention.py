@@ -7,8 +7,8 @@ import pytest
 
 from flows.reports import cleanup_old_reports, generate_ad_hoc_report
 from flows.reports._by_hand import run_now
-from flows.reports._outbox import deliver_due
 from flows.reports._folder_storage import LEFT_AFTER_SECONDS
+from flows.reports._outbox import deliver_due
 from tests.flows.reports.reports import report
 from tests.support.sql import execute, query
 from toolkit.settings import settings
