@@ -12,11 +12,12 @@ the environment were chosen by the operator, and may be connected to.
 
 import ipaddress
 import logging
+import re
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies
 
 from pydantic import SecretStr
@@ -54,13 +55,16 @@ def _plugin(url: SecretStr) -> Any:
 
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
     _open_nothing()
-    plugin: Any = Apprise.instantiate(url.get_secret_value())
-    if plugin is None:
-        _check_parameters("", url.get_secret_value())
-        raise PermanentError("apprise can't use the address of this channel")
-    for schema in _schemas(plugin):
+    text = url.get_secret_value()
+    with only_permitted(configured_allow_list()):
+        plugin: Any = Apprise.instantiate(text)
+    written = {text.partition("://")[0].strip().lower()}
+    schemas = _schemas(plugin) if plugin else written & (WEBHOOKS | MAIL | LOCAL | OPEN_TEMPLATE)
+    for schema in schemas:
         _check_service(schema)
-        _check_parameters(schema, url.get_secret_value())
+    _check_parameters(text, schemas)
+    if plugin is None:
+        raise PermanentError("apprise can't use the address of this channel")
     return plugin
 
 
@@ -97,14 +101,15 @@ def _check_service(schema: str) -> None:
     raise PermanentError(f"apprise's {schema} is not one of the services that channels may use")
 
 
-def _check_parameters(schema: str, url: str) -> None:
+def _check_parameters(url: str, schemas: set[str]) -> None:
     """Refuse parameters that name something to open.
 
     Raises:
         PermanentError: the address has one.
     """
-    given = {key.strip().lower() for key, _ in parse_qsl(urlsplit(url).query, True)}
-    opened = OPENED | {"template"} if schema in OPEN_TEMPLATE else OPENED
+    # Where the query begins depends on the service (# is part of a Slack channel), so anywhere counts.
+    given = {unquote(name).strip(" +-:").lower() for name in re.findall(r"[?&;]([^=&;?]*)", url)}
+    opened = OPENED | {"template"} if schemas & OPEN_TEMPLATE else OPENED
     if refused := sorted(given & opened):
         raise PermanentError(
             f"{refused[0]}= in the address of an Apprise Channel names a file or an address to"

@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from pydantic import SecretStr
 
+from tests.support.attacks import attack
+from tests.support.banners import BANNERS, banner_server
 from tests.support.http_sink import HttpSink
 from toolkit import tls
 from toolkit.delivery import SENT
@@ -108,6 +110,7 @@ def test_a_receiver_may_ask_for_time(http_sink):
     assert post(http_sink).retry_after_seconds == 0
 
 
+@attack(by="network", what="An endless answer to a webhook", answer="64 KiB of it are read")
 def test_an_endless_answer_is_not_read(http_sink):
     http_sink.answer(500, b"x" * 10_000_000)
     assert post(http_sink).detail == "http://127.0.0.1 answered 500"
@@ -129,6 +132,28 @@ def test_a_receiver_that_never_answers_may_have_got_it(http_sink):
     assert outcome.detail == "http://127.0.0.1: no answer in time"
 
 
+@attack(
+    by="API caller",
+    what="A webhook to SSH, FTP, Redis or mail, to read its greeting in the error",
+    answer="The answer is not HTTP: nothing of it is repeated",
+)
+@pytest.mark.parametrize("banner", BANNERS)
+def test_the_greeting_of_another_service_is_not_repeated(banner, monkeypatch):
+    monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "127.0.0.1")
+    with (
+        banner_server(banner + b"\r\n\r\n") as port,
+        webhook_session(SecretStr(f"http://127.0.0.1:{port}/")) as session,
+    ):
+        outcome = session.post({}, "k")
+    assert (outcome.status, "canary" in outcome.detail) == ("temporary", False)
+    assert outcome.detail == "http://127.0.0.1: the answer is not HTTP"
+
+
+@attack(
+    by="network",
+    what="A receiver that repeats the token of its address in its answer",
+    answer="Errors show scheme and host only",
+)
 @pytest.mark.parametrize("code", [302, 400, 500])
 def test_no_outcome_shows_more_than_scheme_and_host(http_sink, code):
     http_sink.answer(code, f"bad token {TOKEN}".encode())
@@ -138,6 +163,11 @@ def test_no_outcome_shows_more_than_scheme_and_host(http_sink, code):
     assert TOKEN not in repr(post(http_sink, path=f"services/{TOKEN}?key={TOKEN}"))
 
 
+@attack(
+    by="API caller",
+    what="A webhook address with another scheme, a backslash, a line break or no host",
+    answer="Refused; the address is not repeated",
+)
 @pytest.mark.parametrize(
     "url",
     [
@@ -159,6 +189,11 @@ def test_what_is_no_web_address_is_refused_without_repeating_it(url):
     assert TOKEN not in str(refused.value)
 
 
+@attack(
+    by="network",
+    what="A server with a valid certificate of another name in place of the receiver",
+    answer="TLS verifies the name although the address is connected to",
+)
 def test_tls_verifies_the_name_although_the_address_is_connected_to(certificate, monkeypatch):
     sink = HttpSink(certificate.context())
     sink.start()

@@ -1,16 +1,26 @@
 """No webhook reaches into the network, by whatever spelling, unless the allow-list says so."""
 
 import ipaddress
+import re
 import socket
 
+import psutil
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from tests.support.attacks import attack
 from toolkit.errors import PermanentError
 from toolkit.http_backend import permitted_addresses
-from toolkit.outbound import ForbiddenAddressError, allow_list, is_public
+from toolkit.outbound import (
+    NAT64,
+    SPECIAL_PURPOSE_NETWORKS,
+    ForbiddenAddressError,
+    allow_list,
+    is_own,
+    is_public,
+)
 from toolkit.settings import settings
 from toolkit.webhook import webhook_session
 
@@ -53,6 +63,31 @@ INSIDE = [
     "[fec0::1]",
     "[ff02::1]",
     "[2001:db8::1]",
+    "[fe80::1%lo]",
+    "192.31.196.1",
+    "192.52.193.1",
+    "192.88.99.1",
+    "192.175.48.1",
+    "192.0.0.170",
+    "[2620:4f:8000::1]",
+    "[2001::1]",
+    "[2001:1::1]",
+    "[2001:2::1]",
+    "[2001:4:112::1]",
+    "[2001:20::1]",
+    "[3fff::1]",
+    "[5f00::1]",
+    "[100::1]",
+    "[100:0:0:1::1]",
+    "[64:ff9b::a9fe:a9fe]",
+    "[::ffff:169.254.169.254]",
+]
+# 1, 2, 7 and localhost in full width, a full stop of Chinese, and digits in circles
+OTHER_ALPHABETS = [
+    "\uff11\uff12\uff17.0.0.1",
+    "127\u30020\u30020\u30021",
+    "\u2460\u2461\u2466.0.0.1",
+    "\uff4c\uff4f\uff43\uff41\uff4c\uff48\uff4f\uff53\uff54",
 ]
 
 
@@ -61,13 +96,23 @@ def outcome_of(url: str):
         return session.post({}, "k")
 
 
+@attack(
+    by="API caller",
+    what="A webhook to loopback, private, link-local, metadata, AS112, tunnelled or multicast addresses",
+    answer="Refused at the address that would be connected to",
+)
 @pytest.mark.parametrize("host", INSIDE)
 def test_addresses_inside_the_network_are_refused(host):
     with pytest.raises(ForbiddenAddressError, match="add it to OUTBOUND_ALLOWED_HOSTS"):
         permitted_addresses(host.strip("[]"), 9, allow_list([]))
 
 
-@pytest.mark.parametrize("host", LOOPBACK)
+@attack(
+    by="API caller",
+    what="127.0.0.1 in decimal, octal, hex, IPv6, mapped and full-width spellings",
+    answer="Refused; nothing is connected to",
+)
+@pytest.mark.parametrize("host", [*LOOPBACK, *OTHER_ALPHABETS])
 def test_no_spelling_of_this_machine_is_connected_to(host, http_sink, monkeypatch):
     monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "")
     outcome = outcome_of(f"http://{host}:{http_sink.port}/canary")
@@ -76,6 +121,11 @@ def test_no_spelling_of_this_machine_is_connected_to(host, http_sink, monkeypatc
     assert "canary" not in outcome.detail
 
 
+@attack(
+    by="network",
+    what="DNS rebinding: a webhook's name that means another address at the second look-up",
+    answer="There is one look-up; the address that is connected to was checked",
+)
 def test_a_name_that_resolves_into_the_network_is_refused(http_sink, monkeypatch):
     """The address that is connected to decides, not one that was looked up before."""
     monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "")
@@ -92,6 +142,11 @@ def test_a_name_that_resolves_into_the_network_is_refused(http_sink, monkeypatch
     assert asked.count("rebind.test") == 1  # nobody asks again between check and connect
 
 
+@attack(
+    by="network",
+    what="A webhook receiver that redirects to the metadata service",
+    answer="Redirects are not followed",
+)
 def test_a_redirect_into_the_network_is_not_followed(http_sink):
     http_sink.answer(302, Location="http://169.254.169.254/latest/meta-data")
     outcome = outcome_of(http_sink.url)
@@ -116,6 +171,59 @@ def test_an_allowed_name_is_allowed_at_any_address(http_sink, monkeypatch):
 def test_an_entry_that_means_nothing_is_refused_by_name(entry):
     with pytest.raises(PermanentError, match="OUTBOUND_ALLOWED_HOSTS"):
         allow_list([entry])
+
+
+@attack(
+    by="API caller",
+    what="A webhook to a port of another service: SSH, mail, DNS, SMB",
+    answer="Refused unless the host is in OUTBOUND_ALLOWED_HOSTS; 80, 443 and 1024 on are served",
+)
+@pytest.mark.parametrize("port", [1, 22, 25, 53, 110, 143, 445, 465, 587, 993])
+def test_a_port_of_another_service_is_refused(port):
+    with pytest.raises(ForbiddenAddressError, match=f"Port {port} of 8.8.8.8"):
+        permitted_addresses("8.8.8.8", port, allow_list([]))
+    assert permitted_addresses("8.8.8.8", port, allow_list(["8.8.8.8"])) == ["8.8.8.8"]
+
+
+@pytest.mark.parametrize("port", [80, 443, 1024, 8443])
+def test_a_port_of_web_servers_is_permitted(port):
+    assert permitted_addresses("8.8.8.8", port, allow_list([])) == ["8.8.8.8"]
+
+
+@attack(
+    by="API caller",
+    what="A webhook to this host's own public address, where the database listens, too",
+    answer="Refused like loopback",
+)
+def test_an_address_of_this_host_is_inside_whatever_it_is():
+    own = {entry.address for each in psutil.net_if_addrs().values() for entry in each}
+    addresses = [ipaddress.ip_address(a) for a in own if not re.fullmatch(r"(\w\w:)+\w\w", a)]
+    assert all(is_own(address) for address in addresses)
+    assert is_own(ipaddress.ip_address("::ffff:127.0.0.1"))
+    assert not is_own(ipaddress.ip_address("8.8.8.8"))
+
+
+def test_the_old_name_of_the_list_is_read(http_sink, monkeypatch):
+    monkeypatch.delenv("OUTBOUND_ALLOWED_HOSTS")
+    monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", "127.0.0.1")
+    assert outcome_of(http_sink.url).status == "sent"
+    monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "10.0.0.0/8")
+    settings.cache_clear()
+    assert outcome_of(http_sink.url).status == "permanent"
+
+
+@given(st.ip_addresses())
+def test_what_python_calls_private_is_not_public(address):
+    """Python's lists are shorter in places, never longer."""
+    if address.is_private or address.is_multicast or address.is_reserved:
+        mapped = getattr(address, "ipv4_mapped", None)
+        assert not is_public(address) or address in NAT64 or mapped
+
+
+@pytest.mark.parametrize("network", SPECIAL_PURPOSE_NETWORKS, ids=str)
+def test_no_end_of_a_special_purpose_network_is_public(network):
+    assert not is_public(network[0])
+    assert not is_public(network[-1])
 
 
 @given(st.ip_addresses(v=4))
