@@ -18,9 +18,14 @@ PARCEL = Parcel("k1", "ann@example.com", "Fell", "It")
 def block(monkeypatch):
     """Store a channel on this server under the name ``team``, and permit its port."""
 
-    def store(host: str, port: int, allowed: str = "", **fields) -> None:
+    def store(host: str, port: int, allowed: str = "", password: SecretStr | None = None) -> None:
         stored = EmailChannel(
-            host=host, port=port, sender="a@example.com", **({"security": "none"} | fields)
+            host=host,
+            port=port,
+            security="none",
+            user="u" if password else None,
+            password=password,
+            sender="a@example.com",
         )
         monkeypatch.setattr("flows.alerts._channels._stored", lambda _name: stored)
         monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", allowed)
@@ -105,7 +110,7 @@ def test_a_code_of_smtp_is_shown(block):
 
 
 def test_the_reply_of_an_smtp_server_is_shown(smtp_sink, block):
-    block(smtp_sink.host, smtp_sink.port, "127.0.0.1", user="u", password=SecretStr("secret"))
+    block(smtp_sink.host, smtp_sink.port, "127.0.0.1", SecretStr("secret"))
     smtp_sink.refuse("ann@example.com", 550)
     detail = send_now("team", PARCEL).detail
     assert "secret" not in detail
