@@ -14,6 +14,7 @@ from blocks.notifications import (
 from flows.alerts._channels import UnknownChannelError, channel, message_id, send_now, slack_text
 from flows.alerts._outbox import deliver_due
 from flows.alerts._parcel import Parcel
+from tests.support.attacks import attack
 from toolkit.circuit_breaker import external_circuit_breaker
 from toolkit.settings import settings
 
@@ -100,6 +101,11 @@ def test_four_posters_of_one_channel(outbox, http_sink, monkeypatch):
     assert http_sink.connections <= 4
 
 
+@attack(
+    by="API caller",
+    what="A test message of a channel, to get past the checks of deliveries",
+    answer="The same session and the same checks",
+)
 def test_a_test_message_meets_the_same_checks(http_sink, monkeypatch):
     monkeypatch.setenv("ALERT_WEBHOOK_URL", http_sink.url)
     assert send_now("webhook", PARCEL).status == "sent"

@@ -130,7 +130,7 @@ def test_a_web_hook_is_reached_but_nothing_is_posted(
 
 
 def test_a_web_hook_inside_the_network_is_not_touched(variables, http_sink: HttpSink):
-    variables(alert_webhook_url=http_sink.url, webhook_allowed_hosts="")
+    variables(alert_webhook_url=http_sink.url, outbound_allowed_hosts="")
     with pytest.raises(Exception, match="OUTBOUND_ALLOWED_HOSTS"):
         check_webhook()
     assert http_sink.connections == 0

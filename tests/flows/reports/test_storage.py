@@ -13,10 +13,16 @@ from flows.reports._by_hand import run_now
 from flows.reports._outbox import deliver_due
 from flows.reports._storage import Folder, StorageError, checked, storage
 from tests.flows.reports.reports import attachment, let_time_pass, report
+from tests.support.attacks import attack
 from tests.support.sql import query
 from toolkit.settings import settings
 
 
+@attack(
+    by="API caller",
+    what="A report's file name with .., slashes, dots or line breaks",
+    answer="Refused",
+)
 @pytest.mark.parametrize(
     "name",
     [
@@ -49,6 +55,11 @@ def test_a_file_appears_whole_and_writing_again_replaces_it(tmp_path):
     assert (tmp_path / "new" / "a-1.csv").read_text() == "two"
 
 
+@attack(
+    by="local user",
+    what="A symbolic link in the report folder in place of a report",
+    answer="Neither read nor removed: it leads out of the folder",
+)
 def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
     (tmp_path / "secret").write_text("x")
     folder = tmp_path / "reports"

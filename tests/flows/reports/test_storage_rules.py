@@ -118,6 +118,24 @@ def test_an_endpoint_inside_the_network_is_refused(host, nested, block, http_sin
     assert "canary" not in str(refused.value)
 
 
+@attack(
+    by="API caller",
+    what="An S3 endpoint inside the network, reached by a proxy of the environment that is listed",
+    answer="A block's endpoint is connected to directly; the proxy is not asked",
+)
+def test_no_proxy_stands_between_the_check_and_the_endpoint(
+    block, http_sink, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "127.0.0.1")
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{http_sink.port}")
+    settings.cache_clear()
+    once = {"retries": {"max_attempts": 0}}
+    block("s3://bucket", **OWN, endpoint_url="http://127.0.0.2:9", config_kwargs=once)
+    with pytest.raises(StorageError, match="inside the network"):
+        publish(tmp_path)
+    assert http_sink.connections == 0
+
+
 def test_an_endpoint_that_is_listed_is_reached(block, monkeypatch, tmp_path):
     sink = HttpSink()
     sink.start()
