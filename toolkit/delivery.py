@@ -4,13 +4,12 @@ Reads nothing, writes nothing. `toolkit.mail` and `toolkit.webhook` answer with 
 because with many recipients a failure is a result like any other.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Literal
 
-OutcomeStatus = Literal["sent", "temporary", "permanent", "unreachable"]
+from toolkit.text import one_line
 
-MAX_DETAIL = 300
+OutcomeStatus = Literal["sent", "temporary", "permanent", "unreachable"]
 
 
 @dataclass(frozen=True)
@@ -48,10 +47,3 @@ def permanent(detail: str, *, code: int | None = None) -> Outcome:
 def unreachable(detail: str, *, code: int | None = None) -> Outcome:
     """The service is away, or refuses to talk to us at all."""
     return Outcome("unreachable", one_line(detail), code, outage=True)
-
-
-def one_line(text: str, limit: int = MAX_DETAIL) -> str:
-    """The text without control characters and line breaks, shortened visibly to ``limit``."""
-    flat = " ".join(re.sub(r"[^\S ]|[\x00-\x1f\x7f-\x9f\u2028\u2029]", " ", text).split())
-    flat = flat.encode(errors="replace").decode()
-    return flat if len(flat) <= limit else f"{flat[: limit - 1]}…"

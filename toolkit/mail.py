@@ -18,8 +18,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from smtplib import SMTP, SMTPException, SMTPResponseException, SMTPServerDisconnected
 
-from toolkit.delivery import SENT, Outcome, one_line, permanent, temporary, unreachable
+from toolkit.delivery import SENT, Outcome, permanent, temporary, unreachable
 from toolkit.errors import PermanentError
+from toolkit.mail_address import parse_address
+from toolkit.mail_check import UnsafeMailError, check_content, check_head
 from toolkit.mime import (
     Attachment,
     Content,
@@ -28,11 +30,13 @@ from toolkit.mime import (
     encode,
     encoded_size,
     head,
-    parse_address,
+    head_fields,
+    leaves,
 )
 from toolkit.settings import settings
 from toolkit.smtp import MailServer, allow, connect, reason
 from toolkit.telemetry import timed_request
+from toolkit.text import one_line
 
 __all__ = [
     "Attachment",
@@ -102,9 +106,11 @@ class SmtpSession:
         try:
             sender, address = parse_address(mail.sender), parse_address(recipient)
             utf8 = not f"{sender.username}{address.username}".isascii()
-            message = head(mail, utf8=utf8) + self._content(mail.content)
+            message = _checked_head(mail, utf8) + self._content(mail.content)
         except PermanentError as error:
             return permanent(str(error))
+        except UnsafeMailError as error:
+            return permanent(f"the mail was not sent, because its bytes are not safe: {error}")
         return self._send(_Envelope(sender.addr_spec, address.addr_spec, message, utf8))
 
     def close(self) -> None:
@@ -231,7 +237,15 @@ def _refusal(code: int, said: str) -> Outcome:
     return permanent(said, code=code) if code >= FIRST_PERMANENT else temporary(said, code=code)
 
 
+def _checked_head(mail: Mail, utf8: bool) -> bytes:
+    finished = head(mail, utf8=utf8)
+    check_head(finished, head_fields(mail), utf8=utf8)
+    return finished
+
+
 def _on_the_wire(content: Content) -> bytes:
-    """Encoded, with dots at line starts doubled (RFC 5321, 4.5.2), ending in a line break."""
-    quoted = encode(content).replace(b"\r\n.", b"\r\n..")
+    """Encoded, checked, with dots at line starts doubled (RFC 5321, 4.5.2), ending in a line break."""
+    encoded = encode(content)
+    check_content(encoded, leaves(content))
+    quoted = encoded.replace(b"\r\n.", b"\r\n..")
     return quoted if quoted.endswith(b"\r\n") else quoted + b"\r\n"

@@ -2,36 +2,39 @@
 
 Reads attachments that are given as files; writes nothing. The head (who, what, when) is made for each
 mail, the content (texts, images, attachments) once for all mails that share it.
-No header can be injected: addresses and names with line breaks are refused, subjects become one line.
+No header can be injected: `toolkit.mail_headers` writes every field with text in it, addresses are
+checked, and the finished bytes are checked once more (`toolkit.mail_check`).
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from dataclasses import field as default_field
 from datetime import UTC, datetime
-from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, EmailPolicy
+from email.utils import format_datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-import idna
-
-from toolkit.delivery import one_line
 from toolkit.errors import PermanentError
+from toolkit.mail_address import parse_address
+from toolkit.mail_headers import address_field, disposition_field, field, text_field
+from toolkit.text import one_line, printable
 
 MAX_SUBJECT = 300
+MAX_FILE_NAME = 200
 BASE64_LINE = 76
 
 # No server has to take 8-bit bytes.
 POLICY = SMTP.clone(cte_type="7bit")
 
-_ADDRESS = re.compile(
-    r'(?P<local>[^\s@<>()\[\],;:\\"]{1,64})@(?P<domain>[^\s@<>()\[\],;:\\"]{1,255})'
-)
-_NAMED = re.compile(r'\s*(?:"?(?P<name>[^<>]*?)"?\s*<(?P<spec>[^<>]+)>|(?P<bare>[^<>\s]+))\s*')
-_MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,200}@[!-;=?-~]{1,200}>")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]")
+_MESSAGE_ID = re.compile(r"<(?!.*=\?)[!-;=?-~]{1,200}@[!-;=?-~]{1,200}>")
+_THREAD_FIELDS = ("In-Reply-To", "References")
+_FIXED_FIELDS = {
+    "Auto-Submitted": "auto-generated",  # RFC 3834: nobody's vacation notice answers it
+    "X-Auto-Response-Suppress": "All",  # the same for Exchange
+}
 
 
 class Attachment(NamedTuple):
@@ -78,7 +81,7 @@ class Mail:
     attachments: tuple[Attachment, ...] = ()
     images: tuple[InlineImage, ...] = ()
     thread: str | None = None
-    date: datetime = field(default_factory=lambda: datetime.now(UTC))
+    date: datetime = default_field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -87,25 +90,8 @@ class Mail:
 
     @property
     def content(self) -> Content:
-        """What does not depend on the recipient."""
+        """What all recipients get."""
         return Content(self.text, self.html, self.images, self.attachments)
-
-
-def parse_address(text: str) -> Address:
-    """An address, with or without a name; international domains become ASCII.
-
-    Raises:
-        PermanentError: it is none, or it holds a line break.
-    """
-    found = None if _CONTROL.search(text) else _NAMED.fullmatch(text)
-    spec = _ADDRESS.fullmatch((found["spec"] or found["bare"]).strip()) if found else None
-    if not found or not spec:
-        raise PermanentError(f"not a mail address: {one_line(text, 80)!r}")
-    try:
-        domain = idna.encode(spec["domain"], uts46=True).decode()
-    except idna.IDNAError:
-        raise PermanentError(f"not a mail domain: {one_line(spec['domain'], 80)!r}") from None
-    return Address(display_name=found["name"] or "", username=spec["local"], domain=domain)
 
 
 def head(mail: Mail, *, utf8: bool = False) -> bytes:
@@ -114,10 +100,26 @@ def head(mail: Mail, *, utf8: bool = False) -> bytes:
     Raises:
         PermanentError: an address or the Message-ID can't be used.
     """
-    own = f"Message-ID: {_message_id(mail.message_id)}\r\n".encode()
-    return own + _shared_head(
-        mail.date, mail.sender, mail.to, mail.cc, mail.subject, mail.thread, utf8
-    )
+    own = field("Message-ID", [_message_id(mail.message_id)])
+    shared = _shared_head(mail.date, mail.sender, mail.to, mail.cc, mail.subject, mail.thread, utf8)
+    return f"{own}{shared}".encode()
+
+
+def head_fields(mail: Mail) -> list[str]:
+    """The names of the fields that `head` has, in order."""
+    return [
+        *("Message-ID", "Date", "From", "To"),
+        *(["Cc"] if mail.cc else []),
+        "Subject",
+        *(_THREAD_FIELDS if mail.thread else ()),
+        *_FIXED_FIELDS,
+    ]
+
+
+def leaves(content: Content) -> int:
+    """How many parts `encode` writes, without those that only hold others."""
+    html = 0 if content.html is None else 1 + len(content.images)
+    return 1 + html + len(content.attachments)
 
 
 @lru_cache(maxsize=4)
@@ -129,25 +131,30 @@ def _shared_head(
     subject: str,
     thread: str | None,
     utf8: bool,
-) -> bytes:
+) -> str:
     """All but the Message-ID. Cached: a report to 200 people names all of them in each of 200 mails."""
-    message = EmailMessage(policy=POLICY.clone(utf8=utf8))
-    message["Date"] = date
-    message["From"] = parse_address(sender)
-    message["To"] = tuple(map(parse_address, to)) or "undisclosed-recipients:;"
-    if cc:
-        message["Cc"] = tuple(map(parse_address, cc))
-    message["Subject"] = one_line(subject, MAX_SUBJECT)
+    fields = [
+        field("Date", [format_datetime(date)]),
+        _addresses("From", (sender,), utf8),
+        _addresses("To", to, utf8) if to else field("To", ["undisclosed-recipients:;"]),
+        _addresses("Cc", cc, utf8) if cc else "",
+        text_field("Subject", one_line(subject, MAX_SUBJECT)),
+    ]
     if thread:
-        message["In-Reply-To"] = message["References"] = _message_id(thread)
-    message["Auto-Submitted"] = "auto-generated"  # RFC 3834: nobody's vacation notice answers it
-    message["X-Auto-Response-Suppress"] = "All"  # the same for Exchange
-    return message.as_bytes().removesuffix(b"\r\n")
+        fields += [field(name, [_message_id(thread)]) for name in _THREAD_FIELDS]
+    fields += [field(name, [value]) for name, value in _FIXED_FIELDS.items()]
+    return "".join(fields)
+
+
+def _addresses(name: str, texts: tuple[str, ...], utf8: bool) -> str:
+    parsed = map(parse_address, texts)
+    mailboxes = [(each.display_name, each.addr_spec) for each in parsed]
+    return address_field(name, mailboxes, utf8=utf8)
 
 
 def _message_id(text: str) -> str:
     if not _MESSAGE_ID.fullmatch(text):
-        raise PermanentError(f"not a Message-ID, expected <name@domain>: {one_line(text, 80)!r}")
+        raise PermanentError(f"{one_line(text, 80)!r} is not a valid Message-ID; expected <a@b>")
     return text
 
 
@@ -158,18 +165,37 @@ def encode(content: Content) -> bytes:
         PermanentError: an attachment's file can't be read.
     """
     message = EmailMessage(policy=POLICY)
-    message.set_content(_encodable(content.text))
+    message.set_content(printable(content.text))
     if content.html is not None:
-        _add_html(message, _encodable(content.html), content.images)
+        _add_html(message, printable(content.html), content.images)
     for attachment in content.attachments:
-        maintype, subtype = _mime_type(attachment.mime_type)
-        message.add_attachment(
-            _bytes_of(attachment.data),
-            maintype=maintype,
-            subtype=subtype,
-            filename=_CONTROL.sub("_", _encodable(attachment.filename)),
-        )
+        _attach(message, attachment)
     return message.as_bytes()
+
+
+class _Disposition(str):
+    """A header that the email package writes as it is, because it has a name and a `fold`."""
+
+    __slots__ = ()
+    name = "Content-Disposition"
+
+    def fold(self, *, policy: EmailPolicy) -> str:  # noqa: ARG002  # part of the protocol
+        return str(self)
+
+
+def _attach(message: EmailMessage, attachment: Attachment) -> None:
+    maintype, subtype = _mime_type(attachment.mime_type)
+    message.add_attachment(_bytes_of(attachment.data), maintype=maintype, subtype=subtype)
+    *_, part = message.iter_attachments()
+    del part["Content-Disposition"]
+    part["Content-Disposition"] = _Disposition(
+        disposition_field("attachment", file_name(attachment.filename))
+    )
+
+
+def file_name(text: str) -> str:
+    """Return a file's name without a folder, in characters that every system can save."""
+    return re.sub(r'^\.+|[/\\:*?"<>|]', "_", one_line(text, MAX_FILE_NAME)) or "attachment"
 
 
 def _add_html(message: EmailMessage, html: str, images: tuple[InlineImage, ...]) -> None:
@@ -187,14 +213,11 @@ def _add_html(message: EmailMessage, html: str, images: tuple[InlineImage, ...])
         )
 
 
-def _encodable(text: str) -> str:
-    """Text that UTF-8 can carry: a lone surrogate from a broken source becomes a question mark."""
-    return text.encode(errors="replace").decode()
-
-
 def _mime_type(text: str) -> tuple[str, str]:
     if not re.fullmatch(r"[a-z]+/[A-Za-z0-9.+-]+", text):
-        raise PermanentError(f"not a MIME type: {one_line(text, 80)!r}")
+        raise PermanentError(
+            f"{one_line(text, 80)!r} is not a valid MIME type; expected e.g. text/csv"
+        )
     maintype, subtype = text.split("/")
     return maintype, subtype
 

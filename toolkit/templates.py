@@ -151,9 +151,3 @@ def render(source: str, context: Mapping[str, Any], *, html: bool, limit: int = 
     except (TypeError, ValueError, ArithmeticError, AttributeError, RecursionError) as error:
         raise UserTemplateError(f"template: {error}") from None
     return "".join(parts)
-
-
-def one_line(text: str, limit: int = 200) -> str:
-    """A text fit for a header: no line breaks or control characters, shortened visibly."""
-    flat = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return flat if len(flat) <= limit else f"{flat[: limit - 1]}…"

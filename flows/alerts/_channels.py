@@ -24,6 +24,7 @@ from toolkit.mail import Mail, SmtpSession, parse_address, smtp_session
 from toolkit.outbound import AllowList, configured_allow_list
 from toolkit.outbox import service_name
 from toolkit.settings import settings
+from toolkit.slack import slack_escaped
 from toolkit.webhook import webhook_session
 from toolkit.webhook_target import Target, parse_url
 
@@ -192,9 +193,5 @@ def _slack_sender(block: SlackChannel) -> Generator[Sender]:
 
 def slack_text(parcel: Parcel) -> str:
     """Subject in bold and text, with Slack's three special characters escaped."""
-    full = f"*{_escaped(parcel.subject)}*\n{_escaped(parcel.text)}"
+    full = f"*{slack_escaped(parcel.subject)}*\n{slack_escaped(parcel.text)}"
     return full if len(full) <= SLACK_TEXT else f"{full[:SLACK_TEXT]}\n… (shortened)"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -12,14 +12,16 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from flows.alerts._notice import EventKind, Notice, worst_first
-from flows.alerts._reading import NO_KEY, label
+from flows.alerts._reading import NO_KEY, exact_label, label
 from flows.alerts._rule import Bound, Rule, Template
 from flows.alerts._state import AlertState
 from flows.alerts._subject import subject
 from toolkit.durations import format_duration
-from toolkit.templates import UserTemplateError, number_text, one_line, render
+from toolkit.templates import UserTemplateError, number_text, render
+from toolkit.text import one_line, printable, value_line
 
 WORST = 10
+MAX_ERROR = 2000
 Ranked = Sequence[tuple[str, AlertState]]
 
 _HEADLINES: dict[EventKind, str] = {
@@ -60,7 +62,7 @@ def message(rule: Rule, notice: Notice, now: datetime, uid: str, *, html: bool =
     try:
         rendered = _rendered(rule, context, html=html)
     except UserTemplateError as error:
-        context["hint"] = f"The rule's own template failed: {error}"
+        context["hint"] = value_line(f"The rule's own template failed: {error}")
         rendered = _rendered(rule.model_copy(update={"template": Template()}), context, html=html)
     title, text, page = rendered
     facts = _json(rule, notice, worst, now) | {"event_id": uid, "hint": context["hint"]}
@@ -71,7 +73,7 @@ def _rendered(rule: Rule, context: Mapping[str, Any], *, html: bool) -> tuple[st
     own = rule.template
     title = render(own.subject, context, html=False) if own.subject else subject(context)
     title = one_line(title)
-    text = render(own.text or _standard("text.txt"), context, html=False)
+    text = printable(render(own.text or _standard("text.txt"), context, html=False))
     if not html:
         return title, text, ""
     full = {**context, "subject": title}
@@ -91,8 +93,12 @@ def _context(rule: Rule, notice: Notice, worst: Ranked, now: datetime) -> dict[s
         "label": _label(notice),
         "headline": _HEADLINES[kind],
         "severity": notice.severity,
-        "rule": {"name": rule.name, "description": rule.description, "owner": rule.owner},
-        "condition": _condition(rule, notice.severity),
+        "rule": {
+            "name": value_line(rule.name),
+            "description": printable(rule.description or "") or None,
+            "owner": value_line(rule.owner or "") or None,
+        },
+        "condition": value_line(_condition(rule, notice.severity)),
         "unit": " %" if rule.measure == "change_percent" else "",
         "group": label(notice.group),
         "count": len(notice.states),
@@ -100,7 +106,7 @@ def _context(rule: Rule, notice: Notice, worst: Ranked, now: datetime) -> dict[s
         "worst": [_item(key, state, now) for key, state in worst],
         "since": _instant(since),
         "duration": _duration(since, now),
-        "error": notice.health.error,
+        "error": value_line(notice.health.error or "", MAX_ERROR) or None,
         "hint": _hint(rule, kind),
         "colour": _COLOURS.get(kind, _COLOURS.get(notice.severity or "", "#475569")),
         "at": _instant(now),
@@ -170,7 +176,7 @@ def _json(rule: Rule, notice: Notice, worst: Ranked, now: datetime) -> dict[str,
         "description": rule.description,
         "owner": rule.owner,
         "severity": notice.severity,
-        "group": label(notice.group),
+        "group": exact_label(notice.group),
         "headline": _HEADLINES[notice.kind],
         "condition": _condition(rule, notice.severity),
         "value": items[0]["value"] if len(notice.states) == 1 else None,
@@ -187,7 +193,7 @@ def _json(rule: Rule, notice: Notice, worst: Ranked, now: datetime) -> dict[str,
 
 def _fact(key: str, state: AlertState) -> dict[str, Any]:
     return {
-        "key": label(key),
+        "key": exact_label(key),
         "severity": state.severity,
         "value": _finite(state.value),
         "worst": _finite(state.worst),

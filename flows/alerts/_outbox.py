@@ -20,10 +20,11 @@ from prefect.exceptions import PrefectException
 from flows.alerts._channels import Channel, channel
 from flows.alerts._ledger import Claimed, Ledger, ledger
 from toolkit.circuit_breaker import CircuitOpenError, external_circuit_breaker
-from toolkit.delivery import Outcome, one_line
+from toolkit.delivery import Outcome
 from toolkit.errors import PermanentError
 from toolkit.outbox import attempt, settlement_of
 from toolkit.settings import settings
+from toolkit.text import one_line
 
 NOT_CONFIGURED_SECONDS = 300.0
 RENEW_SECONDS = 60.0

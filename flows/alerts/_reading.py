@@ -15,6 +15,7 @@ from typing import Any
 from flows.alerts._rule import Reduce, Rule
 from toolkit.definitions import instead
 from toolkit.errors import PermanentError
+from toolkit.text import value_line
 from toolkit.user_sql import Table
 
 NO_KEY = ""
@@ -96,7 +97,12 @@ def _key(values: Any) -> str:
 
 
 def label(key: str) -> str:
-    """A key as people read it: its values, separated by slashes."""
+    """A key as people read it: its values, separated by slashes, in one line."""
+    return value_line(exact_label(key))
+
+
+def exact_label(key: str) -> str:
+    """A key as programs read it: its values, whatever they hold, separated by slashes."""
     return " / ".join("(none)" if v is None else v for v in json.loads(key)) if key else ""
 
 

@@ -16,8 +16,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from flows.monitoring._checks import Finding
-from toolkit.delivery import one_line
 from toolkit.settings import settings
+from toolkit.text import one_line
 
 PARSE_SECONDS = 60.0
 PLACEHOLDERS = {"DBT_HOST": "localhost", "DBT_USER": "nobody", "DBT_DBNAME": "nothing"}

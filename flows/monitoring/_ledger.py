@@ -23,9 +23,9 @@ from flows.monitoring._messages import recipients
 from flows.monitoring._streaks import End, Health, Turn, fold
 from toolkit.catalogue import pools
 from toolkit.database import run_sql, warehouse
-from toolkit.delivery import one_line
 from toolkit.paging import pages
 from toolkit.run_filters import ended
+from toolkit.text import one_line
 
 LOOK_BACK = timedelta(minutes=10)
 """Ends may reach the server's table in another order than they happened in."""

@@ -11,10 +11,12 @@ from typing import Any
 
 from prefect.settings import get_current_settings
 
-from toolkit.delivery import Outcome, one_line
+from toolkit.delivery import Outcome
 from toolkit.errors import PermanentError
 from toolkit.mail import Mail, mail_server, parse_address, smtp_session
 from toolkit.settings import settings
+from toolkit.slack import slack_escaped
+from toolkit.text import one_line, value_line
 from toolkit.webhook import webhook_session
 
 DATABASE = "the analytics database"
@@ -48,7 +50,7 @@ def deliver(message: Message, channel: str, recipient: str, key: str) -> Outcome
         url = chosen.alert_slack_url if slack else chosen.alert_webhook_url
         if url is None:
             return Outcome("permanent", f"{channel} is not configured any more")
-        body = {"text": message.text} if slack else dict(message.content)
+        body = {"text": slack_escaped(message.text)} if slack else dict(message.content)
         secret = None if slack else chosen.alert_webhook_secret
         with webhook_session(url, secret, connections=1) as session:
             return session.post(body, key)
@@ -73,7 +75,7 @@ def _mail(message: Message, recipient: str, key: str) -> Outcome:
 
 def of_deployment(notice: Mapping[str, Any]) -> Message:
     """A deployment began to fail, or works again."""
-    deployment, details = notice["deployment"], notice["details"]
+    deployment, details = value_line(notice["deployment"]), _shown(notice["details"])
     url = _run_url(details["run_id"])
     if notice["kind"] == "failing":
         subject = one_line(f"[failing] {deployment}: {details['state']}")
@@ -84,6 +86,11 @@ def of_deployment(notice: Mapping[str, Any]) -> Message:
     text = "\n".join([subject, "", *said, "", url]).strip() + "\n"
     event = {"event": f"deployment_{notice['kind']}", "deployment": deployment}
     return Message(subject, text, {**event, **details, "run_url": url, "text": text})
+
+
+def _shown(details: Mapping[str, Any]) -> dict[str, Any]:
+    """The details with each text in one line: states and their messages may hold anything."""
+    return {k: value_line(v) if isinstance(v, str) else v for k, v in details.items()}
 
 
 def _failing(details: Mapping[str, Any]) -> list[str]:
@@ -115,12 +122,12 @@ def of_database_away(since: str, reason: str) -> Message:
     subject = f"[failing] {DATABASE} is away"
     said = [
         f"It has not answered since {_time(since)}:",
-        f"  {reason}",
+        f"  {value_line(reason)}",
         "",
         "Alerts, reports and dbt fail until it does, and go on by themselves then. Until then nobody",
         "is told of single failing deployments. `analytics-worker doctor` shows more.",
     ]
-    return _of_database("database_away", subject, said, since=since, message=reason)
+    return _of_database("database_away", subject, said, since=since, message=value_line(reason))
 
 
 def of_database_back(since: str, away: timedelta) -> Message:

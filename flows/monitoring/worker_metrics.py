@@ -22,12 +22,12 @@ from flows.monitoring._queues import Queue, matching, read_queues
 from flows.monitoring._reaper import LOST, reap
 from toolkit.circuit_breaker import CircuitOpenError
 from toolkit.database import run_sql, warehouse
-from toolkit.delivery import one_line
 from toolkit.flow import flow
 from toolkit.results import FlowResult, outcome
 from toolkit.retries import MONITORING
 from toolkit.run_filters import HOLDING_A_SLOT, runs
 from toolkit.settings import settings
+from toolkit.text import one_line
 
 TWICE = 2
 

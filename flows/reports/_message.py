@@ -19,9 +19,11 @@ from flows.reports.formats._tile import shown
 from toolkit.errors import PermanentError
 from toolkit.mail import Attachment, InlineImage, Mail, encoded_size
 from toolkit.settings import settings
-from toolkit.templates import one_line, render
+from toolkit.templates import render
+from toolkit.text import one_line, printable, value_line
 
 _HEADERS_BYTES = 4000  # sender, recipients and what servers on the way add
+MAX_NOTE = 2000
 
 
 @dataclass(frozen=True)
@@ -101,25 +103,24 @@ def _text(document: Document, subject: str, files: Sequence[File]) -> str:
         "description": document.description,
         "data_as_of": document.data_as_of,
         "owner": document.owner,
-        "notes": [*document.warnings, *document.notes],
+        "notes": [value_line(note, MAX_NOTE) for note in (*document.warnings, *document.notes)],
         "tiles": [_tile_text(tile) for tile in document.tiles],
         "files": [_file_text(file) for file in files],
     }
-    return render(_template("mail.txt"), context, html=False)
+    return printable(render(_template("mail.txt"), context, html=False))
 
 
 def _tile_text(tile: Tile) -> str:
     words = shown(tile)
     before = f" ({words.before})" if words.before else ""
-    return (
-        f"{words.title}: {' '.join(filter(None, (words.value, words.unit, words.change)))}{before}"
-    )
+    value = " ".join(filter(None, (words.value, words.unit, words.change)))
+    return value_line(f"{words.title}: {value}{before}")
 
 
 def _file_text(file: File) -> str:
     rows = "" if file.rows is None else "1 row, " if file.rows == 1 else f"{file.rows:,} rows, "
     where = "attached" if file.url is None else f"at {file.url}"
-    return f"{file.name}: {rows}{size_text(file.size)}, {where}"
+    return value_line(f"{file.name}: {rows}{size_text(file.size)}, {where}", MAX_NOTE)
 
 
 @lru_cache

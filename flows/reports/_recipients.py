@@ -10,9 +10,9 @@ from typing import Any, TypedDict
 from pydantic import TypeAdapter, ValidationError
 
 from flows.reports._report import Address, Report
-from toolkit.delivery import one_line
 from toolkit.errors import PermanentError
 from toolkit.settings import settings
+from toolkit.text import one_line
 
 _ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
 MOST = 500

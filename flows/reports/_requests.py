@@ -14,8 +14,8 @@ from flows.reports._recipients import RecipientError, refuse
 from flows.reports._report import Report
 from flows.reports._report_checks import problems
 from flows.reports.formats import FormatError, format_named
-from toolkit.delivery import one_line
 from toolkit.errors import PermanentError
+from toolkit.text import one_line
 
 _OWN_KEYS = set(Report.model_fields) - {"name", "sql", "format", "recipients", "schedule"}
 _IGNORED = {"after", "enabled", "catch_up"}

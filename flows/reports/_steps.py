@@ -22,9 +22,9 @@ from flows.reports._outbox import DeliveryCounts, deliver_due
 from flows.reports._show import progress_of, show
 from flows.reports._tell import give_up
 from toolkit.circuit_breaker import CircuitOpenError
-from toolkit.delivery import one_line
 from toolkit.errors import chain
 from toolkit.results import FlowResult, Status, outcome
+from toolkit.text import one_line
 
 
 class ReportResult(FlowResult):

@@ -22,10 +22,10 @@ from flows.reports._storage_rules import (
     remote_storage,
 )
 from toolkit.connection_guard import only_permitted
-from toolkit.delivery import one_line
 from toolkit.errors import PermanentError
 from toolkit.outbound import AllowList
 from toolkit.settings import settings
+from toolkit.text import one_line
 
 
 class Storage(Protocol):

@@ -7,7 +7,9 @@ follows from the run.
 from flows.reports._files import about
 from flows.reports._ledger import Ledger, Run
 from flows.reports._recipients import identity, message_key
-from toolkit.delivery import one_line
+from toolkit.text import one_line, value_line
+
+MAX_ERROR = 2000
 
 
 def give_up(book: Ledger, run: Run, message: str, *, final: bool = False) -> None:
@@ -21,10 +23,10 @@ def _words(run: Run, message: str) -> dict[str, str]:
     lines = [
         "Your report was not made, and nobody got it.",
         "",
-        f"Report: {run.report.name}",
-        *([f"For: {run.key}"] if run.key else []),
+        f"Report: {value_line(run.report.name)}",
+        *([f"For: {value_line(run.key)}"] if run.key else []),
         f"Period: {about(run)}",
-        f"Error: {message}",
+        f"Error: {value_line(message, MAX_ERROR)}",
     ]
     if run.kind == "scheduled":
         again = f"analytics-worker reports run {run.report.name} --period {run.period}"

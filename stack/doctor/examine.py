@@ -14,8 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from stack.doctor import database, host, prefect_database, server, versions
 from stack.doctor.findings import Finding
 from toolkit.database import direct, warehouse_url
-from toolkit.delivery import one_line
 from toolkit.errors import PermanentError
+from toolkit.text import one_line
 
 Part = Callable[[], Iterator[Finding]]
 EXPECTED = (SQLAlchemyError, PermanentError, HTTPError, PrefectHTTPStatusError, OSError)

@@ -53,6 +53,7 @@ class SmtpSink(Holdable):
         login: tuple[str, str] | None = None,
         tls: ssl.SSLContext | None = None,
         implicit_tls: bool = False,
+        smtputf8: bool = True,
     ) -> None:
         super().__init__()
         self.messages: list[Received] = []
@@ -63,10 +64,11 @@ class SmtpSink(Holdable):
         self._login = login
         self._tls = tls
         self._implicit = implicit_tls
+        self._smtputf8 = smtputf8
         self._controller: Controller | None = None
 
     def start(self) -> None:
-        options: dict[str, Any] = {"ready_timeout": 30}
+        options: dict[str, Any] = {"ready_timeout": 30, "enable_SMTPUTF8": self._smtputf8}
         if self._tls and self._implicit:
             options["ssl_context"] = self._tls
         elif self._tls:

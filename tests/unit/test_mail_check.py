@@ -1,0 +1,107 @@
+"""The finished bytes of a mail are looked at once more: what went wrong is not sent."""
+
+import pytest
+
+from tests.support.attacks import attack
+from tests.support.header_attacks import EVIL
+from tests.support.mails import a_mail, plain
+from toolkit import mime
+from toolkit.delivery import SENT
+from toolkit.mail import Attachment, smtp_session
+from toolkit.mail_check import UnsafeMailError, check_content, check_head
+
+
+@attack(
+    by="data",
+    what="An encoder that writes a value as it is, as the email package of Python 3.11.7 and 3.12.1 does",
+    answer="The finished bytes are checked: a permanent error of that mail; the next one is sent",
+)
+@pytest.mark.parametrize(
+    "text", ["x\r\nBcc: evil@attacker.example", "x\r\n\r\n<h1>pay", "x\nBcc: e", "x\0"]
+)
+def test_a_head_that_went_wrong_is_not_sent(smtp_sink, monkeypatch, text):
+    def careless(name: str, value: str) -> str:
+        return f"{name}: {value.replace('!', text)}\r\n"
+
+    monkeypatch.setattr(mime, "text_field", careless)
+    with smtp_session(plain(smtp_sink)) as session:
+        outcome = session.send(a_mail(subject="!"), "ann@example.com")
+        assert session.send(a_mail(subject="fine"), "ann@example.com") == SENT
+    assert (outcome.status, len(smtp_sink.messages)) == ("permanent", 1)
+    assert "its bytes are not safe" in outcome.detail
+    assert EVIL not in outcome.detail
+
+
+def test_a_part_that_went_wrong_is_not_sent(smtp_sink, monkeypatch):
+    def careless(kind: str, filename: str) -> str:
+        return f'Content-Disposition: {kind}; filename="{filename}"\r\nReply-To: e@x.example\r\n'
+
+    monkeypatch.setattr(mime, "disposition_field", careless)
+    with smtp_session(plain(smtp_sink)) as session:
+        outcome = session.send(a_mail(attachments=(Attachment("a", b"x"),)), "ann@example.com")
+        assert session.send(a_mail(), "ann@example.com") == SENT
+    assert (outcome.status, len(smtp_sink.messages)) == ("permanent", 1)
+
+
+GOOD = b"Subject: x\r\n y\r\nTo: a@b.de\r\n"
+
+
+def test_a_head_that_is_right_passes():
+    check_head(GOOD, ["Subject", "To"])
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        GOOD + b"Bcc: e@x.de\r\n",
+        GOOD + b"To: e@x.de\r\n",
+        GOOD + b"\r\n",
+        GOOD + b"\r\nbody\r\n",
+        GOOD.replace(b"\r\n y", b"\r\ny"),
+        GOOD.replace(b"\r\n y", b"\r\n \r\n y"),
+        GOOD.replace(b"\r\n y", b"\r\n\ty"),
+        GOOD.replace(b" y", b" \x0by"),
+        GOOD.replace(b" y", b" \0y"),
+        GOOD.replace(b" y", b" \ry"),
+        GOOD.replace(b" y", b" \ny"),
+        GOOD.replace(b"Subject: x", b"Subject : x"),
+        GOOD.replace(b"Subject: x", b" x"),
+        GOOD.replace(b"x", b"x" * 998),
+        GOOD.replace(b"x", "ü".encode()),
+        GOOD.replace(b"To:", b"Cc:"),
+        GOOD[:-2],
+        b"",
+    ],
+)
+def test_a_head_that_is_not_what_was_asked_for(head):
+    with pytest.raises(UnsafeMailError):
+        check_head(head, ["Subject", "To"])
+
+
+PARTS = (
+    b'MIME-Version: 1.0\r\nContent-Type: multipart/mixed;\r\n boundary="b"\r\n\r\n'
+    b"--b\r\nContent-Type: text/plain\r\n\r\nx\r\n--b\r\nContent-Type: text/csv\r\n\r\ny\r\n--b--\r\n"
+)
+
+
+def test_parts_that_are_right_pass():
+    check_content(PARTS, 2)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"x\r\n", b"x\r\n--b\r\nContent-Type: text/html\r\n\r\n<h1>\r\n"),
+        (b"\r\n--b--", b""),
+        (b"text/csv", b"text/csv\r\nReply-To: e@x.de"),
+        (b"text/csv", b"text/csv\r\nContent-Type: text/html"),
+        (b"Content-Type: text/csv\r\n", b""),
+        (b"x\r\n", b"x\n"),
+        (b"x\r\n", b"\0\r\n"),
+        (b"x\r\n", b"x" * 999 + b"\r\n"),
+    ],
+)
+def test_parts_that_are_not_what_was_asked_for(old, new):
+    assert old in PARTS
+    with pytest.raises(UnsafeMailError):
+        check_content(PARTS.replace(old, new, 1), 2)
