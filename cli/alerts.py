@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.output import echo
 from flows.alerts import _backtest, _definitions, _silence, _sync, _trial
 from flows.alerts._rule import Rule
 from toolkit.durations import format_duration, parse_duration
@@ -35,7 +36,7 @@ def _explained() -> Generator[None]:
     try:
         yield
     except PermanentError as error:
-        typer.echo(str(error), err=True)
+        echo(str(error), err=True)
         raise typer.Exit(1) from None
 
 
@@ -44,7 +45,7 @@ def validate(definitions: Folder = None) -> None:
     """Check both definition files; name every mistake by file and line."""
     with _explained():
         rules = _definitions.load(definitions)
-    typer.echo(f"{len(rules)} rules are fine")
+    echo(f"{len(rules)} rules are fine")
 
 
 @alerts.command()
@@ -63,12 +64,12 @@ def sync(definitions: Folder = None) -> None:
 
 def _show_changes(changes: list[_sync.Change]) -> None:
     for change in changes:
-        typer.echo(f"{change.action:<8} {change.kind} {change.name}")
+        echo(f"{change.action:<8} {change.kind} {change.name}")
         for field, (before, after) in change.fields.items():
             for line in _field_change(field, before, after):
-                typer.echo(f"         {line}")
+                echo(f"         {line}")
     if not changes:
-        typer.echo("nothing to change")
+        echo("nothing to change")
 
 
 def _field_change(field: str, before: object, after: object) -> list[str]:
@@ -91,9 +92,9 @@ def try_rule(
     """Evaluate a rule of the files now, without changing its state; show what it would say."""
     with _explained():
         trial = _trial.trial(_find(name, definitions))
-        typer.echo(trial.text)
+        echo(trial.text)
         for line in _trial.send(trial) if send else []:
-            typer.echo(line)
+            echo(line)
     if trial.failed:
         raise typer.Exit(1)
 
@@ -113,7 +114,7 @@ def backtest(
         _show_told(replay.told)
     told, times = len(replay.told), replay.evaluations
     notices = f"{told or 'no'} notice{'' if told == 1 else 's'}"
-    typer.echo(f"{notices} in {times} evaluation{'' if times == 1 else 's'}, {replay.source}")
+    echo(f"{notices} in {times} evaluation{'' if times == 1 else 's'}, {replay.source}")
 
 
 def _show_told(told: list[_backtest.Told]) -> None:
@@ -140,11 +141,9 @@ def silence(
         length = _parsed(parse_duration, duration)
         until = _silence.silence(name, length, reason)
     if length:
-        typer.echo(
-            f"{name} is silent for {format_duration(length)}, until {until:%Y-%m-%d %H:%M} UTC"
-        )
+        echo(f"{name} is silent for {format_duration(length)}, until {until:%Y-%m-%d %H:%M} UTC")
     else:
-        typer.echo(f"{name} is silent no more")
+        echo(f"{name} is silent no more")
 
 
 def _find(name: str, folder: Path | None) -> Rule:

@@ -11,6 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from stack.errors import StackError
 from toolkit.errors import PermanentError
+from toolkit.text import printable
 
 
 @contextmanager
@@ -32,5 +33,5 @@ def explained() -> Generator[None]:
         message = f"The database does not answer: {str(error.orig).strip().splitlines()[0]}"
     else:
         return
-    typer.secho(f"error: {message}", err=True, fg="red")
+    typer.secho(f"error: {printable(message)}", err=True, fg="red")
     raise typer.Exit(1)

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from cli.failure import explained
+from cli.output import echo
 from flows.reports import _by_hand, _definitions, _sync
 from flows.reports._generate import Made
 from flows.reports._outbox import DeliveryCounts, deliver_due
@@ -26,7 +27,7 @@ def validate(definitions: Folder = None) -> None:
     """Check the definition file; name every mistake by line."""
     with explained():
         found = _definitions.load(definitions)
-    typer.echo(f"{len(found)} reports are fine")
+    echo(f"{len(found)} reports are fine")
 
 
 @reports.command()
@@ -45,11 +46,11 @@ def sync(definitions: Folder = None) -> None:
 
 def _show_changes(changes: list[_sync.Change]) -> None:
     for change in changes:
-        typer.echo(f"{change.action:<8} {change.name}")
+        echo(f"{change.action:<8} {change.name}")
         for field, (before, after) in change.fields.items():
-            typer.echo(f"           {field}: {before!r} → {after!r}")
+            echo(f"           {field}: {before!r} → {after!r}")
     if not changes:
-        typer.echo("nothing to change")
+        echo("nothing to change")
 
 
 @reports.command()
@@ -72,9 +73,9 @@ def run(
 
 
 def _show(made: Made) -> None:
-    typer.echo(f"run {made['run']}  {made['period']}  {described(made)}")
+    echo(f"run {made['run']}  {made['period']}  {described(made)}")
     for line in [*made.get("files", []), *made.get("notes", [])]:
-        typer.echo(f"  {line}")
+        echo(f"  {line}")
 
 
 @reports.command()
@@ -91,6 +92,6 @@ def resend(
 
 
 def _end(delivery: DeliveryCounts, *, failed: bool) -> None:
-    typer.echo(delivered(delivery))
+    echo(delivered(delivery))
     if failed or delivery["failed"]:
         raise typer.Exit(1)

@@ -2,8 +2,12 @@
 
 import sys
 
+from toolkit.text import one_line
+
+MAX_LINE = 2000
+
 
 def say(line: str) -> None:
     """Say it now, not when a buffer is full."""
-    sys.stderr.write(f"{line}\n")
+    sys.stderr.write(f"{one_line(line, MAX_LINE)}\n")
     sys.stderr.flush()

@@ -10,6 +10,9 @@ from pathlib import Path
 
 MAX_BYTES = 10_000_000
 OLDER_FILES = 3
+_UNSAFE = bytes({*range(32), 127} - {*b"\n\t"})
+_SAFE = bytes.maketrans(_UNSAFE, b"?" * len(_UNSAFE))
+"""Terminal escapes that a component quotes from data do nothing to whoever reads the file."""
 
 
 class LogFile:
@@ -26,6 +29,7 @@ class LogFile:
 
     def write(self, data: bytes) -> None:
         """Append the data; on a problem drop it and tell the person once."""
+        data = data.translate(_SAFE)
         lines = data.decode(errors="replace").strip().splitlines()
         self.last_line = lines[-1] if lines else self.last_line
         try:

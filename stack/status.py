@@ -27,6 +27,8 @@ from rich.markup import escape
 from stack.state import Component, Record
 from stack.terminal import Terminal
 from toolkit.catalogue import Entry, catalogue, pools
+from toolkit.results import MAX_MESSAGE
+from toolkit.text import one_line
 
 STARTED = [state for state in StateType if state is not StateType.SCHEDULED]
 SLOTS = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
@@ -101,8 +103,14 @@ def _deployment(client: SyncPrefectClient, entry: Entry) -> Sequence[str]:
     style = (
         "green" if last.state.is_completed() else "bold red" if last.state.is_final() else "cyan"
     )
-    state = f"[{style}]{last.state.name}[/]"
-    return name, _when(last.start_time), state, escape(last.state.message or ""), planned
+    state = f"[{style}]{escape(one_line(last.state.name or ''))}[/]"
+    return (
+        name,
+        _when(last.start_time),
+        state,
+        escape(one_line(last.state.message or "", MAX_MESSAGE)),
+        planned,
+    )
 
 
 def _started_by(entry: Entry) -> str:

@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from toolkit.text import printable
+
 FILE_WIDTH = 180  # where no terminal says how wide it is
 NARROW = 110
 STYLES = {"ok": "green", "failed": "bold red", "note": "yellow"}
@@ -26,11 +28,11 @@ class Terminal:
 
     def step(self, name: str, text: str, style: str = "ok") -> None:
         """A finished step."""
-        self.console.print(f"[{STYLES[style]}]{name:<12}[/] {escape(text)}", soft_wrap=True)
+        self.console.print(f"[{STYLES[style]}]{name:<12}[/] {plain(text)}", soft_wrap=True)
 
     def say(self, text: str) -> None:
         """Something that happened by itself."""
-        self.console.print(f"[{STYLES['note']}]![/] {escape(text)}", soft_wrap=True)
+        self.console.print(f"[{STYLES['note']}]![/] {plain(text)}", soft_wrap=True)
 
     def busy(self, name: str, text: str) -> None:
         """What a step is doing; repeated calls replace it."""
@@ -67,7 +69,7 @@ class Terminal:
             long: A column that a narrow terminal has no room for: its texts stand below the table.
             named: The column that tells whose text it is.
         """
-        rows = list(rows)
+        rows = [[printable(cell) for cell in row] for row in rows]
         moved = columns.index(long) if long and self.console.width < NARROW else len(columns)
         table = Table(
             title=title, title_justify="left", title_style="bold", pad_edge=False, box=None
@@ -87,14 +89,19 @@ class Terminal:
         if self._status is None:
             return
         if busy:
-            self._status.update(" · ".join(escape(text) for text in busy.values()))
+            self._status.update(" · ".join(plain(text) for text in busy.values()))
             self._status.start()
         else:
             self._status.stop()
 
 
+def plain(text: str) -> str:
+    """Return the text for a place that takes markup: shown as it is, and nothing else."""
+    return escape(printable(text))
+
+
 def fail(message: str) -> None:
     """One line on standard error."""
     Console(stderr=True, highlight=False, soft_wrap=True, no_color=not sys.stderr.isatty()).print(
-        f"[bold red]error:[/] {escape(message)}"
+        f"[bold red]error:[/] {plain(message)}"
     )

@@ -15,7 +15,9 @@ from toolkit.circuit_breaker import CircuitOpenError
 from toolkit.errors import chain, is_permanent
 from toolkit.overdue import skip_if_overdue
 from toolkit.results import RunFailed, outcome, state_of
+from toolkit.safe_logs import protect_logs
 from toolkit.telemetry import measured
+from toolkit.text import printable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -68,6 +70,7 @@ def flow(*, timeout_seconds: float, **options: Any) -> Callable[[Callable[P, R]]
 def _reporting(function: Callable[P, R]) -> Callable[P, State[Any]]:
     @functools.wraps(function)
     def body(*args: P.args, **kwargs: P.kwargs) -> State[Any]:
+        protect_logs()
         try:
             return skip_if_overdue() or state_of(cast("dict[str, Any]", function(*args, **kwargs)))
         except Exception as error:  # noqa: BLE001  # the shell of every run: it must report
@@ -78,11 +81,11 @@ def _reporting(function: Callable[P, R]) -> Callable[P, State[Any]]:
 
 def _failed(error: Exception) -> State[Any]:
     """Name what is wrong; a traceback only where the error is not one of the expected kinds."""
-    message = str(error).strip() or type(error).__name__
+    message = printable(str(error)).strip() or type(error).__name__
     opened = any(isinstance(link, CircuitOpenError) for link in chain(error))
     expected = opened or is_permanent(error)
     get_run_logger().error(message, exc_info=None if expected else error)
     return state_of(
-        {**outcome("failed", message.splitlines()[0], error=message)},
+        {**outcome("failed", message.split("\n")[0], error=message)},
         "CircuitOpen" if opened else None,
     )

@@ -12,6 +12,9 @@ from typing import Any, Literal, NotRequired, TypedDict, cast
 from prefect.client.schemas.objects import State
 from prefect.states import Completed, Failed
 
+from toolkit.text import one_line
+
+MAX_MESSAGE = 5000
 Status = Literal["success", "partial", "failed", "skipped"]
 
 
@@ -54,7 +57,8 @@ def status_of(*, succeeded: int, failed: int) -> Status:
 
 def state_of(result: Mapping[str, Any], name: str | None = None) -> State[Any]:
     """The terminal state for a result."""
-    status, message = cast("FlowResult", result)["status"], str(result.get("message", ""))
+    status = cast("FlowResult", result)["status"]
+    message = one_line(str(result.get("message", "")), MAX_MESSAGE)
     data = dict(result)
     if status in {"success", "skipped"}:
         default = "Completed" if status == "success" else "Skipped"

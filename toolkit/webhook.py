@@ -56,6 +56,7 @@ IDLE_SECONDS = 15
 TRY_LATER = frozenset({408, 425, 429})
 
 _TELLING = re.compile(r"[A-Za-z0-9_ .,:;'-]{1,100}")  # short words, as Slack answers
+_KEY = re.compile(r"[!-~]{1,500}")  # what a header can carry
 _TOKENS = re.compile(r"[^/?&=]{4,}")
 
 
@@ -138,6 +139,8 @@ class WebhookSession:
             return temporary(f"{self.target}: {_reason(error)}", outage=True)
 
     def _headers(self, key: str, body: bytes) -> dict[bytes | str, bytes | str]:
+        if not _KEY.fullmatch(key):
+            raise PermanentError(f"{key!a:.80} is not a valid message key; expected {_KEY.pattern}")
         now = int(time.time())
         headers: dict[bytes | str, bytes | str] = {
             "Content-Type": "application/json; charset=utf-8",

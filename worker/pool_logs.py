@@ -11,6 +11,8 @@ from contextvars import ContextVar
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from toolkit.safe_logs import protect_logs
+
 MAX_BYTES = 10_000_000
 OLDER_FILES = 3
 
@@ -60,6 +62,7 @@ def _is_about_no_pool(_record: logging.LogRecord) -> bool:
 
 def split_by_pool(folder: Path, pools: Iterable[str]) -> None:
     """From now on, write what Prefect and we log about a pool to its file, not to the console."""
+    protect_logs()
     files = PoolFiles(folder, pools)
     for name in ("prefect", "prefect.flow_runs", "prefect.task_runs"):
         found = logging.getLogger(name)

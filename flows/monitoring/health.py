@@ -5,6 +5,8 @@ this machine, all at the same time, each within its own limit; writes the artifa
 verdict on the dbt project. Safe to repeat: it changes nothing that it looks at.
 """
 
+import re
+from collections.abc import Callable
 from functools import partial
 
 from prefect import get_run_logger
@@ -30,6 +32,7 @@ from toolkit.results import FlowResult, outcome
 from toolkit.retries import MONITORING
 from toolkit.settings import settings
 from toolkit.task import task
+from toolkit.text import one_line
 
 MARKS = {"healthy": "🟢", "degraded": "🟡", "unhealthy": "🔴", "skipped": "⚪"}
 
@@ -97,12 +100,12 @@ def page(results: list[CheckResult]) -> str:
     """The result as Markdown: what is wrong and what to do about it, then every check."""
     verdict = overall(results)
     wrong = [
-        f"- {MARKS[result['status']]} **{result['name']}**: {_told(result)}"
+        f"- {MARKS[result['status']]} **{result['name']}**: {_sentences(result, _markdown)}"
         for result in _worst_first(results)
     ]
     rows = [
         f"| {result['name']} | {MARKS[result['status']]} {result['status']} |"
-        f" {result['milliseconds']:,.0f} | {_cell(result['message'])} |"
+        f" {result['milliseconds']:,.0f} | {_markdown(result['message'])} |"
         for result in results
     ]
     heading = ["| check | | ms | what it found |", "|---|---|---:|---|"]
@@ -111,7 +114,11 @@ def page(results: list[CheckResult]) -> str:
 
 def _told(result: CheckResult) -> str:
     """What was found, and what to do about it, as two sentences."""
-    return f"{result['message'].rstrip('.')}. {result['fix']}".strip()
+    return _sentences(result, str)
+
+
+def _sentences(result: CheckResult, shown: Callable[[str], str]) -> str:
+    return f"{shown(result['message'].rstrip('.'))}. {result['fix']}".strip()
 
 
 def _worst_first(results: list[CheckResult]) -> list[CheckResult]:
@@ -119,5 +126,6 @@ def _worst_first(results: list[CheckResult]) -> list[CheckResult]:
     return sorted(wrong, key=lambda result: result["status"] != "unhealthy")
 
 
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+def _markdown(text: str) -> str:
+    """Text that a server or a check has said, without links, markup and cells of its own."""
+    return re.sub(r"([\\`*\[\]<>|])", r"\\\1", one_line(text))

@@ -1,0 +1,148 @@
+"""Names in somebody's table that want to be headers, as keys and errors of alerts, up to the mail server."""
+
+import re
+from collections.abc import Sequence
+
+import pytest
+
+from flows.alerts._outbox import deliver_due
+from tests.flows.alerts.rules import rule, store, tick
+from tests.support.attacks import attack
+from tests.support.header_attacks import IN_DATABASE
+from tests.support.received_mails import assert_is_one_mail, part_text
+from tests.support.smtp_sink import Received
+from tests.support.sql import execute
+from toolkit.settings import settings
+from toolkit.text import one_line, value_line
+
+pytestmark = pytest.mark.usefixtures("outbox")
+
+ANN, OWNER = "ann@example.com", "owner@example.com"
+TEXTS = list(IN_DATABASE.values())
+
+
+@pytest.fixture(autouse=True)
+def _customers(outbox):  # noqa: ARG001  # its database
+    execute("create table analytics.customers (number integer, name text)")
+    execute("grant select on analytics.customers to analytics_reader")
+    for number, name in enumerate(TEXTS):
+        execute("insert into analytics.customers values (:number, :name)", number=number, name=name)
+
+
+def labels(text: str) -> list[str]:
+    """What stands before a colon at the start of each line."""
+    return re.findall(r"(?m)^(\w+): ", text)
+
+
+def by_subject(messages: Sequence[Received]) -> dict[str, Received]:
+    return {str(each.mail["Subject"]): each for each in messages}
+
+
+def per_customer(**fields):
+    return rule(
+        sql="select name, 11 as value from analytics.customers",
+        key_columns=["name"],
+        group_by=["name"],
+        value="value",
+        **fields,
+    )
+
+
+@attack(
+    by="data",
+    what="A customer's name with a header, line ends or control characters, as the key of an alert that is mailed",
+    answer="Subject, text and HTML show it as one line; no header, no line `Severity: ok`, no markup",
+)
+def test_keys_in_mails(smtp_sink):
+    store(per_customer(channels=[{"email": [ANN]}]))
+    tick(0)
+    assert deliver_due()["sent"] == len(TEXTS) == len(smtp_sink.messages)
+    received = by_subject(smtp_sink.messages)
+    for text in TEXTS:
+        key = value_line(text)
+        shown = f" ({key})" if key else ""
+        head = f"[CRITICAL] r{shown}: "
+        subject = one_line(head + (f"{key} at 11 (value > 10)" if key else "11 (value > 10)"))
+        mail = assert_is_one_mail(received[subject], subject)
+        plain, html = part_text(mail, "text/plain"), part_text(mail, "text/html")
+        assert labels(plain) == [
+            "Rule",
+            "Severity",
+            "Condition",
+            *(["Key"] if key else []),
+            "Value",
+            "Since",
+            "Owner",
+        ]
+        assert f"Rule:      r{shown}\n" in plain.replace("\r\n", "\n")
+        assert re.search(r"<(script|h1>pay|img|https)", html) is None
+
+
+@attack(
+    by="data",
+    what="The same names in the error of a rule's SQL, which quotes the value",
+    answer="One line `Error:` in the text, escaped in the HTML",
+)
+def test_errors_in_mails(smtp_sink):
+    sql = "select cast(name as integer) as value from analytics.customers where number = {}"
+    names = [f"r{number}" for number in range(len(TEXTS))]
+    store(*(rule(name, sql.format(n), channels=[{"email": [ANN]}]) for n, name in enumerate(names)))
+    tick(0)
+    assert deliver_due()["sent"] == len(TEXTS) == len(smtp_sink.messages)
+    for received in smtp_sink.messages:
+        mail = assert_is_one_mail(received, str(received.mail["Subject"]))
+        assert str(mail["To"]) == OWNER
+        assert str(mail["Subject"]).startswith("[ERROR] r")
+        plain, html = part_text(mail, "text/plain"), part_text(mail, "text/html")
+        assert labels(plain) == ["Rule", "Error", "Since", "Owner"]
+        assert re.search(r"<(script|h1>pay|img|https)", html) is None
+
+
+@attack(
+    by="data",
+    what="The same names in what the owner of a rule gets when nobody could be reached",
+    answer="Quoted as one line; the mail has the fields of any mail",
+)
+def test_undelivered_mails(smtp_sink):
+    smtp_sink.refuse(ANN, 550)
+    store(per_customer(channels=[{"email": [ANN]}]))
+    tick(0)
+    counts = deliver_due()
+    assert (counts["failed"], counts["sent"]) == (len(TEXTS), len(TEXTS))
+    for received in smtp_sink.messages:
+        subject = str(received.mail["Subject"])
+        mail = assert_is_one_mail(received, subject, "Content-Transfer-Encoding")
+        assert subject.startswith("Not delivered: [CRITICAL] r")
+        assert labels(part_text(mail, "text/plain")) == ["Message", "Channel"]
+
+
+@attack(
+    by="data",
+    what="The same names in the JSON of webhooks and in the headers that go with it",
+    answer="JSON text, exactly the value; the headers are those of any request, keys in plain ASCII",
+)
+def test_keys_in_webhooks(http_sink):
+    store(per_customer(channels=["webhook"]))
+    tick(0)
+    assert deliver_due()["sent"] == len(TEXTS)
+    assert sorted(posted.json["worst"][0]["key"] for posted in http_sink.requests) == sorted(TEXTS)
+    names = {frozenset(posted.headers) for posted in http_sink.requests}
+    assert len(names) == 1
+    assert all(re.fullmatch(r"[!-~]+", posted.key) for posted in http_sink.requests)
+
+
+@attack(
+    by="data",
+    what="The same names in a text for Slack: links, mentions of a channel, control characters",
+    answer="Escaped as Slack wants it; no link, no mention",
+)
+def test_keys_in_slack(http_sink, monkeypatch):
+    monkeypatch.setenv("ALERT_SLACK_URL", http_sink.url)
+    settings.cache_clear()
+    store(per_customer(channels=["slack"]))
+    tick(0)
+    assert deliver_due()["sent"] == len(TEXTS)
+    for posted in http_sink.requests:
+        assert list(posted.json) == ["text"]
+        assert not set(posted.json["text"]) & set("<>\r\x1b\u202e")
+        assert labels(posted.json["text"])[:2] == ["Rule", "Severity"]

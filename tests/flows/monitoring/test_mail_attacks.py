@@ -1,0 +1,106 @@
+"""States and messages of runs that want to be headers or links, in what monitoring sends."""
+
+import re
+
+import pytest
+
+from flows.monitoring._messages import deliver, of_database_away, of_deployment
+from tests.support.attacks import attack
+from tests.support.header_attacks import HEADER_ATTACKS
+from tests.support.received_mails import assert_is_one_mail, part_text
+from toolkit.text import one_line, value_line
+
+every_attack = pytest.mark.parametrize("text", HEADER_ATTACKS.values(), ids=HEADER_ATTACKS.keys())
+AT = "2026-11-29T10:00:00+00:00"
+LINES = {"failing": (6, 8), "recovered": (3, 5)}
+"""Without and with an address of the run, which depends on whether there is a UI."""
+RUN = "0197a1b2-0000-7000-8000-000000000000"
+
+
+@pytest.fixture(autouse=True)
+def _channels(variables, smtp_sink, http_sink):
+    variables(
+        alert_email_host=smtp_sink.host,
+        alert_email_port=smtp_sink.port,
+        alert_email_tls="none",
+        alert_email_from="worker@example.com",
+        alert_slack_url=http_sink.url,
+        alert_webhook_url=http_sink.url,
+    )
+
+
+def notice(text: str, kind: str = "failing"):
+    details = {
+        "state": text,
+        "message": text,
+        "run_id": RUN,
+        "ended_at": AT,
+        "since": AT,
+        "failures": 1,
+    }
+    return of_deployment({"deployment": f"run-dbt-models/{text}", "kind": kind, "details": details})
+
+
+@attack(
+    by="API caller",
+    what="The name and message of a run's state, and the name of a deployment, with headers and line ends",
+    answer="One line each in the mail to the operator, whose head has the fields of any mail",
+)
+@every_attack
+@pytest.mark.parametrize("kind", ["failing", "recovered"])
+def test_states_in_mails(smtp_sink, text, kind):
+    message = notice(text, kind)
+    assert deliver(message, "email", "ann@example.com", "k1").status == "sent"
+    (received,) = smtp_sink.messages
+    mail = assert_is_one_mail(received, one_line(message.subject), "Content-Transfer-Encoding")
+    lines = part_text(mail, "text/plain").splitlines()
+    assert lines[0] == message.subject
+    assert lines[1] == ""
+    assert len(lines) in LINES[kind]
+    assert value_line(text) in "\n".join(lines)
+
+
+@attack(
+    by="API caller",
+    what="The same in Slack: a link with another text, a mention of everybody",
+    answer="Escaped: shown as text",
+)
+@every_attack
+def test_states_in_slack(http_sink, text):
+    assert deliver(notice(text), "slack", "slack", "k1").status == "sent"
+    (posted,) = http_sink.requests
+    assert not set(posted.json["text"]) & set("<>\r\x1b\u202e")
+    assert len(posted.json["text"].splitlines()) in LINES["failing"]
+
+
+@attack(
+    by="network",
+    what="The reason that a database gives, with a header and a link, in mail and Slack",
+    answer="One line in the mail; escaped in Slack",
+)
+@pytest.mark.parametrize("channel", ["email", "slack"])
+def test_the_reason_of_an_outage(smtp_sink, http_sink, channel):
+    reason = "x\r\nBcc: e@x.example\r\n\r\n<https://attacker.example|Login>"
+    recipient = "ann@example.com" if channel == "email" else channel
+    assert deliver(of_database_away(AT, reason), channel, recipient, "k1").status == "sent"
+    if channel == "email":
+        (received,) = smtp_sink.messages
+        assert_is_one_mail(
+            received, "[failing] the analytics database is away", "Content-Transfer-Encoding"
+        )
+    else:
+        assert "&lt;https://attacker.example|Login&gt;" in http_sink.requests[0].json["text"]
+
+
+@attack(
+    by="API caller",
+    what="A key of a message with a line end or other characters that HTTP headers can't have",
+    answer="A permanent error of that message; nothing is sent",
+)
+@pytest.mark.parametrize(
+    "key", ["k\r\nX-Evil: 1", "k\nX: 1", "k\0", "kü", "k\u2028", "", " ", "a b", "k\ud800"]
+)
+def test_keys_of_webhooks(http_sink, key):
+    outcome = deliver(notice("x"), "webhook", "webhook", key)
+    assert (outcome.status, http_sink.requests) == ("permanent", [])
+    assert re.search("is not a valid message key", outcome.detail)
