@@ -11,6 +11,7 @@ from typing import Literal, NamedTuple
 
 from toolkit.circuit_breaker import CircuitBreaker
 from toolkit.delivery import Outcome, permanent
+from toolkit.errors import PermanentError
 from toolkit.settings import settings
 
 FIRST_DELAY_SECONDS = 30.0
@@ -51,6 +52,8 @@ def attempt(breaker: CircuitBreaker, send: Callable[[], Outcome]) -> Outcome:
 def _sent(send: Callable[[], Outcome]) -> Outcome:
     try:
         return send()
+    except PermanentError as error:
+        return permanent(str(error))
     except (ValueError, TypeError, LookupError) as error:  # one odd message must not stop the rest
         return permanent(f"the message can't be sent: {type(error).__name__}")
 

@@ -3,6 +3,7 @@
 import pytest
 from pydantic import SecretStr
 
+from tests.support.attacks import attack
 from tests.support.certificates import Certificate
 from tests.support.mails import a_mail, numbered, plain
 from tests.support.smtp_sink import SmtpSink
@@ -101,6 +102,11 @@ def test_tls_from_the_first_byte(sink_with, trusted):
         assert session.send(a_mail(), "ann@example.com") == SENT
 
 
+@attack(
+    by="network",
+    what="STARTTLS taken out of a mail server's answer",
+    answer="Nothing is sent, neither login nor mail",
+)
 def test_starttls_that_is_not_offered_sends_nothing(smtp_sink):
     server = plain(smtp_sink, security="starttls", user="ann", password=SecretStr(SECRET))
     with smtp_session(server) as session:
@@ -109,6 +115,11 @@ def test_starttls_that_is_not_offered_sends_nothing(smtp_sink):
     assert "STARTTLS" in outcome.detail
 
 
+@attack(
+    by="network",
+    what="A mail server with a certificate that nobody trusts",
+    answer="Nothing is sent",
+)
 def test_a_certificate_that_nobody_trusts_sends_nothing(sink_with, certificate):
     sink = sink_with(tls=certificate.context())
     with smtp_session(plain(sink, security="starttls")) as session:
@@ -128,6 +139,11 @@ def test_login(sink_with, trusted, password, status):
     assert password not in f"{outcome}{server}{server!r}"
 
 
+@attack(
+    by="network",
+    what="A mail server that repeats the password in its refusal",
+    answer="Quoted without it",
+)
 def test_a_server_that_repeats_the_password_is_not_quoted_with_it(smtp_sink):
     smtp_sink._refusals["ann@example.com"] = [f"550 your password {SECRET} is out of date"]
     server = plain(smtp_sink, password=SecretStr(SECRET))

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.support.attacks import attack
 from tests.support.mails import a_mail, plain
 from toolkit.errors import PermanentError
 from toolkit.mail import (
@@ -43,6 +44,11 @@ def test_a_subject_with_a_header_in_it_is_text():
     assert (mail["Bcc"], mail["Subject"]) == (None, "Fell Bcc: eve@example.com body")
 
 
+@attack(
+    by="data",
+    what="A line end in an address, a Message-ID or the thread that a mail belongs to",
+    answer="Refused before anything is sent",
+)
 @pytest.mark.parametrize(
     "field", ["message_id", "sender", "to", "cc", "thread"], ids=lambda name: name
 )
@@ -126,6 +132,11 @@ def test_html_comes_with_its_images():
     assert (image["Content-ID"], image.get_content()) == ("<chart>", b"\x89PNG")
 
 
+@attack(
+    by="data",
+    what="Dots and line ends in a body, to end the mail and to say SMTP commands",
+    answer="Dots are doubled, line ends are CRLF: the body is the body",
+)
 @given(text=st.text(alphabet="\r\n. aä", max_size=60))
 def test_no_body_can_end_the_mail_early(text):
     wire = _on_the_wire(a_mail(text=text).content)

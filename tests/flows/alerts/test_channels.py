@@ -163,6 +163,24 @@ def test_blocks_are_channels(smtp_sink, http_sink, monkeypatch):
     assert "canary" not in f"{hook!r}{slack!r}{channel('ops-hook')!r}"
 
 
+@attack(
+    by="API caller",
+    what="An Email Channel block whose sender is no address, or holds a header",
+    answer="A permanent error of that channel's messages; those of other channels are sent",
+)
+@pytest.mark.parametrize("sender", ["nobody", "a@b.example\r\nBcc: evil@attacker.example", ""])
+@pytest.mark.usefixtures("prefect_api")
+def test_a_bad_sender_costs_only_its_own_messages(outbox, smtp_sink, sender):
+    EmailChannel(host=smtp_sink.host, port=smtp_sink.port, security="none", sender=sender).save(
+        "bad-mail", overwrite=True
+    )
+    outbox.add("bad-mail", "ann@example.com", "k1")
+    outbox.mails(2)
+    counts = deliver_due()
+    assert (counts["sent"], counts["failed"], len(smtp_sink.messages)) == (2, 1, 2)
+    assert "is not a valid mail address" in outbox.row("k1")["last_error"]
+
+
 def test_a_key_becomes_a_message_id():
     assert message_id("k1", "Ann <ann@example.com>") == "<k1@example.com>"
     assert message_id("<k1@test>", "ann@example.com") == "<k1@test>"
