@@ -102,7 +102,7 @@ def test_a_message_that_no_channel_can_carry_does_not_stop_the_rest(outbox):
     outbox.add("email", "not an address", "<bad@test>")
     outbox.mails(2)
     assert deliver_due() == counts(sent=2, failed=1)
-    assert "not a mail address" in outbox.row("<bad@test>")["last_error"]
+    assert "not a valid mail address" in outbox.row("<bad@test>")["last_error"]
 
 
 @pytest.mark.usefixtures("prefect_api")
