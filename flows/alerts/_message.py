@@ -1,7 +1,8 @@
 """What a notice says: subject, text, HTML and JSON, the same for all its recipients.
 
 Reads the templates beside it; writes nothing. A rule's own template that fails costs the standard
-message one sentence, never the notice.
+message one sentence, never the notice. Texts are cut to LONGEST_TEXT, visibly, so that no value fails
+the standard message.
 """
 
 import math
@@ -17,11 +18,12 @@ from flows.alerts._rule import Bound, Rule, Template
 from flows.alerts._state import AlertState
 from flows.alerts._subject import subject
 from toolkit.durations import format_duration
-from toolkit.templates import UserTemplateError, number_text, render
+from toolkit.templates import UserTemplateError, number_text, render, render_own, shortened
 from toolkit.text import one_line, printable, value_line
 
 WORST = 10
 MAX_ERROR = 2000
+LONGEST_TEXT = 4000
 Ranked = Sequence[tuple[str, AlertState]]
 
 _HEADLINES: dict[EventKind, str] = {
@@ -73,11 +75,17 @@ def _rendered(rule: Rule, context: Mapping[str, Any], *, html: bool) -> tuple[st
     own = rule.template
     title = render(own.subject, context, html=False) if own.subject else subject(context)
     title = one_line(title)
-    text = printable(render(own.text or _standard("text.txt"), context, html=False))
+    text = printable(_part(own.text, "text.txt", context, html=False))
     if not html:
         return title, text, ""
     full = {**context, "subject": title}
-    return title, text, render(own.html or _standard("body.html"), full, html=True)
+    return title, text, _part(own.html, "body.html", full, html=True)
+
+
+def _part(own: str | None, standard: str, context: Mapping[str, Any], *, html: bool) -> str:
+    if own:
+        return render(own, context, html=html)
+    return render_own(_standard(standard), context, html=html)
 
 
 @lru_cache
@@ -88,7 +96,7 @@ def _standard(name: str) -> str:
 def _context(rule: Rule, notice: Notice, worst: Ranked, now: datetime) -> dict[str, Any]:
     """Plain values only: this is all that a template sees."""
     since, kind = _began(notice), notice.kind
-    return {
+    context = {
         "kind": kind,
         "label": _label(notice),
         "headline": _HEADLINES[kind],
@@ -111,6 +119,7 @@ def _context(rule: Rule, notice: Notice, worst: Ranked, now: datetime) -> dict[s
         "colour": _COLOURS.get(kind, _COLOURS.get(notice.severity or "", "#475569")),
         "at": _instant(now),
     }
+    return shortened(context, LONGEST_TEXT)
 
 
 def _began(notice: Notice) -> datetime | None:

@@ -73,7 +73,7 @@ def _task(node: Mapping[str, Any], end: Future[NodeResult]) -> Task[[], State[An
         return Task(
             follow,
             name="dbt node",
-            task_run_name=title,
+            task_run_name=lambda: title,  # a text would be a format, in which braces mean something
             cache_policy=NO_CACHE,
             persist_result=False,
         )
@@ -82,7 +82,7 @@ def _task(node: Mapping[str, Any], end: Future[NodeResult]) -> Task[[], State[An
         assets=[Asset(key=key)],
         materialized_by="dbt",
         name="dbt node",
-        task_run_name=title,
+        task_run_name=lambda: title,
         cache_policy=NO_CACHE,
         persist_result=False,
     )

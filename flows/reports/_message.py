@@ -19,9 +19,10 @@ from flows.reports.formats._tile import shown
 from toolkit.errors import PermanentError
 from toolkit.mail import Attachment, InlineImage, Mail, encoded_size
 from toolkit.settings import settings
-from toolkit.templates import render
+from toolkit.templates import render_own, shortened
 from toolkit.text import one_line, printable, value_line
 
+LONGEST_TEXT = 4000
 _HEADERS_BYTES = 4000  # sender, recipients and what servers on the way add
 MAX_NOTE = 2000
 
@@ -107,7 +108,8 @@ def _text(document: Document, subject: str, files: Sequence[File]) -> str:
         "tiles": [_tile_text(tile) for tile in document.tiles],
         "files": [_file_text(file) for file in files],
     }
-    return printable(render(_template("mail.txt"), context, html=False))
+    text = render_own(_template("mail.txt"), shortened(context, LONGEST_TEXT), html=False)
+    return printable(text)
 
 
 def _tile_text(tile: Tile) -> str:
