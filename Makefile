@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: up test drills fast check bench soak images lock clean
+.PHONY: up test drills fast check bench soak images sbom lock clean
 
 up: $(READY)          ## start the whole worker and run its pipeline once; Ctrl-C stops it
 	@exec $(BIN)/analytics-worker up
@@ -32,6 +32,10 @@ soak: $(READY)        ## a quarter of an hour of runs: does anything grow, fail,
 
 images: $(READY)      ## the report's pictures in the README, from the warehouse of a running `make up`
 	@$(BIN)/python -m cli.report_images
+
+sbom: $(READY)        ## what is installed, as CycloneDX 1.6 in sbom.cdx.json (not committed)
+	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o sbom.cdx.json $(BIN)/python
+	@echo sbom.cdx.json
 
 lock:                 ## resolve pyproject.toml again (needs uv)
 	uv pip compile pyproject.toml --all-extras --generate-hashes --no-emit-index-url --python-version 3.11 --universal --quiet -o requirements.lock
