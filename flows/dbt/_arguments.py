@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from toolkit.errors import PermanentError
+from flows.dbt._option_values import DbtArgumentError, check_value
 
 LISTS = {
     "--select": "--select",
@@ -24,7 +24,7 @@ LISTS = {
 }
 VALUES = frozenset({
     "--event-time-end", "--event-time-start", "--indirect-selection", "--printer-width", "--profile",
-    "--sample", "--selector", "--sqlparse", "--target", "-t", "--threads", "--vars",
+    "--sample", "--selector", "--target", "-t", "--threads", "--vars",
     "--warn-error-options",
 })  # fmt: skip
 PATHS = frozenset({"--state", "--defer-state"})
@@ -32,7 +32,7 @@ SWITCHES = frozenset({
     "--cache-selected-only", "--no-cache-selected-only", "--debug", "-d", "--no-debug", "--defer",
     "--no-defer", "--empty", "--no-empty", "--fail-fast", "-x", "--no-fail-fast", "--favor-state",
     "--no-favor-state", "--full-refresh", "-f", "--log-cache-events", "--no-log-cache-events",
-    "--macro-debugging", "--no-macro-debugging", "--partial-parse", "--no-partial-parse",
+    "--partial-parse", "--no-partial-parse",
     "--partial-parse-file-diff", "--no-partial-parse-file-diff", "--populate-cache",
     "--no-populate-cache", "--print", "--no-print", "--quiet", "-q", "--no-quiet",
     "--show-all-deprecations", "--no-show-all-deprecations", "--single-threaded",
@@ -54,6 +54,9 @@ OWNED = {
     "--no-upload-to-artifacts-ingest-api": "nothing is sent to dbt Labs",
     "--send-anonymous-usage-stats": "nothing is sent to dbt Labs",
     "--no-send-anonymous-usage-stats": "nothing is sent to dbt Labs",
+    "--sqlparse": "it lifts limits of dbt's parser",
+    "--macro-debugging": "it is for a terminal",
+    "--no-macro-debugging": "it is for a terminal",
     "--version": "it runs nothing",
     "-V": "it runs nothing",
     "-v": "it runs nothing",
@@ -66,10 +69,6 @@ OWNED = {
         "use-colors", "no-use-colors", "use-colors-file", "no-use-colors-file",
     )
 }  # fmt: skip
-
-
-class DbtArgumentError(PermanentError):
-    """An argument that dbt must not get; says which and what is allowed."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ def check_arguments(command: str, arguments: Sequence[str], project: Path) -> Ar
 
     Raises:
         DbtArgumentError: one of them is another subcommand, owned by the worker, unknown, without
-            its value, or a path outside the project.
+            its value, or with one that callers may not give.
     """
     options: list[str] = []
     lists: dict[str, list[str]] = {}
@@ -113,7 +112,7 @@ def check_arguments(command: str, arguments: Sequence[str], project: Path) -> Ar
         option = rest.pop(0)
         _refuse(command, option)
         if option in LISTS:
-            lists.setdefault(LISTS[option], []).extend(_take_list(command, option, rest))
+            lists.setdefault(LISTS[option], []).extend(_take_list(command, option, rest, project))
         elif option in SWITCHES:
             options.append(option)
         else:
@@ -135,34 +134,26 @@ def _refuse(command: str, option: str) -> None:
         raise DbtArgumentError(f"dbt_args: {option} can't be set here: {OWNED[option]}.")
     if not option.startswith("-"):
         raise DbtArgumentError(
-            f"dbt_args: {option!r} is no option. This flow runs `dbt {command}` and takes options"
+            f"dbt_args: {option[:60]!r} is no option. This flow runs `dbt {command}` and takes options"
             " only, such as --select staging kpis; other subcommands are not run."
         )
     if option not in LISTS and option not in VALUES | PATHS | SWITCHES:
         raise DbtArgumentError(
-            f"dbt_args: `dbt {command}` has no option {option!r} here. Allowed are:"
+            f"dbt_args: `dbt {command}` has no option {option[:60]!r} here. Allowed are:"
             f" {', '.join(sorted(set(LISTS) | VALUES | PATHS | SWITCHES))}."
         )
 
 
-def _take_list(command: str, option: str, rest: list[str]) -> list[str]:
+def _take_list(command: str, option: str, rest: list[str], project: Path) -> list[str]:
     values: list[str] = []
     while rest and not rest[0].startswith("-"):
-        values += rest.pop(0).split()
+        values += check_value(option, rest.pop(0), project).split()
     if not values:
         raise DbtArgumentError(f"dbt_args: `dbt {command} {option}` needs at least one value.")
     return values
 
 
 def _take_value(command: str, option: str, rest: list[str], project: Path) -> str:
-    if not rest or rest[0].startswith("--"):
+    if not rest or rest[0].startswith("-"):
         raise DbtArgumentError(f"dbt_args: `dbt {command} {option}` needs a value.")
-    value = rest.pop(0)
-    if option not in PATHS:
-        return value
-    inside = (project / value).resolve()
-    if not inside.is_relative_to(project.resolve()):
-        raise DbtArgumentError(
-            f"dbt_args: {option} {value} is outside the dbt project; give a folder below {project}."
-        )
-    return str(inside)
+    return check_value(option, rest.pop(0), project)

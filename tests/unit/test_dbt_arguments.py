@@ -1,7 +1,9 @@
+import json
 from importlib import import_module
 from pathlib import Path
 
 import pytest
+import yaml
 
 from flows.dbt._arguments import (
     LISTS,
@@ -9,11 +11,12 @@ from flows.dbt._arguments import (
     PATHS,
     SWITCHES,
     VALUES,
-    DbtArgumentError,
     check_arguments,
 )
+from flows.dbt._option_values import DbtArgumentError
+from tests.support.attacks import attack
 
-PROJECT = Path("/srv/project")
+PROJECT = Path(__file__).parents[2] / "dbt_project"
 
 
 def check(*arguments: str) -> list[str]:
@@ -36,7 +39,15 @@ def test_selections_and_exclusions_stay_apart():
 
 
 def test_options_with_values_pass_through():
-    given = ["--vars", '{"day": "a=b"}', "--threads", "2", "--target", "ci", "--fail-fast"]
+    given = [
+        "--vars",
+        '{"compatibility_schema": "a=b"}',
+        "--threads",
+        "2",
+        "--target",
+        "ci",
+        "--fail-fast",
+    ]
     assert check(*given) == given
 
 
@@ -72,15 +83,74 @@ def test_the_selection_can_be_named():
         (["--models", "--full-refresh"], "--models"),
         (["--threads"], "--threads"),
         (["--vars", "--full-refresh"], "--vars"),
+        (["--target", "-x"], "--target"),
+        (["--threads", "1000000"], "--threads"),
+        (["--threads", "-1"], "--threads"),
+        (["--threads", "²"], "--threads"),
+        (["--sqlparse", "{MAX_GROUPING_TOKENS: null}"], "--sqlparse"),
+        (["--macro-debugging"], "--macro-debugging"),
+        (["--select", "a\n--x"], "--select"),
+        (["--select", "a" * 20_000], "--select"),
+        (["--profile", "a\0b"], "--profile"),
+        (["--vars", "[1]"], "--vars"),
+        (["--vars", "{a: &x [1], b: *x}"], "--vars"),
+        (["--vars", "{a: "], "--vars"),
+        (["--vars", "{" * 5000], "--vars"),
+        (["--vars", "{nosuch: 1}"], "nosuch"),
+        (["--warn-error-options", "{a: &x [1], b: *x}"], "--warn-error-options"),
     ],
+)
+@attack(
+    by="API caller",
+    what="dbt_args with other subcommands, folders, files to write, foreign states, YAML bombs",
+    answer="DbtArgumentError that names the option; nothing is started",
 )
 def test_what_dbt_must_not_get_is_refused_by_name(arguments, named):
     with pytest.raises(DbtArgumentError, match=named.replace(".", r"\.")):
         check(*arguments)
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        "public'; drop schema raw cascade; --",
+        'public" cascade',
+        "1); delete from x",
+        "{{ run_query('drop table x') }}",
+        "$$ || pg_sleep(9) || $$",
+        "a -- b",
+        "a /* b",
+        "a\\",
+        {"nested": 1},
+        [["nested"]],
+    ],
+)
+@attack(
+    by="API caller",
+    what="--vars with a value that leaves the SQL literal a macro writes it into, or a Jinja tag",
+    answer="DbtArgumentError that names the variable and what is allowed",
+)
+def test_a_variable_cannot_leave_the_literal_it_is_written_into(value):
+    with pytest.raises(DbtArgumentError, match="compatibility_schema"):
+        check("--vars", json.dumps({"compatibility_schema": value}))
+
+
+@pytest.mark.parametrize("value", [1, 1.5, True, None, "2026-01-01", "Jörg, a b", ["a", 1]])
+def test_plain_variables_pass(value):
+    given = {"compatibility_schema": value}
+    assert yaml.safe_load(check("--vars", json.dumps(given))[1])["compatibility_schema"] == value
+
+
+def test_variables_of_a_package_are_known(tmp_path):
+    (tmp_path / "dbt_project.yml").write_text("vars: {top: 1, shop: {inner: 2}}")
+    assert check_arguments("run", ["--vars", "inner: 3"], tmp_path).argv == [
+        "--vars",
+        '{"inner": 3}',
+    ]
+
+
 def test_a_state_folder_inside_the_project_is_made_absolute():
-    assert check("--state", "states/prod") == ["--state", "/srv/project/states/prod"]
+    assert check("--state", "states/prod") == ["--state", str(PROJECT / "states/prod")]
 
 
 @pytest.mark.parametrize("command", ["run", "test"])

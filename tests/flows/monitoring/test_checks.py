@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from flows.monitoring._checks import Check, Finding, overall, run_checks
+from flows.monitoring._checks import Check, CheckResult, Finding, overall, run_checks
 from flows.monitoring.health import page, sentence
+from tests.support.attacks import attack
 
 
 def healthy() -> Finding:
@@ -87,3 +88,17 @@ def test_the_verdict_is_the_worst_and_skipped_is_no_worse_than_healthy(hang: Che
 def test_tables_survive_what_services_say():
     (result,) = run_checks([Check("odd", lambda: Finding("healthy", "a | b"), 5)])
     assert "a \\| b" in page([result])
+
+
+@attack(
+    by="data",
+    what="Markdown in a message of a health check: an image, a link, a tag, another table cell",
+    answer="shown as text: the Prefect UI loads and links nothing",
+)
+def test_a_message_is_no_markdown():
+    hostile = "![x](http://evil.example/p.png) [a](b) <img src=x> | cell\n# title"
+    found = CheckResult(name="n", status="healthy", milliseconds=1.0, message=hostile, fix="Wait.")
+    row = page([found]).splitlines()[-1]
+    assert r"!\[x\](http" in row
+    assert r"\<img" in row
+    assert r"\| cell # title" in row
