@@ -23,6 +23,7 @@ def run_dbt_tests(dbt_args: list[str] | None = None) -> DbtResult:
 
     Args:
         dbt_args: Options of `dbt test`, such as ``["--select", "kpis"]``.
+            docs/decisions/dbt-arguments.md lists what callers may pass; the project itself is code.
     """
     with workspace() as folders:
         arguments = check_arguments("test", dbt_args or [], folders.project)

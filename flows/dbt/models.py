@@ -24,6 +24,7 @@ def run_dbt_models(dbt_args: list[str] | None = None) -> DbtResult:
 
     Args:
         dbt_args: Options of `dbt run`, such as ``["--models", "staging", "kpis"]``.
+            docs/decisions/dbt-arguments.md lists what callers may pass; the project itself is code.
     """
     with workspace() as folders:
         arguments = check_arguments("run", dbt_args or [], folders.project)
