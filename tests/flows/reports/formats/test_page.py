@@ -25,6 +25,8 @@ from flows.reports.formats import (
     render_html,
     render_pdf,
 )
+from flows.reports.formats._render import pngs
+from tests.support.attacks import attack
 
 EVIL = "<script>alert(1)</script>{{ 7 * 7 }}"
 ROWS = Found(
@@ -49,6 +51,11 @@ def pdf_text(path: Path) -> str:
     return "\n".join(each.extract_text() for each in pypdf.PdfReader(path).pages)
 
 
+@attack(
+    by="data",
+    what="markup and template syntax in titles, cells, notes and numbers of a report",
+    answer="escaped in page and mail",
+)
 def test_it_has_everything_and_escapes_it():
     made = page(
         period="November 2026",
@@ -123,6 +130,41 @@ def test_pdf_has_the_same_words(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["f.pdf"]
 
 
+@pytest.mark.parametrize("end", ["\n", "\r", "\f", "\r\n", '"', "\\", "</style>"])
+@attack(
+    by="data",
+    what="CSS in the title of a report, which its key is part of: line ends, quotes, a closing tag",
+    answer="one CSS text without line ends and quotes",
+)
+def test_a_title_is_no_style(end):
+    title = f"A{end}}} body {{ background: url(http://evil.example/) }}"
+    made = render_html(Document(title, "2026-11-25 06:00 UTC"))
+    style = made.text.split("<style>")[1].split("</style>")[0]
+    (shown,) = re.findall(r"@bottom-left \{ content: (.*?); font-family", style, re.DOTALL)
+    assert re.fullmatch(r'"[^"\\\n\r\f<]*"', shown)
+
+
+@attack(
+    by="data",
+    what="a chart that wants a file of the host: image, @import",
+    answer="the same picture as without it",
+)
+def test_pictures_fetch_nothing(tmp_path):
+    (tmp_path / "secret.svg").write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>'
+    )
+    link = f"file://{tmp_path}/secret.svg"
+    empty = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">{}</svg>'
+    hostile = f'<image href="{link}" width="9" height="9"/><style>@import "{link}";</style>'
+    (plain, attacked) = pngs([(empty.format(inside), 9, 9) for inside in ("", hostile)])
+    assert attacked == plain
+
+
+@attack(
+    by="data",
+    what="a page for PDF that wants http:// and file:// resources: link, img, object, url(), @import",
+    answer="nothing is asked for, nothing of the host is in the PDF",
+)
 def test_pdf_fetches_nothing(tmp_path):
     asked: list[str] = []
 
@@ -148,6 +190,11 @@ def test_pdf_fetches_nothing(tmp_path):
     assert "secret" not in pdf_text(tmp_path / "f.pdf")
 
 
+@attack(
+    by="data",
+    what="a page for PDF of 300,000 rows",
+    answer="FormatError: needs more than 256 MB; no file is left",
+)
 def test_pdf_that_needs_too_much_memory_is_refused_and_leaves_nothing(tmp_path):
     huge = Html("T", f"<table>{'<tr><td>x</td></tr>' * 300_000}</table>", "", ())
     with pytest.raises(FormatError, match="needs more than 256 MB; show fewer rows"):
@@ -155,6 +202,11 @@ def test_pdf_that_needs_too_much_memory_is_refused_and_leaves_nothing(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@attack(
+    by="data",
+    what="a page for PDF that takes minutes",
+    answer="FormatError: took longer than the limit",
+)
 def test_pdf_that_takes_too_long_is_refused(tmp_path):
     huge = Html("T", f"<table>{'<tr><td>x</td></tr>' * 300_000}</table>", "", ())
     with pytest.raises(FormatError, match="took longer than 1 s; show fewer rows"):
