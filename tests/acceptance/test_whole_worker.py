@@ -24,6 +24,7 @@ from tests.acceptance.alerts_of_stack import (
     set_kpi,
 )
 from tests.acceptance.reports_of_stack import STORIES
+from tests.support.attacks import attack
 from tests.support.dbt_of_stack import dbt_processes, dbt_queries
 from tests.support.stack import RunningStack
 from tests.support.waiting import wait_until
@@ -213,6 +214,11 @@ def test_the_ui_is_served(stack: RunningStack):
         assert b"Prefect" in page.read()
 
 
+@attack(
+    by="API caller",
+    what="secrets in parameters, states, logs, artifacts, events and log files of a whole stack",
+    answer="none",
+)
 def test_no_secret_is_anywhere_a_person_looks(stack: RunningStack):
     """Run parameters, states, logs, events, artifacts, and the log files."""
     password = str(database_url(stack).password)

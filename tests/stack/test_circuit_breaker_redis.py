@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from typing_extensions import override
 
+from tests.support.attacks import attack
 from tests.support.breaker_model import NAME, BreakerMachine, MakeOlder
 from tests.support.losing_replies import LosingReplies
 from tests.support.redis_server import RedisServer
@@ -129,6 +130,11 @@ def test_redis_url_chooses_redis(redis_server: RedisServer, monkeypatch: pytest.
     assert redis_server.client().hget(record_key("fresh"), "successes_total") == "1"
 
 
+@attack(
+    by="network",
+    what="a Redis that refuses or is gone",
+    answer="no password in the log",
+)
 def test_no_message_holds_the_password(caplog: pytest.LogCaptureFixture):
     with RedisServer(password="hunter2") as server:
         trip(breaker_on(server))

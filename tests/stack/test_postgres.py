@@ -16,6 +16,7 @@ from stack.errors import StackError
 from stack.postgres import LONGEST_SOCKET_PATH, EmbeddedPostgres
 from stack.postgres_account import SYSTEM_USER, choose_account
 from stack.postgres_cluster import OWNER
+from tests.support.attacks import attack
 from tests.support.waiting import wait_until
 
 NOBODY = 65534
@@ -54,16 +55,31 @@ def test_it_is_utf8_in_utc_and_our_role_is_no_superuser(postgres):
     assert value(postgres.url, query) == ("UTF8", "UTC", "É", False)
 
 
+@attack(
+    by="network",
+    what="connecting to the embedded PostgreSQL",
+    answer="it listens on no address",
+)
 def test_nothing_listens_on_the_network(postgres):
     assert value(postgres.url, "show listen_addresses") == ("",)
 
 
+@attack(
+    by="local user",
+    what="a wrong password for the embedded PostgreSQL",
+    answer="refused: no trust authentication",
+)
 def test_a_wrong_password_is_refused(postgres):
     with pytest.raises(psycopg2.OperationalError, match="password authentication failed"):
         connect(postgres.url, password="wrong")
 
 
 @only_root
+@attack(
+    by="local user",
+    what="the socket of the embedded PostgreSQL, with the right password",
+    answer="permission denied",
+)
 def test_another_user_of_the_machine_does_not_even_reach_the_socket(postgres):
     url = make_url(postgres.url)
     attempt = (

@@ -1,6 +1,7 @@
 """The running stack: what it starts, what it restarts, how it ends."""
 
 import os
+import re
 import shlex
 import signal
 import stat
@@ -12,8 +13,10 @@ import psutil
 import psycopg2
 import pytest
 from psycopg2.extensions import make_dsn
+from sqlalchemy.engine import make_url
 
 from stack.state import MARKER
+from tests.support.attacks import attack
 from tests.support.stack import DEADLINE_SECONDS, SMALL
 from tests.support.waiting import wait_until
 
@@ -31,6 +34,11 @@ def test_every_component_runs_and_logs(running_stack):
     assert {"postgres.log", "worker.log"} <= logs
 
 
+@attack(
+    by="local user",
+    what="reading stack.env, stack.json and the database of the Prefect server",
+    answer="modes 0600 and 0700",
+)
 def test_its_secrets_are_for_the_owner_only(running_stack):
     folder = running_stack.state_dir
     private = {path: stat.S_IMODE(path.stat().st_mode) for path in folder.glob("stack.*n*")}
@@ -39,6 +47,22 @@ def test_its_secrets_are_for_the_owner_only(running_stack):
         "stack.json": 0o600,
     }
     assert stat.S_IMODE((folder / "prefect").stat().st_mode) == 0o700
+
+
+@attack(
+    by="local user",
+    what="reading passwords in the process list (ps)",
+    answer="no command line has one",
+)
+def test_no_process_shows_a_password(running_stack):
+    variables = (running_stack.state_dir / "stack.env").read_text()
+    password = str(make_url(re.findall(r"DATABASE_URL='?([^'\s]+)", variables)[0]).password)
+    assert len(password) > 8
+    roots = [psutil.Process(running_stack.pid(component)) for component in COMPONENTS]
+    everybody = [each for root in roots for each in (root, *root.children(recursive=True))]
+    lines = [" ".join(each.cmdline()) for each in everybody]
+    assert len(lines) > len(COMPONENTS)
+    assert not [line for line in lines if password in line]
 
 
 def test_a_second_one_is_refused_with_one_line(running_stack):

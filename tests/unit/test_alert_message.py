@@ -11,6 +11,7 @@ from flows.alerts._advance import Failure, Found
 from flows.alerts._message import Message, message
 from flows.alerts._rule import Rule
 from tests.support.alert_run import START, TICK, Run, rule
+from tests.support.attacks import attack
 
 OWNER = "ann@example.com"
 
@@ -102,6 +103,11 @@ def test_a_template_that_fails_costs_a_sentence_and_not_the_notice():
     assert "The rule's own template failed" in str(made["json"]["hint"])
 
 
+@attack(
+    by="data",
+    what="markup in a key, name or description of an alert",
+    answer="escaped in the HTML of the mail",
+)
 def test_what_people_wrote_is_escaped_in_html():
     page = said(rule(name="<b>r", description="<script>x</script>", **TEAMS), {'["<i>"]': 0.1})
     assert "<script>" not in page["html"]

@@ -3,6 +3,7 @@
 import pytest
 
 from flows.alerts._requests import AlertRequestError, alert_rule, threshold_rule
+from tests.support.attacks import attack
 
 ALERT = {
     "id": 7,
@@ -90,6 +91,11 @@ def test_channels_may_be_written_as_callers_used_to(channels, expected):
         ({"type": "slack", "config": {"webhook_url": "https://s3cr3t"}}, "ALERT_SLACK_URL"),
         ({"type": "email", "to": "a@b.example", "password": "s3cr3t"}, r"ALERT_EMAIL_\*"),
     ],
+)
+@attack(
+    by="API caller",
+    what="URLs and passwords in the parameters of an alert, which everybody can read",
+    answer="refused without being repeated; the message names the variable",
 )
 def test_a_secret_is_refused_with_the_way_to_move_it_and_without_repeating_it(channel, variable):
     kind = channel["type"]

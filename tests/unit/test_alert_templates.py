@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support.attacks import attack
 from toolkit.templates import UserTemplateError, render
 from toolkit.text import one_line
 
@@ -40,6 +41,11 @@ def test_is_refused(source):
         render(source, {"worst": [1]}, html=False)
 
 
+@attack(
+    by="data",
+    what="markup in a value of a rule with own HTML",
+    answer="escaped",
+)
 def test_values_are_escaped_in_html_and_only_there():
     assert render("{{ x }}", {"x": "<b>&"}, html=True) == "&lt;b&gt;&amp;"
     assert render("{{ x }}", {"x": "<b>&"}, html=False) == "<b>&"

@@ -9,6 +9,7 @@ import pybreaker
 import pytest
 from typing_extensions import override
 
+from tests.support.attacks import attack
 from toolkit.breaker_stores import transitions
 from toolkit.breaker_stores.memory import MemoryStore
 from toolkit.circuit_breaker import (
@@ -61,6 +62,11 @@ def test_each_service_has_one_breaker_of_its_own():
 
 
 @pytest.mark.parametrize("name", ["", "https://hooks.example.com/T0/s3cret", "a b", "x" * 101])
+@attack(
+    by="API caller",
+    what="a URL with a token as the name of a circuit breaker, which metrics show",
+    answer="refused, not repeated",
+)
 def test_a_service_name_that_may_hold_a_secret_is_refused_and_not_repeated(name: str):
     with pytest.raises(ValueError, match="host name") as raised:
         external_circuit_breaker(name)

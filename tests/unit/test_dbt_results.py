@@ -10,6 +10,7 @@ from flows.dbt._selection import all_but, exclusions
 from flows.dbt._workspace import Workspace, publish
 from flows.dbt.docs import KEPT, publish_page
 from flows.dbt.freshness import UnknownSourceError, check_names
+from tests.support.attacks import attack
 from toolkit.settings import settings
 
 
@@ -124,6 +125,11 @@ def test_sources_are_known_by_their_name_and_their_tables():
     check_names(["crm", "crm.accounts"], SOURCES)
 
 
+@attack(
+    by="API caller",
+    what="reading passwords of profiles.yml in the log of a dbt run",
+    answer="replaced by *****",
+)
 def test_secrets_are_found_in_variables_and_profiles_and_scrubbed(tmp_path):
     (tmp_path / "profiles.yml").write_text(
         "a:\n  password: 'canary one'\n  pass: canary-two # no\n"

@@ -5,6 +5,7 @@ import pytest
 from flows.reports._files import slug
 from flows.reports._requests import ReportRequestError, requested
 from flows.reports._storage import checked
+from tests.support.attacks import attack
 
 NAUGHTY = [
     "../../etc/passwd",
@@ -58,11 +59,21 @@ def test_what_can_not_be_used_is_named_with_what_to_write():
     assert "report_config.name is missing" in refusal(name=None)
 
 
+@attack(
+    by="API caller",
+    what="a report name of 10,000 characters",
+    answer="refused",
+)
 def test_a_name_of_ten_thousand_characters_is_refused():
     assert refusal(name="x" * 10_000) == "report_config.name has 10,000 characters; write 1 to 200"
 
 
 @pytest.mark.parametrize("name", NAUGHTY)
+@attack(
+    by="API caller",
+    what="a report name with slashes, dots and control characters",
+    answer="a file name inside the folder",
+)
 def test_no_name_leads_out_of_the_folder(name):
     """Whatever it is called, its file has a plain name."""
     report = requested(DATA | {"name": name}, "report_config")
@@ -71,6 +82,11 @@ def test_no_name_leads_out_of_the_folder(name):
 
 @pytest.mark.parametrize(
     "address", ["a@b\nBcc: eve@example.net", "a b@c", "<a@b>", "a@b,c@d;", "@"]
+)
+@attack(
+    by="API caller",
+    what="an address with a line break and a header",
+    answer="refused",
 )
 def test_no_address_smuggles_a_header(address):
     assert "report_config.recipients" in refusal(recipients=[address])

@@ -6,6 +6,7 @@ import sys
 import pytest
 from pydantic import ValidationError
 
+from tests.support.attacks import attack
 from toolkit.database import MissingDatabaseError, parse_url, reader_url, warehouse_url
 from toolkit.errors import PermanentError
 from toolkit.settings import project_root, settings
@@ -54,6 +55,11 @@ def test_a_bad_value_is_refused_by_name(monkeypatch):
         settings()
 
 
+@attack(
+    by="local user",
+    what="passwords of the settings in a log or traceback",
+    answer="not shown",
+)
 def test_secrets_are_not_shown(monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgresql://u:canary@h/d")
     monkeypatch.setenv("ALERT_EMAIL_PASSWORD", "canary")

@@ -83,6 +83,11 @@ def test_it_is_no_way_around_the_webhook_s_checks(url, caplog, capfd):
     assert "canary" not in f"{refused.value}{caplog.text}{''.join(capfd.readouterr())}"
 
 
+@attack(
+    by="network",
+    what="a notification service that fails",
+    answer="no token in result and log",
+)
 def test_a_failure_says_nothing_secret(monkeypatch, caplog, block):
     monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "127.0.0.1")
     settings.cache_clear()

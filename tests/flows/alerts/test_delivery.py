@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from flows.alerts._outbox import deliver_due
+from tests.support.attacks import attack
 from toolkit.circuit_breaker import external_circuit_breaker
 from toolkit.outbox import backoff_seconds
 from toolkit.settings import settings
@@ -115,6 +116,11 @@ def test_a_message_for_an_unknown_channel_waits_with_the_reason(outbox):
     assert "Channel 'nobody' is not configured" in row["last_error"]
 
 
+@attack(
+    by="network",
+    what="a web hook whose answers and redirects repeat its token",
+    answer="no token in rows, logs and statistics",
+)
 def test_no_secret_reaches_rows_and_logs(outbox, http_sink, caplog):
     caplog.set_level(logging.DEBUG)
     http_sink.answer(404, b"canary-token canary-secret")

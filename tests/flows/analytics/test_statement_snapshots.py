@@ -13,6 +13,7 @@ from flows.analytics import update_query_statistics
 from flows.analytics.query_statistics import snapshot_statements
 from migrations import upgrade
 from tests.flows.analytics.conftest import run
+from tests.support.attacks import attack
 from toolkit import database
 from toolkit.settings import settings
 
@@ -125,6 +126,11 @@ def test_only_the_top_is_stored_but_all_is_counted(session):
     assert run(session, MINE) == [(1, 5)]
 
 
+@attack(
+    by="API caller",
+    what="passwords of CREATE ROLE in the kept query texts",
+    answer="not kept",
+)
 def test_passwords_are_not_kept(session):
     run(session, "create role nobody password 'hunter2'; drop role nobody")
     snapshot_statements.fn(50)

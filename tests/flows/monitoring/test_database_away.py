@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from flows.monitoring import collect_worker_metrics
+from tests.support.attacks import attack
 from tests.support.http_sink import HttpSink
 from toolkit.circuit_breaker import db_circuit_breaker
 from toolkit.results import RunFailed
@@ -62,6 +63,11 @@ def test_an_outage_is_told_once_from_its_second_minute_on_and_so_is_its_end(minu
     assert minute() == []
 
 
+@attack(
+    by="network",
+    what="a database that is unavailable: its address goes into notices",
+    answer="the reason without the password",
+)
 def test_what_is_told_names_the_reason_and_no_secret(minute, hook: HttpSink, variables, smtp_sink):
     variables(
         alert_email_host="127.0.0.1",

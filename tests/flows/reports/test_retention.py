@@ -10,6 +10,7 @@ from flows.reports._by_hand import run_now
 from flows.reports._folder_storage import LEFT_AFTER_SECONDS
 from flows.reports._outbox import deliver_due
 from tests.flows.reports.reports import report
+from tests.support.attacks import attack
 from tests.support.sql import execute, query
 from toolkit.settings import settings
 
@@ -110,6 +111,11 @@ def test_what_somebody_still_waits_for_stays(five, post):
 
 
 @pytest.mark.parametrize("name", ["../outside.csv", "/etc/passwd", "link.csv", "a/../../b.csv"])
+@attack(
+    by="data",
+    what="a row of ops.report_runs that names a file outside the folder",
+    answer="not deleted; the row stays",
+)
 def test_a_path_outside_the_folder_is_refused_and_its_row_stays(five, post, name, tmp_path):
     outside = tmp_path / "outside.csv"
     outside.write_text("precious")

@@ -38,6 +38,11 @@ from toolkit.settings import settings
         "a.c.s.v",
     ],
 )
+@attack(
+    by="API caller",
+    what="a file name that leads out of the folder of reports",
+    answer="refused",
+)
 def test_a_name_that_the_project_does_not_give_is_refused(name):
     with pytest.raises(StorageError):
         checked(name)

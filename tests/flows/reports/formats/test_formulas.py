@@ -9,6 +9,7 @@ import pytest
 
 from flows.reports.formats import Table, export, snapshot
 from flows.reports.formats._formula import FIRST_CHARACTERS
+from tests.support.attacks import attack
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -45,6 +46,11 @@ def test_no_start_is_forgotten():
 
 
 @every_start
+@attack(
+    by="data",
+    what="a formula as text in csv, with every character that starts one",
+    answer="an apostrophe in front of it",
+)
 def test_csv_has_an_apostrophe_in_front_of_text_and_of_nothing_else(tmp_path, start):
     write(tmp_path / "f", "csv", start)
     note, short, _, *numbers, typed, inside = row_of(tmp_path / "f")
@@ -62,6 +68,11 @@ def test_raw_csv_is_left_alone(tmp_path, start):
 
 @every_start
 @pytest.mark.parametrize("raw", [False, True], ids=["for people", "raw"])
+@attack(
+    by="data",
+    what="a formula as text in xlsx",
+    answer="a text cell that stays text when edited",
+)
 def test_a_workbook_has_the_text_itself_that_stays_text_when_edited(tmp_path, start, raw):
     write(tmp_path / "f.xlsx", "xlsx", start, raw=raw)
     note, short, _, *numbers, typed, inside = openpyxl.load_workbook(tmp_path / "f.xlsx")["T"][2]
@@ -73,6 +84,11 @@ def test_a_workbook_has_the_text_itself_that_stays_text_when_edited(tmp_path, st
 
 
 @every_start
+@attack(
+    by="author",
+    what="a formula as the name of a column",
+    answer="text in csv and xlsx",
+)
 def test_a_header_is_text_too(tmp_path, start):
     with snapshot() as moment:
         for name in ("csv", "xlsx"):

@@ -27,6 +27,7 @@ from flows.reports.formats import (
     format_named,
     snapshot,
 )
+from tests.support.attacks import attack
 from toolkit.errors import PermanentError
 
 pytestmark = pytest.mark.usefixtures("environment")
@@ -66,6 +67,11 @@ def test_csv_begins_with_a_mark_for_excel_if_so_asked(tmp_path, bom, start):
 
 
 @pytest.mark.parametrize("name", ["json", "ndjson"])
+@attack(
+    by="data",
+    what="quotes, control characters and brackets in json and ndjson",
+    answer="valid JSON with the same text",
+)
 def test_json_is_valid_whatever_is_in_it(tmp_path, name):
     write(tmp_path / "f", name, MIXED)
     read = json.loads((tmp_path / "f").read_text())
@@ -74,6 +80,11 @@ def test_json_is_valid_whatever_is_in_it(tmp_path, name):
     assert (row["i"], row["j"], row["f"]) == ("NaN", {"k": 1}, "=1+1")
 
 
+@attack(
+    by="data",
+    what="a formula among typed cells of a workbook",
+    answer="no cell is a formula",
+)
 def test_xlsx_has_types_and_no_formulas(tmp_path):
     write(tmp_path / "f.xlsx", "excel", MIXED)
     sheet = openpyxl.load_workbook(tmp_path / "f.xlsx")["Query 1"]
