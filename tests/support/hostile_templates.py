@@ -123,6 +123,7 @@ KINDS: dict[str, list[str]] = {
         "{{ '{x:1000000000}'.format_map({'x': 1}) }}",
         "{{ ('{0}' ~ '{0}' ~ '{0}').format(description) }}",
         "{{ '{}'.format(worst) }}",
+        "{{ '" + "{" * 9000 + "'.format(*many) }}",
         "{{ '{!r}'.format('x'.upper) }}",
         "{{ 'x'.translate({120: description}) }}",
         "{{ description.replace('d', description) }}",

@@ -13,7 +13,7 @@ from typing import Any
 from jinja2.filters import _GroupTuple  # pyright: ignore[reportPrivateUsage]  # what groupby gives
 from jinja2.runtime import LoopContext
 
-from toolkit.user_templates._budget import TemplateFunction
+from toolkit.user_templates._budget import TemplateFunction, reserve
 from toolkit.user_templates._filters import counted, reserve_joined, reserve_replaced
 from toolkit.user_templates._values import UserTemplateError
 
@@ -87,7 +87,7 @@ def _format(text: str, *args: Any, **kwargs: Any) -> str:
     values = [*args, *kwargs.values()]
     if not all(value is None or isinstance(value, str | int | float) for value in values):
         raise UserTemplateError("template: format takes texts and numbers only")
-    reserve_joined(values * max(1, text.count("{")), "")
+    reserve(text.count("{") * sum(len(value) if isinstance(value, str) else 1 for value in values))
     return str(text).format(*args, **kwargs)
 
 
