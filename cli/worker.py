@@ -5,12 +5,16 @@ directory, locks. Several may run side by side, on one host or many.
 """
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.failure import explained
 from toolkit.catalogue import pools as all_pools
-from toolkit.settings import project_root, settings
+from toolkit.settings import Settings, project_root, settings
+
+if TYPE_CHECKING:
+    from worker.job_policy import JobPolicy
 
 LIBRARIES = (
     "prefect_sqlalchemy",
@@ -60,14 +64,19 @@ def worker(
     """Run what is due on the work pools, each run forked from a preloaded process."""
     from worker.project import Project  # noqa: PLC0415  # --help answers at once
     from worker.service import Options, serve  # noqa: PLC0415
+    from worker.watch import default_limit_mb  # noqa: PLC0415
 
     chosen, root = settings(), project_root()
     pools = pool or [known.name for known in all_pools()]
     flows = [f"flows.{name}" for name in pools if (root / "flows" / name).is_dir()]
     drain = chosen.worker_drain_seconds if drain_seconds is None else drain_seconds
+    limit = chosen.worker_run_memory_limit_mb
+    with explained():
+        policy = _job_policy(chosen, log_dir)
     options = Options(
         pools=pools,
         project=Project(root, OWN, flows),
+        policy=policy,
         state_dir=chosen.state_dir,
         log_dir=log_dir,
         preload=[*LIBRARIES, *chosen.worker_preload],
@@ -76,7 +85,23 @@ def worker(
         poll_seconds=poll_seconds,
         drain_seconds=drain,
         recycle_after=chosen.worker_recycle_after_runs,
-        memory_limit_mb=chosen.worker_run_memory_limit_mb,
+        memory_limit_mb=default_limit_mb() if limit is None else limit,
         **({"name": name} if name else {}),
     )
     serve(options)
+
+
+def _job_policy(chosen: Settings, log_dir: Path | None) -> "JobPolicy":
+    """What callers of the API may ask for; code is never read from where the worker writes."""
+    from prefect.settings import get_current_settings  # noqa: PLC0415  # --help answers at once
+
+    from worker.code_folders import CodeFolders  # noqa: PLC0415
+    from worker.job_policy import JobPolicy  # noqa: PLC0415
+
+    written = [chosen.state_dir, chosen.log_dir, chosen.report_output_dir]
+    prefect = get_current_settings()
+    written += [prefect.home, prefect.results.local_storage_path, *([log_dir] if log_dir else [])]
+    folders = CodeFolders.of(project_root(), chosen.worker_code_folders, written)
+    return JobPolicy(
+        chosen.worker_allow_job_overrides, folders, frozenset(chosen.worker_job_environment)
+    )

@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from dotenv import dotenv_values
-from pydantic import AliasChoices, BeforeValidator, Field, PositiveFloat, PositiveInt, SecretStr
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 
@@ -29,6 +37,15 @@ def _split(value: object) -> object:
     return [part.strip() for part in value.split(",")] if isinstance(value, str) else value
 
 
+def _below_root_each(value: str | list[str]) -> object:
+    parts = value.split(",") if isinstance(value, str) else value
+    return [_below_root(part.strip()) for part in parts if part.strip()]
+
+
+def _off_is_zero(value: object) -> object:
+    return 0 if isinstance(value, str) and value.strip().lower() == "off" else value
+
+
 def _in_state_dir(name: str) -> Callable[[dict[str, Any]], Path]:
     return lambda values: values["state_dir"] / name
 
@@ -40,9 +57,10 @@ OptionalPath = Annotated[
 Port = Annotated[int, Field(ge=1, le=65535)]
 Secret = SecretStr | None
 Text = str | None
+Folders = Annotated[list[Path], NoDecode, BeforeValidator(_below_root_each)]
+Limit = Annotated[NonNegativeInt | None, BeforeValidator(_off_is_zero)]
 Names = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 Ports = Annotated[list[Port], NoDecode, BeforeValidator(_split)]
-Paths = Annotated[list[ProjectPath], NoDecode, BeforeValidator(_split)]
 
 
 class Settings(BaseSettings):
@@ -197,7 +215,7 @@ class Settings(BaseSettings):
         default=None,
         description="Name of a Report Storage block (folder, S3) to use instead of REPORT_OUTPUT_DIR.",
     )
-    report_storage_folders: Paths = Field(
+    report_storage_folders: Folders = Field(
         default=[],
         description="Folders that Report Storage blocks may use besides REPORT_OUTPUT_DIR, comma separated.",
     )
@@ -253,9 +271,21 @@ class Settings(BaseSettings):
         default=[],
         description="Modules that every run finds imported, comma separated: libraries, never flows. The worker adds those that it needs itself.",
     )
-    worker_run_memory_limit_mb: PositiveInt | None = Field(
+    worker_run_memory_limit_mb: Limit = Field(
         default=None,
-        description="Memory that one run and its child processes may use; a run that uses more ends as Crashed. Empty: no limit.",
+        description="Memory that one run and its child processes may use; a run that uses more ends as Crashed. Empty: half of the host's or container's memory, at most 1536. off: no limit.",
+    )
+    worker_allow_job_overrides: bool = Field(
+        default=False,
+        description="Let whoever may call the Prefect API start other code: commands, environments, folders and pull steps of their choice (docs/decisions/job-overrides.md).",
+    )
+    worker_code_folders: Folders = Field(
+        default=[],
+        description="Folders besides this project whose flows the worker runs, comma separated.",
+    )
+    worker_job_environment: Names = Field(
+        default=[],
+        description="Variables that job variables may set for a run besides the harmless ones (docs/decisions/job-overrides.md), comma separated.",
     )
     worker_drain_seconds: PositiveFloat = Field(
         default=30.0, description="How long runs in progress may go on when the worker is stopped."

@@ -50,7 +50,7 @@ def _guarded(request: Request, template_environment: Mapping[str, str]) -> int:
     try:
         become(request, template_environment)
         if request["kind"] == "run":
-            run(UUID(request["flow_run_id"]), pull_step=request["pull_step"])
+            run(request)
         else:
             asyncio.run(run_hooks(request))
     except SystemExit as error:
@@ -156,21 +156,27 @@ def _prefect_settings(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def run(flow_run_id: UUID, *, pull_step: bool) -> None:
+def run(request: Request) -> None:
     """The body of ``python -m prefect.engine``."""
+    flow_run_id = UUID(request["flow_run_id"])
     prefect_private.configure_from_env()
     with prefect_private.handle_engine_signals(flow_run_id):
         flow_run = _read(flow_run_id)
         logger = prefect_private.flow_run_logger(flow_run=flow_run)
-        if pull_step:
+        if request["pull_step"]:
             _log_pull_step(logger)
         try:
-            flow = prefect_private.load_flow(flow_run)
+            flow = _load(request, flow_run)
         except Exception:
             logger.exception("Unexpected exception encountered when trying to load flow")
             raise
         with prefect_private.RunMetrics(flow_run, flow):
             prefect_private.drive(flow, flow_run, logger)
+
+
+def _load(request: Request, flow_run: FlowRun) -> Any:
+    load = prefect_private.load_flow if request["any_function"] else prefect_private.load_only_flow
+    return load(flow_run)
 
 
 def _read(flow_run_id: UUID) -> FlowRun:
@@ -197,7 +203,7 @@ async def run_hooks(request: Request) -> None:
     """The flow's on_cancellation or on_crashed hooks."""
     flow_run = FlowRun.model_validate(request.get("flow_run"))
     state: State[Any] = State.model_validate(request.get("state"))
-    flow = await asyncio.to_thread(prefect_private.load_flow, flow_run)
+    flow = await asyncio.to_thread(_load, request, flow_run)
     hooks = getattr(flow, f"on_{request['kind']}_hooks", None) or []
     await prefect_private.run_hooks(hooks, flow_run, flow, state)
     await APILogHandler.aflush()

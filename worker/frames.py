@@ -31,6 +31,8 @@ class Request(TypedDict):
     """Packages that the template has imported and the child must import for itself."""
     spare: bool
     """Whether the run gets a spare process that has imported what the template has."""
+    any_function: bool
+    """Whether a function that is no flow may be run as one."""
     flow_run: NotRequired[Any]
     state: NotRequired[Any]
 

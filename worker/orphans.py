@@ -8,6 +8,7 @@ nothing.
 import os
 import signal
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
@@ -22,7 +23,7 @@ async def cancel(process: ProcessIdentity, record: Path) -> None:
     """End the process and its group: politely, then not.
 
     Args:
-        process: Leads its session.
+        process: The run's; a command that Prefect started leads no session and no group.
         record: Where a child of ours noted its identity.
     """
     is_ours = ProcessIdentity.read(record) == process
@@ -41,8 +42,14 @@ async def _has_understood(process: ProcessIdentity) -> bool:
 
 async def _signal(process: ProcessIdentity, number: signal.Signals) -> None:
     if process.is_alive():
-        os.killpg(process.pid, number)
+        _send(process.pid, number)
         await _within_patience(lambda: not process.is_alive())
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        send = os.killpg if os.getpgid(pid) == pid else os.kill
+        send(pid, number)
 
 
 async def _within_patience(happened: Callable[[], bool]) -> bool:

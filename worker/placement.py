@@ -14,21 +14,12 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.settings import get_current_settings
 from prefect.utilities.processutils import sanitize_subprocess_env
-from prefect.workers.process import ProcessJobConfiguration
 
 from worker.frames import Request
+from worker.job import Job
 from worker.project import Project
 
 SET_FOLDER = "prefect.deployments.steps.set_working_directory"
-
-
-class Job(ProcessJobConfiguration):
-    """Prefect's job configuration."""
-
-    @property
-    def can_be_forked(self) -> bool:
-        """Whether nobody asked for a command or folder of its own."""
-        return not self._command_configured and self.working_dir is None
 
 
 @dataclass(frozen=True)
@@ -59,6 +50,7 @@ class Outfit:
         output: File for what the runs print; None: the worker's own output.
         spare: Whether each run gets a spare process (`toolkit.spare_process`).
         project: What the template has imported of the flows' own code.
+        any_function: Whether an entrypoint may name a function that is no flow.
     """
 
     environment: Mapping[str, str]
@@ -66,6 +58,7 @@ class Outfit:
     output: Path | None
     spare: bool
     project: Project
+    any_function: bool
 
     def request(
         self, flow_run: FlowRun, job: Job, place: Place, worker: Mapping[str, str | None]
@@ -86,6 +79,7 @@ class Outfit:
             pull_step=True,
             forget=self.project.to_forget(place.directory, environment, self.environment),
             spare=self.spare,
+            any_function=self.any_function,
         )
 
 

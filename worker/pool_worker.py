@@ -1,8 +1,8 @@
 """A worker of one ``process`` work pool whose runs are forked, not started.
 
-Prefect's process worker, except for three things: a run that needs nothing but a folder is forked
-from the template (any other run is started as Prefect does it), an event makes it poll at once, and
-it claims runs only in its turn. Reads the pool's queue; writes states, labels and logs of its runs.
+Prefect's process worker, except for three things: runs are started by `RunStarter`, an event makes
+it poll at once, and it claims runs only in its turn. Reads the pool's queue; writes states, labels
+and logs of its runs.
 """
 
 import asyncio
@@ -16,16 +16,16 @@ import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, WorkerMetadata
 from prefect.workers.base import BaseWorker
-from prefect.workers.process import ProcessWorker, ProcessWorkerResult
 
 from worker.claim_turn import ClaimTurn, NoTurnError
 from worker.execution import Execution
-from worker.frames import Request
-from worker.identity import forget
 from worker.integrations import integrations
+from worker.job import Job
+from worker.job_policy import JobPolicy
 from worker.known_client import KnownClient
 from worker.overdue import skip_superseded
-from worker.placement import Job, Outfit, place_of
+from worker.placement import Outfit
+from worker.run_starter import RunStarter
 
 POLL_TIMEOUT_SECONDS = 8.0
 RETRY_SECONDS = 2.0
@@ -33,7 +33,7 @@ SPARE_AHEAD_SECONDS = 40.0
 """How long before its start a run with a spare process is seen, so that its template is there."""
 
 
-class PoolWorker(ProcessWorker):
+class PoolWorker(RunStarter):
     """Serves one pool; several of them share one process, its template and its execution."""
 
     type = "process"
@@ -53,6 +53,7 @@ class PoolWorker(ProcessWorker):
         name: str,
         execution: Execution,
         outfit: Outfit,
+        policy: JobPolicy,
     ) -> None:
         """Nothing is opened yet; the name is the same after every restart."""
         ahead = SPARE_AHEAD_SECONDS if outfit.spare else None
@@ -60,10 +61,10 @@ class PoolWorker(ProcessWorker):
             work_pool_name=pool, name=name, create_pool_if_not_found=False, prefetch_seconds=ahead
         )
         self.pool = pool
-        self.records = outfit.records
         self.claiming: set[UUID] = set()
         self._execution = execution
         self._outfit = outfit
+        self._policy = policy
         self._wake = asyncio.Event()
         self._claimed = asyncio.Condition()
         self._turn_ends = 0.0
@@ -208,42 +209,3 @@ class PoolWorker(ProcessWorker):
             return False  # if the server has accepted it all the same, the run is found abandoned
         finally:
             await self._release(flow_run.id)
-
-    async def run(  # pyright: ignore[reportIncompatibleMethodOverride]  # Job is its configuration class
-        self,
-        flow_run: FlowRun,
-        configuration: Job,
-        task_status: anyio.abc.TaskStatus[int] | None = None,
-    ) -> ProcessWorkerResult:
-        """Carry one run to its end."""
-        self._carried += 1
-        try:
-            place = await place_of(self.client, flow_run) if configuration.can_be_forked else None
-            if place is None:
-                return await super().run(flow_run, configuration, task_status)
-            worker = {
-                "PREFECT__WORKER_NAME": self.name,
-                "PREFECT__WORKER_ID": str(self.backend_id) if self.backend_id else None,
-            }
-            request = self._outfit.request(flow_run, configuration, place, worker)
-            return await self._fork(flow_run, request, task_status)
-        finally:
-            self._carried -= 1
-            self.wake()  # a slot is free
-
-    async def _fork(
-        self,
-        flow_run: FlowRun,
-        request: Request,
-        task_status: anyio.abc.TaskStatus[int] | None,
-    ) -> ProcessWorkerResult:
-        started = (task_status or anyio.TASK_STATUS_IGNORED).started
-        try:
-            result = await self._execution.carry(flow_run, request, started)
-        finally:
-            forget(self.records / str(flow_run.id))
-        if result is None or result.status_code is None:
-            raise RuntimeError("Failed to start flow run process.")
-        return ProcessWorkerResult(
-            status_code=result.status_code, identifier=str(result.handle.pid)
-        )

@@ -21,7 +21,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.engine import _drive_run_flow_result, handle_engine_signals
 from prefect.flow_engine import load_flow as _load_flow
 from prefect.flow_engine import load_flow_run, run_flow
-from prefect.flows import Flow
+from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.logging.loggers import flow_run_logger
 from prefect.runner._cancellation_manager import CancellationManager
 from prefect.runner._control_channel import ControlChannel
@@ -99,6 +99,18 @@ def own_the_cancellation() -> None:
 def load_flow(flow_run: FlowRun) -> Flow[..., Any]:
     """The flow that PREFECT__FLOW_ENTRYPOINT names."""
     return _load_flow(flow_run)
+
+
+def load_only_flow(_flow_run: FlowRun) -> Flow[..., Any]:
+    """The flow that PREFECT__FLOW_ENTRYPOINT names.
+
+    Prefect makes a flow of any function that an entrypoint reaches: ``file.py:os.system``.
+
+    Raises:
+        MissingFlowError: it names no flow.
+    """
+    entrypoint = os.environ["PREFECT__FLOW_ENTRYPOINT"]  # noqa: TID251  # set by the worker
+    return load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
 
 
 def drive(flow: Flow[..., Any], flow_run: FlowRun, error_logger: Any) -> None:

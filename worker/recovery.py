@@ -7,7 +7,6 @@ back to its queue. Looking again is harmless: a state is read again before it is
 """
 
 import asyncio
-import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from uuid import UUID
@@ -103,27 +102,36 @@ class Recovery:
         return owner == self._name or self._is_dead(owner)
 
     def _is_dead(self, owner: str) -> bool:
-        """Whether that worker was one of this host and is gone."""
-        path = self._folder / f"{owner}.lock"
-        if not owner or not path.exists():
+        """Whether that worker was one of this host and is gone.
+
+        The name is a label, which anybody with the API may write: it never becomes a path.
+        """
+        paths = {path.stem: path for path in self._folder.glob("*.lock")}
+        if owner not in paths:
             return False
-        lock = NameLock(path)
+        lock = NameLock(paths[owner])
         if not lock.take():
             return False
         lock.release()
         return True
 
     async def _look_after(self, run: FlowRun) -> None:
-        record = self._folder / "runs" / str(run.id)
-        process = ProcessIdentity.read(record) or _recorded_by_server(run)
-        if process is not None and process.is_alive():
-            task = asyncio.create_task(self._follow(run.id, process, record))
+        """Act on what this host noted about the run's process; what the API says is not believed."""
+        records = [self._folder / "runs" / name for name in (str(run.id), f"{run.id}.started")]
+        noted = [record for record in records if record.exists()]
+        processes = [p for p in map(ProcessIdentity.read, noted) if p and p.is_alive()]
+        if processes:
+            task = asyncio.create_task(self._follow(run.id, processes[0], records))
             self._followed[run.id] = task
             task.add_done_callback(lambda _: self._followed.pop(run.id, None))
-        elif process is None and run.state is not None and run.state.is_pending():
+        elif not noted and run.state is not None and run.state.is_pending():
             await self._requeue(run)
         else:
-            await self._execution.settle(run.id, LOST)
+            await self._settle(run.id, LOST, records)
+
+    async def _settle(self, run: UUID, reason: str, records: Sequence[Path]) -> None:
+        await self._execution.settle(run, reason)
+        for record in records:
             forget(record)
 
     async def _requeue(self, run: FlowRun) -> None:
@@ -134,7 +142,7 @@ class Recovery:
         await self._execution.client.set_flow_run_state(run.id, Scheduled(), force=True)
         logger.warning("run %s was claimed by a worker that is gone; it is queued again", run.id)
 
-    async def _follow(self, run: UUID, process: ProcessIdentity, record: Path) -> None:
+    async def _follow(self, run: UUID, process: ProcessIdentity, records: Sequence[Path]) -> None:
         """Wait for the end of a process that lost its worker; cancel it when asked to."""
         logger.info("following run %s in process %s", run, process.pid)
         while process.is_alive():
@@ -144,18 +152,5 @@ class Recovery:
             except (httpx.HTTPError, OSError):
                 continue
             if state is not None and state.is_cancelling():
-                await orphans.cancel(process, record)
-        await self._execution.settle(run, ORPHANED)
-        forget(record)
-
-
-def _recorded_by_server(run: FlowRun) -> ProcessIdentity | None:
-    """The living process that the run's worker told the server about."""
-    pid = str(run.infrastructure_pid or "").rsplit(":", 1)[-1]
-    if not pid.isdigit():
-        return None
-    try:
-        leads_session = os.getsid(int(pid)) == int(pid)
-    except ProcessLookupError:
-        leads_session = False
-    return ProcessIdentity.of(int(pid)) if leads_session else None
+                await orphans.cancel(process, records[0])
+        await self._settle(run, ORPHANED, records)

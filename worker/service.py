@@ -22,6 +22,7 @@ from worker.child_environment import child_environment
 from worker.execution import Execution
 from worker.heartbeats import send_heartbeats
 from worker.identity import NameLock
+from worker.job_policy import JobPolicy
 from worker.placement import Outfit
 from worker.pool_logs import current_pool, log_file, split_by_pool
 from worker.pool_worker import PoolWorker
@@ -47,6 +48,7 @@ class Options:
     pools: Sequence[str]
     state_dir: Path
     project: Project
+    policy: JobPolicy
     name: str = field(default_factory=socket.gethostname)
     log_dir: Path | None = None
     preload: Sequence[str] = ()
@@ -124,9 +126,14 @@ class Service:
             output=log_file(log_dir, pool) if log_dir else None,
             spare=pool in self.options.spares,
             project=self.options.project,
+            any_function=self.options.policy.allow_overrides,
         )
         return PoolWorker(
-            pool, name=f"{self.name}-{pool}", execution=self._execution, outfit=outfit
+            pool,
+            name=f"{self.name}-{pool}",
+            execution=self._execution,
+            outfit=outfit,
+            policy=self.options.policy,
         )
 
     async def serve(self) -> None:

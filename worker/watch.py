@@ -7,6 +7,7 @@ waits for it. Looking again is harmless.
 import asyncio
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -26,7 +27,19 @@ CANCELLATION_SECONDS = 5.0
 PAGE = os.sysconf("SC_PAGE_SIZE")
 MEGABYTE = 1024 * 1024
 
+MOST_MEGABYTES = 1536
+"""The heaviest run of the benchmarks takes 192 MB; drawing a PDF may take 1,024 MB more, by its own limit."""
+CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
 logger = get_logger("worker.watch")
+
+
+def default_limit_mb(container_limit: Path = CONTAINER_LIMIT) -> int:
+    """Half of the memory there is, so that one run can't take the host down, and no more than one needs."""
+    memory = PAGE * os.sysconf("SC_PHYS_PAGES")
+    with suppress(OSError, ValueError):  # no container, or one without a limit: "max"
+        memory = min(memory, int(container_limit.read_text()))
+    return min(MOST_MEGABYTES, memory // 2 // MEGABYTE)
 
 
 def descendants(pid: int) -> Iterator[int]:

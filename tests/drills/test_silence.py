@@ -76,7 +76,7 @@ def start(server: Server, tmp_path: Path) -> Iterator[Start]:
     def on_host(work: Workspace, name: str, kind: Start = our_worker) -> Process:
         host = tmp_path / name
         host.mkdir(exist_ok=True)
-        environment = worker_environment(server, host)
+        environment = worker_environment(server, host, WORKER_CODE_FOLDERS=str(work.directory))
         started.append(kind(work.pool, environment, host / f"{work.pool}.log"))
         started[-1].start()
         return started[-1]

@@ -106,7 +106,7 @@ def bursts_of_a_hundred(server: Server, hosts: list[Path], times: int) -> None:
 
     with ExitStack() as stack:
         for host in hosts:
-            environment = worker_environment(server, host)
+            environment = worker_environment(server, host, WORKER_CODE_FOLDERS=str(work.directory))
             worker = our_worker("burst", environment, host / "worker.log", "--name", host.name)
             stack.callback(worker.end)
             worker.start()

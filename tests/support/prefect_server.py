@@ -31,7 +31,9 @@ def shared(
         if kind not in started:
             folder = tmp_path_factory.mktemp(kind)
             workspace = Workspace(folder / "flows", prefect_server.api_url, f"pool-{kind}")
-            environment = worker_environment(prefect_server, folder)
+            environment = worker_environment(
+                prefect_server, folder, WORKER_JOB_ENVIRONMENT="CASE_VARIABLE"
+            )
             process = WORKERS[kind](workspace.pool, environment, folder / "worker.log")
             process.start()
             started[kind] = workspace, process
@@ -44,11 +46,12 @@ def shared(
 
 
 def worker_environment(server: Server, folder: Path, **more: str) -> dict[str, str]:
-    """What a worker needs to know: the server, and folders of its own."""
+    """What a worker needs to know: the server, folders of its own, and where the case flows are."""
     return {
         "PREFECT_API_URL": server.api_url,
         "PREFECT_HOME": str(folder / "home"),
         "STATE_DIR": str(folder / "state"),
+        "WORKER_CODE_FOLDERS": str(folder),
         **more,
     }
 

@@ -36,7 +36,8 @@ def project(prefect_server: Server, tmp_path: Path) -> Iterator[Workspace]:
     work = Workspace(root, prefect_server.api_url, pool, limit=1)
     module(work).parent.mkdir()
     module(work).write_text(FLOW)
-    environment = worker_environment(prefect_server, tmp_path, PYTHONPATH=str(root))
+    allowed = {"WORKER_JOB_ENVIRONMENT": "LANGUAGE_OF_GREETINGS", "WORKER_CODE_FOLDERS": ""}
+    environment = worker_environment(prefect_server, tmp_path, PYTHONPATH=str(root), **allowed)
     command = ["-P", "-c", "import cli; cli.main()", "worker", "--pool", pool]
     with Process(command, environment, tmp_path / "worker.log") as worker:
         yield work

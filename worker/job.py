@@ -1,0 +1,110 @@
+"""How a run's process is started, and which of the API's objects asked for it.
+
+Prefect merges the job variables of a run, of its deployment and of its work pool, and forgets who
+set what. Reads what was read of them already; writes nothing.
+"""
+
+import copy
+from collections.abc import Mapping
+from typing import Any, Self, cast
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun, WorkPool
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.workers.process import ProcessJobConfiguration
+from pydantic import PrivateAttr
+from typing_extensions import override
+
+RUN = "the run's job variables"
+DEPLOYMENT = "the deployment's job variables"
+ENV = "env."
+POOL = "the work pool's base job template"
+
+
+class Job(ProcessJobConfiguration):
+    """Prefect's job configuration, which remembers what was asked for and by whom."""
+
+    _requested_environment: dict[str, str | None] = PrivateAttr(
+        default_factory=dict[str, str | None]
+    )
+    _sources: dict[str, Mapping[str, Any]] = PrivateAttr(
+        default_factory=dict[str, Mapping[str, Any]]
+    )
+
+    @property
+    def can_be_forked(self) -> bool:
+        """Whether nobody asked for a command or folder of its own."""
+        return not self.has_command and self.working_dir is None
+
+    @property
+    def has_command(self) -> bool:
+        """Whether somebody asked for a command."""
+        return self._command_configured
+
+    @property
+    def requested_environment(self) -> Mapping[str, str | None]:
+        """The variables that somebody asked for, without those that every run gets."""
+        return self._requested_environment
+
+    def source_of(self, name: str) -> tuple[str, object]:
+        """Who set a job variable, and its text before it was resolved."""
+        given = ((source, values.get(name)) for source, values in self._sources.items())
+        return next((pair for pair in given if pair[1] is not None), (POOL, ""))
+
+    def source_of_environment(self, name: str) -> str:
+        """Who set, or removed, a variable of the process."""
+        items = self._sources.items()
+        return next((source for source, values in items if name in _environment(values)), POOL)
+
+    @classmethod
+    @override
+    async def resolve_for_flow_run(
+        cls,
+        flow_run: FlowRun,
+        *,
+        client: PrefectClient,
+        work_pool: WorkPool,
+        worker_name: str,
+        worker_id: UUID | None = None,
+        deployment: DeploymentResponse | None = None,
+    ) -> Self:
+        """Build the configuration; the sources are copied first, because Prefect merges in place."""
+        if deployment is None and flow_run.deployment_id:
+            deployment = await client.read_deployment(flow_run.deployment_id)
+        sources: dict[str, Mapping[str, Any]] = {
+            RUN: copy.deepcopy(flow_run.job_variables or {}),
+            DEPLOYMENT: copy.deepcopy(deployment.job_variables or {}) if deployment else {},
+            POOL: _pool_variables(work_pool.base_job_template),
+        }
+        job = await super().resolve_for_flow_run(
+            flow_run,
+            client=client,
+            work_pool=work_pool,
+            worker_name=worker_name,
+            worker_id=worker_id,
+            deployment=deployment,
+        )
+        job._sources = sources  # noqa: SLF001  # its own
+        return job
+
+    @override
+    def prepare_for_flow_run(self, flow_run: FlowRun, *more: Any, **options: Any) -> None:
+        """Note the requested variables before Prefect adds those of the worker."""
+        self._requested_environment = dict(self.env)
+        super().prepare_for_flow_run(flow_run, *more, **options)
+
+
+def _environment(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """What ``env`` says, and keys such as ``env.NAME``."""
+    dotted = {name[len(ENV) :]: value for name, value in variables.items() if name.startswith(ENV)}
+    nested = variables.get("env")
+    return {**dotted, **(cast("Mapping[str, Any]", nested) if isinstance(nested, Mapping) else {})}
+
+
+def _pool_variables(template: Mapping[str, Any]) -> dict[str, Any]:
+    """The defaults of a template's variables, and what it says without any."""
+    properties = template.get("variables", {}).get("properties", {})
+    defaults = {name: schema.get("default") for name, schema in properties.items()}
+    fixed = template.get("job_configuration", {})
+    return {**fixed, **{name: value for name, value in defaults.items() if value is not None}}
