@@ -1,0 +1,272 @@
+"""A caller of the API cannot make the worker run other code: real server, real worker, a marker file."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from prefect.client.schemas.actions import DeploymentUpdate
+
+from tests.support.attacks import attack
+from tests.support.case_runs import Workspace
+from tests.support.prefect_server import worker_environment
+from tests.support.processes import Server, our_worker
+from tests.support.waiting import wait_until
+
+SETTING = "WORKER_ALLOW_JOB_OVERRIDES=on"
+SHELL = "prefect.deployments.steps.run_shell_script"
+
+
+class Target:
+    """A pool that lets one run at a time, and whether a command of the attacker was executed."""
+
+    def __init__(self, work: Workspace, api: httpx.Client, marker: Path) -> None:
+        self.work = work
+        self.api = api
+        self.marker = marker
+
+    @property
+    def command(self) -> str:
+        return f"touch {self.marker}"
+
+    def send(self, method: str, path: str, body: Any) -> Any:
+        answer = self.api.request(method, path, json=body)
+        assert answer.is_success, answer.text
+        return answer.json() if answer.content else None
+
+    def run(self, deployment: UUID, **fields: Any) -> UUID:
+        made = self.send("POST", f"/deployments/{deployment}/create_flow_run", fields)
+        return UUID(made["id"])
+
+    def assert_refused(self, run: UUID, *texts: str) -> None:
+        """The run ended once, as Failed with the reason; the next one of its deployment works."""
+        state = self.work.wait(run)
+        message = str(state.message)
+        assert (state.name, [t for t in (*texts, SETTING) if t not in message]) == ("Failed", [])
+        assert "\n" not in message
+        assert not self.marker.exists()
+        assert self.work.read(run).infrastructure_pid is None
+        names = [one.name for one in self.work.client.read_flow_run_states(run)]
+        assert names.count("Pending") == 1
+        wait_until(lambda: message in self.work.messages(run), timeout=20)
+
+    def assert_works(self, deployment: UUID) -> None:
+        assert self.work.wait(self.run(deployment)).name == "Completed"
+
+
+@pytest.fixture(scope="module")
+def served(
+    prefect_server: Server, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Workspace, httpx.Client]]:
+    folder = tmp_path_factory.mktemp("guarded")
+    pool = f"guarded-{uuid4().hex[:8]}"
+    work = Workspace(folder / "flows", prefect_server.api_url, pool, limit=1)
+    environment = worker_environment(prefect_server, folder)
+    with (
+        httpx.Client(base_url=prefect_server.api_url) as api,
+        our_worker(pool, environment, folder / "worker.log") as worker,
+    ):
+        yield work, api
+        worker.end()
+    work.close()
+
+
+@pytest.fixture
+def target(served: tuple[Workspace, httpx.Client], tmp_path: Path) -> Target:
+    return Target(*served, tmp_path / "marker")
+
+
+@attack(
+    by="API caller",
+    what="POST /deployments/{id}/create_flow_run with job_variables.command",
+    answer="the run ends once as Failed; nothing was executed; the deployment's next run works",
+)
+def test_a_command_of_a_run(target: Target):
+    deployment = target.work.deploy("ok")
+    run = target.run(deployment, job_variables={"command": target.command})
+    target.assert_refused(run, f"the run's job variables set command {target.command!r}")
+    target.assert_works(deployment)
+
+
+@attack(
+    by="API caller",
+    what="a run without a deployment in our pool, with job_variables.command",
+    answer="Failed; nothing was executed",
+)
+def test_a_command_of_a_run_without_a_deployment(target: Target):
+    flow = target.send("POST", "/flows/", {"name": "ok"})["id"]
+    body = {
+        "flow_id": flow,
+        "work_pool_name": target.work.pool,
+        "job_variables": {"command": target.command},
+        "state": {"type": "SCHEDULED"},
+    }
+    run = UUID(target.send("POST", "/flow_runs/", body)["id"])
+    target.assert_refused(run, "command")
+
+
+@attack(
+    by="API caller",
+    what="an automation whose run-deployment action has job_variables.command",
+    answer="Failed; nothing was executed",
+)
+def test_a_command_of_an_automation(target: Target):
+    deployment = target.work.deploy("ok")
+    event = f"attack.{uuid4()}"
+    action = {
+        "type": "run-deployment",
+        "source": "selected",
+        "deployment_id": str(deployment),
+        "job_variables": {"command": target.command},
+    }
+    trigger = {
+        "type": "event",
+        "posture": "Reactive",
+        "expect": [event],
+        "threshold": 1,
+        "within": 0,
+    }
+    made = target.send(
+        "POST", "/automations/", {"name": event, "trigger": trigger, "actions": [action]}
+    )
+    known = set(runs_of(target, deployment))
+
+    def started() -> set[UUID]:
+        resource = {"prefect.resource.id": "attack"}
+        one = {"event": event, "resource": resource, "occurred": now(), "id": str(uuid4())}
+        target.send("POST", "/events", [one])
+        return set(runs_of(target, deployment)) - known
+
+    wait_until(started, timeout=60, interval=1)
+    target.send("DELETE", f"/automations/{made['id']}", None)
+    for run in started():
+        target.assert_refused(run, "the run's job variables set command")
+    target.assert_works(deployment)
+
+
+def now() -> str:
+    return datetime.now(UTC).isoformat()
+
+
+def runs_of(target: Target, deployment: UUID) -> list[UUID]:
+    wanted = {"deployments": {"id": {"any_": [str(deployment)]}}, "sort": "ID_DESC"}
+    return [UUID(run["id"]) for run in target.send("POST", "/flow_runs/filter", wanted)]
+
+
+@attack(
+    by="API caller",
+    what="PATCH of a deployment: job_variables.command, a shell pull step, os.system or a standard module as entrypoint",
+    answer="Failed; nothing was executed; the deployment works again as soon as it is put right",
+)
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        (lambda t: {"job_variables": {"command": t.command}}, "the deployment's job variables"),
+        (lambda t: {"pull_steps": [{SHELL: {"script": t.command}}]}, SHELL),
+        (lambda t: {"pull_steps": [{"os.system": {"command": t.command}}]}, "os.system"),
+        (lambda _: {"pull_steps": []}, "no pull step"),
+        (lambda _: {"entrypoint": "os.system"}, "'os.system'"),
+        (lambda _: {"entrypoint": "cases.py:os.system"}, "'cases.py:os.system'"),
+        (lambda t: {"entrypoint": f"{evil_file(t)}:flow"}, "not inside a trusted folder"),
+    ],
+)
+def test_a_changed_deployment(
+    target: Target, change: Callable[[Target], dict[str, Any]], named: str
+):
+    deployment = target.work.deploy("ok")
+    before = target.work.client.read_deployment(deployment)
+    changed = DeploymentUpdate.model_validate(change(target))
+    target.work.client.update_deployment(deployment, changed)
+    run = target.run(
+        deployment, parameters={"command": target.command}, enforce_parameter_schema=False
+    )
+    target.assert_refused(run, named)
+    right = {name: getattr(before, name) for name in ("job_variables", "pull_steps", "entrypoint")}
+    target.work.client.update_deployment(deployment, DeploymentUpdate.model_validate(right))
+    target.assert_works(deployment)
+
+
+def evil_file(target: Target) -> Path:
+    """A file that a report could be, outside the code's folders."""
+    file = target.marker.with_name("report.py")
+    file.write_text(f"import pathlib; pathlib.Path({str(target.marker)!r}).touch()")
+    return file
+
+
+@attack(
+    by="API caller",
+    what="an entrypoint that names a function which a module of the project imports or defines, with parameters",
+    answer="Failed: only flows are run, functions are not made flows",
+)
+def test_a_function_that_is_no_flow(target: Target):
+    deployment = target.work.deploy("ok")
+    before = target.work.client.read_deployment(deployment).entrypoint
+    change = DeploymentUpdate(entrypoint="cases.py:note_hook")
+    target.work.client.update_deployment(deployment, change)
+    parameters = {"flow": None, "flow_run": {"id": 1}, "state": {"name": "x"}}
+    state = target.work.wait(target.run(deployment, parameters=parameters))
+    assert state.type.value in {"FAILED", "CRASHED"}
+    assert "not a flow" in " ".join([str(state.message), *target.work.messages(state_run(state))])
+    target.work.client.update_deployment(deployment, DeploymentUpdate(entrypoint=before))
+    target.assert_works(deployment)
+
+
+def state_run(state: Any) -> UUID:
+    return state.state_details.flow_run_id
+
+
+@attack(
+    by="API caller",
+    what="PATCH of a work pool's base_job_template: a command as default",
+    answer="Failed; nothing was executed",
+)
+def test_a_command_of_the_work_pool(target: Target):
+    deployment = target.work.deploy("ok")
+    path = f"/work_pools/{target.work.pool}"
+    template = target.api.get(path).json()["base_job_template"]
+    hostile = {
+        "job_configuration": {"command": "{{ command }}", "env": "{{ env }}"},
+        "variables": {
+            "type": "object",
+            "properties": {
+                "command": {"type": "string", "default": target.command},
+                "env": {"type": "object"},
+            },
+        },
+    }
+    target.send("PATCH", path, {"base_job_template": hostile})
+
+    def refused() -> bool:
+        """Once the worker has heard of the change."""
+        run = target.run(deployment)
+        return target.work.wait(run).name == "Failed" and not target.assert_refused(
+            run, "the work pool's base job template set command"
+        )
+
+    wait_until(refused, timeout=90, interval=0.5)
+    target.send("PATCH", path, {"base_job_template": template})
+    wait_until(lambda: target.work.wait(target.run(deployment)).name == "Completed", timeout=90)
+
+
+@attack(
+    by="API caller",
+    what="env of a run: PYTHONPATH with a sitecustomize.py, PYTHONSTARTUP, LD_PRELOAD, PREFECT__FLOW_ENTRYPOINT",
+    answer="Failed: which variable; nothing was executed",
+)
+@pytest.mark.parametrize(
+    "name", ["PYTHONPATH", "PYTHONSTARTUP", "LD_PRELOAD", "PREFECT__FLOW_ENTRYPOINT"]
+)
+def test_a_variable_that_changes_what_code_runs(target: Target, name: str):
+    deployment = target.work.deploy("hooked")
+    evil = evil_file(target)
+    evil.with_name("sitecustomize.py").write_text(evil.read_text())
+    values = {"PYTHONPATH": evil.parent, "PREFECT__FLOW_ENTRYPOINT": f"{evil}:flow"}
+    env = {name: str(values.get(name, evil))}
+    run = target.run(deployment, job_variables={"env": env}, parameters={"seconds": 0})
+    target.assert_refused(run, f"set env {name!r}")
+    assert not list(target.work.directory.glob("hook-*"))
+    normal = target.run(deployment, job_variables={"env": {"TZ": "UTC"}}, parameters={"seconds": 0})
+    assert target.work.wait(normal).name == "Completed"
