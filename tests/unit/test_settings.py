@@ -71,6 +71,20 @@ def test_lists_are_comma_separated(monkeypatch):
     assert settings().analytics_schemas == ["one", "two"]
 
 
+@pytest.mark.parametrize(("text", "limit"), [("off", 0), ("0", 0), ("900", 900), ("", None)])
+def test_the_memory_limit_can_be_switched_off(monkeypatch, text, limit):
+    monkeypatch.setenv("WORKER_RUN_MEMORY_LIMIT_MB", text)
+    assert settings().worker_run_memory_limit_mb == limit
+
+
+def test_code_folders_are_paths_below_the_project_unless_absolute(monkeypatch):
+    monkeypatch.setenv("WORKER_CODE_FOLDERS", "/srv/flows, team,")
+    assert [str(f) for f in settings().worker_code_folders] == [
+        "/srv/flows",
+        str(project_root() / "team"),
+    ]
+
+
 def test_celery_s_variables_are_answered_with_what_replaced_them(monkeypatch):
     monkeypatch.setenv("FLOWER_PORT", "5555")
     monkeypatch.setenv("CELERY_BROKER_URL", "redis://localhost")

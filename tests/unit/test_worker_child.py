@@ -11,7 +11,7 @@ import pytest
 from tests.support.waiting import wait_until
 from worker.child import exit_code
 from worker.frames import encode, receive
-from worker.watch import MEGABYTE, descendants, memory_of
+from worker.watch import MEGABYTE, MOST_MEGABYTES, default_limit_mb, descendants, memory_of
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,15 @@ def test_a_process_that_is_gone_uses_nothing():
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
     assert memory_of(process.pid, limit=1) == 0
+
+
+@pytest.mark.parametrize(
+    ("container", "limit"),
+    [(1024 * MEGABYTE, 512), (1 << 60, None), ("max", None), (None, None)],
+)
+def test_the_default_memory_limit_leaves_half_of_host_and_container(tmp_path, container, limit):
+    file = tmp_path / "memory.max"
+    if container is not None:
+        file.write_text(str(container))
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    assert default_limit_mb(file) == (limit or min(MOST_MEGABYTES, total // 2 // MEGABYTE))

@@ -1,25 +1,26 @@
-"""What a run's job variables, pull steps and entrypoint may ask for, and what is refused by name."""
+"""What a run's job variables and pull steps may ask for, and what is refused by name."""
 
-import asyncio
-import sys
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any, cast
-from uuid import uuid4
+from typing import Any
 
 import pytest
-from prefect.client.schemas.objects import FlowRun, WorkPool
-from prefect.client.schemas.responses import DeploymentResponse
 from prefect.settings import PREFECT_RUNNER_AUTO_INSTALL_DEPENDENCIES, temporary_settings
 from prefect.workers.process import ProcessWorker
 
 from tests.support.attacks import attack
+from tests.support.jobs import (
+    SET_FOLDER,
+    deployment_of,
+    job_of,
+    policy_of,
+    refusal,
+    template_with,
+    trusted_folder,
+)
 from toolkit.catalogue import catalogue
 from toolkit.settings import project_root
-from worker.code_folders import CodeFolderError, CodeFolders
-from worker.job import Job
-from worker.job_policy import JobPolicy, JobRefusedError
-from worker.placement import SET_FOLDER, Place
+from worker.job_policy import JobRefusedError
+from worker.placement import Place
 
 GIT_CLONE = "prefect.deployments.steps.git_clone"
 SHELL = "prefect.deployments.steps.run_shell_script"
@@ -28,81 +29,7 @@ REQUIREMENTS = "prefect.deployments.steps.pip_install_requirements"
 
 @pytest.fixture
 def code(tmp_path: Path) -> Path:
-    """A trusted folder with a flow in a file, in a package, and with what the worker wrote."""
-    folder = tmp_path / "code"
-    files = {
-        "reports/evil.py": "",
-        "team_flows/__init__.py": "",
-        "team_flows/daily.py": "from prefect import flow\n",
-        "script.py": "from prefect import flow\n",
-        ".venv/lib/python3.11/site-packages/pip/__main__.py": "",
-        "yaml/__init__.py": "",
-        "yaml/evil.py": "",
-        "unpacked/a.py": "",
-        "report.csv": "import os",
-    }
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-    (tmp_path / "outside.py").write_text("")
-    (folder / "link.py").symlink_to(tmp_path / "outside.py")
-    (folder / "linked").symlink_to(folder / "reports", target_is_directory=True)
-    return folder
-
-
-def policy_of(code: Path, *, environment: tuple[str, ...] = ()) -> JobPolicy:
-    folders = CodeFolders.of(project_root(), [code], [code / "reports", code / ".venv"])
-    return JobPolicy(allow_overrides=False, folders=folders, environment=environment)
-
-
-def deployment_of(code: Path, entrypoint: str = "script.py:daily", **fields: Any) -> Any:
-    steps = [{SET_FOLDER: {"directory": str(code)}}]
-    given = {"entrypoint": entrypoint, "pull_steps": steps, "name": "d", "job_variables": {}}
-    return cast("DeploymentResponse", SimpleNamespace(**given | fields))
-
-
-def job_of(
-    run: dict[str, Any] | None = None,
-    deployment: dict[str, Any] | None = None,
-    template: dict[str, Any] | None = None,
-) -> Job:
-    """The job as the worker makes it of what the API holds."""
-    pool = WorkPool(
-        name="p",
-        type="process",
-        default_queue_id=uuid4(),
-        base_job_template=template or ProcessWorker.get_default_base_job_template(),
-    )
-    one = FlowRun(flow_id=uuid4(), name="r", job_variables=run)
-
-    async def read_flow(_flow_id: object) -> None:
-        return None
-
-    client = SimpleNamespace(read_flow=read_flow)
-    its = SimpleNamespace(job_variables=deployment or {}, id=uuid4(), name="d", updated=None)
-    return asyncio.run(
-        Job.resolve_for_flow_run(
-            one,
-            client=cast("Any", client),
-            work_pool=pool,
-            worker_name="w",
-            deployment=cast("Any", its),
-        )
-    )
-
-
-def template_with(**defaults: Any) -> dict[str, Any]:
-    template = ProcessWorker.get_default_base_job_template()
-    for name, value in defaults.items():
-        template["variables"]["properties"][name]["default"] = value
-    return template
-
-
-def refusal(code: Path, job: Job, deployment: Any = None, **options: Any) -> str:
-    with pytest.raises(JobRefusedError) as refused:
-        policy_of(code, **options).place(job, deployment or deployment_of(code))
-    assert "\n" not in str(refused.value)
-    return str(refused.value)
+    return trusted_folder(tmp_path)
 
 
 COMMAND = {"command": "touch /tmp/marker\n" + "x" * 500}
@@ -273,68 +200,6 @@ def _filled(inputs: Any, code: Path) -> Any:
 
 @attack(
     by="API caller",
-    what="an entrypoint outside the trusted folders: os.system, an installed module, a path, a link, a report file",
-    answer="Failed before anything is imported: which entrypoint, and why",
-)
-@pytest.mark.parametrize(
-    "entrypoint",
-    [
-        "os.system",
-        "subprocess.run",
-        "os:system",
-        "pip.__main__.main",
-        "prefect.utilities.processutils.run_process",
-        "yaml.evil.flow",
-        "/etc/passwd.py:flow",
-        "../outside.py:flow",
-        "link.py:flow",
-        "reports/evil.py:flow",
-        "linked/evil.py:flow",
-        "reports.evil.flow",
-        ".venv/lib/python3.11/site-packages/pip/__main__.py:main",
-        "report.csv:flow",
-        "missing.py:flow",
-        "unpacked.flow",
-        "team_flows.missing.flow",
-        "script.py:os.system",
-        "team_flows.daily:os.system",
-        "script.py:x.py:flow",
-        "script.py:",
-        "a\0b.py:flow",
-        "x" * 5000 + ".py:flow",
-        "team_flows..daily.flow",
-        "flow",
-        "",
-        None,
-    ],
-)
-def test_an_entrypoint_that_is_not_trusted_code_is_refused(code: Path, entrypoint: str | None):
-    before = set(sys.modules)
-    message = refusal(code, job_of(), deployment_of(code, cast("str", entrypoint)))
-    assert "the deployment's entrypoint" in message
-    assert set(sys.modules) == before
-    assert len(message) < 400
-
-
-@pytest.mark.parametrize(
-    ("entrypoint", "loaded"),
-    [
-        ("script.py:daily", "{code}/script.py:daily"),
-        ("{code}/script.py:daily", "{code}/script.py:daily"),
-        ("team_flows.daily.run", "team_flows.daily.run"),
-        ("team_flows.daily:run", "team_flows.daily:run"),
-        ("team_flows.run", "team_flows.run"),
-        ("flows.alerts.pending.process_pending_alerts", None),
-    ],
-)
-def test_code_in_a_trusted_folder_is_run(code: Path, entrypoint: str, loaded: str | None):
-    given = entrypoint.format(code=code)
-    place = policy_of(code).place(job_of(), deployment_of(code, given))
-    assert place.entrypoint == (loaded or given).format(code=code)
-
-
-@attack(
-    by="API caller",
     what="a run without a deployment, or on a worker that installs dependencies for its runs",
     answer="Failed: neither has code of a trusted folder alone",
 )
@@ -343,19 +208,3 @@ def test_a_run_that_only_prefect_could_start_is_refused(code: Path):
         policy_of(code).place(job_of(), None)
     with temporary_settings({PREFECT_RUNNER_AUTO_INSTALL_DEPENDENCIES: True}):
         assert "PREFECT_RUNNER_AUTO_INSTALL_DEPENDENCIES" in refusal(code, job_of())
-
-
-def test_a_code_folder_that_the_worker_writes_into_is_refused_when_it_starts(code: Path):
-    with pytest.raises(CodeFolderError, match=r"WORKER_CODE_FOLDERS: .*linked is inside"):
-        CodeFolders.of(project_root(), [code / "linked"], [code / "reports"])
-    with pytest.raises(CodeFolderError, match="is not a folder"):
-        CodeFolders.of(project_root(), [code / "missing"], [])
-
-
-def test_a_project_below_the_state_directory_is_still_trusted(tmp_path: Path):
-    project = tmp_path / "app"
-    (project / "state").mkdir(parents=True)
-    folders = CodeFolders.of(project, [], [tmp_path, project / "state"])
-    assert folders.contain(project / "flow.py")
-    assert not folders.contain(project / "state/flow.py")
-    assert not folders.contain(tmp_path / "flow.py")

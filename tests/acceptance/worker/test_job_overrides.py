@@ -10,51 +10,14 @@ import httpx
 import pytest
 from prefect.client.schemas.actions import DeploymentUpdate
 
+from tests.support.attacked_pool import Target
 from tests.support.attacks import attack
 from tests.support.case_runs import Workspace
 from tests.support.prefect_server import worker_environment
 from tests.support.processes import Server, our_worker
 from tests.support.waiting import wait_until
 
-SETTING = "WORKER_ALLOW_JOB_OVERRIDES=on"
 SHELL = "prefect.deployments.steps.run_shell_script"
-
-
-class Target:
-    """A pool that lets one run at a time, and whether a command of the attacker was executed."""
-
-    def __init__(self, work: Workspace, api: httpx.Client, marker: Path) -> None:
-        self.work = work
-        self.api = api
-        self.marker = marker
-
-    @property
-    def command(self) -> str:
-        return f"touch {self.marker}"
-
-    def send(self, method: str, path: str, body: Any) -> Any:
-        answer = self.api.request(method, path, json=body)
-        assert answer.is_success, answer.text
-        return answer.json() if answer.content else None
-
-    def run(self, deployment: UUID, **fields: Any) -> UUID:
-        made = self.send("POST", f"/deployments/{deployment}/create_flow_run", fields)
-        return UUID(made["id"])
-
-    def assert_refused(self, run: UUID, *texts: str) -> None:
-        """The run ended once, as Failed with the reason; the next one of its deployment works."""
-        state = self.work.wait(run)
-        message = str(state.message)
-        assert (state.name, [t for t in (*texts, SETTING) if t not in message]) == ("Failed", [])
-        assert "\n" not in message
-        assert not self.marker.exists()
-        assert self.work.read(run).infrastructure_pid is None
-        names = [one.name for one in self.work.client.read_flow_run_states(run)]
-        assert names.count("Pending") == 1
-        wait_until(lambda: message in self.work.messages(run), timeout=20)
-
-    def assert_works(self, deployment: UUID) -> None:
-        assert self.work.wait(self.run(deployment)).name == "Completed"
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,100 @@
+"""Jobs and deployments as the API may hold them, and a trusted folder to run code of."""
+
+import asyncio
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+from uuid import uuid4
+
+import pytest
+from prefect.client.schemas.objects import FlowRun, WorkPool
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.workers.process import ProcessWorker
+
+from toolkit.settings import project_root
+from worker.code_folders import CodeFolders
+from worker.job import Job
+from worker.job_policy import JobPolicy, JobRefusedError
+from worker.placement import SET_FOLDER
+
+GIT_CLONE = "prefect.deployments.steps.git_clone"
+SHELL = "prefect.deployments.steps.run_shell_script"
+REQUIREMENTS = "prefect.deployments.steps.pip_install_requirements"
+
+
+def trusted_folder(tmp_path: Path) -> Path:
+    """A trusted folder with a flow in a file, in a package, and with what the worker wrote."""
+    folder = tmp_path / "code"
+    files = {
+        "reports/evil.py": "",
+        "team_flows/__init__.py": "",
+        "team_flows/daily.py": "from prefect import flow\n",
+        "script.py": "from prefect import flow\n",
+        ".venv/lib/python3.11/site-packages/pip/__main__.py": "",
+        "yaml/__init__.py": "",
+        "yaml/evil.py": "",
+        "unpacked/a.py": "",
+        "report.csv": "import os",
+    }
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+    (tmp_path / "outside.py").write_text("")
+    (folder / "link.py").symlink_to(tmp_path / "outside.py")
+    (folder / "linked").symlink_to(folder / "reports", target_is_directory=True)
+    return folder
+
+
+def policy_of(code: Path, *, environment: tuple[str, ...] = ()) -> JobPolicy:
+    folders = CodeFolders.of(project_root(), [code], [code / "reports", code / ".venv"])
+    return JobPolicy(allow_overrides=False, folders=folders, environment=environment)
+
+
+def deployment_of(code: Path, entrypoint: str = "script.py:daily", **fields: Any) -> Any:
+    steps = [{SET_FOLDER: {"directory": str(code)}}]
+    given = {"entrypoint": entrypoint, "pull_steps": steps, "name": "d", "job_variables": {}}
+    return cast("DeploymentResponse", SimpleNamespace(**given | fields))
+
+
+def job_of(
+    run: dict[str, Any] | None = None,
+    deployment: dict[str, Any] | None = None,
+    template: dict[str, Any] | None = None,
+) -> Job:
+    """The job as the worker makes it of what the API holds."""
+    pool = WorkPool(
+        name="p",
+        type="process",
+        default_queue_id=uuid4(),
+        base_job_template=template or ProcessWorker.get_default_base_job_template(),
+    )
+    one = FlowRun(flow_id=uuid4(), name="r", job_variables=run)
+
+    async def read_flow(_flow_id: object) -> None:
+        return None
+
+    client = SimpleNamespace(read_flow=read_flow)
+    its = SimpleNamespace(job_variables=deployment or {}, id=uuid4(), name="d", updated=None)
+    return asyncio.run(
+        Job.resolve_for_flow_run(
+            one,
+            client=cast("Any", client),
+            work_pool=pool,
+            worker_name="w",
+            deployment=cast("Any", its),
+        )
+    )
+
+
+def template_with(**defaults: Any) -> dict[str, Any]:
+    template = ProcessWorker.get_default_base_job_template()
+    for name, value in defaults.items():
+        template["variables"]["properties"][name]["default"] = value
+    return template
+
+
+def refusal(code: Path, job: Job, deployment: Any = None, **options: Any) -> str:
+    with pytest.raises(JobRefusedError) as refused:
+        policy_of(code, **options).place(job, deployment or deployment_of(code))
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
