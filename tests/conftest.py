@@ -59,3 +59,13 @@ def fresh_settings():
     settings.cache_clear()
     yield
     settings.cache_clear()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Let captured output with lone surrogates, which UTF-8 can't carry, pass between processes."""
+    report = yield
+    report.sections = [
+        (title, text.encode(errors="backslashreplace").decode()) for title, text in report.sections
+    ]
+    return report
