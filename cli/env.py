@@ -1,6 +1,6 @@
 """``analytics-worker env``: the running stack's variables as shell exports. Writes nothing.
 
-The output contains the database's password: it is meant for ``eval``, not for a log.
+The output contains the passwords of the database and the Prefect server: it is meant for ``eval``, not for a log.
 """
 
 import shlex
@@ -8,8 +8,8 @@ import shlex
 import typer
 from sqlalchemy.engine import make_url
 
-from cli.running import stack_variables
 from toolkit.settings import settings
+from toolkit.stack_access import stack_variables
 
 
 def env() -> None:

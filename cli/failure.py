@@ -10,6 +10,7 @@ from prefect.settings import get_current_settings
 from sqlalchemy.exc import OperationalError
 
 from stack.errors import StackError
+from toolkit.api_client import refusal_message
 from toolkit.errors import PermanentError
 from toolkit.text import printable
 
@@ -22,7 +23,8 @@ def explained() -> Generator[None]:
     except (StackError, PermanentError) as error:
         message = str(error)
     except PrefectHTTPStatusError as error:
-        message = f"The Prefect API refused: {str(error).splitlines()[0]}"
+        refused = f"The Prefect API refused: {str(error).splitlines()[0]}"
+        message = refusal_message(error) or refused
     except HTTPError as error:
         api = get_current_settings().api.url
         message = (

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.failure import explained
-from toolkit.catalogue import pools as all_pools
+from cli.running import use_running_stack
 from toolkit.settings import Settings, project_root, settings
 
 if TYPE_CHECKING:
@@ -62,9 +61,16 @@ def worker(
     ] = 10,
 ) -> None:
     """Run what is due on the work pools, each run forked from a preloaded process."""
-    from worker.project import Project  # noqa: PLC0415  # --help answers at once
+    use_running_stack()
+    from cli.failure import explained  # noqa: PLC0415  # Prefect reads the address that was chosen
+    from toolkit.api_client import check_access  # noqa: PLC0415
+    from toolkit.catalogue import pools as all_pools  # noqa: PLC0415
+    from worker.project import Project  # noqa: PLC0415
     from worker.service import Options, serve  # noqa: PLC0415
     from worker.watch import default_limit_mb  # noqa: PLC0415
+
+    with explained():
+        check_access()
 
     chosen, root = settings(), project_root()
     pools = pool or [known.name for known in all_pools()]

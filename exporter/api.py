@@ -10,6 +10,8 @@ from typing import Any, Literal, cast
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 
+from toolkit.api_client import with_stack_login
+
 PAGE = 200
 FIRST_PAGE = 25
 """Of a look at what is new: usually little, and the server pays for each row."""
@@ -34,7 +36,8 @@ class PrefectApi:
 
     @cached_property
     def _client(self) -> SyncPrefectClient:
-        return get_client(sync_client=True)
+        with with_stack_login():
+            return get_client(sync_client=True)
 
     def filter(self, what: str, **body: Any) -> list[Row]:
         """One page of ``flows``, ``deployments``, ``flow_runs`` and so on."""

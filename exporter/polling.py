@@ -15,6 +15,7 @@ from prometheus_client.exposition import generate_latest
 from exporter.collectors import Collector, Samples
 from exporter.families import Family, Labels, Value
 from exporter.saying import say
+from toolkit.api_client import refusal_message
 
 STALE_SECONDS = 120.0
 
@@ -100,7 +101,8 @@ class Turn:
     def _failed(self, error: Exception) -> None:
         self.errors += 1
         if self.ok or self.errors == 1:  # once per outage, not at every poll
-            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+            reason = refusal_message(error) or first_line
             say(f"{self.collector.name}: {type(error).__name__}: {reason}")
         self.ok = False
         if time.time() > self.succeeded_at + STALE_SECONDS:

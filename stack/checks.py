@@ -1,6 +1,6 @@
 """What must be true before the stack starts; each refusal is one line that names the fix.
 
-Reads only; nothing is started or changed here.
+Makes the folders that are missing, readable for their owner only; nothing is started here.
 """
 
 import os
@@ -14,12 +14,36 @@ from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from stack.environment import HOST
+from stack.environment import HOST, api_port, listen_host
 from stack.errors import StackError
+from toolkit.authority import is_loopback, parse_allowed_hosts
 from toolkit.settings import settings
 
 NEEDED_BYTES = 500_000_000  # a sample warehouse, the server's database, logs
 CONNECT_SECONDS = 10
+
+
+def check_everything(state_dir: Path) -> int:
+    """Refuse to start what could not run; the port of the Prefect server."""
+    check_writable(state_dir, "STATE_DIR")
+    check_writable(settings().log_dir, "LOG_DIR")
+    check_disk(state_dir)
+    port = check_server()
+    check_port(settings().prometheus_port, "PROMETHEUS_PORT")
+    check_database_url()
+    prefect_home = state_dir / "prefect"
+    prefect_home.mkdir(mode=0o700, exist_ok=True)
+    prefect_home.chmod(0o700)
+    return port
+
+
+def check_server() -> int:
+    """Refuse to start a Prefect server where it can't listen, or under names that are none; its port."""
+    port, host = api_port(), listen_host()
+    is_loopback(host)
+    parse_allowed_hosts(settings().server_allowed_hosts, port)
+    check_port(port, "PREFECT_SERVER_API_PORT", host)
+    return port
 
 
 def check_disk(folder: Path) -> None:
@@ -45,12 +69,12 @@ def check_writable(folder: Path, variable: str) -> None:
         ) from None
 
 
-def check_port(port: int, variable: str) -> None:
+def check_port(port: int, variable: str, host: str = HOST) -> None:
     """Refuse to start a server on a port that somebody has; ``variable`` chooses another one."""
-    with socket.socket() as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((HOST, port))
+            probe.bind((host, port))
         except OSError as error:
             raise StackError(
                 f"Port {port} can't be used ({error.strerror}{_owner(port)}): stop what has it, or"

@@ -12,12 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from stack.environment import HOST
+from stack.environment import HOST, listen_host
 from stack.log_file import LogFile
 from stack.postgres import EmbeddedPostgres
 from stack.postgres_account import environment as postgres_environment
 from stack.service import Service, ends_with_parent
 from stack.threads import in_thread
+from toolkit.authority import client_host
 from toolkit.settings import project_root, settings
 
 if TYPE_CHECKING:
@@ -64,7 +65,9 @@ class Components:
     def server(self) -> Service:
         """Prefect's API and UI."""
         command = ("worker.server", str(self._port))
-        service = self._python(SERVER, command, partial(_answers, self._port, "/api/ready"))
+        host = client_host(listen_host())
+        is_ready = partial(_answers, self._port, "/api/ready", host=host)
+        service = self._python(SERVER, command, is_ready)
         service.environment = {**ONE_ARENA, **service.environment}
         return service
 
@@ -110,9 +113,9 @@ class Components:
         return LogFile(self._log_dir / f"{name}.log", self._say)
 
 
-def _answers(port: int, path: str, _started: datetime) -> bool:
+def _answers(port: int, path: str, _started: datetime, host: str = HOST) -> bool:
     """Whether something of this host answers there that all is well."""
-    connection = http.client.HTTPConnection(HOST, port, timeout=5)
+    connection = http.client.HTTPConnection(host, port, timeout=5)
     try:
         connection.request("GET", path)
         return connection.getresponse().status == http.HTTPStatus.OK

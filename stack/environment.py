@@ -11,10 +11,12 @@ from dotenv import dotenv_values
 
 from stack.errors import StackError
 from stack.state import MARKER
+from toolkit.authority import HIGHEST_PORT, client_host
 from toolkit.settings import project_root, settings
+from toolkit.stack_access import API_LOGIN
 
 HOST = "127.0.0.1"
-DEFAULT_PORT, HIGHEST_PORT = 4200, 65535
+DEFAULT_PORT = 4200
 RUNS_KEPT = timedelta(days=30)  # Prefect itself keeps events for 7 days, and runs for ever
 
 
@@ -33,9 +35,15 @@ def api_port() -> int:
     return int(text)
 
 
+def listen_host() -> str:
+    """Address that the Prefect server listens on, from PREFECT_SERVER_API_HOST."""
+    return user_variables().get("PREFECT_SERVER_API_HOST") or HOST
+
+
 def ui_url(port: int) -> str:
-    """Where people look at the stack."""
-    return f"http://{HOST}:{port}"
+    """Where people and the stack's own processes reach the server from this host."""
+    host = client_host(listen_host())
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def defaults(port: int) -> dict[str, str]:
@@ -48,6 +56,8 @@ def defaults(port: int) -> dict[str, str]:
         "DO_NOT_TRACK": "1",
         "PREFECT_SERVER_UI_API_URL": "/api",
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": own,
+        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+        "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true",
         # The check that spares a registration at start imports dbt for it, and keeps it: 2 s, 55 MB.
         "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
@@ -58,20 +68,27 @@ def defaults(port: int) -> dict[str, str]:
     }
 
 
-def environment(port: int, marker: str) -> dict[str, str]:
+def environment(port: int, marker: str, login: str | None) -> dict[str, str]:
     """The complete environment of the stack's processes."""
     chosen = defaults(port) | user_variables()
-    if secret := chosen.get("PREFECT_SERVER_API_AUTH_STRING"):
-        chosen.setdefault("PREFECT_API_AUTH_STRING", secret)
-    return chosen | {
-        "PREFECT_API_URL": f"{ui_url(port)}/api",
-        "PREFECT_SERVER_API_HOST": HOST,
-        "PREFECT_SERVER_API_PORT": str(port),
-        "STATE_DIR": str(settings().state_dir),
-        "LOG_DIR": str(settings().log_dir),
-        "PYTHONPATH": _python_path(chosen.get("PYTHONPATH")),
-        MARKER: marker,
-    }
+    return (
+        chosen
+        | {
+            "PREFECT_API_URL": f"{ui_url(port)}/api",
+            "PREFECT_SERVER_API_HOST": listen_host(),
+            "PREFECT_SERVER_API_PORT": str(port),
+            "STATE_DIR": str(settings().state_dir),
+            "LOG_DIR": str(settings().log_dir),
+            "PYTHONPATH": _python_path(chosen.get("PYTHONPATH")),
+            MARKER: marker,
+        }
+        | _login(login)
+    )
+
+
+def _login(login: str | None) -> dict[str, str]:
+    """The same on both sides; a login of some other server must not stay with the clients."""
+    return {"PREFECT_SERVER_API_AUTH_STRING": login, API_LOGIN: login} if login else {}
 
 
 def _python_path(existing: str | None) -> str:

@@ -1,6 +1,6 @@
 """What a running stack leaves for other processes, and what a killed one left behind.
 
-Writes ``stack.env`` (mode 600: the database's URL, the API's address; read by toolkit.settings) and
+Writes ``stack.env`` (mode 600: the database's URL, the API's address and login; read by toolkit.settings) and
 ``stack.json`` (components, pids) into the state folder; both are replaced as a whole and removed at
 the end. Holds ``stack.lock`` while the stack runs.
 """
@@ -134,7 +134,8 @@ class StateFolder:
 
     def write_env(self, variables: Mapping[str, str]) -> None:
         """Tell the other processes of this checkout where everything is."""
-        self._replace(self.env_file, "".join(f"{k}='{v}'\n" for k, v in variables.items()))
+        lines = [f"{name}='{_escaped(value)}'\n" for name, value in variables.items()]
+        self._replace(self.env_file, "".join(lines))
 
     def forget(self) -> None:
         """Remove what says that a stack runs here."""
@@ -147,6 +148,10 @@ class StateFolder:
         with os.fdopen(os.open(temporary, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
             file.write(text)
         temporary.replace(path)
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("'", "\\'")
 
 
 class Recorder:

@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from stack.checks import check_database_url, check_disk, check_port, check_writable
+from stack.checks import check_everything
 from stack.components import Components
 from stack.definitions import Definitions, take
-from stack.environment import HOST, api_port, environment, ui_url, user_variables
+from stack.environment import HOST, environment, ui_url, user_variables
 from stack.errors import StackError
+from stack.login import choose_login, said_of_access
 from stack.postgres import EmbeddedPostgres
 from stack.prefect_database import NOTHING_TO_PREPARE, start_from_template
 from stack.service import Service
@@ -26,6 +27,7 @@ from stack.terminal import Terminal, fail
 from stack.threads import in_thread
 from toolkit.errors import PermanentError
 from toolkit.settings import settings
+from toolkit.stack_access import API_LOGIN, API_URL
 
 REFUSED = 2
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -48,33 +50,22 @@ def supervise(options: Options) -> int:
         folder.take()
         left = folder.clear_leftovers()
         settings.cache_clear()  # stack.env of a killed stack must not pass for the user's choice
-        port = _check(folder)
+        port = check_everything(folder.path)
+        login = choose_login()
     except (StackError, PermanentError) as error:
         fail(str(error))
         return REFUSED
     if start_from_template(folder.path / "prefect", user_variables()):
         os.environ.update(NOTHING_TO_PREPARE | dict(os.environ))
-    os.environ.update(environment(port, folder.marker))
+    os.environ.update(environment(port, folder.marker, login and login.secret))
     terminal = Terminal()
+    for line in said_of_access(login):
+        terminal.say(line)
     if left:
         terminal.say(f"{left} processes of a stack that was killed were still there: ended.")
     for line in settings().replaced_variables():
         terminal.say(line)
     return asyncio.run(Stack(options, folder, terminal, port).run())
-
-
-def _check(folder: StateFolder) -> int:
-    check_writable(folder.path, "STATE_DIR")
-    check_writable(settings().log_dir, "LOG_DIR")
-    check_disk(folder.path)
-    port = api_port()
-    check_port(port, "PREFECT_SERVER_API_PORT")
-    check_port(settings().prometheus_port, "PROMETHEUS_PORT")
-    check_database_url()
-    prefect_home = folder.path / "prefect"
-    prefect_home.mkdir(mode=0o700, exist_ok=True)
-    prefect_home.chmod(0o700)
-    return port
 
 
 class Stack:
@@ -191,7 +182,7 @@ class Stack:
         return [pool.name for pool in pools()]
 
     def _api(self) -> dict[str, str]:
-        return {"PREFECT_API_URL": os.environ["PREFECT_API_URL"]}
+        return {name: os.environ[name] for name in (API_URL, API_LOGIN) if name in os.environ}
 
     async def _ready(self, stage: str, service: Service) -> None:
         """Start a service and wait until it is ready, or for the reason why it never will be."""

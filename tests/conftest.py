@@ -24,6 +24,7 @@ _SCRUBBED = (
     "OUTBOUND_",
     "EMAIL_",
     "PROMETHEUS_",
+    "SERVER_",
 )
 for _name in [name for name in os.environ if name.startswith(_SCRUBBED)]:
     del os.environ[_name]
@@ -33,6 +34,7 @@ os.environ |= {
     "DO_NOT_TRACK": "1",
     "STATE_DIR": f"{_HOME}/state",
     "LOG_DIR": f"{_HOME}/logs",
+    "SERVER_LOGIN": "off",  # whoever else has an account on this machine
 }
 
 pytest_plugins = [

@@ -29,6 +29,7 @@ SECTIONS = {
     "worker_metrics_retention_days": "Monitoring",
     "state_dir": "This host",
     "worker_preload": "The worker",
+    "server_login": "The Prefect server",
     "celery_broker_url": "From the Celery worker: recognised, not used",
 }
 
@@ -41,8 +42,13 @@ PREFECT_VARIABLES = """
 # Port of the Prefect server and UI that `make up` starts; change PREFECT_API_URL with it.
 # PREFECT_SERVER_API_PORT=4200
 
-# Login of the Prefect server that `make up` starts, as user:password; give clients the same.
+# Address that the Prefect server listens on; 0.0.0.0 lets other hosts reach it, with a login.
+# PREFECT_SERVER_API_HOST=127.0.0.1
+
+# Login of that server, as user:password. Empty: `make up` makes one where SERVER_LOGIN asks for it.
 # PREFECT_SERVER_API_AUTH_STRING=
+
+# Login that flows and commands use; those of this folder know the one of a running `make up`.
 # PREFECT_API_AUTH_STRING=
 """
 

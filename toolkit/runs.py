@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from typing import Any, cast
 from uuid import UUID
 
-from prefect import Flow, get_client
+from prefect import Flow
 from prefect.client.schemas.objects import State
 from prefect.exceptions import MissingResult, ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import get_current_settings
 from prefect.states import Cancelling
 from prefect.utilities.callables import get_call_parameters
 
+from toolkit.api_client import api_client, with_stack_login
 from toolkit.catalogue import deployment_name
 from toolkit.errors import PermanentError
 from toolkit.results import RunFailed
@@ -50,7 +51,7 @@ class Run:
 
     def state(self) -> State[Any] | None:
         """The run's state now."""
-        with get_client(sync_client=True) as client:
+        with api_client() as client:
             return client.read_flow_run(self.id).state
 
     def ready(self) -> bool:
@@ -86,7 +87,7 @@ class Run:
         """
         started = time.monotonic()
         deadline = math.inf if timeout is None else started + timeout
-        with get_client(sync_client=True) as client:
+        with api_client() as client:
             while True:
                 state = client.read_flow_run(self.id).state
                 if state is not None and state.is_final():
@@ -100,7 +101,7 @@ class Run:
 
     def cancel(self) -> None:
         """Ask for the run to be stopped."""
-        with get_client(sync_client=True) as client:
+        with api_client() as client:
             client.set_flow_run_state(self.id, Cancelling())
 
 
@@ -118,7 +119,7 @@ def submit(flow: Flow[..., Any] | str, *args: Any, **parameters: Any) -> Run:
     name = deployment_name(flow if isinstance(flow, str) else flow.name)
     values = _bind(flow, args, parameters)
     try:
-        with get_client(sync_client=True) as client:
+        with api_client() as client:
             deployment = client.read_deployment_by_name(name)
             run = client.create_flow_run_from_deployment(deployment.id, parameters=values)
     except ObjectNotFound as error:
@@ -133,7 +134,7 @@ def submit(flow: Flow[..., Any] | str, *args: Any, **parameters: Any) -> Run:
 
 def find(flow_run_id: UUID | str) -> Run:
     """The handle of a run that was queued elsewhere."""
-    with get_client(sync_client=True) as client:
+    with api_client() as client:
         run = client.read_flow_run(UUID(str(flow_run_id)))
         if run.deployment_id is None:
             return Run(id=run.id, name=run.name, deployment="called directly")
@@ -157,7 +158,8 @@ def _bind(
 
 def _reported(state: State[Any]) -> Any:
     try:
-        result = state.result(raise_on_failure=False)
+        with with_stack_login():
+            result = state.result(raise_on_failure=False)
     except MissingResult:
         result = None
     if isinstance(result, Mapping):

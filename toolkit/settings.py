@@ -46,6 +46,10 @@ def _off_is_zero(value: object) -> object:
     return 0 if isinstance(value, str) and value.strip().lower() == "off" else value
 
 
+def _lower(value: object) -> object:
+    return value.strip().lower() if isinstance(value, str) else value
+
+
 def _in_state_dir(name: str) -> Callable[[dict[str, Any]], Path]:
     return lambda values: values["state_dir"] / name
 
@@ -293,6 +297,16 @@ class Settings(BaseSettings):
     worker_recycle_after_runs: PositiveInt = Field(
         default=1000,
         description="Runs after which the process that runs are forked from is renewed.",
+    )
+
+    # The Prefect server that `make up` starts
+    server_login: Annotated[Literal["auto", "on", "off"], BeforeValidator(_lower)] = Field(
+        default="auto",
+        description="Whether the Prefect server that `make up` starts asks for a login: auto, on or off. auto: if other hosts can reach it, or other people have accounts on this one.",
+    )
+    server_allowed_hosts: Names = Field(
+        default=[],
+        description="Further names of that server, as host or host:port, comma separated: what a reverse proxy, or a worker on another host, calls it.",
     )
 
     # What the Celery worker used: recognised, and answered with what replaced it

@@ -3,8 +3,9 @@
 On SQLite, Prefect begins its write transactions DEFERRED. One that reads first and writes later is
 refused (503) when another one wrote in between, and no busy timeout helps; every client then waits
 two seconds or more. Here they take the write lock when they begin, and wait for it. On PostgreSQL
-the server is Prefect's, unchanged. Reads and writes only what Prefect's server does, puts off
-deadlines that passed while it was away (worker/hearing.py) and makes indexes (worker/indexes.py).
+the server is Prefect's, unchanged. On both, strangers' requests are refused before Prefect sees them
+(worker/request_guard.py). Reads and writes only what Prefect's server does, puts off deadlines that
+passed while it was away (worker/hearing.py) and makes indexes (worker/indexes.py).
 """
 
 import asyncio
@@ -13,7 +14,6 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import uvicorn
-from fastapi import FastAPI
 from prefect.server.api.server import create_app
 from prefect.server.database.configurations import AioSqliteConfiguration
 from prefect.server.database.dependencies import set_database_config
@@ -24,10 +24,14 @@ from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 from sqlalchemy.pool import ConnectionPoolEntry
 from typing_extensions import override
 
+from toolkit.authority import is_loopback
+from toolkit.errors import PermanentError
+from toolkit.settings import settings
 from worker.hearing import put_off_silence
 from worker.indexes import make_indexes
+from worker.request_guard import RequestGuard
+from worker.request_rules import Rules
 
-HOST = "127.0.0.1"
 CACHED_KB = 2_000
 """Of the database by each connection. Prefect's 80 MB only copy what the kernel has in memory anyway."""
 
@@ -76,20 +80,46 @@ async def prepare() -> None:
         await make_indexes()
 
 
-def app() -> FastAPI:
-    """Factory for ``uvicorn --factory worker.server:app``."""
+def app(port: int | None = None) -> RequestGuard:
+    """Factory for ``uvicorn --factory worker.server:app``; the port is that of Prefect's settings."""
     configure_database()
-    return create_app()
+    rules = _rules(port or get_current_settings().server.api.port)
+    return RequestGuard(create_app(), rules)
+
+
+def _rules(port: int) -> Rules:
+    api = get_current_settings().server.api
+    return Rules.of(api.host, port, settings().server_allowed_hosts, api.base_path)
+
+
+def check(port: int) -> None:
+    """Refuse settings with which anybody could use the server.
+
+    Raises:
+        PermanentError: they are named in the message.
+    """
+    api = get_current_settings().server.api
+    _rules(port)
+    if not is_loopback(api.host) and not (api.auth_string and api.auth_string.get_secret_value()):
+        raise PermanentError(
+            f"PREFECT_SERVER_API_HOST={api.host} lets other hosts reach the API, and whoever does runs"
+            " commands as this user: set PREFECT_SERVER_API_AUTH_STRING=user:password, too."
+        )
 
 
 def main() -> None:
-    """Serve API and UI on this host until told to stop: ``python -m worker.server PORT``."""
+    """Serve API and UI until told to stop: ``python -m worker.server PORT``."""
+    port = int(sys.argv[1])
+    try:
+        check(port)
+    except PermanentError as error:
+        sys.exit(f"error: {error}")
     configure_database()
     asyncio.run(prepare())
     uvicorn.run(
-        app(),
-        host=HOST,
-        port=int(sys.argv[1]),
+        app(port),
+        host=get_current_settings().server.api.host,
+        port=port,
         log_level="warning",
         timeout_keep_alive=5,
         timeout_graceful_shutdown=2,  # the websockets of UI and workers never end by themselves

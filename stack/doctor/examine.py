@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from stack.doctor import database, host, prefect_database, server, versions
 from stack.doctor.findings import Finding
+from toolkit.api_client import refusal_message
 from toolkit.database import direct, warehouse_url
 from toolkit.errors import PermanentError
 from toolkit.text import one_line
@@ -61,6 +62,6 @@ def _safely(area: str, part: Part) -> Iterator[Finding]:
         yield from part()
     except EXPECTED as error:
         reason = getattr(error, "orig", None) or error
-        message = one_line(str(reason) or type(error).__name__)
+        message = refusal_message(error) or one_line(str(reason) or type(error).__name__)
         fix = "`make up`, or correct DATABASE_URL and PREFECT_API_URL."
         yield Finding(area, "can't be looked at", "fail", message, fix)

@@ -11,7 +11,6 @@ from typing import Any
 from prefect import get_client
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.objects import FlowRun
-from prefect.settings import PREFECT_API_URL
 
 from tests.support.http_sink import HttpSink
 from tests.support.smtp_sink import SmtpSink
@@ -96,7 +95,7 @@ def emit(stack: RunningStack, event: str, payload: dict[str, Any]) -> None:
     """An event, from a process that knows nothing of the worker."""
     prefect = str(Path(sys.executable).parent / "prefect")
     command = [prefect, "event", "emit", event, "--resource-id", "an-app"]
-    environment = stack.environment | {"PREFECT_API_URL": str(PREFECT_API_URL.value())}
+    environment = stack.environment | stack.api
     subprocess.run(
         [*command, "--payload", json.dumps(payload)], env=environment, check=True, timeout=120
     )

@@ -1,15 +1,15 @@
 """The worker as its users meet it: one command, then the UI, the CLI, Python, and the database."""
 
-import json
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from prefect import get_client
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelling
 
 from tests.acceptance.alerts_of_stack import (
@@ -49,11 +49,13 @@ def told():
 
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory: pytest.TempPathFactory, told: Receivers):
-    """`analytics-worker up` with a small sample; it has run its pipeline."""
-    running = RunningStack(tmp_path_factory.mktemp("worker") / "state", variables=told.variables)
+    """`analytics-worker up` with a login and a small sample; it has run its pipeline."""
+    variables = {**told.variables, "SERVER_LOGIN": "on"}
+    running = RunningStack(tmp_path_factory.mktemp("worker") / "state", variables=variables)
     try:
         running.start("--sample-opportunities", "500")
-        with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{running.port}/api"}):
+        url = f"http://127.0.0.1:{running.port}/api"
+        with temporary_settings({PREFECT_API_URL: url, PREFECT_API_AUTH_STRING: running.login}):
             yield running
     finally:
         running.stop()
@@ -120,7 +122,7 @@ def test_a_run_from_the_command_line(stack: RunningStack):
     prefect = [str(Path(sys.executable).parent / "prefect"), "deployment", "run"]
     done = subprocess.run(
         [*prefect, "dbt-freshness-check/dbt", "--watch"],
-        env=stack.environment | {"PREFECT_API_URL": str(PREFECT_API_URL.value())},
+        env=stack.environment | stack.api,
         check=False,
         capture_output=True,
         text=True,
@@ -221,20 +223,17 @@ def test_the_ui_is_served(stack: RunningStack):
 )
 def test_no_secret_is_anywhere_a_person_looks(stack: RunningStack):
     """Run parameters, states, logs, events, artifacts, and the log files."""
-    password = str(database_url(stack).password)
-    assert len(password) > 16
+    passwords = {str(database_url(stack).password), str(stack.login).partition(":")[2]}
+    assert all(len(password) > 16 for password in passwords)
 
     def is_clean(text: str) -> bool:
-        return password not in text and TOKEN not in text
+        return TOKEN not in text and not any(password in text for password in passwords)
 
     for collection in ("flow_runs", "task_runs", "logs", "artifacts", "deployments", "events"):
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{stack.port}/api/{collection}/filter",
-            data=json.dumps({"limit": 50 if collection == "events" else 200}).encode(),
-            headers={"Content-Type": "application/json"},
-        )
-        with urllib.request.urlopen(request) as answer:
-            assert is_clean(answer.read().decode())
+        body = {"limit": 50 if collection == "events" else 200}
+        with get_client(sync_client=True) as client:
+            answer = client.request("POST", cast("Any", f"/{collection}/filter"), json=body)
+        assert is_clean(answer.text)
     files = [path for path in (stack.state_dir / "logs").rglob("*") if path.is_file()]
     assert files
     assert not [path for path in files if not is_clean(path.read_text(errors="replace"))]

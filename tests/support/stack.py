@@ -52,6 +52,18 @@ class RunningStack:
     def record(self) -> Record | None:
         return StateFolder(self.state_dir).read()
 
+    @property
+    def login(self) -> str | None:
+        """What the server asks for; None if it asks for nothing."""
+        file = self.state_dir / "login"
+        return file.read_text().strip() if file.exists() else None
+
+    @property
+    def api(self) -> dict[str, str]:
+        """What Prefect's own clients need to know."""
+        url = {"PREFECT_API_URL": f"http://127.0.0.1:{self.port}/api"}
+        return url | ({"PREFECT_API_AUTH_STRING": self.login} if self.login else {})
+
     def pid(self, component: str) -> int | None:
         record = self.record
         pids = {c.name: c.pid for c in record.components if c.ready} if record else {}
