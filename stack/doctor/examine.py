@@ -11,7 +11,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import PrefectHTTPStatusError
 from sqlalchemy.exc import SQLAlchemyError
 
-from stack.doctor import database, host, prefect_database, server, versions
+from stack.doctor import access, database, host, prefect_database, server, versions
 from stack.doctor.findings import Finding
 from toolkit.api_client import refusal_message
 from toolkit.database import direct, warehouse_url
@@ -46,6 +46,9 @@ def _database() -> Iterator[Finding]:
 def _server() -> Iterator[Finding]:
     looks: tuple[Callable[[SyncPrefectClient], Iterator[Finding]], ...] = (
         versions.server,
+        access.login,
+        access.csrf,
+        access.web_pages,
         server.clock,
         server.workers,
         server.schedules,
