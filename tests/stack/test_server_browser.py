@@ -8,13 +8,27 @@ from uuid import uuid4
 import pytest
 
 from tests.support.attacks import attack
-from tests.support.browser import shown, site, visit
-from tests.support.guarded_server import client_of, command_automation, foreign_event, traces
+from tests.support.browser import evaluate, opened, shown, site, visit
+from tests.support.guarded_server import (
+    LOGIN,
+    client_of,
+    command_automation,
+    foreign_event,
+    traces,
+)
 from tests.support.processes import Server
+from tests.support.waiting import wait_until
 
 PAGE = Path(__file__).with_name("strangers_page.html")
 DASHBOARD = "Run a task or flow to get started"
-LOGIN_PAGE = "Login"
+TEXT = "document.body ? document.body.innerText : ''"
+LOG_IN = """
+const box = document.querySelector("input[type=password]");
+const set = Object.getOwnPropertyDescriptor(HTMLInputElement.prototype, "value").set;
+set.call(box, LOGIN);
+box.dispatchEvent(new Event("input", { bubbles: true }));
+box.form.requestSubmit();
+"""
 
 
 def strangers_page(server: Server, target: str) -> str:
@@ -80,3 +94,12 @@ def test_a_link_in_a_mail_leads_to_the_ui(bare_server: Server):
     url = f"http://127.0.0.1:{bare_server.port}/"
     with site({"/": f"<script>location.href = '{url}'</script>"}) as mail:
         assert DASHBOARD in shown(mail.url("evil.example"))
+
+
+def test_the_ui_asks_for_the_login_and_works_with_it(closed_server: Server):
+    """With CSRF protection: the dashboard's numbers are POST requests."""
+    with opened(f"http://127.0.0.1:{closed_server.port}/") as browser:
+        wait_until(lambda: "Login" in str(evaluate(browser, TEXT)), 60, 0.3)
+        assert DASHBOARD not in evaluate(browser, TEXT)
+        evaluate(browser, LOG_IN.replace("LOGIN", json.dumps(LOGIN)))
+        wait_until(lambda: DASHBOARD in str(evaluate(browser, TEXT)), 60, 0.3)

@@ -9,10 +9,15 @@ from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from queue import Queue
 from typing import Any
 
+import httpx
 import pytest
+from websockets.sync.client import connect
+
+from tests.support.waiting import wait_until
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -96,15 +101,35 @@ def site(pages: Mapping[str, str]) -> Generator[Site]:
         server.server_close()
 
 
-def visit(server: Site, url: str) -> Any:
-    """Open the page in a browser and wait for what it posts to its own site."""
+@contextmanager
+def opened(url: str) -> Generator[Path]:
+    """A browser that stays at the page; the folder of its profile."""
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         command = [chromium(), *FLAGS, f"--user-data-dir={profile}", "--remote-debugging-port=0"]
         browser = subprocess.Popen(
             [*command, url], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
-            return server.posted.get(timeout=SECONDS)
+            yield Path(profile)
         finally:
             browser.terminate()
             browser.wait(20)
+
+
+def visit(server: Site, url: str) -> Any:
+    """Open the page in a browser and wait for what it posts to its own site."""
+    with opened(url):
+        return server.posted.get(timeout=SECONDS)
+
+
+def evaluate(profile: Path, script: str) -> Any:
+    """What a script gives in the page of an `opened` browser."""
+    port_file = profile / "DevToolsActivePort"
+    wait_until(port_file.exists, SECONDS)
+    pages = httpx.get(f"http://127.0.0.1:{port_file.read_text().split()[0]}/json/list").json()
+    address = next(page["webSocketDebuggerUrl"] for page in pages if page["type"] == "page")
+    parameters = {"expression": script, "returnByValue": True}
+    with connect(address, proxy=None) as devtools:
+        devtools.send(json.dumps({"id": 1, "method": "Runtime.evaluate", "params": parameters}))
+        answer = json.loads(devtools.recv(timeout=SECONDS))
+    return answer["result"]["result"].get("value")
