@@ -100,7 +100,10 @@ def check(port: int) -> None:
     """
     api = get_current_settings().server.api
     _rules(port)
-    if not is_loopback(api.host) and not (api.auth_string and api.auth_string.get_secret_value()):
+    login = None if api.auth_string is None else api.auth_string.get_secret_value()
+    if login == "":  # Prefect takes it for a login, and leaves its websockets open
+        raise PermanentError("PREFECT_SERVER_API_AUTH_STRING is empty; expected user:password.")
+    if login is None and not is_loopback(api.host):
         raise PermanentError(
             f"PREFECT_SERVER_API_HOST={api.host} lets other hosts reach the API, and whoever does runs"
             " commands as this user: set PREFECT_SERVER_API_AUTH_STRING=user:password, too."

@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 
+from tests.support.attacks import attack
 from tests.support.stack import COMMAND, SMALL, RunningStack
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="mounts a file system")
@@ -38,6 +39,28 @@ def test_a_taken_port_of_the_metrics(new_stack):
 def test_a_port_that_is_none(new_stack):
     new_stack.variables["PREFECT_SERVER_API_PORT"] = "http"
     assert "PREFECT_SERVER_API_PORT is 'http'" in refused(new_stack)
+
+
+@attack(
+    by="network",
+    what="Reach an API without a login: SERVER_LOGIN=off with a server that listens everywhere",
+    answer="`make up` does not start",
+)
+def test_no_login_where_other_hosts_reach_the_server(new_stack):
+    new_stack.variables |= {"SERVER_LOGIN": "off", "PREFECT_SERVER_API_HOST": "0.0.0.0"}  # noqa: S104
+    line = refused(new_stack)
+    assert "SERVER_LOGIN=off and PREFECT_SERVER_API_HOST=0.0.0.0" in line
+    assert "runs commands as this user" in line
+
+
+def test_an_address_that_is_none(new_stack):
+    new_stack.variables["PREFECT_SERVER_API_HOST"] = "no such host"
+    assert "PREFECT_SERVER_API_HOST is 'no such host'" in refused(new_stack)
+
+
+def test_an_allowed_host_that_is_none(new_stack):
+    new_stack.variables["SERVER_ALLOWED_HOSTS"] = "a.example.com, https://b.example.com"
+    assert "SERVER_ALLOWED_HOSTS has 'https://b.example.com'" in refused(new_stack)
 
 
 def test_a_database_that_does_not_answer(new_stack):

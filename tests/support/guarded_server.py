@@ -14,6 +14,7 @@ from stack.prefect_database import NOTHING_TO_PREPARE, start_from_template
 from tests.support.processes import Server
 
 LOGIN = "admin:of the tests"
+PROXY = "analytics.example.com"
 EVENT = "analytics.report.requested"
 
 
@@ -33,9 +34,14 @@ def bare_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @pytest.fixture(scope="module")
 def closed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """CSRF protection as `make up` has it, and a login."""
+    """As `make up` starts one for other hosts: CSRF protection, a login, and a name of a proxy."""
     csrf = "PREFECT_SERVER_CSRF_PROTECTION_ENABLED"
-    own = {csrf: defaults(4200)[csrf], "PREFECT_SERVER_API_AUTH_STRING": LOGIN}
+    own = {
+        csrf: defaults(4200)[csrf],
+        "PREFECT_SERVER_API_AUTH_STRING": LOGIN,
+        "PREFECT_SERVER_API_HOST": "0.0.0.0",  # noqa: S104  # with a login
+        "SERVER_ALLOWED_HOSTS": PROXY,
+    }
     with start_server(tmp_path_factory.mktemp("closed") / "prefect", **own) as server:
         yield server
 

@@ -1,6 +1,7 @@
 """The rules by which requests are refused, case by case; tests/stack has them on a real server."""
 
 from http import HTTPStatus
+from typing import Any
 
 import pytest
 
@@ -81,7 +82,7 @@ def test_other_hosts_are_refused(hosts: tuple[str, ...]):
 
 def test_the_address_that_a_connection_arrived_at_is_the_server_s_own():
     everywhere = Rules.of("0.0.0.0", 4200, [])  # noqa: S104  # nothing listens
-    arrived = {"server": ("192.0.2.7", 4200)}
+    arrived: Any = {"server": ("192.0.2.7", 4200)}
     assert kind(request(("host", "192.0.2.7:4200"), **arrived), everywhere) is None
     assert kind(request(("host", "192.0.2.8:4200"), **arrived), everywhere) == "foreign Host"
     assert kind(request(("host", "0.0.0.0:4200"), **arrived), everywhere) == "foreign Host"

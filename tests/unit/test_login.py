@@ -1,0 +1,254 @@
+"""Whether the server asks for a login, whose accounts count, and the file that keeps it."""
+
+import os
+import pwd
+import stat
+from pathlib import Path
+
+import pytest
+
+from stack import login
+from stack.accounts import people, uid_range
+from stack.environment import environment
+from stack.errors import StackError
+from stack.login import Login, choose_login, said_of_access
+from stack.state import StateFolder
+from tests.support.attacks import attack
+from toolkit.settings import settings
+from toolkit.stack_access import login_file, stack_login
+
+EVERYWHERE = "0.0.0.0"  # noqa: S104  # nothing listens
+
+
+def account(name: str, uid: int, shell: str = "/bin/bash") -> pwd.struct_passwd:
+    return pwd.struct_passwd((name, "x", uid, uid, "", f"/home/{name}", shell))
+
+
+ACCOUNTS = [
+    account("root", 0),
+    account("daemon", 1, "/usr/sbin/nologin"),
+    account("ann", 1000),
+    account("bob", 1001, "/bin/zsh"),
+    account("empty", 1002, ""),
+    account("analytics-worker", 1003),
+    account("printer", 1004, "/usr/sbin/nologin"),
+    account("backup", 1005, "/bin/false"),
+    account("nobody", 65534),
+]
+
+
+@pytest.mark.parametrize(("own", "found"), [(1000, ["bob", "empty"]), (0, ["ann", "bob", "empty"])])
+def test_accounts_of_other_people(own: int, found: list[str]):
+    assert people(ACCOUNTS, own, range(1000, 60_001)) == found
+
+
+def test_which_numbers_are_people_s_is_the_machine_s_business(tmp_path: Path):
+    file = tmp_path / "login.defs"
+    assert uid_range(file) == range(1000, 60_001)
+    file.write_text(
+        "# UID_MIN 1\nUID_MIN\t\t 500\n  UID_MAX 999 # old\nSYS_UID_MIN 100\nUID_MAXX 5\n"
+    )
+    assert uid_range(file) == range(500, 1000)
+
+
+@pytest.fixture
+def variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    """Set variables; nobody else has an account unless the test says so."""
+    monkeypatch.setattr(login, "other_accounts", list)
+    folder = tmp_path / "state"
+    folder.mkdir(mode=0o700)
+
+    def choose(**chosen: str) -> None:
+        for name, value in {"STATE_DIR": str(folder), **chosen}.items():
+            monkeypatch.setenv(name, value)
+        settings.cache_clear()
+
+    choose()
+    return choose
+
+
+@pytest.mark.parametrize("mode", ["auto", "off", "OFF"])
+def test_alone_on_loopback_there_is_none(variables, mode: str):
+    variables(SERVER_LOGIN=mode)
+    assert choose_login() is None
+    assert not login_file().exists()
+
+
+@attack(
+    by="local user",
+    what="Use the API of a stack on loopback from another account of the machine",
+    answer="401: a login is made as soon as there are other accounts",
+)
+def test_other_accounts_make_a_login_needed(variables, monkeypatch: pytest.MonkeyPatch):
+    variables(SERVER_LOGIN="auto")
+    monkeypatch.setattr(login, "other_accounts", lambda: ["ann", "bob", "cleo", "dan"])
+    chosen = choose_login()
+    assert chosen
+    assert "(ann, bob, cleo …)" in str(chosen)
+
+
+@attack(
+    by="network",
+    what="Use the API of a stack that listens beyond loopback",
+    answer="401: a login is made",
+)
+def test_other_hosts_make_a_login_needed(variables):
+    variables(SERVER_LOGIN="auto", PREFECT_SERVER_API_HOST=EVERYWHERE)
+    assert "because it listens on 0.0.0.0" in str(choose_login())
+
+
+@attack(
+    by="network",
+    what="Reach an API without a login on another address than loopback",
+    answer="the stack does not start so",
+)
+@pytest.mark.parametrize("host", [EVERYWHERE, "::", "192.0.2.7"])
+def test_off_is_refused_where_other_hosts_reach_it(variables, host: str):
+    variables(SERVER_LOGIN="off", PREFECT_SERVER_API_HOST=host)
+    with pytest.raises(StackError, match="SERVER_LOGIN=off and PREFECT_SERVER_API_HOST="):
+        choose_login()
+
+
+def test_a_login_of_the_user_s_own_wins(variables):
+    own = {"PREFECT_SERVER_API_AUTH_STRING": "me:secret", "PREFECT_SERVER_API_HOST": EVERYWHERE}
+    variables(SERVER_LOGIN="off", **own)
+    chosen = choose_login()
+    assert chosen
+    assert chosen.secret == "me:secret"
+    assert not login_file().exists()
+
+
+def test_an_empty_login_is_refused(variables):
+    variables(PREFECT_SERVER_API_AUTH_STRING="")
+    with pytest.raises(StackError, match="PREFECT_SERVER_API_AUTH_STRING is empty"):
+        choose_login()
+
+
+def test_it_is_made_once_and_for_its_owner_only(variables):
+    variables(SERVER_LOGIN="on")
+    first, second = choose_login(), choose_login()
+    assert first
+    assert first == second
+    assert stat.S_IMODE(login_file().stat().st_mode) == 0o600
+    user, _, password = first.secret.partition(":")
+    assert user == "admin"
+    assert len(password) >= 32
+
+
+def test_what_is_printed_says_where_it_is_and_not_what(variables):
+    variables(SERVER_LOGIN="on")
+    chosen = choose_login()
+    assert chosen
+    said = " ".join(said_of_access(chosen)) + repr(chosen)
+    assert str(login_file()) in said
+    assert chosen.secret.partition(":")[2] not in said
+
+
+def test_root_is_told_what_that_means(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    (line,) = said_of_access(None)
+    assert line == "Runs execute as root: whoever reaches the API runs commands as root."
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    assert said_of_access(None) == []
+
+
+@attack(
+    by="local user",
+    what="A login file that others can read, a link or a folder in its place, damaged text",
+    answer="not used, the start is refused",
+)
+@pytest.mark.parametrize(
+    "damage", ["open", "link", "folder", "empty", "text", "lines", "binary", "fifo"]
+)
+def test_a_file_that_cannot_be_trusted_is_refused(variables, tmp_path: Path, damage: str):
+    variables(SERVER_LOGIN="on")
+    file = login_file()
+    match damage:
+        case "link":
+            other = tmp_path / "other"
+            other.write_text("admin:known")
+            other.chmod(0o600)
+            file.symlink_to(other)
+        case "folder":
+            file.mkdir()
+        case "fifo":
+            os.mkfifo(file, 0o600)
+        case _:
+            content = {
+                "open": b"admin:x",
+                "text": b"secret",
+                "lines": b"a:b\nc:d",
+                "binary": b"\xff:\xff",
+            }
+            file.write_bytes(content.get(damage, b""))
+            file.chmod(0o644 if damage == "open" else 0o600)
+    with pytest.raises(StackError, match="is not a valid login; expected one line user:password"):
+        choose_login()
+
+
+@attack(
+    by="local user",
+    what="Replace the login in a state folder that others can write",
+    answer="the start is refused",
+)
+def test_a_folder_that_others_can_write_is_refused(variables):
+    variables(SERVER_LOGIN="on")
+    login_file().parent.chmod(0o777)
+    with pytest.raises(StackError, match="chmod 700"):
+        choose_login()
+
+
+def test_an_interrupted_start_leaves_nothing_in_the_way(variables):
+    variables(SERVER_LOGIN="on")
+    login_file().with_suffix(".new").symlink_to("/etc/passwd")
+    assert choose_login()
+    assert Path("/etc/passwd").read_text().count("admin:") == 0
+
+
+@pytest.mark.usefixtures("variables")
+def test_both_sides_get_the_same_login(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PREFECT_API_AUTH_STRING", "of:another server")
+    both = environment(4200, "marker", Login("a:b", "").secret)
+    assert both["PREFECT_SERVER_API_AUTH_STRING"] == both["PREFECT_API_AUTH_STRING"] == "a:b"
+    assert "PREFECT_SERVER_API_AUTH_STRING" not in environment(4200, "marker", None)
+    assert both["PREFECT_SERVER_CSRF_PROTECTION_ENABLED"] == "true"
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        (EVERYWHERE, "http://127.0.0.1:4200/api"),
+        ("::", "http://[::1]:4200/api"),
+        ("192.0.2.7", "http://192.0.2.7:4200/api"),
+        ("localhost", "http://127.0.0.1:4200/api"),
+    ],
+)
+def test_clients_use_loopback_where_the_server_is_there(variables, host: str, url: str):
+    variables(PREFECT_SERVER_API_HOST=host)
+    found = environment(4200, "marker", "a:b")
+    assert (found["PREFECT_API_URL"], found["PREFECT_SERVER_API_HOST"]) == (url, host)
+
+
+@attack(
+    by="network",
+    what="A server whose address somebody sets as PREFECT_API_URL waits for the stack's login",
+    answer="it is sent to the stack's own address only",
+)
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://127.0.0.1:4200/api", "a:b'\\c"),
+        ("http://127.0.0.1:4200/api/", "a:b'\\c"),
+        ("http://localhost:4200/api", None),
+        ("http://127.0.0.1:4201/api", None),
+        ("http://127.0.0.1:4200/api@evil.example", None),
+        ("https://evil.example/api", None),
+        (None, None),
+    ],
+)
+@pytest.mark.usefixtures("variables")
+def test_the_login_goes_to_the_stack_only(url: str | None, expected: str | None):
+
+    stored = {"PREFECT_API_URL": "http://127.0.0.1:4200/api", "PREFECT_API_AUTH_STRING": "a:b'\\c"}
+    StateFolder(settings().state_dir).write_env(stored)
+    assert stack_login(url) == expected
