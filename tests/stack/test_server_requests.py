@@ -81,11 +81,7 @@ def test_bodies_that_a_page_can_send_are_refused(
     assert "expected application/json" in answer.detail
 
 
-@attack(
-    by="web page",
-    what="A chunked body without a type",
-    answer="415, nothing changed",
-)
+@attack(by="web page", what="A chunked body without a type", answer="415, nothing changed")
 @pytest.mark.usefixtures("untouched")
 def test_a_chunked_body_is_a_body(bare_server: Server, bodies: dict[str, Any]):
     text = json.dumps(bodies["/api/automations/"]).encode()
@@ -144,11 +140,7 @@ def test_an_absolute_target_opens_nothing(bare_server: Server):
     assert send(bare_server.port, "GET", target, [], host=own(bare_server)).status != HTTPStatus.OK
 
 
-@attack(
-    by="web page",
-    what="Two Host headers, or none",
-    answer="400 or 421",
-)
+@attack(by="web page", what="Two Host headers, or none", answer="400 or 421")
 def test_one_host_is_needed(bare_server: Server):
     hosts = [("Host", own(bare_server)), ("Host", "evil.example")]
     for headers in (hosts, []):
