@@ -28,7 +28,6 @@ LIBRARIES = (
     "zoneinfo",
     "graphlib",
     "psutil",
-    "sqlparse",
     "smtplib",
     "email.generator",
     "xml.sax.saxutils",

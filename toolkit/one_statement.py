@@ -4,34 +4,17 @@ Reads nothing, writes nothing. These checks give clear messages early; what real
 doing harm is the role that runs it and the cursor that it runs in (`toolkit.user_sql`).
 """
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-import sqlparse
+import psycopg2
 from psycopg2.extensions import adapt
-from sqlparse.sql import Statement
-from sqlparse.tokens import Comment, String, Whitespace
 
 from toolkit.errors import PermanentError
+from toolkit.sql_functions import KNOWN, called, mentions, refused_functions
+from toolkit.sql_tokens import Token, UnfinishedError, tokens
 
 READING = {"select", "with", "values", "table"}
-
-# Functions that a SELECT can call and that reach beyond its result: other sessions, the server's
-# files, its settings, locks that outlive the statement, SQL in strings, waiting.
-FORBIDDEN_FUNCTIONS = re.compile(
-    r"pg_(?:terminate|cancel)_backend|pg_sleep(?:_for|_until)?|set_config|pg_reload_conf"
-    r"|pg_(?:read|ls|stat)_\w*(?:file|dir)\w*|pg_(?:try_)?advisory\w*|pg_notify|pg_logical\w*"
-    r"|lo_\w+|lo(?:read|write)|dblink\w*|(?:query|table|cursor|schema|database)_to_xml\w*"
-    r"|pg_(?:create|drop|switch|promote|backup|wal)_\w+|pg_file_\w+|setval|nextval"
-)
-# Texts, quoted names and comments, in which a colon means nothing; or a placeholder.
-_TOKEN = re.compile(
-    r"""[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*"
-      | \$(?P<tag>\w*)\$.*?\$(?P=tag)\$ | --[^\n]* | /\*.*?\*/
-      | (?<![:\w]):(?P<name>[A-Za-z_]\w*)""",
-    re.DOTALL | re.VERBOSE,
-)
 
 
 class StatementError(PermanentError):
@@ -44,42 +27,77 @@ def check(sql: str) -> None:
     Raises:
         StatementError: there is no statement, more than one, or it does more than read.
     """
-    statements = [s for s in sqlparse.parse(sql) if _words(s)]
+    parts = _parts(sql)
+    statements = _statements(parts)
     if not statements:
         raise StatementError("the SQL is empty; write one SELECT")
     if len(statements) > 1:
         raise StatementError(f"there are {len(statements)} statements; write one SELECT")
-    words = _words(statements[0])
-    first = next((word for word in words if word != "("), "")
+    first = next((token.value for token in statements[0] if token.value != "("), "")
     if first not in READING:
-        raise StatementError(f"{first.upper()} is not allowed; write one SELECT")
-    for word in words:
-        if FORBIDDEN_FUNCTIONS.fullmatch(word):
-            raise StatementError(f"{word} is not allowed in the SQL of rules and reports")
-    if re.search(r"\bu&[\"']", sql, re.IGNORECASE):
+        raise StatementError(f"{first.upper()[:40]} is not allowed; write one SELECT")
+    _refuse_calls(parts)
+
+
+def refuse_functions(sql: str, pool: Any, connection: Any) -> None:
+    """Refuse a statement that calls a function of the server which reaches beyond its result.
+
+    Raises:
+        StatementError: it does; names the function.
+    """
+    names = refused_functions(pool, connection)
+    if mentions(sql, names):
+        _refuse_calls(_parts(sql), names)
+
+
+def _refuse_calls(parts: list[Token], names: frozenset[str] = frozenset()) -> None:
+    if any(token.kind == "unicode_name" for token in parts):
         raise StatementError('U&"…" is not allowed in the SQL of rules and reports')
+    for name in called(parts):
+        if name in names or KNOWN.fullmatch(name):
+            raise StatementError(
+                f"{name} is not allowed in the SQL of rules and reports (docs/user-sql.md)"
+            )
 
 
-def _words(statement: Statement) -> list[str]:
-    """Lower-case words and parentheses, without comments, literals and the last semicolon."""
-    return [
-        str(token.value).strip('"').lower()
-        for token in statement.flatten()
-        if token.ttype not in Comment
-        and token.ttype not in Whitespace
-        and not _is_text(token)
-        and token.value != ";"
-    ]
+def _parts(sql: str) -> list[Token]:
+    """All tokens but comments."""
+    if "\0" in sql:
+        raise StatementError("the SQL contains a NUL character; remove it")
+    try:
+        return [token for token in tokens(sql) if token.kind != "comment"]
+    except UnfinishedError as error:
+        raise StatementError(str(error)) from None
 
 
-def _is_text(token: Any) -> bool:
-    """Literal text; a quoted identifier is a name, and so a word."""
-    return token.ttype in String and token.ttype is not String.Symbol
+def _statements(parts: list[Token]) -> list[list[Token]]:
+    """The tokens between semicolons, where there are any."""
+    found: list[list[Token]] = [[]]
+    for token in parts:
+        if token.value == ";" and token.kind == "mark":
+            found.append([])
+        else:
+            found[-1].append(token)
+    return [statement for statement in found if statement]
+
+
+def without_semicolon(sql: str) -> str:
+    """The statement without the semicolons at its end, which can't stand in parentheses."""
+    end = len(sql)
+    for token in reversed(list(tokens(sql))):
+        if token.kind == "mark" and token.value == ";":
+            end = token.start
+        elif token.kind != "comment":
+            break
+    return sql[:end]
 
 
 def placeholders(sql: str) -> set[str]:
     """Names of the bound parameters (``:name``) of a statement, outside texts and comments."""
-    return {match["name"] for match in _TOKEN.finditer(sql) if match["name"]}
+    try:
+        return {token.value for token in tokens(sql) if token.kind == "parameter"}
+    except UnfinishedError:
+        return set()  # `check` says so
 
 
 def bind(sql: str, parameters: Mapping[str, Any], connection: Any) -> str:
@@ -88,21 +106,30 @@ def bind(sql: str, parameters: Mapping[str, Any], connection: Any) -> str:
     Raises:
         StatementError: a placeholder has no value.
     """
-
-    def quoted(match: re.Match[str]) -> str:
-        name = match["name"]
-        if name is None:
-            return match[0]
-        if name not in parameters:
-            raise StatementError(f"the SQL uses :{name}, but parameters has no {name}")
-        return literal(parameters[name], connection)
-
-    return _TOKEN.sub(quoted, sql) if ":" in sql else sql
+    if ":" not in sql:
+        return sql
+    parts, place = list[str](), 0
+    for token in _parts(sql):
+        if token.kind == "parameter":
+            if token.value not in parameters:
+                raise StatementError(
+                    f"the SQL uses :{token.value}, but parameters has no {token.value}"
+                )
+            parts += [sql[place : token.start], literal(parameters[token.value], connection)]
+            place = token.end
+    return "".join([*parts, sql[place:]])
 
 
 def literal(value: Any, connection: Any) -> str:
-    """A value as an SQL literal, quoted for this connection."""
-    adapted = adapt(value)
-    if hasattr(adapted, "prepare"):
-        adapted.prepare(connection)
-    return adapted.getquoted().decode()
+    """A value as an SQL literal, quoted for this connection.
+
+    Raises:
+        StatementError: PostgreSQL has no such value.
+    """
+    try:
+        adapted = adapt(value)
+        if hasattr(adapted, "prepare"):
+            adapted.prepare(connection)
+        return adapted.getquoted().decode()
+    except (ValueError, psycopg2.Error) as error:
+        raise StatementError(f"{value!r:.60} can't be a value in SQL: {error}") from None

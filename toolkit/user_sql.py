@@ -22,7 +22,7 @@ from psycopg2 import errorcodes, extensions
 from toolkit.circuit_breaker import db_circuit_breaker
 from toolkit.database import application_name, engine
 from toolkit.errors import PermanentError, is_database_outage, sqlstate
-from toolkit.one_statement import bind, literal
+from toolkit.one_statement import bind, literal, refuse_functions
 from toolkit.telemetry import QUERY, timed
 from toolkit.watchdog import watching
 
@@ -35,7 +35,7 @@ _RESET = "rollback; select pg_advisory_unlock_all()"
 # Of the session, so that a rollback returns to them. All rows are fetched: plan for the last one, too.
 _SETTINGS = (
     "set idle_in_transaction_session_timeout = '1min'; set client_connection_check_interval = 5000;"
-    " set cursor_tuple_fraction = 1"
+    " set cursor_tuple_fraction = 1; set standard_conforming_strings = on"
 )
 _GONE = {errorcodes.ADMIN_SHUTDOWN, errorcodes.CRASH_SHUTDOWN, errorcodes.CANNOT_CONNECT_NOW}
 
@@ -90,6 +90,7 @@ class ReaderSession:
             psycopg2.Error: the database is away.
         """
         connection = self._connection()
+        refuse_functions(sql, engine("reader"), connection)
         message = self._message(
             connection, bind(sql, parameters or {}, connection), timeout, row_cap
         )

@@ -2,7 +2,8 @@
 
 import pytest
 
-from toolkit.one_statement import StatementError, check, placeholders
+from tests.support.attacks import attack
+from toolkit.one_statement import StatementError, bind, check, placeholders, without_semicolon
 
 
 @pytest.mark.parametrize(
@@ -16,6 +17,9 @@ from toolkit.one_statement import StatementError, check, placeholders
         "table analytics.pipeline_kpis",
         "select 'a; drop table b' as text, $$pg_sleep(1)$$",
         "select lower(name), location from x where stage = 'lo_create'",
+        "select 1 /* pg_sleep(1) /* nested */ pg_sleep(1) */ -- pg_sleep(1)",
+        "select e'it\\'s pg_sleep(1)' as text, U&'pg_sleep(1)', $a$ $b$ pg_sleep(1) $b$ $a$",
+        "select a$b$c, setval, x'1F', b'01' from t",
     ],
 )
 def test_reading_is_accepted(sql):
@@ -37,11 +41,88 @@ def test_reading_is_accepted(sql):
         ("select query_to_xml('select 1', true, true, '')", "query_to_xml is not allowed"),
         ('select U&"pg\\005fsleep"(1)', "U&"),
         ("select lo_create(0)", "lo_create is not allowed"),
+        ("select 'a", "never closed"),
+        ("select 1 /* /* */", "never closed"),
+        ('select 1 as "a', "never closed"),
+        ("select 1\n, $a$ $b$", r"\$a\$ in line 2"),
+        ("select 1 \0", "NUL"),
     ],
+)
+@attack(
+    by="author",
+    what="Statements that write, several statements, functions that reach beyond the result",
+    answer="refused with the word that is not allowed",
 )
 def test_anything_else_is_refused_by_name(sql, complaint):
     with pytest.raises(StatementError, match=complaint):
         check(sql)
+
+
+HIDDEN = [
+    r"select '\', pg_sleep(9), ' '",
+    r"select N'\', pg_sleep(9), ' '",
+    r"select x'\', pg_sleep(9), ' '",
+    r"select date'\', pg_sleep(9), ' '",
+    r"select U&'\', pg_sleep(9), ' '",
+    "select e'a'\n'\\'', pg_sleep(9), ''",
+    "select e'a' -- '\n -- b\n'\\'', pg_sleep(9), ''",
+    r"select e'\\', pg_sleep(9), ' '",
+    r"select e'\'', pg_sleep(9), ''",
+    r'select "a\", pg_sleep(9), "b"',
+    "select $a$ $b$ $a$, pg_sleep(9), $b$ $b$",
+    "select $é$ ' $é$, pg_sleep(9), ''",
+    "select x$$, pg_sleep(9), 'y$$'",
+    "select 1 /* /* */ */, pg_sleep(9) /* */",
+    "select 1 -- \r, pg_sleep(9)",
+    "select 1 @-- '\n, pg_sleep(9), ''",
+    "select 1 +/* ' */ pg_sleep(9), ''",
+    "select pg_sleep /* , */ -- (\n (9)",
+    'select "pg_sleep" (9)',
+    'select PG_CATALOG . "pg_sleep"(9)',
+    "select Pg_Sleep(9)",
+    "select pg_termİnate_backend(1)",
+    "select * from pg_sleep(9)",
+    "select * from t, lateral pg_sleep(t.a)",
+    "select * from rows from (pg_sleep(9), generate_series(1, 2))",
+    "select sum(1) over (order by pg_sleep(9)), string_agg(pg_sleep(1)::text, ',')",
+    "select ts_stat('select pg_sleep(9)')",
+    "select * from crosstab('select pg_sleep(9)') as t (a int)",
+    "select table_to_xml('t', true, true, '')",
+]
+
+
+@pytest.mark.parametrize("sql", HIDDEN)
+@attack(
+    by="author",
+    what=r"A function hidden behind texts, comments and quotes: select '\', pg_sleep(9), ' '",
+    answer="refused by name: read by the rules of PostgreSQL's own lexer",
+)
+def test_a_function_is_found_wherever_it_is_hidden(sql):
+    with pytest.raises(StatementError, match="is not allowed"):
+        check(sql)
+
+
+def test_a_semicolon_is_taken_off_the_end_only():
+    assert without_semicolon("select ';' ; -- ;\n ;") == "select ';' "
+    assert without_semicolon("select 1") == "select 1"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select 1 /* /* */ :x */",
+        "select date'\\' || ':x'",
+        "select $a$ ' $a$, ':x', $b$ ' :x $b$",
+        "select e'\\':x' , a[1:x], b::x",
+    ],
+)
+@attack(
+    by="data",
+    what="A value that is bound where PostgreSQL sees a comment or a text, and closes it",
+    answer="a placeholder there is none: nothing is put in",
+)
+def test_values_are_never_put_into_texts_and_comments(sql):
+    assert bind(sql, {"x": "*/ ' $b$"}, None) == sql
 
 
 def test_placeholders_are_outside_texts_comments_and_casts():

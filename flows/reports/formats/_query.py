@@ -9,15 +9,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import psycopg2
-import sqlparse
 from psycopg2 import errorcodes, sql
-from sqlparse.tokens import Comment, Whitespace
 
 from flows.reports.formats._columns import Column, columns_of
 from flows.reports.formats._model import FormatError, Table
 from flows.reports.formats._snapshot import Snapshot
+from toolkit.database import engine
 from toolkit.errors import is_database_outage, sqlstate
-from toolkit.one_statement import bind, check, literal
+from toolkit.one_statement import bind, check, literal, refuse_functions, without_semicolon
 from toolkit.user_sql import UserSqlError
 
 CURSOR = "report_query"
@@ -46,7 +45,8 @@ def prepared(snapshot: Snapshot, table: Table) -> Query:
         psycopg2.Error: the database is away.
     """
     check(table.sql)
-    text = bind(_bare(table.sql), table.parameters, snapshot.connection)
+    refuse_functions(table.sql, engine("reader"), snapshot.connection)
+    text = bind(without_semicolon(table.sql), table.parameters, snapshot.connection)
     try:
         description = _described(snapshot, text)
     except psycopg2.Error as error:
@@ -55,21 +55,6 @@ def prepared(snapshot: Snapshot, table: Table) -> Query:
         raise FormatError(f"{table.title}: the query returns no columns; select at least one")
     columns = columns_of(description)
     return Query(table.title, _source(text, len(columns)), columns)
-
-
-def _bare(text: str) -> str:
-    """The statement without the semicolon at its end, which can't stand in parentheses."""
-    statements = [s for s in sqlparse.parse(text) if s.token_first(skip_cm=True)]
-    if len(statements) != 1:
-        return text  # for the server to refuse
-    tokens = list(statements[0].flatten())
-    for place in range(len(tokens) - 1, -1, -1):
-        token = tokens[place]
-        if token.value == ";":
-            del tokens[place]
-        elif token.ttype not in Comment and token.ttype not in Whitespace:
-            break
-    return "".join(token.value for token in tokens)
 
 
 def _described(snapshot: Snapshot, text: str) -> Any:

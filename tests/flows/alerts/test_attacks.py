@@ -9,6 +9,8 @@ import psycopg2.errors
 import pytest
 
 from tests.flows.alerts.rules import execute, metric, query
+from tests.support.attacks import attack
+from toolkit import user_sql
 from toolkit.database import engine
 from toolkit.user_sql import UserSqlError, reader_session
 from toolkit.watchdog import watching
@@ -53,9 +55,19 @@ def _metric(environment):  # noqa: ARG001  # its database
     metric(7)
 
 
+@pytest.fixture(autouse=True)
+def _unchecked(monkeypatch):
+    """Without our checks: all goes straight to the session that rules run in."""
+    monkeypatch.setattr(user_sql, "refuse_functions", lambda *_: None)
+
+
+@attack(
+    by="author",
+    what="Writing, DDL, COPY, roles, server files, large objects, ops.* in the SQL of a rule",
+    answer="refused by the server, also without the checks of the text",
+)
 @pytest.mark.parametrize("sql", ATTACKS)
 def test_is_refused_by_the_server_itself(sql):
-    """Without the static checks: these go straight to the session that rules run in."""
     with reader_session() as session:
         with pytest.raises(UserSqlError):
             session.fetch(sql)
@@ -65,6 +77,11 @@ def test_is_refused_by_the_server_itself(sql):
     assert query("select count(*) from pg_largeobject_metadata") == [0]
 
 
+@attack(
+    by="author",
+    what="set_config('statement_timeout', '0', false) in a rule",
+    answer="the timeout holds for the same statement and for the next",
+)
 def test_a_limit_that_was_lifted_holds_for_the_same_and_for_the_next_statement():
     with reader_session() as session:
         started = time.monotonic()
@@ -77,6 +94,11 @@ def test_a_limit_that_was_lifted_holds_for_the_same_and_for_the_next_statement()
         assert time.monotonic() - started < 30
 
 
+@attack(
+    by="author",
+    what="Settings and advisory locks left behind for the next rule",
+    answer="gone before the next statement",
+)
 def test_nothing_of_a_statement_is_left_to_the_next():
     with reader_session() as session:
         session.fetch("select set_config('search_path', 'ops', false), pg_advisory_lock(1)")
@@ -94,12 +116,22 @@ def test_a_session_that_was_killed_is_replaced():
         assert session.fetch("select 1").rows == [(1,)]
 
 
+@attack(
+    by="author",
+    what="pg_terminate_backend of the worker's own session",
+    answer="permission denied",
+)
 def test_it_can_end_only_sessions_of_its_own_role():
     (pid,) = query("select pg_backend_pid()")
     with reader_session() as session, pytest.raises(UserSqlError, match="permission denied"):
         session.fetch(f"select pg_terminate_backend({pid})")
 
 
+@attack(
+    by="author",
+    what="A query that the server does not stop in time",
+    answer="cancelled from this side",
+)
 def test_the_watchdog_cancels_what_the_server_does_not_stop():
     connection = engine("warehouse").raw_connection()
     try:
@@ -113,6 +145,11 @@ def test_the_watchdog_cancels_what_the_server_does_not_stop():
         connection.close()
 
 
+@attack(
+    by="data",
+    what="'; drop table …; -- as the value of a parameter",
+    answer="a value, quoted by the driver",
+)
 def test_values_are_bound_and_never_part_of_the_statement():
     with reader_session() as session:
         evil = "'; drop table analytics.metric; --"

@@ -7,6 +7,7 @@ import pytest
 
 from flows.reports.formats import Table, _query, export, snapshot
 from tests.flows.alerts.test_attacks import ATTACKS
+from tests.support.attacks import attack
 from tests.support.sql import execute, query
 from toolkit.database import engine
 from toolkit.errors import PermanentError
@@ -30,18 +31,33 @@ def refused(sql: str, name: str, path: Path) -> bool:
     return False
 
 
+def unchecked(monkeypatch):
+    monkeypatch.setattr(_query, "check", lambda _sql: None)
+    monkeypatch.setattr(_query, "refuse_functions", lambda *_: None)
+
+
+@attack(
+    by="author",
+    what="Writing, DDL, COPY, roles, server files, large objects, ops.* in the SQL of a report",
+    answer="refused by the server, also without the checks of the text; no file",
+)
 @pytest.mark.parametrize("name", ["csv", "xlsx"])
 def test_attacks_are_refused_by_the_server_itself(name, tmp_path, monkeypatch):
-    """Without the static checks: these go straight to the cursor that reports run in."""
-    monkeypatch.setattr(_query, "check", lambda _sql: None)
+    """Without our checks: these go straight to the cursor that reports run in."""
+    unchecked(monkeypatch)
     assert [sql for sql in ATTACKS if not refused(sql, name, tmp_path / "f")] == []
     assert query("select to_regclass('analytics.stolen')") == [None]
     assert query("select value from analytics.metric") == [7.0]
     assert query("select count(*) from pg_largeobject_metadata") == [0]
 
 
+@attack(
+    by="author",
+    what="search_path and limits set for the next report",
+    answer="reset before each query, discarded before the connection is used again",
+)
 def test_nothing_of_a_report_is_left_to_the_next(tmp_path, monkeypatch):
-    monkeypatch.setattr(_query, "check", lambda _sql: None)
+    unchecked(monkeypatch)
     sql = "select set_config('search_path', 'ops', false), set_config('statement_timeout', '0', false)"
     with snapshot() as moment:
         export(moment, [Table("Sets", sql)], tmp_path / "f", "csv")
@@ -59,6 +75,11 @@ def test_nothing_of_a_report_is_left_to_the_next(tmp_path, monkeypatch):
     connection.close()
 
 
+@attack(
+    by="data",
+    what="'); drop table …; -- as the value of a parameter or of a row that a report is made for",
+    answer="a value, quoted by the driver",
+)
 def test_parameters_are_values_whatever_they_look_like(tmp_path):
     naughty = "'); drop table analytics.metric; --"
     with snapshot() as moment:

@@ -1,0 +1,165 @@
+"""What stops a function in users' SQL: our reading of the text, held against the server's own."""
+
+import random
+
+import pytest
+
+from flows.alerts._query import read
+from flows.reports.formats import Table, fetch, snapshot
+from tests.flows.alerts.rules import rule
+from tests.support.attacks import attack
+from tests.support.sql import execute, query
+from tests.unit.test_one_statement import HIDDEN
+from toolkit import database
+from toolkit.one_statement import StatementError, refuse_functions
+from toolkit.sql_functions import HARMLESS, KNOWN, called, refused_functions
+from toolkit.sql_tokens import UnfinishedError, tokens
+from toolkit.user_sql import UserSqlError, reader_session
+
+pytestmark = pytest.mark.usefixtures("environment")
+
+PIECES = [
+    "'", "'", "'", "''", "\\", "\\'", "e'", "E'", "'\n'", "' -- '\n'", "u&'", "x'", "N'", '"', "$$", "$$", "$a$", "$a", "a$",
+    "$é$", "--", "\n", "\r", "/*", "*/", "/", "*", "-", "+", "@", "|| ", ",", ",", " as é ", "1", "1e",
+    " from ", "(", ")", " ", "\t", "\v", "analytics.marker()", ", analytics.marker() ", ";",
+]  # fmt: skip
+ENDS = ["", "'", ", '' ", "''", "\n'", "$$", "$a$", "*/", '"', "\n", "\n, 1", " -- '"]
+
+
+@pytest.fixture
+def refused(environment):  # noqa: ARG001  # its database
+    pool = database.engine("reader")
+    with pool.connect() as connection:
+        yield refused_functions(pool, connection.connection.driver_connection)
+
+
+def is_seen(sql):
+    try:
+        return "marker" in called(t for t in tokens(sql) if t.kind != "comment")
+    except UnfinishedError:
+        return False
+
+
+def mixtures():
+    chance = random.Random(12)  # noqa: S311
+    for _ in range(20_000):
+        pieces = chance.choices(PIECES, k=chance.randint(1, 7))
+        sql = "".join(["select ", chance.choice(["1", "'a'", "e'a"]), *pieces])
+        yield sql + ", analytics.marker() " * chance.randint(0, 1) + chance.choice(ENDS)
+
+
+def called_by_the_server(session, sql):
+    """Whether it called the function; None if it refused the text."""
+    try:
+        session.fetch(sql)
+    except UserSqlError as error:
+        return "called" in str(error) or None
+    except StatementError:
+        return None
+    return False
+
+
+@attack(
+    by="author",
+    what="20,000 mixtures of quotes, escapes, dollars and comments around a call, run by the server",
+    answer="the text is read as the server reads it: every call that the server makes is seen",
+)
+def test_whatever_the_server_calls_is_seen():
+    execute(
+        "create function analytics.marker() returns int language plpgsql"
+        " as $$ begin raise 'called'; end $$"
+    )
+    hidden = [sql.replace("pg_sleep(9)", "analytics.marker()") for sql in HIDDEN]
+    with reader_session() as session:
+        answers = {sql: called_by_the_server(session, sql) for sql in [*hidden, *mixtures()]}
+    assert [sql for sql, is_called in answers.items() if is_called and not is_seen(sql)] == []
+    assert sum(answers[sql] is True for sql in hidden) > 15
+    assert sum(answer is True for answer in answers.values()) > 200
+    assert sum(answer is False for answer in answers.values()) > 200
+
+
+@attack(
+    by="author",
+    what="A function of a newer server or of an extension that no list knows",
+    answer="refused, because the server's catalog says that it is volatile",
+)
+def test_what_the_catalog_calls_volatile_is_refused_unless_known_as_harmless(refused):
+    assert {
+        "pg_get_backend_memory_contexts",
+        "pg_nextoid",
+        "currtid2",
+        "pg_terminate_backend",
+    } < refused
+    assert refused.isdisjoint(HARMLESS)
+    pool = database.engine("reader")
+    with pool.connect() as connection, pytest.raises(StatementError, match="pg_nextoid"):
+        refuse_functions(
+            "select pg_nextoid(1, 'a', 1)", pool, connection.connection.driver_connection
+        )
+
+
+def test_what_reports_use_is_allowed(refused):
+    names = query("select distinct proname from pg_proc where provolatile <> 'v'")
+    wrong = {name for name in names if name in refused or KNOWN.fullmatch(name)}
+    xml = {name for name in wrong if "_to_xml" in name}
+    assert wrong - xml <= {"ts_rewrite", "pg_replication_origin_oid"}
+    with reader_session() as session:
+        session.fetch(
+            "select random(), clock_timestamp(), gen_random_uuid(), pg_total_relation_size('pg_class'),"
+            " count(*) filter (where relname ~ 'pg_sleep'), string_agg(relname, ',')"
+            " from pg_class tablesample system (10)"
+        )
+
+
+def test_no_operator_cast_or_aggregate_of_the_server_calls_a_refused_function():
+    """Their functions are not named in the text."""
+    volatile = "(select oid from pg_proc where provolatile = 'v')"
+    assert query(f"select oprname from pg_operator where oprcode in {volatile}") == []
+    assert query(f"select castfunc from pg_cast where castfunc in {volatile}") == []
+    assert (
+        query(
+            "select aggfnoid from pg_aggregate"
+            f" where aggtransfn in {volatile} or aggfinalfn in {volatile}"
+        )
+        == []
+    )
+
+
+@attack(
+    by="author",
+    what="select '\\', pg_terminate_backend(…), ' ' in a rule, a tile, a table of a report",
+    answer="refused where it is run, too, whatever way it was stored",
+)
+def test_it_is_refused_where_it_is_run():
+    hidden = r"select '\', pg_terminate_backend(1), ' '"
+    with reader_session() as session, pytest.raises(StatementError, match="pg_terminate_backend"):
+        read(session, rule(sql=hidden), None)
+    with (
+        pytest.raises(StatementError, match="pg_terminate_backend"),
+        snapshot() as moment,
+    ):
+        fetch(moment, Table("t", hidden), 1)
+
+
+@attack(
+    by="author",
+    what="A view, or a function of somebody's own, that calls pg_sleep",
+    answer="not seen in the text; the timeout of the rule holds",
+)
+def test_what_a_view_or_a_function_hides_is_stopped_by_the_timeout():
+    execute("create view analytics.slow as select pg_sleep(3600)::text")
+    execute("create function analytics.slow() returns void language sql as 'select pg_sleep(3600)'")
+    execute("grant select on analytics.slow to analytics_reader")
+    for sql in ("select * from analytics.slow", "select analytics.slow()"):
+        with reader_session() as session, pytest.raises(UserSqlError, match="timeout"):
+            read(session, rule(sql=sql, timeout="1s"), None)
+
+
+@attack(
+    by="API caller",
+    what="A parameter with a NUL character",
+    answer="refused with the value",
+)
+def test_a_value_that_postgresql_does_not_have_is_refused():
+    with reader_session() as session, pytest.raises(StatementError, match="can't be a value"):
+        session.fetch("select :x", {"x": "a\0b"})
