@@ -51,7 +51,7 @@ def _html(report: Report) -> Html:
         attempts=0,
         created_at=now,
     )
-    with snapshot(timezone=report.timezone) as moment:
+    with snapshot(reader=report.reader, timezone=report.timezone) as moment:
         return render_html(page(moment, run, now))
 
 

@@ -6,92 +6,54 @@ run, with time limits, and behind the database circuit breaker, so none of it ca
 Opens nothing before the first connection is asked for; safe after a fork.
 """
 
-import hashlib
-import hmac
 import logging
 import os
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect_sqlalchemy import SqlAlchemyConnector
 from sqlalchemy import Connection, Engine, RowMapping, create_engine, event, text
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
 from toolkit.circuit_breaker import db_circuit_breaker
 from toolkit.database_timings import watch
-from toolkit.errors import PermanentError
+from toolkit.database_urls import (
+    READER_ROLE,
+    MissingDatabaseError,
+    parse_url,
+    reader_password,
+    reader_url,
+    warehouse_url,
+)
 from toolkit.settings import project_root, settings
 
-READER_ROLE = "analytics_reader"
+__all__ = [
+    "READER_ROLE",
+    "MissingDatabaseError",
+    "application_name",
+    "direct",
+    "dispose",
+    "engine",
+    "parse_url",
+    "read_sql",
+    "reader",
+    "reader_engine",
+    "reader_password",
+    "reader_url",
+    "run_sql",
+    "warehouse",
+    "warehouse_url",
+]
+
 APPLICATION_NAME_BYTES = 63
-
-
-class MissingDatabaseError(PermanentError):
-    """No database is configured and none is running."""
-
-
-def parse_url(url: str) -> URL:
-    """The URL with psycopg2 as its driver, whichever way the user wrote ``postgresql://``.
-
-    Raises:
-        PermanentError: it is no PostgreSQL URL; the message never repeats it.
-    """
-    try:
-        parsed = make_url(url)
-    except Exception as error:
-        raise PermanentError(
-            "DATABASE_URL is no URL. Expected: postgresql://user:password@host:5432/database"
-        ) from error
-    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
-        raise PermanentError(
-            f"DATABASE_URL names {parsed.drivername!r}; this worker needs PostgreSQL:"
-            " postgresql://user:password@host:5432/database"
-        )
-    return parsed.set(drivername="postgresql+psycopg2")
-
-
-def warehouse_url() -> URL:
-    """Where the analytics database is, by the block or the variable that the settings name.
-
-    Raises:
-        MissingDatabaseError: neither is set and no stack is running.
-    """
-    if settings().database_block:
-        block = cast(
-            "SqlAlchemyConnector", SqlAlchemyConnector.load(settings().database_block or "")
-        )
-        return parse_url(block._rendered_url.render_as_string(hide_password=False))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # no public way to it
-    url = settings().database_url
-    if url is None:
-        raise MissingDatabaseError(
-            "No database: set DATABASE_URL, or run `make up`, which brings its own PostgreSQL."
-        )
-    return parse_url(url.get_secret_value())
-
-
-def reader_url() -> URL:
-    """URL of the role that can only SELECT.
-
-    Its password follows from the owner's (HMAC-SHA256), so there is no second secret to keep;
-    READER_DATABASE_URL overrides it.
-    """
-    explicit = settings().reader_database_url
-    if explicit is not None:
-        return parse_url(explicit.get_secret_value())
-    owner = warehouse_url()
-    return owner.set(username=READER_ROLE, password=reader_password(owner.password))
-
-
-def reader_password(owner_password: str | None) -> str | None:
-    """The derived password; None where the owner has none either (trust, peer, .pgpass)."""
-    if not owner_password:
-        return None
-    return hmac.new(owner_password.encode(), READER_ROLE.encode(), hashlib.sha256).hexdigest()
+_READER = "reader:"
+_engines: list[Engine] = []
+"""The pools of this process."""
 
 
 @contextmanager
@@ -188,10 +150,16 @@ def application_name() -> str:
     return name.encode()[:APPLICATION_NAME_BYTES].decode(errors="ignore")
 
 
+def reader_engine(name: str | None = None) -> Engine:
+    """This process's pool for the usual reader, or for one of READER_DATABASE_URLS."""
+    return engine("reader" if name is None else f"{_READER}{name}")
+
+
 @lru_cache
 def engine(role: str) -> Engine:
-    """This process's pool for ``warehouse`` or ``reader``."""
-    url = warehouse_url() if role == "warehouse" else reader_url()
+    """This process's pool for ``warehouse``, ``reader`` or ``reader:<name>``."""
+    name = role.removeprefix(_READER) if role.startswith(_READER) else None
+    url = warehouse_url() if role == "warehouse" else reader_url(name)
     logging.getLogger("prefect.SqlAlchemyConnector").setLevel(logging.WARNING)  # "Created …"
     block = SqlAlchemyConnector(
         connection_info=url.render_as_string(hide_password=False),
@@ -207,7 +175,8 @@ def engine(role: str) -> Engine:
         hide_parameters=True,  # pyright: ignore[reportArgumentType]
     )
     watch(made)
-    if role == "reader":
+    _engines.append(made)
+    if role != "warehouse":
         event.listen(made, "checkin", _discard_session)
     return made
 
@@ -224,9 +193,8 @@ def _discard_session(dbapi_connection: Any, _record: object) -> None:
 
 def dispose(*, close: bool = True) -> None:
     """Close this process's pools; the next connection reads the settings again."""
-    if engine.cache_info().currsize:
-        for role in ("warehouse", "reader"):
-            engine(role).dispose(close=close)
+    while _engines:
+        _engines.pop().dispose(close=close)
     engine.cache_clear()
 
 

@@ -7,15 +7,17 @@ import re
 from collections.abc import Iterator
 
 from psycopg2 import Error as DriverError
+from psycopg2 import InterfaceError, OperationalError
 from sqlalchemy.exc import DBAPIError
 
 # Feature not supported, data exception, integrity violation, invalid authorization,
 # invalid catalog name, syntax error or access rule violation (PostgreSQL, appendix A).
 PERMANENT_SQLSTATE_CLASSES = frozenset({"0A", "22", "23", "28", "3D", "42"})
 
-# Connection exception, insufficient resources, operator intervention, system error.
-SERVICE_SQLSTATE_CLASSES = frozenset({"08", "53", "57", "58"})
-QUERY_CANCELED = "57014"  # statement_timeout or an operator: the server is well
+# What only a server that is down or overloaded says: insufficient resources, crash shutdown, cannot
+# connect now. Not 57014 and 57P01: anybody with the role can cancel a query or end a session.
+SERVICE_SQLSTATE_CLASSES = frozenset({"53"})
+SERVICE_SQLSTATES = frozenset({"57P02", "57P03"})
 
 # libpq reports no SQLSTATE for a refused connection, only the server's text.
 _REFUSED_CONNECTION = re.compile(
@@ -61,12 +63,19 @@ def is_permanent(error: BaseException) -> bool:
 def is_database_outage(error: BaseException) -> bool:
     """Whether an error says that the database server is away or overloaded.
 
-    A lock timeout, a deadlock or a cancelled query is worth a retry, but the server answered: it
-    must not count against the server's circuit breaker.
+    A lock timeout, a deadlock, a cancelled query or a session that somebody ended is worth a retry,
+    but the server is well: it must not count against its circuit breaker. If it is down, the next
+    attempt to connect says so. Neither does an error count that the driver raised of itself.
     """
     if not isinstance(error, DBAPIError | DriverError):
         return False
     code = sqlstate(error)
-    if code is not None:
-        return code[:2] in SERVICE_SQLSTATE_CLASSES and code != QUERY_CANCELED
-    return not is_permanent(error)
+    if code is None:
+        return _is_connection_error(error) and not is_permanent(error)
+    if code[:2] == "08":  # of a foreign server, if this connection is still there
+        return getattr(error, "connection_invalidated", True)
+    return code[:2] in SERVICE_SQLSTATE_CLASSES or code in SERVICE_SQLSTATES
+
+
+def _is_connection_error(error: BaseException) -> bool:
+    return any(isinstance(link, OperationalError | InterfaceError) for link in chain(error))

@@ -91,6 +91,14 @@ class Settings(BaseSettings):
         default=None,
         description="URL of the role that can only SELECT, for SQL that users wrote. Empty: derived from DATABASE_URL.",
     )
+    reader_database_urls: dict[str, SecretStr] = Field(
+        default={},
+        description='URLs of more roles that can only SELECT, by the name that a rule or report gives as `reader`, as JSON: {"finance": "postgresql://…"}.',
+    )
+    user_sql_max_mb: PositiveInt = Field(
+        default=16,
+        description="Megabytes that one query of a rule, or of a page, tile or chart of a report, may return.",
+    )
     database_block: Text = Field(
         default=None,
         description="Name of a Prefect SqlAlchemyConnector block to use instead of DATABASE_URL.",

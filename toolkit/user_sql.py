@@ -7,22 +7,27 @@ resets the session, applies the limits, and runs the statement in a cursor:
   of the server itself; the SQL is a quoted text inside the block that opens it;
 * the transaction is read only and is always rolled back, and with it every setting; what outlives a
   transaction are locks, which are given up, and ``DISCARD ALL`` follows when the connection goes back;
+* of rows that may be large, the server adds up the bytes, and stops before it sends too many;
 * the server stops it after its time; if it does not answer, a watchdog cancels from this side.
 """
 
-from collections.abc import Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg2
 from psycopg2 import errorcodes, extensions
+from psycopg2 import sql as composing
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
 
 from toolkit.circuit_breaker import db_circuit_breaker
-from toolkit.database import application_name, engine
-from toolkit.errors import PermanentError, is_database_outage, sqlstate
-from toolkit.one_statement import bind, literal, refuse_functions
+from toolkit.database import application_name, direct, reader_engine, reader_url
+from toolkit.errors import PermanentError, sqlstate
+from toolkit.one_statement import bind, literal, refuse_functions, without_semicolon
+from toolkit.sql_bounds import bounded, is_small, too_large
 from toolkit.telemetry import QUERY, timed
 from toolkit.watchdog import watching
 
@@ -37,7 +42,7 @@ _SETTINGS = (
     "set idle_in_transaction_session_timeout = '1min'; set client_connection_check_interval = 5000;"
     " set cursor_tuple_fraction = 1; set standard_conforming_strings = on"
 )
-_GONE = {errorcodes.ADMIN_SHUTDOWN, errorcodes.CRASH_SHUTDOWN, errorcodes.CANNOT_CONNECT_NOW}
+T = TypeVar("T")
 
 
 class UserSqlError(PermanentError):
@@ -52,27 +57,66 @@ class Table:
     rows: Sequence[tuple[Any, ...]] = field(repr=False)
 
 
+class SessionEndedError(UserSqlError):
+    """Somebody ended the session, and the server is well: worth one more attempt."""
+
+
 @contextmanager
-def reader_session() -> Generator["ReaderSession"]:
-    """A kept connection of the SELECT-only role; for one thread.
+def reader_session(reader: str | None = None) -> Generator["ReaderSession"]:
+    """A kept connection of a SELECT-only role; for one thread.
+
+    Args:
+        reader: Name of a role in READER_DATABASE_URLS; the usual one by default.
 
     Raises:
         CircuitOpenError: the database is known to be down; nothing was tried.
     """
-    with db_circuit_breaker.calling():
-        session = ReaderSession(application_name())
-        try:
-            yield session
-        finally:
-            session.close()
+    with reader_sessions() as session_of:
+        yield session_of(reader)
+
+
+@contextmanager
+def reader_sessions() -> Generator[Callable[[str | None], "ReaderSession"]]:
+    """A kept connection for each SELECT-only role that is asked for; for one thread.
+
+    Raises:
+        CircuitOpenError: the database is known to be down; nothing was tried.
+    """
+    sessions: dict[str | None, ReaderSession] = {}
+
+    def session_of(reader: str | None) -> ReaderSession:
+        return sessions.setdefault(reader, ReaderSession(application_name(), reader))
+
+    with db_circuit_breaker.calling(), ExitStack() as stack:
+        stack.callback(lambda: [session.close() for session in sessions.values()])
+        yield session_of
+
+
+def once_more(action: Callable[[], T]) -> T:
+    """Do something; once more if somebody ended its session."""
+    try:
+        return action()
+    except SessionEndedError:
+        return action()
+
+
+def after_loss(error: psycopg2.Error, url: URL) -> Exception:
+    """What a lost connection means: the database is down only if there is no new one either."""
+    try:
+        with direct(url):
+            reason = " ".join(str(error).split())[:200]
+            return SessionEndedError(f"the session was ended while the SQL ran: {reason}")
+    except SQLAlchemyError as outage:
+        return outage
 
 
 class ReaderSession:
     """Runs one statement after the other; each finds a session that knows nothing of the last."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, reader: str | None = None) -> None:
         """Connects at the first statement."""
         self._name = name
+        self._reader = reader
         self._pooled: Any = None
 
     def fetch(
@@ -86,40 +130,40 @@ class ReaderSession:
         """Rows of one statement.
 
         Raises:
-            UserSqlError: the statement is at fault: refused, too slow, too many rows.
-            psycopg2.Error: the database is away.
+            UserSqlError: the statement is at fault: refused, too slow, too many rows or bytes.
+            SQLAlchemyError: the database is away.
         """
+        table = once_more(lambda: self._fetch(sql, parameters or {}, timeout, row_cap))
+        if len(table.rows) > row_cap:
+            raise UserSqlError(f"more than {row_cap} rows; aggregate in SQL or raise row_cap")
+        return table
+
+    def _fetch(
+        self, sql: str, parameters: Mapping[str, Any], timeout: timedelta, row_cap: int
+    ) -> Table:
         connection = self._connection()
-        refuse_functions(sql, engine("reader"), connection)
-        message = self._message(
-            connection, bind(sql, parameters or {}, connection), timeout, row_cap
-        )
+        refuse_functions(sql, reader_engine(self._reader), connection)
+        text = bind(sql, parameters, connection)
         try:
             with timed(QUERY, "user"), watching(connection, timeout), connection.cursor() as cursor:
-                cursor.execute(message)
+                cursor.execute(_opening(text, timeout, connection))
+                again = (
+                    ""
+                    if is_small(cursor.description, row_cap + 1)
+                    else _again(text, row_cap, connection)
+                )
+                cursor.execute(f"{again}fetch forward {row_cap + 1} from {CURSOR}")
                 rows = cursor.fetchall()
                 columns = [column.name for column in cursor.description]
         except psycopg2.Error as error:
             raise self._explained(error, timeout) from None
-        if len(rows) > row_cap:
-            raise UserSqlError(f"more than {row_cap} rows; aggregate in SQL or raise row_cap")
+        except (ValueError, OverflowError) as error:
+            raise UserSqlError(f"a value can't be read ({error}); cast it to text") from None
         return Table(columns, rows)
-
-    def _message(self, connection: Any, sql: str, timeout: timedelta, row_cap: int) -> str:
-        milliseconds = max(1, int(timeout.total_seconds() * 1000))
-        block = (
-            f"declare found refcursor := '{CURSOR}';"
-            f" begin open found no scroll for execute {literal(sql, connection)}; end"
-        )
-        return (
-            f"{_RESET}; begin read only;"
-            f" set local statement_timeout = {milliseconds};"
-            f" do {literal(block, connection)}; fetch forward {row_cap + 1} from {CURSOR}"
-        )
 
     def _connection(self) -> Any:
         if self._pooled is None:
-            self._pooled = engine("reader").raw_connection()
+            self._pooled = reader_engine(self._reader).raw_connection()
             connection = self._pooled.driver_connection
             connection.autocommit = True
             name = literal(self._name, connection)
@@ -127,14 +171,16 @@ class ReaderSession:
         return self._pooled.driver_connection
 
     def _explained(self, error: psycopg2.Error, timeout: timedelta) -> Exception:
-        """The error for the statement's author, or the driver's own if the database is away."""
-        code = sqlstate(error)
-        if code == errorcodes.QUERY_CANCELED:
-            return UserSqlError(f"stopped after {timeout.total_seconds():g} s (timeout)")
-        if is_database_outage(error) or code in _GONE:
+        """The error for the statement's author, or the database's if it is away.
+
+        Whatever the SQLSTATE: functions raise any. Only a connection that is gone is one.
+        """
+        if self._pooled.driver_connection.closed:
             self._drop()
-            return error
-        return UserSqlError(_sentence(error))
+            return after_loss(error, reader_url(self._reader))
+        if sqlstate(error) == errorcodes.QUERY_CANCELED:
+            return UserSqlError(f"stopped after {timeout.total_seconds():g} s (timeout)")
+        return UserSqlError(too_large(error) or _sentence(error))
 
     def _drop(self) -> None:
         if self._pooled is not None:
@@ -157,6 +203,30 @@ class ReaderSession:
         connection.autocommit = False
         self._pooled.close()
         self._pooled = None
+
+
+def _opening(sql: str, timeout: timedelta, connection: Any) -> str:
+    """The message that resets the session and opens the cursor; its answer describes the columns."""
+    milliseconds = max(1, int(timeout.total_seconds() * 1000))
+    return (
+        f"{_RESET}; begin read only; set local statement_timeout = {milliseconds};"
+        f" {_open(sql, connection)}; fetch forward 0 from {CURSOR}"
+    )
+
+
+def _open(sql: str, connection: Any) -> str:
+    block = (
+        f"declare found refcursor := '{CURSOR}';"
+        f" begin open found no scroll for execute {literal(sql, connection)}; end"
+    )
+    return f"do {literal(block, connection)}"
+
+
+def _again(sql: str, row_cap: int, connection: Any) -> str:
+    """Open the cursor for the same rows with a bound on their bytes; the text was proved before."""
+    source = composing.SQL("(\n{}\n) as s").format(composing.SQL(without_semicolon(sql)))
+    text = bounded(source, row_cap + 1).as_string(connection)
+    return f"close {CURSOR}; {_open(text, connection)}; "
 
 
 def _sentence(error: psycopg2.Error) -> str:

@@ -89,7 +89,7 @@ def _asked(rule: Rule, since: datetime) -> Iterator[tuple[datetime, Found]]:
     """Each period since then, or as many as there may be, evenly spread."""
     now = datetime.now(UTC)
     step = max(rule.every, (now - since) / MOST_PERIODS)
-    with reader_session() as session:
+    with reader_session(rule.reader) as session:
         at = since
         while at <= now:
             try:

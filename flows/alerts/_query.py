@@ -18,10 +18,10 @@ from flows.alerts._advance import Failure
 from flows.alerts._claims import Claim
 from flows.alerts._reading import Readings, readings
 from flows.alerts._rule import Rule
-from flows.alerts._rule_checks import NOW
+from flows.alerts._rule_checks import LONGEST_TIMEOUT, NOW
 from toolkit.errors import PermanentError
 from toolkit.settings import settings
-from toolkit.user_sql import ReaderSession, reader_session
+from toolkit.user_sql import ReaderSession, reader_sessions
 
 RULES_PER_CONNECTION = 8
 """Fewer than this are not worth another connection."""
@@ -64,11 +64,11 @@ def _spread(claims: Sequence[Claim], deadline: float, attempt: int) -> dict[int,
     answers: dict[int, Answer] = {}
 
     def work() -> None:
-        with reader_session() as session:
+        with reader_sessions() as session_of:
             for claim in queue:
                 if time.monotonic() > deadline:
                     return
-                answers[claim.id] = _ask(session, claim, attempt)
+                answers[claim.id] = _ask(session_of, claim, attempt)
 
     _in_parallel(work, width)
     return answers
@@ -97,13 +97,13 @@ class _Shared(Iterator[T]):
             return next(self._items)
 
 
-def _ask(session: ReaderSession, claim: Claim, attempt: int) -> Answer:
+def _ask(session_of: Callable[[str | None], ReaderSession], claim: Claim, attempt: int) -> Answer:
     if claim.broken:
         return Answer(Failure(claim.broken), None, 0.0, attempt)
     started = time.perf_counter()
     rows = None
     try:
-        found, rows = read(session, claim.rule, claim.now)
+        found, rows = read(session_of(claim.rule.reader), claim.rule, claim.now)
     except PermanentError as error:
         found = Failure(str(error))
     except psycopg2.Error:
@@ -116,7 +116,7 @@ def read(session: ReaderSession, rule: Rule, now: object) -> tuple[Readings, int
     table = session.fetch(
         rule.sql or "",
         {**rule.parameters, NOW: now},
-        timeout=rule.timeout,
+        timeout=min(rule.timeout, LONGEST_TIMEOUT),
         row_cap=rule.row_cap,
     )
     return readings(rule, table), len(table.rows)

@@ -158,6 +158,7 @@ class Rule(_Strict):
     template: Template = _STANDARD
     timeout: Duration = DEFAULT_TIMEOUT
     row_cap: Annotated[int, Field(ge=1, le=10_000)] = DEFAULT_ROW_CAP
+    reader: Line | None = None
     muted: bool = False
     enabled: bool = True
 

@@ -1,9 +1,10 @@
 """How the fields of a rule go together; each mistake with the field it is about.
 
-Reads nothing, writes nothing.
+Reads the settings; writes nothing.
 """
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -11,9 +12,10 @@ from flows.alerts._compare import meets
 from flows.alerts._rule import Address, Rule
 from toolkit.definitions import instead
 from toolkit.one_statement import StatementError, check, placeholders
+from toolkit.user_sql_checks import Problem, limit_problems
 
-Problem = tuple[str, str]
-"""Field, and what is wrong with it."""
+LONGEST_TIMEOUT = timedelta(minutes=3)
+"""A flow that evaluates rules ends after four minutes."""
 
 NOW = "now"
 """A placeholder that every rule may use: the time as of which it is evaluated."""
@@ -24,7 +26,14 @@ _ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
 
 def problems(rule: Rule) -> list[Problem]:
     """Every mistake in how the fields go together; none for a rule that can be stored."""
-    return [*_sql(rule), *_bounds(rule), *_keys(rule), *_times(rule), *_people(rule)]
+    return [
+        *_sql(rule),
+        *_bounds(rule),
+        *_keys(rule),
+        *_times(rule),
+        *_people(rule),
+        *limit_problems(rule.timeout, LONGEST_TIMEOUT, rule.reader),
+    ]
 
 
 def _sql(rule: Rule) -> Iterator[Problem]:
@@ -102,8 +111,6 @@ def _keys(rule: Rule) -> Iterator[Problem]:
 def _times(rule: Rule) -> Iterator[Problem]:
     if not rule.every:
         yield "every", "every has to be longer than 0s"
-    if not rule.timeout:
-        yield "timeout", "timeout has to be longer than 0s"
     if rule.repeat_every is not None and rule.repeat_every < rule.every:
         yield (
             "repeat_every",

@@ -41,7 +41,7 @@ def trial(rule: Rule) -> Trial:
     """Evaluate a rule as if for the first time, and as if its pending period were over."""
     now = datetime.now(UTC)
     try:
-        with reader_session() as session:
+        with reader_session(rule.reader) as session:
             found, rows = read(session, rule, now)
     except PermanentError as error:
         notice = Notice("error", "owner", health=Health(str(error), now))

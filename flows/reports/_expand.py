@@ -14,6 +14,7 @@ from flows.reports._ledger import Ledger, Run
 from flows.reports._report import ForEach
 from flows.reports.formats import FormatError, Found, Table, fetch, snapshot
 from toolkit.definitions import instead
+from toolkit.user_sql import once_more
 
 MOST_ROWS = 1000
 LONGEST_KEY = 200
@@ -25,9 +26,7 @@ def expand(book: Ledger, run: Run, each: ForEach) -> Made:
     Raises:
         FormatError: the rows have no such column, too many, or the same key twice.
     """
-    with snapshot(timeout=run.report.timeout, timezone=run.report.timezone) as moment:
-        found = fetch(moment, Table("for_each", each.sql, values(run)), MOST_ROWS)
-    rows = _keyed(found, each)
+    rows = _keyed(once_more(lambda: _found(run, each)), each)
     fields = {"period": run.period, "period_start": run.start, "period_end": run.end}
     asked = book.ask(
         [
@@ -39,6 +38,13 @@ def expand(book: Ledger, run: Run, each: ForEach) -> Made:
     return Made(
         **summary(run, "skipped"), reason=made.get("reason"), children=[a.id for a in asked]
     )
+
+
+def _found(run: Run, each: ForEach) -> Found:
+    report = run.report
+    session = snapshot(reader=report.reader, timeout=report.timeout, timezone=report.timezone)
+    with session as moment:
+        return fetch(moment, Table("for_each", each.sql, values(run)), MOST_ROWS)
 
 
 def _keyed(found: Found, each: ForEach) -> dict[str, dict[str, Any]]:

@@ -77,6 +77,11 @@ class Content:
         self.truncated = self.truncated or exported.truncated
         self.notes += [note for note in exported.notes if note not in self.notes]
 
+    def restart(self) -> None:
+        """As if nothing had been written."""
+        self.discard()
+        self.drafts, self.rows, self.truncated, self.notes = [], 0, False, []
+
     def publish(self, place: Storage) -> list[StoredFile]:
         """Give all files their names."""
         for draft in self.drafts:

@@ -20,6 +20,7 @@ from flows.reports._page import page, with_notes
 from flows.reports._recipients import Addressee, addressees, identity
 from flows.reports._storage import Storage, storage
 from flows.reports.formats import Document, format_named, render_html, snapshot
+from toolkit.user_sql import once_more
 
 
 class Made(TypedDict):
@@ -57,12 +58,12 @@ def make(book: Ledger, run: Run, progress: Progress) -> Made:
     Raises:
         PermanentError: the report is at fault; nothing was published.
         OSError: the files can't be written.
-        psycopg2.Error: the database is away.
+        SQLAlchemyError: the database is away.
     """
     people = addressees(run.report, identity(run.name, run.period, run.key), run.row)
     place = storage()
     with _drafts() as content:
-        written = _write(run, content, place, progress)
+        written = once_more(lambda: _write(run, content, place, progress))
         reason = reason_to_skip(book, run, content.rows, written.hashed)
         if reason is not None:
             return skip(book, run, reason, content.rows)
@@ -137,7 +138,9 @@ def _drafts() -> Generator[Content]:
 def _write(run: Run, content: Content, place: Storage, progress: Progress) -> _Written:
     """All formats, of one moment of the database."""
     report = run.report
-    with snapshot(timeout=report.timeout, timezone=report.timezone) as moment:
+    content.restart()
+    session = snapshot(reader=report.reader, timeout=report.timeout, timezone=report.timezone)
+    with session as moment:
         document = page(moment, run, datetime.now(UTC))
         for format_name in report.format:
             if not format_named(format_name).document:

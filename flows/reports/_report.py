@@ -227,6 +227,7 @@ class Report(_Strict):
     bom: bool = False
     """Whether csv begins with the mark by which Excel knows UTF-8."""
     timeout: Duration = timedelta(minutes=10)
+    reader: Line | None = None
     catch_up: Annotated[int, Field(ge=0, le=31)] = 3
     """Missed periods that are made up for."""
     enabled: bool = True

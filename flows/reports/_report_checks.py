@@ -1,17 +1,15 @@
 """How the fields of a report go together; each mistake with the field it is about.
 
-Reads nothing, writes nothing.
+Reads the settings; writes nothing.
 """
 
 from collections.abc import Iterator
 
 from flows.reports._report import Report
-from flows.reports.formats import format_named
+from flows.reports.formats import LONGEST_TIMEOUT, format_named
 from toolkit.definitions import instead
 from toolkit.one_statement import StatementError, check, placeholders
-
-Problem = tuple[str, str]
-"""Field, and what is wrong with it."""
+from toolkit.user_sql_checks import Problem, limit_problems
 
 PERIOD = {"period_start", "period_end"}
 """Placeholders that every report may use: its period in UTC instants, the end excluded."""
@@ -19,7 +17,13 @@ PERIOD = {"period_start", "period_end"}
 
 def problems(report: Report) -> list[Problem]:
     """Every mistake in how the fields go together; none for a report that can be made."""
-    return [*_queries(report), *_sql(report), *_formats(report), *_schedule(report)]
+    return [
+        *_queries(report),
+        *_sql(report),
+        *_formats(report),
+        *_schedule(report),
+        *limit_problems(report.timeout, LONGEST_TIMEOUT, report.reader),
+    ]
 
 
 def _queries(report: Report) -> Iterator[Problem]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prefect.states import Failed
 from prefect.utilities.math import lower_clamp_multiple
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from toolkit import retries
 from toolkit.circuit_breaker import CircuitOpenError
@@ -82,8 +82,16 @@ def wrapped(code):
     return OperationalError("select 1", {}, _DriverError(code))
 
 
+def lost(code):
+    return OperationalError("select 1", {}, _DriverError(code), connection_invalidated=True)
+
+
+def driver(error):
+    return DBAPIError("select 1", {}, error)
+
+
 def refused(message):
-    return OperationalError("connect", {}, psycopg2.OperationalError(message))
+    return driver(psycopg2.OperationalError(message))
 
 
 @pytest.mark.parametrize(
@@ -96,7 +104,12 @@ def refused(message):
         (wrapped("55P03"), True, False),  # lock not available
         (wrapped("40001"), True, False),  # serialization failure
         (wrapped("57014"), True, False),  # statement timeout
-        (wrapped("57P01"), True, True),  # server is shutting down
+        (wrapped("57P01"), True, False),  # somebody ended the session
+        (wrapped("57P02"), True, True),  # server crashed
+        (wrapped("57P03"), True, True),  # server is starting
+        (wrapped("08006"), True, False),  # of a foreign server
+        (lost("08006"), True, True),  # of ours
+        (driver(psycopg2.DataError("unable to parse date")), True, False),
         (wrapped("53300"), True, True),  # too many connections
         (refused('FATAL:  password authentication failed for user "x"'), False, False),
         (refused('FATAL:  database "nope" does not exist'), False, False),

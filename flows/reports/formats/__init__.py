@@ -28,11 +28,12 @@ from flows.reports.formats._model import (
     Table,
     format_named,
 )
-from flows.reports.formats._snapshot import Snapshot, snapshot
+from flows.reports.formats._snapshot import LONGEST_TIMEOUT, Snapshot, snapshot
 
 __all__ = [
     "ALIASES",
     "FORMATS",
+    "LONGEST_TIMEOUT",
     "Better",
     "Chart",
     "ChartKind",

@@ -31,7 +31,7 @@ def copy_rows(
             cursor.copy_expert(statement, sink)
             return sink.finish(cursor.rowcount)
     except psycopg2.Error as error:
-        raise explained(error, query.title) from None
+        raise explained(snapshot, error, query.title) from None
 
 
 def capped(limit: int | None) -> sql.Composable:

@@ -11,10 +11,10 @@ import psycopg2
 from psycopg2 import sql
 
 from flows.reports.formats._columns import Column
-from flows.reports.formats._copy import capped
 from flows.reports.formats._model import Table
-from flows.reports.formats._query import explained, place, prepared
+from flows.reports.formats._query import explained, prepared
 from flows.reports.formats._snapshot import Snapshot
+from toolkit.sql_bounds import bounded
 from toolkit.user_sql import UserSqlError
 
 
@@ -45,21 +45,20 @@ def fetch(snapshot: Snapshot, table: Table, limit: int) -> Found:
     """The first rows of a query, at most ``limit``.
 
     Raises:
-        UserSqlError: the query is at fault.
-        psycopg2.Error: the database is away.
+        UserSqlError: the query is at fault; it returns more than USER_SQL_MAX_MB, too.
+        SQLAlchemyError: the database is away.
     """
     query = prepared(snapshot, table)
-    cells = sql.SQL(", ").join(place(number) for number in range(len(query.columns)))
-    select = sql.SQL("select {} from {}{}").format(cells, query.source, capped(limit))
     try:
         with snapshot.statement() as cursor:
-            cursor.execute(select)
+            cursor.execute(bounded(query.source, limit + 1))
             rows = cursor.fetchall()
     except psycopg2.Error as error:
-        raise explained(error, table.title) from None
-    except (ValueError, OverflowError):
+        raise explained(snapshot, error, table.title) from None
+    except (ValueError, OverflowError) as error:
         raise UserSqlError(
-            f"{table.title}: a date is outside the years 1 to 9999; format it with to_char"
+            f"{table.title}: a value can't be read ({error}), such as a date outside the years 1 to"
+            " 9999; format it with to_char, or cast it to text"
         ) from None
     return Found(table.title, query.columns, tuple(map(tuple, rows[:limit])), len(rows) > limit)
 
@@ -78,7 +77,7 @@ def planned(snapshot: Snapshot, table: Table) -> Planned:
             cursor.execute(explain)
             plan = cursor.fetchone()[0][0]["Plan"]
     except psycopg2.Error as error:
-        raise explained(error, table.title) from None
+        raise explained(snapshot, error, table.title) from None
     return Planned(int(plan["Plan Rows"]), frozenset(_relations(plan)))
 
 

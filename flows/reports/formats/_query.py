@@ -14,13 +14,12 @@ from psycopg2 import errorcodes, sql
 from flows.reports.formats._columns import Column, columns_of
 from flows.reports.formats._model import FormatError, Table
 from flows.reports.formats._snapshot import Snapshot
-from toolkit.database import engine
-from toolkit.errors import is_database_outage, sqlstate
+from toolkit.errors import sqlstate
 from toolkit.one_statement import bind, check, literal, refuse_functions, without_semicolon
-from toolkit.user_sql import UserSqlError
+from toolkit.sql_bounds import too_large
+from toolkit.user_sql import UserSqlError, after_loss
 
 CURSOR = "report_query"
-_GONE = {errorcodes.ADMIN_SHUTDOWN, errorcodes.CRASH_SHUTDOWN, errorcodes.CANNOT_CONNECT_NOW}
 
 
 @dataclass(frozen=True)
@@ -45,12 +44,12 @@ def prepared(snapshot: Snapshot, table: Table) -> Query:
         psycopg2.Error: the database is away.
     """
     check(table.sql)
-    refuse_functions(table.sql, engine("reader"), snapshot.connection)
+    refuse_functions(table.sql, snapshot.pool, snapshot.connection)
     text = bind(without_semicolon(table.sql), table.parameters, snapshot.connection)
     try:
         description = _described(snapshot, text)
     except psycopg2.Error as error:
-        raise explained(error, table.title) from None
+        raise explained(snapshot, error, table.title) from None
     if not description:
         raise FormatError(f"{table.title}: the query returns no columns; select at least one")
     columns = columns_of(description)
@@ -81,19 +80,19 @@ def place(number: int) -> sql.Identifier:
     return sql.Identifier(f"c{number + 1}")
 
 
-def explained(error: psycopg2.Error, title: str) -> Exception:
-    """The error for the query's author, or the driver's own if the database is away."""
+def explained(snapshot: Snapshot, error: psycopg2.Error, title: str) -> Exception:
+    """The error for the query's author, or the database's if it is away."""
+    if snapshot.connection.closed:
+        return after_loss(error, snapshot.pool.url)
     code = sqlstate(error)
     if code == errorcodes.QUERY_CANCELED:
         return UserSqlError(f"{title}: stopped: it was cancelled or took too long")
-    if is_database_outage(error) or code in _GONE or code is None:
+    if isinstance(error, psycopg2.errors.SerializationFailure):
         return error
     diagnosis = error.diag
-    sentence = " ".join((diagnosis.message_primary or str(error)).split())
+    sentence = too_large(error) or " ".join((diagnosis.message_primary or str(error)).split())
     position, inner = diagnosis.internal_position, diagnosis.internal_query
     if position and inner:
         line = inner[: int(position)].count("\n") + 1
         sentence += f" (line {line} of the SQL)"
-    if isinstance(error, psycopg2.errors.SerializationFailure):
-        return error
     return UserSqlError(f"{title}: {sentence}")

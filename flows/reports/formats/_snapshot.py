@@ -12,12 +12,15 @@ from datetime import timedelta
 from typing import Any
 
 from psycopg2 import sql
+from sqlalchemy import Engine
 
 from toolkit.circuit_breaker import db_circuit_breaker
-from toolkit.database import application_name, engine
+from toolkit.database import application_name, reader_engine
 from toolkit.watchdog import watching
 
 DEFAULT_TIMEOUT = timedelta(minutes=10)
+LONGEST_TIMEOUT = timedelta(hours=1)
+"""A flow that makes reports may take no longer."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Snapshot:
     connection: Any
     timeout: timedelta
     timezone: str
+    pool: Engine
 
     @contextmanager
     def statement(self) -> Generator[Any]:
@@ -42,10 +46,16 @@ class Snapshot:
 
 
 @contextmanager
-def snapshot(*, timeout: timedelta = DEFAULT_TIMEOUT, timezone: str = "UTC") -> Generator[Snapshot]:
-    """Open a snapshot as the role that can only SELECT.
+def snapshot(
+    *,
+    reader: str | None = None,
+    timeout: timedelta = DEFAULT_TIMEOUT,
+    timezone: str = "UTC",
+) -> Generator[Snapshot]:
+    """Open a snapshot as a role that can only SELECT.
 
     Args:
+        reader: Name of a role in READER_DATABASE_URLS; the usual one by default.
         timeout: How long each statement may run.
         timezone: In which instants are written.
 
@@ -53,13 +63,14 @@ def snapshot(*, timeout: timedelta = DEFAULT_TIMEOUT, timezone: str = "UTC") -> 
         CircuitOpenError: the database is known to be down; nothing was tried.
     """
     with db_circuit_breaker.calling():
-        pooled = engine("reader").raw_connection()
+        pool = reader_engine(reader)
+        pooled = pool.raw_connection()
         connection: Any = pooled.driver_connection
         try:
             connection.set_client_encoding("UTF8")
             connection.autocommit = True
             connection.cursor().execute("begin isolation level repeatable read read only")
-            yield Snapshot(connection, timeout, timezone)
+            yield Snapshot(connection, min(timeout, LONGEST_TIMEOUT), timezone, pool)
             connection.cursor().execute("rollback")
             connection.autocommit = False
         except BaseException:

@@ -1,0 +1,241 @@
+"""One author's SQL stops nobody else's: sessions that are ended, odd errors, large results."""
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+import psutil
+import pytest
+
+from flows.alerts._query import read
+from flows.reports.formats import Table, export, fetch, snapshot
+from tests.flows.alerts.rules import rule, store, tick
+from tests.support.attacks import attack
+from tests.support.sql import execute, query
+from tests.support.waiting import wait_until
+from toolkit import user_sql
+from toolkit.circuit_breaker import db_circuit_breaker
+from toolkit.errors import PermanentError
+from toolkit.settings import settings
+from toolkit.user_sql import SessionEndedError, UserSqlError, once_more, reader_session
+
+pytestmark = pytest.mark.usefixtures("environment")
+
+ENDS_ITSELF = "select pg_terminate_backend(pg_backend_pid()), pg_sleep(10)"
+BUSY = "select count(*) from generate_series(1, 10000000000)"
+
+
+@pytest.fixture
+def _unchecked(monkeypatch):
+    """What a view or a function of somebody's own could hide from the check of the text."""
+    monkeypatch.setattr(user_sql, "refuse_functions", lambda *_: None)
+
+
+@attack(
+    by="author",
+    what="pg_terminate_backend of the sessions of ten rules, twice what the database breaker bears",
+    answer="each rule fails alone, the others are evaluated, the breaker stays closed",
+)
+@pytest.mark.usefixtures("_unchecked")
+def test_sessions_of_rules_that_are_ended_open_no_breaker():
+    store(*(rule(f"ends-{n}", ENDS_ITSELF) for n in range(10)), rule("well"))
+    counts = tick(0)
+    assert (counts.evaluated, counts.errors, counts.firing) == (11, 10, 1)
+    reasons = query("select distinct error from ops.alert_evaluations where error is not null")
+    assert all("the session was ended while the SQL ran" in reason for reason in reasons)
+    assert db_circuit_breaker.fail_counter == 0
+
+
+def count_while(end):
+    """Run a long query of a report, and do something to its session."""
+    busy = (
+        "select 1 from pg_stat_activity where pid = :pid and state = 'active' and query like :like"
+    )
+    with snapshot(timeout=timedelta(seconds=60)) as moment, reader_session() as other:
+        of_this = {"pid": moment.connection.info.backend_pid, "like": "%(w.q).*%"}
+        with ThreadPoolExecutor() as pool:
+            running = pool.submit(fetch, moment, Table("Sales", BUSY), 1)
+            wait_until(lambda: other.fetch(busy, of_this).rows, timeout=50)
+            other.fetch(f"select {end}(:pid)", of_this)
+            return running.result(60)
+
+
+@attack(
+    by="author",
+    what="pg_terminate_backend of another report's session while its query runs, six times",
+    answer="tried once more, then that report's own error; the breaker stays closed",
+)
+@pytest.mark.usefixtures("_unchecked")
+def test_sessions_of_reports_that_are_ended_open_no_breaker():
+    tries = []
+
+    def attempt():
+        tries.append(1)
+        return count_while("pg_terminate_backend")
+
+    for _ in range(3):
+        with pytest.raises(SessionEndedError, match="ended while the SQL ran"):
+            once_more(attempt)
+    assert len(tries) == 6
+    assert db_circuit_breaker.fail_counter == 0
+
+
+@attack(
+    by="author",
+    what="pg_cancel_backend of another report's query",
+    answer="that report's own error; the breaker stays closed",
+)
+@pytest.mark.usefixtures("_unchecked")
+def test_a_cancelled_query_is_no_outage():
+    with pytest.raises(UserSqlError, match="Sales: stopped"):
+        count_while("pg_cancel_backend")
+    assert db_circuit_breaker.fail_counter == 0
+
+
+@pytest.mark.usefixtures("_unchecked")
+def test_a_statement_whose_session_was_ended_once_is_tried_on_a_new_one():
+    execute("create table analytics.first (pid int)")
+    execute("grant select on analytics.first to analytics_reader")
+    with reader_session() as session:
+        ((pid,),) = session.fetch("select pg_backend_pid()").rows
+        only_here = f"select pg_backend_pid() where pg_backend_pid() <> {pid} or pg_terminate_backend({pid})"
+        ((other,),) = session.fetch(only_here).rows
+    assert other != pid
+
+
+@attack(
+    by="author",
+    what="Errors that look like an outage: a function that raises 08006, 53300, 57P01, 57P02, 58030",
+    answer="the rule's own error, because the connection is still there",
+)
+@pytest.mark.parametrize("code", ["08006", "53300", "57P01", "57P02", "57P03", "58030"])
+def test_an_error_that_a_function_raises_is_its_own(code):
+    execute(
+        "create function analytics.raises() returns int language plpgsql"
+        f" as $$ begin raise 'made up' using errcode = '{code}'; end $$"
+    )
+    with reader_session() as session, pytest.raises(UserSqlError, match="made up"):
+        session.fetch("select analytics.raises()")
+    with pytest.raises(UserSqlError, match="made up"), snapshot() as moment:
+        fetch(moment, Table("t", "select analytics.raises()"), 1)
+    assert db_circuit_breaker.fail_counter == 0
+
+
+@attack(
+    by="data",
+    what="Values that the driver can't read: dates after 9999, infinities in arrays, endless intervals",
+    answer="the rule's own error; the other rules are evaluated, the breaker stays closed",
+)
+@pytest.mark.parametrize(
+    "value",
+    ["'20000-01-01'::date", "'{infinity}'::date[]", "'9999999 years'::interval", "'{a}'::bytea[]"],
+)
+def test_a_value_that_the_driver_cannot_read_is_the_rules_own_error(value):
+    store(rule("odd", f"select {value} as value"), rule("well"))
+    counts = tick(0)
+    assert (counts.evaluated, counts.errors, counts.firing) == (2, 1, 1)
+    (reason,) = query("select error from ops.alert_evaluations where error is not null")
+    assert "connection" not in reason
+    for _ in range(6):
+        try:
+            with snapshot() as moment:
+                fetch(moment, Table("t", f"select {value}"), 1)
+        except PermanentError:
+            pass
+    assert db_circuit_breaker.fail_counter == 0
+
+
+def memory():
+    return psutil.Process().memory_info().rss / 1e6
+
+
+LARGE = [
+    "select repeat('x', 30000000) as value from generate_series(1, 3)",
+    "select repeat('x', 60000000) as value",
+    "select i, repeat('x', 100000) as value from generate_series(1, 1000) as i",
+    "select array_fill(1.5, array[3000000]) as value",
+    "select jsonb_agg(i) as value from generate_series(1, 3000000) as i",
+    "select value from (values (repeat('é', 9000000)), ('a')) as v (value)",
+]
+
+
+@attack(
+    by="author",
+    what="Three rows of 30 MB, one of 60 MB, a thousand of 100 kB in a rule",
+    answer="refused by the server before it sends them; the memory of the run does not grow",
+)
+@pytest.mark.parametrize("sql", LARGE)
+def test_a_rule_gets_only_so_many_bytes(sql):
+    with reader_session() as session:
+        session.fetch("select 'warm' as value")
+        before = memory()
+        with pytest.raises(UserSqlError, match=r"more than 16 MB \(USER_SQL_MAX_MB\)"):
+            read(session, rule(sql=sql, timeout="1m"), None)
+        assert memory() - before < 40
+
+
+@attack(
+    by="author",
+    what="The same in a tile, chart or table of a report's page",
+    answer="refused by the server before it sends them; the memory of the run does not grow",
+)
+@pytest.mark.parametrize("sql", LARGE)
+def test_a_page_gets_only_so_many_bytes(sql):
+    with snapshot() as moment:
+        fetch(moment, Table("t", "select 'warm'"), 10)
+    before = memory()
+    with pytest.raises(UserSqlError, match=r"t: the rows have more than 16 MB"), snapshot() as m:
+        fetch(m, Table("t", sql), 1000)
+    assert memory() - before < 40
+
+
+def test_the_bound_is_a_setting_and_what_is_below_it_arrives(monkeypatch):
+    monkeypatch.setenv("USER_SQL_MAX_MB", "1")
+    settings.cache_clear()
+    with reader_session() as session:
+        assert session.fetch("select repeat('x', 900000) as a, 1 as a, null as b;").rows[0][1:] == (
+            1,
+            None,
+        )
+        with pytest.raises(UserSqlError, match="more than 1 MB"):
+            session.fetch("select repeat('x', 500000) from generate_series(1, 3)")
+        assert len(session.fetch("select i from generate_series(1, 900) as i").rows) == 900
+        with pytest.raises(UserSqlError, match="more than 1000 rows"):
+            session.fetch("select i::text from generate_series(1, 2000) as i order by i")
+
+
+@attack(
+    by="author",
+    what="A statement that closes the parentheses around it to leave the bound of bytes behind",
+    answer="refused by the server",
+)
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select 'a') as s) as q) as w; --",
+        "select 'a') as s) union all (select 'b'",
+        "select 'a') as s limit 1) as q) as w union all select 'b' --",
+    ],
+)
+def test_the_bound_can_not_be_left(sql):
+    with reader_session() as session, pytest.raises(UserSqlError, match="syntax error"):
+        session.fetch(sql)
+
+
+@pytest.mark.parametrize("sql", ["select 'a' -- ", "select 'a';; /* ; */ -- ;", "values ('a')"])
+def test_ends_of_statements_are_no_matter(sql):
+    with reader_session() as session:
+        assert session.fetch(sql).rows == [("a",)]
+
+
+def test_a_file_has_no_bound_on_all_of_its_bytes(tmp_path):
+    rows = "select repeat('x', 1000000) as value from generate_series(1, 40)"
+    with snapshot() as moment:
+        assert export(moment, [Table("t", rows)], tmp_path / "f", "csv").rows == 40
+
+
+@pytest.mark.usefixtures("_unchecked")
+def test_a_timeout_that_was_stored_before_there_was_a_bound_is_cut(monkeypatch):
+    monkeypatch.setattr("flows.alerts._query.LONGEST_TIMEOUT", timedelta(seconds=1))
+    endless = rule(sql="select pg_sleep(3600)", timeout="400d")
+    with reader_session() as session, pytest.raises(UserSqlError, match="stopped after 1 s"):
+        read(session, endless, None)
