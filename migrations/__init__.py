@@ -37,11 +37,19 @@ def upgrade(url: str | URL | None = None) -> str:
     target = warehouse_url() if url is None else parse_url(str_of(url))
     with direct(target) as connection:
         _check_server(connection)
-        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
+        _take_turn(connection)
         connection.execute(text("create schema if not exists ops"))
         command.upgrade(_config(connection), "head")
     ensure_reader(target)
     return head()
+
+
+def _take_turn(connection: Connection) -> None:
+    """One process at a time. Anybody can hold an advisory lock: later there is a table to lock."""
+    if connection.scalar(text("select to_regclass('ops.alembic_version')")):
+        connection.execute(text("lock table ops.alembic_version in access exclusive mode"))
+    else:
+        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": LOCK_KEY})
 
 
 def head() -> str:

@@ -17,7 +17,6 @@ from sqlalchemy import Connection
 from toolkit.database import run_sql, warehouse
 
 Mode = Literal["concurrently", "plain"]
-LOCK_SPACE = 0x6D766965  # "mvie": first key of our advisory locks, the second is the view's oid
 
 
 class ViewResult(TypedDict):
@@ -106,7 +105,7 @@ def _attempt() -> int:
 def settle_orphans() -> None:
     """Mark what dead processes left running as failed."""
     with warehouse() as connection:
-        run_sql(connection, "analytics/settle_orphans", lock_space=LOCK_SPACE)
+        run_sql(connection, "analytics/settle_orphans")
 
 
 def record_skipped(skipped: Sequence[Skipped]) -> None:

@@ -71,8 +71,7 @@ def _refresh_locked(
     connection: Connection, view: View, entry: Refresh, workers: int | None
 ) -> ViewResult:
     state = _current(connection, view)
-    lock = {"lock_space": _log.LOCK_SPACE, "oid": state["oid"]}
-    if not run_sql(connection, "analytics/lock_view", **lock)[0]["locked"]:
+    if not run_sql(connection, "analytics/lock_view", id=entry.id)[0]["locked"]:
         entry.reason = "already running: another run is refreshing it"
         entry.finish(connection, "skipped")
         return entry.result(view.label, "skipped")

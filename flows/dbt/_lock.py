@@ -1,7 +1,7 @@
 """One dbt at a time on a warehouse, over all hosts.
 
-Holds an advisory lock of the analytics database on a connection of its own, which ends with this
-process. Without a configured database (a dbt project with its own connection) there is no lock.
+Holds a lock of the analytics database (``ops.locks``) on a connection of its own, which ends with
+this process. Without a configured database (a dbt project with its own connection) there is no lock.
 """
 
 from collections.abc import Generator
@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 
 from prefect import get_run_logger
 from sqlalchemy import Connection
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError
 
 from flows.dbt._results import DbtProjectError, DbtUnavailableError
 from toolkit.database import MissingDatabaseError, application_name, direct, run_sql, warehouse_url
@@ -37,6 +37,11 @@ def only_one_dbt() -> Generator[None]:
     with ExitStack() as stack:
         try:
             _take(stack.enter_context(direct(url, autocommit=True)))
+        except ProgrammingError as error:
+            get_run_logger().warning(
+                "Overlapping runs of dbt are not prevented; run `analytics-worker migrate`: %s",
+                error.orig,
+            )
         except OperationalError as error:
             reason = str(error.orig).strip()
             permanent = is_permanent(error)

@@ -20,7 +20,10 @@
             retired record;
             dropped boolean := true;
         begin
-            perform pg_advisory_xact_lock(hashtext('dbt drop_retired')); -- one at a time
+            -- one at a time; anybody may hold an advisory lock, so do not wait for it
+            if not pg_try_advisory_xact_lock(hashtext('dbt drop_retired')) then
+                return;
+            end if;
             perform set_config('lock_timeout', '100ms', true);
             while dropped loop
                 dropped := false;

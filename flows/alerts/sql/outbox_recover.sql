@@ -6,12 +6,9 @@ where
     and (
         lease_until < now()
         or not exists (
-            select 1
-            from pg_locks as held
-            where
-                held.locktype = 'advisory'
-                and held.database = (select oid from pg_database where datname = current_database())
-                and held.classid = hashtext('ops.alert_deliveries')::oid
-                and held.objid = hashtext(lease_owner)::oid
+            select
+            from ops.lock_holders(
+                hashtext('ops.alert_deliveries'), hashtext(lease_owner), cast(2 as smallint)
+            )
         )
     )

@@ -1,2 +1,16 @@
--- One refresh of a view at a time, over all processes; released at the end of the transaction.
-select pg_try_advisory_xact_lock(:lock_space, cast(cast(:oid as bigint) as bit(32))::integer) as locked;
+-- One refresh of a view at a time, over all processes; released at the end of the transaction. The
+-- key tells others that this attempt is alive; nobody knew it before.
+with attempt as (
+    select
+        r.lock_key,
+        concat('view ', quote_ident(r.schema_name), '.', quote_ident(r.view_name)) as lock_name
+    from ops.refresh_log as r
+    where r.id = :id
+),
+locked as (
+    select from ops.locks as l
+    where l.name = (select a.lock_name from attempt as a)
+    for update of l skip locked
+)
+select exists (select from locked) as locked, pg_advisory_xact_lock(attempt.lock_key)
+from attempt;

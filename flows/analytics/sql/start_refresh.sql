@@ -1,3 +1,9 @@
+-- The row of ops.locks is what the refresh will lock.
+with lockable as (
+    insert into ops.locks (name)
+    values (concat('view ', quote_ident(:schema_name), '.', quote_ident(:view_name)))
+    on conflict do nothing
+)
 insert into ops.refresh_log (
     flow_run_id, schema_name, view_name, view_oid, attempt, status, reason
 )

@@ -1,7 +1,7 @@
 -- Take note of ends that were not noted before, one process at a time; forget those that no look back
 -- reaches any more.
 with turn as (
-    select pg_advisory_xact_lock(hashtextextended('ops.deployment_health', 0))
+    select from ops.locks where name = 'deployment health' for update
 ),
 forgotten as (
     delete from ops.judged_runs

@@ -6,7 +6,7 @@ from threading import Thread
 
 import pytest
 
-from flows.analytics import _log, refresh_materialized_views
+from flows.analytics import refresh_materialized_views
 from flows.analytics._failures import PermanentRefreshError, RefreshError
 from flows.analytics._refresh import ViewDroppedError, refresh
 from flows.analytics._views import View, materialized_views
@@ -184,7 +184,8 @@ def test_readers_get_through_while_a_plain_refresh_waits(sql, view, session, env
 
 def test_a_second_caller_records_that_it_is_running(sql, view, session):
     kpi = view()
-    run(session, "select pg_advisory_lock(%s, %s)", (_log.LOCK_SPACE, kpi.oid))
+    run(session, "insert into ops.locks (name) values ('view analytics.kpi')")
+    run(session, "begin; select from ops.locks where name = 'view analytics.kpi' for update")
     result = refresh(kpi, "test")
     assert (result["status"], result["reason"]) == (
         "skipped",
