@@ -33,6 +33,7 @@ def ensure_reader(owner: URL) -> None:
         if not _exists(connection):
             _create(connection, password)
         _grant(connection)
+        _limit_temporary_files(connection)
     if explicit is None and not _can_log_in(owner, password):
         with direct(owner) as connection:
             _set_password(connection, password)
@@ -90,6 +91,24 @@ def _grant_future(connection: Connection, schema: sql.Identifier) -> None:
         "alter default privileges in schema {schema} grant select on tables to {role}",
         schema=schema,
     )
+
+
+def _limit_temporary_files(connection: Connection) -> None:
+    """Bound what a sort of a user may write to the server's disk, if this user may set that."""
+    query = text(
+        "select exists (select from pg_db_role_setting where setrole = to_regrole(:role)"
+        " and array_to_string(setconfig, ' ') like '%temp_file_limit%')"
+    )
+    if connection.scalar(query, {"role": READER_ROLE}):
+        return  # an administrator's own choice
+    savepoint = connection.begin_nested()
+    try:
+        _run(connection, "alter role {role} set temp_file_limit = '10GB'")
+    except DriverError as error:
+        savepoint.rollback()
+        # INTERNAL_ERROR: another database of the same server is migrated at this moment
+        if sqlstate(error) not in {errorcodes.INSUFFICIENT_PRIVILEGE, errorcodes.INTERNAL_ERROR}:
+            raise
 
 
 def _can_log_in(owner: URL, password: str | None) -> bool:

@@ -11,7 +11,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import PrefectHTTPStatusError
 from sqlalchemy.exc import SQLAlchemyError
 
-from stack.doctor import access, database, host, prefect_database, server, versions
+from stack.doctor import access, database, host, prefect_database, readers, server, versions
 from stack.doctor.findings import Finding
 from toolkit.api_client import refusal_message
 from toolkit.database import direct, warehouse_url
@@ -29,7 +29,7 @@ def examine() -> Iterator[Finding]:
     yield from _safely("ports", host.ports)
     yield from _safely("disk", host.disk)
     yield from _safely("database", _database)
-    yield from _safely("permissions", database.reader)
+    yield from _safely("permissions", readers.readers)
     yield from _safely("prefect's database", prefect_database.sizes)
     yield from _safely("prefect api", _server)
 

@@ -14,7 +14,17 @@ from prefect.settings import (
 from sqlalchemy import text
 
 from stack.deploy import deploy, desired
-from stack.doctor import Finding, database, examine, host, prefect_database, server, versions
+from stack.doctor import (
+    Finding,
+    database,
+    examine,
+    host,
+    prefect_database,
+    readers,
+    server,
+    versions,
+)
+from tests.support.attacks import attack
 from tests.support.contrib_postgres import ContribPostgres
 from tests.support.ports import free_port
 from tests.support.postgres import administer
@@ -39,7 +49,7 @@ def execute(statement: str) -> None:
 
 def test_a_reader_that_can_only_select_is_fine():
     execute("create table raw.orders (id int)")
-    assert bad(database.reader()) == {}
+    assert bad(readers.reader()) == {}
 
 
 @pytest.mark.parametrize(
@@ -53,23 +63,47 @@ def test_a_reader_that_can_only_select_is_fine():
 )
 def test_a_reader_that_can_do_more_fails(grant: str, said: str):
     execute(f"create table raw.orders (id int); {grant.format(role=READER_ROLE)}")
-    finding = bad(database.reader())["reader can't write"]
+    finding = bad(readers.reader())["reader can't write"]
     assert (finding.level, finding.message) == ("fail", said)
 
 
 def test_a_relation_that_the_reader_can_not_read_is_named():
     execute(f"create table raw.orders (id int); revoke select on raw.orders from {READER_ROLE}")
-    assert "1 relations can't be read" in bad(database.reader())["reader can read"].message
+    assert "1 relations can't be read" in bad(readers.reader())["reader can read"].message
 
 
 def test_a_privileged_reader_fails(postgres):
     administer(postgres, "alter role {role} createdb", role=READER_ROLE)
     try:
         assert (
-            "may create roles or databases" in bad(database.reader())["reader can't write"].message
+            "may create roles or databases" in bad(readers.reader())["reader can't write"].message
         )
     finally:
         administer(postgres, "alter role {role} nocreatedb", role=READER_ROLE)
+
+
+@attack(
+    by="author",
+    what="What an administrator gave the reader by mistake: membership, BYPASSRLS, tables of its own",
+    answer="doctor fails and names the statement that takes it back",
+)
+def test_each_power_of_the_reader_is_named_with_the_statement_that_ends_it(postgres):
+    execute("create table raw.orders (id int)")
+    given = ["grant pg_signal_backend to {role}", "alter role {role} bypassrls"]
+    try:
+        for statement in given:
+            administer(postgres, statement, role=READER_ROLE)
+        assert [f.fix for f in readers.reader() if f.level == "fail"] == [
+            f"revoke pg_signal_backend from {READER_ROLE};",
+            f"alter role {READER_ROLE} nobypassrls;",
+        ]
+    finally:
+        administer(postgres, "revoke pg_signal_backend from {role}", role=READER_ROLE)
+        administer(postgres, "alter role {role} nobypassrls", role=READER_ROLE)
+    said = "; ".join(finding.message for finding in readers.reader())
+    assert "revoke execute on function" in said
+    assert "pg_terminate_backend(integer,bigint)" in said
+    assert "revoke temporary on database" in said
 
 
 def test_tables_that_are_behind_fail():
