@@ -17,9 +17,9 @@ from prefect.settings import (
     temporary_settings,
 )
 
-from toolkit.delivery import one_line
 from toolkit.errors import PermanentError
 from toolkit.stack_access import API_LOGIN, login_file, stack_login
+from toolkit.text import one_line
 
 REFUSED = frozenset(
     {
