@@ -8,8 +8,7 @@ from contextlib import contextmanager, suppress
 from http import HTTPStatus
 
 import httpx
-from prefect import get_client
-from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import (
     PREFECT_API_AUTH_STRING,

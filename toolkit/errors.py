@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 from psycopg2 import Error as DriverError
 from psycopg2 import InterfaceError, OperationalError
-from sqlalchemy.exc import DBAPIError
 
 # Feature not supported, data exception, integrity violation, invalid authorization,
 # invalid catalog name, syntax error or access rule violation (PostgreSQL, appendix A).
@@ -67,7 +66,8 @@ def is_database_outage(error: BaseException) -> bool:
     but the server is well: it must not count against its circuit breaker. If it is down, the next
     attempt to connect says so. Neither does an error count that the driver raised of itself.
     """
-    if not isinstance(error, DBAPIError | DriverError):
+    # SQLAlchemy, which the exporter does without, keeps the driver's error in `orig`.
+    if not isinstance(getattr(error, "orig", error), DriverError):
         return False
     code = sqlstate(error)
     if code is None:
