@@ -2,6 +2,7 @@
 
 import pytest
 
+from tests.support import attacks
 from toolkit.documents import env_example, flows_page
 from toolkit.settings import Settings, project_root
 
@@ -15,3 +16,7 @@ def test_is_up_to_date(path, made):
 
 def test_every_variable_is_described():
     assert not [name for name, field in Settings.model_fields.items() if not field.description]
+
+
+def test_the_list_of_attacks_is_up_to_date():
+    assert attacks.PAGE.read_text() == attacks.page(), "run `python -m tests.support.attacks`"
