@@ -1,6 +1,6 @@
 """The worker's own tables: schema ``ops`` of the analytics database, and the role that only reads.
 
-`upgrade` brings a database up to date: one process at a time (advisory lock), all or nothing, and
+`upgrade` brings a database up to date: one process at a time (a lock), all or nothing, and
 safe to repeat.
 """
 

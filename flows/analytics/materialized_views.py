@@ -1,7 +1,7 @@
 """Refresh the KPI views: in dependency order, two at a time, and only where something changed.
 
 Reads pg_catalog, the statistics and ``ops.refresh_log``; rewrites the contents of materialized
-views and adds to the log. Safe to repeat, also at the same time: an advisory lock admits one
+views and adds to the log. Safe to repeat, also at the same time: a lock admits one
 refresh of a view at a time.
 """
 
