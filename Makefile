@@ -31,7 +31,7 @@ soak: $(READY)        ## a quarter of an hour of runs: does anything grow, fail,
 	@$(BIN)/python -m benchmarks soak
 
 images: $(READY)      ## the report's pictures in the README, from the warehouse of a running `make up`
-	@$(BIN)/python -m cli.report_images
+	@$(BIN)/python -m analytics_worker.cli.report_images
 
 sbom: $(READY)        ## what is installed, as CycloneDX 1.6 in sbom.cdx.json (not committed)
 	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o sbom.cdx.json $(BIN)/python

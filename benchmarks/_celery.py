@@ -16,9 +16,9 @@ from typing import Any
 import psutil
 from sqlalchemy import URL
 
+from analytics_worker.database.connections import reader_url, warehouse_url
+from analytics_worker.settings import project_root
 from tests.support.redis_server import RedisServer
-from toolkit.database import reader_url, warehouse_url
-from toolkit.settings import project_root
 
 REQUIREMENTS = Path(__file__).parent / "requirements-celery.txt"
 WORKERS = 4  # as many as the pool of alerts has

@@ -15,11 +15,11 @@ from prefect import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from sqlalchemy.engine import make_url
 
+from analytics_worker.database.connections import direct
+from analytics_worker.prefect_support.runs import Run, submit
+from analytics_worker.stack.sample import load_sample
 from benchmarks.warehouse import fresh_warehouse
-from stack.sample import load_sample
 from tests.support.processes import Process, Server, our_worker
-from toolkit.database import direct
-from toolkit.runs import Run, submit
 
 PATIENCE_SECONDS = 600.0
 

@@ -101,8 +101,8 @@ def write_only(_name: str, path: Path, query: str) -> None:
 
 def _connected() -> Any:
     """What only the other sides import counts on their side."""
+    from analytics_worker.settings import settings  # noqa: PLC0415
     from benchmarks.warehouse import connect  # noqa: PLC0415
-    from toolkit.settings import settings  # noqa: PLC0415
 
     url = settings().database_url
     assert url is not None

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from toolkit.settings import project_root
+from analytics_worker.settings import project_root
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from benchmarks._growth import Curve
 WIDTH, HEIGHT = 680, 320
 LEFT, RIGHT, TOP, BOTTOM = 68, 32, 16, 44
 LEGEND_LINE = 18
-COLOURS = ("#2f6fd0", "#d0672f", "#2f9e62", "#9a4fc4")
+COLORS = ("#2f6fd0", "#d0672f", "#2f9e62", "#9a4fc4")
 STYLE = (
     "<style>text{font:12px system-ui,sans-serif;fill:#444}.grid{stroke:#8884;stroke-width:1}"
     "@media(prefers-color-scheme:dark){text{fill:#bbb}}</style>"
@@ -73,15 +73,15 @@ def _horizontal(scale: _Scale, tick: float, unit: str) -> str:
 
 
 def _line(curve: Curve, number: int, across: _Scale, up: _Scale) -> str:
-    colour = COLOURS[number % len(COLOURS)]
+    color = COLORS[number % len(COLORS)]
     places = [(across.at(size), up.at(value)) for size, value in curve.points]
     path = " ".join(f"{x},{y}" for x, y in places)
-    dots = "".join(f'<circle cx="{x}" cy="{y}" r="3" fill="{colour}"/>' for x, y in places)
+    dots = "".join(f'<circle cx="{x}" cy="{y}" r="3" fill="{color}"/>' for x, y in places)
     y = HEIGHT + LEGEND_LINE * number + 4
     legend = (
-        f'<line x1="{LEFT}" x2="{LEFT + 20}" y1="{y}" y2="{y}" stroke="{colour}" stroke-width="2"/>'
+        f'<line x1="{LEFT}" x2="{LEFT + 20}" y1="{y}" y2="{y}" stroke="{color}" stroke-width="2"/>'
     )
     legend += f'<text x="{LEFT + 28}" y="{y + 4}">{escape(curve.name)}</text>'
     return (
-        f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>{dots}{legend}'
+        f'<polyline points="{path}" fill="none" stroke="{color}" stroke-width="2"/>{dots}{legend}'
     )

@@ -12,10 +12,10 @@ from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 
+from analytics_worker.settings import project_root
 from benchmarks import _plot
 from benchmarks._growth import curves
 from benchmarks.table import Row, render
-from toolkit.settings import project_root
 
 BEGIN, END = "<!-- make bench writes this table -->", "<!-- end of the table -->"
 PLOTS = {

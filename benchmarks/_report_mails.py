@@ -15,12 +15,12 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
+from analytics_worker.settings import settings
 from benchmarks._swift_smtp import SwiftSmtp
 from benchmarks.table import Row
-from flows.reports._by_hand import run_now
-from flows.reports._outbox import deliver_due
-from flows.reports._report import Report
-from toolkit.settings import settings
+from flows.reports.definitions.model import Report
+from flows.reports.runs.manual import run_now
+from flows.reports.runs.outbox import deliver_due
 
 ROUNDS = 5
 PEOPLE = [f"r{number}@example.com" for number in range(200)]

@@ -20,20 +20,20 @@ import psutil
 import requests
 from prefect import get_client
 
+from analytics_worker.database.connections import reader_url
+from analytics_worker.prefect_support.runs import submit
+from analytics_worker.settings import settings
 from benchmarks._celery import celery_worker
 from benchmarks._counting_sink import CountingSink, counting_sink
 from benchmarks._cpu import cpu_seconds
 from benchmarks._deployed import Deployed, deployed
 from benchmarks.table import Row, render
 from benchmarks.warehouse import connect, execute
-from flows.alerts._evaluate import evaluate_due
-from flows.alerts._outbox import deliver_due
-from flows.alerts._rule import Rule
-from flows.alerts._sync import sync
+from flows.alerts.evaluation.runner import evaluate_due
+from flows.alerts.notifications.outbox import deliver_due
+from flows.alerts.rules.model import Rule
+from flows.alerts.rules.sync import sync
 from tests.support.waiting import wait_until
-from toolkit.database import reader_url
-from toolkit.runs import submit
-from toolkit.settings import settings
 
 RULES, FIRING, ROUNDS = 1000, 100, 5
 MANY = 10_000

@@ -16,12 +16,12 @@ from statistics import median
 
 import pybreaker
 
+from analytics_worker.breakers.fail_open import FailOpenStore
+from analytics_worker.breakers.redis import RedisStore
+from analytics_worker.breakers.sqlite import SqliteStore
+from analytics_worker.circuit_breaker import CircuitBreaker
 from benchmarks.table import Row, render
 from tests.support.redis_server import RedisServer
-from toolkit.breaker_stores.fail_open import FailOpenStore
-from toolkit.breaker_stores.redis import RedisStore
-from toolkit.breaker_stores.sqlite import SqliteStore
-from toolkit.circuit_breaker import CircuitBreaker
 
 PROCESSES = 8
 ROUNDS = 7

@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from analytics_worker.settings import settings
 from benchmarks._deployed import Deployed, deployed
 from benchmarks.table import Row
 from flows.dbt._environment import dbt_environment
-from toolkit.settings import settings
 
 ROUNDS, MODELS = 5, 13
 SELECTION = ["staging", "kpis"]

@@ -19,13 +19,13 @@ from typing import Any, NamedTuple
 import requests
 from pydantic import SecretStr
 
+from analytics_worker.send_result import SENT
+from analytics_worker.transport.address_filter import allow_list
+from analytics_worker.transport.mail import Attachment, Mail, MailServer, smtp_session
+from analytics_worker.transport.webhook import WebhookSession, parse_url
 from benchmarks._swift_smtp import SwiftSmtp
 from benchmarks.table import Row, render
 from tests.support.http_sink import HttpSink
-from toolkit.delivery import SENT
-from toolkit.mail import Attachment, Mail, MailServer, smtp_session
-from toolkit.outbound import allow_list
-from toolkit.webhook import WebhookSession, parse_url
 
 ROUNDS = 5
 MAILS = 200

@@ -15,11 +15,11 @@ from uuid import UUID, uuid4
 
 import psutil
 
+from analytics_worker.exporter.collectors import flow_runs, task_runs
+from analytics_worker.exporter.counter_events import Increment, Item
+from analytics_worker.exporter.counter_store import Store
 from benchmarks._idle_stack import idle_stack
 from benchmarks.table import Row
-from exporter.collectors import flow_runs, task_runs
-from exporter.counting import Increment, Item
-from exporter.store import Store
 from tests.support.processes import Server
 from tests.support.scraping import Exporter, exporter_of
 from tests.support.seeded_runs import seeder

@@ -12,16 +12,16 @@ from contextlib import closing
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from analytics_worker.settings import settings
 from benchmarks._growth import Curve, keep
 from benchmarks.alerts import forget
 from benchmarks.table import Row
 from benchmarks.warehouse import connect, execute, fresh_warehouse
-from flows.alerts._evaluate import evaluate_due
-from flows.alerts._rule import Rule
-from flows.alerts._sync import sync
+from flows.alerts.evaluation.runner import evaluate_due
+from flows.alerts.rules.model import Rule
+from flows.alerts.rules.sync import sync
 from flows.analytics.catalog import upsert_catalog
 from flows.reports.formats import Table, export, snapshot
-from toolkit.settings import settings
 
 RULES = (100, 1_000, 10_000)
 RELATIONS = (500, 1_000, 2_000, 4_000)

@@ -8,15 +8,15 @@ from contextlib import closing
 from contextvars import copy_context
 from threading import Event, Thread
 
+from analytics_worker.database import connections
+from analytics_worker.database.connections import warehouse
+from analytics_worker.settings import settings
 from benchmarks.table import Row
 from benchmarks.warehouse import Connection, connect, execute, fresh_warehouse
-from flows.analytics import _in_flight
-from flows.analytics._changes import reasons_to_refresh
+from flows.analytics import _cancellation
+from flows.analytics._change_detection import reasons_to_refresh
 from flows.analytics._refresh import refresh
 from flows.analytics._views import View, materialized_views
-from toolkit import database
-from toolkit.database import warehouse
-from toolkit.settings import settings
 
 ROUNDS = 5
 VIEWS = ("pipeline", "revenue", "compliance", "outreach")
@@ -38,7 +38,7 @@ def measure() -> list[Row]:
     """Medians of interleaved rounds; each round changes the data, so that there is work to do."""
     with fresh_warehouse() as url, closing(connect(url)) as connection:
         _prepare(connection)
-        _in_flight.current.set(_in_flight.InFlight())
+        _cancellation.current.set(_cancellation.InFlight())
         views = _views()
         rounds = [_round(url, connection, views) for _ in range(ROUNDS)]
         ours, loop, waited, waited_plain = (
@@ -121,7 +121,7 @@ def _check(connection: Connection) -> None:
 def _unchanged(views: list[View]) -> float:
     """Seconds of finding out that there is nothing to do, in a database that is quiet."""
     _ours(views)
-    database.dispose()
+    connections.dispose()
     asked = [view.oid for view in views]
     reasons_to_refresh(asked)  # waits for the sessions of this benchmark to have counted
     began = time.perf_counter()

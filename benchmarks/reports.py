@@ -20,10 +20,10 @@ from typing import IO, Any, NamedTuple
 from pyarrow import parquet
 from sqlalchemy import make_url
 
+from analytics_worker.stack.postgres.account import packaged_postgres
 from benchmarks._report_mails import measure_mails
 from benchmarks.table import Row, render
 from benchmarks.warehouse import connect, execute, fresh_warehouse
-from stack.postgres_account import packaged_postgres
 
 ROUNDS, ROUNDS_BESIDE_PSQL = 3, 7
 LARGEST_NOTES = 100_000

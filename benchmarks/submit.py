@@ -7,12 +7,12 @@ with Redis, on the same warehouse, in turns. Both count the same relations.
 import statistics
 import time
 
+from analytics_worker.prefect_support.runs import submit
+from analytics_worker.settings import project_root, settings
 from benchmarks._celery import CeleryWorker, celery_worker
 from benchmarks._deployed import deployed
 from benchmarks.table import Row
 from flows.analytics import refresh_catalog
-from toolkit.runs import submit
-from toolkit.settings import project_root, settings
 
 ROUNDS = 9
 STATEMENTS = ("lock_catalog", "upsert_relations", "upsert_columns", "catalog_totals")

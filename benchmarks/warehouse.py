@@ -11,10 +11,10 @@ import psycopg2
 from psycopg2.extensions import connection as Connection  # noqa: N812  # it is a class
 from sqlalchemy import make_url
 
-from migrations import upgrade
-from stack.postgres import EmbeddedPostgres
-from toolkit import database
-from toolkit.settings import settings
+from analytics_worker.database import connections
+from analytics_worker.migrations import upgrade
+from analytics_worker.settings import settings
+from analytics_worker.stack.postgres.server import EmbeddedPostgres
 
 
 @contextmanager
@@ -24,10 +24,10 @@ def fresh_warehouse() -> Generator[str]:
     with tempfile.TemporaryDirectory() as place, EmbeddedPostgres(Path(place) / "data") as postgres:
         os.environ |= {"DATABASE_URL": postgres.url, "STATE_DIR": f"{place}/state"}
         settings.cache_clear()
-        database.dispose()
+        connections.dispose()
         upgrade()
         yield postgres.url
-        database.dispose()
+        connections.dispose()
     os.environ.clear()
     os.environ.update(before)
     settings.cache_clear()

@@ -13,9 +13,9 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import ObjectNotFound
 from pydantic import Field, SecretStr
 
-from toolkit.mail import MailServer
-from toolkit.outbound import AllowList
-from toolkit.smtp import Security
+from analytics_worker.transport.address_filter import AllowList
+from analytics_worker.transport.mail import MailServer
+from analytics_worker.transport.smtp import Security
 
 
 class EmailChannel(Block):

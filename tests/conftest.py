@@ -6,7 +6,7 @@ import tempfile
 
 import pytest
 
-from toolkit.settings import settings
+from analytics_worker.settings import settings
 
 # Before anything imports Prefect: its home, and with it results and logs, is a folder of this run.
 _HOME = tempfile.mkdtemp(prefix="analytics-worker-tests-")

@@ -4,19 +4,11 @@ Reads the rules and whatever their SQL reads; writes states, history and the out
 outbox holds. Repeating is safe: a rule is evaluated once per period, a notice is sent once.
 """
 
-from flows.alerts._steps import (
-    Processing,
-    deliver,
-    evaluate,
-    prune,
-    sentence,
-    show_states,
-    status,
-)
-from toolkit.flow import flow
-from toolkit.results import outcome
-from toolkit.retries import ALERTS, HISTORY
-from toolkit.task import task
+from analytics_worker.prefect_support.flow import flow
+from analytics_worker.prefect_support.results import outcome
+from analytics_worker.prefect_support.retries import ALERTS, HISTORY
+from analytics_worker.prefect_support.task import task
+from flows.alerts.tasks import Processing, deliver, evaluate, prune, sentence, show_states, status
 
 deliver_notices = task(**ALERTS, name="deliver notices")(deliver)
 prune_history = task(**HISTORY, name="prune alert history")(prune)

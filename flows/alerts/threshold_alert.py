@@ -8,10 +8,14 @@ the event brings its query, `process_pending_alerts` uses it to see when it is o
 import math
 from typing import Any
 
-from flows.alerts._advance import Given
-from flows.alerts._requests import AlertRequestError, threshold_rule
-from flows.alerts._state import Level
-from flows.alerts._steps import (
+from analytics_worker.definitions.yaml_definitions import instead
+from analytics_worker.prefect_support.flow import flow
+from analytics_worker.prefect_support.retries import THRESHOLD_EVENT
+from analytics_worker.prefect_support.task import task
+from flows.alerts.evaluation.state_machine import Level
+from flows.alerts.evaluation.transition import Given
+from flows.alerts.rules.payloads import AlertRequestError, threshold_rule
+from flows.alerts.tasks import (
     EventResult,
     Verdict,
     deliver,
@@ -19,10 +23,6 @@ from flows.alerts._steps import (
     event_result,
     show_states,
 )
-from toolkit.definitions import instead
-from toolkit.flow import flow
-from toolkit.retries import THRESHOLD_EVENT
-from toolkit.task import task
 
 LEVELS: dict[str, Level] = {
     "warning": "warning",

@@ -7,8 +7,11 @@ fires, `process_pending_alerts` looks after it, so that people hear when it is o
 
 from typing import Any
 
-from flows.alerts._requests import alert_rule
-from flows.alerts._steps import (
+from analytics_worker.prefect_support.flow import flow
+from analytics_worker.prefect_support.retries import ALERT_EVENT
+from analytics_worker.prefect_support.task import task
+from flows.alerts.rules.payloads import alert_rule
+from flows.alerts.tasks import (
     EventResult,
     Verdict,
     deliver,
@@ -16,9 +19,6 @@ from flows.alerts._steps import (
     event_result,
     show_states,
 )
-from toolkit.flow import flow
-from toolkit.retries import ALERT_EVENT
-from toolkit.task import task
 
 deliver_notices = task(**ALERT_EVENT, name="deliver notices")(deliver)
 

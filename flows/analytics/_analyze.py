@@ -10,9 +10,9 @@ from psycopg2 import sql
 from sqlalchemy import RowMapping
 from sqlalchemy.exc import DBAPIError
 
-from flows.analytics._statements import execute, first_line
-from toolkit.database import run_sql, warehouse
-from toolkit.errors import is_database_outage
+from analytics_worker.database.connections import run_sql, warehouse
+from analytics_worker.errors import is_database_outage
+from flows.analytics._psycopg import execute, first_line
 
 
 class NotAnalyzed(TypedDict):

@@ -10,16 +10,16 @@ from psycopg2 import errorcodes, sql
 from sqlalchemy import Connection, RowMapping
 from sqlalchemy.exc import DBAPIError
 
-from flows.analytics import _in_flight, _log
-from flows.analytics._changes import comparable, fingerprints
-from flows.analytics._cores import query_workers
-from flows.analytics._failures import RefreshError, explained
-from flows.analytics._log import Mode, Refresh, ViewResult
-from flows.analytics._statements import execute
+from analytics_worker.database.connections import run_sql, warehouse
+from analytics_worker.errors import PermanentError, is_database_outage, sqlstate
+from analytics_worker.settings import settings
+from flows.analytics import _cancellation, _refresh_log_store
+from flows.analytics._change_detection import comparable, fingerprints
+from flows.analytics._parallel_workers import query_workers
+from flows.analytics._psycopg import execute
+from flows.analytics._refresh_errors import RefreshError, explained
+from flows.analytics._refresh_log_store import Mode, Refresh, ViewResult
 from flows.analytics._views import View
-from toolkit.database import run_sql, warehouse
-from toolkit.errors import PermanentError, is_database_outage, sqlstate
-from toolkit.settings import settings
 
 FIRST_WAIT_SECONDS = 0.1
 FORCED_FLUSH_SINCE = (15,)
@@ -40,7 +40,7 @@ def refresh(view: View, reason: str, side_by_side: int = 1) -> ViewResult:
     Raises:
         RefreshError: it failed, and says what to do about it; the view is as it was.
     """
-    entry = _log.start(
+    entry = _refresh_log_store.start(
         schema_name=view.schema_name, view_name=view.view_name, oid=view.oid, reason=reason
     )
     try:
@@ -48,7 +48,7 @@ def refresh(view: View, reason: str, side_by_side: int = 1) -> ViewResult:
             warehouse(
                 statement_timeout_seconds=settings().refresh_statement_timeout_seconds
             ) as connection,
-            _in_flight.current.get().watching(connection),
+            _cancellation.current.get().watching(connection),
         ):
             return _refresh_locked(connection, view, entry, query_workers(connection, side_by_side))
     except BaseException as error:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from toolkit.database import run_sql
-from toolkit.errors import PermanentError
+from analytics_worker.database.connections import run_sql
+from analytics_worker.errors import PermanentError
 
 
 class UnknownViewError(PermanentError):

@@ -10,12 +10,12 @@ from typing import TypedDict
 from prefect.artifacts import create_markdown_artifact
 from sqlalchemy import RowMapping
 
-from toolkit.database import run_sql, warehouse
-from toolkit.flow import flow
-from toolkit.results import FlowResult, outcome
-from toolkit.retries import CATALOG
-from toolkit.settings import settings
-from toolkit.task import task
+from analytics_worker.database.connections import run_sql, warehouse
+from analytics_worker.prefect_support.flow import flow
+from analytics_worker.prefect_support.results import FlowResult, outcome
+from analytics_worker.prefect_support.retries import CATALOG
+from analytics_worker.prefect_support.task import task
+from analytics_worker.settings import settings
 
 
 class CatalogStats(TypedDict):

@@ -12,19 +12,19 @@ from typing import TypedDict
 from prefect import get_run_logger
 from prefect.artifacts import create_table_artifact
 
-from flows.analytics import _changes, _in_flight, _log
-from flows.analytics._log import ViewResult
-from flows.analytics._order import Plan, carry_out
+from analytics_worker.circuit_breaker import CircuitOpenError
+from analytics_worker.database.connections import warehouse
+from analytics_worker.errors import chain
+from analytics_worker.prefect_support.flow import flow
+from analytics_worker.prefect_support.results import FlowResult, outcome, status_of
+from analytics_worker.prefect_support.retries import REFRESH
+from analytics_worker.prefect_support.task import task
+from analytics_worker.settings import settings
+from flows.analytics import _cancellation, _change_detection, _refresh_log_store
 from flows.analytics._refresh import refresh
+from flows.analytics._refresh_log_store import ViewResult
+from flows.analytics._scheduler import Plan, carry_out
 from flows.analytics._views import View, chosen, materialized_views
-from toolkit.circuit_breaker import CircuitOpenError
-from toolkit.database import warehouse
-from toolkit.errors import chain
-from toolkit.flow import flow
-from toolkit.results import FlowResult, outcome, status_of
-from toolkit.retries import REFRESH
-from toolkit.settings import settings
-from toolkit.task import task
 
 NAMED = "named by the caller"
 
@@ -52,7 +52,7 @@ def find_views(view_names: list[str] | None) -> list[View]:
     Raises:
         UnknownViewError: a name fits no view, or several; nothing was refreshed.
     """
-    _log.settle_orphans()
+    _refresh_log_store.settle_orphans()
     with warehouse() as connection:
         known = materialized_views(connection, settings().analytics_schemas)
     return known if view_names is None else chosen(view_names, known)
@@ -61,7 +61,7 @@ def find_views(view_names: list[str] | None) -> list[View]:
 @task(**REFRESH, name="look for changes")
 def look_for_changes(views: list[View]) -> dict[int, str | None]:
     """For each view why it must be refreshed, or None if that would change nothing."""
-    return _changes.reasons_to_refresh([view.oid for view in views])
+    return _change_detection.reasons_to_refresh([view.oid for view in views])
 
 
 @task(**REFRESH, task_run_name="refresh {view.label}")
@@ -71,9 +71,9 @@ def refresh_view(view: View, reason: str, side_by_side: int) -> ViewResult:
 
 
 @task(**REFRESH, name="record skipped views")
-def record_skipped(skipped: list[_log.Skipped]) -> None:
+def record_skipped(skipped: list[_refresh_log_store.Skipped]) -> None:
     """Keep in the refresh log which views were not refreshed, and why."""
-    _log.record_skipped(skipped)
+    _refresh_log_store.record_skipped(skipped)
 
 
 @flow(timeout_seconds=7200)
@@ -84,8 +84,8 @@ def refresh_materialized_views(view_names: list[str] | None = None) -> RefreshVi
         view_names: Which ones, in any spelling that SQL knows; these are refreshed even if nothing
             changed. By default all views of the analytics schemas whose inputs changed.
     """
-    in_flight = _in_flight.InFlight()
-    token = _in_flight.current.set(in_flight)
+    in_flight = _cancellation.InFlight()
+    token = _cancellation.current.set(in_flight)
     try:
         plan = _planned(find_views(view_names), is_named=view_names is not None)
         carry_out(plan, refresh_view, settings().refresh_parallelism)
@@ -95,7 +95,7 @@ def refresh_materialized_views(view_names: list[str] | None = None) -> RefreshVi
         in_flight.cancel()
         raise
     finally:
-        _in_flight.current.reset(token)
+        _cancellation.current.reset(token)
     return _report(plan)
 
 

@@ -11,13 +11,13 @@ from prefect import get_run_logger
 from prefect.artifacts import create_table_artifact
 from sqlalchemy import Connection, RowMapping
 
+from analytics_worker.database.connections import run_sql, warehouse
+from analytics_worker.prefect_support.flow import flow
+from analytics_worker.prefect_support.results import FlowResult, outcome, status_of
+from analytics_worker.prefect_support.retries import STATISTICS
+from analytics_worker.prefect_support.task import task
+from analytics_worker.settings import settings
 from flows.analytics._analyze import Analyzed, analyze_changed
-from toolkit.database import run_sql, warehouse
-from toolkit.flow import flow
-from toolkit.results import FlowResult, outcome, status_of
-from toolkit.retries import STATISTICS
-from toolkit.settings import settings
-from toolkit.task import task
 
 SHOWN = 20
 

@@ -4,12 +4,12 @@ Reads and shortens ``ops.refresh_log``, ``ops.catalog_changes``, ``ops.query_sta
 ``ops.dbt_runs``; the age is REFRESH_LOG_RETENTION_DAYS. Safe to repeat: what is gone is gone.
 """
 
-from toolkit.database import run_sql, warehouse
-from toolkit.flow import flow
-from toolkit.results import FlowResult, outcome
-from toolkit.retries import CLEANUP
-from toolkit.settings import settings
-from toolkit.task import task
+from analytics_worker.database.connections import run_sql, warehouse
+from analytics_worker.prefect_support.flow import flow
+from analytics_worker.prefect_support.results import FlowResult, outcome
+from analytics_worker.prefect_support.retries import CLEANUP
+from analytics_worker.prefect_support.task import task
+from analytics_worker.settings import settings
 
 BATCH = 10_000
 HISTORIES = (

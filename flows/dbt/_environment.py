@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus
 
 from sqlalchemy.engine import URL
 
-from toolkit.database import MissingDatabaseError, warehouse_url
+from analytics_worker.database.connections import MissingDatabaseError, warehouse_url
 
 HIDDEN = "*****"
 SECRET_VARIABLE = "DBT_ENV_SECRET"  # noqa: S105  # the prefix that dbt keeps out of its own logs

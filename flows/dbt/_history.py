@@ -12,9 +12,9 @@ from prefect import get_run_logger
 from prefect.context import FlowRunContext
 from sqlalchemy.exc import SQLAlchemyError
 
+from analytics_worker.circuit_breaker import CircuitOpenError
+from analytics_worker.database.connections import MissingDatabaseError, run_sql, warehouse
 from flows.dbt._results import DbtResult
-from toolkit.circuit_breaker import CircuitOpenError
-from toolkit.database import MissingDatabaseError, run_sql, warehouse
 
 
 def record(command: str, args: Sequence[str], started_at: datetime, result: DbtResult) -> None:

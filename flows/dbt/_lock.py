@@ -11,9 +11,15 @@ from prefect import get_run_logger
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError, ProgrammingError
 
+from analytics_worker.database.connections import (
+    MissingDatabaseError,
+    application_name,
+    direct,
+    run_sql,
+    warehouse_url,
+)
+from analytics_worker.errors import PermanentError, is_permanent
 from flows.dbt._results import DbtProjectError, DbtUnavailableError
-from toolkit.database import MissingDatabaseError, application_name, direct, run_sql, warehouse_url
-from toolkit.errors import PermanentError, is_permanent
 
 
 class DbtRunningError(PermanentError):

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 import yaml
 
-from toolkit.errors import PermanentError
+from analytics_worker.errors import PermanentError
 
 LONGEST = 10_000
 MOST_THREADS = 64

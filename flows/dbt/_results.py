@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
-from toolkit.errors import PermanentError, is_permanent
-from toolkit.results import FlowResult, Status, status_of
+from analytics_worker.errors import PermanentError, is_permanent
+from analytics_worker.prefect_support.results import FlowResult, Status, status_of
 
 MESSAGE_CHARACTERS = 500
 PASSED = frozenset({"success", "pass", "no-op", "reused"})

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from toolkit.errors import PermanentError
-from toolkit.settings import settings
+from analytics_worker.errors import PermanentError
+from analytics_worker.settings import settings
 
 PARSE_CACHE = "partial_parse.msgpack"
 ABANDONED_AFTER_SECONDS = 2 * 24 * 3600

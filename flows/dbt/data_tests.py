@@ -6,13 +6,13 @@ in ``ops.dbt_node_results``. Tests only read, so running them twice is safe.
 
 from prefect import Task
 
+from analytics_worker.prefect_support.flow import flow
+from analytics_worker.prefect_support.retries import DBT_TEST
 from flows.dbt._arguments import check_arguments
-from flows.dbt._report import report
+from flows.dbt._attempts import Work, attempt, carry_out, flow_limit_seconds
+from flows.dbt._result import report
 from flows.dbt._results import DbtResult
-from flows.dbt._work import Work, attempt, carry_out, flow_limit_seconds
 from flows.dbt._workspace import workspace
-from toolkit.flow import flow
-from toolkit.retries import DBT_TEST
 
 run_tests = Task(attempt, name="dbt test", **DBT_TEST)
 

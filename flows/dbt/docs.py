@@ -11,14 +11,14 @@ from typing import NotRequired
 
 from prefect import Task
 
+from analytics_worker.prefect_support.flow import flow
+from analytics_worker.prefect_support.retries import DBT_DOCS
+from analytics_worker.settings import settings
 from flows.dbt._arguments import Arguments
-from flows.dbt._report import report
+from flows.dbt._attempts import Work, attempt, carry_out, flow_limit_seconds
+from flows.dbt._result import report
 from flows.dbt._results import DbtResult
-from flows.dbt._work import Work, attempt, carry_out, flow_limit_seconds
 from flows.dbt._workspace import publish, workspace
-from toolkit.flow import flow
-from toolkit.retries import DBT_DOCS
-from toolkit.settings import settings
 
 KEPT = 5
 PAGE = "static_index.html"

@@ -9,14 +9,14 @@ from typing import Any
 
 from prefect import Task
 
+from analytics_worker.errors import PermanentError
+from analytics_worker.prefect_support.flow import flow
+from analytics_worker.prefect_support.retries import DBT_FRESHNESS
 from flows.dbt._arguments import Arguments
-from flows.dbt._report import report
+from flows.dbt._attempts import Work, attempt, carry_out, flow_limit_seconds
+from flows.dbt._result import report
 from flows.dbt._results import DbtResult
-from flows.dbt._work import Work, attempt, carry_out, flow_limit_seconds
 from flows.dbt._workspace import workspace
-from toolkit.errors import PermanentError
-from toolkit.flow import flow
-from toolkit.retries import DBT_FRESHNESS
 
 
 class UnknownSourceError(PermanentError):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Literal, TypedDict
 
-from toolkit.text import one_line
+from analytics_worker.text import one_line
 
 CheckStatus = Literal["healthy", "degraded", "unhealthy", "skipped"]
 RANK: list[CheckStatus] = ["skipped", "healthy", "degraded", "unhealthy"]

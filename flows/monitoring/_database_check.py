@@ -8,9 +8,9 @@ import time
 
 from sqlalchemy.exc import OperationalError
 
+from analytics_worker.circuit_breaker import StoreUnreachableError, db_circuit_breaker
+from analytics_worker.database.connections import direct, run_sql, warehouse_url
 from flows.monitoring._checks import Finding
-from toolkit.circuit_breaker import StoreUnreachableError, db_circuit_breaker
-from toolkit.database import direct, run_sql, warehouse_url
 
 CONNECTIONS_FULL = 0.9
 LAG_SECONDS = 300.0

@@ -15,9 +15,9 @@ from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 
+from analytics_worker.settings import settings
+from analytics_worker.text import one_line
 from flows.monitoring._checks import Finding
-from toolkit.settings import settings
-from toolkit.text import one_line
 
 PARSE_SECONDS = 60.0
 PLACEHOLDERS = {"DBT_HOST": "localhost", "DBT_USER": "nobody", "DBT_DBNAME": "nothing"}

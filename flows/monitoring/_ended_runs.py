@@ -16,8 +16,8 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.client.schemas.sorting import FlowRunSort, TaskRunSort
 
-from toolkit.paging import LARGEST_PAGE, pages
-from toolkit.run_filters import ended, tasks_ended
+from analytics_worker.prefect_support.pagination import LARGEST_PAGE, pages
+from analytics_worker.prefect_support.run_filters import ended, tasks_ended
 
 NO_FLOW = "(no flow)"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from prefect.settings import get_current_settings
 
-from toolkit.settings import settings
+from analytics_worker.settings import settings
 
 LARGEST_RESULT = 1_000_000
 """Bytes of a result up to which its own expiration is looked for; the age of a larger one counts."""

@@ -10,10 +10,10 @@ from datetime import datetime
 
 import redis
 
-from toolkit.breaker_stores.redis import NAMES_KEY, RedisStore, record_key
-from toolkit.breaker_stores.transitions import Record
-from toolkit.circuit_breaker import ExternalCircuitBreakers
-from toolkit.settings import settings
+from analytics_worker.breakers.redis import NAMES_KEY, RedisStore, record_key
+from analytics_worker.breakers.state_machine import Record
+from analytics_worker.circuit_breaker import ExternalCircuitBreakers
+from analytics_worker.settings import settings
 
 CELERY_RESULTS = "celery-task-meta-*"
 PAGE = 500

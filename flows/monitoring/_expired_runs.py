@@ -18,10 +18,10 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
+from analytics_worker.prefect_support.deployments import deployed_flows, pools
+from analytics_worker.prefect_support.pagination import LARGEST_PAGE, pages
+from analytics_worker.prefect_support.run_filters import ENDED, runs
 from flows.monitoring._ended_runs import deployment_names
-from toolkit.catalogue import catalogue, pools
-from toolkit.paging import LARGEST_PAGE, pages
-from toolkit.run_filters import ENDED, runs
 
 OURS = "flows."  # what the entrypoints of our deployments begin with
 
@@ -85,7 +85,7 @@ def gone_deployments(client: SyncPrefectClient) -> dict[str, DeploymentResponse]
     """Deployments of our flows that prefect.yaml does not have any more, by name."""
     flows = {flow.id: flow.name for flow in pages(client.read_flows)}
     names = deployment_names(client, flows)
-    wanted = {str(entry) for entry in catalogue()}
+    wanted = {str(entry) for entry in deployed_flows()}
     ours = {pool.name for pool in pools()}
     return {
         names[row.id]: row

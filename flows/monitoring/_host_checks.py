@@ -8,9 +8,9 @@ from pathlib import Path
 
 import psutil
 
+from analytics_worker.settings import settings
 from flows.monitoring._checks import Finding
 from flows.monitoring._host import existing, measure_host
-from toolkit.settings import settings
 
 MEGABYTE = 1_000_000
 BUSY_LOAD = 4.0

@@ -12,10 +12,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from flows.monitoring._messages import deliver, of_deployment
-from toolkit.database import run_sql, warehouse
-from toolkit.delivery import Outcome
-from toolkit.settings import settings
+from analytics_worker.database.connections import run_sql, warehouse
+from analytics_worker.send_result import SendResult
+from analytics_worker.settings import settings
+from flows.monitoring._notification_text import deliver, of_deployment
 
 SENDING_SECONDS = 20.0
 """How long one run of the flow goes on sending; what is left is for the next minute."""
@@ -53,7 +53,7 @@ def send_notices() -> Sent:
     return Sent(len(tried) - len(problems), problems)
 
 
-def _settlement(notice: Mapping[str, Any], outcome: Outcome) -> dict[str, Any]:
+def _settlement(notice: Mapping[str, Any], outcome: SendResult) -> dict[str, Any]:
     age = datetime.now(UTC) - notice["created_at"]
     over = age > timedelta(hours=settings().alert_delivery_max_hours)
     final = outcome.status == "permanent" or over

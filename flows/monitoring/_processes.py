@@ -13,9 +13,14 @@ from typing import Any, TypedDict
 import psutil
 
 COMMANDS = {
-    "server": ("worker.server", "prefect server", "prefect.server.api"),
-    "worker": ("cli worker", "analytics-worker worker", "prefect worker", "worker.template"),
-    "exporter": ("-m exporter",),
+    "server": ("analytics_worker.server", "prefect server", "prefect.server.api"),
+    "worker": (
+        "analytics_worker.cli worker",
+        "analytics-worker worker",
+        "prefect worker",
+        "analytics_worker.worker.fork_server.process",
+    ),
+    "exporter": ("-m analytics_worker.exporter",),
 }
 """Parts of the command lines by which components are known where no stack started them."""
 

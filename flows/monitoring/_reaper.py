@@ -18,7 +18,7 @@ from prefect.events.filters import EventFilter
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed
 
-from toolkit.heartbeats import EVENT, SILENCE, VARIABLE
+from analytics_worker.prefect_support.heartbeat_settings import EVENT, SILENCE, VARIABLE
 
 UNSTARTED = timedelta(minutes=5)
 UNFINISHED = timedelta(minutes=5)

@@ -14,15 +14,15 @@ from prefect import get_client
 from prefect.settings import get_current_settings
 from pydantic import SecretStr
 
+from analytics_worker.breakers.redis import RedisStore
+from analytics_worker.settings import settings
+from analytics_worker.transport.address_filter import configured_allow_list
+from analytics_worker.transport.http_backend import CheckedBackend, Deadline
+from analytics_worker.transport.mail import mail_server
+from analytics_worker.transport.smtp import connect, reason
+from analytics_worker.transport.webhook_url import parse_url
 from flows.monitoring._checks import Finding
-from flows.monitoring._queues import online_workers
-from toolkit.breaker_stores.redis import RedisStore
-from toolkit.http_backend import CheckedBackend, Deadline
-from toolkit.mail import mail_server
-from toolkit.outbound import configured_allow_list
-from toolkit.settings import settings
-from toolkit.smtp import connect, reason
-from toolkit.webhook_target import parse_url
+from flows.monitoring._work_pools import online_workers
 
 NOT_CONFIGURED = "not configured"
 API_FIX = "Start the server (`make up`), or correct PREFECT_API_URL."

@@ -12,6 +12,13 @@ from functools import partial
 from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact
 
+from analytics_worker.prefect_support.deployments import pools
+from analytics_worker.prefect_support.flow import flow
+from analytics_worker.prefect_support.results import FlowResult, outcome
+from analytics_worker.prefect_support.retries import MONITORING
+from analytics_worker.prefect_support.task import task
+from analytics_worker.settings import settings
+from analytics_worker.text import one_line
 from flows.monitoring._checks import Check, CheckResult, CheckStatus, overall, run_checks
 from flows.monitoring._database_check import FIX as DATABASE_FIX
 from flows.monitoring._database_check import check_database
@@ -26,13 +33,6 @@ from flows.monitoring._service_checks import (
     check_slack,
     check_webhook,
 )
-from toolkit.catalogue import pools
-from toolkit.flow import flow
-from toolkit.results import FlowResult, outcome
-from toolkit.retries import MONITORING
-from toolkit.settings import settings
-from toolkit.task import task
-from toolkit.text import one_line
 
 MARKS = {"healthy": "🟢", "degraded": "🟡", "unhealthy": "🔴", "skipped": "⚪"}
 

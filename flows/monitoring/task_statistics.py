@@ -12,14 +12,14 @@ from typing import Any
 from prefect import get_client
 from prefect.artifacts import create_table_artifact
 
+from analytics_worker.database.connections import run_sql, warehouse
+from analytics_worker.prefect_support.flow import flow
+from analytics_worker.prefect_support.results import FlowResult, outcome
+from analytics_worker.prefect_support.retries import MONITORING
+from analytics_worker.prefect_support.task import task
+from analytics_worker.settings import settings
 from flows.monitoring._ended_runs import ended_runs
-from flows.monitoring._summary import Statistics, summarize, trend
-from toolkit.database import run_sql, warehouse
-from toolkit.flow import flow
-from toolkit.results import FlowResult, outcome
-from toolkit.retries import MONITORING
-from toolkit.settings import settings
-from toolkit.task import task
+from flows.monitoring._run_statistics import Statistics, summarize, trend
 
 WINDOW = timedelta(hours=24)
 

@@ -13,21 +13,21 @@ from typing import Any
 from prefect import get_client, get_run_logger, task
 from sqlalchemy.exc import SQLAlchemyError
 
-from flows.monitoring._database_away import database_is_away, database_is_back
+from analytics_worker.circuit_breaker import CircuitOpenError
+from analytics_worker.database.connections import run_sql, warehouse
+from analytics_worker.prefect_support.flow import flow
+from analytics_worker.prefect_support.results import FlowResult, outcome
+from analytics_worker.prefect_support.retries import MONITORING
+from analytics_worker.prefect_support.run_filters import HOLDING_A_SLOT, runs
+from analytics_worker.settings import settings
+from analytics_worker.text import one_line
+from flows.monitoring._database_outage import database_is_away, database_is_back
+from flows.monitoring._deployment_health import judge_ended_runs
 from flows.monitoring._host import Host, measure_host
-from flows.monitoring._ledger import judge_ended_runs
 from flows.monitoring._notices import send_notices
 from flows.monitoring._processes import Processes, measure_processes
-from flows.monitoring._queues import Queue, matching, read_queues
 from flows.monitoring._reaper import LOST, reap
-from toolkit.circuit_breaker import CircuitOpenError
-from toolkit.database import run_sql, warehouse
-from toolkit.flow import flow
-from toolkit.results import FlowResult, outcome
-from toolkit.retries import MONITORING
-from toolkit.run_filters import HOLDING_A_SLOT, runs
-from toolkit.settings import settings
-from toolkit.text import one_line
+from flows.monitoring._work_pools import Queue, matching, read_queues
 
 TWICE = 2
 

@@ -6,11 +6,14 @@ it has one run in the ledger; another flow run is another report.
 
 from typing import Any
 
-from flows.reports._asked import as_of, period_of, request_id, wanted
-from flows.reports._files import slug
-from flows.reports._ledger import ledger
-from flows.reports._requests import requested
-from flows.reports._steps import (
+from analytics_worker.prefect_support.flow import flow
+from analytics_worker.prefect_support.retries import AD_HOC_REPORT
+from analytics_worker.prefect_support.task import task
+from flows.reports.definitions.payloads import requested
+from flows.reports.output.files import slug
+from flows.reports.runs.requests import as_of, period_of, request_id, wanted
+from flows.reports.runs.store import ledger
+from flows.reports.tasks import (
     ReportResult,
     deliver,
     followed_up,
@@ -18,9 +21,6 @@ from flows.reports._steps import (
     make_run,
     result_of_one,
 )
-from toolkit.flow import flow
-from toolkit.retries import AD_HOC_REPORT
-from toolkit.task import task
 
 make_report = task(**AD_HOC_REPORT, name="make report")(make_run)
 deliver_reports = task(**AD_HOC_REPORT, name="deliver reports")(deliver)

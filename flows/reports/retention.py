@@ -10,13 +10,13 @@ from typing import TypedDict
 
 from prefect import get_run_logger
 
-from flows.reports._storage import Folder, StorageError, storage
-from toolkit.database import run_sql, warehouse
-from toolkit.flow import flow
-from toolkit.results import FlowResult, Status, outcome
-from toolkit.retries import REPORT_CLEANUP
-from toolkit.settings import settings
-from toolkit.task import task
+from analytics_worker.database.connections import run_sql, warehouse
+from analytics_worker.prefect_support.flow import flow
+from analytics_worker.prefect_support.results import FlowResult, Status, outcome
+from analytics_worker.prefect_support.retries import REPORT_CLEANUP
+from analytics_worker.prefect_support.task import task
+from analytics_worker.settings import settings
+from flows.reports.output.storage import Folder, StorageError, storage
 
 MOST_LISTED = 200
 

@@ -8,13 +8,18 @@ missed is caught up, and what a killed run left is finished.
 from datetime import datetime
 from typing import Any
 
-from flows.reports._asked import as_of
-from flows.reports._generate import Made
-from flows.reports._outbox import DeliveryCounts
-from flows.reports._periods import SCHEDULE_TYPES, ScheduleType
-from flows.reports._plan import Plan, plan
-from flows.reports._show import show_all
-from flows.reports._steps import (
+from analytics_worker.errors import PermanentError
+from analytics_worker.prefect_support.flow import flow
+from analytics_worker.prefect_support.results import FlowResult, Status, outcome
+from analytics_worker.prefect_support.retries import SCHEDULED_REPORTS
+from analytics_worker.prefect_support.task import task
+from flows.reports.output.generator import Made
+from flows.reports.output.ui_artifacts import show_all
+from flows.reports.runs.outbox import DeliveryCounts
+from flows.reports.runs.requests import as_of
+from flows.reports.scheduling.periods import SCHEDULE_TYPES, ScheduleType
+from flows.reports.scheduling.planner import Plan, plan
+from flows.reports.tasks import (
     deliver,
     delivered,
     described,
@@ -23,11 +28,6 @@ from flows.reports._steps import (
     make_run,
     status,
 )
-from toolkit.errors import PermanentError
-from toolkit.flow import flow
-from toolkit.results import FlowResult, Status, outcome
-from toolkit.retries import SCHEDULED_REPORTS
-from toolkit.task import task
 
 make_report = task(**SCHEDULED_REPORTS, name="make report")(make_run)
 deliver_reports = task(**SCHEDULED_REPORTS, name="deliver reports")(deliver)

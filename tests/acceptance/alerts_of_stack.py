@@ -12,12 +12,12 @@ from prefect import get_client
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.objects import FlowRun
 
+from analytics_worker.prefect_support.runs import submit
 from tests.support.http_sink import HttpSink
 from tests.support.smtp_sink import SmtpSink
 from tests.support.stack import RunningStack
 from tests.support.waiting import wait_until
 from tests.support.warehouse_of_stack import query
-from toolkit.runs import submit
 
 TOKEN = "canary-of-the-hook"  # part of its address
 NEXT_PERIOD = """

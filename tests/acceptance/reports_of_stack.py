@@ -14,11 +14,11 @@ from prefect import get_client
 from prefect.client.schemas.filters import ArtifactFilter, ArtifactFilterKey
 from prefect.client.schemas.objects import Artifact
 
+from analytics_worker.prefect_support.runs import submit
 from tests.acceptance.alerts_of_stack import Receivers, emit, run_of
 from tests.support.smtp_sink import Received, SmtpSink
 from tests.support.stack import RunningStack
 from tests.support.warehouse_of_stack import query
-from toolkit.runs import submit
 
 
 def mails_about(sink: SmtpSink, words: str) -> list[Received]:

@@ -12,6 +12,7 @@ from prefect import get_client
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelling
 
+from analytics_worker.prefect_support.runs import submit
 from tests.acceptance.alerts_of_stack import (
     ERASURES_DONE,
     ERASURES_LATE,
@@ -29,7 +30,6 @@ from tests.support.dbt_of_stack import dbt_processes, dbt_queries
 from tests.support.stack import RunningStack
 from tests.support.waiting import wait_until
 from tests.support.warehouse_of_stack import database_url, locked, query
-from toolkit.runs import submit
 
 PIPELINE = (
     "run-dbt-models/dbt",

@@ -2,16 +2,18 @@
 
 import pytest
 
+from analytics_worker.generate_docs import env_example, flows_page
+from analytics_worker.settings import Settings, project_root
 from tests.support import attacks
-from toolkit.documents import env_example, flows_page
-from toolkit.settings import Settings, project_root
 
 
 @pytest.mark.parametrize(
     ("path", "made"), [(".env.example", env_example), ("docs/flows.md", flows_page)]
 )
 def test_is_up_to_date(path, made):
-    assert (project_root() / path).read_text() == made(), "run `python -m toolkit.documents`"
+    assert (project_root() / path).read_text() == made(), (
+        "run `python -m analytics_worker.generate_docs`"
+    )
 
 
 def test_every_variable_is_described():

@@ -2,8 +2,8 @@
 
 import pytest
 
+from analytics_worker.settings import project_root
 from tests.support.attacks import ATTACKERS, attacks
-from toolkit.settings import project_root
 
 
 @pytest.mark.parametrize("attacker", ATTACKERS)

@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, NullPool, create_engine, make_url, text
 
-from stack.postgres import EmbeddedPostgres
-from stack.postgres_cluster import OWNER
-from stack.sample import load_sample
+from analytics_worker.settings import project_root
+from analytics_worker.stack.postgres.cluster import OWNER
+from analytics_worker.stack.postgres.server import EmbeddedPostgres
+from analytics_worker.stack.sample import load_sample
 from tests.dbt_project.invocation import Invocation, invoke
 from tests.support.postgres import administer, database_on
-from toolkit.settings import project_root
 
 NAME, BUILT = "dbt_project", "dbt_project_built"
 OPPORTUNITIES = 3000

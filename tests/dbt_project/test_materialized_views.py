@@ -6,8 +6,8 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import text
 
-from stack.postgres import EmbeddedPostgres
-from stack.sample import tick
+from analytics_worker.stack.postgres.server import EmbeddedPostgres
+from analytics_worker.stack.sample import tick
 from tests.dbt_project.conftest import Warehouse
 from tests.support.postgres import administer
 from tests.support.waiting import wait_until

@@ -16,14 +16,9 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from prefect.states import Completed
 
-from stack import automations
-from stack.automations import sync_automations
-from tests.support.case_runs import Workspace
-from tests.support.http_sink import HttpSink
-from tests.support.prefect_server import worker_environment
-from tests.support.processes import Process, Server, our_worker, stock_worker
-from tests.support.waiting import wait_until
-from toolkit.heartbeats import (
+from analytics_worker.deployment import automations
+from analytics_worker.deployment.automations import sync_automations
+from analytics_worker.prefect_support.heartbeat_settings import (
     AUTOMATION,
     BEAT_SECONDS,
     MONITORING_AUTOMATION,
@@ -31,7 +26,12 @@ from toolkit.heartbeats import (
     SILENCE,
     VARIABLE,
 )
-from toolkit.settings import settings
+from analytics_worker.settings import settings
+from tests.support.case_runs import Workspace
+from tests.support.http_sink import HttpSink
+from tests.support.prefect_server import worker_environment
+from tests.support.processes import Process, Server, our_worker, stock_worker
+from tests.support.waiting import wait_until
 
 MINUTES = SILENCE.total_seconds() + 60
 

@@ -17,12 +17,12 @@ import psutil
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from analytics_worker.prefect_support.runs import submit
 from tests.acceptance.alerts_of_stack import Receivers, evaluate_until, receivers, set_kpi
 from tests.support.stack import DEADLINE_SECONDS, RunningStack
 from tests.support.waiting import wait_until
 from tests.support.warehouse_of_stack import query
 from tests.support.whole_stack import all_succeed, counters_equal_the_database, mark, marked
-from toolkit.runs import submit
 
 RULE = "erasure-requests-overdue"
 STATE = f"select status, told from ops.alert_status where name = '{RULE}'"

@@ -20,7 +20,7 @@ def template_of(worker: Process) -> psutil.Process:
 
     def found() -> list[psutil.Process]:
         below = psutil.Process(worker.pid).children()
-        return [p for p in below if "worker.template" in p.cmdline()]
+        return [p for p in below if "analytics_worker.worker.fork_server.process" in p.cmdline()]
 
     wait_until(found, timeout=120, interval=0.1)
     return found()[0]

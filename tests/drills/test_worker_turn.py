@@ -7,8 +7,8 @@ from uuid import uuid4
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from analytics_worker.worker.claim_lock import DECAY_SECONDS, ClaimTurn
 from tests.support.processes import Server
-from worker.claim_turn import DECAY_SECONDS, ClaimTurn
 
 
 def test_rivals_have_it_one_after_the_other(prefect_server: Server):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from exporter.store import Store
+from analytics_worker.exporter.counter_store import Store
 
 
 @pytest.fixture

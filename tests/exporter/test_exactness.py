@@ -8,9 +8,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from exporter.api import PrefectApi
-from exporter.collectors.flow_runs import LAST_SUCCESS, RUNS, Ended, FlowRuns
-from exporter.names import Existing
+from analytics_worker.exporter.collectors.flow_runs import LAST_SUCCESS, RUNS, Ended, FlowRuns
+from analytics_worker.exporter.label_cache import Existing
+from analytics_worker.exporter.prefect_client import PrefectApi
 from tests.support.promtool import promtool
 from tests.support.scraping import Exporter, exporter_of
 from tests.support.seeded_runs import WAYS, in_database, seeder
@@ -60,7 +60,7 @@ def test_a_run_whose_end_is_reported_hours_late_is_found(
     prefect_server, seeded, store, monkeypatch
 ):
     monkeypatch.setattr(
-        "exporter.sweep.KEPT", 12 * 3600.0
+        "analytics_worker.exporter.run_reconciler.KEPT", 12 * 3600.0
     )  # as many polls until each hour was checked
     runs = flow_runs(store)
     seeded.run("completed")
@@ -83,10 +83,10 @@ def test_a_run_whose_end_is_reported_hours_late_is_found(
 
 
 def test_an_outage_is_caught_up_with_page_by_page(prefect_server, seeded, store, monkeypatch):
-    monkeypatch.setattr("exporter.api.PAGE", 7)
-    monkeypatch.setattr("exporter.api.FIRST_PAGE", 3)
-    monkeypatch.setattr("exporter.sweep.MANY", 10)
-    monkeypatch.setattr("exporter.sweep.OVERLAP", 0.5)
+    monkeypatch.setattr("analytics_worker.exporter.prefect_client.PAGE", 7)
+    monkeypatch.setattr("analytics_worker.exporter.prefect_client.FIRST_PAGE", 3)
+    monkeypatch.setattr("analytics_worker.exporter.run_reconciler.MANY", 10)
+    monkeypatch.setattr("analytics_worker.exporter.run_reconciler.OVERLAP", 0.5)
     seeded.runs(2 * len(WAYS))
     runs = flow_runs(store)
 

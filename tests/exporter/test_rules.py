@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 import yaml
 
-from exporter.app import families
-from exporter.documents import metrics_page
+from analytics_worker.exporter.app import families
+from analytics_worker.exporter.generate_docs import metrics_page
+from analytics_worker.settings import project_root
 from tests.support.promtool import promtool
-from toolkit.settings import project_root
 
 OPS = project_root() / "ops"
 PROMETHEUS = OPS / "prometheus"
@@ -157,7 +157,7 @@ def test_no_label_names_a_run_a_host_or_a_process():
 
 def test_the_documentation_lists_them():
     page = (project_root() / "docs" / "metrics.md").read_text()
-    assert page == metrics_page(), "run `python -m exporter.documents`"
+    assert page == metrics_page(), "run `python -m analytics_worker.exporter.generate_docs`"
 
 
 def test_promtool_finds_nothing_wrong_with_the_configuration():

@@ -10,11 +10,11 @@ from contextlib import ExitStack, closing
 import psutil
 import pytest
 
-from exporter import connections
-from exporter.app import local_collectors
-from exporter.polling import Exposition, Poller
-from exporter.request_hosts import RequestHosts
-from exporter.server import Server
+from analytics_worker.exporter import connections
+from analytics_worker.exporter.app import local_collectors
+from analytics_worker.exporter.http_server import Server
+from analytics_worker.exporter.poller import Exposition, Poller
+from analytics_worker.exporter.request_hosts import RequestHosts
 from tests.support.attacks import attack
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
@@ -85,7 +85,7 @@ def test_a_scrape_is_answered_beside_two_hundred_stuck_clients(server):
     answer="The connection is closed after 10 seconds in all, however lively it is",
 )
 def test_a_slow_client_has_a_time_for_the_whole_request(server, monkeypatch):
-    monkeypatch.setattr("exporter.server.REQUEST_SECONDS", 0.3)
+    monkeypatch.setattr("analytics_worker.exporter.http_server.REQUEST_SECONDS", 0.3)
     monkeypatch.setattr(connections, "REQUEST_SECONDS", 0.3)
     with socket.create_connection(address(server)) as client:
         client.sendall(b"GET /metrics HTTP/1.1\r\n")

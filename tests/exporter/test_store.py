@@ -15,9 +15,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.counting import Increment, Item, Outcome
-from exporter.families import Family, Histogram
-from exporter.store import Store
+from analytics_worker.exporter.counter_events import Increment, Item, Outcome
+from analytics_worker.exporter.counter_store import Store
+from analytics_worker.exporter.metric_families import Family, Histogram
 from tests.support.waiting import wait_until
 
 RUNS = Family("runs_total", "counter", "Runs.", ("state",))
@@ -123,7 +123,7 @@ def test_threads_may_share_it(store):
 WRITER = """
 import sys
 from pathlib import Path
-from exporter.store import Store
+from analytics_worker.exporter.counter_store import Store
 from tests.exporter.test_store import item
 store = Store(Path(sys.argv[1]))
 for number in range(100_000):

@@ -11,17 +11,17 @@ from prefect.events.worker import EventsWorker
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from exporter.api import PrefectApi
-from exporter.collectors.timings import CONNECT, ERRORS, QUERY, REQUEST, Timings
-from exporter.families import Histogram
+from analytics_worker import telemetry
+from analytics_worker.database.connections import warehouse
+from analytics_worker.exporter.collectors.timings import CONNECT, ERRORS, QUERY, REQUEST, Timings
+from analytics_worker.exporter.metric_families import Histogram
+from analytics_worker.exporter.prefect_client import PrefectApi
+from analytics_worker.prefect_support.flow import flow
+from analytics_worker.prefect_support.results import outcome
+from analytics_worker.prefect_support.retries import CLEANUP
+from analytics_worker.prefect_support.task import task
+from analytics_worker.send_result import SENT, SendResult, temporary
 from tests.support.waiting import wait_until
-from toolkit import telemetry
-from toolkit.database import warehouse
-from toolkit.delivery import SENT, Outcome, temporary
-from toolkit.flow import flow
-from toolkit.results import outcome
-from toolkit.retries import CLEANUP
-from toolkit.task import task
 
 
 def events(since: float):
@@ -55,7 +55,7 @@ def fail() -> None:
 
 
 @telemetry.timed_request("webhook")
-def post() -> Outcome:
+def post() -> SendResult:
     return temporary("busy")
 
 

@@ -3,12 +3,12 @@
 import pytest
 from sqlalchemy import text
 
-from exporter.collectors.alerts import DELIVERIES, STATES, Alerts
-from exporter.collectors.dbt import NODES, Dbt
-from exporter.collectors.reports import BYTES, ROWS, Reports
-from exporter.collectors.views import AGE, DURATION, Views
-from exporter.families import Histogram
-from toolkit.database import warehouse
+from analytics_worker.database.connections import warehouse
+from analytics_worker.exporter.collectors.alerts import DELIVERIES, STATES, Alerts
+from analytics_worker.exporter.collectors.dbt import NODES, Dbt
+from analytics_worker.exporter.collectors.reports import BYTES, ROWS, Reports
+from analytics_worker.exporter.collectors.views import AGE, DURATION, Views
+from analytics_worker.exporter.metric_families import Histogram
 
 pytestmark = pytest.mark.usefixtures("environment")
 

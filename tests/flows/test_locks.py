@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from flows.alerts._ledger import ledger as sending
-from flows.analytics import _log
+from analytics_worker.database.connections import engine, warehouse
+from flows.alerts.notifications.outbox_store import ledger as sending
+from flows.analytics import _refresh_log_store
 from flows.dbt._lock import DbtRunningError, only_one_dbt
-from flows.reports._ledger import ledger
+from flows.reports.runs.store import ledger
 from tests.support.attacks import attack
 from tests.support.sql import query
-from toolkit.database import engine, warehouse
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -56,7 +56,9 @@ def test_nobody_keeps_dbt_from_running(reader):
     answer="the view is refreshed, the attempt is settled",
 )
 def test_nobody_keeps_a_view_from_being_refreshed(reader):
-    entry = _log.start(schema_name="analytics", view_name="kpi", oid=4711, reason="test")
+    entry = _refresh_log_store.start(
+        schema_name="analytics", view_name="kpi", oid=4711, reason="test"
+    )
     (key,) = query("select lock_key from ops.refresh_log")
     reader(f"select pg_advisory_lock({key}), pg_advisory_lock({0x6D766965}, 4711)")
     with warehouse() as connection:
@@ -64,7 +66,7 @@ def test_nobody_keeps_a_view_from_being_refreshed(reader):
             "select from ops.locks where name = 'view analytics.kpi' for update skip locked"
         )
         assert connection.execute(locked).all() == [()]
-    _log.settle_orphans()
+    _refresh_log_store.settle_orphans()
     assert query("select id, status from ops.refresh_log") == [(entry.id, "failed")]
 
 

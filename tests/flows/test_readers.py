@@ -4,22 +4,22 @@ import json
 
 import pytest
 
-from flows.alerts._definitions import load as load_rules
-from flows.alerts._requests import AlertRequestError, alert_rule
-from flows.alerts._rule_checks import problems
-from flows.reports._requests import ReportRequestError, requested
+from analytics_worker.database import connections
+from analytics_worker.database.connections import reader_url
+from analytics_worker.database.reader_sessions import UserSqlError, reader_session
+from analytics_worker.definitions.yaml_definitions import DefinitionError
+from analytics_worker.doctor import readers
+from analytics_worker.errors import PermanentError
+from analytics_worker.settings import settings
+from flows.alerts.rules.payloads import AlertRequestError, alert_rule
+from flows.alerts.rules.validation import problems
+from flows.alerts.rules.yaml_files import load as load_rules
+from flows.reports.definitions.payloads import ReportRequestError, requested
 from flows.reports.formats import Table, fetch, snapshot
-from stack.doctor import readers
 from tests.flows.alerts.rules import rule, store, tick
 from tests.support.attacks import attack
 from tests.support.postgres import administer
 from tests.support.sql import execute, query
-from toolkit import database
-from toolkit.database import reader_url
-from toolkit.definitions import DefinitionError
-from toolkit.errors import PermanentError
-from toolkit.settings import settings
-from toolkit.user_sql import UserSqlError, reader_session
 
 ROLES = ("team_finance", "team_sales")
 
@@ -38,7 +38,7 @@ def two_readers(environment, postgres, monkeypatch):  # noqa: ARG001  # its data
     monkeypatch.setenv("READER_DATABASE_URLS", json.dumps(urls))
     settings.cache_clear()
     yield
-    database.dispose()
+    connections.dispose()
     for role in ROLES:
         execute(
             f"revoke all on all tables in schema raw from {role}; revoke all on schema raw from {role}"

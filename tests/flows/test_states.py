@@ -10,12 +10,12 @@ from prefect import get_client, task
 from prefect.client.schemas.objects import StateType
 from prefect.settings import PREFECT_API_URL
 
-from toolkit import retries
-from toolkit.circuit_breaker import CircuitOpenError, external_circuit_breaker
-from toolkit.errors import PermanentError
-from toolkit.flow import flow
-from toolkit.results import RunFailed, outcome
-from toolkit.runs import find
+from analytics_worker.circuit_breaker import CircuitOpenError, external_circuit_breaker
+from analytics_worker.errors import PermanentError
+from analytics_worker.prefect_support import retries
+from analytics_worker.prefect_support.flow import flow
+from analytics_worker.prefect_support.results import RunFailed, outcome
+from analytics_worker.prefect_support.runs import find
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
 
@@ -63,7 +63,7 @@ def test_an_error_becomes_a_result_with_the_reason():
 
 def test_another_process_reads_the_result_of_a_failed_run():
     state = report("partial", return_state=True)
-    code = f"from toolkit.runs import find; import json; print(json.dumps(find('{state.state_details.flow_run_id}').get(timeout=10)))"
+    code = f"from analytics_worker.prefect_support.runs import find; import json; print(json.dumps(find('{state.state_details.flow_run_id}').get(timeout=10)))"
     environment = {**os.environ, "PREFECT_API_URL": str(PREFECT_API_URL.value())}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, check=True, capture_output=True, text=True

@@ -4,17 +4,17 @@ import random
 
 import pytest
 
-from flows.alerts._query import read
+from analytics_worker.database import connections
+from analytics_worker.database.reader_sessions import UserSqlError, reader_session
+from analytics_worker.database.select_guard import StatementError, refuse_functions
+from analytics_worker.database.sql_functions import HARMLESS, KNOWN, called, refused_functions
+from analytics_worker.database.sql_tokens import UnfinishedError, tokens
+from flows.alerts.evaluation.queries import read
 from flows.reports.formats import Table, fetch, snapshot
 from tests.flows.alerts.rules import rule
 from tests.support.attacks import attack
 from tests.support.sql import execute, query
 from tests.unit.test_one_statement import HIDDEN
-from toolkit import database
-from toolkit.one_statement import StatementError, refuse_functions
-from toolkit.sql_functions import HARMLESS, KNOWN, called, refused_functions
-from toolkit.sql_tokens import UnfinishedError, tokens
-from toolkit.user_sql import UserSqlError, reader_session
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -28,7 +28,7 @@ ENDS = ["", "'", ", '' ", "''", "\n'", "$$", "$a$", "*/", '"', "\n", "\n, 1", " 
 
 @pytest.fixture
 def refused(environment):  # noqa: ARG001  # its database
-    pool = database.engine("reader")
+    pool = connections.engine("reader")
     with pool.connect() as connection:
         yield refused_functions(pool, connection.connection.driver_connection)
 
@@ -91,7 +91,7 @@ def test_what_the_catalog_calls_volatile_is_refused_unless_known_as_harmless(ref
         "pg_terminate_backend",
     } < refused
     assert refused.isdisjoint(HARMLESS)
-    pool = database.engine("reader")
+    pool = connections.engine("reader")
     with pool.connect() as connection, pytest.raises(StatementError, match="pg_nextoid"):
         refuse_functions(
             "select pg_nextoid(1, 'a', 1)", pool, connection.connection.driver_connection

@@ -6,17 +6,22 @@ from datetime import timedelta
 import psutil
 import pytest
 
-from flows.alerts._query import read
+from analytics_worker.circuit_breaker import db_circuit_breaker
+from analytics_worker.database import reader_sessions
+from analytics_worker.database.reader_sessions import (
+    SessionEndedError,
+    UserSqlError,
+    once_more,
+    reader_session,
+)
+from analytics_worker.errors import PermanentError
+from analytics_worker.settings import settings
+from flows.alerts.evaluation.queries import read
 from flows.reports.formats import Table, export, fetch, snapshot
 from tests.flows.alerts.rules import rule, store, tick
 from tests.support.attacks import attack
 from tests.support.sql import execute, query
 from tests.support.waiting import wait_until
-from toolkit import user_sql
-from toolkit.circuit_breaker import db_circuit_breaker
-from toolkit.errors import PermanentError
-from toolkit.settings import settings
-from toolkit.user_sql import SessionEndedError, UserSqlError, once_more, reader_session
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -27,7 +32,7 @@ BUSY = "select count(*) from generate_series(1, 10000000000)"
 @pytest.fixture
 def _unchecked(monkeypatch):
     """What a view or a function of somebody's own could hide from the check of the text."""
-    monkeypatch.setattr(user_sql, "refuse_functions", lambda *_: None)
+    monkeypatch.setattr(reader_sessions, "refuse_functions", lambda *_: None)
 
 
 @attack(
@@ -235,7 +240,7 @@ def test_a_file_has_no_bound_on_all_of_its_bytes(tmp_path):
 
 @pytest.mark.usefixtures("_unchecked")
 def test_a_timeout_that_was_stored_before_there_was_a_bound_is_cut(monkeypatch):
-    monkeypatch.setattr("flows.alerts._query.LONGEST_TIMEOUT", timedelta(seconds=1))
+    monkeypatch.setattr("flows.alerts.evaluation.queries.LONGEST_TIMEOUT", timedelta(seconds=1))
     endless = rule(sql="select pg_sleep(3600)", timeout="400d")
     with reader_session() as session, pytest.raises(UserSqlError, match="stopped after 1 s"):
         read(session, endless, None)

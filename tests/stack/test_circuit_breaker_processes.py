@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from analytics_worker.circuit_breaker import CircuitBreaker, CircuitOpenError
 from tests.support import breaker_processes as work
 from tests.support.breaker_processes import Place, breaker_at, fail
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import wait_until
-from toolkit.circuit_breaker import CircuitBreaker, CircuitOpenError
 
 PROCESSES = 8
 

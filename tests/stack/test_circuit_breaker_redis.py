@@ -8,14 +8,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 from typing_extensions import override
 
+from analytics_worker.breakers.fail_open import FailOpenStore
+from analytics_worker.breakers.redis import RedisStore, record_key
+from analytics_worker.breakers.state_machine import BreakerStore
+from analytics_worker.circuit_breaker import CircuitBreaker, CircuitOpenError
 from tests.support.attacks import attack
 from tests.support.breaker_model import NAME, BreakerMachine, MakeOlder
 from tests.support.losing_replies import LosingReplies
 from tests.support.redis_server import RedisServer
-from toolkit.breaker_stores.fail_open import FailOpenStore
-from toolkit.breaker_stores.redis import RedisStore, record_key
-from toolkit.breaker_stores.transitions import BreakerStore
-from toolkit.circuit_breaker import CircuitBreaker, CircuitOpenError
 
 
 def breaker_on(server: RedisServer, pause_seconds: float = 0.0) -> CircuitBreaker:

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import pytest
 
-from cli.definitions import alert_rules
-from stack.definitions import take
-from stack.terminal import Terminal
-from toolkit.errors import PermanentError
+from analytics_worker.cli.definitions import alert_rules
+from analytics_worker.errors import PermanentError
+from analytics_worker.stack.seed_definitions import take
+from analytics_worker.stack.terminal import Terminal
 
 
 def refused() -> str:

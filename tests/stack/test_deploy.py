@@ -12,12 +12,12 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleUpdate, DeploymentUpdate
 from prefect.settings import PREFECT_SERVER_API_AUTH_STRING, temporary_settings
 
+from analytics_worker.database.connections import parse_url
+from analytics_worker.deployment.deploy import deploy, desired
+from analytics_worker.prefect_support import deployments, heartbeat_settings
+from analytics_worker.prefect_support.deployments import CatalogueError, prefect_yaml
+from analytics_worker.settings import settings
 from blocks import warehouse
-from stack.deploy import deploy, desired
-from toolkit import catalogue, heartbeats
-from toolkit.catalogue import CatalogueError, prefect_yaml
-from toolkit.database import parse_url
-from toolkit.settings import settings
 
 URL = parse_url("postgresql://me:canary-password@db.example:5433/sales")
 PASSING = {
@@ -43,7 +43,7 @@ def changed_yaml(tmp_path, monkeypatch):
         change(content)
         path = tmp_path / "prefect.yaml"
         path.write_text(yaml.safe_dump(content))
-        monkeypatch.setattr(catalogue, "prefect_yaml", lambda: path)
+        monkeypatch.setattr(deployments, "prefect_yaml", lambda: path)
         forget()
 
     prefect_yaml_of_the_project = prefect_yaml()
@@ -53,8 +53,8 @@ def changed_yaml(tmp_path, monkeypatch):
 
 
 def forget() -> None:
-    catalogue.project.cache_clear()
-    catalogue.catalogue.cache_clear()
+    deployments.project.cache_clear()
+    deployments.deployed_flows.cache_clear()
 
 
 def actions(client: SyncPrefectClient, kind: str = "deployment") -> dict[str, set[str]]:
@@ -177,13 +177,13 @@ def test_the_automation_of_silent_runs_names_our_deployments_and_no_other(
     client: SyncPrefectClient,
 ):
     deploy(desired(), client)
-    (stored,) = client.read_automations_by_name(heartbeats.AUTOMATION)
+    (stored,) = client.read_automations_by_name(heartbeat_settings.AUTOMATION)
     ours = [client.read_deployment_by_name(name).id for name in desired().deployments]
     related = stored.trigger.model_dump(mode="json")["match_related"]["prefect.resource.id"]
     assert sorted(related) == sorted(f"prefect.deployment.{one}" for one in ours)
     client.delete_automation(stored.id)
-    assert actions(client, "automation") == {"created": {heartbeats.AUTOMATION}}
-    assert actions(client, "automation") == {"unchanged": {heartbeats.AUTOMATION}}
+    assert actions(client, "automation") == {"created": {heartbeat_settings.AUTOMATION}}
+    assert actions(client, "automation") == {"unchanged": {heartbeat_settings.AUTOMATION}}
 
 
 def test_a_server_with_a_login_tells_that_monitoring_is_silent(
@@ -192,11 +192,11 @@ def test_a_server_with_a_login_tells_that_monitoring_is_silent(
     monkeypatch.setenv("ALERT_WEBHOOK_URL", "https://hooks.example.com/secret")
     settings.cache_clear()
     deploy(desired(), client)
-    assert client.read_automations_by_name(heartbeats.MONITORING_AUTOMATION) == []
+    assert client.read_automations_by_name(heartbeat_settings.MONITORING_AUTOMATION) == []
     with temporary_settings({PREFECT_SERVER_API_AUTH_STRING: "admin:secret"}):
         for action in ("created", "unchanged"):
             done = {c.name: c.action for c in deploy(desired(), client) if c.kind == "automation"}
-            assert done[heartbeats.MONITORING_AUTOMATION] == action
-    (stored,) = client.read_automations_by_name(heartbeats.MONITORING_AUTOMATION)
+            assert done[heartbeat_settings.MONITORING_AUTOMATION] == action
+    (stored,) = client.read_automations_by_name(heartbeat_settings.MONITORING_AUTOMATION)
     assert "hooks.example.com" not in stored.model_dump_json()
     client.delete_automation(stored.id)

@@ -13,8 +13,9 @@ from prefect.settings import (
 )
 from sqlalchemy import text
 
-from stack.deploy import deploy, desired
-from stack.doctor import (
+from analytics_worker.database.connections import READER_ROLE, direct, warehouse_url
+from analytics_worker.deployment.deploy import deploy, desired
+from analytics_worker.doctor import (
     Finding,
     database,
     examine,
@@ -24,14 +25,13 @@ from stack.doctor import (
     server,
     versions,
 )
+from analytics_worker.prefect_support.heartbeat_settings import AUTOMATION
+from analytics_worker.settings import settings
 from tests.support.attacks import attack
 from tests.support.contrib_postgres import ContribPostgres
 from tests.support.ports import free_port
 from tests.support.postgres import administer
 from tests.support.processes import Server
-from toolkit.database import READER_ROLE, direct, warehouse_url
-from toolkit.heartbeats import AUTOMATION
-from toolkit.settings import settings
 
 pytestmark = pytest.mark.usefixtures("environment")
 

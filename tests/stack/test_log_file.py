@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from stack.log_file import OLDER_FILES, LogFile
+from analytics_worker.stack.rotating_log import OLDER_FILES, LogFile
 
 
 def test_it_rotates_by_size_and_keeps_a_few(tmp_path):

@@ -12,10 +12,10 @@ import psycopg2
 import pytest
 from sqlalchemy import make_url
 
-from stack.errors import StackError
-from stack.postgres import LONGEST_SOCKET_PATH, EmbeddedPostgres
-from stack.postgres_account import SYSTEM_USER, choose_account
-from stack.postgres_cluster import OWNER
+from analytics_worker.stack.errors import StackError
+from analytics_worker.stack.postgres.account import SYSTEM_USER, choose_account
+from analytics_worker.stack.postgres.cluster import OWNER
+from analytics_worker.stack.postgres.server import LONGEST_SOCKET_PATH, EmbeddedPostgres
 from tests.support.attacks import attack
 from tests.support.waiting import wait_until
 
@@ -163,7 +163,7 @@ def test_a_second_server_on_the_same_data_is_refused_and_the_first_goes_on(tmp_p
 
 def test_it_ends_when_the_process_that_started_it_is_killed(tmp_path):
     start = (
-        "import sys, time; from pathlib import Path; from stack.postgres import EmbeddedPostgres\n"
+        "import sys, time; from pathlib import Path; from analytics_worker.stack.postgres.server import EmbeddedPostgres\n"
         "EmbeddedPostgres(Path(sys.argv[1]), durable=False).start(); print('up', flush=True)\n"
         "sys.stdin.read()\n"
     )

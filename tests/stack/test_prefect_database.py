@@ -5,7 +5,7 @@ from contextlib import closing
 
 import pytest
 
-from stack.prefect_database import start_from_template
+from analytics_worker.stack.server_database_template import start_from_template
 
 
 def test_a_new_home_has_nothing_left_to_prepare_and_an_old_one_has(tmp_path):

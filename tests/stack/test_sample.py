@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Connection, text
 
-from stack.sample import SampleCounts, SampleError, is_empty, load_sample, tick
-from toolkit.database import direct, parse_url
+from analytics_worker.database.connections import direct, parse_url
+from analytics_worker.stack.sample import SampleCounts, SampleError, is_empty, load_sample, tick
 
 AS_OF = datetime(2026, 3, 15, 14, 30, tzinfo=UTC)
 TABLES = [

@@ -10,20 +10,20 @@ import pytest
 from prefect import get_client
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-from exporter.api import PrefectApi
-from exporter.collectors.work_pools import WorkPools
-from exporter.polling import Turn
-from stack.doctor import Finding, access
-from stack.state import StateFolder
+from analytics_worker.doctor import Finding, access
+from analytics_worker.exporter.collectors.work_pools import WorkPools
+from analytics_worker.exporter.poller import Turn
+from analytics_worker.exporter.prefect_client import PrefectApi
+from analytics_worker.prefect_support.api_client import ApiRefusedError, api_client, check_access
+from analytics_worker.prefect_support.runs import submit
+from analytics_worker.settings import settings
+from analytics_worker.stack.state_dir import StateFolder
 from tests.support.attacks import attack
 from tests.support.guarded_server import LOGIN, PROXY, client_of
 from tests.support.ports import free_port
 from tests.support.processes import Process, Server
 from tests.support.raw_http import UPGRADE, send
 from tests.support.stack import COMMAND
-from toolkit.api_client import ApiRefusedError, api_client, check_access
-from toolkit.runs import submit
-from toolkit.settings import settings
 
 NAMED = "set PREFECT_API_AUTH_STRING=user:password"
 
@@ -163,7 +163,7 @@ def test_the_doctor_finds_what_is_open(bare_server: Server, monkeypatch: pytest.
 def test_the_doctor_knows_a_server_without_our_guard():
     with get_client(sync_client=True) as client:
         found = bad(access.web_pages(client))["requests of web pages"]
-    assert "`python -m worker.server PORT`" in found.fix
+    assert "`python -m analytics_worker.server PORT`" in found.fix
 
 
 @attack(
@@ -183,7 +183,7 @@ def test_a_server_that_anybody_could_use_does_not_start(
     tmp_path, variables: dict[str, str], said: str
 ):
     everywhere = {"PREFECT_SERVER_API_HOST": "0.0.0.0", "PREFECT_HOME": str(tmp_path)}  # noqa: S104
-    arguments = ["-m", "worker.server", str(free_port())]
+    arguments = ["-m", "analytics_worker.server", str(free_port())]
     server = Process(arguments, {**everywhere, **variables}, tmp_path / "log")
     server.start()
     try:

@@ -15,7 +15,7 @@ import pytest
 from psycopg2.extensions import make_dsn
 from sqlalchemy.engine import make_url
 
-from stack.state import MARKER
+from analytics_worker.stack.state_dir import MARKER
 from tests.support.attacks import attack
 from tests.support.stack import DEADLINE_SECONDS, SMALL
 from tests.support.waiting import wait_until

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flows.alerts._advance import Found, advance
-from flows.alerts._notice import Advance, Health, Notice, States
-from flows.alerts._rule import Rule
+from flows.alerts.evaluation.transition import Found, advance
+from flows.alerts.notifications.model import Advance, Health, Notice, States
+from flows.alerts.rules.model import Rule
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TICK = timedelta(minutes=2)

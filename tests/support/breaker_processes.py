@@ -7,10 +7,10 @@ from multiprocessing.synchronize import Barrier, Event
 from pathlib import Path
 from typing import NamedTuple
 
-from toolkit.breaker_stores.fail_open import FailOpenStore
-from toolkit.breaker_stores.redis import RedisStore
-from toolkit.breaker_stores.sqlite import SqliteStore
-from toolkit.circuit_breaker import CircuitBreaker, CircuitOpenError
+from analytics_worker.breakers.fail_open import FailOpenStore
+from analytics_worker.breakers.redis import RedisStore
+from analytics_worker.breakers.sqlite import SqliteStore
+from analytics_worker.circuit_breaker import CircuitBreaker, CircuitOpenError
 
 
 class Place(NamedTuple):

@@ -16,8 +16,8 @@ import psycopg2
 import pytest
 from sqlalchemy import URL
 
-from stack.postgres import NOT_DURABLE
-from stack.postgres_account import choose_account, environment
+from analytics_worker.stack.postgres.account import choose_account, environment
+from analytics_worker.stack.postgres.server import NOT_DURABLE
 from tests.support.processes import Server
 from tests.support.waiting import wait_until
 

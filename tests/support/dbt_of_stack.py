@@ -4,9 +4,9 @@ from contextlib import suppress
 
 import psutil
 
+from analytics_worker.settings import project_root
 from tests.support.stack import RunningStack
 from tests.support.warehouse_of_stack import query
-from toolkit.settings import project_root
 
 PROJECT = str(project_root() / "dbt_project")
 

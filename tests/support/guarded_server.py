@@ -9,8 +9,8 @@ from prefect import flow, get_client
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-from stack.environment import defaults
-from stack.prefect_database import NOTHING_TO_PREPARE, start_from_template
+from analytics_worker.stack.environment import defaults
+from analytics_worker.stack.server_database_template import NOTHING_TO_PREPARE, start_from_template
 from tests.support.processes import Server
 
 LOGIN = "admin:of the tests"

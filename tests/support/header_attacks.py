@@ -4,7 +4,7 @@ A dictionary of name and text, for every test that sends text from data somewher
 out those that PostgreSQL can't store. `shown` says what a receiver is to see of each.
 """
 
-from toolkit.text import one_line
+from analytics_worker.text import one_line
 
 EVIL = "evil@attacker.example"
 """In no header of any mail but as a part of a longer text."""
@@ -54,7 +54,7 @@ HEADER_ATTACKS: dict[str, str] = {
     "percent-encoded": "EMEA%0d%0aBcc:%20evil@attacker.example",
     "escaped": "EMEA\\r\\nBcc: evil@attacker.example",
     "terminal title": "\x1b]0;owned\x07EMEA",
-    "terminal colour": "\x1b[31mEMEA\x1b[0m",
+    "terminal color": "\x1b[31mEMEA\x1b[0m",
     "C1 escape": "\x9b31mEMEA",
     "backspace": "EMEA\b\b\b\bAPAC",
     # Characters that mean something else than they show

@@ -9,8 +9,8 @@ import sys
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
 
-from toolkit.mail_check import check_head
-from toolkit.mail_headers import address_field, disposition_field, text_field
+from analytics_worker.transport.mail_check import check_head
+from analytics_worker.transport.mail_headers import address_field, disposition_field, text_field
 
 NAMES = ["Subject", "Comments", "From", "Content-Disposition"]
 

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from toolkit.templates import UserTemplateError, render
+from analytics_worker.user_templates.rendering import UserTemplateError, render
 
 ROOT = Path(__file__).resolve().parents[2]
 SECONDS, MEGABYTES = 5, 512

@@ -11,11 +11,11 @@ from prefect.client.schemas.objects import FlowRun, WorkPool
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.workers.process import ProcessWorker
 
-from toolkit.settings import project_root
-from worker.code_folders import CodeFolders
-from worker.job import Job
-from worker.job_policy import JobPolicy, JobRefusedError
-from worker.placement import SET_FOLDER
+from analytics_worker.settings import project_root
+from analytics_worker.worker.code_folders import CodeFolders
+from analytics_worker.worker.job import Job
+from analytics_worker.worker.job_policy import JobPolicy, JobRefusedError
+from analytics_worker.worker.run_spec import SET_FOLDER
 
 GIT_CLONE = "prefect.deployments.steps.git_clone"
 SHELL = "prefect.deployments.steps.run_shell_script"

@@ -2,8 +2,8 @@
 
 from typing import Any
 
+from analytics_worker.transport.mail import Mail, MailServer
 from tests.support.smtp_sink import SmtpSink
-from toolkit.mail import Mail, MailServer
 
 
 def a_mail(**changes: Any) -> Mail:

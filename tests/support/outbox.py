@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from sqlalchemy import RowMapping, text
 
+from analytics_worker.database.connections import warehouse
+from analytics_worker.settings import settings
 from tests.support.http_sink import HttpSink
 from tests.support.smtp_sink import SmtpSink
-from toolkit.database import warehouse
-from toolkit.settings import settings
 
 _SENDER_READS = ("DATABASE_URL", "STATE_DIR", "ALERT_", "WEBHOOK_")
 
@@ -86,12 +86,12 @@ def outbox(
 def sender_context() -> ForkServerContext:
     """Processes forked from one that has imported everything and runs nothing."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["flows.alerts._outbox"])
+    context.set_forkserver_preload(["flows.alerts.notifications.outbox"])
     return context
 
 
 def _deliver(environment: dict[str, str]) -> None:
-    from flows.alerts._outbox import deliver_due  # noqa: PLC0415  # preloaded
+    from flows.alerts.notifications.outbox import deliver_due  # noqa: PLC0415  # preloaded
 
     os.environ |= environment
     settings.cache_clear()

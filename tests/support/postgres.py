@@ -13,9 +13,9 @@ import pytest
 from psycopg2 import sql
 from sqlalchemy import make_url
 
-from stack.postgres import EmbeddedPostgres
-from stack.postgres_cluster import OWNER
-from toolkit.settings import settings
+from analytics_worker.settings import settings
+from analytics_worker.stack.postgres.cluster import OWNER
+from analytics_worker.stack.postgres.server import EmbeddedPostgres
 
 TEMPLATE = "analytics_template"
 _numbers = itertools.count(1)
@@ -50,7 +50,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
 @pytest.fixture(scope="session")
 def template_database(postgres: EmbeddedPostgres) -> str:
     """Name of a migrated database to copy; nobody stays connected to it."""
-    from migrations import upgrade  # noqa: PLC0415  # Prefect takes a second to import
+    from analytics_worker.migrations import upgrade  # noqa: PLC0415  # Prefect takes a second to import
 
     administer(postgres, "create database {name} owner {owner}", name=TEMPLATE, owner=OWNER)
     upgrade(database_on(postgres, TEMPLATE))
@@ -72,12 +72,12 @@ def environment(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[str]:
     """The worker's settings point at the fresh database and at a state folder of this test."""
-    from toolkit import database  # noqa: PLC0415  # Prefect takes a second to import
+    from analytics_worker.database import connections  # noqa: PLC0415  # Prefect takes a second to import
 
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("STATE_DIR", str(tmp_path / "state"))
     settings.cache_clear()
-    database.dispose()
+    connections.dispose()
     yield database_url
-    database.dispose()
+    connections.dispose()
     settings.cache_clear()

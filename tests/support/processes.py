@@ -82,7 +82,9 @@ class Process:
 class Server(Process):
     """The product's Prefect server on a port of its own; data below ``home`` (or PostgreSQL)."""
 
-    def __init__(self, home: Path, module: str = "worker.server", **settings: str) -> None:
+    def __init__(
+        self, home: Path, module: str = "analytics_worker.server", **settings: str
+    ) -> None:
         """Choose port and folder."""
         self.port = free_port()
         self.home = home
@@ -134,7 +136,14 @@ def stock_worker(pool: str, environment: Mapping[str, str], log: Path) -> Proces
 
 def our_worker(pool: str, environment: Mapping[str, str], log: Path, *options: str) -> Process:
     """The product's worker."""
-    command = ["-c", "import cli; cli.main()", "worker", "--pool", pool, *options]
+    command = [
+        "-c",
+        "from analytics_worker.cli import main; main()",
+        "worker",
+        "--pool",
+        pool,
+        *options,
+    ]
     return Process(command, environment, log)
 
 

@@ -28,7 +28,7 @@ class Exporter(Process):
             "EXPORTER_POLL_SECONDS": "0.5",
             **settings,
         }
-        super().__init__(["-m", "exporter"], environment, folder / "exporter.log")
+        super().__init__(["-m", "analytics_worker.exporter"], environment, folder / "exporter.log")
 
     def get(self, path: str = "/metrics") -> str:
         """What it answers."""

@@ -4,7 +4,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from toolkit.database import warehouse
+from analytics_worker.database.connections import warehouse
 
 
 def query(sql: str, **parameters: Any) -> list[Any]:

@@ -14,11 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stack.state import MARKER, Record, StateFolder
+from analytics_worker.stack.state_dir import MARKER, Record, StateFolder
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
-COMMAND = [sys.executable, "-c", "from cli import main; main()"]
+COMMAND = [sys.executable, "-c", "from analytics_worker.cli import main; main()"]
 SMALL = ("--no-pipeline", "--sample-opportunities", "200")
 DEADLINE_SECONDS = 120
 

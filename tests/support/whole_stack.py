@@ -8,11 +8,11 @@ from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
 
+from analytics_worker.prefect_support.deployments import deployed_flows
+from analytics_worker.prefect_support.runs import submit
 from tests.support.stack import RunningStack
 from tests.support.waiting import wait_until
 from tests.support.warehouse_of_stack import query
-from toolkit.catalogue import catalogue
-from toolkit.runs import submit
 
 # What deployments without defaults are asked for.
 PARAMETERS: dict[str, dict[str, Any]] = {
@@ -50,7 +50,7 @@ SECONDS = 300
 
 def all_succeed() -> None:
     """Every deployment works, whatever there was before."""
-    for entry in catalogue():
+    for entry in deployed_flows():
         _succeeds(str(entry))
 
 

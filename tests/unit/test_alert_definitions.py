@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from flows.alerts._definitions import load
-from toolkit.definitions import DefinitionError
+from analytics_worker.definitions.yaml_definitions import DefinitionError
+from flows.alerts.rules.yaml_files import load
 
 GOOD = "alerts:\n  - name: a\n    sql: select 1\n    operator: '>'\n    threshold: 5\n"
 

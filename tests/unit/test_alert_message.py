@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from flows.alerts._advance import Failure, Found
-from flows.alerts._message import Message, message
-from flows.alerts._rule import Rule
+from flows.alerts.evaluation.transition import Failure, Found
+from flows.alerts.notifications.rendering import Message, message
+from flows.alerts.rules.model import Rule
 from tests.support.alert_run import START, TICK, Run, rule
 from tests.support.attacks import attack
 

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from flows.alerts._advance import Failure, advance
-from flows.alerts._notice import Health
-from flows.alerts._reading import Readings
+from flows.alerts.evaluation.samples import Readings
+from flows.alerts.evaluation.transition import Failure, advance
+from flows.alerts.notifications.model import Health
 from tests.support.alert_run import START, TICK, Run, rule
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from flows.alerts._reading import ReadingError, group_of, label, readings
-from flows.alerts._rule import Rule
-from toolkit.user_sql import Table
+from analytics_worker.database.reader_sessions import Table
+from flows.alerts.evaluation.samples import ReadingError, group_of, label, readings
+from flows.alerts.rules.model import Rule
 
 
 def read(rows: list[tuple[Any, ...]], columns: tuple[str, ...] = ("value",), **fields: Any):

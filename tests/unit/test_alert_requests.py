@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.alerts._requests import AlertRequestError, alert_rule, threshold_rule
+from flows.alerts.rules.payloads import AlertRequestError, alert_rule, threshold_rule
 from tests.support.attacks import attack
 
 ALERT = {

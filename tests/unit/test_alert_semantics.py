@@ -7,10 +7,10 @@ import math
 
 import pytest
 
-from flows.alerts._advance import Failure, Given
-from flows.alerts._reading import ReadingError, number, readings
+from analytics_worker.database.reader_sessions import Table
+from flows.alerts.evaluation.samples import ReadingError, number, readings
+from flows.alerts.evaluation.transition import Failure, Given
 from tests.support.alert_run import START, TICK, Run, rule
-from toolkit.user_sql import Table
 
 
 def test_a_condition_fires_at_once_without_for():

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flows.alerts._advance import Failure, advance
-from flows.alerts._notice import Health, States
-from flows.alerts._rule import Rule
+from flows.alerts.evaluation.transition import Failure, advance
+from flows.alerts.notifications.model import Health, States
+from flows.alerts.rules.model import Rule
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

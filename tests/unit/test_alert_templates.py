@@ -2,9 +2,9 @@
 
 import pytest
 
+from analytics_worker.text import one_line
+from analytics_worker.user_templates.rendering import UserTemplateError, render
 from tests.support.attacks import attack
-from toolkit.templates import UserTemplateError, render
-from toolkit.text import one_line
 
 
 @pytest.mark.parametrize(

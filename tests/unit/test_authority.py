@@ -2,7 +2,7 @@
 
 import pytest
 
-from toolkit.authority import (
+from analytics_worker.authority import (
     Authority,
     client_host,
     is_loopback,
@@ -10,7 +10,7 @@ from toolkit.authority import (
     parse_allowed_hosts,
     parse_authority,
 )
-from toolkit.errors import PermanentError
+from analytics_worker.errors import PermanentError
 
 
 @pytest.mark.parametrize(

@@ -10,12 +10,12 @@ from typing import Any
 import pybreaker
 import pytest
 
-from toolkit.breaker_stores import transitions
-from toolkit.breaker_stores.memory import MemoryStore
-from toolkit.breaker_stores.statistics import statistics
-from toolkit.breaker_stores.transitions import Record
-from toolkit.circuit_breaker import CircuitBreaker, CircuitOpenError
-from toolkit.errors import PermanentError
+from analytics_worker.breakers import state_machine
+from analytics_worker.breakers.memory import MemoryStore
+from analytics_worker.breakers.state_machine import Record
+from analytics_worker.breakers.statistics import statistics
+from analytics_worker.circuit_breaker import CircuitBreaker, CircuitOpenError
+from analytics_worker.errors import PermanentError
 
 
 class Meta(type):
@@ -155,7 +155,7 @@ def test_a_failed_probe_opens_again_and_is_no_new_trip(breaker: CircuitBreaker):
 
 
 def test_no_wait_is_shown_only_when_the_next_call_is_let_through():
-    record = transitions.force(Record(), "open", reset_timeout=60, now=1000.0)
+    record = state_machine.force(Record(), "open", reset_timeout=60, now=1000.0)
     almost = statistics("service", record, "memory", now=1059.9996)
     assert almost["retry_after_seconds"] == 0.001
     assert statistics("service", record, "memory", now=1060.0)["retry_after_seconds"] == 0

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine
 from typing_extensions import override
 
+from analytics_worker.breakers.memory import MemoryStore
+from analytics_worker.breakers.sqlite import SqliteStore
+from analytics_worker.breakers.state_machine import BreakerStore
 from tests.support.breaker_model import NAME, BreakerMachine, MakeOlder
-from toolkit.breaker_stores.memory import MemoryStore
-from toolkit.breaker_stores.sqlite import SqliteStore
-from toolkit.breaker_stores.transitions import BreakerStore
 
 
 class MemoryMachine(BreakerMachine):

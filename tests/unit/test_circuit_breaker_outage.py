@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from analytics_worker.breakers.fail_open import FailOpenStore
+from analytics_worker.breakers.sqlite import FILE_CHECK_SECONDS, SqliteStore
+from analytics_worker.circuit_breaker import CircuitBreaker, CircuitOpenError, StoreUnreachableError
 from tests.support.waiting import wait_until
-from toolkit.breaker_stores.fail_open import FailOpenStore
-from toolkit.breaker_stores.sqlite import FILE_CHECK_SECONDS, SqliteStore
-from toolkit.circuit_breaker import CircuitBreaker, CircuitOpenError, StoreUnreachableError
 
 
 @pytest.fixture

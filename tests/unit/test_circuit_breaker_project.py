@@ -9,10 +9,9 @@ import pybreaker
 import pytest
 from typing_extensions import override
 
-from tests.support.attacks import attack
-from toolkit.breaker_stores import transitions
-from toolkit.breaker_stores.memory import MemoryStore
-from toolkit.circuit_breaker import (
+from analytics_worker.breakers import state_machine
+from analytics_worker.breakers.memory import MemoryStore
+from analytics_worker.circuit_breaker import (
     CircuitBreaker,
     ExternalCircuitBreakers,
     breaker_stats,
@@ -20,6 +19,7 @@ from toolkit.circuit_breaker import (
     dbt_circuit_breaker,
     external_circuit_breaker,
 )
+from tests.support.attacks import attack
 
 
 class Recorder(pybreaker.CircuitBreakerListener):
@@ -140,7 +140,7 @@ def test_several_probes_can_be_asked_for():
 
 def test_importing_opens_nothing_and_reads_no_settings(tmp_path: Path):
     program = (
-        "import toolkit.circuit_breaker, toolkit.settings as s;"
+        "import analytics_worker.circuit_breaker, analytics_worker.settings as s;"
         "assert s.settings.cache_info().currsize == 0"
     )
     state_dir = str(tmp_path / "state")
@@ -150,7 +150,7 @@ def test_importing_opens_nothing_and_reads_no_settings(tmp_path: Path):
 
 def test_successes_are_complete_once_a_process_has_ended(state_dir: Path):
     program = (
-        "from toolkit.circuit_breaker import db_circuit_breaker as b\n"
+        "from analytics_worker.circuit_breaker import db_circuit_breaker as b\n"
         "for _ in range(25): b.call(int)"
     )
     subprocess.run([sys.executable, "-c", program], check=True, env={"STATE_DIR": str(state_dir)})
@@ -158,5 +158,5 @@ def test_successes_are_complete_once_a_process_has_ended(state_dir: Path):
 
 
 def test_states_are_called_as_in_pybreaker():
-    ours = (transitions.STATE_CLOSED, transitions.STATE_HALF_OPEN, transitions.STATE_OPEN)
+    ours = (state_machine.STATE_CLOSED, state_machine.STATE_HALF_OPEN, state_machine.STATE_OPEN)
     assert ours == (pybreaker.STATE_CLOSED, pybreaker.STATE_HALF_OPEN, pybreaker.STATE_OPEN)

@@ -12,10 +12,10 @@ import fsspec.asyn
 import pytest
 import requests
 
+from analytics_worker.transport.address_filter import AllowList, ForbiddenAddressError, allow_list
+from analytics_worker.transport.connection_guard import only_permitted
 from tests.support.attacks import attack
 from tests.support.http_sink import HttpSink
-from toolkit.connection_guard import only_permitted
-from toolkit.outbound import AllowList, ForbiddenAddressError, allow_list
 
 NOTHING = AllowList()
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from flows.dbt import _child
-from flows.dbt._child import DbtDeadlineError, child
+from flows.dbt import _process
+from flows.dbt._process import DbtDeadlineError, child
 
 SPEAKS = """
 import os, signal, sys, time
@@ -31,7 +31,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     def begin(program: str):
         path = tmp_path / "program.py"
         path.write_text(SPEAKS + program)
-        monkeypatch.setattr(_child, "PROGRAM", path)
+        monkeypatch.setattr(_process, "PROGRAM", path)
         return child(tmp_path, dict(os.environ), tmp_path / "stderr.log")
 
     return begin

@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from analytics_worker.settings import settings
 from flows.dbt._arguments import Arguments, check_arguments
 from flows.dbt._environment import scrub, secrets
 from flows.dbt._results import is_service_failure, read_nodes, status_of_summary, summary_of
@@ -11,7 +12,6 @@ from flows.dbt._workspace import Workspace, publish
 from flows.dbt.docs import KEPT, publish_page
 from flows.dbt.freshness import UnknownSourceError, check_names
 from tests.support.attacks import attack
-from toolkit.settings import settings
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.address import connection_arguments, ordinary_arguments
-from toolkit.database import parse_url
-from toolkit.settings import settings
+from analytics_worker.database.connections import parse_url
+from analytics_worker.exporter.connection_args import connection_arguments, ordinary_arguments
+from analytics_worker.settings import settings
 
 RAW = st.text(
     st.characters(codec="ascii", exclude_characters="@:/?", categories=["L", "N", "P", "S"])
@@ -85,6 +85,6 @@ def test_the_exporter_does_without_what_is_heavy():
         "prefect.flows",
         "prefect.main",
     )
-    code = f"import sys, exporter.app; print([name for name in {heavy} if name in sys.modules])"
+    code = f"import sys, analytics_worker.exporter.app; print([name for name in {heavy} if name in sys.modules])"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.strip() == "[]"

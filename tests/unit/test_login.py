@@ -8,15 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from stack import login
-from stack.accounts import people, uid_range
-from stack.environment import environment
-from stack.errors import StackError
-from stack.login import choose_login, said_of_access
-from stack.state import StateFolder
+from analytics_worker.settings import settings
+from analytics_worker.stack import login
+from analytics_worker.stack.accounts import people, uid_range
+from analytics_worker.stack.environment import environment
+from analytics_worker.stack.errors import StackError
+from analytics_worker.stack.login import choose_login, said_of_access
+from analytics_worker.stack.state_dir import StateFolder
+from analytics_worker.stack_access import login_file, stack_login
 from tests.support.attacks import attack
-from toolkit.settings import settings
-from toolkit.stack_access import login_file, stack_login
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104  # nothing listens
 

@@ -3,14 +3,14 @@
 import pytest
 from pydantic import SecretStr
 
+from analytics_worker.send_result import SENT
+from analytics_worker.settings import settings
+from analytics_worker.transport import tls
+from analytics_worker.transport.mail import Attachment, mail_server, smtp_session
 from tests.support.attacks import attack
 from tests.support.certificates import Certificate
 from tests.support.mails import a_mail, numbered, plain
 from tests.support.smtp_sink import SmtpSink
-from toolkit import tls
-from toolkit.delivery import SENT
-from toolkit.mail import Attachment, mail_server, smtp_session
-from toolkit.settings import settings
 
 SECRET = "canary-5b1d"
 

@@ -2,11 +2,11 @@
 
 import pytest
 
+from analytics_worker.send_result import SENT
+from analytics_worker.transport.mail import smtp_session
 from tests.support.attacks import attack
 from tests.support.mails import a_mail, plain
 from tests.support.smtp_sink import SmtpSink
-from toolkit.delivery import SENT
-from toolkit.mail import smtp_session
 
 
 @attack(

@@ -4,17 +4,17 @@ import re
 
 import pytest
 
+from analytics_worker.errors import PermanentError
+from analytics_worker.send_result import SENT
+from analytics_worker.text import printable
+from analytics_worker.transport import mime
+from analytics_worker.transport.mail import Attachment, InlineImage, Mail, smtp_session
+from analytics_worker.transport.mail_address import parse_address
 from tests.support.attacks import attack
 from tests.support.header_attacks import HEADER_ATTACKS, shown
 from tests.support.mails import a_mail, plain
 from tests.support.received_mails import assert_is_one_mail, part_text
 from tests.support.smtp_sink import SmtpSink
-from toolkit import mime
-from toolkit.delivery import SENT
-from toolkit.errors import PermanentError
-from toolkit.mail import Attachment, InlineImage, Mail, smtp_session
-from toolkit.mail_address import parse_address
-from toolkit.text import printable
 
 every_attack = pytest.mark.parametrize("text", HEADER_ATTACKS.values(), ids=HEADER_ATTACKS.keys())
 

@@ -10,10 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.attacks import attack
-from tests.support.mails import a_mail, plain
-from toolkit.errors import PermanentError
-from toolkit.mail import (
+from analytics_worker.errors import PermanentError
+from analytics_worker.transport.mail import (
     Attachment,
     InlineImage,
     Mail,
@@ -21,8 +19,10 @@ from toolkit.mail import (
     encoded_size,
     smtp_session,
 )
-from toolkit.mail_address import parse_address
-from toolkit.mime import encode, head
+from analytics_worker.transport.mail_address import parse_address
+from analytics_worker.transport.mime import encode, head
+from tests.support.attacks import attack
+from tests.support.mails import a_mail, plain
 
 TEXTS = st.text(max_size=300)
 

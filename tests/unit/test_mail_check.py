@@ -2,13 +2,13 @@
 
 import pytest
 
+from analytics_worker.send_result import SENT
+from analytics_worker.transport import mime
+from analytics_worker.transport.mail import Attachment, smtp_session
+from analytics_worker.transport.mail_check import UnsafeMailError, check_content, check_head
 from tests.support.attacks import attack
 from tests.support.header_attacks import EVIL
 from tests.support.mails import a_mail, plain
-from toolkit import mime
-from toolkit.delivery import SENT
-from toolkit.mail import Attachment, smtp_session
-from toolkit.mail_check import UnsafeMailError, check_content, check_head
 
 
 @attack(

@@ -9,12 +9,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analytics_worker.text import one_line, printable
+from analytics_worker.transport.mail_headers import (
+    LONGEST_TEXT,
+    address_field,
+    disposition_field,
+    text_field,
+)
 from tests.support.attacks import attack
 from tests.support.header_attacks import HEADER_ATTACKS, shown
 from tests.support.header_round_trip import NAMES, round_trip
 from tests.support.interpreters import interpreters
-from toolkit.mail_headers import LONGEST_TEXT, address_field, disposition_field, text_field
-from toolkit.text import one_line, printable
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXTS = list(HEADER_ATTACKS.values())
@@ -43,7 +48,7 @@ def assert_is_text(text: str, seen: dict[str, object]) -> None:
     assert spec == "a@b.example"
     # Python's modern parser keeps the spaces between the encoded words of a name.
     assert str(name).replace(" ", "") == plain.replace(" ", "")
-    # It also takes quotes and brackets off file names; ours hold none (toolkit.mime.file_name).
+    # It also takes quotes and brackets off file names; ours hold none (analytics_worker.transport.mime.file_name).
     if plain and not set(plain) & set('<>"'):
         assert seen["file"] == [plain, plain]
 

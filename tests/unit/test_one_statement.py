@@ -2,8 +2,14 @@
 
 import pytest
 
+from analytics_worker.database.select_guard import (
+    StatementError,
+    bind,
+    check,
+    placeholders,
+    without_semicolon,
+)
 from tests.support.attacks import attack
-from toolkit.one_statement import StatementError, bind, check, placeholders, without_semicolon
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prefect.client.schemas.objects import FlowRun
 
-from toolkit.overdue import is_late, schedule_of, superseded
+from analytics_worker.prefect_support.catch_up import is_late, schedule_of, superseded
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 DEPLOYMENT, DAILY, WEEKLY = uuid4(), uuid4(), uuid4()

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from flows.reports._definitions import find, load
-from toolkit.definitions import DefinitionError
-from toolkit.settings import settings
+from analytics_worker.definitions.yaml_definitions import DefinitionError
+from analytics_worker.settings import settings
+from flows.reports.definitions.yaml_files import find, load
 
 GOOD = "reports:\n  - name: a\n    sql: select 1\n    owner: o@example.com\n"
 

@@ -7,8 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.reports._periods import SCHEDULE_TYPES, last_period, missed_periods, named_period
-from toolkit.errors import PermanentError
+from analytics_worker.errors import PermanentError
+from flows.reports.scheduling.periods import (
+    SCHEDULE_TYPES,
+    last_period,
+    missed_periods,
+    named_period,
+)
 
 ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu",
                          "Pacific/Apia", "America/Sao_Paulo", "Africa/Cairo"])  # fmt: skip

@@ -2,9 +2,9 @@
 
 import pytest
 
-from flows.reports._files import slug
-from flows.reports._requests import ReportRequestError, requested
-from flows.reports._storage import checked
+from flows.reports.definitions.payloads import ReportRequestError, requested
+from flows.reports.output.files import slug
+from flows.reports.output.storage import checked
 from tests.support.attacks import attack
 
 NAUGHTY = [

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
+from analytics_worker.server.request_guard import RefusalLog
+from analytics_worker.server.request_rules import Refusal, Request, Rules, shown
 from tests.support.attacks import attack
-from worker.request_guard import RefusalLog
-from worker.request_rules import Refusal, Request, Rules, shown
 
 RULES = Rules.of("127.0.0.1", 4200, ["analytics.example.com", "10.0.0.5:8443"])
 OWN = ("host", "127.0.0.1:4200")

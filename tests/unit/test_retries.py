@@ -10,10 +10,10 @@ from prefect.states import Failed
 from prefect.utilities.math import lower_clamp_multiple
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from toolkit import retries
-from toolkit.circuit_breaker import CircuitOpenError
-from toolkit.errors import PermanentError, is_database_outage, is_permanent
-from toolkit.retries import capped_backoff, worth_retrying
+from analytics_worker.circuit_breaker import CircuitOpenError
+from analytics_worker.errors import PermanentError, is_database_outage, is_permanent
+from analytics_worker.prefect_support import retries
+from analytics_worker.prefect_support.retries import capped_backoff, worth_retrying
 
 
 @given(

@@ -10,19 +10,19 @@ from prefect.logging.formatters import PrefectFormatter
 from prefect.logging.handlers import PrefectConsoleHandler
 from prometheus_client.parser import text_string_to_metric_families
 
-from cli.failure import explained
-from cli.output import echo
-from exporter.families import Family
-from exporter.polling import text as exposition
-from exporter.saying import say
+from analytics_worker.cli.errors import explained
+from analytics_worker.cli.output import echo
+from analytics_worker.errors import PermanentError
+from analytics_worker.exporter.console import say
+from analytics_worker.exporter.metric_families import Family
+from analytics_worker.exporter.poller import text as exposition
+from analytics_worker.prefect_support.results import outcome, state_of
+from analytics_worker.prefect_support.safe_logs import SafeFormatter, protect_logs
+from analytics_worker.stack.rotating_log import LogFile
+from analytics_worker.stack.terminal import Terminal, fail
 from flows.monitoring.health import page
-from stack.log_file import LogFile
-from stack.terminal import Terminal, fail
 from tests.support.attacks import attack
 from tests.support.header_attacks import HEADER_ATTACKS, IN_DATABASE
-from toolkit.errors import PermanentError
-from toolkit.results import outcome, state_of
-from toolkit.safe_logs import SafeFormatter, protect_logs
 
 every_attack = pytest.mark.parametrize("text", HEADER_ATTACKS.values(), ids=HEADER_ATTACKS.keys())
 OBEYED = re.compile(
@@ -92,7 +92,7 @@ def test_the_terminal(text, capsys):
 @attack(
     by="API caller",
     what="A run's state with rich's markup and terminal escapes in its name, in the tables of `status`",
-    answer="Cells are cleaned; names are escaped before they get their colour",
+    answer="Cells are cleaned; names are escaped before they get their color",
 )
 def test_a_table(capsys):
     Terminal().table("T", ("a", "b"), [("x", "\x1b]0;owned\x07\x1b[2J\rEMEA\nnext")])

@@ -6,10 +6,15 @@ import sys
 import pytest
 from pydantic import ValidationError
 
+from analytics_worker.database.connections import (
+    MissingDatabaseError,
+    parse_url,
+    reader_url,
+    warehouse_url,
+)
+from analytics_worker.errors import PermanentError
+from analytics_worker.settings import project_root, settings
 from tests.support.attacks import attack
-from toolkit.database import MissingDatabaseError, parse_url, reader_url, warehouse_url
-from toolkit.errors import PermanentError
-from toolkit.settings import project_root, settings
 
 
 def test_the_environment_wins_over_what_make_up_wrote(tmp_path, monkeypatch):
@@ -36,7 +41,7 @@ def test_a_stack_is_found_in_the_state_directory_that_the_file_names(tmp_path, m
     (root / ".env").write_text("STATE_DIR=kept\n")
     (root / "kept/stack.env").write_text("DATABASE_URL=postgresql://a@h/stack\n")
     monkeypatch.delenv("STATE_DIR")
-    monkeypatch.setattr("toolkit.settings.project_root", lambda: root)
+    monkeypatch.setattr("analytics_worker.settings.project_root", lambda: root)
     assert settings().state_dir == root / "kept"
     assert warehouse_url().database == "stack"
 
@@ -122,9 +127,9 @@ def test_importing_everything_reads_no_environment_and_opens_nothing():
         "import sys, importlib;"
         "sys.addaudithook(lambda e, a: (_ for _ in ()).throw(SystemExit(e)) if e in"
         " ('sqlite3.connect', 'socket.connect') else None);"
-        "[importlib.import_module(m) for m in ('toolkit.database', 'toolkit.circuit_breaker',"
-        " 'toolkit.runs', 'toolkit.catalogue', 'flows.analytics', 'flows.dbt')];"
-        "from toolkit.settings import settings;"
+        "[importlib.import_module(m) for m in ('analytics_worker.database.connections', 'analytics_worker.circuit_breaker',"
+        " 'analytics_worker.prefect_support.runs', 'analytics_worker.prefect_support.deployments', 'flows.analytics', 'flows.dbt')];"
+        "from analytics_worker.settings import settings;"
         "sys.exit(settings.cache_info().currsize)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)

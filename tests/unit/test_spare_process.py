@@ -10,13 +10,13 @@ from pathlib import Path
 import psutil
 import pytest
 
-from toolkit.settings import project_root
+from analytics_worker.settings import project_root
 
 PARENT = """
 import json, os, sys, threading
 from pathlib import Path
 import colorsys  # what the spare has imported
-from toolkit import spare_process
+from analytics_worker.prefect_support import warm_process as spare_process
 
 folder = Path(sys.argv[1])
 if "spare" in sys.argv:
@@ -94,9 +94,7 @@ def test_what_it_dies_of_is_written_to_its_error_output(run, options):
 
 
 def test_a_spare_that_is_not_needed_ends_with_its_parent():
-    program = (
-        "from toolkit import spare_process as s; s.prepare(); print(s._spares[0].pid, flush=True)"
-    )
+    program = "from analytics_worker.prefect_support import warm_process as s; s.prepare(); print(s._spares[0].pid, flush=True)"
     ended = subprocess.run(
         [sys.executable, "-c", program], cwd=project_root(), check=True, capture_output=True
     )

@@ -6,7 +6,7 @@ from uuid import uuid4
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.monitoring._streaks import End, Health, fold
+from flows.monitoring._health_state import End, Health, fold
 
 START = datetime(2026, 5, 4, tzinfo=UTC)
 KINDS = {

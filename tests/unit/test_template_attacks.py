@@ -6,10 +6,10 @@ Each is rendered as text and as HTML in a process that the kernel ends at 5 s of
 
 import pytest
 
+from analytics_worker.user_templates.budget import Budget
+from analytics_worker.user_templates.rendering import UserTemplateError, render
 from tests.support.attacks import attack
 from tests.support.hostile_templates import KINDS, came_back
-from toolkit.templates import UserTemplateError, render
-from toolkit.user_templates._budget import Budget
 
 
 def assert_refused(kind: str):

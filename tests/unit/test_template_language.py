@@ -10,11 +10,17 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flows.alerts._message import LONGEST_TEXT, message, sample_context
-from flows.alerts._notice import Notice
-from flows.alerts._rule import Rule
-from flows.alerts._state import AlertState
-from toolkit.templates import LIMIT, UserTemplateError, number_text, render, shortened
+from analytics_worker.user_templates.rendering import (
+    LIMIT,
+    UserTemplateError,
+    number_text,
+    render,
+    shortened,
+)
+from flows.alerts.evaluation.state_machine import AlertState
+from flows.alerts.notifications.model import Notice
+from flows.alerts.notifications.rendering import LONGEST_TEXT, message, sample_context
+from flows.alerts.rules.model import Rule
 
 CONTEXT: dict[str, Any] = {
     "rule": {"name": "sales", "description": "All of it", "owner": None},

@@ -2,7 +2,7 @@
 
 import pytest
 
-from stack.terminal import Terminal
+from analytics_worker.stack.terminal import Terminal
 
 COLUMNS = ("", "what", "message", "next")
 TEXT = "a sentence of several words that nobody wants to read in a column of nine characters"

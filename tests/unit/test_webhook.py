@@ -9,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from pydantic import SecretStr
 
+from analytics_worker.errors import PermanentError
+from analytics_worker.send_result import SENT
+from analytics_worker.transport import tls
+from analytics_worker.transport.webhook import parse_url, webhook_session
 from tests.support.attacks import attack
 from tests.support.banners import BANNERS, banner_server
 from tests.support.http_sink import HttpSink
-from toolkit import tls
-from toolkit.delivery import SENT
-from toolkit.errors import PermanentError
-from toolkit.webhook import parse_url, webhook_session
 
 TOKEN = "canary-77aa"
 
@@ -47,7 +47,7 @@ def test_a_message_arrives_signed_and_named(http_sink):
 
 def test_a_signature_of_the_published_example():
     """The test vector of standardwebhooks.com."""
-    from toolkit.webhook import sign  # noqa: PLC0415
+    from analytics_worker.transport.webhook import sign  # noqa: PLC0415
 
     secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
     body = b'{"test": 2432232314}'

@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from tests.support.attacks import attack
-from toolkit.errors import PermanentError
-from toolkit.http_backend import permitted_addresses
-from toolkit.outbound import (
+from analytics_worker.errors import PermanentError
+from analytics_worker.settings import settings
+from analytics_worker.transport.address_filter import (
     NAT64,
     SPECIAL_PURPOSE_NETWORKS,
     ForbiddenAddressError,
@@ -21,8 +20,9 @@ from toolkit.outbound import (
     is_own,
     is_public,
 )
-from toolkit.settings import settings
-from toolkit.webhook import webhook_session
+from analytics_worker.transport.http_backend import permitted_addresses
+from analytics_worker.transport.webhook import webhook_session
+from tests.support.attacks import attack
 
 LOOPBACK = [
     "127.0.0.1",

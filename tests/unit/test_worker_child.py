@@ -8,10 +8,16 @@ import threading
 
 import pytest
 
+from analytics_worker.worker.fork_server.flow_run_process import exit_code
+from analytics_worker.worker.fork_server.protocol import encode, receive
+from analytics_worker.worker.run_monitor import (
+    MEGABYTE,
+    MOST_MEGABYTES,
+    default_limit_mb,
+    descendants,
+    memory_of,
+)
 from tests.support.waiting import wait_until
-from worker.child import exit_code
-from worker.frames import encode, receive
-from worker.watch import MEGABYTE, MOST_MEGABYTES, default_limit_mb, descendants, memory_of
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 CODE = """
 import sys
 from pathlib import Path
-from worker.child_environment import child_environment
+from analytics_worker.worker.fork_server.child_environment import child_environment
 print(child_environment(Path(sys.argv[1])).get("PREFECT_API_SSL_CERT_FILE"))
 """
 

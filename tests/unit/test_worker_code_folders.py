@@ -6,10 +6,10 @@ from typing import cast
 
 import pytest
 
+from analytics_worker.settings import project_root
+from analytics_worker.worker.code_folders import CodeFolderError, CodeFolders
 from tests.support.attacks import attack
 from tests.support.jobs import deployment_of, job_of, policy_of, refusal, trusted_folder
-from toolkit.settings import project_root
-from worker.code_folders import CodeFolderError, CodeFolders
 
 
 @pytest.fixture

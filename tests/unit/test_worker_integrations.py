@@ -6,8 +6,8 @@ import sys
 
 from prefect.workers.process import ProcessWorker
 
-from toolkit.settings import project_root
-from worker.integrations import integrations
+from analytics_worker.settings import project_root
+from analytics_worker.worker.worker_metadata import integrations
 
 
 def test_they_are_those_that_prefect_finds_by_importing_them():
@@ -19,7 +19,7 @@ def test_they_are_those_that_prefect_finds_by_importing_them():
 
 
 def test_none_of_them_is_imported():
-    program = "import sys, worker.integrations as i; i.integrations(); print('dbt' in sys.modules)"
+    program = "import sys, analytics_worker.worker.worker_metadata as i; i.integrations(); print('dbt' in sys.modules)"
     printed = subprocess.run(
         [sys.executable, "-c", program], cwd=project_root(), check=True, capture_output=True
     )

@@ -7,6 +7,10 @@ import pytest
 from prefect.settings import PREFECT_RUNNER_AUTO_INSTALL_DEPENDENCIES, temporary_settings
 from prefect.workers.process import ProcessWorker
 
+from analytics_worker.prefect_support.deployments import deployed_flows
+from analytics_worker.settings import project_root
+from analytics_worker.worker.job_policy import JobRefusedError
+from analytics_worker.worker.run_spec import Place
 from tests.support.attacks import attack
 from tests.support.jobs import (
     SET_FOLDER,
@@ -17,10 +21,6 @@ from tests.support.jobs import (
     template_with,
     trusted_folder,
 )
-from toolkit.catalogue import catalogue
-from toolkit.settings import project_root
-from worker.job_policy import JobRefusedError
-from worker.placement import Place
 
 GIT_CLONE = "prefect.deployments.steps.git_clone"
 SHELL = "prefect.deployments.steps.run_shell_script"
@@ -135,7 +135,7 @@ def test_harmless_and_permitted_variables_are_given_to_the_run(code: Path):
 
 
 def test_what_prefect_yaml_deploys_is_allowed(code: Path):
-    for entry in catalogue():
+    for entry in deployed_flows():
         job = job_of(deployment=entry.deployment.work_pool.job_variables)
         its = deployment_of(project_root(), entry.deployment.entrypoint)
         place = policy_of(code).place(job, its)

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from prefect.exceptions import ObjectNotFound
 
-from worker.known_client import KnownClient
+from analytics_worker.worker.caching_client import KnownClient
 
 GONE = uuid4()
 

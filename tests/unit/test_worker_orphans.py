@@ -8,14 +8,14 @@ from pathlib import Path
 import anyio
 import pytest
 
-from worker import orphans
-from worker.identity import ProcessIdentity
+from analytics_worker.worker import orphaned_processes
+from analytics_worker.worker.process_identity import ProcessIdentity
 
 
 def test_a_process_that_has_just_ended_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(orphans, "TERMINATION_SECONDS", 3600.0)
+    monkeypatch.setattr(orphaned_processes, "TERMINATION_SECONDS", 3600.0)
     record = tmp_path / "run"
     with subprocess.Popen(
         [sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True
@@ -27,6 +27,6 @@ def test_a_process_that_has_just_ended_is_not_waited_for(
 
     async def cancel() -> None:
         with anyio.fail_after(30):
-            await orphans.cancel(identity, record)
+            await orphaned_processes.cancel(identity, record)
 
     asyncio.run(cancel())

@@ -14,9 +14,9 @@ from prefect._internal import control_listener
 from prefect.workers.base import BaseWorker
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
 
-from toolkit.settings import project_root
-from worker import prefect_private
-from worker.pool_worker import PoolWorker
+from analytics_worker.settings import project_root
+from analytics_worker.worker import prefect_internals
+from analytics_worker.worker.pool_worker import PoolWorker
 
 
 def parameters(function: object) -> list[str]:
@@ -30,7 +30,7 @@ def test_the_installed_version_is_the_one_that_was_checked():
     assert version("prefect") in SpecifierSet(">=3.8.8,<3.9")
 
 
-@pytest.mark.parametrize("name", prefect_private.WORKER_METHODS)
+@pytest.mark.parametrize("name", prefect_internals.WORKER_METHODS)
 def test_the_base_worker_has_the_method(name):
     base = getattr(BaseWorker, name)
     ours = getattr(PoolWorker, name)
@@ -38,7 +38,7 @@ def test_the_base_worker_has_the_method(name):
         assert parameters(ours) == parameters(base)
 
 
-@pytest.mark.parametrize("name", prefect_private.WORKER_ATTRIBUTES)
+@pytest.mark.parametrize("name", prefect_internals.WORKER_ATTRIBUTES)
 def test_the_base_worker_has_the_attribute(name):
     source = inspect.getsource(BaseWorker)
     assert f"self.{name}" in source
@@ -59,20 +59,20 @@ def test_the_heartbeat_can_be_left_behind():
 @pytest.mark.parametrize(
     ("function", "names"),
     [
-        (prefect_private.CancellationManager.cancel_by_id, ["self", "flow_run_id"]),
-        (prefect_private.ControlChannel.register, ["self", "flow_run_id"]),
-        (prefect_private.ControlChannel.get_conclusion, ["self", "flow_run_id"]),
-        (prefect_private.FlowRunExecutor.submit, ["self", "task_status"]),
-        (prefect_private.StateProposer.propose_crashed, ["self", "flow_run", "message"]),
+        (prefect_internals.CancellationManager.cancel_by_id, ["self", "flow_run_id"]),
+        (prefect_internals.ControlChannel.register, ["self", "flow_run_id"]),
+        (prefect_internals.ControlChannel.get_conclusion, ["self", "flow_run_id"]),
+        (prefect_internals.FlowRunExecutor.submit, ["self", "task_status"]),
+        (prefect_internals.StateProposer.propose_crashed, ["self", "flow_run", "message"]),
         (
-            prefect_private.StateProposer.propose_cancelled,
+            prefect_internals.StateProposer.propose_cancelled,
             ["self", "flow_run", "state_updates"],
         ),
         (
-            prefect_private.ProcessManager.kill,
+            prefect_internals.ProcessManager.kill,
             ["self", "flow_run_id", "grace_seconds", "force"],
         ),
-        (prefect_private.run_hooks, ["hooks", "flow_run", "flow", "state"]),
+        (prefect_internals.run_hooks, ["hooks", "flow_run", "flow", "state"]),
     ],
     ids=lambda value: getattr(value, "__qualname__", ""),
 )
@@ -81,7 +81,7 @@ def test_a_collaborator_is_called_as_before(function, names):
 
 
 def test_the_emitter_offers_what_the_cancellation_calls():
-    ours, theirs = prefect_private.LazyEmitter, prefect_private.EventEmitter
+    ours, theirs = prefect_internals.LazyEmitter, prefect_internals.EventEmitter
     for name in ("get_flow_and_deployment", "emit_flow_run_cancelled"):
         assert callable(getattr(ours, name))
         assert "flow_run" in parameters(getattr(theirs, name))
@@ -90,7 +90,7 @@ def test_the_emitter_offers_what_the_cancellation_calls():
 def test_a_run_can_be_told_that_it_owns_its_cancellation(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS", "false")
     try:
-        prefect_private.own_the_cancellation()
+        prefect_internals.own_the_cancellation()
         assert control_listener.get_intent() == "cancel"
     finally:
         control_listener.clear_intent()
@@ -127,5 +127,5 @@ def test_every_private_name_that_the_pool_worker_takes_from_prefect_is_listed():
     ours = set(re.findall(r"self\.(_\w+)(?:: [^=]+)? = ", source)) | set(vars(PoolWorker))
     taken = {name for name in (used - ours) | overridden if re.match("_[a-z]", name)}
     known = {"_abc_impl", "_display_name", "_description"}  # Python's, and documented ones
-    listed = {*prefect_private.WORKER_METHODS, *prefect_private.WORKER_ATTRIBUTES}
+    listed = {*prefect_internals.WORKER_METHODS, *prefect_internals.WORKER_ATTRIBUTES}
     assert taken - known <= listed

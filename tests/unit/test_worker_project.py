@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from cli.worker import OWN
+from analytics_worker.cli.worker import OWN
+from analytics_worker.settings import project_root
+from analytics_worker.worker.fork_server.client import TemplateClient
+from analytics_worker.worker.fork_server.code_reload import Project
 from tests.support.processes import wait_for_exit
-from toolkit.settings import project_root
-from worker.project import Project
-from worker.template_client import TemplateClient
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def test_after_an_edit_children_come_from_a_new_template(project: Project):
 def test_importing_the_flows_decides_nothing_that_settings_decide():
     code = (
         "import flows.analytics, flows.dbt, flows.alerts, flows.reports, flows.monitoring;"
-        "from toolkit.settings import settings; assert settings.cache_info().currsize == 0"
+        "from analytics_worker.settings import settings; assert settings.cache_info().currsize == 0"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=project_root())
 

@@ -11,10 +11,10 @@ import pytest
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelling, Pending, Running
 
+from analytics_worker.worker.process_identity import NameLock, ProcessIdentity
+from analytics_worker.worker.recovery import Recovery
+from analytics_worker.worker.run_executor import Execution
 from tests.support.attacks import attack
-from worker.execution import Execution
-from worker.identity import NameLock, ProcessIdentity
-from worker.recovery import Recovery
 
 
 class Recorder:

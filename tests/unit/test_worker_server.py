@@ -14,7 +14,7 @@ from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, temporary_sett
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from worker.server import CACHED_KB, ImmediateSqlite, configure_database, prepare
+from analytics_worker.server.app import CACHED_KB, ImmediateSqlite, configure_database, prepare
 
 
 @pytest.fixture(autouse=True)

@@ -6,13 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+from analytics_worker.worker.fork_server.client import TemplateClient
 from tests.support.processes import wait_for_exit
-from worker.template_client import TemplateClient
 
 
 def preload(folder: Path, source: str) -> subprocess.CompletedProcess[str]:
     (folder / "candidate.py").write_text(source)
-    code = f"import sys; sys.path.insert(0, {str(folder)!r}); from worker import template; template.preload(['candidate'])"
+    code = f"import sys; sys.path.insert(0, {str(folder)!r}); from analytics_worker.worker.fork_server import process as template; template.preload(['candidate'])"
     return subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
 
 
@@ -32,7 +32,7 @@ def test_a_module_that_cannot_be_imported_is_left_out(tmp_path):
 
 def test_what_the_command_preloads_starts_no_thread():
     code = (
-        "from cli.worker import DBT, LIBRARIES; from worker import template;"
+        "from analytics_worker.cli.worker import DBT, LIBRARIES; from analytics_worker.worker.fork_server import process as template;"
         "template.preload([*LIBRARIES, *DBT])"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
@@ -41,7 +41,7 @@ def test_what_the_command_preloads_starts_no_thread():
 
 def test_the_template_itself_imports_nothing_that_may_be_edited():
     code = (
-        "import sys; from worker import template; template.preload(['psycopg2.extras']);"
+        "import sys; from analytics_worker.worker.fork_server import process as template; template.preload(['psycopg2.extras']);"
         "print([n for n in sys.modules if n.split('.')[0] in ('flows', 'blocks', 'toolkit')])"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
@@ -50,7 +50,7 @@ def test_the_template_itself_imports_nothing_that_may_be_edited():
 
 def test_runs_find_dbt_s_macros_compiled():
     code = (
-        "from worker import dbt_library; dbt_library.load();"
+        "from analytics_worker.worker.fork_server import dbt_preload as dbt_library; dbt_library.load();"
         "from dbt_common.clients.jinja import template_cache as kept;"
         "print(any('materialization table, default' in text for text in kept.file_cache))"
     )
@@ -61,7 +61,7 @@ def test_runs_find_dbt_s_macros_compiled():
 def test_dbt_is_warmed_up_without_a_thread_or_a_process_left_behind():
     code = (
         "import os, sys; from multiprocessing import resource_tracker as r;"
-        "from worker import dbt_library, template; template.preload(['worker.dbt_library:load']);"
+        "from analytics_worker.worker.fork_server import dbt_preload as dbt_library; from analytics_worker.worker.fork_server import process as template; template.preload(['analytics_worker.worker.fork_server.dbt_preload:load']);"
         "from pathlib import Path; me = os.getpid();"
         "print('dbt.cli.main' in sys.modules, Path(f'/proc/{me}/task/{me}/children').read_text())"
     )

@@ -1,6 +1,6 @@
 {# How a relation in the database compares with the query it should hold: absent, unchanged,
    extended (new columns at the end, or another query for the same columns) or different.
-   `kind` is v or m as in pg_class. PostgreSQL itself normalises both queries, so layout and
+   `kind` is v or m as in pg_class. PostgreSQL itself normalizes both queries, so layout and
    comments make no difference, and a query over a retired relation is a different one. #}
 {% macro definition_state(relation, sql, kind) %}
     {% set found = relation_kind(relation) %}

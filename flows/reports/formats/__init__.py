@@ -4,8 +4,8 @@
 parquet or xlsx, `fetch` reads the rows of a page, `render_html` and `render_pdf` make it.
 """
 
-from flows.reports.formats._columns import Column, Kind
-from flows.reports.formats._document import (
+from flows.reports.formats.export import export
+from flows.reports.formats.pages.document import (
     Better,
     Chart,
     ChartKind,
@@ -15,10 +15,11 @@ from flows.reports.formats._document import (
     Tile,
     chart_of,
 )
-from flows.reports.formats._export import export
-from flows.reports.formats._fetch import Found, Planned, fetch, planned
-from flows.reports.formats._html import Html, render_html, render_pdf
-from flows.reports.formats._model import (
+from flows.reports.formats.pages.html import Html, render_html, render_pdf
+from flows.reports.formats.query.columns import Column, Kind
+from flows.reports.formats.query.fetch import Found, Planned, fetch, planned
+from flows.reports.formats.query.snapshot import LONGEST_TIMEOUT, Snapshot, snapshot
+from flows.reports.formats.registry import (
     ALIASES,
     FORMATS,
     Exported,
@@ -28,7 +29,6 @@ from flows.reports.formats._model import (
     Table,
     format_named,
 )
-from flows.reports.formats._snapshot import LONGEST_TIMEOUT, Snapshot, snapshot
 
 __all__ = [
     "ALIASES",

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flows.alerts._evaluate import Evaluations, evaluate_due
-from flows.alerts._rule import Kind, Rule
-from flows.alerts._sync import sync
+from flows.alerts.evaluation.runner import Evaluations, evaluate_due
+from flows.alerts.rules.model import Kind, Rule
+from flows.alerts.rules.sync import sync
 from tests.support.sql import execute, query
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -3,14 +3,14 @@
 import pytest
 from pydantic import SecretStr
 
+from analytics_worker.errors import PermanentError
+from analytics_worker.settings import settings
 from blocks.notifications import AppriseChannel
-from flows.alerts._apprise import apprise_service
-from flows.alerts._channels import send_now
-from flows.alerts._parcel import Parcel
+from flows.alerts.notifications.apprise_channel import apprise_service
+from flows.alerts.notifications.channels import send_now
+from flows.alerts.notifications.parcel import Parcel
 from tests.support.attacks import attack
 from tests.support.ports import free_port
-from toolkit.errors import PermanentError
-from toolkit.settings import settings
 
 # apprise imports a module that Python 3.13 drops; it brings a replacement there.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -24,7 +24,7 @@ def block(monkeypatch):
 
     def store(url: str) -> None:
         block = AppriseChannel(url=SecretStr(url))
-        monkeypatch.setattr("flows.alerts._channels._stored", lambda _name: block)
+        monkeypatch.setattr("flows.alerts.notifications.channels._stored", lambda _name: block)
 
     return store
 

@@ -7,16 +7,16 @@ from contextlib import suppress
 import pytest
 from pydantic import SecretStr
 
+from analytics_worker.errors import PermanentError
+from analytics_worker.settings import settings
 from blocks.notifications import AppriseChannel
-from flows.alerts import _apprise
-from flows.alerts._apprise import apprise_service
-from flows.alerts._apprise_services import HOSTED, LOCAL, MAIL, VENDOR, WEBHOOKS
-from flows.alerts._channels import send_now
-from flows.alerts._parcel import Parcel
+from flows.alerts.notifications import apprise_channel
+from flows.alerts.notifications.apprise_channel import apprise_service
+from flows.alerts.notifications.apprise_services import HOSTED, LOCAL, MAIL, VENDOR, WEBHOOKS
+from flows.alerts.notifications.channels import send_now
+from flows.alerts.notifications.parcel import Parcel
 from tests.support.attacks import attack
 from tests.support.http_sink import HttpSink
-from toolkit.errors import PermanentError
-from toolkit.settings import settings
 
 # apprise imports a module that Python 3.13 drops; it brings a replacement there.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -30,7 +30,7 @@ def block(monkeypatch):
 
     def store(url: str) -> None:
         block = AppriseChannel(url=SecretStr(url))
-        monkeypatch.setattr("flows.alerts._channels._stored", lambda _name: block)
+        monkeypatch.setattr("flows.alerts.notifications.channels._stored", lambda _name: block)
 
     return store
 
@@ -80,7 +80,7 @@ def test_a_parameter_that_names_something_to_open_is_refused(url, what, http_sin
 @pytest.mark.parametrize("what", FILES)
 @pytest.mark.parametrize("url", OPENED)
 def test_nothing_is_opened_even_if_no_name_is_refused(url, what, http_sink, monkeypatch, block):
-    monkeypatch.setattr(_apprise, "_check_parameters", lambda *_: None)
+    monkeypatch.setattr(apprise_channel, "_check_parameters", lambda *_: None)
     monkeypatch.setattr("socket.getaddrinfo", local_names_only(socket.getaddrinfo))
     block(spelled(url, what, http_sink.port))
     monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "")
@@ -138,7 +138,7 @@ def test_nothing_acts_on_the_worker_s_machine(schema):
 )
 def test_a_service_that_was_not_read_is_refused():
     with pytest.raises(PermanentError, match="not one of the services"):
-        _apprise._check_service("brandnew")
+        apprise_channel._check_service("brandnew")
 
 
 def test_every_service_of_the_installed_apprise_was_read():

@@ -8,12 +8,12 @@ import psycopg2
 import psycopg2.errors
 import pytest
 
+from analytics_worker.database import reader_sessions
+from analytics_worker.database.connections import engine
+from analytics_worker.database.query_canceller import watching
+from analytics_worker.database.reader_sessions import UserSqlError, reader_session
 from tests.flows.alerts.rules import execute, metric, query
 from tests.support.attacks import attack
-from toolkit import user_sql
-from toolkit.database import engine
-from toolkit.user_sql import UserSqlError, reader_session
-from toolkit.watchdog import watching
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -58,7 +58,7 @@ def _metric(environment):  # noqa: ARG001  # its database
 @pytest.fixture(autouse=True)
 def _unchecked(monkeypatch):
     """Without our checks: all goes straight to the session that rules run in."""
-    monkeypatch.setattr(user_sql, "refuse_functions", lambda *_: None)
+    monkeypatch.setattr(reader_sessions, "refuse_functions", lambda *_: None)
 
 
 @attack(

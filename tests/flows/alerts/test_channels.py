@@ -4,6 +4,8 @@ import pytest
 from prefect import get_client
 from pydantic import SecretStr
 
+from analytics_worker.circuit_breaker import external_circuit_breaker
+from analytics_worker.settings import settings
 from blocks.notifications import (
     BLOCKS,
     EmailChannel,
@@ -11,12 +13,16 @@ from blocks.notifications import (
     WebhookChannel,
     register_type,
 )
-from flows.alerts._channels import UnknownChannelError, channel, message_id, send_now, slack_text
-from flows.alerts._outbox import deliver_due
-from flows.alerts._parcel import Parcel
+from flows.alerts.notifications.channels import (
+    UnknownChannelError,
+    channel,
+    message_id,
+    send_now,
+    slack_text,
+)
+from flows.alerts.notifications.outbox import deliver_due
+from flows.alerts.notifications.parcel import Parcel
 from tests.support.attacks import attack
-from toolkit.circuit_breaker import external_circuit_breaker
-from toolkit.settings import settings
 
 # apprise imports a module that Python 3.13 drops; it brings a replacement there.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")

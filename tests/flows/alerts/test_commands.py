@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli.alerts import alerts
-from flows.alerts._evaluate import evaluate_due
+from analytics_worker.cli.alerts import alerts
+from flows.alerts.evaluation.runner import evaluate_due
 from tests.flows.alerts.rules import METRIC, metric, query
 
 pytestmark = pytest.mark.usefixtures("environment")

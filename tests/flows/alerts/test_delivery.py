@@ -4,11 +4,11 @@ import logging
 
 import pytest
 
-from flows.alerts._outbox import deliver_due
+from analytics_worker.circuit_breaker import external_circuit_breaker
+from analytics_worker.delivery.retry import backoff_seconds
+from analytics_worker.settings import settings
+from flows.alerts.notifications.outbox import deliver_due
 from tests.support.attacks import attack
-from toolkit.circuit_breaker import external_circuit_breaker
-from toolkit.outbox import backoff_seconds
-from toolkit.settings import settings
 
 
 def counts(sent=0, failed=0, retrying=0, skipped_open=0):

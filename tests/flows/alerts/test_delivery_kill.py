@@ -5,10 +5,10 @@ from collections import Counter
 import pytest
 from sqlalchemy import text
 
-from flows.alerts._outbox import deliver_due
+from analytics_worker.database.connections import warehouse
+from flows.alerts.notifications.outbox import deliver_due
 from tests.support.outbox import sender
 from tests.support.waiting import wait_until
-from toolkit.database import warehouse
 
 pytestmark = pytest.mark.timeout(240)
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from flows.alerts._outbox import deliver_due
+from analytics_worker.settings import settings
+from flows.alerts.notifications.outbox import deliver_due
 from tests.support.outbox import sender
 from tests.support.waiting import wait_until
-from toolkit.settings import settings
 
 
 class Story:

@@ -3,13 +3,13 @@
 import pytest
 from pydantic import SecretStr
 
+from analytics_worker.errors import PermanentError
+from analytics_worker.settings import settings
 from blocks.notifications import EmailChannel
-from flows.alerts._channels import channel, send_now
-from flows.alerts._parcel import Parcel
+from flows.alerts.notifications.channels import channel, send_now
+from flows.alerts.notifications.parcel import Parcel
 from tests.support.attacks import attack
 from tests.support.banners import BANNERS, banner_server
-from toolkit.errors import PermanentError
-from toolkit.settings import settings
 
 PARCEL = Parcel("k1", "ann@example.com", "Fell", "It")
 
@@ -27,7 +27,7 @@ def block(monkeypatch):
             password=password,
             sender="a@example.com",
         )
-        monkeypatch.setattr("flows.alerts._channels._stored", lambda _name: stored)
+        monkeypatch.setattr("flows.alerts.notifications.channels._stored", lambda _name: stored)
         monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", allowed)
         monkeypatch.setenv("EMAIL_ALLOWED_PORTS", f"25,{port}")
         settings.cache_clear()

@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.exc import IntegrityError
 
-from flows.alerts import _claims, _evaluate
-from flows.alerts._evaluate import evaluate_due
-from flows.alerts._silence import silence
+from flows.alerts.evaluation import locking, runner
+from flows.alerts.evaluation.runner import evaluate_due
+from flows.alerts.rules.silence import silence
 from tests.flows.alerts.rules import (
     METRIC,
     START,
@@ -115,8 +115,8 @@ def test_many_runs_at_once_evaluate_each_rule_once():
 
 def test_batch_after_batch_evaluates_each_rule_once(monkeypatch):
     """Two lanes share them; neither takes what the other has."""
-    monkeypatch.setattr(_evaluate, "BATCH", 7)
-    monkeypatch.setattr(_claims, "BATCH", 7)
+    monkeypatch.setattr(runner, "BATCH", 7)
+    monkeypatch.setattr(locking, "BATCH", 7)
     store(*(rule(f"r{n}") for n in range(50)))
     counts = tick(0)
     assert (counts.evaluated, counts.firing, counts.notices) == (50, 50, 50)

@@ -11,11 +11,11 @@ from collections.abc import Callable
 import pytest
 from sqlalchemy import text
 
-from flows.alerts._evaluate import evaluate_due
-from flows.alerts._outbox import deliver_due
+from analytics_worker.database.connections import warehouse
+from flows.alerts.evaluation.runner import evaluate_due
+from flows.alerts.notifications.outbox import deliver_due
 from tests.flows.alerts.rules import query, rule, store
 from tests.support.waiting import wait_until
-from toolkit.database import warehouse
 
 
 @pytest.fixture(autouse=True)

@@ -10,18 +10,18 @@ from typing import cast
 import pytest
 from prefect.artifacts import Artifact
 
+from analytics_worker.prefect_support.results import RunFailed
+from analytics_worker.settings import settings
 from flows.alerts import (
     check_threshold_conditions,
     create_threshold_alert,
     process_pending_alerts,
     trigger_alert,
 )
-from flows.alerts._evaluate import evaluate_due
+from flows.alerts.evaluation.runner import evaluate_due
 from tests.flows.alerts.rules import METRIC, execute, metric, query, rule, store
 from tests.support.http_sink import HttpSink
 from tests.support.waiting import wait_until
-from toolkit.results import RunFailed
-from toolkit.settings import settings
 
 pytestmark = pytest.mark.usefixtures("prefect_api", "environment")
 

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 
 import pytest
 
-from flows.alerts._outbox import deliver_due
+from analytics_worker.settings import settings
+from analytics_worker.text import one_line, value_line
+from flows.alerts.notifications.outbox import deliver_due
 from tests.flows.alerts.rules import rule, store, tick
 from tests.support.attacks import attack
 from tests.support.header_attacks import IN_DATABASE
 from tests.support.received_mails import assert_is_one_mail, part_text
 from tests.support.smtp_sink import Received
 from tests.support.sql import execute
-from toolkit.settings import settings
-from toolkit.text import one_line, value_line
 
 pytestmark = pytest.mark.usefixtures("outbox")
 

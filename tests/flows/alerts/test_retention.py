@@ -2,9 +2,9 @@
 
 import pytest
 
-from flows.alerts._steps import prune
+from analytics_worker.settings import settings
+from flows.alerts.tasks import prune
 from tests.flows.alerts.rules import execute, query, rule, store, tick, told
-from toolkit.settings import settings
 
 pytestmark = pytest.mark.usefixtures("environment")
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from flows.alerts._definitions import Definitions
-from flows.alerts._rule import Rule
-from flows.alerts._silence import silence
-from flows.alerts._sync import diff, sync
+from analytics_worker.definitions.durations import parse_duration
+from analytics_worker.errors import PermanentError
+from flows.alerts.rules.model import Rule
+from flows.alerts.rules.silence import silence
+from flows.alerts.rules.sync import diff, sync
+from flows.alerts.rules.yaml_files import Definitions
 from tests.flows.alerts.rules import METRIC, execute, metric, query, rule, tick, told
-from toolkit.durations import parse_duration
-from toolkit.errors import PermanentError
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -70,7 +70,7 @@ def test_other_keys_mean_other_states():
 def test_a_definition_that_this_version_can_not_read_costs_one_rule():
     sync(rules(rule("old"), rule("new")))
     execute(
-        "update ops.alert_rules set definition = definition || '{\"colour\": 1}' where name = 'old'"
+        "update ops.alert_rules set definition = definition || '{\"color\": 1}' where name = 'old'"
     )
     assert (tick(0).errors, tick(1).firing) == (1, 1)
     assert told()[0] in {("error", "owner@example.com"), ("firing", "webhook")}

@@ -9,11 +9,11 @@ import pytest
 from psycopg2.extensions import connection as Connection  # noqa: N812  # it is a class
 from sqlalchemy import make_url
 
-from flows.analytics import _in_flight, materialized_views, query_statistics
+from analytics_worker.database import connections
+from analytics_worker.settings import settings
+from flows.analytics import _cancellation, materialized_views, query_statistics
 from flows.analytics.catalog import upsert_catalog
 from flows.analytics.refresh_log import clean
-from toolkit import database
-from toolkit.settings import settings
 
 RETRYING = (
     upsert_catalog,
@@ -87,10 +87,10 @@ def no_delay(monkeypatch: pytest.MonkeyPatch):
 @pytest.fixture
 def in_flight():
     """A run, for what is called without its flow."""
-    current = _in_flight.InFlight()
-    token = _in_flight.current.set(current)
+    current = _cancellation.InFlight()
+    token = _cancellation.current.set(current)
     yield current
-    _in_flight.current.reset(token)
+    _cancellation.current.reset(token)
 
 
 @pytest.fixture
@@ -101,6 +101,6 @@ def limits(monkeypatch: pytest.MonkeyPatch):
         for name, value in variables.items():
             monkeypatch.setenv(name.upper(), str(value))
         settings.cache_clear()
-        database.dispose()
+        connections.dispose()
 
     return set_variables

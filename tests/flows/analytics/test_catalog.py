@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
+from analytics_worker.settings import settings
 from flows.analytics import refresh_catalog
 from flows.analytics.catalog import upsert_catalog
 from tests.flows.analytics.conftest import connect, run
-from toolkit.settings import settings
 
 pytestmark = pytest.mark.usefixtures("environment")
 

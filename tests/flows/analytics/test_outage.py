@@ -7,8 +7,14 @@ import psycopg2
 import pytest
 from prefect.client.schemas.objects import State
 
+from analytics_worker.circuit_breaker import db_circuit_breaker
+from analytics_worker.database import connections
+from analytics_worker.database.connections import warehouse
+from analytics_worker.migrations import upgrade
+from analytics_worker.settings import settings
+from analytics_worker.stack.postgres.server import EmbeddedPostgres
 from flows.analytics import (
-    _changes,
+    _change_detection,
     cleanup_old_refresh_logs,
     refresh_catalog,
     refresh_log,
@@ -17,14 +23,8 @@ from flows.analytics import (
 )
 from flows.analytics._refresh import refresh
 from flows.analytics._views import materialized_views
-from migrations import upgrade
-from stack.postgres import EmbeddedPostgres
 from tests.flows.analytics.conftest import RETRYING, connect, run
 from tests.support.waiting import wait_until
-from toolkit import database
-from toolkit.circuit_breaker import db_circuit_breaker
-from toolkit.database import warehouse
-from toolkit.settings import settings
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
 
@@ -50,14 +50,14 @@ def url(server, tmp_path, monkeypatch):
     monkeypatch.setenv("DATABASE_URL", server.url)
     monkeypatch.setenv("STATE_DIR", str(tmp_path / "state"))
     settings.cache_clear()
-    database.dispose()
+    connections.dispose()
     with closing(connect(server.url)) as connection:
         run(connection, "drop schema if exists ops, raw, staging, analytics cascade")
     upgrade(server.url)
     with closing(connect(server.url)) as connection:
         run(connection, DATA)
     yield server.url
-    database.dispose()
+    connections.dispose()
 
 
 @pytest.fixture
@@ -143,11 +143,11 @@ def test_a_crash_of_the_server_makes_the_statistics_worthless(server, url):
     with warehouse() as connection:
         view = materialized_views(connection, ["analytics"])[-1]
     refresh(view, "test")
-    database.dispose()
-    assert _changes.reasons_to_refresh([view.oid]) == {view.oid: None}
+    connections.dispose()
+    assert _change_detection.reasons_to_refresh([view.oid]) == {view.oid: None}
     with closing(connect(server.superuser_url)) as connection, suppress(psycopg2.Error):
         run(connection, "copy (select 1) to program 'kill -9 $PPID'")
     wait_until(server.is_ready, timeout=60)
-    database.dispose()
+    connections.dispose()
     expected = {view.oid: "the server or its statistics were restarted"}
-    wait_until(lambda: _changes.reasons_to_refresh([view.oid]) == expected)
+    wait_until(lambda: _change_detection.reasons_to_refresh([view.oid]) == expected)

@@ -6,13 +6,13 @@ from threading import Thread
 
 import pytest
 
+from analytics_worker.database.connections import warehouse
 from flows.analytics import refresh_materialized_views
-from flows.analytics._failures import PermanentRefreshError, RefreshError
 from flows.analytics._refresh import ViewDroppedError, refresh
+from flows.analytics._refresh_errors import PermanentRefreshError, RefreshError
 from flows.analytics._views import View, materialized_views
 from tests.flows.analytics.conftest import connect, run
 from tests.support.waiting import wait_until
-from toolkit.database import warehouse
 
 pytestmark = pytest.mark.usefixtures("environment", "in_flight")
 
@@ -155,9 +155,9 @@ def test_a_locked_view_is_waited_for(view, session):
 
 
 def _refresh_in_thread(view: View):
-    from flows.analytics import _in_flight  # noqa: PLC0415
+    from flows.analytics import _cancellation  # noqa: PLC0415
 
-    _in_flight.current.set(_in_flight.InFlight())
+    _cancellation.current.set(_cancellation.InFlight())
     return refresh(view, "test")
 
 

@@ -5,13 +5,13 @@ from contextlib import closing
 
 import pytest
 
-from flows.analytics import _changes
-from flows.analytics._changes import UNCOUNTED, reasons_to_refresh
+from analytics_worker.database import connections
+from analytics_worker.database.connections import warehouse
+from flows.analytics import _change_detection
+from flows.analytics._change_detection import UNCOUNTED, reasons_to_refresh
 from flows.analytics._refresh import refresh
 from flows.analytics._views import materialized_views
 from tests.flows.analytics.conftest import connect, run
-from toolkit import database
-from toolkit.database import warehouse
 
 pytestmark = pytest.mark.usefixtures("environment", "in_flight")
 
@@ -37,7 +37,7 @@ def view():
 
 def reason():
     """Why the view must be refreshed, as another process would see it."""
-    database.dispose()
+    connections.dispose()
     oid = view().oid
     return reasons_to_refresh([oid])[oid]
 
@@ -146,7 +146,9 @@ def test_what_an_open_session_committed_a_moment_ago_counts(session):
 
 @pytest.mark.usefixtures("refreshed")
 def test_a_session_that_may_hold_back_counts_is_a_doubt(session, monkeypatch):
-    monkeypatch.setattr(_changes, "IDLE_FLUSH_SECONDS", 0)  # no need to wait: it will not end
+    monkeypatch.setattr(
+        _change_detection, "IDLE_FLUSH_SECONDS", 0
+    )  # no need to wait: it will not end
     run(session, "select 1")
     run(session, "begin; select 1")
     assert reason() == UNCOUNTED

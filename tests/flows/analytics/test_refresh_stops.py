@@ -6,12 +6,12 @@ import sys
 
 import pytest
 
-from flows.analytics import _log, refresh_materialized_views
-from flows.analytics._in_flight import InFlight, RunCancelledError
+from analytics_worker.database.connections import warehouse
+from flows.analytics import _refresh_log_store, refresh_materialized_views
+from flows.analytics._cancellation import InFlight, RunCancelledError
 from flows.analytics._refresh import refresh
 from flows.analytics._views import materialized_views
 from tests.support.waiting import wait_until
-from toolkit.database import warehouse
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -27,7 +27,7 @@ KILLED = """
 from flows.analytics import _in_flight
 from flows.analytics._refresh import refresh
 from flows.analytics._views import materialized_views
-from toolkit.database import warehouse
+from analytics_worker.database.connections import warehouse
 
 _in_flight.current.set(_in_flight.InFlight())
 with warehouse() as connection:
@@ -71,13 +71,13 @@ def test_a_killed_process_leaves_no_refresh_and_the_next_run_settles_its_row(sql
     child = subprocess.Popen([sys.executable, "-c", KILLED])
     try:
         wait_until(lambda: sql(RUNNING), timeout=60)
-        _log.settle_orphans()
+        _refresh_log_store.settle_orphans()
         assert sql("select status from ops.refresh_log") == [("running",)]  # it is at work
     finally:
         child.send_signal(signal.SIGKILL)
         child.wait()
     wait_until(lambda: not sql(RUNNING), timeout=20)
-    _log.settle_orphans()
+    _refresh_log_store.settle_orphans()
     assert sql("select status, error, finished_at is not null from ops.refresh_log") == [
         ("failed", "The process ended before it could report", True)
     ]

@@ -9,13 +9,13 @@ from pathlib import Path
 import psycopg2
 import pytest
 
+from analytics_worker.database import connections
+from analytics_worker.migrations import upgrade
+from analytics_worker.settings import settings
 from flows.analytics import update_query_statistics
 from flows.analytics.query_statistics import snapshot_statements
-from migrations import upgrade
 from tests.flows.analytics.conftest import run
 from tests.support.attacks import attack
-from toolkit import database
-from toolkit.settings import settings
 
 BIN = next(
     iter(sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)), Path("/nonexistent")
@@ -59,10 +59,10 @@ def url(directory, monkeypatch, tmp_path):
     monkeypatch.setenv("DATABASE_URL", address)
     monkeypatch.setenv("STATE_DIR", str(tmp_path / "state"))
     settings.cache_clear()
-    database.dispose()
+    connections.dispose()
     upgrade(address)
     yield address
-    database.dispose()
+    connections.dispose()
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from toolkit.retries import DBT_RUN, DBT_TEST, TaskPolicy
-from toolkit.settings import settings
+from analytics_worker.prefect_support.retries import DBT_RUN, DBT_TEST, TaskPolicy
+from analytics_worker.settings import settings
 
 PROJECT = """
 name: tiny

@@ -15,7 +15,7 @@ from prefect.client.schemas.objects import State
 from prefect.client.schemas.sorting import TaskRunSort
 from sqlalchemy import RowMapping, text
 
-from toolkit.database import direct, warehouse_url
+from analytics_worker.database.connections import direct, warehouse_url
 
 
 def rows(query: str) -> Sequence[RowMapping]:

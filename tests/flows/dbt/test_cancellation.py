@@ -11,10 +11,10 @@ import pytest
 from prefect import get_client
 from prefect.settings import get_current_settings
 
+from analytics_worker.settings import project_root
 from flows.dbt import run_dbt_models
 from tests.flows.dbt.seen import dbt_processes, dbt_queries
 from tests.support.waiting import wait_until
-from toolkit.settings import project_root
 
 
 @pytest.fixture

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import URL, make_url, text
 
+from analytics_worker.circuit_breaker import dbt_circuit_breaker
+from analytics_worker.database.connections import direct, warehouse_url
+from analytics_worker.prefect_support.retries import DBT_RUN
+from analytics_worker.settings import settings
 from flows.dbt import run_dbt_models
 from flows.dbt._lock import only_one_dbt
 from tests.flows.dbt.seen import dbt_processes, dbt_queries, rows, task_run_names
 from tests.support.waiting import wait_until
-from toolkit.circuit_breaker import dbt_circuit_breaker
-from toolkit.database import direct, warehouse_url
-from toolkit.retries import DBT_RUN
-from toolkit.settings import settings
 
 SLOW = "select 1 as id from pg_sleep(60)"
 SLOW_UNTIL_CURED = (

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from analytics_worker.database.connections import direct, warehouse_url
+from analytics_worker.settings import settings
 from flows.dbt import dbt_docs_generate, dbt_freshness_check
 from tests.flows.dbt.seen import artifact_rows, task_run_names
-from toolkit.database import direct, warehouse_url
-from toolkit.settings import settings
 
 SOURCES = """
 sources:

@@ -7,11 +7,11 @@ import pytest
 from prefect.logging import disable_run_logger
 from sqlalchemy import text
 
+from analytics_worker.database.connections import direct, warehouse_url
+from analytics_worker.prefect_support.results import outcome
 from flows.dbt._history import record
 from flows.dbt._results import DbtResult, NodeResult, summary_of
 from tests.flows.dbt.seen import rows
-from toolkit.database import direct, warehouse_url
-from toolkit.results import outcome
 
 pytestmark = pytest.mark.usefixtures("environment")
 LONG_AGO = datetime(2030, 1, 1, tzinfo=UTC)

@@ -1,8 +1,8 @@
 """`dbt run` as a flow: what it builds, returns, shows in Prefect and keeps."""
 
+from analytics_worker.circuit_breaker import dbt_circuit_breaker
 from flows.dbt import run_dbt_models, run_dbt_tests
 from tests.flows.dbt.seen import artifact_rows, rows, task_run_names
-from toolkit.circuit_breaker import dbt_circuit_breaker
 
 TESTED = """
 models:

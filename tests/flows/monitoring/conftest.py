@@ -9,8 +9,8 @@ import psycopg2
 import pytest
 from sqlalchemy import make_url
 
-from toolkit import database
-from toolkit.settings import settings
+from analytics_worker.database import connections
+from analytics_worker.settings import settings
 
 Sql = Callable[..., list[tuple[Any, ...]]]
 
@@ -48,6 +48,6 @@ def variables(monkeypatch: pytest.MonkeyPatch):
         for name, value in values.items():
             monkeypatch.setenv(name.upper(), str(value))
         settings.cache_clear()
-        database.dispose()
+        connections.dispose()
 
     return set_variables

@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from analytics_worker.circuit_breaker import db_circuit_breaker
+from analytics_worker.prefect_support.results import RunFailed
+from analytics_worker.settings import settings
 from flows.monitoring import collect_worker_metrics
 from tests.support.attacks import attack
 from tests.support.http_sink import HttpSink
-from toolkit.circuit_breaker import db_circuit_breaker
-from toolkit.results import RunFailed
-from toolkit.settings import settings
 
 pytestmark = pytest.mark.usefixtures("environment", "prefect_api")
 

@@ -16,6 +16,9 @@ from prefect.flows import Flow
 from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 from prefect.states import Completed
 
+from analytics_worker.circuit_breaker import db_circuit_breaker, external_circuit_breaker
+from analytics_worker.deployment.deploy import deploy, desired
+from analytics_worker.settings import settings
 from flows.monitoring import cleanup_expired_tasks
 from flows.monitoring._expired_events import WaitingEvents, waiting_events
 from flows.monitoring._expired_files import expired_results
@@ -27,12 +30,9 @@ from flows.monitoring._expired_runs import (
     gone_deployments,
     stale_workers,
 )
-from flows.monitoring.expired import judge
-from stack.deploy import deploy, desired
+from flows.monitoring.retention import judge
 from tests.support.redis_server import RedisServer
 from tests.support.waiting import wait_until
-from toolkit.circuit_breaker import db_circuit_breaker, external_circuit_breaker
-from toolkit.settings import settings
 
 LATER = timedelta(minutes=5)
 

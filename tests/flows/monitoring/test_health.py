@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from analytics_worker.circuit_breaker import db_circuit_breaker
+from analytics_worker.prefect_support.results import RunFailed
+from analytics_worker.settings import project_root
 from flows.monitoring import _dbt_check, health_check
 from flows.monitoring._checks import Finding
 from flows.monitoring._database_check import check_database
@@ -21,9 +24,6 @@ from flows.monitoring.health import checks
 from tests.support.http_sink import HttpSink
 from tests.support.redis_server import RedisServer
 from tests.support.smtp_sink import SmtpSink
-from toolkit.circuit_breaker import db_circuit_breaker
-from toolkit.results import RunFailed
-from toolkit.settings import project_root
 
 pytestmark = pytest.mark.usefixtures("environment")
 

@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from flows.monitoring._messages import deliver, of_database_away, of_deployment
+from analytics_worker.text import one_line, value_line
+from flows.monitoring._notification_text import deliver, of_database_away, of_deployment
 from tests.support.attacks import attack
 from tests.support.header_attacks import HEADER_ATTACKS
 from tests.support.received_mails import assert_is_one_mail, part_text
-from toolkit.text import one_line, value_line
 
 every_attack = pytest.mark.parametrize("text", HEADER_ATTACKS.values(), ids=HEADER_ATTACKS.keys())
 AT = "2026-11-29T10:00:00+00:00"

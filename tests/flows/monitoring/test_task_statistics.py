@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from prefect import get_client, task
 
+from analytics_worker.prefect_support.flow import flow
+from analytics_worker.prefect_support.results import outcome
 from flows.monitoring import update_task_statistics
 from flows.monitoring._ended_runs import EndedRun, ended_runs
-from flows.monitoring._summary import percentile, summarize, trend
+from flows.monitoring._run_statistics import percentile, summarize, trend
 from tests.support.waiting import wait_until
-from toolkit.flow import flow
-from toolkit.results import outcome
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 

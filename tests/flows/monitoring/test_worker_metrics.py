@@ -6,9 +6,9 @@ import os
 import psutil
 import pytest
 
+from analytics_worker.settings import settings
 from flows.monitoring import collect_worker_metrics
 from flows.monitoring._processes import _recorded, measure_processes
-from toolkit.settings import settings
 
 pytestmark = pytest.mark.usefixtures("environment")
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from analytics_worker.settings import settings
 from tests.support.smtp_sink import SmtpSink
-from toolkit.settings import settings
 
 
 @pytest.fixture

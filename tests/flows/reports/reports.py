@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from flows.reports._report import Report
-from flows.reports._sync import sync
+from flows.reports.definitions.model import Report
+from flows.reports.definitions.sync import sync
 from tests.support.smtp_sink import Received
 from tests.support.sql import execute, query
 

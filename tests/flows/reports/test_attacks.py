@@ -5,12 +5,13 @@ from pathlib import Path
 import psycopg2
 import pytest
 
-from flows.reports.formats import Table, _query, export, snapshot
+from analytics_worker.database.connections import engine
+from analytics_worker.errors import PermanentError
+from flows.reports.formats import Table, export, snapshot
+from flows.reports.formats.query import statement
 from tests.flows.alerts.test_attacks import ATTACKS
 from tests.support.attacks import attack
 from tests.support.sql import execute, query
-from toolkit.database import engine
-from toolkit.errors import PermanentError
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -32,8 +33,8 @@ def refused(sql: str, name: str, path: Path) -> bool:
 
 
 def unchecked(monkeypatch):
-    monkeypatch.setattr(_query, "check", lambda _sql: None)
-    monkeypatch.setattr(_query, "refuse_functions", lambda *_: None)
+    monkeypatch.setattr(statement, "check", lambda _sql: None)
+    monkeypatch.setattr(statement, "refuse_functions", lambda *_: None)
 
 
 @attack(

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from cli.reports import reports
+from analytics_worker.cli.reports import reports
 from tests.support.sql import query
 
 pytestmark = pytest.mark.usefixtures("post")

@@ -2,11 +2,11 @@
 
 import pytest
 
-from flows.reports._by_hand import ResendError, resend, run_now
-from flows.reports._outbox import deliver_due
+from analytics_worker.settings import settings
+from flows.reports.runs.manual import ResendError, resend, run_now
+from flows.reports.runs.outbox import deliver_due
 from tests.flows.reports.reports import OWNER, attachment, body, let_time_pass, mails, report
 from tests.support.sql import execute, query
-from toolkit.settings import settings
 
 pytestmark = pytest.mark.usefixtures("post")
 

@@ -6,15 +6,16 @@ from contextlib import contextmanager
 
 import pytest
 
-from flows.reports import _show, generate_ad_hoc_report, generate_scheduled_reports
+from analytics_worker.circuit_breaker import db_circuit_breaker
+from analytics_worker.prefect_support.results import RunFailed
+from analytics_worker.settings import settings
+from flows.reports import generate_ad_hoc_report, generate_scheduled_reports
 from flows.reports import scheduled as scheduled_flow
-from flows.reports.formats import _model
+from flows.reports.formats import registry
+from flows.reports.output import ui_artifacts
 from tests.flows.reports.reports import ANN, OWNER, attachment, body, mails, report, runs, store
 from tests.support.postgres import administer
 from tests.support.sql import execute, query
-from toolkit.circuit_breaker import db_circuit_breaker
-from toolkit.results import RunFailed
-from toolkit.settings import settings
 
 pytestmark = pytest.mark.usefixtures("prefect_api", "post")
 
@@ -97,7 +98,7 @@ def test_a_connection_that_drops_in_a_large_export_is_tried_again(postgres, post
     store(report(sql="select n, repeat('x', 100) as t from generate_series(1, 200000) as n"))
     drops: list[int] = []
 
-    class Dropping(_show._Progress):
+    class Dropping(ui_artifacts._Progress):
         def update(self, rows: int) -> None:
             if not drops:
                 drops.append(rows)
@@ -107,9 +108,9 @@ def test_a_connection_that_drops_in_a_large_export_is_tried_again(postgres, post
                     " where usename = 'analytics_reader'",
                 )
 
-    monkeypatch.setattr(_show, "_Progress", Dropping)
+    monkeypatch.setattr(ui_artifacts, "_Progress", Dropping)
     assert generate_scheduled_reports()["summary"]["made"] == 1
-    assert drops[0] >= _model.PROGRESS_ROWS
+    assert drops[0] >= registry.PROGRESS_ROWS
     (file,) = post.iterdir()
     assert file.read_bytes().count(b"\n") == 200_001
     assert query("select attempts from ops.report_runs") == [1]  # within the attempt

@@ -5,11 +5,11 @@ from collections import Counter
 import pytest
 from sqlalchemy import text
 
+from analytics_worker.database.connections import warehouse
 from tests.flows.reports.reports import report, runs, store
 from tests.flows.reports.workers import make_and_deliver, worker, worker_context
 from tests.support.sql import execute, query
 from tests.support.waiting import wait_until
-from toolkit.database import warehouse
 
 __all__ = ["worker_context"]
 

@@ -4,13 +4,13 @@ import re
 
 import pytest
 
+from analytics_worker.text import one_line
 from flows.reports import generate_scheduled_reports
 from tests.flows.reports.reports import ANN, OWNER, report, store
 from tests.support.attacks import attack
 from tests.support.header_attacks import HEADER_ATTACKS, IN_DATABASE
 from tests.support.received_mails import assert_is_one_mail, part_text
 from tests.support.sql import execute
-from toolkit.text import one_line
 
 pytestmark = pytest.mark.usefixtures("prefect_api", "post")
 

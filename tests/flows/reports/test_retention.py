@@ -5,14 +5,14 @@ import time
 
 import pytest
 
+from analytics_worker.settings import settings
 from flows.reports import cleanup_old_reports, generate_ad_hoc_report
-from flows.reports._by_hand import run_now
-from flows.reports._folder_storage import LEFT_AFTER_SECONDS
-from flows.reports._outbox import deliver_due
+from flows.reports.output.folder_storage import LEFT_AFTER_SECONDS
+from flows.reports.runs.manual import run_now
+from flows.reports.runs.outbox import deliver_due
 from tests.flows.reports.reports import report
 from tests.support.attacks import attack
 from tests.support.sql import execute, query
-from toolkit.settings import settings
 
 pytestmark = pytest.mark.usefixtures("prefect_api", "post")
 

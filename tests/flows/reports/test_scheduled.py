@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from analytics_worker.prefect_support.results import RunFailed
 from flows.reports import generate_scheduled_reports
-from flows.reports._plan import plan
+from flows.reports.scheduling.planner import plan
 from tests.flows.reports.reports import (
     ANN,
     OWNER,
@@ -17,7 +18,6 @@ from tests.flows.reports.reports import (
     store,
 )
 from tests.support.sql import execute, query
-from toolkit.results import RunFailed
 
 pytestmark = pytest.mark.usefixtures("prefect_api", "post")
 
@@ -219,7 +219,7 @@ class TestData:
 def test_a_definition_that_this_version_can_not_read_costs_one_report(smtp_sink):
     store(report("old"), report("new"))
     execute(
-        "update ops.report_definitions set definition = definition || '{\"colour\": 1}' where name = 'old'"
+        "update ops.report_definitions set definition = definition || '{\"color\": 1}' where name = 'old'"
     )
     state = generate_scheduled_reports(return_state=True)
     assert state.name == "Partial"

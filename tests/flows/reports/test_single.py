@@ -5,11 +5,12 @@ from datetime import UTC, datetime
 import pytest
 from prefect import get_client
 
-from flows.reports import _show, generate_single_report
-from flows.reports._by_hand import run_now
+from analytics_worker.settings import settings
+from flows.reports import generate_single_report
+from flows.reports.output import ui_artifacts
+from flows.reports.runs.manual import run_now
 from tests.flows.reports.reports import ANN, body, report, runs
 from tests.support.sql import execute, query
-from toolkit.settings import settings
 
 pytestmark = pytest.mark.usefixtures("prefect_api", "post")
 
@@ -59,7 +60,7 @@ def test_the_ui_has_a_link_to_each_file():
 
 
 def test_a_long_export_shows_its_progress(monkeypatch):
-    monkeypatch.setattr(_show, "SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr(ui_artifacts, "SECONDS_BETWEEN", 0.0)
     generate_single_report(DATA | {"query": "select n from generate_series(1, 200000) n"})
     assert artifacts()["progress"].data == 100.0  # pyright: ignore[reportAttributeAccessIssue]
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import fsspec
 import pytest
 
+from analytics_worker.settings import settings
 from blocks.report_storage import ReportStorage
-from flows.reports._by_hand import run_now
-from flows.reports._outbox import deliver_due
-from flows.reports._storage import Folder, StorageError, checked, storage
+from flows.reports.output.storage import Folder, StorageError, checked, storage
+from flows.reports.runs.manual import run_now
+from flows.reports.runs.outbox import deliver_due
 from tests.flows.reports.reports import attachment, let_time_pass, report
 from tests.support.attacks import attack
 from tests.support.sql import query
-from toolkit.settings import settings
 
 
 @attack(

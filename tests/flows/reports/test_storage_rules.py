@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from prefect.blocks.fields import SecretDict
 
+from analytics_worker.settings import settings
 from blocks.report_storage import ReportStorage
-from flows.reports._folder_storage import Folder
-from flows.reports._storage import StorageError, storage
+from flows.reports.output.folder_storage import Folder
+from flows.reports.output.storage import StorageError, storage
 from tests.support.attacks import attack
 from tests.support.http_sink import HttpSink
-from toolkit.settings import settings
 
 OWN = {"key": "k", "secret": "canary"}
 

@@ -10,7 +10,7 @@ from multiprocessing.process import BaseProcess
 
 import pytest
 
-from toolkit.settings import settings
+from analytics_worker.settings import settings
 
 _READS = ("DATABASE_URL", "STATE_DIR", "ALERT_", "REPORT_")
 
@@ -19,15 +19,17 @@ _READS = ("DATABASE_URL", "STATE_DIR", "ALERT_", "REPORT_")
 def worker_context() -> ForkServerContext:
     """Processes forked from one that has imported everything and runs nothing."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["flows.reports._by_hand", "flows.reports._plan"])
+    context.set_forkserver_preload(
+        ["flows.reports.runs.manual", "flows.reports.scheduling.planner"]
+    )
     return context
 
 
 def make_and_deliver() -> None:
     """What generate_scheduled_reports does, without Prefect."""
-    from flows.reports._outbox import deliver_due  # noqa: PLC0415  # preloaded
-    from flows.reports._plan import plan  # noqa: PLC0415
-    from flows.reports._steps import make_run  # noqa: PLC0415
+    from flows.reports.runs.outbox import deliver_due  # noqa: PLC0415  # preloaded
+    from flows.reports.scheduling.planner import plan  # noqa: PLC0415
+    from flows.reports.tasks import make_run  # noqa: PLC0415
 
     for run_id in plan("daily", datetime.now(UTC)).runs:
         make_run(run_id)

@@ -15,7 +15,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.states import Failed
 from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 
-from toolkit import spare_process
+from analytics_worker.prefect_support import warm_process
 
 
 @task
@@ -185,7 +185,7 @@ def spare() -> dict[str, bool]:
 def _imported_dbt(program: Path) -> bool:
     answer = program.with_suffix(".txt")
     with answer.open("wb") as out, Path(os.devnull).open("rb") as nothing:
-        process = spare_process.start(
+        process = warm_process.start(
             program,
             [],
             directory=Path.cwd(),

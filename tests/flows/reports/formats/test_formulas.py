@@ -8,7 +8,7 @@ import openpyxl
 import pytest
 
 from flows.reports.formats import Table, export, snapshot
-from flows.reports.formats._formula import FIRST_CHARACTERS
+from flows.reports.formats.formula_escaping import FIRST_CHARACTERS
 from tests.support.attacks import attack
 
 pytestmark = pytest.mark.usefixtures("environment")

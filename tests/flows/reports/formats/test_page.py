@@ -25,7 +25,7 @@ from flows.reports.formats import (
     render_html,
     render_pdf,
 )
-from flows.reports.formats._render import pngs
+from flows.reports.formats.pages.pdf_process import pngs
 from tests.support.attacks import attack
 
 EVIL = "<script>alert(1)</script>{{ 7 * 7 }}"

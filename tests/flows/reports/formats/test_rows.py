@@ -15,20 +15,20 @@ import openpyxl
 import pytest
 from pyarrow import parquet
 
+from analytics_worker.database.reader_sessions import SessionEndedError
+from analytics_worker.errors import PermanentError
 from flows.reports.formats import (
     Exported,
     FormatError,
     Snapshot,
     Table,
-    _parquet_file,
-    _sheet,
     export,
     format_named,
     snapshot,
 )
+from flows.reports.formats import parquet as parquet_format
+from flows.reports.formats.xlsx import sheets
 from tests.support.attacks import attack
-from toolkit.errors import PermanentError
-from toolkit.user_sql import SessionEndedError
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -150,7 +150,7 @@ def test_parquet_has_types(tmp_path):
 
 
 def test_parquet_of_many_groups_is_whole(tmp_path, monkeypatch):
-    monkeypatch.setattr(_parquet_file, "GROUP_BYTES", 1000)
+    monkeypatch.setattr(parquet_format, "GROUP_BYTES", 1000)
     write(tmp_path / "f", "parquet", "select n, repeat('x', n % 90) from generate_series(1, 500) n")
     file = parquet.ParquetFile(tmp_path / "f")
     assert file.num_row_groups > 10
@@ -164,7 +164,7 @@ def test_parquet_says_what_it_can_not_hold(tmp_path):
 
 
 def test_a_full_sheet_is_followed_by_another_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(_sheet, "MOST_ROWS", 4)
+    monkeypatch.setattr(sheets, "MOST_ROWS", 4)
     write(tmp_path / "f.xlsx", "xlsx", "select n from generate_series(1, 8) n")
     book = openpyxl.load_workbook(tmp_path / "f.xlsx")
     rows = {sheet.title: [row[0].value for row in sheet] for sheet in book}

@@ -1,0 +1,219 @@
+"""Breaker state in one SQLite file, shared by all processes of a host.
+
+Reads and writes ``breakers.sqlite``. A call through a closed breaker costs one indexed read; every
+other step is one short write transaction, so it is atomic across threads, forks and kills.
+"""
+
+import os
+import sqlite3
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
+from dataclasses import astuple, dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from typing import TypeVar
+
+from analytics_worker.breakers import state_machine
+from analytics_worker.breakers.state_machine import (
+    STATE_CLOSED,
+    Change,
+    Limits,
+    Permit,
+    Record,
+    Refusal,
+    StoreUnreachableError,
+)
+
+BUSY_TIMEOUT_SECONDS = 2.0
+FILE_CHECK_SECONDS = 1.0
+
+T = TypeVar("T")
+
+
+@cache
+def _sql(name: str) -> str:
+    return Path(__file__).with_name("sql").joinpath(f"{name}.sql").read_text()
+
+
+@dataclass
+class _Connections:
+    """The connections of one process to one file; a connection is used by one thread at a time."""
+
+    process: int = field(default_factory=os.getpid)
+    file: tuple[int, int] | None = None
+    checked_at: float = 0.0
+    idle: deque[sqlite3.Connection] = field(default_factory=deque[sqlite3.Connection])
+    opened: list[sqlite3.Connection] = field(default_factory=list[sqlite3.Connection])
+
+
+class SqliteStore:
+    """Keeps records in a file; nothing is opened before the first step."""
+
+    kind = "sqlite"
+
+    def __init__(self, path: Path) -> None:
+        """Remember where the file is; its folder is made on first use."""
+        self.path = path
+        self._connections = _Connections()
+        self._inherited: list[_Connections] = []
+
+    def __str__(self) -> str:
+        """Name the file, for messages."""
+        return f"SQLite file {self.path}"
+
+    def acquire(self, name: str, limits: Limits) -> Permit | Refusal:
+        """Ask to make one call."""
+        state, generation, failures = self._admission(name)
+        if state == STATE_CLOSED:
+            return Permit(self, generation, None, failures > 0)
+        with self._writing() as connection:
+            record = _load(connection, name)
+            answered, answer = state_machine.acquire(
+                record, limits, uuid.uuid4().hex, time.time(), self
+            )
+            _save(connection, name, answered)
+        return answer
+
+    def succeed(self, name: str, limits: Limits, permit: Permit) -> Change:
+        """Record that the call worked."""
+        return self._step(name, lambda record: state_machine.succeed(record, limits, permit))
+
+    def fail(self, name: str, limits: Limits, permit: Permit, error: str) -> Change:
+        """Record that the call failed."""
+        return self._step(
+            name, lambda record: state_machine.fail(record, limits, permit, error, time.time())
+        )
+
+    def release(self, name: str, permit: Permit) -> None:
+        """Give a permit back without a verdict."""
+        self._step(name, lambda record: state_machine.release(record, permit))
+
+    def count_successes(self, name: str, count: int) -> None:
+        """Add calls that worked and changed nothing else."""
+        self._step(
+            name, lambda record: replace(record, successes_total=record.successes_total + count)
+        )
+
+    def force(self, name: str, state: str, reset_timeout: float) -> Change:
+        """Put the breaker into a state by hand."""
+        return self._step(
+            name, lambda record: state_machine.force(record, state, reset_timeout, time.time())
+        )
+
+    def load(self, name: str) -> Record:
+        """The breaker's record."""
+        with self._connection() as connection:
+            return _load(connection, name)
+
+    def load_all(self) -> dict[str, Record]:
+        """Every breaker that was ever written."""
+        with self._connection() as connection:
+            rows = connection.execute(_sql("load_all")).fetchall()
+        return {row[0]: Record(*row[1:]) for row in rows}
+
+    def check(self) -> None:
+        """Prove that the file can be written."""
+        with self._writing() as connection:
+            connection.execute(_sql("check"), (time.time(),))
+
+    def _admission(self, name: str) -> tuple[str, int, int]:
+        """What a call through a closed breaker needs to know: every guarded call pays for this."""
+        connections = self._of_this_process()
+        try:
+            connection = connections.idle.pop()
+        except IndexError:
+            connection = self._open(connections)
+        try:
+            row = connection.execute(_sql("admission"), (name,)).fetchone()
+        except sqlite3.Error as error:
+            raise self._lost(error) from error
+        connections.idle.append(connection)
+        return row or (STATE_CLOSED, 0, 0)
+
+    def _step(self, name: str, next_record: Callable[[Record], Record]) -> Change:
+        with self._writing() as connection:
+            before = _load(connection, name)
+            after = next_record(before)
+            if after is not before:
+                _save(connection, name, after)
+        return Change(before.state, after.state)
+
+    @contextmanager
+    def _writing(self) -> Generator[sqlite3.Connection]:
+        with self._connection() as connection:
+            try:  # an interrupt right after BEGIN must not leave the file locked
+                connection.execute("begin immediate")
+                yield connection
+            except BaseException:
+                connection.rollback()
+                raise
+            connection.commit()
+
+    @contextmanager
+    def _connection(self) -> Generator[sqlite3.Connection]:
+        connections = self._of_this_process()
+        try:
+            connection = connections.idle.pop()
+        except IndexError:
+            connection = self._open(connections)
+        try:
+            yield connection
+        except sqlite3.Error as error:
+            raise self._lost(error) from error
+        connections.idle.append(connection)
+
+    def _lost(self, error: Exception) -> StoreUnreachableError:
+        self._connections = _Connections()  # the next step opens the file again
+        return StoreUnreachableError(f"{self}: {error}")
+
+    def _of_this_process(self) -> _Connections:
+        """Connections must not cross a fork, nor outlive a file that was deleted or replaced."""
+        connections = self._connections
+        if connections.process != os.getpid():
+            self._inherited.append(connections)  # even closing them here could harm the parent
+            connections = self._connections = _Connections()
+        elif time.monotonic() - connections.checked_at > FILE_CHECK_SECONDS:
+            connections.checked_at = time.monotonic()
+            if connections.file != self._file():
+                connections = self._connections = _Connections()
+        return connections
+
+    def _file(self) -> tuple[int, int] | None:
+        try:
+            status = self.path.stat()
+        except OSError:
+            return None
+        return status.st_dev, status.st_ino
+
+    def _open(self, connections: _Connections) -> sqlite3.Connection:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            connection = _connect(self.path)
+        except (sqlite3.Error, OSError) as error:
+            raise self._lost(error) from error
+        connections.file = self._file()
+        connections.opened.append(connection)
+        return connection
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        path, timeout=BUSY_TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False
+    )
+    with suppress(sqlite3.OperationalError):  # another process is switching it; the file remembers
+        connection.execute("pragma journal_mode = wal")
+    connection.execute("pragma synchronous = normal")
+    connection.executescript(_sql("schema"))
+    return connection
+
+
+def _load(connection: sqlite3.Connection, name: str) -> Record:
+    row = connection.execute(_sql("load"), (name,)).fetchone()
+    return Record(*row) if row else Record()
+
+
+def _save(connection: sqlite3.Connection, name: str, record: Record) -> None:
+    connection.execute(_sql("save"), (name, *astuple(record)))

@@ -1,0 +1,85 @@
+"""The circuit breakers of this project: the database, dbt, and named outside services.
+
+Reads and writes the breakers' records in Redis (``REDIS_URL``) or in ``breakers.sqlite`` of the
+state directory, shared by all processes. Importing opens nothing; the store is chosen at the first
+guarded call::
+
+    with db_circuit_breaker.calling(): ...
+    external_circuit_breaker("slack").call(post, message)
+"""
+
+import re
+
+from analytics_worker.breakers.breaker import CircuitBreaker
+from analytics_worker.breakers.guarded_call import CircuitOpenError
+from analytics_worker.breakers.state_machine import StoreUnreachableError
+from analytics_worker.breakers.statistics import DATABASE, DBT, BreakerStats, breaker_stats
+from analytics_worker.errors import is_database_outage
+
+__all__ = [
+    "BreakerStats",
+    "CircuitBreaker",
+    "CircuitOpenError",
+    "ExternalCircuitBreakers",
+    "StoreUnreachableError",
+    "breaker_stats",
+    "db_circuit_breaker",
+    "dbt_circuit_breaker",
+    "external_circuit_breaker",
+]
+
+_SERVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+
+
+class ExternalCircuitBreakers:
+    """One breaker per outside service, by name: ``external_circuit_breaker("slack")``.
+
+    All have the same limits. Their shared names start with ``external:``.
+    """
+
+    PREFIX = "external:"
+
+    def __init__(self, *, fail_max: int, reset_timeout: float) -> None:
+        """Define the limits; breakers are made when they are first asked for."""
+        self.fail_max = fail_max
+        self.reset_timeout = reset_timeout
+        self._by_service: dict[str, CircuitBreaker] = {}
+
+    def __call__(self, service: str) -> CircuitBreaker:
+        """The breaker of this service; the same object every time."""
+        known = self._by_service.get(service)
+        if known is not None:
+            return known
+        if not _SERVICE_NAME.fullmatch(service):  # it may be an address with a secret: not repeated
+            raise ValueError(
+                "the name of an external service consists of at most 100 letters, digits, dots, "
+                "hyphens and underscores (its host name, for instance), not of a whole address"
+            )
+        breaker = CircuitBreaker(
+            f"{self.PREFIX}{service}", fail_max=self.fail_max, reset_timeout=self.reset_timeout
+        )
+        return self._by_service.setdefault(service, breaker)
+
+    def get_stats(self) -> dict[str, BreakerStats]:
+        """State and counts by service name, of every service that any process has called.
+
+        Raises StoreUnreachableError.
+        """
+        every = breaker_stats()
+        return {
+            stats["name"].removeprefix(self.PREFIX): stats
+            for stats in every
+            if stats["name"].startswith(self.PREFIX)
+        }
+
+
+def _not_an_outage(error: BaseException) -> bool:
+    """A lock timeout or a failed check in a guarded block is no verdict on the database."""
+    return not is_database_outage(error)
+
+
+db_circuit_breaker = CircuitBreaker(
+    DATABASE, fail_max=5, reset_timeout=60, exclude=[_not_an_outage]
+)
+dbt_circuit_breaker = CircuitBreaker(DBT, fail_max=3, reset_timeout=120)
+external_circuit_breaker = ExternalCircuitBreakers(fail_max=3, reset_timeout=120)

@@ -1,0 +1,64 @@
+"""The command ``analytics-worker``. Each command is the function of its name in ``cli/<name>.py``.
+
+A command's module is imported when the command is asked for, so that ``--help`` answers at once.
+"""
+
+import importlib
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+# What --help shows; the order is the order of use.
+COMMANDS = {
+    "up": "Start the whole worker, run its pipeline once, and stay up; Ctrl-C stops everything.",
+    "status": "Show the components, pools, and the last and next run of every deployment.",
+    "doctor": "Look over versions, settings, permissions, clocks, disks, sizes and schedules.",
+    "deploy": "Bring pools, blocks and deployments of the Prefect API in step with prefect.yaml.",
+    "worker": "Serve the work pools from one process; each run is forked from a preloaded one.",
+    "migrate": "Bring the worker's own tables (schema ops) and the reader role up to date.",
+    "alerts": "Check, store, try, replay and silence alert rules.",
+    "reports": "Check, store, make and send reports.",
+    "sample": "Fill schema raw with a realistic CRM warehouse, or add new business to it.",
+    "env": 'Print the running stack\'s variables for a shell: eval "$(analytics-worker env)".',
+}
+
+
+class LazyGroup(TyperGroup):
+    """Commands that are imported on demand."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # the library's signature
+        """Names, in the order of use."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002  # the library's signature
+        """The command of that name."""
+        if cmd_name not in COMMANDS:
+            return None
+        function = getattr(importlib.import_module(f"analytics_worker.cli.{cmd_name}"), cmd_name)
+        if isinstance(function, typer.Typer):  # a command with commands of its own
+            function.info.name = cmd_name
+            return typer.main.get_command(function)
+        single = typer.Typer(add_completion=False)
+        single.command(cmd_name)(function)
+        return typer.main.get_command(single)
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002  # the library's signature
+        """The list of commands, without importing any of them."""
+        typer.echo("Usage: analytics-worker COMMAND [OPTIONS]\n")
+        for name, text in COMMANDS.items():
+            typer.echo(f"  {name:<8} {text}")
+        typer.echo("\nanalytics-worker COMMAND --help shows a command's options.")
+
+
+app = typer.Typer(cls=LazyGroup, add_completion=False, no_args_is_help=True)
+
+
+@app.callback()
+def _analytics_worker() -> None:
+    """Keeps a PostgreSQL KPI warehouse fresh."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()

@@ -1,0 +1,26 @@
+"""``analytics-worker deploy``: pools, blocks and deployments. `analytics_worker.deployment.deploy` says what it writes."""
+
+import typer
+
+from analytics_worker.cli.stack_env import use_running_stack
+
+
+def deploy() -> None:
+    """Bring pools, blocks and deployments of the Prefect API in step with prefect.yaml."""
+    use_running_stack()
+    from prefect import get_client  # noqa: PLC0415  # reads the address that was just chosen
+
+    from analytics_worker.cli.errors import explained  # noqa: PLC0415
+    from analytics_worker.deployment.deploy import deploy as bring_in_step  # noqa: PLC0415
+    from analytics_worker.deployment.deploy import desired  # noqa: PLC0415
+    from analytics_worker.stack.registration import summary  # noqa: PLC0415
+
+    with explained():
+        wanted = desired()
+        with get_client(sync_client=True) as client:
+            changes = bring_in_step(wanted, client)
+            api = client.api_url
+    for change in changes:
+        if change.action != "unchanged":
+            typer.echo(str(change))
+    typer.echo(f"{summary(changes)} on {api}")

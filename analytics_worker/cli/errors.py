@@ -1,0 +1,39 @@
+"""How a command fails: one line on standard error, exit code 1. Reads and writes nothing else."""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import typer
+from httpx import HTTPError
+from prefect.exceptions import PrefectHTTPStatusError
+from prefect.settings import get_current_settings
+from sqlalchemy.exc import OperationalError
+
+from analytics_worker.errors import PermanentError
+from analytics_worker.prefect_support.api_client import refusal_message
+from analytics_worker.stack.errors import StackError
+from analytics_worker.text import printable
+
+
+@contextmanager
+def explained() -> Generator[None]:
+    """Turn errors that a person can put right into one line."""
+    try:
+        yield
+    except (StackError, PermanentError) as error:
+        message = str(error)
+    except PrefectHTTPStatusError as error:
+        refused = f"The Prefect API refused: {str(error).splitlines()[0]}"
+        message = refusal_message(error) or refused
+    except HTTPError as error:
+        api = get_current_settings().api.url
+        message = (
+            f"The Prefect API {api} does not answer ({type(error).__name__}):"
+            " run `make up`, or set PREFECT_API_URL."
+        )
+    except OperationalError as error:
+        message = f"The database does not answer: {str(error.orig).strip().splitlines()[0]}"
+    else:
+        return
+    typer.secho(f"error: {printable(message)}", err=True, fg="red")
+    raise typer.Exit(1)

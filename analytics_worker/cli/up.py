@@ -1,0 +1,28 @@
+"""``analytics-worker up``: the whole stack in the foreground. `analytics_worker.stack.up` says what it writes."""
+
+from typing import Annotated
+
+import typer
+
+from analytics_worker.cli.definitions import DEFINITIONS
+from analytics_worker.stack.subreaper import guarded
+
+
+def up(
+    pipeline: Annotated[bool, typer.Option(help="Run the pipeline once at the start.")] = True,
+    sample_scale: Annotated[
+        float, typer.Option(help="Size of the sample warehouse; 1 is 50,000 opportunities.")
+    ] = 1.0,
+    sample_opportunities: Annotated[
+        int | None, typer.Option(help="Size of the sample warehouse in opportunities.")
+    ] = None,
+) -> None:
+    """Start the whole worker, run its pipeline once, and stay up; Ctrl-C stops everything."""
+
+    def supervise() -> int:
+        from analytics_worker.stack import up as stack  # noqa: PLC0415  # after the fork: the guardian stays small
+
+        options = stack.Options(pipeline, sample_scale, sample_opportunities, DEFINITIONS)
+        return stack.supervise(options)
+
+    raise typer.Exit(guarded(supervise))

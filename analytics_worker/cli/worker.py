@@ -1,0 +1,112 @@
+"""``analytics-worker worker``: serve the work pools from one process.
+
+Claims and runs what is due on the pools of the Prefect API; writes log files and, below the state
+directory, locks. Several may run side by side, on one host or many.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from analytics_worker.cli.stack_env import use_running_stack
+from analytics_worker.settings import Settings, project_root, settings
+
+if TYPE_CHECKING:
+    from analytics_worker.worker.job_policy import JobPolicy
+
+LIBRARIES = (
+    "prefect_sqlalchemy",
+    "sqlalchemy.dialects.postgresql.psycopg2",
+    "psycopg2.errorcodes",
+    "psycopg2.extras",
+    "psycopg2.sql",
+    "pydantic_settings",
+    "pybreaker",
+    "yaml",
+    "jinja2",
+    "zoneinfo",
+    "graphlib",
+    "psutil",
+    "smtplib",
+    "email.generator",
+    "xml.sax.saxutils",
+    "sqlite3",
+)
+"""What nearly every run imports."""
+OWN = ("flows", "blocks", "analytics_worker")
+"""Ours: the flows of the pools are imported, too, and again as soon as one of these was edited."""
+SPARES = ("dbt",)
+"""Pools whose runs start dbt in a process of its own."""
+DBT = ("analytics_worker.worker.fork_server.dbt_preload:load",)
+"""What those have in addition, while there are any."""
+
+
+def worker(
+    pool: Annotated[
+        list[str] | None, typer.Option(help="Serve this pool; may be repeated. Default: all.")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The same after every restart. Default: the host's name.")
+    ] = None,
+    log_dir: Annotated[
+        Path | None, typer.Option(help="Write worker-<pool>.log files into this folder.")
+    ] = None,
+    drain_seconds: Annotated[
+        float | None, typer.Option(help="How long runs may go on after SIGTERM.")
+    ] = None,
+    poll_seconds: Annotated[
+        float, typer.Option(help="How often to look for work that no event announced.")
+    ] = 10,
+) -> None:
+    """Run what is due on the work pools, each run forked from a preloaded process."""
+    use_running_stack()
+    from analytics_worker.cli.errors import explained  # noqa: PLC0415  # Prefect reads the address that was chosen
+    from analytics_worker.prefect_support.api_client import check_access  # noqa: PLC0415
+    from analytics_worker.prefect_support.deployments import pools as all_pools  # noqa: PLC0415
+    from analytics_worker.worker.fork_server.code_reload import Project  # noqa: PLC0415
+    from analytics_worker.worker.run_monitor import default_limit_mb  # noqa: PLC0415
+    from analytics_worker.worker.worker_process import Options, serve  # noqa: PLC0415
+
+    with explained():
+        check_access()
+
+    chosen, root = settings(), project_root()
+    pools = pool or [known.name for known in all_pools()]
+    flows = [f"flows.{name}" for name in pools if (root / "flows" / name).is_dir()]
+    drain = chosen.worker_drain_seconds if drain_seconds is None else drain_seconds
+    limit = chosen.worker_run_memory_limit_mb
+    with explained():
+        policy = _job_policy(chosen, log_dir)
+    options = Options(
+        pools=pools,
+        project=Project(root, OWN, flows),
+        policy=policy,
+        state_dir=chosen.state_dir,
+        log_dir=log_dir,
+        preload=[*LIBRARIES, *chosen.worker_preload],
+        spares=SPARES,
+        spare_preload=DBT,
+        poll_seconds=poll_seconds,
+        drain_seconds=drain,
+        recycle_after=chosen.worker_recycle_after_runs,
+        memory_limit_mb=default_limit_mb() if limit is None else limit,
+        **({"name": name} if name else {}),
+    )
+    serve(options)
+
+
+def _job_policy(chosen: Settings, log_dir: Path | None) -> "JobPolicy":
+    """What callers of the API may ask for; code is never read from where the worker writes."""
+    from prefect.settings import get_current_settings  # noqa: PLC0415  # --help answers at once
+
+    from analytics_worker.worker.code_folders import CodeFolders  # noqa: PLC0415
+    from analytics_worker.worker.job_policy import JobPolicy  # noqa: PLC0415
+
+    written = [chosen.state_dir, chosen.log_dir, chosen.report_output_dir]
+    prefect = get_current_settings()
+    written += [prefect.home, prefect.results.local_storage_path, *([log_dir] if log_dir else [])]
+    folders = CodeFolders.of(project_root(), chosen.worker_code_folders, written)
+    return JobPolicy(
+        chosen.worker_allow_job_overrides, folders, frozenset(chosen.worker_job_environment)
+    )

@@ -1,0 +1,214 @@
+"""Guarded connections to the analytics database.
+
+``with warehouse() as connection:`` is the only way flows reach PostgreSQL: pooled, named after the
+run, with time limits, and behind the database circuit breaker, so none of it can be forgotten.
+``reader()`` is the same for SQL that users wrote, through a role that can only SELECT.
+Opens nothing before the first connection is asked for; safe after a fork.
+"""
+
+import logging
+import os
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from prefect.context import FlowRunContext, TaskRunContext
+from prefect_sqlalchemy import SqlAlchemyConnector
+from sqlalchemy import Connection, Engine, RowMapping, create_engine, event, text
+from sqlalchemy.engine import URL
+from sqlalchemy.pool import NullPool
+
+from analytics_worker.circuit_breaker import db_circuit_breaker
+from analytics_worker.database.instrumentation import watch
+from analytics_worker.database.urls import (
+    READER_ROLE,
+    MissingDatabaseError,
+    parse_url,
+    reader_password,
+    reader_url,
+    warehouse_url,
+)
+from analytics_worker.settings import project_root, settings
+
+__all__ = [
+    "READER_ROLE",
+    "MissingDatabaseError",
+    "application_name",
+    "direct",
+    "dispose",
+    "engine",
+    "parse_url",
+    "read_sql",
+    "reader",
+    "reader_engine",
+    "reader_password",
+    "reader_url",
+    "run_sql",
+    "warehouse",
+    "warehouse_url",
+]
+
+APPLICATION_NAME_BYTES = 63
+_READER = "reader:"
+_engines: list[Engine] = []
+"""The pools of this process."""
+
+
+@contextmanager
+def warehouse(
+    *,
+    statement_timeout_seconds: float | None = None,
+    lock_timeout_seconds: float | None = None,
+    autocommit: bool = False,
+) -> Generator[Connection]:
+    """A connection in one transaction: commits at the end, rolls back on any error.
+
+    Args:
+        statement_timeout_seconds: Limit of each statement; default from the settings.
+        lock_timeout_seconds: Limit of each wait for a lock; default from the settings.
+        autocommit: Each statement is a transaction of its own (REFRESH, VACUUM, session locks).
+
+    Raises:
+        CircuitOpenError: the database is known to be down; nothing was tried.
+    """
+    limits = _limits(statement_timeout_seconds, lock_timeout_seconds)
+    with db_circuit_breaker.calling(), engine("warehouse").connect() as plain:
+        connection = plain.execution_options(isolation_level="AUTOCOMMIT") if autocommit else plain
+        with connection.begin():
+            _apply(connection, limits, local=not autocommit)
+            yield connection
+
+
+@contextmanager
+def reader(
+    *,
+    statement_timeout_seconds: float | None = None,
+    lock_timeout_seconds: float | None = None,
+) -> Generator[Connection]:
+    """A read-only transaction as the role that can only SELECT; always rolled back.
+
+    READ ONLY alone is no boundary (SQL can leave it); the role's missing grants are. Session state
+    that the SQL left behind is discarded before the connection is used again.
+
+    Raises:
+        CircuitOpenError: the database is known to be down; nothing was tried.
+    """
+    limits = _limits(statement_timeout_seconds, lock_timeout_seconds)
+    with db_circuit_breaker.calling(), engine("reader").connect() as connection:
+        connection.execute(text("set transaction read only"))
+        _apply(connection, limits, local=True)  # a first query: the mode can't be changed after it
+        yield connection
+
+
+@contextmanager
+def direct(url: URL, *, autocommit: bool = False) -> Generator[Connection]:
+    """One transaction on a connection of its own, past pool and breaker: for administrative work.
+
+    Migrations, loading the sample and checks of a URL use it; flows use `warehouse`, except for
+    locks that a session holds, which take a connection without a transaction (``autocommit``).
+    """
+    made = create_engine(
+        url,
+        poolclass=NullPool,
+        hide_parameters=True,
+        isolation_level="AUTOCOMMIT" if autocommit else None,
+        connect_args={"connect_timeout": settings().connect_timeout_seconds},
+    )
+    with made.connect() if autocommit else made.begin() as connection:
+        yield connection
+
+
+def _limits(statement: float | None, lock: float | None) -> dict[str, str]:
+    statement = statement or settings().statement_timeout_seconds
+    lock = lock or settings().lock_timeout_seconds
+    return {
+        "application_name": application_name(),
+        "statement_timeout": f"{int(statement * 1000)}",
+        "lock_timeout": f"{int(lock * 1000)}",
+        "idle_in_transaction_session_timeout": f"{int(statement * 1000)}",
+        "client_connection_check_interval": "5000",  # a killed run's query ends, too
+    }
+
+
+def _apply(connection: Connection, limits: Mapping[str, str], *, local: bool) -> None:
+    """Set the limits in one round trip."""
+    calls = ", ".join(f"set_config('{name}', :{name}, {str(local).lower()})" for name in limits)
+    connection.execute(text(f"select {calls}"), dict(limits))  # fixed names
+
+
+def application_name() -> str:
+    """``<flow>:<run id>`` of the current run, as pg_stat_activity shows it."""
+    flow_run = FlowRunContext.get()
+    if flow_run and flow_run.flow and flow_run.flow_run:
+        name = f"{flow_run.flow.name}:{flow_run.flow_run.id}"
+    elif task_run := TaskRunContext.get():
+        name = f"task:{task_run.task_run.flow_run_id or task_run.task_run.id}"
+    else:
+        name = "analytics-worker"
+    return name.encode()[:APPLICATION_NAME_BYTES].decode(errors="ignore")
+
+
+def reader_engine(name: str | None = None) -> Engine:
+    """This process's pool for the usual reader, or for one of READER_DATABASE_URLS."""
+    return engine("reader" if name is None else f"{_READER}{name}")
+
+
+@lru_cache
+def engine(role: str) -> Engine:
+    """This process's pool for ``warehouse``, ``reader`` or ``reader:<name>``."""
+    name = role.removeprefix(_READER) if role.startswith(_READER) else None
+    url = warehouse_url() if role == "warehouse" else reader_url(name)
+    logging.getLogger("prefect.SqlAlchemyConnector").setLevel(logging.WARNING)  # "Created …"
+    block = SqlAlchemyConnector(
+        connection_info=url.render_as_string(hide_password=False),
+        connect_args={
+            "connect_timeout": settings().connect_timeout_seconds,
+            "application_name": "analytics-worker",
+        },
+    )
+    made = block.get_engine(
+        pool_size=settings().database_pool_size,  # pyright: ignore[reportArgumentType]
+        max_overflow=2,  # pyright: ignore[reportArgumentType]
+        pool_pre_ping=True,  # pyright: ignore[reportArgumentType]
+        hide_parameters=True,  # pyright: ignore[reportArgumentType]
+    )
+    watch(made)
+    _engines.append(made)
+    if role != "warehouse":
+        event.listen(made, "checkin", _discard_session)
+    return made
+
+
+def _discard_session(dbapi_connection: Any, _record: object) -> None:
+    """Leave nothing of a user's SQL to the next one: settings, temporary tables, prepared plans."""
+    if dbapi_connection is None or dbapi_connection.closed:
+        return
+    dbapi_connection.autocommit = True
+    with dbapi_connection.cursor() as cursor:
+        cursor.execute("discard all")
+    dbapi_connection.autocommit = False
+
+
+def dispose(*, close: bool = True) -> None:
+    """Close this process's pools; the next connection reads the settings again."""
+    while _engines:
+        _engines.pop().dispose(close=close)
+    engine.cache_clear()
+
+
+os.register_at_fork(after_in_child=lambda: dispose(close=False))  # the sockets are the parent's
+
+
+@lru_cache(maxsize=256)
+def read_sql(name: str) -> str:
+    """Text of ``flows/<domain>/sql/<statement>.sql``, by its name ``<domain>/<statement>``."""
+    domain, statement = name.split("/")
+    return (Path(project_root()) / "flows" / domain / "sql" / f"{statement}.sql").read_text()
+
+
+def run_sql(connection: Connection, name: str, **parameters: object) -> Sequence[RowMapping]:
+    """Run a statement from its file with bound parameters; the rows it returns, if any."""
+    result = connection.execute(text(read_sql(name)), parameters)
+    return result.mappings().all() if result.returns_rows else []

@@ -1,0 +1,90 @@
+"""Tokens of PostgreSQL's SQL, by the rules of its lexer (src/backend/parser/scan.l); no grammar.
+
+Reads nothing, writes nothing. Only what decides where names stand is a token: names, texts, comments,
+parentheses, semicolons and bound parameters. Numbers and operators are passed over. Assumes
+``standard_conforming_strings = on``, which the sessions of users' SQL set.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from analytics_worker.errors import PermanentError
+
+Kind = Literal["text", "unicode_name", "quoted_name", "comment", "name", "parameter", "mark"]
+
+# A text in E'…' goes on in the next quotes if only a line end, spaces and -- comments lie between.
+_GAP = r"(?:[ \t\f\v]|--[^\n\r]*)*+[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*[\n\r])*+"
+_TOKEN = re.compile(
+    rf"""(?P<text>[eE]'(?:[^'\\]|\\.|''|'{_GAP}')*+'
+             | (?:[bBxXnN]|[uU]&)?'(?:[^']|'')*+'
+             | \$(?P<tag>(?:[^\W\d]|[^\x00-\x7f])(?:\w|[^\x00-\x7f])*+)?\$.*?\$(?(tag)(?P=tag))\$)
+       | (?P<unicode_name>[uU]&"(?:[^"]|"")*+")
+       | (?P<quoted_name>"(?:[^"]|"")*+")
+       | (?P<comment>--[^\n\r]*|/\*)
+       | (?P<name>(?:[^\W\d]|[^\x00-\x7f])(?:[\w$]|[^\x00-\x7f])*+)
+       | (?<![:\w]):(?P<parameter>[A-Za-z_]\w*)
+       | (?P<mark>[();])
+       | (?P<open>['"]|\$(?:(?:[^\W\d]|[^\x00-\x7f])(?:\w|[^\x00-\x7f])*+)?\$)""",
+    re.DOTALL | re.VERBOSE,
+)
+_COMMENT_EDGE = re.compile(r"/\*|\*/")
+
+
+class UnfinishedError(PermanentError):
+    """A text, a quoted name or a comment has no end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A part of a statement and where it stands; of a name, as PostgreSQL looks it up."""
+
+    kind: Kind
+    start: int
+    end: int
+    value: str
+
+
+def tokens(sql: str) -> Iterator[Token]:
+    """Every token of one or more statements.
+
+    Raises:
+        UnfinishedError: a text, a quoted name or a comment has no end.
+    """
+    place = 0
+    while match := _TOKEN.search(sql, place):
+        kind = match.lastgroup
+        value, place = match[0], match.end()
+        if kind == "open":
+            raise UnfinishedError(f"{value} in line {_line(sql, match)} of the SQL is never closed")
+        if value == "/*":
+            place = _comment_end(sql, match)
+        yield Token(kind, match.start(), place, _value(kind, match))  # pyright: ignore[reportArgumentType]  # the groups are the kinds
+
+
+def _value(kind: str | None, match: re.Match[str]) -> str:
+    if kind == "name":
+        return folded(match[0])
+    if kind == "quoted_name":
+        return match[0][1:-1].replace('""', '"')
+    return match["parameter"] if kind == "parameter" else match[0]
+
+
+def folded(name: str) -> str:
+    """An unquoted name as it is looked up. A Turkish server makes an i of the dotted capital, too."""
+    return name.lower().replace("\u0307", "")
+
+
+def _comment_end(sql: str, start: re.Match[str]) -> int:
+    """Where a comment ends; they nest."""
+    depth = 0
+    for edge in _COMMENT_EDGE.finditer(sql, start.start()):
+        depth += 1 if edge[0] == "/*" else -1
+        if depth == 0:
+            return edge.end()
+    raise UnfinishedError(f"/* in line {_line(sql, start)} of the SQL is never closed")
+
+
+def _line(sql: str, match: re.Match[str]) -> int:
+    return sql.count("\n", 0, match.start()) + 1

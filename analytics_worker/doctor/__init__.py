@@ -1,0 +1,6 @@
+"""Looks over everything once and says what to do: the checks behind `analytics-worker doctor`."""
+
+from analytics_worker.doctor.findings import Finding, Level
+from analytics_worker.doctor.runner import examine
+
+__all__ = ["Finding", "Level", "examine"]

@@ -1,0 +1,114 @@
+"""The exporter put together: which collectors there are, and which of them share a thread.
+
+Writes ``exporter.sqlite`` in the state folder; listens on PROMETHEUS_PORT.
+"""
+
+import signal
+import threading
+from pathlib import Path
+
+from analytics_worker.exporter.collectors import Collector
+from analytics_worker.exporter.collectors.active_runs import LiveRuns
+from analytics_worker.exporter.collectors.alerts import Alerts
+from analytics_worker.exporter.collectors.breakers import Breakers
+from analytics_worker.exporter.collectors.build import Build
+from analytics_worker.exporter.collectors.dbt import Dbt
+from analytics_worker.exporter.collectors.deployments import Deployments
+from analytics_worker.exporter.collectors.flow_runs import FlowRuns
+from analytics_worker.exporter.collectors.host import Host
+from analytics_worker.exporter.collectors.reports import Reports
+from analytics_worker.exporter.collectors.task_runs import TaskRuns
+from analytics_worker.exporter.collectors.timings import Timings
+from analytics_worker.exporter.collectors.views import Views
+from analytics_worker.exporter.collectors.work_pools import WorkPools
+from analytics_worker.exporter.console import say
+from analytics_worker.exporter.counter_store import Store
+from analytics_worker.exporter.http_server import Server
+from analytics_worker.exporter.label_cache import Existing
+from analytics_worker.exporter.metric_families import Family
+from analytics_worker.exporter.poller import FAMILIES, Exposition, Poller
+from analytics_worker.exporter.prefect_client import PrefectApi
+from analytics_worker.exporter.request_hosts import RequestHosts
+from analytics_worker.settings import settings
+
+DATABASE_TURNS = 3
+"""Polls of the API to one of the database: what it tells changes every few minutes."""
+ENDS = (signal.SIGTERM, signal.SIGINT)
+
+
+def prefect_collectors(store: Store) -> list[Collector]:
+    """What the Prefect API is asked."""
+    api = PrefectApi()
+    existing = Existing(api)
+    return [
+        LiveRuns(api),
+        FlowRuns(api, store, existing),
+        TaskRuns(api, store),
+        WorkPools(api),
+        Deployments(existing, store),
+        Timings(api, store),
+    ]
+
+
+def local_collectors() -> list[Collector]:
+    """What this host knows."""
+    return [Host(), Breakers(), Build()]
+
+
+def database_collectors(store: Store) -> list[Collector]:
+    """What the tables of schema ``ops`` know."""
+    return [Alerts(store), Views(store), Dbt(store), Reports(store)]
+
+
+def pollers(store: Store) -> list[Poller]:
+    """One thread each for the API, this host and the database: one that hangs holds up no other."""
+    every = settings().exporter_poll_seconds
+    return [
+        Poller("prefect", prefect_collectors(store), every),
+        Poller("host", local_collectors(), every),
+        Poller("database", database_collectors(store), every * DATABASE_TURNS),
+    ]
+
+
+def store_path() -> Path:
+    """Where the counters are."""
+    return settings().state_dir / "exporter.sqlite"
+
+
+def families() -> list[Family]:
+    """Every family there is, by name; opens nothing."""
+    store = object.__new__(Store)
+    collectors = [
+        *prefect_collectors(store),
+        *local_collectors(),
+        *database_collectors(store),
+    ]
+    found = {family.name: family for one in collectors for family in one.families}
+    found |= {family.name: family for family in FAMILIES}
+    return [found[name] for name in sorted(found)]
+
+
+def serve() -> int:
+    """Answer until a signal; the exit code."""
+    chosen = settings()
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # threads started from now on leave them to us
+    exposition_pollers = pollers(Store(store_path()))
+    exposition = Exposition(exposition_pollers)
+    hosts = RequestHosts(chosen.prometheus_host, chosen.prometheus_allowed_hosts)
+    try:
+        server = Server(chosen.prometheus_host, chosen.prometheus_port, exposition, hosts)
+    except OSError as error:
+        where = f"{chosen.prometheus_host}:{chosen.prometheus_port}"
+        say(
+            f"{where} can't be used ({error.strerror}): stop what has it, or choose another"
+            f" PROMETHEUS_PORT, such as {chosen.prometheus_port + 1}."
+        )
+        return 1
+    for poller in exposition_pollers:
+        poller.start()
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    signal.sigwait(ENDS)
+    server.shutdown()
+    for poller in exposition_pollers:
+        poller.stop()
+    return 0

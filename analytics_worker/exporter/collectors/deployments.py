@@ -1,0 +1,88 @@
+"""Deployments: their last success, failures since, and how often a schedule should run them.
+
+Reads the deployments of the Prefect API, and what `analytics_worker.exporter.collectors.flow_runs` counted. Shows only
+deployments that exist, and of paused ones neither schedule nor failures: nobody waits for those.
+"""
+
+import time
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from itertools import islice, pairwise
+from zoneinfo import ZoneInfo
+
+from cronsim import CronSim, CronSimError
+
+from analytics_worker.exporter.collectors import Collector, Samples
+from analytics_worker.exporter.collectors.flow_runs import LAST_SUCCESS
+from analytics_worker.exporter.counter_store import Store
+from analytics_worker.exporter.label_cache import Existing
+from analytics_worker.exporter.metric_families import Family
+from analytics_worker.exporter.prefect_client import Row
+
+WHERE = ("deployment", "work_pool")
+UNRESOLVED = Family(
+    "deployment_unresolved_failures",
+    "gauge",
+    "Failed and crashed runs of the deployment since its last success.",
+    WHERE,
+)
+INTERVAL = Family(
+    "deployment_schedule_interval_seconds",
+    "gauge",
+    "Longest time between two starts that the active schedules of the deployment leave.",
+    WHERE,
+)
+"""What "too long ago" means differs between a deployment of every two minutes and a monthly one."""
+
+
+class Deployments(Collector):
+    """Shows how each deployment does."""
+
+    name = "deployments"
+    families = (LAST_SUCCESS, UNRESOLVED, INTERVAL)
+    every_seconds = 15.0
+
+    def __init__(self, existing: Existing, store: Store) -> None:
+        """Nothing is asked yet."""
+        self._existing, self._store = existing, store
+
+    def collect(self) -> Iterable[Samples]:
+        """Ask for the deployments."""
+        rows = self._existing()
+        active = {labels: row for labels, row in rows if not row["paused"]}
+        known, failures = {labels for labels, _ in rows}, self._store.failures()
+        successes = self._store.values(LAST_SUCCESS)
+        yield LAST_SUCCESS, {labels: v for labels, v in successes.items() if labels in known}
+        yield UNRESOLVED, {labels: float(failures.get(labels[0], 0)) for labels in active}
+        intervals = {labels: interval(row["schedules"]) for labels, row in active.items()}
+        yield INTERVAL, {labels: seconds for labels, seconds in intervals.items() if seconds}
+
+
+def interval(schedules: Iterable[Row]) -> float | None:
+    """Seconds between two starts by these schedules, at most; None if they start nothing."""
+    longest = [_longest(s["schedule"]) for s in schedules if s["active"]]
+    return min((seconds for seconds in longest if seconds), default=None)
+
+
+def _longest(schedule: Mapping[str, object]) -> float | None:
+    if "cron" in schedule:
+        return _cron(str(schedule["cron"]), str(schedule.get("timezone") or "UTC"), _day())
+    seconds = schedule.get("interval")
+    return float(seconds) if isinstance(seconds, int | float) else None
+
+
+def _day() -> int:
+    return int(time.time() // 86_400)
+
+
+@lru_cache(maxsize=256)
+def _cron(expression: str, zone: str, day: int) -> float | None:
+    """The longest gap among the next starts, as of that day; None if there are no two."""
+    start = datetime.fromtimestamp(day * 86_400, UTC).astimezone(ZoneInfo(zone))
+    try:
+        starts = list(islice(CronSim(expression, start), 50))
+    except CronSimError:  # Prefect knows some forms more
+        return None
+    gaps = ((b - a).total_seconds() for a, b in pairwise(starts))
+    return max(gaps, default=None)

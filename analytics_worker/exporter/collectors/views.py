@@ -1,0 +1,52 @@
+"""Materialized views: how old their contents may be, and how long refreshes take.
+
+Reads ``ops.catalog_relations`` and ``ops.refresh_log``; counts each refresh once.
+"""
+
+import time
+from collections.abc import Iterable
+
+from analytics_worker.exporter.collectors import Counting, Samples
+from analytics_worker.exporter.counter_events import Increment
+from analytics_worker.exporter.counter_store import Store
+from analytics_worker.exporter.metric_families import RUN_BUCKETS, Family, Labels
+from analytics_worker.exporter.ops_reader import History, Row, rows
+
+AGE = Family(
+    "materialized_view_age_seconds",
+    "gauge",
+    "Since the contents of the view were last known to be up to date.",
+    ("view",),
+)
+DURATION = Family(
+    "materialized_view_refresh_duration_seconds",
+    "histogram",
+    "Time of one successful refresh.",
+    ("view",),
+    RUN_BUCKETS,
+)
+
+
+class Views(Counting):
+    """Shows ages and counts refreshes."""
+
+    name = "materialized_views"
+    families = (AGE, DURATION)
+    counters = (DURATION,)
+
+    def __init__(self, store: Store) -> None:
+        """Nothing is read yet."""
+        super().__init__(store)
+        self._refreshes = History(store, "refreshes", _refreshed, recent=7200.0)
+
+    def collect(self) -> Iterable[Samples]:
+        """Read log and catalog."""
+        self._refreshes.count(time.time())
+        ages: dict[Labels, float] = {
+            (row["view"],): float(row["age"]) for batch in rows("view_ages") for row in batch
+        }
+        return [(AGE, ages), *self.stored()]
+
+
+def _refreshed(row: Row) -> Iterable[Increment]:
+    yield Increment.observe(DURATION, (row["view"],), float(row["seconds"]))

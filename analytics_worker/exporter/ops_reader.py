@@ -1,0 +1,92 @@
+"""The worker's own tables in schema ``ops``, read for the metrics on a connection past the breaker.
+
+Reads only, and within a time limit: metrics must neither load the database nor speak for its health.
+A table that the database does not have yet has no rows.
+"""
+
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+from psycopg2.errors import UndefinedTable
+from psycopg2.extensions import connection as Connection  # noqa: N812  # it is a class
+from psycopg2.extras import RealDictCursor
+
+from analytics_worker.exporter.connection_args import connection_arguments
+from analytics_worker.exporter.counter_events import Increment, Item
+from analytics_worker.exporter.counter_store import Store
+from analytics_worker.exporter.scan_window import Window
+from analytics_worker.settings import settings
+
+LIMIT = "select set_config('statement_timeout', '10000', false), set_config('lock_timeout', '2000', false)"
+BATCH = 1_000
+DAY = 86_400.0
+
+Row = Mapping[str, Any]
+
+
+@lru_cache
+def _statement(name: str) -> str:
+    return (Path(__file__).parent / "sql" / f"{name}.sql").read_text()
+
+
+@contextmanager
+def _connection(arguments: Mapping[str, Any]) -> Generator[Connection]:
+    own: dict[str, Any] = {
+        "connect_timeout": settings().connect_timeout_seconds,
+        "application_name": "analytics-exporter",
+    }
+    made = psycopg2.connect(**own | dict(arguments))  # noqa: TID251  # past the breaker, see above
+    with closing(made) as connection:
+        connection.set_session(readonly=True, autocommit=True)
+        yield connection
+
+
+def rows(name: str, **parameters: Any) -> Iterator[Sequence[Row]]:
+    """What a statement returns, in batches; nothing where no database is configured."""
+    arguments = connection_arguments()
+    if arguments is None:
+        return
+    with (
+        _connection(arguments) as connection,
+        connection.cursor(cursor_factory=RealDictCursor) as cursor,
+    ):
+        cursor.execute(LIMIT)
+        try:
+            cursor.execute(_statement(name), parameters)
+        except UndefinedTable:
+            return
+        while batch := cursor.fetchmany(BATCH):
+            yield batch
+
+
+class History:
+    """Rows of one table, each counted once when it is final.
+
+    The statement takes ``since`` and returns ``key``, ``at`` (both of the row) and what
+    ``increments`` needs.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        name: str,
+        increments: Callable[[Row], Iterable[Increment]],
+        *,
+        recent: float = 3600.0,
+    ) -> None:
+        """``name`` is that of the statement."""
+        self._store, self._name, self._increments = store, name, increments
+        self._window = Window(store, name, recent=recent, deep=26 * 3600.0, kept=3 * DAY)
+
+    def count(self, now: float) -> None:
+        """Count the rows that were not counted yet."""
+        for batch in rows(self._name, since=self._window.since(now)):
+            self._store.apply(self._name, [self._item(row) for row in batch])
+        self._window.done(now)
+
+    def _item(self, row: Row) -> Item:
+        return Item(str(row["key"]).encode(), float(row["at"]), tuple(self._increments(row)))

@@ -1,0 +1,183 @@
+"""Collectors at work: each in its turn, its samples kept as text until the next ones.
+
+Reads what the collectors read; writes nothing itself. A collector that fails is counted and named, and
+its last samples go on standing only until they are too old to be true.
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from prometheus_client.core import Metric
+from prometheus_client.exposition import generate_latest
+
+from analytics_worker.exporter.collectors import Collector, Samples
+from analytics_worker.exporter.console import say
+from analytics_worker.exporter.metric_families import Family, Labels, Value
+from analytics_worker.prefect_support.api_client import refusal_message
+
+STALE_SECONDS = 120.0
+
+UP = Family("exporter_up", "gauge", "1 if every collector succeeded the last time, else 0.")
+SUCCESS = Family(
+    "exporter_collector_success",
+    "gauge",
+    "1 if the collector succeeded the last time, else 0.",
+    ("collector",),
+)
+DURATION = Family(
+    "exporter_collector_duration_seconds",
+    "gauge",
+    "How long the collector took the last time.",
+    ("collector",),
+)
+LAST = Family(
+    "exporter_collector_last_success_timestamp_seconds",
+    "gauge",
+    "When the collector last succeeded.",
+    ("collector",),
+)
+ERRORS = Family(
+    "exporter_poll_errors_total",
+    "counter",
+    "Failures of the collector since the exporter started.",
+    ("collector",),
+)
+POLL = Family(
+    "exporter_poll_duration_seconds",
+    "gauge",
+    "How long the last poll took, over all collectors that were due in it.",
+    ("source",),
+)
+FAMILIES = (UP, SUCCESS, DURATION, LAST, ERRORS, POLL)
+
+
+class Page:
+    """Something that `generate_latest` can print."""
+
+    def __init__(self, metrics: Sequence[Metric]) -> None:
+        """Keep them."""
+        self._metrics = metrics
+
+    def collect(self) -> Sequence[Metric]:
+        """What it is asked for."""
+        return self._metrics
+
+
+def text(samples: Sequence[Samples]) -> bytes:
+    """The samples in Prometheus' text format; families without samples are left out."""
+    return generate_latest(Page([family.metric(found) for family, found in samples if found]))
+
+
+@dataclass
+class Turn:
+    """A collector and how it did."""
+
+    collector: Collector
+    due_at: float = 0.0
+    ok: bool = False
+    seconds: float = 0.0
+    succeeded_at: float = 0.0
+    errors: int = 0
+    page: bytes = b""
+
+    def __post_init__(self) -> None:
+        """Before the first turn there are the counters of the process before this one."""
+        self.page = text(self.collector.stored())
+
+    def take(self) -> None:
+        """Collect, and remember how it went."""
+        started = time.monotonic()
+        try:
+            page = text(list(self.collector.collect()))
+        except Exception as error:  # noqa: BLE001  # one broken collector leaves the others answering
+            self._failed(error)
+        else:
+            self.page, self.ok, self.succeeded_at = page, True, time.time()
+        self.seconds = time.monotonic() - started
+        self.due_at = started + self.collector.every_seconds
+
+    def _failed(self, error: Exception) -> None:
+        self.errors += 1
+        if self.ok or self.errors == 1:  # once per outage, not at every poll
+            first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+            reason = refusal_message(error) or first_line
+            say(f"{self.collector.name}: {type(error).__name__}: {reason}")
+        self.ok = False
+        if time.time() > self.succeeded_at + STALE_SECONDS:
+            self.page = text(self.collector.stored())
+
+
+class Poller:
+    """Collectors that share a thread, because they share what they wait for."""
+
+    def __init__(self, source: str, collectors: Sequence[Collector], every_seconds: float) -> None:
+        """Nothing is collected yet."""
+        self.source = source
+        self.turns = [Turn(collector) for collector in collectors]
+        self.seconds = 0.0
+        self.polled_at = time.time()
+        self._every = every_seconds
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name=source, daemon=True)
+
+    def start(self) -> None:
+        """Begin to poll."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the current collector."""
+        self._stop.set()
+        self._thread.join(timeout=1)
+
+    def poll(self) -> None:
+        """Let every collector that is due take its turn."""
+        started = time.monotonic()
+        for turn in self.turns:
+            if started >= turn.due_at and not self._stop.is_set():
+                turn.take()
+        self.seconds = time.monotonic() - started
+        self.polled_at = time.time()
+
+    def _run(self) -> None:
+        while not self._stop.is_set():
+            self.poll()
+            self._stop.wait(max(0.0, self._every - self.seconds))
+
+
+class Exposition:
+    """What is answered to Prometheus: the pollers' texts as they are, and how the pollers do."""
+
+    def __init__(self, pollers: Sequence[Poller]) -> None:
+        """Keep the pollers."""
+        self._pollers = pollers
+
+    def metrics(self) -> bytes:
+        """Everything as of the last polls; asks nobody."""
+        turns = [turn for poller in self._pollers for turn in poller.turns]
+        return b"".join([*(turn.page for turn in turns), text(self._own(turns))])
+
+    def silent_seconds(self) -> float:
+        """How long the poller that is most behind has not finished a poll."""
+        return time.time() - min(poller.polled_at for poller in self._pollers)
+
+    def broken(self) -> list[str]:
+        """Collectors that failed the last time."""
+        return [t.collector.name for p in self._pollers for t in p.turns if not t.ok]
+
+    def _own(self, turns: Sequence[Turn]) -> list[Samples]:
+        def each(value: str) -> dict[Labels, Value]:
+            return {(turn.collector.name,): float(getattr(turn, value)) for turn in turns}
+
+        succeeded = {k: v for k, v in each("succeeded_at").items() if v}
+        polls: dict[Labels, Value] = {(p.source,): p.seconds for p in self._pollers}
+        up: dict[Labels, Value] = {(): float(all(turn.ok for turn in turns))}
+        return [
+            (UP, up),
+            (SUCCESS, each("ok")),
+            (DURATION, each("seconds")),
+            (LAST, succeeded),
+            (ERRORS, each("errors")),
+            (POLL, polls),
+        ]

@@ -1,0 +1,115 @@
+"""Every run that ended, found once: what is new, what an outage left, and what was reported late.
+
+Reads the ended runs of the Prefect API; writes through the store, where each is counted once. Safe
+to repeat at any point. Three looks complete each other:
+
+* recent: the last minutes at every poll, newest first, until a page holds nothing new, and once a
+  minute to their end;
+* behind: after an outage of the exporter, slice by slice from where it stopped;
+* settled: the hours of the last week in turn. The number of runs that ended in an hour is compared
+  with the number known; where it changed, the hour is read again. So a state that was set late with
+  an older time is found, too, for the price of one count at each poll.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+
+from analytics_worker.exporter.counter_events import Item
+from analytics_worker.exporter.counter_store import Store
+from analytics_worker.exporter.prefect_client import FIRST_PAGE, PrefectApi, Row, Runs
+
+HOUR, DAY = 3600.0, 86400.0
+OVERLAP = 600.0
+KEPT = 7 * DAY
+DEEP_EVERY = 60.0
+BEHIND_SECONDS = 2.0
+"""Of each poll, so that the other metrics stay current while an outage is caught up with."""
+MANY = 2_000
+
+Itemise = Callable[[list[Row]], list[Item]]
+
+
+class Sweep:
+    """Ended flow runs, or ended task runs."""
+
+    def __init__(self, api: PrefectApi, store: Store, what: Runs, itemise: Itemise) -> None:
+        """Nothing is asked yet."""
+        self._api, self._store, self._itemise = api, store, itemise
+        self._what: Runs = what
+        self._deep_at = float("-inf")
+        self._slice = HOUR
+        self._counted: dict[float, int] = {}
+        self._next_hour = 0.0
+
+    def poll(self) -> None:
+        """Look at what is new and at a part of what is old."""
+        now = time.time()
+        reached = self._reached(now)
+        self._recent(now)
+        if reached < now - OVERLAP:
+            self._behind(reached, now - OVERLAP)
+            return
+        if reached < now - OVERLAP + DEEP_EVERY:  # now and then: a mark is a write to the disk
+            self._mark(now - OVERLAP / 2)
+            self._store.settle(self._what, (now - KEPT) // HOUR * HOUR)
+        self._check_an_hour(now)
+
+    def _reached(self, now: float) -> float:
+        """Everything that ended before was looked at; at the first start, nothing ended before."""
+        known = self._store.mark(f"{self._what}.reached")
+        if known is not None:
+            return known
+        age = HOUR
+        while self._api.ended(self._what, None, now - age):
+            age *= 2
+        return now - age
+
+    def _recent(self, now: float) -> None:
+        deep = now >= self._deep_at + DEEP_EVERY
+        for page in self._api.ended_pages(self._what, now - OVERLAP, None, FIRST_PAGE):
+            if not self._count(page) and not deep:
+                return
+        if deep:
+            self._deep_at = now
+
+    def _behind(self, reached: float, goal: float) -> None:
+        """Go on from where the exporter stopped, as far as the time of this poll allows."""
+        deadline = time.monotonic() + BEHIND_SECONDS
+        since = reached - OVERLAP
+        while since < goal and time.monotonic() < deadline:
+            until = min(since + self._slice, goal)
+            ended = self._api.ended(self._what, since, until)
+            if ended > MANY and self._slice > 1:
+                self._slice /= 2
+                continue
+            if ended:
+                self._read(since, until)
+            else:
+                self._slice *= 2
+            since = until
+            self._mark(since + OVERLAP)
+
+    def _check_an_hour(self, now: float) -> None:
+        """Compare the numbers of one settled hour; read it where they differ."""
+        first = max(now - KEPT + HOUR, (self._store.mark(f"{self._what}.floor") or 0.0))
+        hour = self._next_hour if self._next_hour >= first else first // HOUR * HOUR + HOUR
+        until = hour + HOUR
+        if until > now - OVERLAP:
+            self._next_hour = 0.0
+            return
+        ended = self._api.ended(self._what, hour, until)
+        known = self._counted.get(hour, self._store.seen(self._what, hour, until))
+        if ended != known:
+            self._read(hour, until)
+        self._counted = {h: n for h, n in self._counted.items() if h >= first} | {hour: ended}
+        self._next_hour = until
+
+    def _mark(self, reached: float) -> None:
+        self._store.apply(self._what, (), {f"{self._what}.reached": reached})
+
+    def _read(self, since: float, until: float) -> None:
+        for page in self._api.ended_pages(self._what, since, until):
+            self._count(page)
+
+    def _count(self, page: Iterable[Row]) -> int:
+        return self._store.apply(self._what, self._itemise(list(page)))

@@ -1,0 +1,176 @@
+"""Queue a flow on its work pool, from any Python process, and follow the run.
+
+``run = submit(refresh_materialized_views, view_names=["pipeline_kpis"])`` returns at once;
+``run.get(timeout=300)`` waits. Reads and writes the Prefect API only.
+"""
+
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+from uuid import UUID
+
+from prefect import Flow
+from prefect.client.schemas.objects import State
+from prefect.exceptions import MissingResult, ObjectNotFound, PrefectHTTPStatusError
+from prefect.settings import get_current_settings
+from prefect.states import Cancelling
+from prefect.utilities.callables import get_call_parameters
+
+from analytics_worker.errors import PermanentError
+from analytics_worker.prefect_support.api_client import api_client, with_stack_login
+from analytics_worker.prefect_support.deployments import deployment_name
+from analytics_worker.prefect_support.results import RunFailed
+
+FIRST_POLL_SECONDS, SLOWEST_POLL_SECONDS = 0.05, 1.0
+POLL_SHARE = 0.05
+"""Of the time that the run has taken so far: a result is heard of hardly later than it is there."""
+
+
+class SubmitError(PermanentError):
+    """The run could not be queued: unknown deployment, parameters that do not fit."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One queued run: a handle that any process can use."""
+
+    id: UUID
+    name: str
+    deployment: str
+
+    def __str__(self) -> str:
+        return f"{self.deployment} ({self.name})"
+
+    @property
+    def url(self) -> str | None:
+        """Where the Prefect UI shows this run."""
+        ui = get_current_settings().ui_url
+        return f"{ui}/runs/flow-run/{self.id}" if ui else None
+
+    def state(self) -> State[Any] | None:
+        """The run's state now."""
+        with api_client() as client:
+            return client.read_flow_run(self.id).state
+
+    def ready(self) -> bool:
+        """Whether the run has ended, one way or another."""
+        state = self.state()
+        return state is not None and state.is_final()
+
+    def successful(self) -> bool:
+        """Whether the run ended well; False while it still runs."""
+        state = self.state()
+        return state is not None and state.is_completed()
+
+    @property
+    def result(self) -> Any:
+        """What the run reported; the error if it died without a report; None while it runs."""
+        state = self.state()
+        if state is None or not state.is_final():
+            return None
+        try:
+            return _reported(state)
+        except RunFailed as error:
+            return error
+
+    def get(self, timeout: float | None = None) -> Any:
+        """Wait for the end and return what the run reported, also if that is a failure.
+
+        Args:
+            timeout: Seconds to wait; None waits for ever.
+
+        Raises:
+            TimeoutError: the run has not ended by then; it goes on.
+            RunFailed: the run crashed, was cancelled or timed out before it could report.
+        """
+        started = time.monotonic()
+        deadline = math.inf if timeout is None else started + timeout
+        with api_client() as client:
+            while True:
+                state = client.read_flow_run(self.id).state
+                if state is not None and state.is_final():
+                    return _reported(state)
+                waited = time.monotonic() - started
+                pause = min(SLOWEST_POLL_SECONDS, FIRST_POLL_SECONDS + waited * POLL_SHARE)
+                if time.monotonic() + pause > deadline:
+                    now = state.name if state else "not scheduled"
+                    raise TimeoutError(f"{self} is {now} after {timeout} s")
+                time.sleep(pause)  # noqa: TID251  # the caller asked to wait
+
+    def cancel(self) -> None:
+        """Ask for the run to be stopped."""
+        with api_client() as client:
+            client.set_flow_run_state(self.id, Cancelling())
+
+
+def submit(flow: Flow[..., Any] | str, *args: Any, **parameters: Any) -> Run:
+    """Queue a run on the flow's work pool and return at once.
+
+    Args:
+        flow: The flow itself, its name (``refresh-catalog``) or ``<flow>/<pool>``.
+        args: Positional parameters; only with the flow itself.
+        parameters: The flow's parameters.
+
+    Raises:
+        SubmitError: nothing is deployed under that name, or the parameters do not fit.
+    """
+    name = deployment_name(flow if isinstance(flow, str) else flow.name)
+    values = _bind(flow, args, parameters)
+    try:
+        with api_client() as client:
+            deployment = client.read_deployment_by_name(name)
+            run = client.create_flow_run_from_deployment(deployment.id, parameters=values)
+    except ObjectNotFound as error:
+        raise SubmitError(
+            f"{name} is not deployed on {get_current_settings().api.url}."
+            " Run `analytics-worker deploy`."
+        ) from error
+    except PrefectHTTPStatusError as error:
+        raise SubmitError(f"{name} was refused: {_detail(error)}") from error
+    return Run(id=run.id, name=run.name, deployment=name)
+
+
+def find(flow_run_id: UUID | str) -> Run:
+    """The handle of a run that was queued elsewhere."""
+    with api_client() as client:
+        run = client.read_flow_run(UUID(str(flow_run_id)))
+        if run.deployment_id is None:
+            return Run(id=run.id, name=run.name, deployment="called directly")
+        deployment = client.read_deployment(run.deployment_id)
+        flow = client.read_flow(run.flow_id)
+    return Run(id=run.id, name=run.name, deployment=f"{flow.name}/{deployment.name}")
+
+
+def _bind(
+    flow: Flow[..., Any] | str, args: tuple[Any, ...], parameters: Mapping[str, Any]
+) -> dict[str, Any]:
+    if isinstance(flow, str):
+        if args:
+            raise SubmitError(f"Name the parameters of {flow!r}: submit({flow!r}, name=value)")
+        return dict(parameters)
+    try:
+        return get_call_parameters(flow.fn, args, dict(parameters), apply_defaults=False)
+    except Exception as error:
+        raise SubmitError(f"{flow.name}: {error}") from error
+
+
+def _reported(state: State[Any]) -> Any:
+    try:
+        with with_stack_login():
+            result = state.result(raise_on_failure=False)
+    except MissingResult:
+        result = None
+    if isinstance(result, Mapping):
+        return cast("Mapping[str, Any]", result)
+    if state.is_completed():
+        return result
+    raise RunFailed(f"{state.name}: {state.message or result}")
+
+
+def _detail(error: PrefectHTTPStatusError) -> str:
+    try:
+        return str(error.response.json()["detail"])
+    except (ValueError, KeyError):
+        return str(error)

@@ -1,0 +1,42 @@
+"""Log records that stay one record, whatever text of data they quote.
+
+Reads nothing; changes the formatters of Prefect's console handlers, whose output goes to a terminal or
+to a file. What goes to the API is left as it is: the UI shows it as text. Terminal escapes
+become visible, and every line of a record but its first is indented, so that no value can begin a line
+that looks like a record of its own. Safe to repeat: a formatter is wrapped once.
+"""
+
+import logging
+from collections.abc import Iterator
+
+from prefect.logging.handlers import PrefectConsoleHandler
+
+from analytics_worker.text import printable
+
+INDENT = "    "
+
+
+class SafeFormatter(logging.Formatter):
+    """Formats as another one does."""
+
+    def __init__(self, formatter: logging.Formatter) -> None:
+        super().__init__()
+        self._formatter = formatter
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the record's text: printable, and indented from its second line on."""
+        return printable(self._formatter.format(record)).replace("\n", f"\n{INDENT}")
+
+
+def protect_logs() -> None:
+    """Wrap the formatter of each of Prefect's console handlers that is in use now."""
+    for handler in _handlers():
+        formatter = handler.formatter or logging.Formatter()
+        if not isinstance(formatter, SafeFormatter):
+            handler.setFormatter(SafeFormatter(formatter))
+
+
+def _handlers() -> Iterator[logging.Handler]:
+    known = [logging.getLogger(name) for name in list(logging.root.manager.loggerDict)]
+    for logger in [logging.getLogger(), *known]:
+        yield from (h for h in logger.handlers if isinstance(h, PrefectConsoleHandler))

@@ -1,0 +1,47 @@
+"""After the server was away, give the runs in progress the time to be heard again.
+
+Writes the deadlines of the automations that judge silence (analytics_worker/prefect_support/heartbeat_settings.py): their server counts
+the time in which it was away itself as silence, and would end runs that are alive. Safe to repeat: a
+deadline is only ever put off.
+"""
+
+from datetime import UTC, datetime, timedelta
+
+import sqlalchemy as sa
+from prefect.server.database import PrefectDBInterface, provide_database_interface
+from sqlalchemy.exc import DBAPIError
+
+from analytics_worker.prefect_support.heartbeat_settings import (
+    AUTOMATION,
+    MONITORING_AUTOMATION,
+    MONITORING_SILENCE,
+    SILENCE,
+)
+
+
+async def put_off_silence() -> None:
+    """Put off the deadlines that are over, or nearly; a new database has none."""
+    database = provide_database_interface()
+    engine = await database.engine()
+    waits = {AUTOMATION: SILENCE, MONITORING_AUTOMATION: MONITORING_SILENCE}
+    statements = [_postponed(database, name, wait) for name, wait in waits.items()]
+    try:
+        async with database.session_context(begin_transaction=True) as session:
+            for statement in statements:
+                await session.execute(statement)
+    except DBAPIError:
+        return  # Prefect has not made its tables yet
+    finally:
+        await engine.dispose()
+
+
+def _postponed(database: PrefectDBInterface, name: str, wait: timedelta) -> sa.Update:
+    bucket, automation = database.AutomationBucket, database.Automation
+    soonest = datetime.now(UTC) + wait
+    ours = sa.select(automation.id).where(automation.name == name)
+    return (
+        sa.update(bucket)
+        .where(bucket.automation_id.in_(ours), bucket.end < soonest)
+        .values(end=soonest)
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,156 @@
+"""Which requests the Prefect server refuses, whatever Prefect makes of them. Reads and writes nothing.
+
+Prefect takes a body of any type and looks at neither Host nor Origin, so that every web page that
+somebody on this host visits could write to it (docs/decisions/server-requests.md).
+"""
+
+import ipaddress
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from analytics_worker.authority import (
+    WILDCARDS,
+    Authority,
+    authority,
+    loopback_names,
+    parse_allowed_hosts,
+    parse_authority,
+)
+
+READING = frozenset({"GET", "HEAD", "OPTIONS"})
+OWN_SITES = frozenset({"same-origin", "none"})
+SHOWN = 60
+FIX = "If people, workers or a reverse proxy use that name, add it to SERVER_ALLOWED_HOSTS."
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why a request is refused, and what to do about it; the text is printable ASCII."""
+
+    kind: str
+    status: HTTPStatus
+    message: str
+
+
+class Request:
+    """One request of an ASGI scope, http or websocket, as far as the rules look at it."""
+
+    def __init__(self, scope: Mapping[str, Any]) -> None:
+        """Read the scope; nothing is received."""
+        self.is_websocket: bool = scope["type"] == "websocket"
+        self.method: str = scope.get("method", "GET")
+        self.path: str = scope["path"]
+        self._headers: list[tuple[bytes, bytes]] = scope["headers"]
+        self._server: tuple[str, int | None] | None = scope.get("server")
+
+    def values(self, name: str) -> list[str]:
+        """Every value of a header."""
+        wanted = name.encode()
+        return [value.decode("latin-1") for key, value in self._headers if key.lower() == wanted]
+
+    @property
+    def host(self) -> Authority | None:
+        """What the one Host header says; None if it is missing, repeated or malformed."""
+        values = self.values("host")
+        return parse_authority(values[0]) if len(values) == 1 else None
+
+    @property
+    def local(self) -> Authority | None:
+        """The address that the connection arrived at; no foreign name can be made to equal it."""
+        host, port = self._server or ("", None)
+        try:
+            address = ipaddress.ip_address(host.partition("%")[0])
+        except ValueError:  # a unix socket
+            return None
+        return authority(address.compressed, port) if port and host not in WILDCARDS else None
+
+    @property
+    def has_body(self) -> bool:
+        """Whether one is announced."""
+        announced = any(length.strip("0 ") for length in self.values("content-length"))
+        return announced or bool(self.values("transfer-encoding"))
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The names of one server, and what follows from them."""
+
+    own: frozenset[Authority]
+    allowed: frozenset[Authority] = frozenset()
+    api_path: str = "/api"
+
+    @classmethod
+    def of(cls, host: str, port: int, allowed: list[str], api_path: str | None = None) -> "Rules":
+        """Rules of a server that listens there; ``allowed`` is SERVER_ALLOWED_HOSTS.
+
+        Raises:
+            PermanentError: an allowed host is not a valid one.
+        """
+        listening = frozenset() if host in WILDCARDS else {authority(host, port)}
+        own = loopback_names(port) | listening
+        return cls(own, parse_allowed_hosts(allowed, port), (api_path or "/api").rstrip("/"))
+
+    def refusal(self, request: Request) -> Refusal | None:
+        """The first rule that the request breaks; None if it may pass."""
+        checks: tuple[Callable[[Request], Refusal | None], ...] = (
+            self._host,
+            self._origin,
+            self._site,
+            _content,
+        )
+        return next((found for check in checks if (found := check(request))), None)
+
+    def _host(self, request: Request) -> Refusal | None:
+        if request.host in {*self.own, *self.allowed, request.local} - {None}:
+            return None
+        names = ", ".join(sorted(map(str, self.own)))
+        text = (
+            f"Host {shown(request.values('host'))} is not a name of this server; expected {names}."
+        )
+        return Refusal("foreign Host", HTTPStatus.MISDIRECTED_REQUEST, f"{text} {FIX}")
+
+    def _origin(self, request: Request) -> Refusal | None:
+        values = request.values("origin")
+        if not values or (len(values) == 1 and self._is_ours(values[0], request.host)):
+            return None
+        text = f"Origin {shown(values)} is not this server's; web pages of others may not use it."
+        return Refusal("foreign Origin", HTTPStatus.FORBIDDEN, f"{text} {FIX}")
+
+    def _is_ours(self, origin: str, host: Authority | None) -> bool:
+        """The server's own pages have the Host as their origin, or an allowed name behind a proxy."""
+        scheme, _, rest = origin.partition("://")
+        found = parse_authority(rest)
+        return scheme in {"http", "https"} and found is not None and found in {host, *self.allowed}
+
+    def _site(self, request: Request) -> Refusal | None:
+        """A link on another site may lead to the UI; nothing else may come from there."""
+        values = request.values("sec-fetch-site")
+        if OWN_SITES.issuperset(values) or self._is_navigation(request):
+            return None
+        text = f"Sec-Fetch-Site {shown(values)}: only this server's own pages may ask for this."
+        return Refusal("foreign site", HTTPStatus.FORBIDDEN, text)
+
+    def _is_navigation(self, request: Request) -> bool:
+        in_api = f"{request.path}/".startswith(f"{self.api_path}/")
+        mode, dest = request.values("sec-fetch-mode"), request.values("sec-fetch-dest")
+        whole_page = (mode, dest) == (["navigate"], ["document"])
+        return request.method == "GET" and whole_page and not in_api and not request.is_websocket
+
+
+def _content(request: Request) -> Refusal | None:
+    """A page can send forms and plain text to other sites without asking, but no JSON."""
+    if request.is_websocket or request.method in READING or not request.has_body:
+        return None
+    values = request.values("content-type")
+    if [value.partition(";")[0].strip().lower() for value in values] == ["application/json"]:
+        return None
+    text = f"Content-Type {shown(values)} is not accepted; expected application/json."
+    return Refusal("body that is not JSON", HTTPStatus.UNSUPPORTED_MEDIA_TYPE, text)
+
+
+def shown(values: list[str]) -> str:
+    """Header values for a message: quoted, in ASCII without control characters, and short."""
+    text = " and ".join(ascii(value[:SHOWN]) for value in values[:3])
+    return text or "(missing)"

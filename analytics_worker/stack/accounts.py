@@ -1,0 +1,46 @@
+"""Other people's accounts on this machine: whoever has one reaches a server that listens on loopback.
+
+Reads the account database and /etc/login.defs; writes nothing. Accounts of a directory service are
+seen as far as it lists them.
+"""
+
+import os
+import pwd
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from analytics_worker.stack.postgres.account import SYSTEM_USER
+
+LOGIN_DEFS = Path("/etc/login.defs")
+UIDS = {"UID_MIN": 1000, "UID_MAX": 60_000}
+NO_LOGIN = frozenset({"nologin", "false", "true", "sync", "halt", "shutdown"})
+
+
+def other_accounts() -> list[str]:
+    """Names of the accounts that other people can log in to."""
+    return people(pwd.getpwall(), os.geteuid(), uid_range())
+
+
+def people(entries: Iterable[pwd.struct_passwd], own: int, uids: range) -> list[str]:
+    """Those among the accounts that belong to a person, have a login shell, and are not our own."""
+    return sorted(
+        {
+            entry.pw_name
+            for entry in entries
+            if entry.pw_uid in uids and entry.pw_uid != own and _can_log_in(entry)
+        }
+    )
+
+
+def _can_log_in(entry: pwd.struct_passwd) -> bool:
+    """An empty shell stands for /bin/sh."""
+    return entry.pw_name != SYSTEM_USER and Path(entry.pw_shell).name not in NO_LOGIN
+
+
+def uid_range(file: Path = LOGIN_DEFS) -> range:
+    """The numbers of people's accounts; Debian's and Red Hat's defaults where the file says nothing."""
+    text = file.read_text(errors="replace") if file.is_file() else ""
+    found = {name: int(n) for name, n in re.findall(r"^\s*(UID_M\w+)\s+(\d+)", text, re.MULTILINE)}
+    bounds = UIDS | found
+    return range(bounds["UID_MIN"], bounds["UID_MAX"] + 1)

@@ -1,0 +1,147 @@
+"""The processes of the stack as its supervisor knows them: PostgreSQL, server, worker, exporter.
+
+Reads their readiness (a connection, what they answer, a worker's heartbeat); writes nothing.
+"""
+
+import http.client
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from analytics_worker.authority import client_host
+from analytics_worker.settings import project_root, settings
+from analytics_worker.stack.background_thread import in_thread
+from analytics_worker.stack.environment import HOST, listen_host
+from analytics_worker.stack.postgres.account import environment as postgres_environment
+from analytics_worker.stack.postgres.server import EmbeddedPostgres
+from analytics_worker.stack.rotating_log import LogFile
+from analytics_worker.stack.supervised_process import Service, ends_with_parent
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import Worker
+
+SERVER, POSTGRES, WORKER, EXPORTER = "server", "postgres", "worker", "exporter"
+# A dozen threads, most of them SQLite's, would fill an arena each; Python lets one run at a time.
+ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}
+DRAIN_SECONDS = 5.0  # of the fifteen in which the whole stack stops
+
+
+class Components:
+    """Makes the services of one stack."""
+
+    def __init__(
+        self,
+        environment: Mapping[str, str],
+        log_dir: Path,
+        port: int,
+        say: Callable[[str], None],
+        changed: Callable[[], None],
+    ) -> None:
+        self._environment = environment
+        self._log_dir = log_dir
+        self._port = port
+        self._say = say
+        self._changed = changed
+
+    def postgres(self, server: EmbeddedPostgres) -> Service:
+        """The embedded PostgreSQL; it shuts down fast on SIGINT."""
+        return Service(
+            POSTGRES,
+            server.command,
+            postgres_environment(),
+            server.account.directory,
+            lambda: in_thread(server.is_ready),
+            self._log(POSTGRES),
+            self._say,
+            self._changed,
+            prepare=lambda: in_thread(server.prepare),
+            stop_signal=signal.SIGINT,
+        )
+
+    def server(self) -> Service:
+        """Prefect's API and UI."""
+        command = ("analytics_worker.server", str(self._port))
+        host = client_host(listen_host())
+        is_ready = partial(_answers, self._port, "/api/ready", host=host)
+        service = self._python(SERVER, command, is_ready)
+        service.environment = {**ONE_ARENA, **service.environment}
+        return service
+
+    def exporter(self) -> Service:
+        """The metrics for Prometheus."""
+        port = settings().prometheus_port
+        return self._python(
+            EXPORTER, ("analytics_worker.exporter",), partial(_answers, port, "/health")
+        )
+
+    def worker(self, pools: Sequence[str]) -> Service:
+        """One worker for all pools; its log files are one per pool, what else it says goes to ours."""
+        chosen = [part for pool in pools for part in ("--pool", pool)]
+        options = ("--log-dir", str(self._log_dir), "--drain-seconds", str(DRAIN_SECONDS))
+        service = self._python(
+            WORKER,
+            ("analytics_worker.cli", "worker", *chosen, *options),
+            partial(_workers_poll, pools),
+        )
+        service.stop_seconds = DRAIN_SECONDS + 3
+        return service
+
+    def _python(
+        self, name: str, command: tuple[str, ...], is_ready: Callable[[datetime], bool]
+    ) -> Service:
+        whole = ends_with_parent([sys.executable, "-m", *command], signal.SIGTERM)
+        started = datetime.now(UTC)
+
+        async def start_clock() -> None:
+            nonlocal started
+            started = datetime.now(UTC)
+
+        return Service(
+            name,
+            lambda: whole,
+            self._environment,
+            project_root(),
+            lambda: in_thread(lambda: is_ready(started)),
+            self._log(name),
+            self._say,
+            self._changed,
+            prepare=start_clock,
+            check_seconds=0.3,
+        )
+
+    def _log(self, name: str) -> LogFile:
+        return LogFile(self._log_dir / f"{name}.log", self._say)
+
+
+def _answers(port: int, path: str, _started: datetime, host: str = HOST) -> bool:
+    """Whether something of this host answers there that all is well."""
+    connection = http.client.HTTPConnection(host, port, timeout=5)
+    try:
+        connection.request("GET", path)
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _workers_poll(pools: Sequence[str], started: datetime) -> bool:
+    """Whether on every pool a worker has reported since then."""
+    from httpx import HTTPError  # noqa: PLC0415  # the server starts while Prefect is imported
+    from prefect import get_client  # noqa: PLC0415
+    from prefect.exceptions import PrefectHTTPStatusError  # noqa: PLC0415
+
+    try:
+        with get_client(sync_client=True) as client:
+            return all(_polls(client.read_workers_for_work_pool(pool), started) for pool in pools)
+    except (HTTPError, PrefectHTTPStatusError):
+        return False
+
+
+def _polls(workers: Sequence["Worker"], started: datetime) -> bool:
+    beats = (worker.last_heartbeat_time for worker in workers)
+    return any(beat is not None and beat >= started for beat in beats)

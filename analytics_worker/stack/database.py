@@ -1,0 +1,40 @@
+"""The analytics database made ready: migrations, and a sample warehouse where it is ours and empty.
+
+Writes schema ``ops`` and, only into the embedded database, schema ``raw``. Safe to repeat.
+"""
+
+import time
+
+from sqlalchemy.exc import OperationalError
+
+from analytics_worker.database.connections import direct, warehouse_url
+from analytics_worker.migrations import upgrade
+from analytics_worker.stack.errors import StackError
+from analytics_worker.stack.sample import is_empty, load_sample
+
+
+def prepare(*, sample: bool, scale: float, opportunities: int | None) -> list[str]:
+    """Bring the database up to date; a line for each thing that was done.
+
+    Args:
+        sample: Whether an empty database gets the sample: never one that is the user's.
+        scale: Size of the sample.
+        opportunities: Size of the sample, exactly.
+    """
+    try:
+        lines = [f"schema ops at revision {upgrade()}"]
+    except OperationalError as error:
+        raise StackError(f"The database went away: {str(error.orig).splitlines()[0]}") from None
+    if sample:
+        lines += _load_sample(scale, opportunities)
+    return lines
+
+
+def _load_sample(scale: float, opportunities: int | None) -> list[str]:
+    with direct(warehouse_url()) as connection:
+        if not is_empty(connection):
+            return []
+        started = time.monotonic()
+        counts = load_sample(connection, scale, opportunities=opportunities)
+    seconds = time.monotonic() - started
+    return [f"sample warehouse of {counts.total:,} rows in {seconds:.1f} s (schema raw)"]

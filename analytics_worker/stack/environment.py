@@ -1,0 +1,96 @@
+"""The variables that the stack's processes run with.
+
+Reads the environment of `make up`, and Prefect's variables from ``.env``: what a user set wins, except
+for what decides which server the processes talk to. Imports no Prefect, which reads them when imported.
+"""
+
+import os
+from datetime import timedelta
+
+from dotenv import dotenv_values
+
+from analytics_worker.authority import HIGHEST_PORT, client_host
+from analytics_worker.settings import project_root, settings
+from analytics_worker.stack.errors import StackError
+from analytics_worker.stack.state_dir import MARKER
+from analytics_worker.stack_access import API_LOGIN
+
+HOST = "127.0.0.1"
+DEFAULT_PORT = 4200
+RUNS_KEPT = timedelta(days=30)  # Prefect itself keeps events for 7 days, and runs for ever
+
+
+def user_variables() -> dict[str, str]:
+    """What the user set: the environment, and below it Prefect's variables in ``.env``."""
+    file = dotenv_values(project_root() / ".env")
+    prefect = {k: v for k, v in file.items() if k.startswith("PREFECT_") and v is not None}
+    return prefect | dict(os.environ)
+
+
+def api_port() -> int:
+    """Port of the Prefect server, from PREFECT_SERVER_API_PORT."""
+    text = user_variables().get("PREFECT_SERVER_API_PORT") or str(DEFAULT_PORT)
+    if not text.isdecimal() or not 0 < int(text) <= HIGHEST_PORT:
+        raise StackError(f"PREFECT_SERVER_API_PORT is {text!r}: give a port number, such as 4200.")
+    return int(text)
+
+
+def listen_host() -> str:
+    """Address that the Prefect server listens on, from PREFECT_SERVER_API_HOST."""
+    return user_variables().get("PREFECT_SERVER_API_HOST") or HOST
+
+
+def ui_url(port: int) -> str:
+    """Where people and the stack's own processes reach the server from this host."""
+    host = client_host(listen_host())
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def defaults(port: int) -> dict[str, str]:
+    """What the stack's processes need unless the user said otherwise."""
+    own = f"{ui_url(port)},http://localhost:{port}"
+    return {
+        "PREFECT_HOME": str(settings().state_dir / "prefect"),
+        "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "false",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "PREFECT_SERVER_UI_API_URL": "/api",
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": own,
+        "PREFECT_SERVER_CSRF_PROTECTION_ENABLED": "true",
+        "PREFECT_CLIENT_CSRF_SUPPORT_ENABLED": "true",
+        # The check that spares a registration at start imports dbt for it, and keeps it: 2 s, 55 MB.
+        "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(int(RUNS_KEPT.total_seconds())),
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
+        "PREFECT_WORKER_QUERY_SECONDS": "2",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def environment(port: int, marker: str, login: str | None) -> dict[str, str]:
+    """The complete environment of the stack's processes."""
+    chosen = defaults(port) | user_variables()
+    return (
+        chosen
+        | {
+            "PREFECT_API_URL": f"{ui_url(port)}/api",
+            "PREFECT_SERVER_API_HOST": listen_host(),
+            "PREFECT_SERVER_API_PORT": str(port),
+            "STATE_DIR": str(settings().state_dir),
+            "LOG_DIR": str(settings().log_dir),
+            "PYTHONPATH": _python_path(chosen.get("PYTHONPATH")),
+            MARKER: marker,
+        }
+        | _login(login)
+    )
+
+
+def _login(login: str | None) -> dict[str, str]:
+    """The same on both sides; a login of some other server must not stay with the clients."""
+    return {"PREFECT_SERVER_API_AUTH_STRING": login, API_LOGIN: login} if login else {}
+
+
+def _python_path(existing: str | None) -> str:
+    """Flows are imported by their dotted names, wherever a run's working directory is."""
+    return os.pathsep.join(part for part in (str(project_root()), existing) if part)

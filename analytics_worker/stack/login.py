@@ -1,0 +1,131 @@
+"""The login of the Prefect server: whether it asks for one, and the file that keeps it.
+
+Writes ``login`` (mode 600) into the state folder, once; later starts use the same login. Without one,
+whoever reaches the API runs commands as the worker's user (docs/decisions/server-login.md).
+"""
+
+import os
+import secrets
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from analytics_worker.authority import is_loopback
+from analytics_worker.settings import settings
+from analytics_worker.stack.accounts import other_accounts
+from analytics_worker.stack.environment import listen_host, user_variables
+from analytics_worker.stack.errors import StackError
+from analytics_worker.stack_access import login_file
+
+SERVER_VARIABLE = "PREFECT_SERVER_API_AUTH_STRING"
+USER = "admin"
+SHOWN_ACCOUNTS = 3
+WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
+OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
+
+
+@dataclass(frozen=True)
+class Login:
+    """``user:password``, why there is one, and the file that it is kept in unless the user set it."""
+
+    secret: str
+    reason: str
+    file: Path | None = None
+
+    def __str__(self) -> str:
+        """Where the login is; never what it is."""
+        where = f"`cat '{self.file}'` shows it" if self.file else f"{SERVER_VARIABLE} has it"
+        return f"needed, {self.reason}; {where}"
+
+    def __repr__(self) -> str:
+        return f"Login({self})"
+
+
+def choose_login() -> Login | None:
+    """The login that the server asks for; None if it asks for none.
+
+    Raises:
+        StackError: the server would listen beyond this host without one, or the file can't be trusted.
+    """
+    given = user_variables().get(SERVER_VARIABLE)
+    if given == "":  # Prefect would take it for a login, and leave its websockets open
+        raise StackError(
+            f"{SERVER_VARIABLE} is empty; expected user:password, or no such variable."
+        )
+    if given:
+        return Login(given, "as you set it")
+    reason = _reason()
+    return Login(_stored(login_file()), reason, login_file()) if reason else None
+
+
+def _reason() -> str | None:
+    mode, host = settings().server_login, listen_host()
+    beyond = not is_loopback(host)
+    if mode == "off" and beyond:
+        raise StackError(
+            f"SERVER_LOGIN=off and PREFECT_SERVER_API_HOST={host}: other hosts would reach the API, and"
+            " whoever does runs commands as this user. Set SERVER_LOGIN=auto, or listen on 127.0.0.1."
+        )
+    if mode == "off":
+        return None
+    if beyond:
+        return f"because it listens on {host}"
+    return "because SERVER_LOGIN=on" if mode == "on" else _because_of_others()
+
+
+def _because_of_others() -> str | None:
+    others = other_accounts()
+    more = " …" if len(others) > SHOWN_ACCOUNTS else ""
+    names = ", ".join(others[:SHOWN_ACCOUNTS]) + more
+    return f"because this machine has other people's accounts ({names})" if others else None
+
+
+def _stored(file: Path) -> str:
+    """The login in the file, which is made if there is none."""
+    folder = file.parent
+    if folder.stat().st_mode & WRITABLE_BY_OTHERS:
+        raise StackError(
+            f"{folder} can be written by other accounts, so they could replace the server's login:"
+            f" run chmod 700 '{folder}', or set STATE_DIR to a folder of yours."
+        )
+    if not os.path.lexists(file):
+        _write(file, f"{USER}:{secrets.token_urlsafe(24)}\n")
+    return _read(file)
+
+
+def _write(file: Path, text: str) -> None:
+    unfinished = file.with_suffix(".new")
+    unfinished.unlink(missing_ok=True)
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_NOFOLLOW
+    with os.fdopen(os.open(unfinished, flags, 0o600), "w") as opened:
+        opened.write(text)
+        opened.flush()
+        os.fsync(opened.fileno())
+    unfinished.replace(file)
+
+
+def _read(file: Path) -> str:
+    try:
+        with os.fdopen(os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)) as opened:
+            found = os.fstat(opened.fileno())
+            private = stat.S_ISREG(found.st_mode) and not found.st_mode & OPEN_TO_OTHERS
+            own = found.st_uid == os.geteuid()
+            text = opened.read(1000).strip() if private and own else ""
+    except (OSError, UnicodeDecodeError):
+        text = ""
+    user, colon, password = text.partition(":")
+    if not (user and colon and password and text.isascii() and text.isprintable()):
+        raise StackError(
+            f"{file} is not a valid login; expected one line user:password in a file that only you can"
+            " read (mode 600): delete it, and the next start makes a new one."
+        )
+    return text
+
+
+def said_of_access(login: Login | None) -> list[str]:
+    """What `make up` says about who may run commands, a line each."""
+    lines = [f"Login {login}."] if login else []
+    if os.geteuid() == 0:
+        who = "has the login" if login else "reaches the API"
+        lines.append(f"Runs execute as root: whoever {who} runs commands as root.")
+    return lines

@@ -1,0 +1,66 @@
+"""The pipeline once, through the work pools, the way any user would start it.
+
+Queues runs on the Prefect API and waits for them. Safe to repeat: so is every flow.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from analytics_worker.prefect_support.results import RunFailed
+from analytics_worker.prefect_support.runs import Run, submit
+from analytics_worker.stack.background_thread import in_thread
+from analytics_worker.stack.terminal import Terminal
+
+POLL_SECONDS = 0.4
+STEPS: tuple[tuple[str, Mapping[str, Any]], ...] = (
+    ("run-dbt-models/dbt", {"dbt_args": ["--models", "staging", "kpis"]}),
+    ("refresh-materialized-views/analytics", {}),
+    ("refresh-catalog/analytics", {}),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How one step of the pipeline ended."""
+
+    deployment: str
+    state: str
+    succeeded: bool
+    seconds: float
+    message: str
+
+    @property
+    def row(self) -> tuple[str, str, str, str]:
+        """The step as a row of the results."""
+        style = "green" if self.succeeded else "bold red"
+        return self.deployment, f"[{style}]{self.state}[/]", f"{self.seconds:.1f}", self.message
+
+
+async def run_pipeline(terminal: Terminal) -> list[Outcome]:
+    """Run the steps one after another; a failed one does not keep the next from trying."""
+    return [await _run_step(name, dict(parameters), terminal) for name, parameters in STEPS]
+
+
+async def _run_step(name: str, parameters: dict[str, Any], terminal: Terminal) -> Outcome:
+    started = time.monotonic()
+    run = await in_thread(lambda: submit(name, **parameters))
+    while True:
+        state = await in_thread(run.state)
+        seconds = time.monotonic() - started
+        if state is not None and state.is_final():
+            terminal.idle(name)
+            message = await in_thread(lambda: _message(run))
+            return Outcome(name, state.name or "", state.is_completed(), seconds, message)
+        terminal.busy(name, f"{name}: {state.name if state else 'queued'} {seconds:.0f} s")
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def _message(run: Run) -> str:
+    try:
+        result = run.get(timeout=0)
+    except RunFailed as error:
+        return str(error)
+    return str(result["message"]) if isinstance(result, Mapping) else str(result)

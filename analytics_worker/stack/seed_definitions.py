@@ -1,0 +1,26 @@
+"""What stands in the definition files, taken into the sample warehouse once its views exist.
+
+Writes what the given functions write; the stack knows nothing of rules and reports itself. Safe to
+repeat: a second time nothing is different. A mistake in a file is shown and stops nothing.
+"""
+
+from collections.abc import Callable, Mapping
+
+from analytics_worker.errors import PermanentError
+from analytics_worker.stack.background_thread import in_thread
+from analytics_worker.stack.terminal import Terminal
+
+Definitions = Mapping[str, Callable[[], str]]
+"""By the name of what is defined: takes it into the database and says in one line what changed."""
+
+
+async def take(definitions: Definitions, terminal: Terminal) -> None:
+    """Take all of them, one after another."""
+    for name, definition in definitions.items():
+        try:
+            with terminal.doing(name, f"definitions of {name}"):
+                line = await in_thread(definition)
+        except PermanentError as error:
+            terminal.step(name, f"not taken: {error}", "failed")
+        else:
+            terminal.step(name, line)

@@ -1,0 +1,198 @@
+"""What a running stack leaves for other processes, and what a killed one left behind.
+
+Writes ``stack.env`` (mode 600: the database's URL, the API's address and login; read by analytics_worker.settings) and
+``stack.json`` (components, pids) into the state folder; both are replaced as a whole and removed at
+the end. Holds ``stack.lock`` while the stack runs.
+"""
+
+import asyncio
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import psutil
+
+from analytics_worker.stack.errors import StackError
+
+MARKER = "ANALYTICS_WORKER_STACK"
+RECORD_AGAIN_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class Component:
+    """One supervised process, as `analytics-worker status` shows it."""
+
+    name: str
+    pid: int | None
+    created: float | None
+    ready: bool
+    since: str | None
+    restarts: int
+
+    def is_running(self) -> bool:
+        """Whether that very process still lives: a pid alone may be somebody else's by now."""
+        return is_alive(self.pid, self.created)
+
+
+@dataclass(frozen=True)
+class Record:
+    """Who runs the stack, where, and its components."""
+
+    pid: int
+    created: float
+    marker: str
+    api_url: str
+    since: str
+    components: list[Component]
+
+    def is_running(self) -> bool:
+        """Whether the stack that wrote this still runs."""
+        return is_alive(self.pid, self.created)
+
+
+def is_alive(pid: int | None, created: float | None) -> bool:
+    """Whether the process of that pid and start time still lives."""
+    if pid is None or created is None:
+        return False
+    try:
+        process = psutil.Process(pid)
+        return process.create_time() == created and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def created(pid: int) -> float | None:
+    """When the process started; None if it is gone."""
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.NoSuchProcess:
+        return None
+
+
+class StateFolder:
+    """The files of one stack in its state folder."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.env_file = path / "stack.env"
+        self.marker = secrets.token_hex(8)
+        self._record = path / "stack.json"
+        self._lock: IO[str] | None = None
+
+    def take(self) -> None:
+        """Keep every other stack out of this folder, for as long as this process lives.
+
+        Raises:
+            StackError: the folder can't be written, or a stack runs in it.
+        """
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lock = (self.path / "stack.lock").open("a+")
+        except OSError as error:
+            raise StackError(
+                f"{self.path} can't be written ({error.strerror}): set STATE_DIR to a folder of yours."
+            ) from None
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            record = self.read()
+            who = f" (process {record.pid}, since {record.since[:16]} UTC)" if record else ""
+            raise StackError(
+                f"The stack in {self.path} is already running{who}: stop it with Ctrl-C in its"
+                " terminal first, or see `analytics-worker status`."
+            ) from None
+        self._lock = lock
+
+    def clear_leftovers(self) -> int:
+        """End what a killed stack left and forget its files; how many processes were ended."""
+        record = self.read()
+        left = _marked(record.marker) if record else []
+        for process in left:
+            process.terminate()
+        for process in psutil.wait_procs(left, timeout=5)[1]:
+            process.kill()
+        self.forget()
+        return len(left)
+
+    def read(self) -> Record | None:
+        """The record of the stack that runs here or ran last; None after an orderly end."""
+        try:
+            content: dict[str, Any] = json.loads(self._record.read_text())
+        except (OSError, ValueError):
+            return None
+        components = [Component(**component) for component in content.pop("components")]
+        return Record(components=components, **content)
+
+    def write(self, record: Record) -> None:
+        """Replace the record."""
+        self._replace(self._record, json.dumps(asdict(record), indent=1))
+
+    def write_env(self, variables: Mapping[str, str]) -> None:
+        """Tell the other processes of this checkout where everything is."""
+        lines = [f"{name}='{_escaped(value)}'\n" for name, value in variables.items()]
+        self._replace(self.env_file, "".join(lines))
+
+    def forget(self) -> None:
+        """Remove what says that a stack runs here."""
+        self.env_file.unlink(missing_ok=True)
+        self._record.unlink(missing_ok=True)
+
+    def _replace(self, path: Path, text: str) -> None:
+        temporary = path.with_suffix(".new")
+        temporary.unlink(missing_ok=True)
+        with os.fdopen(os.open(temporary, os.O_CREAT | os.O_WRONLY, 0o600), "w") as file:
+            file.write(text)
+        temporary.replace(path)
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace("'", "\\'")
+
+
+class Recorder:
+    """Writes down what runs whenever that changes; on a full disk, again until it can.
+
+    Called in the event loop of the stack, which must go on whatever the disk says.
+    """
+
+    def __init__(
+        self, folder: StateFolder, record: Callable[[], Record], say: Callable[[str], None]
+    ) -> None:
+        self._folder, self._record, self._say = folder, record, say
+        self._again: asyncio.TimerHandle | None = None
+
+    def __call__(self) -> None:
+        """Replace the record by one of now."""
+        failing = self._again is not None
+        self.stop()
+        try:
+            self._folder.write(self._record())
+        except OSError as error:
+            if not failing:
+                self._say(
+                    f"{self._folder.path} can't be written ({error.strerror}): free some space."
+                )
+            self._again = asyncio.get_running_loop().call_later(RECORD_AGAIN_SECONDS, self)
+
+    def stop(self) -> None:
+        """Do not try again."""
+        if self._again is not None:
+            self._again.cancel()
+            self._again = None
+
+
+def _marked(marker: str) -> list[psutil.Process]:
+    """Processes that descend from the stack with this marker: they carry it in the environment."""
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARKER) == marker:
+                found.append(process)
+        except psutil.Error:
+            continue  # somebody else's
+    return found

@@ -1,0 +1,142 @@
+"""The state of the running stack as three tables: components, pools, deployments.
+
+Reads the stack's record, the processes and the Prefect API; writes to the terminal only.
+"""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from prefect import get_client
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
+from prefect.client.schemas.objects import FlowRun, StateType, WorkerStatus, WorkPool
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.exceptions import ObjectNotFound
+from rich.markup import escape
+
+from analytics_worker.prefect_support.deployments import Entry, deployed_flows, pools
+from analytics_worker.prefect_support.results import MAX_MESSAGE
+from analytics_worker.stack.state_dir import Component, Record
+from analytics_worker.stack.terminal import Terminal
+from analytics_worker.text import one_line
+
+STARTED = [state for state in StateType if state is not StateType.SCHEDULED]
+SLOTS = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+
+
+def show(record: Record) -> bool:
+    """Print the tables; whether everything that should run does."""
+    terminal = Terminal()
+    up = [component.is_running() and component.ready for component in record.components]
+    terminal.console.print(f"Stack of process {record.pid}, {record.api_url}", soft_wrap=True)
+    terminal.table(
+        "\nComponents",
+        ("component", "state", "pid", "since (UTC)", "restarts"),
+        (_component(component) for component in record.components),
+    )
+    with get_client(sync_client=True) as client:
+        found = [_pool(client, pool.name) for pool in pools()]
+        columns = ("pool", "workers online", "slots used", "limit")
+        terminal.table("\nPools", columns, (row for row, _ in found))
+        columns = ("deployment", "last run (UTC)", "state", "message", "next run (UTC)")
+        rows = [_deployment(client, entry) for entry in deployed_flows()]
+        terminal.table("\nDeployments", columns, rows, long="message", named="deployment")
+    return all(up) and all(online for _, online in found)
+
+
+def _component(component: Component) -> Sequence[str]:
+    if not component.is_running():
+        state = "[bold red]down[/]"
+    else:
+        state = "[green]ready[/]" if component.ready else "[yellow]starting[/]"
+    since = component.since and datetime.fromisoformat(component.since)
+    pid = str(component.pid or "")
+    return component.name, state, pid, _when(since or None), str(component.restarts)
+
+
+def _pool(client: SyncPrefectClient, name: str) -> tuple[Sequence[str], bool]:
+    try:
+        pool = client.read_work_pool(name)
+    except ObjectNotFound:
+        return (name, "[bold red]not deployed[/]", "", ""), False
+    workers = client.read_workers_for_work_pool(name)
+    online = sum(worker.status is WorkerStatus.ONLINE for worker in workers)
+    style = "green" if online else "bold red"
+    row = (name, f"[{style}]{online}[/]", str(_slots(client, pool)), str(pool.concurrency_limit))
+    return row, online > 0
+
+
+def _slots(client: SyncPrefectClient, pool: WorkPool) -> int:
+    runs = client.read_flow_runs(
+        work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[pool.name])),
+        flow_run_filter=_states(SLOTS),
+        sort=FlowRunSort.ID_DESC,
+        limit=200,
+    )
+    return len(runs)
+
+
+def _deployment(client: SyncPrefectClient, entry: Entry) -> Sequence[str]:
+    name = str(entry)
+    try:
+        deployment = client.read_deployment_by_name(name)
+    except ObjectNotFound:
+        return name, "", "[bold red]not deployed[/]", "", ""
+    last = _run(client, deployment.id, STARTED, FlowRunSort.START_TIME_DESC)
+    following = _run(
+        client, deployment.id, [StateType.SCHEDULED], FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC
+    )
+    following_time = following.next_scheduled_start_time if following else None
+    planned = "paused" if deployment.paused else _when(following_time, _started_by(entry))
+    if last is None or last.state is None:
+        return name, "never", "", "", planned
+    style = (
+        "green" if last.state.is_completed() else "bold red" if last.state.is_final() else "cyan"
+    )
+    state = f"[{style}]{escape(one_line(last.state.name or ''))}[/]"
+    return (
+        name,
+        _when(last.start_time),
+        state,
+        escape(one_line(last.state.message or "", MAX_MESSAGE)),
+        planned,
+    )
+
+
+def _started_by(entry: Entry) -> str:
+    """What starts a deployment that has no schedule."""
+    return "event" if entry.deployment.triggers else "manual"
+
+
+def _run(
+    client: SyncPrefectClient, deployment: UUID, states: list[StateType], sort: FlowRunSort
+) -> FlowRun | None:
+    runs = client.read_flow_runs(
+        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment])),
+        flow_run_filter=_states(states),
+        sort=sort,
+        limit=1,
+    )
+    return runs[0] if runs else None
+
+
+def _states(states: list[StateType]) -> FlowRunFilter:
+    return FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states)))
+
+
+def _when(instant: Any, otherwise: str = "") -> str:
+    """Time of day for today, else month and day as well."""
+    if instant is None:
+        return otherwise
+    same_day = instant.astimezone(UTC).date() == datetime.now(UTC).date()
+    return instant.astimezone(UTC).strftime("%H:%M:%S" if same_day else "%m-%d %H:%M")

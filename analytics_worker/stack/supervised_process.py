@@ -1,0 +1,151 @@
+"""One supervised process: started, checked, started again with backoff, stopped.
+
+Writes its output to a log file. Safe to repeat: every start is preceded by `Service.prepare`.
+"""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from analytics_worker.stack import pdeathsig_exec
+from analytics_worker.stack.errors import StackError
+from analytics_worker.stack.rotating_log import LogFile
+from analytics_worker.stack.state_dir import Component, created
+
+FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 1.0, 30.0
+HEALTHY_AFTER_SECONDS = 60.0  # a process that lasted this long starts again without much delay
+
+
+def ends_with_parent(command: list[str], death_signal: signal.Signals) -> list[str]:
+    """The command, wrapped so that it gets the signal when this process dies."""
+    shim = [sys.executable, "-I", "-S", pdeathsig_exec.__file__]
+    return [*shim, str(os.getpid()), str(int(death_signal)), "-", *command]
+
+
+def _nothing() -> None:
+    pass
+
+
+@dataclass
+class Service:
+    """A component of the stack. `changed` is called whenever its pid or readiness changes."""
+
+    name: str
+    command: Callable[[], list[str]]
+    environment: Mapping[str, str]
+    directory: Path
+    is_ready: Callable[[], Awaitable[bool]]
+    log: LogFile
+    say: Callable[[str], None]
+    changed: Callable[[], None] = _nothing
+    prepare: Callable[[], Awaitable[None]] | None = None
+    stop_signal: signal.Signals = signal.SIGTERM
+    stop_seconds: float = 4.0
+    check_seconds: float = 0.1
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    restarts: int = 0
+    since: datetime | None = None
+    process: asyncio.subprocess.Process | None = None
+    _stopping: bool = False
+
+    async def run(self) -> None:
+        """Keep the process running until `stop` is called.
+
+        Raises:
+            StackError: it ended before it was ready for the first time.
+        """
+        delay = FIRST_DELAY_SECONDS
+        while not self._stopping:
+            started = asyncio.get_running_loop().time()
+            reason = await self._run_once()
+            if self._stopping:
+                return
+            if self.since is None:
+                raise StackError(f"{self.name} {reason} before it was ready: {self._why()}")
+            if asyncio.get_running_loop().time() - started > HEALTHY_AFTER_SECONDS:
+                delay = FIRST_DELAY_SECONDS
+            self.say(f"{self.name} {reason}; starting it again in {delay:.0f} s ({self.log.path})")
+            await asyncio.sleep(delay)
+            delay = min(delay * 2, LONGEST_DELAY_SECONDS)
+            self.restarts += 1
+
+    def component(self) -> Component:
+        """What `analytics-worker status` shows of it."""
+        pid = self.process.pid if self.process and self.process.returncode is None else None
+        return Component(
+            name=self.name,
+            pid=pid,
+            created=created(pid) if pid else None,
+            ready=self.ready.is_set(),
+            since=self.since.isoformat(timespec="seconds") if self.since else None,
+            restarts=self.restarts,
+        )
+
+    async def stop(self) -> None:
+        """End the process and what is left of its process group."""
+        self._stopping = True
+        process = self.process
+        if process is None or process.returncode is not None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(self.stop_signal)
+        try:
+            await asyncio.wait_for(process.wait(), self.stop_seconds)
+        except TimeoutError:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+
+    async def _run_once(self) -> str:
+        """Start the process and wait for its end; how it ended, in words."""
+        if self.prepare:
+            try:
+                await self.prepare()
+            except StackError as error:
+                if self.since is None:
+                    raise
+                return f"could not be started ({error})"
+        self.process = await asyncio.create_subprocess_exec(
+            *self.command(),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env=dict(self.environment),
+            cwd=self.directory,
+            start_new_session=True,
+        )
+        self.changed()
+        waiting = asyncio.create_task(self._wait_until_ready())
+        copying = asyncio.create_task(self._copy_output(self.process))
+        try:
+            code = await self.process.wait()
+            # What it said last is worth having; its children may keep the pipe open for long.
+            await asyncio.wait([copying], timeout=0.5)
+        finally:
+            waiting.cancel()
+            copying.cancel()
+            self.ready.clear()
+            self.changed()
+        return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
+
+    async def _wait_until_ready(self) -> None:
+        while not await self.is_ready():  # noqa: ASYNC110  # another process has no Event
+            await asyncio.sleep(self.check_seconds)
+        self.since = datetime.now(UTC)
+        self.ready.set()
+        self.changed()
+        if self.restarts:
+            self.say(f"{self.name} is back")
+
+    async def _copy_output(self, process: asyncio.subprocess.Process) -> None:
+        while process.stdout and (data := await process.stdout.read(65536)):
+            self.log.write(data)
+
+    def _why(self) -> str:
+        return f"{self.log.last_line or 'it said nothing'} (more in {self.log.path})"

@@ -1,0 +1,107 @@
+"""What a person sees while the stack starts: one line a step, and what is going on below it.
+
+Writes to the terminal; plain lines where there is none.
+"""
+
+import sys
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from analytics_worker.text import printable
+
+FILE_WIDTH = 180  # where no terminal says how wide it is
+NARROW = 110
+STYLES = {"ok": "green", "failed": "bold red", "note": "yellow"}
+
+
+class Terminal:
+    """The lines of one start."""
+
+    def __init__(self) -> None:
+        self.console = Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
+        self._busy: dict[str, str] = {}
+        self._status = self.console.status("") if self.console.is_terminal else None
+
+    def step(self, name: str, text: str, style: str = "ok") -> None:
+        """A finished step."""
+        self.console.print(f"[{STYLES[style]}]{name:<12}[/] {plain(text)}", soft_wrap=True)
+
+    def say(self, text: str) -> None:
+        """Something that happened by itself."""
+        self.console.print(f"[{STYLES['note']}]![/] {plain(text)}", soft_wrap=True)
+
+    def busy(self, name: str, text: str) -> None:
+        """What a step is doing; repeated calls replace it."""
+        self._show({**self._busy, name: text})
+
+    def idle(self, name: str) -> None:
+        """The step is doing nothing any more."""
+        self._show({key: text for key, text in self._busy.items() if key != name})
+
+    @contextmanager
+    def doing(self, name: str, text: str) -> Generator[None]:
+        """Show the text while the block runs."""
+        self.busy(name, text)
+        try:
+            yield
+        finally:
+            self.idle(name)
+
+    def table(
+        self,
+        title: str,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        *,
+        long: str = "",
+        named: str = "",
+    ) -> None:
+        """A table whose cells may use markup.
+
+        Args:
+            title: What stands above it.
+            columns: Their headings.
+            rows: Their cells.
+            long: A column that a narrow terminal has no room for: its texts stand below the table.
+            named: The column that tells whose text it is.
+        """
+        rows = [[printable(cell) for cell in row] for row in rows]
+        moved = columns.index(long) if long and self.console.width < NARROW else len(columns)
+        table = Table(
+            title=title, title_justify="left", title_style="bold", pad_edge=False, box=None
+        )
+        for number, column in enumerate(columns):
+            if number != moved:
+                table.add_column(column, overflow="fold", no_wrap=column == (named or columns[0]))
+        for row in rows:
+            table.add_row(*(cell for number, cell in enumerate(row) if number != moved))
+        self.console.print(table)
+        for row in rows if moved < len(columns) else ():
+            if row[moved]:
+                self.console.print(f"  [bold]{row[columns.index(named)]}[/]: {row[moved]}")
+
+    def _show(self, busy: dict[str, str]) -> None:
+        self._busy = busy
+        if self._status is None:
+            return
+        if busy:
+            self._status.update(" · ".join(plain(text) for text in busy.values()))
+            self._status.start()
+        else:
+            self._status.stop()
+
+
+def plain(text: str) -> str:
+    """Return the text for a place that takes markup: shown as it is, and nothing else."""
+    return escape(printable(text))
+
+
+def fail(message: str) -> None:
+    """One line on standard error."""
+    Console(stderr=True, highlight=False, soft_wrap=True, no_color=not sys.stderr.isatty()).print(
+        f"[bold red]error:[/] {plain(message)}"
+    )

@@ -1,0 +1,234 @@
+"""The whole stack in one process tree: start in order, run the pipeline once, stay, stop in order.
+
+Writes below the state and log folders, and into the analytics database what migrations, sample and
+pipeline write there. Safe to repeat: a second start continues with the same data.
+"""
+
+import asyncio
+import os
+import signal
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from analytics_worker.errors import PermanentError
+from analytics_worker.settings import settings
+from analytics_worker.stack.background_thread import in_thread
+from analytics_worker.stack.components import Components
+from analytics_worker.stack.environment import HOST, environment, ui_url, user_variables
+from analytics_worker.stack.errors import StackError
+from analytics_worker.stack.login import choose_login, said_of_access
+from analytics_worker.stack.postgres.server import EmbeddedPostgres
+from analytics_worker.stack.preflight import check_everything
+from analytics_worker.stack.seed_definitions import Definitions, take
+from analytics_worker.stack.server_database_template import NOTHING_TO_PREPARE, start_from_template
+from analytics_worker.stack.state_dir import Record, Recorder, StateFolder, created
+from analytics_worker.stack.supervised_process import Service
+from analytics_worker.stack.terminal import Terminal, fail
+from analytics_worker.stack_access import API_LOGIN, API_URL
+
+REFUSED = 2
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `analytics-worker up` was asked for."""
+
+    pipeline: bool = True
+    sample_scale: float = 1.0
+    sample_opportunities: int | None = None
+    definitions: Definitions = field(default_factory=dict[str, Any])
+
+
+def supervise(options: Options) -> int:
+    """Run the stack until a signal ends it; the exit code."""
+    folder = StateFolder(settings().state_dir)
+    try:
+        folder.take()
+        left = folder.clear_leftovers()
+        settings.cache_clear()  # stack.env of a killed stack must not pass for the user's choice
+        port = check_everything(folder.path)
+        login = choose_login()
+    except (StackError, PermanentError) as error:
+        fail(str(error))
+        return REFUSED
+    if start_from_template(folder.path / "prefect", user_variables()):
+        os.environ.update(NOTHING_TO_PREPARE | dict(os.environ))
+    os.environ.update(environment(port, folder.marker, login and login.secret))
+    terminal = Terminal()
+    for line in said_of_access(login):
+        terminal.say(line)
+    if left:
+        terminal.say(f"{left} processes of a stack that was killed were still there: ended.")
+    for line in settings().replaced_variables():
+        terminal.say(line)
+    return asyncio.run(Stack(options, folder, terminal, port).run())
+
+
+class Stack:
+    """The running stack."""
+
+    def __init__(
+        self, options: Options, folder: StateFolder, terminal: Terminal, port: int
+    ) -> None:
+        self._options = options
+        self._folder = folder
+        self._terminal = terminal
+        self._port = port
+        self._began = time.monotonic()
+        self._since = datetime.now(UTC).isoformat(timespec="seconds")
+        stages = ("worker", "exporter", "server", "postgres")  # the order in which they stop
+        self._stages: dict[str, list[Service]] = {stage: [] for stage in stages}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._stop = asyncio.Event()
+        self._recorder = Recorder(folder, self._record, terminal.say)
+        self._components = Components(
+            os.environ, settings().log_dir, port, terminal.say, self._recorder
+        )
+        own = settings().database_url is None
+        self._postgres = EmbeddedPostgres(folder.path / "postgres") if own else None
+
+    async def run(self) -> int:
+        """Bring everything up, stay until told to stop, and stop everything."""
+        for number in SIGNALS:
+            asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
+        starting = asyncio.create_task(self._bring_up())
+        stopping = asyncio.create_task(self._stop.wait())
+        try:
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if starting.done():
+                starting.result()
+                await stopping
+        except (StackError, PermanentError) as error:
+            fail(str(error))
+            return REFUSED
+        finally:
+            starting.cancel()
+            await self._shut_down()
+        return 0
+
+    async def _bring_up(self) -> None:
+        """Everything in order; what does not depend on each other starts side by side."""
+        database = asyncio.create_task(self._bring_up_database())
+        server = asyncio.create_task(self._bring_up_server(database))
+        try:
+            await asyncio.gather(database, server)
+        finally:
+            database.cancel()
+            server.cancel()
+        seconds = time.monotonic() - self._began
+        self._terminal.step("worker", f"{', '.join(self._pools())} online after {seconds:.1f} s")
+        if self._options.pipeline:
+            await self._run_pipeline()
+            if self._postgres:
+                await take(self._options.definitions, self._terminal)
+        self._terminal.step("metrics", f"http://{HOST}:{settings().prometheus_port}/metrics")
+        self._terminal.step("ready", f"Prefect UI {ui_url(self._port)} · Ctrl-C stops everything")
+
+    async def _bring_up_database(self) -> None:
+        if self._postgres:
+            with self._terminal.doing("postgres", "PostgreSQL starts"):
+                server = self._postgres
+                await in_thread(server.prepare)
+                await self._ready("postgres", self._components.postgres(server))
+                self._folder.write_env({"DATABASE_URL": server.url, **self._api()})
+            self._terminal.step("postgres", f"ready in {server.data_dir}")
+        else:
+            self._folder.write_env(self._api())
+        settings.cache_clear()
+        with self._terminal.doing("database", "migrations and sample warehouse"):
+            for line in await in_thread(self._prepare_database):
+                self._terminal.step("database", line)
+
+    def _prepare_database(self) -> list[str]:
+        """Migrations, and the sample where the database is ours and empty."""
+        from analytics_worker.stack import database  # noqa: PLC0415  # the server starts while Prefect is imported
+
+        return database.prepare(
+            sample=self._postgres is not None,
+            scale=self._options.sample_scale,
+            opportunities=self._options.sample_opportunities,
+        )
+
+    async def _bring_up_server(self, database: asyncio.Task[None]) -> None:
+        with self._terminal.doing("server", "Prefect server starts"):
+            ready = asyncio.create_task(self._ready("server", self._components.server()))
+            await database
+            wanted = await in_thread(_read_deployments)
+            await ready
+        self._terminal.step("server", f"ready on {ui_url(self._port)}")
+        with self._terminal.doing("deploy", "pools, blocks and deployments"):
+            for line in await in_thread(lambda: _deploy(wanted)):
+                self._terminal.step("deployments", line)
+        with self._terminal.doing("worker", "worker and exporter start"):
+            await asyncio.gather(
+                self._ready("worker", self._components.worker(self._pools())),
+                self._ready("exporter", self._components.exporter()),
+            )
+
+    async def _run_pipeline(self) -> None:
+        from analytics_worker.stack.pipeline import run_pipeline  # noqa: PLC0415  # Prefect is imported by now
+
+        outcomes = await run_pipeline(self._terminal)
+        columns = ("step", "state", "seconds", "what it did")
+        self._terminal.table("Pipeline", columns, (outcome.row for outcome in outcomes))
+
+    def _pools(self) -> Sequence[str]:
+        from analytics_worker.prefect_support.deployments import pools  # noqa: PLC0415  # imports Prefect
+
+        return [pool.name for pool in pools()]
+
+    def _api(self) -> dict[str, str]:
+        return {name: os.environ[name] for name in (API_URL, API_LOGIN) if name in os.environ}
+
+    async def _ready(self, stage: str, service: Service) -> None:
+        """Start a service and wait until it is ready, or for the reason why it never will be."""
+        self._stages[stage].append(service)
+        running = self._tasks[service.name] = asyncio.create_task(service.run())
+        ready = asyncio.create_task(service.ready.wait())
+        await asyncio.wait({running, ready}, return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
+        if running.done():
+            running.result()
+
+    async def _shut_down(self) -> None:
+        """Stop everything in order; forget that we ran."""
+        if any(self._stages.values()):
+            self._terminal.step("stopping", "worker, server, database", "note")
+        for services in self._stages.values():
+            await asyncio.gather(*(service.stop() for service in services))
+        for task in self._tasks.values():
+            task.cancel()
+        if self._postgres:
+            self._postgres.release()
+        self._recorder.stop()
+        self._folder.forget()
+
+    def _record(self) -> Record:
+        """What `analytics-worker status` is to see."""
+        stages = reversed(self._stages.values())
+        services = [service for stage in stages for service in stage]
+        guardian = os.getppid()
+        return Record(
+            pid=guardian,
+            created=created(guardian) or 0.0,
+            marker=self._folder.marker,
+            api_url=os.environ["PREFECT_API_URL"],
+            since=self._since,
+            components=[service.component() for service in services],
+        )
+
+
+def _read_deployments() -> Any:
+    from analytics_worker.deployment.deploy import desired  # noqa: PLC0415  # imports Prefect and every flow
+
+    return desired()
+
+
+def _deploy(wanted: Any) -> list[str]:
+    from analytics_worker.stack.registration import register  # noqa: PLC0415  # imports Prefect
+
+    return register(wanted)

@@ -1,0 +1,34 @@
+"""How the other processes of this checkout reach the stack that `make up` runs in it.
+
+Reads ``stack.env`` in the state folder, which only its owner can read; writes nothing.
+"""
+
+from pathlib import Path
+
+from dotenv import dotenv_values
+
+from analytics_worker.settings import settings
+
+API_URL, API_LOGIN = "PREFECT_API_URL", "PREFECT_API_AUTH_STRING"
+
+
+def stack_variables() -> dict[str, str]:
+    """What `make up` wrote for other processes; empty when no stack runs."""
+    file = dotenv_values(settings().state_dir / "stack.env", interpolate=False)
+    return {name: value for name, value in file.items() if value is not None}
+
+
+def stack_login(api_url: str | None) -> str | None:
+    """The login of the stack that runs here, if that is its address: no other server may get it.
+
+    Another name of this host, such as localhost, may lead to a port of somebody else's.
+    """
+    variables = stack_variables()
+    own = variables.get(API_URL)
+    is_own = own is not None and api_url is not None and api_url.rstrip("/") == own.rstrip("/")
+    return variables.get(API_LOGIN) if is_own else None
+
+
+def login_file() -> Path:
+    """Where `make up` keeps the login that it made."""
+    return settings().state_dir / "login"

@@ -1,0 +1,147 @@
+"""Which addresses an outward connection may go to, decided on the address that is really connected to.
+
+Reads the DNS through the operating system and this host's own addresses; writes nothing. Whoever may
+name the target of a webhook, a mail server or a bucket must not reach the cloud's metadata service, the
+database or the Prefect server with it. The check happens while connecting, so a name that changes its
+address between check and use gains nothing. `analytics_worker.transport.http_backend` asks here for webhooks, and
+`analytics_worker.transport.connection_guard` for mail and for libraries that connect by themselves.
+"""
+
+import ipaddress
+import re
+import socket
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import psutil
+
+from analytics_worker.errors import PermanentError
+from analytics_worker.settings import settings
+
+IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
+IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+MAPPED = ipaddress.ip_network("::ffff:0:0/96")
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
+
+# IANA's special-purpose registries, whole, whether or not an entry is called globally reachable there:
+# nobody's webhook is on a relay or in AS112. `is_global` differs between Python versions.
+SPECIAL_PURPOSE_NETWORKS = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "168.63.129.16/32",  # not of IANA: the host of every Azure machine
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.31.196.0/24",  # AS112
+        "192.52.193.0/24",  # multicast tunnels (AMT)
+        "192.88.99.0/24",  # relays of 6to4
+        "192.168.0.0/16",
+        "192.175.48.0/24",  # AS112
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+        "2001::/23",  # with Teredo, ORCHID, AMT, AS112
+        "2001:db8::/32",
+        "2002::/16",  # 6to4
+        "2620:4f:8000::/48",  # AS112
+        "3fff::/20",
+        # Outside 2000::/3, and so refused anyway; named because the registry names them.
+        "::/96",
+        "64:ff9b:1::/48",
+        "100::/64",
+        "100:0:0:1::/64",
+        "5f00::/16",
+        "fc00::/7",
+        "fe80::/10",
+        "ff00::/8",
+    )
+)
+
+_HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?")
+
+
+class ForbiddenAddressError(PermanentError):
+    """The target is inside the network, or a port of another service, and nobody allowed it."""
+
+
+@dataclass(frozen=True)
+class AllowList:
+    """Hosts and address ranges that may be reached although they are inside the network."""
+
+    names: frozenset[str] = frozenset()
+    networks: tuple[IPNetwork, ...] = ()
+
+    def lists(self, host: str, address: IPAddress) -> bool:
+        """Whether the operator named this host, or a range with this address."""
+        listed = any(address in n for n in self.networks if n.version == address.version)
+        return listed or host.lower().rstrip(".") in self.names
+
+    def admits(self, host: str, address: IPAddress) -> bool:
+        """Whether a connection for ``host`` may go to this address."""
+        return self.lists(host, address) or (is_public(address) and not is_own(address))
+
+
+def allow_list(entries: Iterable[str]) -> AllowList:
+    """The allow-list that ``OUTBOUND_ALLOWED_HOSTS`` spells.
+
+    Raises:
+        PermanentError: an entry is neither a host name nor an address range.
+    """
+    names: set[str] = set()
+    networks: list[IPNetwork] = []
+    for entry in filter(None, entries):
+        try:
+            networks.append(ipaddress.ip_network(entry.strip("[]")))
+        except ValueError as error:
+            if "/" in entry or not _HOST_NAME.fullmatch(entry.lower()):
+                raise PermanentError(
+                    f"OUTBOUND_ALLOWED_HOSTS: {entry!r} is neither a host name nor an address range"
+                    f" such as 10.1.0.0/16 ({error})"
+                ) from None
+            names.add(entry.lower())
+    return AllowList(frozenset(names), tuple(networks))
+
+
+def configured_allow_list() -> AllowList:
+    """The allow-list of the settings.
+
+    Raises:
+        PermanentError: an entry is neither a host name nor an address range.
+    """
+    return allow_list(settings().outbound_allowed_hosts)
+
+
+def is_public(address: IPAddress) -> bool:
+    """Whether the address belongs to the internet at large."""
+    if isinstance(address, ipaddress.IPv6Address):
+        if address in MAPPED or address in NAT64:  # the packets end up at the IPv4 address in it
+            return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
+        if address not in GLOBAL_UNICAST:
+            return False
+    return not any(address in network for network in SPECIAL_PURPOSE_NETWORKS)
+
+
+def is_own(address: IPAddress) -> bool:
+    """Whether the address is one of this host's: its services listen on its public address, too."""
+    if address in MAPPED or address in NAT64:
+        address = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    interfaces = psutil.net_if_addrs().values()
+    return str(address) in {entry.address for entries in interfaces for entry in entries}
+
+
+def addresses_of(host: str, port: int | None = None) -> list[str]:
+    """The host's addresses, in the system's order of preference; empty if the name is unknown."""
+    try:
+        entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return []
+    return list(dict.fromkeys(str(entry[4][0]) for entry in entries))

@@ -1,0 +1,151 @@
+"""Decide whether a deployment's entrypoint is code of this host's owner, before it is imported.
+
+Importing a module executes it, so the file is located without importing anything. Reads the file
+system; writes nothing.
+"""
+
+import importlib
+import site
+import sys
+import sysconfig
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
+
+from analytics_worker.errors import PermanentError
+
+PACKAGES = {"site-packages", "dist-packages"}
+
+
+class UntrustedCodeError(Exception):
+    """An entrypoint is not code inside a trusted folder; says why."""
+
+
+class CodeFolderError(PermanentError):
+    """A folder can't be trusted; says which and why."""
+
+
+@dataclass(frozen=True)
+class CodeFolders:
+    """Folders whose code runs may execute.
+
+    Attributes:
+        trusted: Resolved.
+        untrusted: Resolved; below a trusted folder, or around one. The deepest folder decides.
+    """
+
+    trusted: tuple[Path, ...]
+    untrusted: tuple[Path, ...]
+
+    @classmethod
+    def of(cls, project: Path, more: Sequence[Path], written: Iterable[Path]) -> "CodeFolders":
+        """Trust the project and more folders, except what the worker writes and what is installed.
+
+        Raises:
+            CodeFolderError: a folder is missing, or the worker writes into it.
+        """
+        untrusted = tuple(folder.resolve() for folder in [*written, *_installed()])
+        folders = cls((project.resolve(), *(folder.resolve() for folder in more)), untrusted)
+        for folder in more:
+            folders.check(folder)
+        return folders
+
+    def check(self, folder: Path) -> None:
+        """Refuse a folder that is missing, or that the worker writes into.
+
+        Raises:
+            CodeFolderError: says which and why.
+        """
+        if not folder.is_dir():
+            raise CodeFolderError(f"WORKER_CODE_FOLDERS: {folder} is not a folder")
+        inside = [other for other in self.untrusted if folder.resolve().is_relative_to(other)]
+        if inside:
+            raise CodeFolderError(
+                f"WORKER_CODE_FOLDERS: {folder} is inside {inside[0]}, which is not for flow code;"
+                " expected a folder that only its owner writes to"
+            )
+
+    def contain(self, path: Path) -> bool:
+        """Whether that file or folder, after its links are followed, is inside a trusted folder."""
+        target = path.resolve()
+        home = max(_around(target, self.trusted), default=None, key=_depth)
+        if home is None or any(map(_is_foreign, target.relative_to(home).parts)):
+            return False
+        return all(_depth(other) < _depth(home) for other in _around(target, self.untrusted))
+
+    def locate(self, entrypoint: str, directory: Path) -> str:
+        """Return the entrypoint in the form that is loaded, once its file is known to be trusted.
+
+        Args:
+            entrypoint: ``path/to/file.py:flow``, ``module:flow`` or ``module.flow``.
+            directory: Trusted folder that the run starts in.
+
+        Raises:
+            UntrustedCodeError: it names anything else.
+        """
+        module, _, name = entrypoint.rpartition(":" if ":" in entrypoint else ".")
+        if not name.isidentifier():
+            raise UntrustedCodeError("it does not name a flow at the top of a module")
+        if module.endswith(".py"):
+            return f"{self._script(directory / module)}:{name}"
+        self._module(module, directory)
+        return entrypoint
+
+    def _script(self, path: Path) -> Path:
+        file = path.resolve()
+        if not self.contain(file):
+            raise UntrustedCodeError("it is not inside a trusted folder")
+        if file.suffix != ".py" or not file.is_file():
+            raise UntrustedCodeError("there is no such Python file")
+        return file
+
+    def _module(self, module: str, directory: Path) -> None:
+        """Follow the import of a module without doing it: each package on the way is code, too."""
+        parts = module.split(".")
+        self._check_name(parts)
+        importlib.invalidate_caches()
+        path: list[str] | None = [str(directory), *sys.path]
+        origin = None
+        for number in range(1, len(parts) + 1):
+            spec = PathFinder.find_spec(".".join(parts[:number]), path) if path else None
+            if spec is None:
+                raise UntrustedCodeError("there is no such module")
+            if (origin := spec.origin) is not None:
+                self._script(Path(origin))
+            path = _locations(spec)
+        if origin is None:
+            raise UntrustedCodeError("it is a folder without __init__.py")
+
+    def _check_name(self, parts: Sequence[str]) -> None:
+        if not all(part.isidentifier() for part in parts):
+            raise UntrustedCodeError("it is not a valid entrypoint")
+        loaded = getattr(sys.modules.get(parts[0]), "__file__", None)
+        is_installed = loaded is not None and not self.contain(Path(loaded))
+        if parts[0] in sys.stdlib_module_names or is_installed:
+            raise UntrustedCodeError(f"{parts[0]} is an installed library")
+
+
+def _installed() -> Iterable[Path]:
+    """Where the standard library and installed packages are."""
+    names = ("stdlib", "platstdlib", "purelib", "platlib", "scripts")
+    known = sysconfig.get_paths()
+    return map(Path, {*(known[name] for name in names), *site.getsitepackages()})
+
+
+def _around(target: Path, folders: Iterable[Path]) -> list[Path]:
+    return [folder for folder in folders if target.is_relative_to(folder)]
+
+
+def _depth(folder: Path) -> int:
+    return len(folder.parts)
+
+
+def _is_foreign(part: str) -> bool:
+    """Whether a folder of that name holds no code of ours: .venv, .git, .state, packages."""
+    return part.startswith(".") or part in PACKAGES
+
+
+def _locations(spec: ModuleSpec) -> list[str] | None:
+    found = spec.submodule_search_locations
+    return None if found is None else list(found)

@@ -1,0 +1,221 @@
+"""The worker's side of the template: asks for children, learns how they end.
+
+Starts the template when it is needed and again when it died. A child whose template died goes on;
+only its exit status is lost. Writes nothing.
+"""
+
+import asyncio
+import contextlib
+import os
+import socket
+import sys
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any
+from uuid import uuid4
+
+import anyio
+from prefect.logging import get_logger
+
+from analytics_worker.worker.fork_server.protocol import Reply, Request, encode, receive_async
+
+UNKNOWN_EXIT = 255
+"""Exit code of a child that outlived its template."""
+READY_SECONDS = 120.0
+
+logger = get_logger("analytics_worker.worker.fork_server.process")
+
+
+class ChildProcess:
+    """A forked child, as Prefect's process handle wants a process."""
+
+    def __init__(self, pid: int) -> None:
+        """Take hold of a child that was just forked."""
+        self.pid = pid
+        self.returncode: int | None = None
+        self.exited = asyncio.Event()
+        self._pidfd = -1
+        with contextlib.suppress(OSError):  # it has ended and is reaped already
+            self._pidfd = os.pidfd_open(pid)
+
+    def finish(self, code: int) -> None:
+        """Note how it ended."""
+        if self.returncode is None:
+            self.returncode = code
+            if self._pidfd >= 0:
+                os.close(self._pidfd)
+            self.exited.set()
+
+    async def outlive_template(self) -> None:
+        """Wait for the end of a child whose exit status nobody will tell."""
+        if self._pidfd >= 0:
+            await anyio.wait_readable(self._pidfd)
+        self.finish(UNKNOWN_EXIT)
+
+
+class _Session:
+    """One template process and what it has forked."""
+
+    def __init__(
+        self, process: asyncio.subprocess.Process, writer: asyncio.StreamWriter, code: object
+    ) -> None:
+        self.process = process
+        self.writer = writer
+        self.code = code
+        self.forks = 0
+        self.waiting: dict[str, asyncio.Future[ChildProcess]] = {}
+        self.children: dict[str, ChildProcess] = {}
+
+    def take(self, reply: Reply) -> None:
+        """Act on one answer."""
+        key = reply["id"]
+        if "pid" in reply:
+            self.children[key] = ChildProcess(reply["pid"])
+            if key in self.waiting:
+                self.waiting.pop(key).set_result(self.children[key])
+        elif "error" in reply:
+            self.waiting.pop(key).set_exception(OSError(reply["error"]))
+        elif "exit" in reply and key in self.children:
+            self.children.pop(key).finish(reply["exit"])
+
+
+class TemplateClient:
+    """Forks children from a template that is there when needed."""
+
+    def __init__(
+        self,
+        preload: Sequence[str],
+        environment: Callable[[], Mapping[str, str]],
+        recycle_after: int,
+        keep_seconds: float | None = None,
+        state_of_code: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Say what the template imports; it is started by the first fork or `ensure`.
+
+        Args:
+            preload: Modules, or ``module:function`` to be called.
+            environment: The variables that it starts with.
+            recycle_after: Forks after which a new one is made.
+            keep_seconds: How long it stays after it was last asked for; None: for ever.
+            state_of_code: What it imports has been edited when this gives another value.
+        """
+        self._preload = ",".join(preload)
+        self._environment = environment
+        self._recycle_after = recycle_after
+        self._keep_seconds = keep_seconds
+        self._state_of_code = state_of_code
+        self._asked = 0
+        self._session: _Session | None = None
+        self._lock = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def pid(self) -> int | None:
+        """Process id of the template, if there is one."""
+        return self._session.process.pid if self._session else None
+
+    async def ensure(self) -> None:
+        """Have a template that answers."""
+        await self._current()
+
+    async def fork(self, request: Request) -> ChildProcess:
+        """A new child; a template that just died is replaced once.
+
+        Raises:
+            OSError: this host can't fork.
+            ConnectionError: the template died twice.
+        """
+        try:
+            return await self._fork(request)
+        except ConnectionError:
+            return await self._fork(request)
+
+    async def recycle(self) -> None:
+        """Fork later children from a new template; those that run are not touched."""
+        async with self._lock:
+            self._retire()
+
+    def _retire(self) -> None:
+        session, self._session = self._session, None
+        if session is not None:
+            session.writer.write_eof()
+
+    async def close(self) -> None:
+        """End the template."""
+        session = self._session
+        await self.recycle()
+        if session is not None:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(session.process.wait(), 5)
+
+    async def _fork(self, request: Request) -> ChildProcess:
+        session = await self._current()
+        key = uuid4().hex
+        answer = session.waiting[key] = asyncio.get_running_loop().create_future()
+        session.writer.write(encode({**request, "id": key}))
+        await session.writer.drain()
+        child = await answer
+        session.forks += 1
+        if session.forks >= self._recycle_after and session is self._session:
+            await self.recycle()
+        return child
+
+    async def _current(self) -> _Session:
+        self._asked += 1
+        if self._keep_seconds is not None:
+            loop = asyncio.get_running_loop()
+            loop.call_later(self._keep_seconds, self._retire_unless_asked, self._asked)
+        async with self._lock:
+            code = self._state_of_code()
+            if self._session is not None and self._session.code != code:
+                self._retire()
+            if self._session is None:
+                self._session = await self._start(code)
+            return self._session
+
+    def _retire_unless_asked(self, asked: int) -> None:
+        if asked == self._asked:
+            self._spawn(self.recycle())
+
+    async def _start(self, code: object) -> _Session:
+        ours, theirs = socket.socketpair()
+        with theirs:
+            process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-P", "-m", "analytics_worker.worker.fork_server.process"),
+                *(str(theirs.fileno()), self._preload),
+                pass_fds=[theirs.fileno()],
+                stdin=asyncio.subprocess.DEVNULL,
+                env=self._environment(),
+            )
+        reader, writer = await asyncio.open_unix_connection(sock=ours)
+        try:
+            await asyncio.wait_for(receive_async(reader), READY_SECONDS)
+        except BaseException:
+            writer.close()
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()
+            raise
+        session = _Session(process, writer, code)
+        self._spawn(self._listen(reader, session))
+        return session
+
+    async def _listen(self, reader: asyncio.StreamReader, session: _Session) -> None:
+        """Take the answers of one template until it is gone."""
+        with contextlib.suppress(EOFError, ConnectionError):
+            while True:
+                session.take(await receive_async(reader))
+        if self._session is session:
+            self._session = None
+        session.writer.close()
+        code = await session.process.wait()
+        if session.children or session.waiting:
+            logger.warning("template %s ended with %s", session.process.pid, code)
+        for answer in session.waiting.values():
+            answer.set_exception(ConnectionError("the template died"))
+        for child in session.children.values():
+            self._spawn(child.outlive_template())
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)

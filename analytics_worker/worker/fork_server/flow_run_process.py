@@ -1,0 +1,211 @@
+"""The child: one flow run, or the hooks of one, in a freshly forked process.
+
+Reads the run from the Prefect API and does what ``python -m prefect.engine`` does. Notes its
+identity in a file before anything else, so that a restarted worker knows whether it still lives.
+"""
+
+import asyncio
+import atexit
+import os
+import random
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+from uuid import UUID
+
+import httpx
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.context import refresh_global_settings_context
+from prefect.logging.configuration import setup_logging
+from prefect.logging.handlers import APILogHandler
+
+from analytics_worker.worker import prefect_internals
+from analytics_worker.worker.fork_server.code_reload import forget
+from analytics_worker.worker.fork_server.protocol import Request
+from analytics_worker.worker.process_identity import ProcessIdentity
+
+CANCEL_YOURSELF = signal.SIGUSR1
+"""Precedes the SIGTERM that cancels a run whose worker is gone, and with it the control channel."""
+FIRST_CONTACT_SECONDS = 300.0
+"""How long a run waits for a server that is down when it starts."""
+
+
+def live(request: Request, template_environment: Mapping[str, str]) -> NoReturn:
+    """Do what is asked and leave, without tearing down the heap that the template shares."""
+    code = 1
+    try:
+        code = _guarded(request, template_environment)
+    finally:
+        os._exit(code)
+
+
+def _guarded(request: Request, template_environment: Mapping[str, str]) -> int:
+    code = 0
+    try:
+        become(request, template_environment)
+        if request["kind"] == "run":
+            run(request)
+        else:
+            asyncio.run(run_hooks(request))
+    except SystemExit as error:
+        code = exit_code(error)
+    except BaseException:  # noqa: BLE001  # the interpreter's own last resort
+        traceback.print_exc()
+        code = 1
+    _finish()
+    return code
+
+
+def exit_code(error: SystemExit) -> int:
+    """What the interpreter would exit with."""
+    if error.code is None:
+        return 0
+    if isinstance(error.code, int):
+        return error.code & 0xFF
+    print(error.code, file=sys.stderr)  # noqa: T201  # as the interpreter does
+    return 1
+
+
+def _finish() -> None:
+    """End threads and flush queues and streams, as the interpreter would."""
+    try:
+        threading._shutdown()  # noqa: SLF001  # pyright: ignore[reportAttributeAccessIssue]
+        atexit._run_exitfuncs()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BaseException:  # noqa: BLE001  # nothing may keep the process from ending
+        traceback.print_exc()
+
+
+def become(request: Request, template_environment: Mapping[str, str]) -> None:
+    """Take on session, signals, output, environment, settings and folder of the run."""
+    os.setsid()  # cancelling the run ends all processes of its session's group
+    forget(request["forget"])
+    _take_signals()
+    if request["record"]:
+        _note(Path(request["record"]))
+    if request["spare"]:
+        from analytics_worker.prefect_support import warm_process  # noqa: PLC0415  # the run's own, see analytics_worker/worker/fork_server/code_reload.py
+
+        warm_process.prepare()
+    _redirect(request["output"])
+    environment = request["environment"]
+    os.environ.clear()  # noqa: TID251  # this process becomes another one
+    os.environ.update(environment)  # noqa: TID251
+    _adopt_folder(request["directory"], environment)
+    random.seed()
+    if environment.get("TZ") != template_environment.get("TZ"):
+        time.tzset()
+    if _prefect_settings(environment) != _prefect_settings(template_environment):
+        refresh_global_settings_context()
+        setup_logging()
+
+
+def _take_signals() -> None:
+    """Those of a fresh interpreter, and one that says: the SIGTERM to come is a cancellation."""
+    for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(CANCEL_YOURSELF, _own_the_cancellation)
+
+
+def _own_the_cancellation(_number: int, _frame: FrameType | None) -> None:
+    prefect_internals.own_the_cancellation()
+    signal.signal(CANCEL_YOURSELF, signal.SIG_IGN)  # which says to whoever looks: understood
+
+
+def _note(record: Path) -> None:
+    me = ProcessIdentity.of(os.getpid())
+    try:
+        if me is not None:
+            me.write(record)
+    except OSError as error:  # a full disk: only a killed worker would miss it
+        print(f"{record} cannot be written: {error.strerror}", file=sys.stderr)  # noqa: T201
+
+
+def _redirect(output: str | None) -> None:
+    null = os.open(os.devnull, os.O_RDWR)
+    os.dup2(null, 0)
+    if output is not None:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        target = os.open(output, flags, 0o640) if output else null
+        os.dup2(target, 1)
+        os.dup2(target, 2)
+
+
+def _adopt_folder(directory: str, environment: Mapping[str, str]) -> None:
+    os.chdir(directory)
+    for entry in reversed(environment.get("PYTHONPATH", "").split(os.pathsep)):
+        if entry and entry not in sys.path:
+            sys.path.insert(0, entry)
+    sys.path.insert(0, directory)
+
+
+def _prefect_settings(environment: Mapping[str, str]) -> dict[str, str]:
+    """PREFECT__ variables are the run's identity, not settings."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if name.startswith("PREFECT_") and not name.startswith("PREFECT__")
+    }
+
+
+def run(request: Request) -> None:
+    """The body of ``python -m prefect.engine``."""
+    flow_run_id = UUID(request["flow_run_id"])
+    prefect_internals.configure_from_env()
+    with prefect_internals.handle_engine_signals(flow_run_id):
+        flow_run = _read(flow_run_id)
+        logger = prefect_internals.flow_run_logger(flow_run=flow_run)
+        if request["pull_step"]:
+            _log_pull_step(logger)
+        try:
+            flow = _load(request, flow_run)
+        except Exception:
+            logger.exception("Unexpected exception encountered when trying to load flow")
+            raise
+        with prefect_internals.RunMetrics(flow_run, flow):
+            prefect_internals.drive(flow, flow_run, logger)
+
+
+def _load(request: Request, flow_run: FlowRun) -> Any:
+    load = (
+        prefect_internals.load_flow if request["any_function"] else prefect_internals.load_only_flow
+    )
+    return load(flow_run)
+
+
+def _read(flow_run_id: UUID) -> FlowRun:
+    """The run, also if the server restarts right now."""
+    deadline = time.monotonic() + FIRST_CONTACT_SECONDS
+    while True:
+        try:
+            return prefect_internals.load_flow_run(flow_run_id)
+        except httpx.ConnectError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)  # noqa: TID251  # Prefect's client retries only what once answered
+
+
+def _log_pull_step(logger: Any) -> None:
+    """What Prefect logs for the one step that the worker has already taken for this run."""
+    logger.info("Running 1 deployment pull step(s)")
+    logger.info("Executing deployment step: set_working_directory")
+    logger.info("Deployment step 'set_working_directory' completed successfully")
+    logger.info("All deployment steps completed successfully")
+
+
+async def run_hooks(request: Request) -> None:
+    """The flow's on_cancellation or on_crashed hooks."""
+    flow_run = FlowRun.model_validate(request.get("flow_run"))
+    state: State[Any] = State.model_validate(request.get("state"))
+    flow = await asyncio.to_thread(_load, request, flow_run)
+    hooks = getattr(flow, f"on_{request['kind']}_hooks", None) or []
+    await prefect_internals.run_hooks(hooks, flow_run, flow, state)
+    await APILogHandler.aflush()

@@ -1,0 +1,61 @@
+"""The templates of one worker: a lasting one, and one that has dbt in it and is there while it is needed.
+
+Starts and ends processes; writes nothing.
+"""
+
+import asyncio
+
+from prefect.logging import get_logger
+
+from analytics_worker.worker.fork_server.client import ChildProcess, TemplateClient
+from analytics_worker.worker.fork_server.protocol import Request
+
+logger = get_logger("analytics_worker.worker.fork_server.pool")
+
+
+class Templates:
+    """Chooses the template that a child is forked from."""
+
+    def __init__(self, plain: TemplateClient, spare: TemplateClient) -> None:
+        """Nothing is started yet.
+
+        Args:
+            plain: For most runs.
+            spare: For runs with a spare process, which needs more to be preloaded.
+        """
+        self._plain = plain
+        self._spare = spare
+        self._preparing: asyncio.Task[None] | None = None
+
+    async def ensure(self) -> None:
+        """Have the lasting one ready."""
+        await self._plain.ensure()
+
+    def expect_spare(self) -> None:
+        """Begin to make the other one ready: a run that needs it is about to come."""
+        self._preparing = asyncio.create_task(self._spare.ensure())
+        self._preparing.add_done_callback(_log_failure)
+
+    async def fork(self, request: Request) -> ChildProcess:
+        """A new child.
+
+        Raises:
+            OSError: this host can't fork.
+            ConnectionError: the template died twice.
+        """
+        chosen = self._spare if request["spare"] else self._plain
+        return await chosen.fork(request)
+
+    async def recycle(self) -> None:
+        """Fork later children from new templates."""
+        await asyncio.gather(self._plain.recycle(), self._spare.recycle())
+
+    async def close(self) -> None:
+        """End them."""
+        await asyncio.gather(self._plain.close(), self._spare.close())
+
+
+def _log_failure(preparing: asyncio.Task[None]) -> None:
+    """The run that needs it tries again."""
+    if not preparing.cancelled() and preparing.exception() is not None:
+        logger.warning("the template is not ready yet: %r", preparing.exception())

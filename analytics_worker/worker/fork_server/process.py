@@ -1,0 +1,169 @@
+"""The template: a process that has imported everything and forks one child per request.
+
+Started by the worker as ``python -P -m analytics_worker.worker.fork_server.process FD MODULE,MODULE…``; FD is a socket to the
+worker. It never opens an event loop or a connection and never starts a thread, which is what makes
+fork() safe here; it refuses to serve if a preloaded module started one. Ends with its worker; its
+children go on and finish their runs. Writes nothing.
+"""
+
+import gc
+import importlib
+import os
+import select
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+
+from analytics_worker.worker import prefect_internals
+from analytics_worker.worker.fork_server import flow_run_process
+from analytics_worker.worker.fork_server.protocol import Reply, Request, encode, receive
+
+PREFECT_MODULES = (
+    "prefect.main",
+    "prefect.engine",
+    "prefect.flow_engine",
+    "prefect.task_engine",
+    "prefect.task_runners",
+    "prefect.client.orchestration",
+    "prefect.logging.handlers",
+    "prefect.events.worker",
+    "prefect.events.clients",
+    "prefect.events.related",
+    "prefect.events.utilities",
+    "prefect.deployments",
+    "prefect.results",
+    "prefect.filesystems",
+    "prefect.input",
+    "prefect.artifacts",
+    "prefect.variables",
+    "prefect.cache_policies",
+    "prefect.transactions",
+    "prefect.utilities.visualization",
+    "websockets.asyncio.client",
+    "httpx",
+    "httpcore",
+    "h2.connection",
+    "anyio._backends._asyncio",
+    "encodings.idna",
+    "ssl",
+    "rich._emoji_codes",
+    "pydantic.v1",
+    "opentelemetry.metrics",
+    "runpy",
+)
+
+
+class ThreadStartedError(Exception):
+    """A preloaded module started a thread: a fork could inherit a lock that nobody releases."""
+
+
+def preload(modules: Sequence[str]) -> None:
+    """Import what children need, and use none of it.
+
+    Raises:
+        ThreadStartedError: an import started a thread.
+    """
+    for name in PREFECT_MODULES:
+        importlib.import_module(name)
+    for name in modules:
+        _import_if_possible(name)
+    prefect_internals.let_flows_end_without_their_heartbeat()
+    if len(list(Path("/proc/self/task").iterdir())) > 1:
+        raise ThreadStartedError(f"one of these modules started a thread: {', '.join(modules)}")
+    gc.collect()
+    gc.freeze()  # collections in the children must not touch, and so copy, the shared pages
+
+
+def _import_if_possible(name: str) -> None:
+    module, _, function = name.partition(":")
+    try:
+        imported = importlib.import_module(module)
+        if function:
+            getattr(imported, function)()
+    except Exception as error:  # noqa: BLE001  # the runs that need it will say so, the others go on
+        print(f"worker template: cannot preload {name}: {error!r}", file=sys.stderr)  # noqa: T201  # before any logging
+
+
+class Template:
+    """Forks on request and reports how children ended."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        """Prepare to serve the worker at the other end of the socket."""
+        self._sock = sock
+        self._environment = dict(os.environ)  # noqa: TID251  # to tell what a child changes
+        self._running: dict[int, str] = {}
+        self._wake_read, self._wake_write = os.pipe()
+
+    def serve(self) -> None:
+        """Fork until the worker asks for no more."""
+        for fd in (self._wake_read, self._wake_write):
+            os.set_blocking(fd, False)
+        signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, _notice)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)  # they are the worker's; we end with it
+        self._sock.sendall(encode(Reply(id="", pid=os.getpid())))
+        while True:
+            readable, _, _ = select.select([self._sock, self._wake_read], [], [])
+            if self._wake_read in readable:
+                os.read(self._wake_read, 4096)
+                self._reap()
+            if self._sock in readable:
+                try:
+                    request = receive(self._sock)
+                except EOFError:
+                    return self._retire()
+                self._fork(request)
+
+    def _retire(self) -> None:
+        """Fork no more, but tell how the children end, as long as there is somebody to tell."""
+        gone = select.poll()
+        gone.register(self._sock, 0)  # only the end of the worker counts, not that of its requests
+        gone.register(self._wake_read, select.POLLIN)
+        while self._running and self._sock.fileno() not in dict(gone.poll()):
+            os.read(self._wake_read, 4096)
+            self._reap()
+
+    def _reap(self) -> None:
+        while self._running:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+            if pid == 0:
+                return
+            reply = Reply(id=self._running.pop(pid), exit=os.waitstatus_to_exitcode(status))
+            self._sock.sendall(encode(reply))
+
+    def _fork(self, request: Request) -> None:
+        try:
+            pid = os.fork()
+        except OSError as error:
+            self._sock.sendall(encode(Reply(id=request["id"], error=str(error))))
+            return
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            for fd in (self._sock.detach(), self._wake_read, self._wake_write):
+                os.close(fd)
+            flow_run_process.live(request, self._environment)
+        self._running[pid] = request["id"]
+        self._sock.sendall(encode(Reply(id=request["id"], pid=pid)))
+
+
+def _notice(_number: int, _frame: FrameType | None) -> None:
+    """Let a signal wake the loop, no more."""
+
+
+def main() -> None:
+    """Import, then serve until the worker is gone."""
+    sock = socket.socket(fileno=int(sys.argv[1]))
+    sock.set_inheritable(False)
+    preload([name for name in sys.argv[2].split(",") if name])
+    try:
+        Template(sock).serve()
+    except ConnectionError:
+        return
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""Heartbeats of runs in progress, sent by the worker that watches their processes.
+
+A run sends its own from a thread, which a computation that holds the interpreter's lock keeps from
+running: without these it would pass for dead. Reads the runs from the Prefect API; writes events.
+Sending one more than the run does is harmless.
+"""
+
+import asyncio
+from datetime import UTC, datetime
+from uuid import UUID, uuid4
+
+import httpx
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.logging import get_logger
+
+from analytics_worker.prefect_support.heartbeat_settings import BEAT_SECONDS, EVENT
+from analytics_worker.prefect_support.run_filters import runs
+from analytics_worker.worker.run_executor import Execution
+
+logger = get_logger("analytics_worker.worker.heartbeats")
+
+
+async def send_heartbeats(execution: Execution) -> None:
+    """Send one for each process that has lived for a beat, for ever; short runs cost nothing."""
+    known: set[UUID] = set()
+    while True:
+        await asyncio.sleep(BEAT_SECONDS)
+        alive = set(execution.pids())
+        try:
+            await _send(execution, sorted(alive & known))
+        except (httpx.HTTPError, OSError) as error:
+            logger.debug("no heartbeats: the server does not answer (%r)", error)
+        known = alive
+
+
+async def _send(execution: Execution, ids: list[UUID]) -> None:
+    if not ids:
+        return
+    wanted = runs([StateType.RUNNING], id={"any_": ids})
+    running = await execution.client.read_flow_runs(flow_run_filter=wanted)
+    # Asked again: a run that ended meanwhile must not be expected to send another one.
+    events = [_event(run) for run in running if run.id in execution.pids()]
+    if events:
+        response = await execution.client.request("POST", "/events", json=events)
+        response.raise_for_status()
+
+
+def _event(run: FlowRun) -> dict[str, object]:
+    related = [("flow", "flow", run.flow_id), ("deployment", "deployment", run.deployment_id)]
+    return {
+        "id": str(uuid4()),
+        "event": EVENT,
+        "occurred": datetime.now(UTC).isoformat(),
+        "resource": {
+            "prefect.resource.id": f"prefect.flow-run.{run.id}",
+            "prefect.resource.name": run.name,
+        },
+        "related": [
+            {"prefect.resource.id": f"prefect.{kind}.{id_}", "prefect.resource.role": role}
+            for kind, role, id_ in related
+            if id_ is not None
+        ],
+    }

@@ -1,0 +1,156 @@
+"""Decide what a run's job variables and deployment may change about how its process is started.
+
+Everything that the Prefect API stores can be written by whoever may call it: job variables of a run,
+of its deployment and of its work pool, pull steps, entrypoints. Unless overrides are allowed, none of
+it can choose what code runs. Pure decisions over what was read; writes nothing.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.settings import get_current_settings
+
+from analytics_worker.worker.code_folders import CodeFolders, UntrustedCodeError
+from analytics_worker.worker.job import Job
+from analytics_worker.worker.run_spec import SET_FOLDER, Place
+
+SETTING = "WORKER_ALLOW_JOB_OVERRIDES"
+HARMLESS = frozenset(
+    {
+        "LANG",
+        "LANGUAGE",
+        "TZ",
+        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY",
+        "PREFECT_LOGGING_LEVEL",
+        "PREFECT_LOGGING_LOG_PRINTS",
+    }
+)
+"""Change texts, times and log lines, never what code runs or whom it talks to."""
+HARMLESS_PREFIX = "LC_"
+FOLDERS = f"WORKER_CODE_FOLDERS or {SETTING}=on"
+QUOTED_LENGTH = 80
+QUOTED_NAMES = 3
+STEP_KEYS = {"directory", "id"}
+
+
+class JobRefusedError(Exception):
+    """A run is not started; says what was asked for, where, and which setting allows it."""
+
+    def __init__(self, reason: str, setting: str = f"{SETTING}=on") -> None:
+        """Say why, and what to set on the worker."""
+        super().__init__(f"Refused: {reason} ({setting} on the worker allows it).")
+
+
+def quoted(value: object) -> str:
+    """Text of a stranger in one line: control characters escaped, cut."""
+    text = str(value)
+    return repr(text if len(text) <= QUOTED_LENGTH else f"{text[:QUOTED_LENGTH]}…")
+
+
+@dataclass(frozen=True)
+class JobPolicy:
+    """What is allowed.
+
+    Attributes:
+        allow_overrides: Start a run in whatever way it asks for.
+        folders: Whose code runs may execute.
+        environment: Variables that jobs may set, besides the harmless ones.
+    """
+
+    allow_overrides: bool
+    folders: CodeFolders
+    environment: Collection[str] = ()
+
+    def place(self, job: Job, deployment: DeploymentResponse | None) -> Place:
+        """Return where a run is executed.
+
+        Raises:
+            JobRefusedError: it asks for more than it may.
+        """
+        self._check_command(job)
+        self._check_environment(job)
+        self._check_working_dir(job)
+        if deployment is None:
+            raise JobRefusedError("the run has no deployment, so no code of a trusted folder")
+        if get_current_settings().runner.auto_install_dependencies:
+            raise JobRefusedError("PREFECT_RUNNER_AUTO_INSTALL_DEPENDENCIES installs packages")
+        directory = self._directory(deployment, job.working_dir)
+        return Place(directory, self._entrypoint(deployment, directory), deployment.name)
+
+    def _check_command(self, job: Job) -> None:
+        if job.has_command:
+            where, text = job.source_of("command")
+            raise JobRefusedError(f"{where} set command {quoted(text)}")
+
+    def _check_environment(self, job: Job) -> None:
+        names = sorted(name for name in job.requested_environment if not self._is_harmless(name))
+        if names:
+            where = job.source_of_environment(names[0])
+            shown = ", ".join(map(quoted, names[:QUOTED_NAMES]))
+            more = f" and {len(names) - QUOTED_NAMES} more" if len(names) > QUOTED_NAMES else ""
+            raise JobRefusedError(
+                f"{where} set env {shown}{more}", f"WORKER_JOB_ENVIRONMENT or {SETTING}=on"
+            )
+
+    def _is_harmless(self, name: str) -> bool:
+        return name in HARMLESS or name in self.environment or name.startswith(HARMLESS_PREFIX)
+
+    def _check_working_dir(self, job: Job) -> None:
+        if job.working_dir is not None and not self.folders.contain(job.working_dir):
+            where, text = job.source_of("working_dir")
+            raise JobRefusedError(
+                f"{where} set working_dir {quoted(text)}, which is not inside a trusted folder",
+                FOLDERS,
+            )
+
+    def _directory(self, deployment: DeploymentResponse, working_dir: Path | None) -> Path:
+        steps = deployment.pull_steps or []
+        folder = _folder_of_steps(steps) if steps else working_dir
+        if folder is None:
+            raise JobRefusedError("the deployment has no pull step that sets a trusted folder")
+        if not self.folders.contain(folder):
+            raise JobRefusedError(
+                f"the deployment's pull step sets the folder {quoted(folder)}, which is not inside"
+                " a trusted folder",
+                FOLDERS,
+            )
+        if not folder.is_dir():
+            raise JobRefusedError(f"the deployment's folder {quoted(folder)} is not on this host")
+        return folder.resolve()
+
+    def _entrypoint(self, deployment: DeploymentResponse, directory: Path) -> str:
+        entrypoint = deployment.entrypoint or ""
+        try:
+            return self.folders.locate(entrypoint, directory)
+        except (UntrustedCodeError, ValueError, OSError) as error:
+            reason = str(error) if isinstance(error, UntrustedCodeError) else "it is not a path"
+            raise JobRefusedError(
+                f"the deployment's entrypoint {quoted(entrypoint)} cannot be run: {reason}",
+                FOLDERS,
+            ) from None
+
+
+def _folder_of_steps(steps: Sequence[Mapping[str, Any]]) -> Path:
+    """Return the folder, if setting it is all that the pull steps do.
+
+    Raises:
+        JobRefusedError: they do anything else.
+    """
+    for step in steps:
+        for name in step:
+            if name != SET_FOLDER:
+                raise JobRefusedError(f"the deployment has the pull step {quoted(name)}")
+    inputs = [step.get(SET_FOLDER) for step in steps]
+    folder = inputs[0]
+    if len(inputs) != 1 or not isinstance(folder, Mapping):
+        raise JobRefusedError(f"the deployment has {len(inputs)} pull steps; expected one")
+    others = folder.keys() - STEP_KEYS
+    if others:
+        raise JobRefusedError(f"the deployment's pull step sets {quoted(min(others))}")
+    directory = str(folder.get("directory", ""))
+    if not directory.startswith("/") or "{{" in directory or "\0" in directory:
+        raise JobRefusedError(f"the deployment's folder {quoted(directory)} is not absolute")
+    return Path(directory)

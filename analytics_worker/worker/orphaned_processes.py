@@ -1,0 +1,59 @@
+"""Ends the process of a run whose worker is gone.
+
+SIGTERM alone is a crash to Prefect. So one of our children is told first what the signal to come
+means, and gets it only when it has understood: two signals at once are handled in any order. Writes
+nothing.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import anyio
+
+from analytics_worker.worker.fork_server.flow_run_process import CANCEL_YOURSELF
+from analytics_worker.worker.process_identity import ProcessIdentity
+
+TERMINATION_SECONDS = 10.0
+
+
+async def cancel(process: ProcessIdentity, record: Path) -> None:
+    """End the process and its group: politely, then not.
+
+    Args:
+        process: The run's; a command that Prefect started leads no session and no group.
+        record: Where a child of ours noted its identity.
+    """
+    is_ours = ProcessIdentity.read(record) == process
+    if not is_ours or await _has_understood(process):
+        await _signal(process, signal.SIGTERM)
+    await _signal(process, signal.SIGKILL)
+
+
+async def _has_understood(process: ProcessIdentity) -> bool:
+    if process.is_alive():
+        os.kill(process.pid, CANCEL_YOURSELF)
+    return await _within_patience(
+        lambda: process.ignores(CANCEL_YOURSELF) or not process.is_alive()
+    )
+
+
+async def _signal(process: ProcessIdentity, number: signal.Signals) -> None:
+    if process.is_alive():
+        _send(process.pid, number)
+        await _within_patience(lambda: not process.is_alive())
+
+
+def _send(pid: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        send = os.killpg if os.getpgid(pid) == pid else os.kill
+        send(pid, number)
+
+
+async def _within_patience(happened: Callable[[], bool]) -> bool:
+    with anyio.move_on_after(TERMINATION_SECONDS):
+        while not happened():  # noqa: ASYNC110  # nobody tells: it is not our child
+            await anyio.sleep(0.05)
+    return happened()

@@ -1,0 +1,74 @@
+"""One log file per pool, though all pools share one process.
+
+Writes ``<log_dir>/worker-<pool>.log``: what the worker logs about the pool, and what its runs print.
+A file that grows beyond a few megabytes is moved aside; a file that can't be written loses lines,
+never a run.
+"""
+
+import logging
+from collections.abc import Iterable
+from contextvars import ContextVar
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+
+from analytics_worker.prefect_support.safe_logs import protect_logs
+
+MAX_BYTES = 10_000_000
+OLDER_FILES = 3
+
+current_pool: ContextVar[str | None] = ContextVar("current_pool", default=None)
+"""The pool that this asyncio task works for; tasks inherit it from the task that starts them."""
+
+
+class PoolFiles(logging.Handler):
+    """Writes each record to the file of the pool it is about."""
+
+    def __init__(self, folder: Path, pools: Iterable[str]) -> None:
+        """Open one file per pool for appending."""
+        super().__init__()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._files = {pool: _file(log_file(folder, pool)) for pool in pools}
+
+    def setFormatter(self, fmt: logging.Formatter | None) -> None:  # noqa: N802  # logging's name
+        """Format all files alike."""
+        for file in self._files.values():
+            file.setFormatter(fmt)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write the record if it is about a pool."""
+        file = self._files.get(current_pool.get() or "")
+        if file is not None:
+            file.emit(record)
+
+    def close(self) -> None:
+        """Close all files."""
+        for file in self._files.values():
+            file.close()
+        super().close()
+
+
+def log_file(folder: Path, pool: str) -> Path:
+    """The pool's log file."""
+    return folder / f"worker-{pool}.log"
+
+
+def _file(path: Path) -> RotatingFileHandler:
+    return RotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=OLDER_FILES, delay=True)
+
+
+def _is_about_no_pool(_record: logging.LogRecord) -> bool:
+    return current_pool.get() is None
+
+
+def split_by_pool(folder: Path, pools: Iterable[str]) -> None:
+    """From now on, write what Prefect and we log about a pool to its file, not to the console."""
+    protect_logs()
+    files = PoolFiles(folder, pools)
+    for name in ("prefect", "prefect.flow_runs", "prefect.task_runs"):
+        found = logging.getLogger(name)
+        consoles = [h for h in found.handlers if type(h).__name__ == "PrefectConsoleHandler"]
+        for console in consoles:
+            console.addFilter(_is_about_no_pool)
+            files.setFormatter(console.formatter)
+        if consoles:
+            found.addHandler(files)

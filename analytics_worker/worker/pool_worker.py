@@ -1,0 +1,211 @@
+"""A worker of one ``process`` work pool whose runs are forked, not started.
+
+Prefect's process worker, except for three things: runs are started by `RunStarter`, an event makes
+it poll at once, and it claims runs only in its turn. Reads the pool's queue; writes states, labels
+and logs of its runs.
+"""
+
+import asyncio
+import time
+from functools import partial
+from typing import Any, Self, cast
+from uuid import UUID
+
+import anyio
+import httpx
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun, WorkerMetadata
+from prefect.workers.base import BaseWorker
+
+from analytics_worker.worker.caching_client import KnownClient
+from analytics_worker.worker.claim_lock import ClaimTurn, NoTurnError
+from analytics_worker.worker.job import Job
+from analytics_worker.worker.job_policy import JobPolicy
+from analytics_worker.worker.run_executor import Execution
+from analytics_worker.worker.run_spec import Outfit
+from analytics_worker.worker.run_starter import RunStarter
+from analytics_worker.worker.skip_superseded import skip_superseded
+from analytics_worker.worker.worker_metadata import integrations
+
+POLL_TIMEOUT_SECONDS = 8.0
+RETRY_SECONDS = 2.0
+SPARE_AHEAD_SECONDS = 40.0
+"""How long before its start a run with a spare process is seen, so that its template is there."""
+
+
+class PoolWorker(RunStarter):
+    """Serves one pool; several of them share one process, its template and its execution."""
+
+    type = "process"
+    job_configuration = Job
+    _display_name = "Process"
+    _description = "Runs flow runs in processes forked from a preloaded template."
+
+    @classmethod
+    def __dispatch_key__(cls) -> str | None:
+        """A key of our own: ``process`` stays Prefect's worker."""
+        return "process-forked"
+
+    def __init__(
+        self,
+        pool: str,
+        *,
+        name: str,
+        execution: Execution,
+        outfit: Outfit,
+        policy: JobPolicy,
+    ) -> None:
+        """Nothing is opened yet; the name is the same after every restart."""
+        ahead = SPARE_AHEAD_SECONDS if outfit.spare else None
+        super().__init__(
+            work_pool_name=pool, name=name, create_pool_if_not_found=False, prefetch_seconds=ahead
+        )
+        self.pool = pool
+        self.claiming: set[UUID] = set()
+        self._execution = execution
+        self._outfit = outfit
+        self._policy = policy
+        self._wake = asyncio.Event()
+        self._claimed = asyncio.Condition()
+        self._turn_ends = 0.0
+        self._expects_work = False
+        self._carried = 0
+        self._draining = False
+
+    async def __aenter__(self) -> Self:
+        """Open the client only: Prefect's worker also opens a runner, for runs submitted ad hoc."""
+        await BaseWorker.__aenter__(self)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Close the client."""
+        await BaseWorker.__aexit__(self, *exc_info)
+
+    @property
+    def client(self) -> PrefectClient:
+        """Prefect's client, which does not ask twice while a run is submitted."""
+        return cast("PrefectClient", KnownClient(super().client))
+
+    @property
+    def pool_id(self) -> UUID | None:
+        """The pool's id, once the server has been reached."""
+        return self._work_pool.id if self._work_pool else None
+
+    @property
+    def has_work(self) -> bool:
+        """Whether runs are on their way from the queue to their process."""
+        return bool(self.claiming or self._submitting_flow_run_ids)
+
+    def is_busy_with(self, run: UUID) -> bool:
+        """Whether that run is on its way from the queue to its process."""
+        return run in self.claiming or run in self._submitting_flow_run_ids
+
+    def wake(self, *, for_work: bool = False) -> None:
+        """Poll as soon as possible; for work that is known to be there, without looking first."""
+        self._expects_work |= for_work
+        self._wake.set()
+
+    def stop_claiming(self) -> None:
+        """Take no more work."""
+        self._draining = True
+
+    async def serve(self, *, poll_seconds: float) -> None:
+        """Poll and send heartbeats until cancelled. An unreachable server is tried again."""
+        async with self, anyio.create_task_group() as group:
+            group.start_soon(self._keep_in_sync)
+            self._started_event = await self._emit_worker_started_event()
+            while True:
+                await self._poll()
+                with anyio.move_on_after(poll_seconds):
+                    await self._wake.wait()
+
+    async def _worker_metadata(self) -> WorkerMetadata | None:
+        """Prefect's, without importing every integration to learn its name: dbt alone is 90 MB."""
+        return WorkerMetadata(integrations=integrations())
+
+    async def _keep_in_sync(self) -> None:
+        while True:
+            await anyio.sleep(
+                self.heartbeat_interval_seconds if self._has_successfully_synced else RETRY_SECONDS
+            )
+            try:
+                await self._sync_and_initialize()
+            except (httpx.HTTPError, OSError) as error:
+                self._logger.warning("no heartbeat: the server does not answer (%r)", error)
+
+    async def _poll(self) -> None:
+        self._wake.clear()
+        expected, self._expects_work = self._expects_work, False
+        try:
+            if expected or await self._due_runs():
+                turn = ClaimTurn(self.client, self.pool)
+                async with turn.taken() as deadline:
+                    await self._claim(deadline)
+        except (httpx.HTTPError, OSError, NoTurnError) as error:
+            self._logger.warning("poll failed, will try again: %r", error)
+            asyncio.get_running_loop().call_later(RETRY_SECONDS, self._wake.set)
+
+    async def _due_runs(self) -> list[Any]:
+        """What the server would hand out now; for what it would hand out soon, wake up then."""
+        if self._draining or not self._has_successfully_synced:
+            return []
+        with anyio.fail_after(POLL_TIMEOUT_SECONDS):
+            handed_out = await self._get_scheduled_flow_runs()
+        due: list[Any] = []
+        for entry in handed_out:
+            start = entry.flow_run.next_scheduled_start_time
+            wait = start.timestamp() - time.time() if start else 0
+            if wait > 0:
+                later = partial(self.wake, for_work=True)
+                asyncio.get_running_loop().call_later(wait, later)
+                if self._outfit.spare:
+                    self._execution.templates.expect_spare()
+            elif entry.flow_run.id not in self.claiming:
+                due.append(entry)
+        return due
+
+    async def _claim(self, deadline: float) -> None:
+        """Ask again, now that it is our turn, and keep the turn until each run is PENDING."""
+        due = await self._due_runs()
+        half = time.monotonic() + (deadline - time.monotonic()) / 2
+        superfluous = await skip_superseded(self.client, [e.flow_run for e in due], half)
+        due = [entry for entry in due if entry.flow_run.id not in superfluous]
+        self._turn_ends = deadline
+        self.claiming = {entry.flow_run.id for entry in due} - self._submitting_flow_run_ids
+        limit = self.work_pool.concurrency_limit
+        self._expects_work = limit is not None and bool(due) and len(due) + self._carried >= limit
+        await self._submit_scheduled_flow_runs(due)
+        async with self._claimed:
+            with anyio.move_on_after(deadline - time.monotonic()):
+                await self._claimed.wait_for(lambda: not self.claiming)
+
+    async def _release(self, run: UUID) -> None:
+        if run in self.claiming:
+            self.claiming.discard(run)
+            async with self._claimed:
+                self._claimed.notify_all()
+
+    async def _submit_run(self, flow_run: FlowRun) -> None:
+        """Prefect's, but the run is labeled before it is claimed, and no error ends the worker."""
+        try:
+            known = KnownClient(super().client).get_to_know(flow_run)
+            await asyncio.gather(known, super()._give_worker_labels_to_flow_run(flow_run.id))
+            await super()._submit_run(flow_run)
+        except (httpx.HTTPError, OSError) as error:
+            self._submitting_flow_run_ids.discard(flow_run.id)
+            self._logger.warning("run %s is not submitted: %r", flow_run.id, error)
+        finally:
+            await self._release(flow_run.id)
+
+    async def _give_worker_labels_to_flow_run(self, flow_run_id: UUID) -> None:
+        """Done before the run was claimed: a worker that is killed must find its runs again."""
+
+    async def _propose_pending_state(self, flow_run: FlowRun) -> bool:
+        """Prefect's, but never after the turn: the limit would no longer be ours to use."""
+        try:
+            with anyio.fail_after(self._turn_ends - time.monotonic()):
+                return await super()._propose_pending_state(flow_run)
+        except TimeoutError:
+            return False  # if the server has accepted it all the same, the run is found abandoned
+        finally:
+            await self._release(flow_run.id)

@@ -1,0 +1,108 @@
+"""Where a run's code is, if it takes nothing but a folder to run it, and what it is started with.
+
+Reads the run's deployment from the Prefect API. Code that must be fetched first, or that needs an
+environment of its own, has no place here: Prefect's way of starting a run prepares those.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.settings import get_current_settings
+from prefect.utilities.processutils import sanitize_subprocess_env
+
+from analytics_worker.worker.fork_server.code_reload import Project
+from analytics_worker.worker.fork_server.protocol import Request
+from analytics_worker.worker.job import Job
+
+SET_FOLDER = "prefect.deployments.steps.set_working_directory"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder on this host and what to run in it."""
+
+    directory: Path
+    entrypoint: str
+    deployment: str
+
+    def variables(self, flow_run: FlowRun) -> dict[str, str]:
+        """What tells a process which run it is."""
+        return {
+            "PREFECT__FLOW_RUN_ID": str(flow_run.id),
+            "PREFECT__FLOW_ENTRYPOINT": self.entrypoint,
+            "PREFECT__DEPLOYMENT_NAME": self.deployment,
+            "PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS": "false",
+        }
+
+
+@dataclass(frozen=True)
+class Outfit:
+    """What every run of a pool starts with.
+
+    Attributes:
+        environment: Its variables, before those of the pool and of the run.
+        records: Folder in which the runs' processes note their identity.
+        output: File for what the runs print; None: the worker's own output.
+        spare: Whether each run gets a spare process (`analytics_worker.prefect_support.warm_process`).
+        project: What the template has imported of the flows' own code.
+        any_function: Whether an entrypoint may name a function that is no flow.
+    """
+
+    environment: Mapping[str, str]
+    records: Path
+    output: Path | None
+    spare: bool
+    project: Project
+    any_function: bool
+
+    def request(
+        self, flow_run: FlowRun, job: Job, place: Place, worker: Mapping[str, str | None]
+    ) -> Request:
+        """What to ask the template for."""
+        environment = sanitize_subprocess_env(
+            {**self.environment, **job.env, **place.variables(flow_run), **worker}
+        )
+        output = str(self.output) if self.output else None
+        return Request(
+            id="",
+            kind="run",
+            flow_run_id=str(flow_run.id),
+            directory=str(place.directory),
+            environment=environment,
+            output=output if job.stream_output else "",
+            record=str(self.records / str(flow_run.id)),
+            pull_step=True,
+            forget=self.project.to_forget(place.directory, environment, self.environment),
+            spare=self.spare,
+            any_function=self.any_function,
+        )
+
+
+async def place_of(client: PrefectClient, flow_run: FlowRun) -> Place | None:
+    """The place of the run's deployment; None if it takes more than a folder."""
+    if not flow_run.deployment_id or get_current_settings().runner.auto_install_dependencies:
+        return None
+    deployment = await client.read_deployment(flow_run.deployment_id)
+    directory = _only_step(deployment)
+    if directory is None or not deployment.entrypoint or not directory.is_dir():
+        return None
+    entrypoint = deployment.entrypoint
+    if ".py:" in entrypoint:
+        entrypoint = os.path.join(directory, entrypoint)  # noqa: PTH118  # may end in ":flow"
+    return Place(directory.resolve(), entrypoint, deployment.name)
+
+
+def _only_step(deployment: DeploymentResponse) -> Path | None:
+    """The folder, if setting it is all that the deployment's pull steps do."""
+    steps = deployment.pull_steps or []
+    if len(steps) != 1 or list(steps[0]) != [SET_FOLDER]:
+        return None
+    directory = str(steps[0][SET_FOLDER].get("directory", ""))
+    if not directory.startswith("/") or "{{" in directory:
+        return None  # relative to the worker, or a template that Prefect fills in
+    return Path(directory)

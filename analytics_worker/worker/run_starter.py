@@ -1,0 +1,127 @@
+"""Start one claimed run: forked, the way Prefect starts it, or not at all.
+
+A run that needs nothing but a folder is forked. Any other run is started as Prefect does it, where
+the operator allows that, and ends as Failed where not. Writes states, and a record of each process
+for the worker that comes after this one was killed.
+"""
+
+from abc import ABC, abstractmethod
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.exceptions import Abort
+from prefect.states import Failed
+from prefect.utilities.engine import propose_state
+from prefect.workers.process import ProcessWorker, ProcessWorkerResult
+from typing_extensions import override
+
+from analytics_worker.worker.fork_server.protocol import Request
+from analytics_worker.worker.job import Job
+from analytics_worker.worker.job_policy import JobPolicy, JobRefusedError
+from analytics_worker.worker.process_identity import ProcessIdentity, forget
+from analytics_worker.worker.run_executor import VANISHED, Execution
+from analytics_worker.worker.run_spec import Outfit, Place, place_of
+
+TaskStatus = anyio.abc.TaskStatus[Any]
+
+
+@dataclass(frozen=True)
+class RecordedStart(anyio.abc.TaskStatus[int]):
+    """Notes a process that Prefect started, then says that the run has started."""
+
+    status: TaskStatus
+    record: Path
+
+    @override
+    def started(self, value: int | None = None) -> None:
+        """Note it, also if it has ended already: its run must not be started a second time."""
+        if value is not None:
+            process = ProcessIdentity.of(value) or ProcessIdentity(value, 0, "ended")
+            process.write(self.record)
+        self.status.started(value)
+
+
+class RunStarter(ProcessWorker, ABC):
+    """The part of a pool's worker that carries runs to their end."""
+
+    _execution: Execution
+    _outfit: Outfit
+    _policy: JobPolicy
+    _carried: int
+    """Runs that have a process, or are about to."""
+
+    @abstractmethod
+    def wake(self, *, for_work: bool = False) -> None:
+        """Look for work: a slot is free."""
+
+    async def run(  # pyright: ignore[reportIncompatibleMethodOverride]  # Job is its configuration class
+        self, flow_run: FlowRun, configuration: Job, task_status: TaskStatus | None = None
+    ) -> ProcessWorkerResult:
+        """Carry one run to its end."""
+        status = task_status or anyio.TASK_STATUS_IGNORED
+        self._carried += 1
+        try:
+            place = await self._place(flow_run, configuration)
+            if place is None:
+                return await self._start(flow_run, configuration, status)
+            return await self._fork(flow_run, self._request(flow_run, configuration, place), status)
+        except JobRefusedError as refusal:
+            return await self._refuse(flow_run, refusal, status)
+        finally:
+            self._carried -= 1
+            self.wake()
+
+    async def _place(self, flow_run: FlowRun, job: Job) -> Place | None:
+        """Where to fork the run; None: Prefect's way, which reads the deployment once more.
+
+        Raises:
+            JobRefusedError: it asks for more than it may.
+        """
+        if self._policy.allow_overrides:
+            return await place_of(self.client, flow_run) if job.can_be_forked else None
+        known = flow_run.deployment_id
+        return self._policy.place(job, await self.client.read_deployment(known) if known else None)
+
+    def _request(self, flow_run: FlowRun, job: Job, place: Place) -> Request:
+        worker = {
+            "PREFECT__WORKER_NAME": self.name,
+            "PREFECT__WORKER_ID": str(self.backend_id) if self.backend_id else None,
+        }
+        return self._outfit.request(flow_run, job, place, worker)
+
+    async def _fork(
+        self, flow_run: FlowRun, request: Request, status: TaskStatus
+    ) -> ProcessWorkerResult:
+        result = await self._execution.carry(flow_run, request, status.started)
+        forget(self._outfit.records / str(flow_run.id))
+        if result is None or result.status_code is None:
+            raise RuntimeError("Failed to start flow run process.")
+        return ProcessWorkerResult(
+            status_code=result.status_code, identifier=str(result.handle.pid)
+        )
+
+    async def _start(self, flow_run: FlowRun, job: Job, status: TaskStatus) -> ProcessWorkerResult:
+        """Prefect's way, but a process that reports no end is a crash."""
+        record = self._outfit.records / f"{flow_run.id}.started"
+        result = await super().run(flow_run, job, RecordedStart(status, record))
+        await self._execution.settle(flow_run.id, VANISHED)
+        forget(record)
+        return result
+
+    async def _refuse(
+        self, flow_run: FlowRun, refusal: JobRefusedError, status: TaskStatus
+    ) -> ProcessWorkerResult:
+        """End the run before anything of it was executed.
+
+        Failed, not Crashed: the host is well, and who repeats crashed runs would repeat this one.
+        """
+        self.get_flow_run_logger(flow_run).error("%s", refusal)
+        with suppress(Abort):  # it has ended already
+            failed: State[Any] = Failed(message=str(refusal))
+            await propose_state(self.client, failed, flow_run_id=flow_run.id)
+        status.started(refusal)  # an error is not noted as the run's process
+        return ProcessWorkerResult(status_code=0, identifier="none")

@@ -1,0 +1,243 @@
+"""The worker's process: its templates, one execution, one worker per pool, until told to stop.
+
+Takes a name that no other worker of this host has (a lock file below the state directory). SIGTERM
+and SIGINT drain: no more runs are claimed, those in progress may end; a second one ends them.
+SIGHUP makes new templates. Safe to kill: the next worker of this host settles what is left.
+"""
+
+import asyncio
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from uuid import UUID
+
+import anyio
+from prefect.logging import get_logger
+
+from analytics_worker.worker.event_listener import Wakeup
+from analytics_worker.worker.fork_server.child_environment import child_environment
+from analytics_worker.worker.fork_server.client import TemplateClient
+from analytics_worker.worker.fork_server.code_reload import Project
+from analytics_worker.worker.fork_server.pool import Templates
+from analytics_worker.worker.heartbeats import send_heartbeats
+from analytics_worker.worker.job_policy import JobPolicy
+from analytics_worker.worker.pool_log_handler import current_pool, log_file, split_by_pool
+from analytics_worker.worker.pool_worker import PoolWorker
+from analytics_worker.worker.process_identity import NameLock
+from analytics_worker.worker.recovery import Recovery
+from analytics_worker.worker.run_executor import Execution
+from analytics_worker.worker.run_monitor import limit_memory, notice_cancellations
+from analytics_worker.worker.run_spec import Outfit
+
+MOST_WORKERS = 100
+RESTART_SECONDS = 5.0
+KEEP_SPARE_SECONDS = 300.0
+"""dbt takes 75 MB, for two scheduled runs a day."""
+
+logger = get_logger("worker")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to serve which pools."""
+
+    pools: Sequence[str]
+    state_dir: Path
+    project: Project
+    policy: JobPolicy
+    name: str = field(default_factory=socket.gethostname)
+    log_dir: Path | None = None
+    preload: Sequence[str] = ()
+    """Modules, or ``module:function`` to be called."""
+    spares: Sequence[str] = ()
+    """Pools whose runs start a process of their own that needs what is preloaded."""
+    spare_preload: Sequence[str] = ()
+    """What is preloaded for those in addition, when such a run comes."""
+    poll_seconds: float = 10.0
+    drain_seconds: float = 30.0
+    recycle_after: int = 1000
+    memory_limit_mb: int | None = None
+
+    @property
+    def folder(self) -> Path:
+        """Where workers of this host keep their locks and records."""
+        return self.state_dir / "worker"
+
+
+class NoNameError(Exception):
+    """Too many workers run on this host under one name."""
+
+
+def take_name(options: Options) -> NameLock:
+    """The first free name of ``host``, ``host-2`` and so on.
+
+    Raises:
+        NoNameError: none is free.
+    """
+    names = [options.name, *(f"{options.name}-{n}" for n in range(2, MOST_WORKERS))]
+    for name in names:
+        lock = NameLock(options.folder / f"{name}.lock")
+        if lock.take():
+            return lock
+    raise NoNameError(f"{MOST_WORKERS} workers run as {options.name} already")
+
+
+class Service:
+    """All parts of one worker process."""
+
+    def __init__(self, options: Options) -> None:
+        """Take a name; nothing is started yet."""
+        self.options = options
+        self._lock = take_name(options)
+        self.name = self._lock.path.stem
+        self._environment = child_environment(options.folder)
+        self.templates = Templates(
+            self._template(options.preload),
+            self._template([*options.preload, *options.spare_preload], KEEP_SPARE_SECONDS),
+        )
+        self._execution = Execution(self.templates)
+        self._records = options.folder / "runs"
+        self._records.mkdir(parents=True, exist_ok=True)
+        self._workers = [self._worker(pool) for pool in options.pools]
+        self._stop = asyncio.Event()
+        self._at_once = asyncio.Event()
+
+    def _template(
+        self, preload: Sequence[str], keep_seconds: float | None = None
+    ) -> TemplateClient:
+        options = self.options
+        return TemplateClient(
+            [*preload, *options.project.modules],
+            lambda: self._environment,
+            options.recycle_after,
+            keep_seconds,
+            options.project.state,
+        )
+
+    def _worker(self, pool: str) -> PoolWorker:
+        log_dir = self.options.log_dir
+        outfit = Outfit(
+            environment=self._environment,
+            records=self._records,
+            output=log_file(log_dir, pool) if log_dir else None,
+            spare=pool in self.options.spares,
+            project=self.options.project,
+            any_function=self.options.policy.allow_overrides,
+        )
+        return PoolWorker(
+            pool,
+            name=f"{self.name}-{pool}",
+            execution=self._execution,
+            outfit=outfit,
+            policy=self.options.policy,
+        )
+
+    async def serve(self) -> None:
+        """Serve until told to stop, then drain."""
+        self._listen_to_signals()
+        if self.options.log_dir:
+            split_by_pool(self.options.log_dir, self.options.pools)
+        async with AsyncExitStack() as stack:
+            stack.push_async_callback(self.templates.close)
+            await self.templates.ensure()
+            await stack.enter_async_context(self._execution)
+            async with anyio.create_task_group() as group:
+                self._start(group)
+                await self._stop.wait()
+                await self._drain()
+                group.cancel_scope.cancel()
+        self._lock.release()
+
+    def _start(self, group: anyio.abc.TaskGroup) -> None:
+        options = self.options
+        for number, pool in enumerate(options.pools):
+            token = current_pool.set(pool)
+            group.start_soon(_for_ever, f"the worker of {pool}", partial(self._serve_pool, number))
+            current_pool.reset(token)
+        recovery = Recovery(
+            self._execution, options.folder, self.name, options.pools, self._is_ours
+        )
+        group.start_soon(_for_ever, "recovery", recovery.watch)
+        group.start_soon(_for_ever, "wake-up", self._wake_up)
+        cancellations = partial(notice_cancellations, self._execution)
+        group.start_soon(_for_ever, "cancellation", cancellations)
+        beats = partial(send_heartbeats, self._execution)
+        group.start_soon(_for_ever, "heartbeats", beats)
+        if options.memory_limit_mb:
+            limit = partial(limit_memory, self._execution, options.memory_limit_mb)
+            group.start_soon(_for_ever, "memory limit", limit)
+
+    async def _serve_pool(self, number: int) -> None:
+        try:
+            await self._workers[number].serve(poll_seconds=self.options.poll_seconds)
+        finally:
+            self._workers[number] = self._worker(self.options.pools[number])
+
+    async def _wake_up(self) -> None:
+        """Follow events once every pool is known to the server."""
+        while not all(worker.pool_id for worker in self._workers):  # noqa: ASYNC110  # of each
+            await asyncio.sleep(0.2)
+        logger.info("%s serves %s", self.name, ", ".join(self.options.pools))
+        pools = {
+            w.pool_id: partial(self._wake, n) for n, w in enumerate(self._workers) if w.pool_id
+        }
+        async with anyio.create_task_group() as group:
+
+            def cancel(run: UUID) -> None:
+                group.start_soon(self._execution.cancel, run)
+
+            await Wakeup(pools, cancel).listen()
+
+    def _wake(self, number: int, for_work: bool) -> None:
+        self._workers[number].wake(for_work=for_work)
+
+    def _is_ours(self, run: UUID) -> bool:
+        return run in self._execution.active or any(w.is_busy_with(run) for w in self._workers)
+
+    def _listen_to_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self._on_stop)
+        loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(self.templates.recycle()))
+
+    def _on_stop(self) -> None:
+        if self._stop.is_set():
+            self._at_once.set()
+        self._stop.set()
+
+    async def _drain(self) -> None:
+        """Let the runs in progress end; end those that take too long."""
+        seconds = self.options.drain_seconds
+        for worker in self._workers:
+            worker.stop_claiming()
+        with anyio.move_on_after(seconds):
+            while self._busy() and not self._at_once.is_set():  # noqa: ASYNC110  # of two kinds
+                await asyncio.sleep(0.1)
+        reason = f"The worker was stopped and the run did not end within {seconds:.0f} s."
+        for run in set(self._execution.active):
+            await self._execution.kill(run, reason)
+        with anyio.move_on_after(seconds):
+            while self._busy():  # noqa: ASYNC110  # until their end is reported
+                await asyncio.sleep(0.1)
+
+    def _busy(self) -> bool:
+        return bool(self._execution.active) or any(w.has_work for w in self._workers)
+
+
+async def _for_ever(name: str, work: Callable[[], Awaitable[None]]) -> None:
+    """Do the work again when it fails: the other parts, and the runs in progress, go on."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            logger.exception("%s failed and is started again", name)
+        await asyncio.sleep(RESTART_SECONDS)
+
+
+def serve(options: Options) -> None:
+    """Run one worker process to its end."""
+    asyncio.run(Service(options).serve())

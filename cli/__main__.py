@@ -1,6 +1,0 @@
-"""``python -m cli``: the same command where no console script is installed."""
-
-from cli import main
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,115 @@
+"""``ops.refresh_log``: one row per attempt to refresh a view, and per decision not to.
+
+A row says `running` and is committed before the work begins, so that a process that dies leaves a
+trace; success is written in the transaction of the refresh itself, so that it is never claimed
+wrongly. Rows are settled by id: doing it twice changes nothing.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal, TypedDict
+
+from prefect.context import TaskRunContext
+from prefect.runtime import flow_run
+from sqlalchemy import Connection
+
+from analytics_worker.database.connections import run_sql, warehouse
+
+Mode = Literal["concurrently", "plain"]
+
+
+class ViewResult(TypedDict):
+    """What became of one view."""
+
+    view: str
+    status: Literal["success", "failed", "skipped"]
+    mode: Mode | None
+    reason: str
+    """Why it was refreshed, and in this mode; or why not."""
+    rows: int | None
+    bytes: int | None
+    wait_seconds: float
+    """Spent waiting for locks that others held."""
+    seconds: float
+    error: str | None
+
+
+class Skipped(TypedDict):
+    """A view that is not refreshed: because nothing changed, or because it can't be."""
+
+    schema_name: str
+    view_name: str
+    oid: int
+    status: str
+    reason: str
+
+
+@dataclass(kw_only=True)
+class Refresh:
+    """One attempt, as it goes; its row in the log."""
+
+    id: int | None = None
+    reason: str
+    mode: Mode | None = None
+    rows: int | None = None
+    bytes: int | None = None
+    wait_seconds: float = 0
+    seconds: float = 0
+    fingerprint: dict[str, Any] | None = None
+
+    def result(
+        self, view: str, status: Literal["success", "failed", "skipped"], error: str | None = None
+    ) -> ViewResult:
+        """The outcome as the flow reports it."""
+        return ViewResult(
+            view=view,
+            status=status,
+            mode=self.mode,
+            reason=self.reason,
+            rows=self.rows,
+            bytes=self.bytes,
+            wait_seconds=round(self.wait_seconds, 3),
+            seconds=round(self.seconds, 3),
+            error=error,
+        )
+
+    def finish(self, connection: Connection, status: str, error: str | None = None) -> None:
+        """Settle the row."""
+        fingerprint = None if self.fingerprint is None else json.dumps(self.fingerprint)
+        fields = {**asdict(self), "fingerprint": fingerprint}
+        run_sql(connection, "analytics/finish_refresh", **fields, status=status, error=error)
+
+
+def start(*, schema_name: str, view_name: str, oid: int, reason: str) -> Refresh:
+    """Write and commit the row of an attempt that is about to begin."""
+    with warehouse() as connection:
+        row = run_sql(
+            connection,
+            "analytics/start_refresh",
+            flow_run_id=flow_run.id,
+            schema_name=schema_name,
+            view_name=view_name,
+            oid=oid,
+            attempt=_attempt(),
+            reason=reason,
+        )[0]
+    return Refresh(id=row["id"], reason=reason)
+
+
+def _attempt() -> int:
+    task_run = TaskRunContext.get()
+    return task_run.task_run.run_count if task_run else 1
+
+
+def settle_orphans() -> None:
+    """Mark what dead processes left running as failed."""
+    with warehouse() as connection:
+        run_sql(connection, "analytics/settle_orphans")
+
+
+def record_skipped(skipped: Sequence[Skipped]) -> None:
+    """One row for each view that is not refreshed, with the reason."""
+    with warehouse() as connection:
+        for row in skipped:
+            run_sql(connection, "analytics/record_skipped", flow_run_id=flow_run.id, **row)

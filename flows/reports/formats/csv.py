@@ -1,0 +1,46 @@
+"""Comma separated values: UTF-8, a header, line feeds, NULL is nothing and '' is ``""``.
+
+The server writes the file's text. Text that a spreadsheet would take for a formula gets an
+apostrophe in front, in the same statement; numbers, dates and what the server formats are left alone.
+A file that was cut says so in its last line, unless it is raw.
+"""
+
+from codecs import BOM_UTF8
+from typing import BinaryIO
+
+from psycopg2 import sql
+
+from flows.reports.formats.export_context import Job
+from flows.reports.formats.formula_escaping import defused, defused_name
+from flows.reports.formats.query.columns import TEXTS, Column, Kind
+from flows.reports.formats.query.copy import capped
+from flows.reports.formats.query.statement import Query, place
+
+
+def write(job: Job, query: Query, file: BinaryIO) -> None:
+    """Header and rows of a query."""
+    if job.bom:
+        file.write(BOM_UTF8)
+    names = query.names if job.raw else tuple(map(defused_name, query.names))
+    file.write(",".join(map(_quoted, names)).encode() + b"\n")
+    cells = (_cell(number, column, raw=job.raw) for number, column in enumerate(query.columns))
+    select = sql.SQL("select {} from {}{}").format(
+        sql.SQL(", ").join(cells), query.source, capped(job.max_rows)
+    )
+    job.copy(query, select, "format csv", file.write)
+    if job.cut:
+        file.write(_quoted(job.cut).encode() + b"\n")
+
+
+def _quoted(name: str) -> str:
+    special = any(character in name for character in ',"\n\r')
+    return '"' + name.replace('"', '""') + '"' if special or not name else name
+
+
+def _cell(number: int, column: Column, *, raw: bool) -> sql.Composable:
+    cell = place(number)
+    if column.kind is Kind.BOOLEAN:
+        return sql.SQL("{}::text").format(cell)  # true and false, not t and f
+    if not raw and column.kind in TEXTS:
+        return defused(cell)
+    return cell

@@ -1,0 +1,108 @@
+"""The program that draws: a page to PDF, or pictures to PNG, with little memory and no way out.
+
+Reads ``request.json`` in the folder that it is given; writes its results there. Whatever the page asks
+for is refused; the fonts are those of the folder's ``fonts.conf``. Started by path, so that nothing of
+the worker is imported.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import struct
+import sys
+import zlib
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+PR_SET_PDEATHSIG = 1
+OUT_OF_MEMORY = 3
+_LEVELS = bytes(round(value / 17) * 17 for value in range(256))  # 16 shades of each color
+
+
+def confine(parent: int, memory_bytes: int, seconds: int) -> None:
+    """Give up rights before anything foreign is read."""
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it was gone before the line above
+        os._exit(1)
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def small_png(pixels: bytes, width: int, height: int) -> bytes:
+    """A PNG of at most 256 colors, a quarter of the size of one in full color.
+
+    Args:
+        pixels: Four bytes each: blue, green, red and one that means nothing.
+        width: In pixels.
+        height: In pixels.
+    """
+    coarse = memoryview(pixels.translate(_LEVELS)).cast("I").tolist()
+    counts = Counter(coarse)
+    palette = [color for color, _ in counts.most_common(256)]
+    places = {color: place for place, color in enumerate(palette)}
+    for color in counts.keys() - places.keys():
+        places[color] = min(range(256), key=lambda place: _distance(palette[place], color))
+    indexed = bytes(map(places.__getitem__, coarse))
+    rows = b"".join(b"\0" + indexed[at : at + width] for at in range(0, len(indexed), width))
+    header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
+    colors = b"".join(bytes(_channels(color)) for color in palette)
+    parts = (
+        (b"IHDR", header),
+        (b"PLTE", colors),
+        (b"IDAT", zlib.compress(rows, 9)),
+        (b"IEND", b""),
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts
+    )
+
+
+def _channels(color: int) -> tuple[int, int, int]:
+    return color >> 16 & 255, color >> 8 & 255, color & 255
+
+
+def _distance(one: int, other: int) -> int:
+    return sum((a - b) ** 2 for a, b in zip(_channels(one), _channels(other), strict=True))
+
+
+def draw(folder: Path) -> None:
+    """Do what the request says."""
+    import plutoprint as pluto  # noqa: PLC0415  # under the limits
+
+    class Nothing(pluto.ResourceFetcher):
+        def fetch_url(self, url: str) -> Any:
+            raise ValueError(f"a report loads nothing: {url[:60]}")
+
+    request = json.loads((folder / "request.json").read_bytes())
+    for number, picture in enumerate(request.get("pictures", [])):
+        width, height = (round(picture[side] * request["scale"]) for side in ("width", "height"))
+        size = pluto.PageSize(picture["width"] * pluto.UNITS_PX, picture["height"] * pluto.UNITS_PX)
+        book = pluto.Book(size, pluto.PAGE_MARGINS_NONE, pluto.MEDIA_TYPE_SCREEN)
+        book.custom_resource_fetcher = Nothing()
+        book.load_html(f"<style>*{{margin:0}}svg{{display:block}}</style>{picture['svg']}")
+        canvas = pluto.ImageCanvas(width, height, pluto.IMAGE_FORMAT_RGB24)
+        canvas.clear_surface(1, 1, 1, 1)
+        canvas.scale(request["scale"], request["scale"])
+        book.render_document(canvas)
+        png = small_png(bytes(canvas.get_data()), width, height)
+        (folder / f"{number}.png").write_bytes(png)
+    if "html" in request:
+        book = pluto.Book(pluto.PAGE_SIZE_A4, pluto.PAGE_MARGINS_NORMAL, pluto.MEDIA_TYPE_PRINT)
+        book.custom_resource_fetcher = Nothing()
+        book.load_html(request["html"])
+        book.set_metadata(pluto.PDF_METADATA_TITLE, request["title"])
+        book.write_to_pdf(folder / "page.pdf")
+
+
+if __name__ == "__main__":
+    confine(int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
+    try:
+        draw(Path(sys.argv[1]))
+    except MemoryError:
+        sys.exit(OUT_OF_MEMORY)

@@ -1,0 +1,102 @@
+"""One moment of the database, in which all queries of a report are run.
+
+Reads what the SELECT-only role may read; writes nothing. The transaction is read only and always
+rolled back. A connection on which anything went wrong is closed, which ends its query, too; the
+others go back to the pool, which discards what user SQL left in the session.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from psycopg2 import sql
+from sqlalchemy import Engine
+
+from analytics_worker.circuit_breaker import db_circuit_breaker
+from analytics_worker.database.connections import application_name, reader_engine
+from analytics_worker.database.query_canceller import watching
+
+DEFAULT_TIMEOUT = timedelta(minutes=10)
+LONGEST_TIMEOUT = timedelta(hours=1)
+"""A flow that makes reports may take no longer."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A psycopg2 connection in a transaction with a fixed view of the data; for one thread."""
+
+    connection: Any
+    timeout: timedelta
+    timezone: str
+    pool: Engine
+
+    @contextmanager
+    def statement(self) -> Generator[Any]:
+        """A cursor for one statement, under limits that the last one can't have changed."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(_limits(self.timeout, self.timezone))
+            with watching(self.connection, self.timeout):
+                yield cursor
+
+    def cancel(self) -> None:
+        """Stop what runs now; from another thread."""
+        self.connection.cancel()
+
+
+@contextmanager
+def snapshot(
+    *,
+    reader: str | None = None,
+    timeout: timedelta = DEFAULT_TIMEOUT,
+    timezone: str = "UTC",
+) -> Generator[Snapshot]:
+    """Open a snapshot as a role that can only SELECT.
+
+    Args:
+        reader: Name of a role in READER_DATABASE_URLS; the usual one by default.
+        timeout: How long each statement may run.
+        timezone: In which instants are written.
+
+    Raises:
+        CircuitOpenError: the database is known to be down; nothing was tried.
+    """
+    with db_circuit_breaker.calling():
+        pool = reader_engine(reader)
+        pooled = pool.raw_connection()
+        connection: Any = pooled.driver_connection
+        try:
+            connection.set_client_encoding("UTF8")
+            connection.autocommit = True
+            connection.cursor().execute("begin isolation level repeatable read read only")
+            yield Snapshot(connection, min(timeout, LONGEST_TIMEOUT), timezone, pool)
+            connection.cursor().execute("rollback")
+            connection.autocommit = False
+        except BaseException:
+            pooled.invalidate()
+            raise
+        pooled.close()
+
+
+def _limits(timeout: timedelta, timezone: str) -> sql.Composable:
+    milliseconds = max(1, int(timeout.total_seconds() * 1000))
+    settings = {
+        "client_encoding": "UTF8",
+        "application_name": application_name(),
+        "statement_timeout": str(milliseconds),
+        "lock_timeout": str(milliseconds),
+        "idle_in_transaction_session_timeout": str(milliseconds + 60_000),
+        "client_connection_check_interval": "1000",
+        "standard_conforming_strings": "on",
+        "datestyle": "ISO, YMD",
+        "intervalstyle": "postgres",
+        "bytea_output": "hex",
+        "extra_float_digits": "1",
+        "timezone": timezone,
+    }
+    commands = [
+        sql.SQL("set local {} = {}").format(sql.Identifier(name), sql.Literal(value))
+        for name, value in settings.items()
+    ]
+    return sql.SQL("; ").join([sql.SQL("close all; reset all"), *commands])

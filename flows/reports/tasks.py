@@ -1,0 +1,157 @@
+"""The steps that the report flows have in common: make, deliver, show; and what they report.
+
+Reads and writes the report tables and files, sends mails, and writes artifacts. Each step is safe to
+repeat: a run is made once, a mail is sent once.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from prefect import Task, get_run_logger
+from prefect.context import FlowRunContext
+from sqlalchemy.exc import SQLAlchemyError
+
+from analytics_worker.circuit_breaker import CircuitOpenError
+from analytics_worker.errors import chain
+from analytics_worker.prefect_support.results import FlowResult, Status, outcome
+from analytics_worker.text import one_line
+from flows.reports.output.files import about
+from flows.reports.output.generator import Made, make, summary
+from flows.reports.output.ui_artifacts import progress_of, show
+from flows.reports.runs.failures import give_up
+from flows.reports.runs.outbox import DeliveryCounts, deliver_due
+from flows.reports.runs.store import Ledger, Run, ledger
+from flows.reports.scheduling.fan_out import expand
+from flows.reports.scheduling.rescheduling import follow_up
+
+
+class ReportResult(FlowResult):
+    """What the two flows for one report return."""
+
+    reports: list[Made]
+    """One; or one for each row that the report is made for."""
+    delivery: DeliveryCounts
+
+
+def make_run(run_id: int) -> Made | None:
+    """Make one run, if it is nobody else's.
+
+    Raises:
+        Exception: it failed; the run waits for another attempt.
+    """
+    with ledger() as book:
+        run = book.claim(run_id)
+        if run is None:
+            return None
+        try:
+            made = _made(book, run)
+        except Exception as error:
+            _put_back(book, run, error)
+            raise
+    show(made)
+    return made
+
+
+def _made(book: Ledger, run: Run) -> Made:
+    if run.report.for_each and not run.key:
+        return expand(book, run, run.report.for_each)
+    with progress_of(run) as progress:
+        return make(book, run, progress)
+
+
+def _put_back(book: Ledger, run: Run, error: Exception) -> None:
+    try:
+        book.put_back(run.id, one_line(str(error)))
+    except SQLAlchemyError:
+        return  # the database is away: the run is taken up when this worker is seen to be gone
+
+
+def deliver() -> DeliveryCounts:
+    """Send what is due, also what earlier runs left."""
+    return deliver_due()
+
+
+def make_all(task: Task[..., Any], run_ids: Iterable[int]) -> list[Made]:
+    """Make each run in a task of its own; what fails harms no other.
+
+    Raises:
+        CircuitOpenError: the database is known to be down; the rest waits for a later flow run.
+    """
+    found: list[Made] = []
+    queue = deque(run_ids)
+    while queue:
+        run_id = queue.popleft()
+        state = task(run_id, return_state=True)
+        result = state.result(raise_on_failure=False)
+        if isinstance(result, BaseException):
+            result = _given_up(run_id, result)
+        if result is not None:
+            queue.extend(result.get("children", []))
+            found.append(result)
+    return found
+
+
+def _given_up(run_id: int, error: BaseException) -> Made:
+    """Nobody tries it again within this flow run: its owner is told."""
+    opened = next((link for link in chain(error) if isinstance(link, CircuitOpenError)), None)
+    if opened is not None:
+        raise opened
+    if not isinstance(error, Exception):
+        raise error
+    message = one_line(str(error)) or type(error).__name__
+    with ledger() as book:
+        run = book.read(run_id)
+        give_up(book, run, message)
+    get_run_logger().error("%s of %s failed: %s", run.report.name, about(run), message)
+    return Made(**summary(run, "failed"), error=message)
+
+
+def followed_up(delivery: DeliveryCounts, due: datetime, *others: datetime) -> str:
+    """Have this flow run again when something is due then; a sentence about it."""
+    times = [*others]
+    if delivery["next_at"]:
+        times.append(datetime.fromisoformat(delivery["next_at"]))
+    if not times or FlowRunContext.get() is None:
+        return ""
+    at = follow_up(min(times), due)
+    if at is None:
+        return "; run it again for what waits"
+    return f"; again at {at:%H:%M} UTC"
+
+
+def status(made: Sequence[Made], delivery: DeliveryCounts) -> Status:
+    """Not green if a report failed or a mail was given up."""
+    failed = sum(each["status"] == "failed" for each in made)
+    if failed or delivery["failed"]:
+        return "failed" if failed == len(made) > 0 else "partial"
+    return "success"
+
+
+def result_of_one(made: list[Made], delivery: DeliveryCounts, tail: str) -> ReportResult:
+    """Of a report that was asked for by itself."""
+    errors = [each["error"] for each in made if "error" in each]
+    told = [described(each) for each in made] or ["it is being made by another worker"]
+    message = f"{'; '.join(told[:5])}; {delivered(delivery)}{tail}"
+    common = outcome(status(made, delivery), message, error=errors[0] if errors else None)
+    return ReportResult(**common, reports=made, delivery=delivery)
+
+
+def described(made: Made) -> str:
+    """One report in a few words."""
+    name = f"{made['report']} ({made['key']})" if made["key"] else made["report"]
+    if made["status"] == "ready":
+        rows = made.get("rows", 0)
+        cut = ", cut" if made.get("truncated") else ""
+        return f"{name}: {rows:,} row{'' if rows == 1 else 's'}{cut}"
+    return f"{name}: {made['status']}: {made.get('error') or made.get('reason') or ''}".rstrip(": ")
+
+
+def delivered(delivery: DeliveryCounts) -> str:
+    """What became of the mails, in some words."""
+    words = {"failed": "given up", "retrying": "to be tried again", "skipped_open": "held back"}
+    others = [f"{delivery[name]} {word}" for name, word in words.items() if delivery[name]]
+    mails = "1 mail sent" if delivery["sent"] == 1 else f"{delivery['sent']} mails sent"
+    reason = f" ({delivery['waits_for'].rstrip('.')})" if delivery["waits_for"] else ""
+    return ", ".join([mails, *others]) + reason

@@ -1,1 +1,0 @@
-"""What a template that a user wrote may say and do; :mod:`toolkit.templates` renders with it."""
