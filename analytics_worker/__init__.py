@@ -1,0 +1,21 @@
+"""Offer the Python API: queue a flow on its work pool and follow the run.
+
+``from analytics_worker import submit``. Importing the package imports nothing else; a name is loaded
+when it is first used.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from analytics_worker.prefect_support.results import RunFailed
+    from analytics_worker.prefect_support.runs import Run, SubmitError, find, submit
+
+__all__ = ["Run", "RunFailed", "SubmitError", "find", "submit"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load a public name on first use."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module("analytics_worker.prefect_support.runs"), name)

@@ -4,7 +4,8 @@ A command's module is imported when the command is asked for, so that ``--help``
 """
 
 import importlib
-from typing import Any
+from importlib.metadata import version
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -48,15 +49,26 @@ class LazyGroup(TyperGroup):
         typer.echo("Usage: analytics-worker COMMAND [OPTIONS]\n")
         for name, text in COMMANDS.items():
             typer.echo(f"  {name:<8} {text}")
-        typer.echo("\nanalytics-worker COMMAND --help shows a command's options.")
+        typer.echo("\nanalytics-worker COMMAND --help shows a command's options; --version the version.")
 
 
 app = typer.Typer(cls=LazyGroup, add_completion=False, no_args_is_help=True)
 
 
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"analytics-worker {version('analytics-worker')}")
+        raise typer.Exit
+
+
 @app.callback()
-def _analytics_worker() -> None:
-    """Keeps a PostgreSQL KPI warehouse fresh."""
+def _analytics_worker(
+    show_version: Annotated[  # handled by its callback
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Keep a PostgreSQL KPI warehouse up to date."""
 
 
 def main() -> None:
