@@ -59,11 +59,12 @@ def env_example() -> str:
     for name, field in Settings.model_fields.items():
         if name in SECTIONS:
             lines.append(f"# --- {SECTIONS[name]} ---\n")
-        lines.append(f"# {field.description}\n# {name.upper()}={_default(field)}\n")
+        lines.append(f"# {field.description}\n# {name.upper()}={default_text(field)}\n")
     return "\n".join(lines) + PREFECT_VARIABLES
 
 
-def _default(field: FieldInfo) -> str:
+def default_text(field: FieldInfo) -> str:
+    """Return a setting's default as a variable would give it."""
     folder = {"state_dir": project_root() / ".state"}
     value: Any = field.get_default(call_default_factory=True, validated_data=folder)
     match value:

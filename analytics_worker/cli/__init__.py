@@ -49,7 +49,9 @@ class LazyGroup(TyperGroup):
         typer.echo("Usage: analytics-worker COMMAND [OPTIONS]\n")
         for name, text in COMMANDS.items():
             typer.echo(f"  {name:<8} {text}")
-        typer.echo("\nanalytics-worker COMMAND --help shows a command's options; --version the version.")
+        typer.echo(
+            "\nanalytics-worker COMMAND --help shows a command's options; --version the version."
+        )
 
 
 app = typer.Typer(cls=LazyGroup, add_completion=False, no_args_is_help=True)
