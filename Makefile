@@ -3,7 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
 
-.PHONY: up test drills fast check bench soak images sbom lock clean
+.PHONY: help up test drills fast check docs bench soak images sbom lock clean
+
+help:                 ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 up: $(READY)          ## start the whole worker and run its pipeline once; Ctrl-C stops it
 	@exec $(BIN)/analytics-worker up
@@ -17,12 +20,17 @@ drills: $(READY)      ## faults of the worker, minutes each: killed, stopped, cu
 fast: $(READY)        ## the tests that need no services
 	@$(BIN)/python -m pytest tests/contract tests/unit
 
-check: $(READY)       ## lint, format, types, import layers
+check: $(READY)       ## lint, format, types, import layers, words, links
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/basedpyright
 	@$(BIN)/lint-imports
+	@$(BIN)/codespell
+	@$(MAKE) --no-print-directory docs
 	@$(BIN)/sqlfluff lint -q dbt_project/models dbt_project/tests
+
+docs: $(READY)        ## the documentation as a site in .state/site; broken links are errors
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 bench: $(READY)       ## side by side with the plain way of doing each job
 	@$(BIN)/python -m benchmarks
