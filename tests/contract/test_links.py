@@ -14,7 +14,9 @@ _CODE = re.compile(r"```.*?```|`[^`\n]*`", re.DOTALL)
 
 def anchors(text):
     """The anchors of a page's headings, as code browsers make them."""
-    headings = re.findall(r"^#+ (.+)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE)
+    headings = re.findall(
+        r"^#+ (.+)$", re.sub(r"```.*?```", "", text, flags=re.DOTALL), re.MULTILINE
+    )
     return {re.sub(r"[^\w\- ]", "", h.lower()).replace(" ", "-") for h in headings}
 
 
@@ -36,5 +38,7 @@ def test_every_link_leads_somewhere(page):
 
 def test_a_broken_link_is_found(tmp_path):
     page = tmp_path / "page.md"
-    page.write_text("# A title\n[ok](#a-title) [gone](gone.md) [no heading](#other) `[x](code.md)`\n")
+    page.write_text(
+        "# A title\n[ok](#a-title) [gone](gone.md) [no heading](#other) `[x](code.md)`\n"
+    )
     assert list(broken(page)) == ["gone.md", "#other"]

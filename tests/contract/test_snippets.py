@@ -1,0 +1,92 @@
+"""The documentation's code blocks are right: they parse, and what they name exists.
+
+Blocks that need a running stack are executed by the acceptance tests (tests/acceptance), SQL by
+tests/stack/test_documented_sql.py.
+"""
+
+import ast
+import importlib
+import json
+import re
+import shlex
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from analytics_worker.cli import app
+from analytics_worker.prefect_support.deployments import deployment_name
+from analytics_worker.settings import project_root
+from flows.alerts.rules import yaml_files as rule_files
+from flows.reports.definitions import yaml_files as report_files
+from tests.support.snippets import commands, snippets
+
+LOADERS = {"alerts": rule_files, "thresholds": rule_files, "reports": report_files}
+OPTION = re.compile(r"^--?[a-z][a-z-]*")
+
+
+def imports(tree):
+    """Modules and the names that a block imports from them."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module, [alias.name for alias in node.names]
+        elif isinstance(node, ast.Import):
+            yield from ((alias.name, []) for alias in node.names)
+
+
+@pytest.mark.parametrize("block", snippets("python"), ids=str)
+def test_python_parses_and_its_imports_exist(block):
+    for module, names in imports(ast.parse(block.text)):
+        loaded = importlib.import_module(module)
+        assert not [name for name in names if not hasattr(loaded, name)]
+
+
+@pytest.mark.parametrize("block", snippets("json"), ids=str)
+def test_json_parses(block):
+    json.loads(block.text)
+
+
+@pytest.mark.parametrize("block", snippets("yaml"), ids=str)
+def test_definitions_are_valid(block, tmp_path):
+    document = yaml.safe_load(block.text)
+    if isinstance(document, list):  # a rule without the heading of its file
+        document = {"thresholds": document}
+    section = next(key for key in document if key in LOADERS)
+    for file in ("alerts", "thresholds", "reports"):
+        content = document if file == section else {file: []}
+        (tmp_path / f"{file}.yml").write_text(yaml.safe_dump(content))
+    assert LOADERS[section].load(tmp_path)
+
+
+@pytest.mark.parametrize("command", commands(), ids=str)
+def test_commands_exist(command):
+    words = shlex.split(re.sub(r'^eval "\$\((.*)\)"$', r"\1", command.text))
+    while "=" in words[0]:  # variables before the command
+        words.pop(0)
+    program = words[0].rsplit("/", 1)[-1]
+    known = {"make": a_target, "analytics-worker": a_command, "prefect": a_deployment}
+    known[program](words[1:])
+
+
+def a_target(words):
+    """``make up``."""
+    makefile = (project_root() / "Makefile").read_text()
+    assert all(re.search(rf"^{word}:", makefile, re.MULTILINE) for word in words if "=" not in word)
+
+
+def a_command(words):
+    """``analytics-worker alerts test NAME --send``: the command and its options are in its help."""
+    path = [word for word in words[:2] if re.fullmatch(r"[a-z]+", word)]
+    for length in (len(path), 1):
+        result = CliRunner().invoke(app, [*path[:length], "--help"], env={"COLUMNS": "200"})
+        if result.exit_code == 0:
+            break
+    assert result.exit_code == 0, result.output
+    options = [match[0] for word in words if (match := OPTION.match(word))]
+    assert not [option for option in options if option not in result.output]
+
+
+def a_deployment(words):
+    """``prefect deployment run FLOW/POOL``."""
+    assert words[:2] == ["deployment", "run"]
+    assert deployment_name(words[2]) == words[2]
