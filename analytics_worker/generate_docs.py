@@ -25,6 +25,7 @@ SECTIONS = {
     "analytics_schemas": "Analytics",
     "dbt_project_path": "dbt",
     "alert_webhook_url": "Alerts",
+    "delivery_max_attempts": "Delivery",
     "report_output_dir": "Reports",
     "worker_metrics_retention_days": "Monitoring",
     "state_dir": "This host",
@@ -65,8 +66,9 @@ def env_example() -> str:
 
 def default_text(field: FieldInfo) -> str:
     """Return a setting's default as a variable would give it."""
-    folder = {"state_dir": project_root() / ".state"}
-    value: Any = field.get_default(call_default_factory=True, validated_data=folder)
+    defaults: dict[str, Any] = {name: one.default for name, one in Settings.model_fields.items()}
+    defaults["state_dir"] = project_root() / ".state"
+    value: Any = field.get_default(call_default_factory=True, validated_data=defaults)
     match value:
         case None | SecretStr():
             return ""

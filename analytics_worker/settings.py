@@ -54,6 +54,10 @@ def _in_state_dir(name: str) -> Callable[[dict[str, Any]], Path]:
     return lambda values: values["state_dir"] / name
 
 
+def _same_as(name: str) -> Callable[[dict[str, Any]], Any]:
+    return lambda values: values.get(name)
+
+
 ProjectPath = Annotated[Path, BeforeValidator(_below_root)]
 OptionalPath = Annotated[
     Path | None, BeforeValidator(lambda value: _below_root(value) if value else None)
@@ -63,6 +67,7 @@ Secret = SecretStr | None
 Text = str | None
 Folders = Annotated[list[Path], NoDecode, BeforeValidator(_below_root_each)]
 Limit = Annotated[NonNegativeInt | None, BeforeValidator(_off_is_zero)]
+REPLACED = ("Not used: ", "Deprecated: ")
 Names = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 Ports = Annotated[list[Port], NoDecode, BeforeValidator(_split)]
 
@@ -192,22 +197,37 @@ class Settings(BaseSettings):
         description="Ports that Email Channel blocks may connect to, comma separated; ALERT_EMAIL_PORT of ALERT_EMAIL_HOST always.",
     )
     alert_delivery_attempts: PositiveInt = Field(
-        default=8,
-        description="How often one message is tried before the owner of its rule or report is told.",
+        default=8, description="Deprecated: set DELIVERY_MAX_ATTEMPTS."
     )
     alert_delivery_max_hours: PositiveFloat = Field(
-        default=24.0,
-        description="How long messages wait for a channel or mail server that is down.",
+        default=24.0, description="Deprecated: set DELIVERY_MAX_AGE_HOURS."
     )
     alert_delivery_posters: PositiveInt = Field(
-        default=1,
-        description="Messages that one channel sends at the same time; as many may be repeated if the sender is killed.",
+        default=1, description="Deprecated: set DELIVERY_CONCURRENCY."
     )
     alert_parallelism: PositiveInt = Field(
         default=2, description="Connections that evaluate alert rules at the same time."
     )
     alert_history_retention_days: PositiveInt = Field(
         default=30, description="Days that evaluations, events and sent notices of alerts are kept."
+    )
+
+    # Delivery
+    delivery_max_attempts: PositiveInt = Field(
+        default_factory=_same_as("alert_delivery_attempts"),
+        description="Attempts after which a message that its receiver refuses is given up; the owner of its rule or report is notified.",
+    )
+    delivery_max_age_hours: PositiveFloat = Field(
+        default_factory=_same_as("alert_delivery_max_hours"),
+        description="Hours that messages wait for a channel that is unavailable or not configured.",
+    )
+    delivery_concurrency: PositiveInt = Field(
+        default_factory=_same_as("alert_delivery_posters"),
+        description="Messages that one webhook channel sends at the same time; as many may be repeated if the sender is killed.",
+    )
+    delivery_rates: Names = Field(
+        default=[],
+        description="Messages that channels take, over all hosts, comma separated: slack=1/s, webhook=30/m.",
     )
 
     # Reports
@@ -335,10 +355,11 @@ class Settings(BaseSettings):
         return self.dbt_profiles_dir or self.dbt_project_path
 
     def replaced_variables(self) -> list[str]:
-        """One line for each variable of the Celery worker that is set: what replaced it."""
-        names = ("celery_broker_url", "celery_result_backend", "flower_port")
+        """One line for each variable that is set and has been replaced: by what."""
         fields = type(self).model_fields
-        return [f"{n.upper()}: {fields[n].description}" for n in names if getattr(self, n)]
+        replaced = [n for n in fields if str(fields[n].description).startswith(REPLACED)]
+        given = [n for n in replaced if n in self.model_fields_set and getattr(self, n)]
+        return [f"{n.upper()}: {fields[n].description}" for n in given]
 
 
 @lru_cache

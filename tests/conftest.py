@@ -16,6 +16,7 @@ _SCRUBBED = (
     "READER_",
     "REDIS_",
     "ALERT_",
+    "DELIVERY_",
     "REPORT_",
     "DBT_",
     "PG",
@@ -45,6 +46,7 @@ pytest_plugins = [
     "tests.support.http_sink",
     "tests.support.certificates",
     "tests.support.outbox",
+    "tests.support.deliveries",
     "tests.support.prefect_server",
     "tests.support.contrib_postgres",
 ]

@@ -1,0 +1,153 @@
+"""Deliver what the outbox holds: whatever run enqueued it, any later one of any host sends it.
+
+Reads and writes ``ops.deliveries`` through `DeliveryStore`, and enqueues owner notices. Safe to repeat
+and to kill: a message is claimed, sent, and settled before its thread takes the next one, so a killed
+sender leaves at most one message for each thread of which nobody knows whether it arrived. That one is
+sent again, with the same idempotency key. Channels are served at the same time, each by its own threads,
+so that one that hangs delays no other.
+"""
+
+import logging
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from datetime import timedelta
+
+from analytics_worker.delivery.attachments import AttachmentOpener
+from analytics_worker.delivery.channel_thread import ChannelThread, Job
+from analytics_worker.delivery.channels.base import Channel, Rate
+from analytics_worker.delivery.counts import Count, DeliveryCounts, Tally, delivery_counts
+from analytics_worker.delivery.deadline import Deadline
+from analytics_worker.delivery.message import Domain
+from analytics_worker.delivery.owner_notices import notify_owners
+from analytics_worker.delivery.pacing import digest_backlog, rate_of
+from analytics_worker.delivery.routing import ChannelUnavailableError, channel
+from analytics_worker.delivery.send_result import one_line
+from analytics_worker.delivery.session import ANY_ERROR
+from analytics_worker.delivery.statements import Row
+from analytics_worker.delivery.store import DeliveryStore, LostConnectionError, delivery_store
+from analytics_worker.errors import PermanentError
+
+NOT_CONFIGURED_SECONDS = 300.0
+UNAVAILABLE_SECONDS = 60.0
+RENEW_SECONDS = 60.0
+NOTICE_ROUNDS = 5
+"""How many candidates for one notice are tried in one run."""
+
+_log = logging.getLogger(__name__)
+
+
+def deliver_due(
+    domain: Domain | None = None,
+    *,
+    budget: timedelta | None = None,
+    open_attachment: AttachmentOpener | None = None,
+) -> DeliveryCounts:
+    """Send what is due; notify owners of what can't be delivered.
+
+    Args:
+        domain: Whose messages; None: all.
+        budget: How long new messages are started; None: until nothing is due.
+        open_attachment: Opens the files of reports; without it, messages with files are left alone.
+
+    Raises:
+        CircuitOpenError: the database is known to be unavailable.
+    """
+    with delivery_store(domain) as store:
+        sender = _Dispatcher(store, Deadline(budget), open_attachment)
+        return delivery_counts(sender.run())
+
+
+class _Dispatcher:
+    """One run of a sender."""
+
+    def __init__(
+        self, store: DeliveryStore, deadline: Deadline, open_attachment: AttachmentOpener | None
+    ) -> None:
+        self._store = store
+        self._deadline = deadline
+        self._open_attachment = open_attachment
+        self._counts = Tally()
+        self._paced: set[str] = set()
+
+    def run(self) -> Tally:
+        self._store.recover()
+        self._counts["failed"] += self._store.expire()
+        self._store.cancel_unfollowed()
+        self._notify_owners()
+        self._deliver()
+        for _ in range(NOTICE_ROUNDS):
+            if not self._notify_owners():
+                break
+            self._deliver()
+        self._store.cancel_unfollowed()
+        self._counts["paused"] = sum(map(self._store.count_due, sorted(self._paced)))
+        return self._counts
+
+    def _notify_owners(self) -> int:
+        notices = notify_owners(self._store.domain)
+        self._counts["unheard"] += notices.unheard
+        return notices.enqueued
+
+    def _deliver(self) -> None:
+        """Serve all channels at the same time until nothing is due."""
+        jobs = [job for row in self._store.channels() if (job := self._job(row))]
+        threads = [job for job in jobs for _ in range(max(job.channel.concurrency, 1))]
+        if not threads:
+            return
+        with ThreadPoolExecutor(len(threads), thread_name_prefix="deliver") as pool:
+            running = [pool.submit(ChannelThread(job).run) for job in threads]
+            _attend(self._store, running)
+        for future in running:
+            self._counts += future.result()
+        self._store.check()
+
+    def _job(self, row: Row) -> Job | None:
+        """Return what the threads of a channel need, or None if its messages have to wait."""
+        name: str = row["channel"]
+        if row["paused"]:
+            self._paced.add(name)
+            return None
+        if not (found := self._configured(name)):
+            return None
+        target, rate = found
+        if target.recipients not in ([], [name]):
+            self._store.expand(name, target.recipients)
+        digest_backlog(self._store, target, rate, limited=row["limited"])
+        opener = self._open_attachment
+        return Job(self._store, target, rate, opener, self._deadline, self._paced)
+
+    def _configured(self, name: str) -> tuple[Channel, Rate | None] | None:
+        """Return a channel and its rate, or None after its messages were postponed with the reason."""
+        try:
+            target = channel(name)
+            rate = rate_of(target)
+        except PermanentError as error:
+            self._wait_for_configuration(name, str(error))
+            return None
+        except ANY_ERROR as error:
+            known = isinstance(error, ChannelUnavailableError)
+            reason = str(error) if known else f"can't be opened: {type(error).__name__}"
+            self._postpone(name, "retrying", UNAVAILABLE_SECONDS, reason)
+            return None
+        self._store.run("mark_configured", channel=name)
+        return target, rate
+
+    def _wait_for_configuration(self, name: str, reason: str) -> None:
+        self._store.run("mark_not_configured", channel=name, reason=one_line(reason))
+        self._postpone(name, "not_configured", NOT_CONFIGURED_SECONDS, reason)
+
+    def _postpone(self, name: str, count: Count, seconds: float, reason: str) -> None:
+        _log.warning("channel %s can't be used: %s", name, one_line(reason))
+        waiting = self._store.postpone(name, [], seconds, one_line(reason), keep_old=False)
+        self._counts[count] += waiting
+
+
+def _attend(store: DeliveryStore, running: list[Future[Tally]]) -> None:
+    """Keep the leases while the threads work; if this thread is interrupted, let them end."""
+    try:
+        while wait(running, timeout=RENEW_SECONDS).not_done:
+            with suppress(LostConnectionError):
+                store.renew()
+    except BaseException:
+        store.stop()
+        raise

@@ -1,0 +1,155 @@
+"""Resolve the name of a channel to something that sends, and say who is notified by default.
+
+Reads the settings for the channels ``email``, ``webhook`` and ``slack``, and Prefect blocks for all
+others; writes nothing but messages. A channel's module is imported when the channel is first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, cast
+
+from analytics_worker.delivery.message import Message, OutgoingMessage, Recipient
+from analytics_worker.delivery.send_result import SendResult
+from analytics_worker.errors import PermanentError
+from analytics_worker.settings import settings
+
+if TYPE_CHECKING:
+    from analytics_worker.delivery.channels.base import Channel
+
+CHANNEL_MODULES = {
+    f"{kind}-channel": f"analytics_worker.delivery.channels.{kind}"
+    for kind in (
+        "apprise",
+        "email",
+        "opsgenie",
+        "pagerduty",
+        "slack",
+        "teams",
+        "telegram",
+        "webhook",
+    )
+}
+"""By the slug of a block's type: the module whose ``open_channel(name, block)`` makes the channel."""
+
+
+class UnknownChannelError(PermanentError):
+    """Nothing is configured under the name."""
+
+
+class ChannelUnavailableError(Exception):
+    """The Prefect API, which keeps the blocks, can't be asked now."""
+
+
+def channel(name: str) -> "Channel":
+    """Return the channel of this name.
+
+    Raises:
+        UnknownChannelError: neither settings nor a block define it; the message says how to.
+        PermanentError: its configuration can't be used.
+        ChannelUnavailableError: the blocks can't be read now.
+    """
+    block = _default_block(name) or _stored_block(name)
+    slug: str = block.get_block_type_slug()
+    module = CHANNEL_MODULES.get(slug)
+    if module is None:
+        raise UnknownChannelError(
+            f"Channel {name!r}: no channel sends for blocks of type {slug!r}."
+        )
+    return cast("Channel", import_module(module).open_channel(name, block))
+
+
+def _default_block(name: str) -> Any:
+    """Return the block that settings define under this name, if any."""
+    if name == "email":
+        return _email_block()
+    from blocks.notifications import SlackChannel, WebhookChannel  # noqa: PLC0415  # imports Prefect
+
+    chosen = settings()
+    if name == "webhook" and chosen.alert_webhook_url:
+        return WebhookChannel(url=chosen.alert_webhook_url, secret=chosen.alert_webhook_secret)
+    if name == "slack" and chosen.alert_slack_url:
+        return SlackChannel(url=chosen.alert_slack_url)
+    return None
+
+
+def _email_block() -> Any:
+    from blocks.notifications import EmailChannel  # noqa: PLC0415  # imports Prefect
+
+    chosen = settings()
+    if not chosen.alert_email_host:
+        return None
+    return EmailChannel(
+        host=chosen.alert_email_host,
+        port=chosen.alert_email_port,
+        security=chosen.alert_email_tls,
+        user=chosen.alert_email_user,
+        password=chosen.alert_email_password,
+        sender=sender_address(),
+        to=[address for address in chosen.alert_email_to if address],
+    )
+
+
+def sender_address() -> str:
+    """Return the From address of emails.
+
+    Raises:
+        UnknownChannelError: the settings name none.
+    """
+    sender = settings().alert_email_from or settings().alert_email_user
+    if sender is None:
+        raise UnknownChannelError("Channel 'email' has no sender: set ALERT_EMAIL_FROM.")
+    return sender
+
+
+def _stored_block(name: str) -> Any:
+    """Return the block of this name, of whichever type comes first."""
+    from httpx import HTTPError  # noqa: PLC0415
+    from prefect.exceptions import PrefectException  # noqa: PLC0415  # takes a second
+
+    from blocks.notifications import BLOCKS  # noqa: PLC0415
+
+    for kind in BLOCKS:
+        try:
+            return kind.load(name, _sync=True)  # pyright: ignore[reportCallIssue]
+        except ValueError:  # Prefect's word for: there is none
+            continue
+        except (PrefectException, HTTPError, OSError, RuntimeError) as error:
+            reason = f"the Prefect API could not be asked for channel {name!r}"
+            raise ChannelUnavailableError(f"{reason}: {type(error).__name__}") from error
+    raise UnknownChannelError(_unknown(name))
+
+
+def _unknown(name: str) -> str:
+    variables = {
+        "email": "set ALERT_EMAIL_HOST (and ALERT_EMAIL_FROM)",
+        "webhook": "set ALERT_WEBHOOK_URL",
+        "slack": "set ALERT_SLACK_URL",
+    }
+    fix = variables.get(name, "create a channel block of that name in the Prefect UI")
+    return f"Channel {name!r} is not configured: {fix}."
+
+
+def default_recipients() -> list[Recipient]:
+    """Return whom the variables ALERT_EMAIL_*, ALERT_WEBHOOK_URL and ALERT_SLACK_URL name."""
+    chosen = settings()
+    addresses = [to for to in chosen.alert_email_to if to] if chosen.alert_email_host else []
+    hooks = {"webhook": chosen.alert_webhook_url, "slack": chosen.alert_slack_url}
+    return [
+        *(Recipient("email", address) for address in addresses),
+        *(Recipient(name, name) for name, url in hooks.items() if url),
+    ]
+
+
+def owner_recipient(owner: str) -> Recipient:
+    """Return how to reach the owner of a rule or report: an email address or a channel's name."""
+    return Recipient("email" if "@" in owner else owner, owner, "owner")
+
+
+def send_once(name: str, message: Message, recipient: Recipient, key: str) -> SendResult:
+    """Send one message past the outbox, in the same way: for tests of a channel, and without database."""
+    from analytics_worker.delivery.session import ChannelSession  # noqa: PLC0415
+
+    session = ChannelSession(channel(name))
+    try:
+        return session.send(OutgoingMessage(key, recipient.address, message.content))
+    finally:
+        session.close()

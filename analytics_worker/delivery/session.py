@@ -1,0 +1,69 @@
+"""Send through a channel on kept connections; whatever a channel raises is one message's result.
+
+Writes nothing but messages. The session of a channel is opened when it is needed, and again after an
+unexpected error, whose connection is in an unknown state.
+"""
+
+import logging
+from contextlib import AbstractContextManager
+
+from analytics_worker.delivery.channels.base import Channel, Sender
+from analytics_worker.delivery.message import OutgoingMessage
+from analytics_worker.delivery.send_result import SendResult, permanent, temporary, unreachable
+from analytics_worker.errors import PermanentError
+
+_log = logging.getLogger(__name__)
+
+# A channel may be made of libraries that exit or raise anything: no message may stop another one.
+ANY_ERROR = (Exception, SystemExit)
+
+
+class ChannelSession:
+    """What one thread needs to send through a channel."""
+
+    def __init__(self, channel: Channel) -> None:
+        """Open nothing yet."""
+        self._channel = channel
+        self._session: AbstractContextManager[Sender] | None = None
+        self._send: Sender | None = None
+
+    def send(self, message: OutgoingMessage) -> SendResult:
+        """Send one message; never raise for what a channel does."""
+        try:
+            send = self._send or self._open()
+        except PermanentError as error:
+            return unreachable(str(error))
+        except ANY_ERROR as error:
+            return unreachable(f"the channel can't be opened: {type(error).__name__}")
+        return self._sent(send, message)
+
+    def close(self) -> None:
+        """End the connections."""
+        session, self._session, self._send = self._session, None, None
+        if session is None:
+            return
+        try:
+            session.__exit__(None, None, None)
+        except ANY_ERROR as error:
+            _log.warning(
+                "channel %s could not be closed: %s", self._channel.name, type(error).__name__
+            )
+
+    def _open(self) -> Sender:
+        session = self._channel.session()
+        self._send = session.__enter__()
+        self._session = session
+        return self._send
+
+    def _sent(self, send: Sender, message: OutgoingMessage) -> SendResult:
+        try:
+            result = send(message)
+        except PermanentError as error:
+            return permanent(str(error))
+        except ANY_ERROR as error:
+            _log.exception("channel %s raised an unexpected error", self._channel.name)
+            self.close()
+            return temporary(f"unexpected error in the channel: {type(error).__name__}")
+        if isinstance(result, SendResult):  # pyright: ignore[reportUnnecessaryIsInstance]
+            return result
+        return temporary(f"unexpected result of the channel: {type(result).__name__}")

@@ -1,0 +1,31 @@
+-- Only who got a message gets what follows it: cancel what follows a message that this recipient was
+-- not sent and will not be sent.
+update ops.deliveries as delivery
+set
+    status = 'cancelled',
+    last_error = 'the message that this one follows was not delivered to this recipient'
+from ops.messages as message
+where
+    delivery.status = 'pending'
+    and delivery.message_id = message.id
+    and message.follows is not null
+    and not exists (
+        select 1
+        from ops.deliveries as earlier
+        where
+            earlier.message_id = message.follows
+            and earlier.channel = delivery.channel
+            and (earlier.recipient = delivery.recipient or delivery.recipient = delivery.channel)
+            and earlier.status in ('pending', 'sending', 'sent', 'digested')
+    )
+    and not exists (
+        -- addressed to the channel as a whole, and not yet to each of its addresses
+        select 1
+        from ops.deliveries as whole
+        where
+            whole.message_id = message.follows
+            and whole.channel = delivery.channel
+            and whole.recipient = whole.channel
+            and whole.status = 'pending'
+    )
+returning delivery.id

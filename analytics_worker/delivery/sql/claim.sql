@@ -1,0 +1,103 @@
+-- The oldest due messages of a channel, for nobody else to send. A recipient gets the messages of a
+-- topic in order: a later one waits until the earlier ones are settled. What follows a message waits
+-- until that one was sent.
+with due as (
+    select delivery.id
+    from ops.deliveries as delivery
+    where
+        delivery.channel = :channel
+        and delivery.status = 'pending'
+        and delivery.next_attempt_at <= now()
+        and delivery.digest_of is null
+        and (cast(:domain as text) is null or delivery.domain = :domain)
+        and (cast(:opens_files as boolean) or not delivery.with_files)
+        and (
+            not cast(:sender as text) = any(delivery.refused_by)
+            or delivery.refused_at < now() - make_interval(secs => :refusal_seconds)
+        )
+        and not exists (
+            select 1
+            from ops.delivery_channels as pace
+            where pace.channel = delivery.channel and pace.paused_until > now()
+        )
+        and (
+            delivery.topic = ''
+            or not exists (
+                select 1
+                from ops.deliveries as earlier
+                where
+                    earlier.channel = delivery.channel
+                    and earlier.recipient = delivery.recipient
+                    and earlier.topic = delivery.topic
+                    and earlier.topic <> ''
+                    and earlier.position < delivery.position
+                    and earlier.status in ('pending', 'sending')
+            )
+        )
+        and not exists (
+            select 1
+            from ops.messages as message
+            where
+                message.id = delivery.message_id
+                and message.follows is not null
+                and not exists (
+                    select 1
+                    from ops.deliveries as earlier
+                    where
+                        earlier.message_id = message.follows
+                        and earlier.channel = delivery.channel
+                        and earlier.recipient = delivery.recipient
+                        and earlier.status in ('sent', 'digested')
+                )
+        )
+    order by delivery.next_attempt_at, delivery.position, delivery.role, delivery.recipient
+    limit :batch
+    for update of delivery skip locked
+),
+
+claimed as (
+    update ops.deliveries as delivery
+    set
+        status = 'sending',
+        lease_owner = :owner,
+        lease_until = now() + make_interval(secs => :lease_seconds)
+    from due
+    where delivery.id = due.id
+    returning delivery.*
+)
+
+select
+    claimed.id,
+    claimed.message_id,
+    claimed.recipient,
+    claimed.idempotency_key,
+    claimed.attempts,
+    cast(extract(epoch from now() - claimed.queued_at) as double precision) as age_seconds,
+    coalesce(
+        (
+            select earlier.receipt
+            from ops.messages as message
+            inner join ops.deliveries as earlier
+                on
+                    claimed.channel = earlier.channel
+                    and claimed.topic = earlier.topic
+                    and claimed.recipient = earlier.recipient
+                    and claimed.position > earlier.position
+            inner join ops.messages as before
+                on
+                    earlier.message_id = before.id
+                    and (
+                        before.id = message.follows
+                        or before.content ->> 'incident_key' = message.content ->> 'incident_key'
+                    )
+            where
+                message.id = claimed.message_id
+                and earlier.topic <> ''
+                and earlier.receipt <> '{}'
+            order by before.id is not distinct from message.follows desc, before.position
+            limit 1
+        ),
+        '{}'
+    ) as thread
+from claimed
+order by claimed.next_attempt_at, claimed.position, claimed.role, claimed.recipient

@@ -1,0 +1,21 @@
+select
+    delivery.id,
+    delivery.queued_at,
+    message.owner,
+    message.content ->> 'subject' as subject,
+    message.content ->> 'severity' as severity,
+    message.content -> 'links' -> 0 ->> 'url' as url
+from ops.deliveries as delivery
+inner join ops.messages as message on delivery.message_id = message.id
+where
+    delivery.channel = :channel
+    and delivery.recipient = :recipient
+    and delivery.domain = :domain
+    and delivery.status = 'pending'
+    and delivery.next_attempt_at <= now()
+    and delivery.digest_of is null
+    and not delivery.with_files
+    and message.kind <> 'digest'
+order by delivery.position
+limit :most
+for update of delivery skip locked

@@ -1,0 +1,71 @@
+-- Messages and one delivery for each of their recipients, in the caller's transaction. What is there
+-- already, by its id or key, stays as it is.
+with wanted as (
+    select
+        id, domain, kind, topic, follows, owner, fallback, reference, content, notice_of, notice_channel, with_files, number
+    from
+        rows from (
+            jsonb_to_recordset(cast(:messages as jsonb)) as (
+                id uuid, domain text, kind text, topic text, follows uuid, owner text, fallback jsonb,
+                reference text, content jsonb, notice_of uuid, notice_channel text, with_files boolean
+            )
+        ) with ordinality as given (
+            id, domain, kind, topic, follows, owner, fallback, reference, content, notice_of, notice_channel,
+            with_files, number
+        )
+),
+
+added as (
+    insert into ops.messages (
+        id, domain, kind, topic, follows, owner, fallback, reference, content, notice_of, notice_channel
+    )
+    select
+        wanted.id,
+        wanted.domain,
+        wanted.kind,
+        wanted.topic,
+        case
+            when wanted.follows in (select id from wanted) then wanted.follows
+            else (select earlier.id from ops.messages as earlier where earlier.id = wanted.follows)
+        end,
+        wanted.owner,
+        wanted.fallback,
+        wanted.reference,
+        wanted.content,
+        wanted.notice_of,
+        wanted.notice_channel
+    from wanted
+    order by wanted.number
+    on conflict (id) do nothing
+    returning id, position
+),
+
+known as (
+    select id, position from added
+    union all
+    select message.id, message.position
+    from ops.messages as message
+    inner join wanted on message.id = wanted.id
+)
+
+insert into ops.deliveries (
+    message_id, domain, topic, position, with_files, channel, recipient, role, idempotency_key
+)
+select
+    wanted.id,
+    wanted.domain,
+    case when wanted.topic = '' then '' else md5(wanted.topic) end,
+    known.position,
+    wanted.with_files,
+    one.channel,
+    one.recipient,
+    one.role,
+    one.key
+from
+    jsonb_to_recordset(cast(:deliveries as jsonb)) as one (
+        message_id uuid, channel text, recipient text, role text, key text
+    )
+inner join wanted on one.message_id = wanted.id
+inner join known on wanted.id = known.id
+on conflict (idempotency_key) do nothing
+returning id

@@ -1,0 +1,4 @@
+select id
+from ops.messages
+where domain = :domain and reference = :reference and notice_of is null
+order by position

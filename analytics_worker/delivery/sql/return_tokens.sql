@@ -1,0 +1,3 @@
+update ops.delivery_channels
+set tokens = tokens + :unused
+where channel = :channel

@@ -1,0 +1,12 @@
+"""Messages, their deliveries, and the pace of the channels: the tables of the delivery engine."""
+
+from alembic import op
+
+from analytics_worker.migrations.statements import statements
+
+revision = "0007_delivery"
+down_revision = "0006_rules_in_place"
+
+
+def upgrade() -> None:
+    op.get_bind().exec_driver_sql(statements(revision))

@@ -1,0 +1,135 @@
+"""A recipient gets the messages of a topic in order, and what follows a message only after that one."""
+
+import pytest
+
+from analytics_worker.delivery import deliver_due
+from analytics_worker.settings import settings
+from tests.support.deliveries import hook, mail, sender
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture(autouse=True)
+def _no_owner(monkeypatch):
+    """Nobody is notified of failures, so that the sinks hold what these tests send."""
+    monkeypatch.setenv("ALERT_EMAIL_TO", "")
+
+
+def fires(deliveries, *recipients, topic="pipeline", **columns):
+    """Enqueue "firing" and return its id."""
+    return deliveries.add(
+        *recipients, subject=f"{topic} fires", topic=topic, kind="firing", **columns
+    )
+
+
+def resolves(deliveries, *recipients, follows, topic="pipeline"):
+    return deliveries.add(
+        *recipients, subject=f"{topic} resolved", topic=topic, kind="resolved", follows=follows
+    )
+
+
+def arrived(smtp_sink):
+    return [(each.recipients[0][0], str(each.mail["Subject"])) for each in smtp_sink.messages]
+
+
+def test_resolved_waits_for_the_firing_that_is_retried(deliveries, smtp_sink):
+    smtp_sink.refuse("ann@example.com", 451, times=2)
+    firing = fires(deliveries, mail("ann"), mail("bob"))
+    deliver_due()
+    resolves(deliveries, mail("ann"), mail("bob"), follows=firing)
+    assert deliver_due()["sent"] == 1
+    assert arrived(smtp_sink) == [("b", "pipeline fires"), ("b", "pipeline resolved")]
+    for _ in range(2):
+        deliveries.let_time_pass()
+        deliver_due()
+    assert arrived(smtp_sink)[2:] == [("a", "pipeline fires"), ("a", "pipeline resolved")]
+
+
+def test_other_topics_wait_for_nothing(deliveries, smtp_sink):
+    smtp_sink.refuse("ann@example.com", 451, times=1)
+    fires(deliveries, mail("ann"))
+    deliver_due()
+    fires(deliveries, mail("ann"), topic="revenue")
+    fires(deliveries, mail("ann"), topic="")
+    assert deliver_due()["sent"] == 2
+
+
+def test_who_never_got_the_firing_does_not_get_the_resolved(deliveries, smtp_sink, monkeypatch):
+    monkeypatch.delenv("ALERT_SLACK_URL")
+    monkeypatch.delenv("ALERT_WEBHOOK_URL")
+    settings.cache_clear()
+    smtp_sink.refuse("ann@example.com", 550, times=1)
+    firing = fires(deliveries, mail("ann"), mail("bob"))
+    resolves(deliveries, mail("ann"), mail("bob"), mail("carl"), follows=firing)
+    result = deliver_due()
+    assert result["failed"] == 1
+    subjects = [each for each in arrived(smtp_sink) if not each[1].startswith("Not delivered")]
+    assert subjects == [("b", "pipeline fires"), ("b", "pipeline resolved")]
+    cancelled = deliveries.run(
+        "select recipient, last_error from ops.deliveries where status = 'cancelled' order by 1"
+    )
+    assert [row["recipient"] for row in cancelled] == ["ann@example.com", "carl@example.com"]
+    assert "was not delivered to this recipient" in cancelled[0]["last_error"]
+
+
+def test_whole_channels_are_followed_by_address(deliveries, smtp_sink, monkeypatch):
+    monkeypatch.setenv("ALERT_EMAIL_TO", "ann@example.com,bob@example.com")
+    settings.cache_clear()
+    smtp_sink.refuse("ann@example.com", 451, times=1)
+    firing = fires(deliveries, hook("email"))
+    resolves(deliveries, hook("email"), follows=firing)
+    deliver_due()
+    assert arrived(smtp_sink) == [("b", "pipeline fires"), ("b", "pipeline resolved")]
+    deliveries.let_time_pass()
+    deliver_due()
+    assert arrived(smtp_sink)[2:] == [("a", "pipeline fires"), ("a", "pipeline resolved")]
+
+
+def test_firing_and_resolved_of_one_transaction_keep_their_order(deliveries, smtp_sink):
+    firing = fires(deliveries, mail("ann"))
+    resolves(deliveries, mail("ann"), follows=firing)
+    assert deliver_due()["sent"] == 2
+    assert [subject for _, subject in arrived(smtp_sink)] == ["pipeline fires", "pipeline resolved"]
+
+
+def test_what_follows_a_pruned_message_is_sent(deliveries, http_sink):
+    firing = fires(deliveries, hook())
+    deliver_due()
+    resolves(deliveries, hook(), follows=firing)
+    deliveries.run("delete from ops.messages where id = :id", id=firing)
+    assert deliver_due()["sent"] == 1
+    assert len(http_sink.requests) == 2
+
+
+def test_what_follows_has_the_receipt_of_the_first(deliveries, http_sink):
+    firing = fires(deliveries, hook())
+    deliver_due()
+    deliveries.run("""update ops.deliveries set receipt = '{"ts": "17.4"}'""")
+    resolves(deliveries, hook(), follows=firing)
+    fires(deliveries, hook())
+    deliver_due()
+    assert [each.json["thread"] for each in http_sink.requests] == [{}, {"ts": "17.4"}, {}]
+
+
+def test_many_threads_keep_the_order(deliveries, http_sink, monkeypatch):
+    monkeypatch.setenv("DELIVERY_CONCURRENCY", "4")
+    settings.cache_clear()
+    keys = [f"k{number}" for number in range(6)]
+    for key in keys:
+        deliveries.add(hook(), key=key, topic="pipeline")
+    while deliver_due()["sent"]:
+        pass
+    assert http_sink.keys() == keys
+
+
+def test_another_sender_does_not_overtake_one_that_is_sending(
+    deliveries, http_sink, delivery_context
+):
+    deliveries.add(hook(), key="firing", topic="pipeline")
+    with http_sink.holding_answer(to=1) as held, sender(delivery_context) as process:
+        wait_until(held.is_set, timeout=90)
+        deliveries.add(hook(), key="resolved", topic="pipeline")
+        assert deliver_due()["sent"] == 0
+        http_sink.release()
+        process.join(timeout=60)
+    deliver_due()
+    assert http_sink.keys() == ["firing", "resolved"]

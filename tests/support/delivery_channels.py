@@ -1,0 +1,78 @@
+"""Small real channels over the transports, in place of the ones that ship: email, and JSON posted to a URL.
+
+``open_channel`` is what `analytics_worker.delivery.routing` calls for every type of block.
+"""
+
+import functools
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from analytics_worker.delivery.channels.base import Channel, Sender
+from analytics_worker.delivery.message import OutgoingMessage
+from analytics_worker.delivery.send_result import SendResult
+from analytics_worker.delivery.transport.mail import (
+    Attachment,
+    Mail,
+    SmtpSession,
+    parse_address,
+    smtp_session,
+)
+from analytics_worker.delivery.transport.webhook import webhook_session
+from analytics_worker.settings import settings
+from blocks.notifications import EmailChannel, SlackChannel, WebhookChannel
+
+
+def open_channel(name: str, block: EmailChannel | WebhookChannel | SlackChannel) -> Channel:
+    if isinstance(block, EmailChannel):
+        return Channel(
+            name,
+            "email",
+            block.host,
+            block.to,
+            functools.partial(_mails, block),
+            takes_files=True,
+        )
+    concurrency = settings().delivery_concurrency
+    kind = "slack" if isinstance(block, SlackChannel) else "webhook"
+    return Channel(
+        name, kind, "sink", [name], functools.partial(_posts, block), concurrency=concurrency
+    )
+
+
+@contextmanager
+def _mails(block: EmailChannel) -> Generator[Sender]:
+    with smtp_session(block.server(settings().alert_email_timeout_seconds)) as smtp:
+        yield functools.partial(_mail, smtp, block.sender)
+
+
+def _mail(smtp: SmtpSession, sender: str, message: OutgoingMessage) -> SendResult:
+    key, content = message.key, message.content
+    mail = Mail(
+        message_id=key if key.startswith("<") else f"<{key}@{parse_address(sender).domain}>",
+        sender=sender,
+        to=content.to or (message.recipient,),
+        cc=content.cc,
+        subject=content.subject,
+        text=content.text,
+        html=content.html,
+        attachments=tuple(Attachment(name, path) for name, path in message.files.items()),
+    )
+    return smtp.send(mail, message.recipient)
+
+
+@contextmanager
+def _posts(block: WebhookChannel | SlackChannel) -> Generator[Sender]:
+    secret = block.secret if isinstance(block, WebhookChannel) else None
+    with webhook_session(block.url, secret, connections=1) as hook:
+        yield lambda message: hook.post(_json(message), message.key)
+
+
+def _json(message: OutgoingMessage) -> dict[str, object]:
+    content = message.content
+    return {
+        "subject": content.subject,
+        "text": content.text,
+        "thread": dict(message.thread),
+        "links": [each.url for each in content.attachments],
+        "items": list(content.items),
+    }
