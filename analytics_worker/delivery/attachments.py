@@ -26,7 +26,7 @@ class OpenAttachments:
         """Use an opener; None: this sender opens no files."""
         self._opener = opener
         self._open = ExitStack()
-        self._files: tuple[UUID, Mapping[str, Path] | Exception] | None = None
+        self._files: tuple[UUID, Mapping[str, Path] | BaseException] | None = None
 
     def files(self, message_id: UUID, content: Content) -> Mapping[str, Path]:
         """Return the paths of a message's attachments by the name under which they are attached.
@@ -41,7 +41,7 @@ class OpenAttachments:
             self.close()
             self._files = (message_id, self._opened(content))
         files = self._files[1]
-        if isinstance(files, Exception):
+        if isinstance(files, BaseException):
             raise files
         return files
 
@@ -50,10 +50,10 @@ class OpenAttachments:
         self._files = None
         self._open.close()
 
-    def _opened(self, content: Content) -> Mapping[str, Path] | Exception:
+    def _opened(self, content: Content) -> Mapping[str, Path] | BaseException:
         try:
             return {each.attach_as: self._enter(each) for each in content.attachments}
-        except Exception as error:  # noqa: BLE001  # it is the result for every recipient
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # it is the result for every recipient
             return error
 
     def _enter(self, attachment: Attachment) -> Path:

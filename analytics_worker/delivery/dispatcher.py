@@ -15,7 +15,7 @@ from datetime import timedelta
 from analytics_worker.delivery.attachments import AttachmentOpener
 from analytics_worker.delivery.channel_thread import ChannelThread, Job
 from analytics_worker.delivery.channels.base import Channel, Rate
-from analytics_worker.delivery.counts import Count, DeliveryCounts, Tally, delivery_counts
+from analytics_worker.delivery.counts import DeliveryCounts, Tally, delivery_counts
 from analytics_worker.delivery.deadline import Deadline
 from analytics_worker.delivery.message import Domain
 from analytics_worker.delivery.owner_notices import notify_owners
@@ -90,24 +90,34 @@ class _Dispatcher:
 
     def _deliver(self) -> None:
         """Serve all channels at the same time until nothing is due."""
-        jobs = [job for row in self._store.channels() if (job := self._job(row))]
-        threads = [job for job in jobs for _ in range(max(job.channel.concurrency, 1))]
-        if not threads:
+        rows = self._store.channels()
+        if not rows:
             return
-        with ThreadPoolExecutor(len(threads), thread_name_prefix="deliver") as pool:
-            running = [pool.submit(ChannelThread(job).run) for job in threads]
+        with ThreadPoolExecutor(len(rows), thread_name_prefix="deliver") as pool:
+            running = [pool.submit(self._serve, row) for row in rows]
             _attend(self._store, running)
         for future in running:
             self._counts += future.result()
         self._store.check()
 
-    def _job(self, row: Row) -> Job | None:
+    def _serve(self, row: Row) -> Tally:
+        """Serve one channel, with as many threads as it takes; also opening it delays no other."""
+        counts = Tally()
+        job = self._job(row, counts)
+        if job is None:
+            return counts
+        threads = max(job.channel.concurrency, 1)
+        with ThreadPoolExecutor(threads, thread_name_prefix="deliver") as pool:
+            running = [pool.submit(ChannelThread(job).run) for _ in range(threads)]
+        return sum((future.result() for future in running), counts)
+
+    def _job(self, row: Row, counts: Tally) -> Job | None:
         """Return what the threads of a channel need, or None if its messages have to wait."""
         name: str = row["channel"]
         if row["paused"]:
             self._paced.add(name)
             return None
-        if not (found := self._configured(name)):
+        if not (found := self._configured(name, counts)):
             return None
         target, rate = found
         if target.recipients not in ([], [name]):
@@ -116,30 +126,26 @@ class _Dispatcher:
         opener = self._open_attachment
         return Job(self._store, target, rate, opener, self._deadline, self._paced)
 
-    def _configured(self, name: str) -> tuple[Channel, Rate | None] | None:
+    def _configured(self, name: str, counts: Tally) -> tuple[Channel, Rate | None] | None:
         """Return a channel and its rate, or None after its messages were postponed with the reason."""
         try:
             target = channel(name)
             rate = rate_of(target)
         except PermanentError as error:
-            self._wait_for_configuration(name, str(error))
+            self._store.run("mark_not_configured", channel=name, reason=one_line(str(error)))
+            counts["not_configured"] += self._postpone(name, NOT_CONFIGURED_SECONDS, str(error))
             return None
         except ANY_ERROR as error:
             known = isinstance(error, ChannelUnavailableError)
             reason = str(error) if known else f"can't be opened: {type(error).__name__}"
-            self._postpone(name, "retrying", UNAVAILABLE_SECONDS, reason)
+            counts["retrying"] += self._postpone(name, UNAVAILABLE_SECONDS, reason)
             return None
         self._store.run("mark_configured", channel=name)
         return target, rate
 
-    def _wait_for_configuration(self, name: str, reason: str) -> None:
-        self._store.run("mark_not_configured", channel=name, reason=one_line(reason))
-        self._postpone(name, "not_configured", NOT_CONFIGURED_SECONDS, reason)
-
-    def _postpone(self, name: str, count: Count, seconds: float, reason: str) -> None:
-        _log.warning("channel %s can't be used: %s", name, one_line(reason))
-        waiting = self._store.postpone(name, [], seconds, one_line(reason), keep_old=False)
-        self._counts[count] += waiting
+    def _postpone(self, name: str, seconds: float, reason: str) -> int:
+        _log.warning("channel %s can't be used: %s", one_line(name, 100), one_line(reason))
+        return self._store.postpone(name, [], seconds, one_line(reason), keep_old=False)
 
 
 def _attend(store: DeliveryStore, running: list[Future[Tally]]) -> None:
