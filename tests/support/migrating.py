@@ -15,9 +15,7 @@ FOLDER = Path(migrations.__file__).parent
 def switch(url: str) -> None:
     """Apply the revisions of ``migrations/next``, as `migrations.upgrade` does: in one transaction."""
     with direct(parse_url(url)) as connection:
-        connection.execute(
-            text("select pg_advisory_xact_lock(:key)"), {"key": migrations.LOCK_KEY}
-        )
+        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": migrations.LOCK_KEY})
         config = Config()
         config.set_main_option("script_location", str(FOLDER))
         config.set_main_option("path_separator", "os")

@@ -495,3 +495,16 @@ create trigger insert_old_alert instead of insert on ops.alert_deliveries
 for each row execute function ops.insert_old_alert();
 create trigger insert_old_notice instead of insert on ops.deployment_notices
 for each row execute function ops.insert_old_notice();
+
+create function ops.delete_old_notice() returns trigger
+language plpgsql
+as $$
+begin
+    delete from ops.deliveries
+    where id = old.id;
+    return old;
+end
+$$;
+comment on function ops.delete_old_notice is 'Lets the version before delete old notices about deployments, for one release';
+create trigger delete_old_notice instead of delete on ops.deployment_notices
+for each row execute function ops.delete_old_notice();
