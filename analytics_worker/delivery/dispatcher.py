@@ -8,6 +8,7 @@ so that one that hangs delays no other.
 """
 
 import logging
+import threading
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from datetime import timedelta
@@ -68,6 +69,7 @@ class _Dispatcher:
         self._open_attachment = open_attachment
         self._counts = Tally()
         self._paced: set[str] = set()
+        self._one_digest = threading.Lock()  # each takes a connection of its own from the pool
 
     def run(self) -> Tally:
         self._store.recover()
@@ -122,7 +124,8 @@ class _Dispatcher:
         target, rate = found
         if target.recipients not in ([], [name]):
             self._store.expand(name, target.recipients)
-        digest_backlog(self._store, target, rate, limited=row["limited"])
+        with self._one_digest:
+            digest_backlog(self._store, target, rate, limited=row["limited"])
         opener = self._open_attachment
         return Job(self._store, target, rate, opener, self._deadline, self._paced)
 

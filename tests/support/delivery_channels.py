@@ -6,6 +6,7 @@
 import functools
 from collections.abc import Generator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 
 from analytics_worker.delivery.channels.base import Channel, Sender
 from analytics_worker.delivery.message import OutgoingMessage
@@ -56,6 +57,7 @@ def _mail(smtp: SmtpSession, sender: str, message: OutgoingMessage) -> SendResul
         text=content.text,
         html=content.html,
         attachments=tuple(Attachment(name, path) for name, path in message.files.items()),
+        date=content.sent_as or datetime.now(UTC),
     )
     return smtp.send(mail, message.recipient)
 
