@@ -113,7 +113,7 @@ def test_what_follows_has_the_receipt_of_the_first(deliveries, http_sink):
 def test_many_threads_keep_the_order(deliveries, http_sink, monkeypatch):
     monkeypatch.setenv("DELIVERY_CONCURRENCY", "4")
     settings.cache_clear()
-    keys = [f"k{number}" for number in range(6)]
+    keys = [f"k{number}" for number in range(60)]
     for key in keys:
         deliveries.add(hook(), key=key, topic="pipeline")
     while deliver_due()["sent"]:
