@@ -1,25 +1,34 @@
-"""Ways to reach people, as Prefect blocks: mail, web hooks, Slack, and all that apprise knows.
+"""Ways to reach recipients, as Prefect blocks: email, webhooks, chats, incident services, Apprise.
 
-A rule names a block by its name. `analytics-worker deploy` registers the types, so that the blocks can
-be filled in in the UI. Their secrets are `SecretStr`: in no parameter, state or log.
+A rule or report names a block by its name. `analytics-worker deploy` registers the types, so that the
+blocks can be filled in in the UI. Their secrets are `SecretStr`: in no parameter, state or log.
 Anyone who reaches an API without authentication can read every block's secrets; set
 PREFECT_SERVER_API_AUTH_STRING first, or use the variables ALERT_* instead of blocks.
 """
 
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 from prefect.blocks.core import Block
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import ObjectNotFound
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from analytics_worker.transport.address_filter import AllowList
 from analytics_worker.transport.mail import MailServer
 from analytics_worker.transport.smtp import Security
 
+Region = Literal["us", "eu"]
+Rate = Annotated[
+    str | None,
+    Field(
+        description="Messages that the receiver takes, such as 30/1m or 1/2s; empty: no limit.",
+        pattern=r"^[1-9][0-9]{0,5}/[0-9]{0,4}[smhd]$",
+    ),
+]
+
 
 class EmailChannel(Block):
-    """Mail through an SMTP server: a public one, or one in OUTBOUND_ALLOWED_HOSTS."""
+    """Email through an SMTP server: a public one, or one in OUTBOUND_ALLOWED_HOSTS."""
 
     _block_type_name = "Email Channel"
     _block_type_slug = "email-channel"
@@ -33,6 +42,7 @@ class EmailChannel(Block):
     password: SecretStr | None = Field(default=None, description="Its password.")
     sender: str = Field(description="From: alerts@example.com or Alerts <alerts@example.com>.")
     to: list[str] = Field(default=[], description="Who gets it if a rule names nobody.")
+    rate: Rate = None
 
     def server(self, timeout_seconds: float, allowed: AllowList | None) -> MailServer:
         """Where to hand in mails; ``allowed`` is None for a server that the operator chose."""
@@ -57,29 +67,121 @@ class WebhookChannel(Block):
     secret: SecretStr | None = Field(
         default=None, description="Key of the HMAC-SHA256 signature (standardwebhooks.com)."
     )
+    rate: Rate = None
 
 
 class SlackChannel(Block):
-    """An incoming webhook of Slack, or of what understands the same: Mattermost, Rocket.Chat."""
+    """Slack: an incoming webhook, or a bot that keeps each alert in a thread and uploads files.
+
+    Servers that understand Slack's incoming webhooks (Mattermost, Rocket.Chat) take the plain text.
+    """
 
     _block_type_name = "Slack Channel"
     _block_type_slug = "slack-channel"
 
-    url: SecretStr = Field(description="Its address, https://hooks.slack.com/services/…")
+    url: SecretStr | None = Field(
+        default=None,
+        description="Incoming webhook, https://hooks.slack.com/services/…; not needed with a bot token.",
+    )
+    bot_token: SecretStr | None = Field(
+        default=None,
+        description="Bot token, xoxb-…, with the scopes chat:write and files:write; enables threads and files.",
+    )
+    channel: str | None = Field(
+        default=None,
+        description="ID of the channel that the bot posts to, such as C0123456789.",
+        pattern=r"^[CDG][A-Z0-9]{5,}$",
+    )
+    rate: Rate = None
+
+    @model_validator(mode="after")
+    def _has_an_address(self) -> Self:
+        if self.bot_token and not self.channel:
+            raise ValueError("channel is missing; a bot token needs the ID of a channel")
+        if not self.url and not self.bot_token:
+            raise ValueError("url and bot_token are missing; expected one of them")
+        return self
+
+
+class TeamsChannel(Block):
+    """A channel or chat of Microsoft Teams, through a webhook of the Workflows app."""
+
+    _block_type_name = "Teams Channel"
+    _block_type_slug = "teams-channel"
+
+    url: SecretStr = Field(
+        description="Address of the workflow 'Post to a channel when a webhook request is received'."
+    )
+    rate: Rate = None
+
+
+class PagerDutyChannel(Block):
+    """A service of PagerDuty: alerts open and resolve incidents, reports become change events."""
+
+    _block_type_name = "PagerDuty Channel"
+    _block_type_slug = "pagerduty-channel"
+
+    routing_key: SecretStr = Field(description="Integration key of an 'Events API v2' integration.")
+    region: Region = Field(default="us", description="Where the PagerDuty account is.")
+    rate: Rate = None
+
+
+class OpsgenieChannel(Block):
+    """Opsgenie: alerts are created and closed by their alias."""
+
+    _block_type_name = "Opsgenie Channel"
+    _block_type_slug = "opsgenie-channel"
+
+    api_key: SecretStr = Field(description="Key of an API integration that may create alerts.")
+    region: Region = Field(default="us", description="Where the Opsgenie account is.")
+    rate: Rate = None
+
+
+class TelegramChannel(Block):
+    """A chat, group or channel of Telegram, through a bot."""
+
+    _block_type_name = "Telegram Channel"
+    _block_type_slug = "telegram-channel"
+
+    bot_token: SecretStr = Field(description="Token that @BotFather gave to the bot, 123456:ABC…")
+    chat_id: str = Field(
+        description="ID of the chat, such as -1001234567890, or @name of a public channel.",
+        pattern=r"^(-?[0-9]{1,20}|@[A-Za-z0-9_]{4,})$",
+    )
+    rate: Rate = None
 
 
 class AppriseChannel(Block):
-    """Any of the services that apprise reaches: Teams, Telegram, Matrix, PagerDuty, SMS."""
+    """Any other service that Apprise reaches: Discord, Matrix, ntfy, Pushover, SMS."""
 
     _block_type_name = "Apprise Channel"
     _block_type_slug = "apprise-channel"
 
     url: SecretStr = Field(description="As https://github.com/caronc/apprise spells it.")
+    rate: Rate = None
 
 
-ChannelBlock = EmailChannel | WebhookChannel | SlackChannel | AppriseChannel
+ChannelBlock = (
+    EmailChannel
+    | WebhookChannel
+    | SlackChannel
+    | TeamsChannel
+    | PagerDutyChannel
+    | OpsgenieChannel
+    | TelegramChannel
+    | AppriseChannel
+)
 
-BLOCKS: list[type[ChannelBlock]] = [EmailChannel, WebhookChannel, SlackChannel, AppriseChannel]
+BLOCKS: list[type[ChannelBlock]] = [
+    EmailChannel,
+    WebhookChannel,
+    SlackChannel,
+    TeamsChannel,
+    PagerDutyChannel,
+    OpsgenieChannel,
+    TelegramChannel,
+    AppriseChannel,
+]
 
 
 def register_type(

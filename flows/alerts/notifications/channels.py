@@ -8,6 +8,8 @@ from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 
+from pydantic import SecretStr
+
 from analytics_worker.delivery.retry import service_name
 from analytics_worker.errors import PermanentError
 from analytics_worker.send_result import SendResult
@@ -66,12 +68,14 @@ def channel(name: str) -> Channel:
         case WebhookChannel():
             target = parse_url(block.url.get_secret_value())
             return _hook(name, target, lambda: _webhook_sender(block))
-        case SlackChannel():
-            target = parse_url(block.url.get_secret_value())
-            return _hook(name, target, lambda: _slack_sender(block))
+        case SlackChannel(url=SecretStr() as url):
+            target = parse_url(url.get_secret_value())
+            return _hook(name, target, lambda: _slack_sender(url))
         case AppriseChannel():
             service = apprise_service(block.url)
             return Channel(name, service, 1, [name], lambda: apprise_sender(block.url))
+        case _:
+            raise UnknownChannelError(f"Channel {name!r} is not supported here yet.")
 
 
 def send_now(name: str, parcel: Parcel) -> SendResult:
@@ -186,8 +190,8 @@ def _webhook_sender(block: WebhookChannel) -> Generator[Sender]:
 
 
 @contextmanager
-def _slack_sender(block: SlackChannel) -> Generator[Sender]:
-    with webhook_session(block.url, connections=1) as hook:
+def _slack_sender(url: SecretStr) -> Generator[Sender]:
+    with webhook_session(url, connections=1) as hook:
         yield lambda parcel: hook.post({"text": slack_text(parcel)}, parcel.key)
 
 

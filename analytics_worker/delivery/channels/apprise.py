@@ -1,0 +1,205 @@
+"""Send messages through Apprise, which knows a hundred services.
+
+Apprise says only whether it worked, and what it logs may hold addresses with tokens, so neither its log
+nor its errors are passed on. It loads no pictures from a public host, follows no redirects and mentions
+nobody here. It can open an incident and not resolve one: PagerDuty and Opsgenie have channels of their
+own.
+
+Apprise also resolves names and connects by itself, where no check of ours can stand. So a service of a
+fixed vendor is used as it is, and one whose host the address names only if that host is listed in
+WEBHOOK_ALLOWED_HOSTS: whoever lists a host trusts it, whatever its name leads to.
+Reads ``WEBHOOK_ALLOWED_HOSTS``; writes nothing but messages.
+"""
+
+import html
+import ipaddress
+import logging
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from pydantic import SecretStr
+
+from analytics_worker.delivery import escaping
+from analytics_worker.delivery.channels.base import Channel, Sender
+from analytics_worker.delivery.channels.card import Card, card
+from analytics_worker.delivery.channels.opening import http_channel
+from analytics_worker.delivery.message import Content, OutgoingMessage, Severity
+from analytics_worker.delivery.send_result import SENT, SendResult, permanent, temporary
+from analytics_worker.delivery.transport.address_filter import (
+    AllowList,
+    ForbiddenAddressError,
+    allow_list,
+)
+from analytics_worker.errors import PermanentError
+from analytics_worker.prefect_support.telemetry import timed_request
+from analytics_worker.settings import settings
+from blocks.notifications import AppriseChannel
+
+# They post to any address, past the checks of our own webhooks.
+WEBHOOK_SCHEMES = frozenset({"json", "xml", "form"})
+
+# The "host" of their addresses is the sender's mail domain; they connect to their vendor.
+VENDORS = frozenset({"mailgun", "sparkpost", "smtp2go", "sendpulse"})
+VENDOR_MODES = frozenset({"cloud", "official", "t2bot"})  # of services that exist at a vendor, too
+
+# They show Markdown whatever the text is sent as.
+MARKDOWN_SCHEMES = frozenset(
+    {"discord", "guilded", "mmost", "mmosts", "revolt", "rocket", "rockets", "ryver", "zulip"}
+)
+
+MAX_TITLE = 250
+MIN_TEXT = 60
+
+NOTIFY_TYPES: dict[Severity | None, str] = {
+    "critical": "failure",
+    "warning": "warning",
+    "ok": "success",
+    "info": "info",
+    None: "info",
+}
+
+
+def open_channel(name: str, block: AppriseChannel) -> Channel:
+    """Return the channel of a block; nothing is opened before it sends.
+
+    Raises:
+        PermanentError: Apprise can't use the address, or a webhook channel is meant for it.
+    """
+    target = service_name(block.url)
+
+    @contextmanager
+    def session() -> Generator[Sender]:
+        plugin = _plugin(block.url)
+        yield lambda message: _notify(plugin, message)
+
+    opened = http_channel(name, "apprise", target, session, block.rate)
+    return replace(opened, concurrency=1)
+
+
+def service_name(url: SecretStr) -> str:
+    """Return the service's name: Apprise's addresses may hold tokens where a host would be.
+
+    Raises:
+        PermanentError: Apprise can't use the address, or a webhook channel is meant for it.
+    """
+    return type(_plugin(url)).__name__.removeprefix("Notify").lower()
+
+
+def _plugin(url: SecretStr) -> Any:
+    from apprise import Apprise  # noqa: PLC0415  # 0.2 s that only its users wait for
+
+    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
+    plugin: Any = Apprise.instantiate(url.get_secret_value(), asset=_asset())
+    if plugin is None:
+        raise PermanentError("Apprise can't use the address of this channel.")
+    if not WEBHOOK_SCHEMES.isdisjoint(_schemes(plugin.protocol)):
+        raise PermanentError("Apprise's json, xml and form are webhooks: use a Webhook Channel.")
+    return plugin
+
+
+def _asset() -> Any:
+    """Return settings under which Apprise loads, follows, stores and interprets nothing."""
+    from apprise import AppriseAsset, NotifyFormat, PersistentStoreMode  # noqa: PLC0415
+
+    return AppriseAsset(
+        app_id="Analytics worker",
+        app_desc="Analytics worker",
+        app_url="",
+        image_url_mask="",
+        image_url_logo="",
+        async_mode=False,
+        body_format=NotifyFormat.TEXT,
+        interpret_emojis=False,
+        interpret_escapes=False,
+        http_redirects=False,
+        storage_mode=PersistentStoreMode.MEMORY,
+    )
+
+
+def _schemes(protocol: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    return protocol if isinstance(protocol, tuple) else (protocol or "",)
+
+
+@timed_request("apprise")
+def _notify(plugin: Any, message: OutgoingMessage) -> SendResult:
+    try:
+        _check_host(plugin)
+    except PermanentError as error:
+        return permanent(str(error))
+    if _deliver(plugin, message):
+        return SENT
+    return temporary(f"Apprise could not deliver through {plugin.service_name}", outage=True)
+
+
+def _deliver(plugin: Any, message: OutgoingMessage) -> bool:
+    """Hand over to Apprise, which escapes for services that show HTML."""
+    from apprise import Apprise, NotifyFormat  # noqa: PLC0415
+
+    shown, escape = card(message.content), _escape(plugin)
+    apprise = Apprise(asset=plugin.asset)
+    apprise.add(plugin)
+    subject = escaping.single_line(message.content.subject)
+    title = escaping.cut(subject, MAX_TITLE, escape=escape, measure=len)
+    sent = apprise.notify(
+        title=title,
+        body=_text(message.content, shown, escape, int(plugin.body_maxlen) - len(title) - 2),
+        notify_type=NOTIFY_TYPES[shown.tone],
+        body_format=NotifyFormat.TEXT,
+    )
+    return bool(sent)
+
+
+def _escape(plugin: Any) -> escaping.Escape:
+    schemes = {*_schemes(plugin.protocol), *_schemes(plugin.secure_protocol)}
+    shows_markdown = plugin.notify_format == "markdown" or not MARKDOWN_SCHEMES.isdisjoint(schemes)
+    return escaping.markdown if shows_markdown else escaping.chat
+
+
+def _text(content: Content, shown: Card, escape: escaping.Escape, limit: int) -> str:
+    """Return the text, and the links to files, which no text holds."""
+    links = [link for link in shown.links if link.url not in content.text]
+    lines = [f"\n{escape(escaping.single_line(link.label))}: {link.url}" for link in links]
+    end = "".join(lines) if sum(map(len, lines)) < limit // 2 else ""
+    measure = _length_in_html if escape is escaping.chat else len
+    room = max(limit - len(end), MIN_TEXT)
+    return escaping.cut(content.text, room, escape=escape, measure=measure) + end
+
+
+def _length_in_html(text: str) -> int:
+    """Count as if Apprise turned the text into HTML, which it does for some services."""
+    return len(html.escape(text)) + 5 * text.count("\n")
+
+
+def _check_host(plugin: Any) -> None:
+    """Let only hosts through that the operator has listed, where the address chooses the host.
+
+    Raises:
+        ForbiddenAddressError: it is not listed.
+    """
+    host = str(plugin.host or "").strip("[]").lower()
+    if not host or not _chooses_host(plugin):
+        return
+    if not _lists(allow_list(settings().webhook_allowed_hosts), host):
+        raise ForbiddenAddressError(
+            f"{plugin.service_name} at {host}: Apprise connects by itself, so only hosts in"
+            " WEBHOOK_ALLOWED_HOSTS are let through. Add it there."
+        )
+
+
+def _chooses_host(plugin: Any) -> bool:
+    """Whether the address says where to connect to, rather than the vendor's code."""
+    at_vendor = getattr(plugin, "mode", None) in VENDOR_MODES
+    named = any("{host}" in template for template in plugin.templates)
+    return named and not at_vendor and VENDORS.isdisjoint(_schemes(plugin.secure_protocol))
+
+
+def _lists(allowed: AllowList, host: str) -> bool:
+    if host in allowed.names:
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return any(address in n for n in allowed.networks if n.version == address.version)

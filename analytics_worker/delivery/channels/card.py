@@ -1,0 +1,115 @@
+"""Choose what a receiver with room for little shows of a message, in which order and color.
+
+A card shows the facts, tiles and items of a message; its text only where it has none of them. A domain
+whose user wrote the text in a template of their own leaves facts, tiles and items empty. Everything
+here is still unescaped data. Reads nothing, writes nothing.
+"""
+
+import re
+from collections.abc import Callable, Collection
+from typing import NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+from analytics_worker.delivery.message import Content, Fact, Link, Severity, Tile
+
+T = TypeVar("T")
+
+MAX_FACTS = 30
+MAX_ITEMS = 30
+MAX_TILES = 20
+MAX_LINKS = 10
+MAX_URL = 2000
+
+COLORS: dict[Severity | None, str] = {
+    "critical": "#c81e1e",
+    "warning": "#b45309",
+    "ok": "#15803d",
+    "info": "#2563eb",
+    None: "#475569",
+}
+SYMBOLS: dict[Severity | None, str] = {
+    "critical": "🔴",
+    "warning": "🟠",
+    "ok": "🟢",
+    "info": "🔵",
+    None: "",
+}
+ARROWS = {"up": "▲ ", "down": "▼ ", "none": ""}
+
+_PREFIX = re.compile(r"\[([^\]]{1,40})\]")
+_URL_CHARACTERS = re.compile(r"[!-~]+")
+
+
+class Card(NamedTuple):
+    """What is shown.
+
+    Attributes:
+        tone: Severity; ``ok`` for the end of an incident.
+        label: A word or two such as "CRITICAL"; may be empty.
+        title: One line.
+        facts: Labelled values.
+        tiles: Numbers.
+        items: Lines of a list.
+        text: Plain text, if there are neither facts, tiles nor items.
+        links: With usable addresses only, each file that is not attached among them.
+        missing: Names of files that are neither attached nor linked.
+    """
+
+    tone: Severity | None
+    label: str
+    title: str
+    facts: tuple[Fact, ...]
+    tiles: tuple[Tile, ...]
+    items: tuple[str, ...]
+    text: str
+    links: tuple[Link, ...]
+    missing: tuple[str, ...]
+
+
+def card(content: Content, attached: Collection[str] = ()) -> Card:
+    """Choose what to show; ``attached`` names the files that the receiver gets as files."""
+    structured = content.facts or content.items or content.tiles
+    separate = [file for file in content.attachments if file.attach_as not in attached]
+    linked = [Link(label=file.attach_as, url=file.url) for file in separate if usable(file.url)]
+    return Card(
+        tone=tone(content),
+        label=_label(content),
+        title=content.headline or content.subject,
+        facts=_first(content.facts, MAX_FACTS, lambda more: Fact(label="…", value=more)),
+        tiles=content.tiles[:MAX_TILES],
+        items=_first(content.items, MAX_ITEMS, str),
+        text="" if structured else content.text,
+        links=(*(link for link in content.links if usable(link.url)), *linked)[:MAX_LINKS],
+        missing=tuple(file.attach_as for file in separate if not usable(file.url)),
+    )
+
+
+def tone(content: Content) -> Severity | None:
+    """Return the severity by which a message is colored."""
+    return "ok" if content.incident_action == "resolve" else content.severity
+
+
+def usable(url: str) -> bool:
+    """Whether every receiver takes the address: http(s), ASCII, not too long."""
+    if not _URL_CHARACTERS.fullmatch(url) or len(url) > MAX_URL or set(url) & set("<>\"'`|\\"):
+        return False
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
+
+
+def _label(content: Content) -> str:
+    """Return the subject's prefix in brackets, else the severity."""
+    prefix = _PREFIX.match(content.subject)
+    if prefix and content.headline:
+        return prefix[1]
+    return (tone(content) or "").upper()
+
+
+def _first(entries: tuple[T, ...], limit: int, more: Callable[[str], T]) -> tuple[T, ...]:
+    """Return the first entries, and one that says how many are left out."""
+    if len(entries) <= limit:
+        return entries
+    return (*entries[:limit], more(f"… and {len(entries) - limit} more"))

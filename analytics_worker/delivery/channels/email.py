@@ -1,0 +1,169 @@
+"""Send messages as emails, each recipient in a transaction of its own, all on one connection.
+
+The body of a message is encoded once for all its recipients. A later message of a topic refers to the
+one before it (In-Reply-To), so that mail programs show them together.
+Reads the files and ``ALERT_EMAIL_TIMEOUT_SECONDS``; writes nothing but emails, which receivers
+deduplicate by Message-ID.
+"""
+
+import html
+import re
+from base64 import b64decode
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from analytics_worker.delivery import escaping
+from analytics_worker.delivery.channels.base import Channel, Sender
+from analytics_worker.delivery.channels.card import usable
+from analytics_worker.delivery.channels.opening import parse_rate
+from analytics_worker.delivery.message import Attachment as ContentFile
+from analytics_worker.delivery.message import Content, OutgoingMessage
+from analytics_worker.delivery.send_result import SendResult, permanent
+from analytics_worker.delivery.transport.mail import (
+    Attachment,
+    InlineImage,
+    Mail,
+    SmtpSession,
+    parse_address,
+    smtp_session,
+)
+from analytics_worker.errors import PermanentError
+from analytics_worker.settings import settings
+from blocks.notifications import EmailChannel
+
+DEFAULT_MEDIA_TYPE = "application/octet-stream"
+
+_MESSAGE_ID = re.compile(r"<[!-;=?-~]{1,200}@[!-;=?-~]{1,200}>")
+_BODY_END = re.compile(r"</body\s*>(?!.*</body)", re.IGNORECASE | re.DOTALL)
+
+
+def open_channel(name: str, block: EmailChannel) -> Channel:
+    """Return the channel of a block; nothing is opened before its session is."""
+    server = block.server(settings().alert_email_timeout_seconds)
+
+    @contextmanager
+    def session() -> Generator[Sender]:
+        with smtp_session(server) as smtp:
+            yield EmailSender(smtp, block.sender).send
+
+    return Channel(
+        name=name,
+        kind="email",
+        target=f"{block.host}:{block.port}",
+        recipients=list(block.to),
+        session=session,
+        rate=parse_rate(block.rate),
+        takes_files=True,
+    )
+
+
+class _Body(NamedTuple):
+    """What all recipients of a message share."""
+
+    text: str
+    html: str | None
+    images: tuple[InlineImage, ...]
+    attachments: tuple[Attachment, ...]
+    date: datetime
+
+
+class EmailSender:
+    """Sends on one connection; keeps the body of the message that it sent last."""
+
+    def __init__(self, smtp: SmtpSession, sender: str) -> None:
+        self._smtp = smtp
+        self._sender = sender
+        self._last: tuple[Content, Mapping[str, Path], _Body] | None = None
+
+    def send(self, message: OutgoingMessage) -> SendResult:
+        """Send one message to one recipient, whoever else its headers name."""
+        try:
+            mail = self._mail(message)
+        except (PermanentError, ValueError) as error:
+            return permanent(f"the message can't be written as an email: {error}")
+        result = self._smtp.send(mail, message.recipient)
+        receipt = {"message_id": mail.message_id}
+        return replace(result, receipt=receipt) if result.status == "sent" else result
+
+    def _mail(self, message: OutgoingMessage) -> Mail:
+        content, body = message.content, self._body(message)
+        earlier = message.thread.get("message_id", "")
+        return Mail(
+            message_id=message_id(message.key, self._sender),
+            sender=self._sender,
+            to=content.to or (message.recipient,),
+            cc=content.cc,
+            subject=content.subject,
+            text=body.text,
+            html=body.html,
+            images=body.images,
+            attachments=body.attachments,
+            thread=earlier if _MESSAGE_ID.fullmatch(earlier) else None,
+            date=body.date,
+        )
+
+    def _body(self, message: OutgoingMessage) -> _Body:
+        last = self._last
+        if last and last[0] is message.content and last[1] == message.files:
+            return last[2]
+        body = _body(message.content, message.files)
+        self._last = (message.content, message.files, body)
+        return body
+
+
+def message_id(key: str, sender: str) -> str:
+    """Return the Message-ID of a key: the key itself if it is one already."""
+    return key if key.startswith("<") else f"<{key}@{parse_address(sender).domain}>"
+
+
+def _body(content: Content, files: Mapping[str, Path]) -> _Body:
+    linked = [file for file in content.attachments if file.attach_as not in files]
+    types = {file.attach_as: file.media_type for file in content.attachments}
+    return _Body(
+        text=_text(content.text, linked),
+        html=_html(content.html, linked) if content.html is not None else None,
+        images=tuple(
+            InlineImage(image.name, b64decode(image.data), image.media_type)
+            for image in content.images
+        ),
+        attachments=tuple(
+            Attachment(name, path, types.get(name, DEFAULT_MEDIA_TYPE))
+            for name, path in files.items()
+        ),
+        date=content.sent_as or datetime.now(UTC),
+    )
+
+
+def _text(text: str, files: Sequence[ContentFile]) -> str:
+    """Add the links to files that are not attached, unless the text holds them already."""
+    lines = [
+        f"- {escaping.single_line(file.attach_as)}: {_whereabouts(file)}"
+        for file in files
+        if not file.url or file.url not in text
+    ]
+    return "\n".join([text.rstrip(), "", "Files:", *lines, ""]) if lines else text
+
+
+def _html(page: str, files: Sequence[ContentFile]) -> str:
+    """Add the same links at the end of the page."""
+    links = [_link(file) for file in files if not file.url or html.escape(file.url) not in page]
+    if not links:
+        return page
+    shown = f"<p>Files: {', '.join(links)}</p>"
+    end = _BODY_END.search(page)
+    return f"{page[: end.start()]}{shown}{page[end.start() :]}" if end else f"{page}{shown}"
+
+
+def _link(file: ContentFile) -> str:
+    name = html.escape(escaping.single_line(file.attach_as))
+    if not usable(file.url):
+        return f"{name} ({html.escape(_whereabouts(file))})"
+    return f'<a href="{html.escape(file.url)}">{name}</a>'
+
+
+def _whereabouts(file: ContentFile) -> str:
+    return file.url or "not attached"

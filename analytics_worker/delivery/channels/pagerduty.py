@@ -1,0 +1,151 @@
+"""Open and resolve alerts in PagerDuty with its Events API v2; reports become change events.
+
+The alerts of one incident share its key (``dedup_key``), so that a repeated or later message updates
+the open alert. What is no incident and no warning wakes nobody: it becomes a change event.
+
+Sources: https://developer.pagerduty.com/docs/send-alert-event (fields, summary 1024, dedup_key 255),
+https://developer.pagerduty.com/docs/events-api-v2-overview (202, 400, 429, 512 KB),
+https://developer.pagerduty.com/docs/send-change-event.
+Reads ``WEBHOOK_*`` settings; writes nothing but events, which PagerDuty deduplicates by ``dedup_key``.
+"""
+
+import hashlib
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import SecretStr
+
+from analytics_worker.delivery import escaping
+from analytics_worker.delivery.channels.base import Channel, Sender
+from analytics_worker.delivery.channels.card import Card, card
+from analytics_worker.delivery.channels.opening import http_channel
+from analytics_worker.delivery.message import Content, OutgoingMessage, Severity
+from analytics_worker.delivery.send_result import SendResult, permanent
+from analytics_worker.delivery.transport.http import (
+    UNAUTHORIZED,
+    HttpAnswer,
+    HttpSession,
+    http_session,
+)
+from analytics_worker.delivery.transport.webhook_url import parse_url
+from analytics_worker.prefect_support.telemetry import timed_request
+from blocks.notifications import PagerDutyChannel, Region
+
+API_URLS: dict[Region, str] = {
+    "us": "https://events.pagerduty.com",
+    "eu": "https://events.eu.pagerduty.com",
+}
+ALERT_PATH = "/v2/enqueue"
+CHANGE_PATH = "/v2/change/enqueue"
+SOURCE = "analytics-worker"
+MAX_SUMMARY = 1024
+MAX_KEY = 255
+MAX_LABEL = 100
+MAX_VALUE = 4000
+MAX_TEXT = 40_000
+BAD_REQUEST = 400
+
+SEVERITIES: dict[Severity | None, str] = {
+    "critical": "critical",
+    "warning": "warning",
+    "info": "info",
+    "ok": "info",
+    None: "warning",
+}
+
+Json = dict[str, Any]
+
+
+def open_channel(name: str, block: PagerDutyChannel) -> Channel:
+    """Return the channel of a block; nothing is opened before its session is."""
+    url = API_URLS[block.region]
+
+    @contextmanager
+    def session() -> Generator[Sender]:
+        with http_session(url) as http:
+            yield lambda message: _enqueue(http, block.routing_key, message)
+
+    opened = http_channel(name, "pagerduty", parse_url(url).host, session, block.rate)
+    return replace(opened, digestible=False)
+
+
+@timed_request("pagerduty")
+def _enqueue(http: HttpSession, routing_key: SecretStr, message: OutgoingMessage) -> SendResult:
+    path, event = event_of(message)
+    answer = http.post_json(path, {"routing_key": routing_key.get_secret_value(), **event})
+    if isinstance(answer, SendResult):
+        return answer
+    result = _result(answer, routing_key.get_secret_value())
+    receipt = {"dedup_key": str(event["dedup_key"])} if "dedup_key" in event else {}
+    return replace(result, receipt=receipt) if result.status == "sent" else result
+
+
+def event_of(message: OutgoingMessage) -> tuple[str, Json]:
+    """Return the path and the event, without the routing key."""
+    content, shown = message.content, card(message.content)
+    key = short_key(content.incident_key or message.key)
+    if content.incident_action == "resolve":
+        return ALERT_PATH, {"event_action": "resolve", "dedup_key": key}
+    if content.incident_action is None and content.severity in {None, "info", "ok"}:
+        payload = _payload(content, shown) | {"timestamp": _timestamp(content)}
+        return CHANGE_PATH, {"payload": payload, "links": _links(shown)}
+    payload = _payload(content, shown) | {"severity": SEVERITIES[content.severity]}
+    event = {"event_action": "trigger", "dedup_key": key, "client": SOURCE}
+    return ALERT_PATH, {**event, "payload": payload, "links": _links(shown)}
+
+
+def short_key(key: str) -> str:
+    """Return a key that PagerDuty takes: the same for the same text, whatever its length."""
+    plain = escaping.single_line(key)
+    if plain == key and escaping.utf16_units(key) <= MAX_KEY:
+        return key
+    return f"sha256-{hashlib.sha256(key.encode(errors='surrogatepass')).hexdigest()}"
+
+
+def _payload(content: Content, shown: Card) -> Json:
+    title = escaping.single_line(shown.title) or "(no subject)"
+    return {
+        "summary": escaping.cut(title, MAX_SUMMARY, escape=escaping.incident),
+        "source": SOURCE,
+        "custom_details": _details(content, shown),
+    }
+
+
+def _details(content: Content, shown: Card) -> Json:
+    """Return labels and values; the text as well, which is complete."""
+    tiles = ((tile.label, f"{tile.value} {tile.change}".strip()) for tile in shown.tiles)
+    facts = [*((fact.label, fact.value) for fact in shown.facts), *tiles]
+    details: Json = {_short(label, MAX_LABEL): _short(value, MAX_VALUE) for label, value in facts}
+    if shown.items:
+        details["items"] = [_short(item, MAX_VALUE) for item in shown.items]
+    return details | {"text": _short(content.text, MAX_TEXT)}
+
+
+def _links(shown: Card) -> list[Json]:
+    return [{"href": link.url, "text": _short(link.label, MAX_LABEL)} for link in shown.links]
+
+
+def _short(text: str, limit: int) -> str:
+    return escaping.cut(text, limit, escape=escaping.incident)
+
+
+def _timestamp(content: Content) -> str:
+    return (content.sent_as or datetime.now(UTC)).isoformat(timespec="milliseconds")
+
+
+def _result(answer: HttpAnswer, routing_key: str) -> SendResult:
+    if answer.status in UNAUTHORIZED:
+        return answer.refused_credentials("check the routing key")
+    if answer.status == BAD_REQUEST:
+        reason = _reason(answer.fields()).replace(routing_key, "***")
+        return permanent(f"PagerDuty refuses the event: {reason}", code=answer.status)
+    return answer.result()
+
+
+def _reason(fields: Mapping[str, Any]) -> str:
+    errors = fields.get("errors")
+    words = [str(error) for error in errors] if isinstance(errors, list) else []
+    return "; ".join([str(fields.get("message", "no reason given")), *words])

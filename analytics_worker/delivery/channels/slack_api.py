@@ -1,0 +1,97 @@
+"""Call Slack's Web API and judge what it answers.
+
+Slack answers nearly always 200 and says in ``ok`` and ``error`` whether it worked
+(https://docs.slack.dev/reference/methods/chat.postMessage). Writes nothing but requests.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from pydantic import SecretStr
+
+from analytics_worker.delivery.send_result import (
+    SENT,
+    SendResult,
+    permanent,
+    rate_limited,
+    temporary,
+)
+from analytics_worker.delivery.transport.http import (
+    DEFAULT_PAUSE_SECONDS,
+    HttpAnswer,
+    HttpSession,
+)
+
+API_URL = "https://slack.com"
+
+CREDENTIAL_ERRORS = frozenset(
+    {
+        "access_denied",
+        "account_inactive",
+        "invalid_auth",
+        "missing_scope",
+        "no_permission",
+        "not_allowed_token_type",
+        "not_authed",
+        "org_login_required",
+        "token_expired",
+        "token_revoked",
+        "two_factor_setup_required",
+    }
+)
+OUTAGES = frozenset({"fatal_error", "internal_error", "service_unavailable", "request_timeout"})
+RATE_LIMITS = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
+
+
+class SlackAnswer(NamedTuple):
+    """The fields of an answer, and what they mean for the message."""
+
+    fields: Mapping[str, Any]
+    result: SendResult
+
+    @property
+    def error(self) -> str:
+        """Slack's word for what went wrong."""
+        return str(self.fields.get("error", ""))
+
+
+class SlackApi:
+    """The Web API with a bot's token."""
+
+    def __init__(self, session: HttpSession, token: SecretStr) -> None:
+        self.session = session
+        self._headers = {"Authorization": f"Bearer {token.get_secret_value()}"}
+
+    def call(self, method: str, body: Mapping[str, Any]) -> SlackAnswer:
+        """Call a method with JSON arguments."""
+        return _judged(self.session.post_json(f"/api/{method}", body, self._headers))
+
+    def call_with_form(self, method: str, fields: Mapping[str, Any]) -> SlackAnswer:
+        """Call a method that takes no JSON."""
+        content_type = {"Content-Type": "application/x-www-form-urlencoded"}
+        data = urlencode(fields, errors="replace").encode()
+        return _judged(self.session.post(f"/api/{method}", data, self._headers | content_type))
+
+
+def _judged(answer: HttpAnswer | SendResult) -> SlackAnswer:
+    if isinstance(answer, SendResult):
+        return SlackAnswer({}, answer)
+    fields = answer.fields()
+    return SlackAnswer(fields, _result(answer, fields))
+
+
+def _result(answer: HttpAnswer, fields: Mapping[str, Any]) -> SendResult:
+    if not answer.succeeded:
+        return answer.result()
+    if fields.get("ok") is True:
+        return SENT
+    error = str(fields.get("error", "an answer that is not JSON"))
+    detail = f"Slack answered {error}"
+    if error in CREDENTIAL_ERRORS:
+        return answer.refused_credentials(f"{error}; check the bot token and its scopes")
+    if error in RATE_LIMITS:
+        return rate_limited(detail, answer.retry_after_seconds or DEFAULT_PAUSE_SECONDS)
+    if error in OUTAGES or "error" not in fields:
+        return temporary(detail, code=answer.status, outage=True)
+    return permanent(detail, code=answer.status)

@@ -1,0 +1,132 @@
+"""Lay a message out as Slack blocks: a header, and beside a bar in the severity's color the rest.
+
+Data stands in plain_text objects, in which Slack formats nothing; only values without any formatting
+character stand in mrkdwn, the one kind that has bold labels. The limits are those of
+https://docs.slack.dev/reference/block-kit/blocks (header 150, section 3000, 10 fields of 2000, button
+75). Reads nothing, writes nothing.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from analytics_worker.delivery import escaping
+from analytics_worker.delivery.channels.card import ARROWS, COLORS, SYMBOLS, Card
+from analytics_worker.delivery.message import Content, Fact, Tile
+
+MAX_HEADER = 150
+MAX_SECTION = 3000
+MAX_FIELDS = 10
+MAX_FIELD = 2000
+MAX_VALUE = 600
+MAX_LABEL = 80
+MAX_BUTTON = 75
+MAX_BUTTONS = 5
+MAX_MESSAGE = 3000
+MAX_ITEM = 300
+
+Json = dict[str, Any]
+
+
+def slack_message(content: Content, card: Card) -> Json:
+    """Return the fields of a message that chat.postMessage and incoming webhooks share."""
+    text = escaping.cut(
+        f"{content.subject}\n{content.text}", MAX_MESSAGE, escape=escaping.slack_message
+    )
+    body: Json = {
+        "text": text,
+        "mrkdwn": False,
+        "unfurl_links": False,
+        "unfurl_media": False,
+        "blocks": [_header(card)],
+    }
+    rest = _rest(card)
+    if rest:
+        fallback = _plain(card.title, MAX_SECTION)["text"]
+        body["attachments"] = [{"color": COLORS[card.tone], "fallback": fallback, "blocks": rest}]
+    return body
+
+
+def _header(card: Card) -> Json:
+    symbol = SYMBOLS[card.tone]
+    title = escaping.single_line(card.title) or "(no subject)"
+    return {"type": "header", "text": _plain(f"{symbol} {title}".strip(), MAX_HEADER)}
+
+
+def _rest(card: Card) -> list[Json]:
+    return [
+        *_context(card.label),
+        *_fields([_tile(tile) for tile in card.tiles]),
+        *_fields([_fact(fact) for fact in card.facts]),
+        *_section("\n".join(f"• {_item(item)}" for item in card.items)),
+        *_section(card.text),
+        *_section(_left_over(card)),
+        *_buttons(card),
+    ]
+
+
+def _context(label: str) -> list[Json]:
+    text = _plain(escaping.single_line(label), MAX_LABEL)
+    return [{"type": "context", "elements": [text]}] if text["text"] else []
+
+
+def _section(text: str) -> list[Json]:
+    return [{"type": "section", "text": _plain(text, MAX_SECTION)}] if text.strip() else []
+
+
+def _fields(fields: Sequence[Json]) -> list[Json]:
+    starts = range(0, len(fields), MAX_FIELDS)
+    return [{"type": "section", "fields": list(fields[at : at + MAX_FIELDS])} for at in starts]
+
+
+def _fact(fact: Fact) -> Json:
+    return _field(fact.label, fact.value)
+
+
+def _tile(tile: Tile) -> Json:
+    change = f"\n{ARROWS[tile.direction]}{tile.change}" if tile.change else ""
+    return _field(tile.label, f"{tile.value}{change}")
+
+
+def _field(label: str, value: str) -> Json:
+    """Return a cell: a bold label above its value, or plain text if mrkdwn would format a part."""
+    short_label = _short(escaping.single_line(label), MAX_LABEL)
+    short_value = _short(value.strip(), MAX_VALUE)
+    words = [escaping.slack_words(part) for part in (short_label, *short_value.split("\n"))]
+    shown = [word for word in words if word is not None]
+    if len(shown) == len(words) and shown[0].strip():
+        lines = "\n".join(shown[1:])
+        return {"type": "mrkdwn", "text": f"*{shown[0].strip()}*\n{lines}", "verbatim": True}
+    return _plain(f"{short_label}\n{short_value}", MAX_FIELD)
+
+
+def _item(text: str) -> str:
+    return _short(escaping.single_line(text), MAX_ITEM)
+
+
+def _short(text: str, limit: int) -> str:
+    """Shorten without escaping: what is returned is still data."""
+    return escaping.cut(text, limit, escape=escaping.visible)
+
+
+def _left_over(card: Card) -> str:
+    """Return the links for which there is no button, and the files that can't be reached."""
+    links = [f"{link.label}: {link.url}" for link in card.links[MAX_BUTTONS:]]
+    files = [f"{name} (not attached)" for name in card.missing]
+    return "\n".join([*links, *files])
+
+
+def _buttons(card: Card) -> list[Json]:
+    buttons = [
+        {
+            "type": "button",
+            "text": _plain(escaping.single_line(link.label) or "Open", MAX_BUTTON),
+            "url": link.url,
+        }
+        for link in card.links[:MAX_BUTTONS]
+    ]
+    return [{"type": "actions", "elements": buttons}] if buttons else []
+
+
+def _plain(text: str, limit: int) -> Json:
+    shown = escaping.cut(text, limit, escape=escaping.slack)
+    return {"type": "plain_text", "text": shown, "emoji": False}

@@ -1,0 +1,73 @@
+"""Send messages to a channel or chat of Microsoft Teams as Adaptive Cards, through a Workflows webhook.
+
+Teams takes neither files nor replies there: files become links. A workflow answers 202; it may also
+answer 200 and report the error of Teams in the text
+(https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using:
+four requests a second, 28 KB, "Webhook message delivery failed with error: … HTTP error 429").
+Reads ``WEBHOOK_*`` settings; writes nothing but messages. Teams removes no duplicates.
+"""
+
+import re
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from analytics_worker.delivery.channels.base import Channel, Sender
+from analytics_worker.delivery.channels.card import card
+from analytics_worker.delivery.channels.opening import http_channel
+from analytics_worker.delivery.channels.teams_card import teams_message
+from analytics_worker.delivery.message import OutgoingMessage
+from analytics_worker.delivery.send_result import SendResult, temporary
+from analytics_worker.delivery.transport.http import (
+    MISSING,
+    UNAUTHORIZED,
+    HttpAnswer,
+    HttpSession,
+    http_session,
+)
+from analytics_worker.delivery.transport.webhook_url import parse_url
+from analytics_worker.prefect_support.telemetry import timed_request
+from blocks.notifications import TeamsChannel
+
+_REPORTED_ERROR = re.compile(rb"HTTP error (\d{3})")
+_REPORTED_FAILURE = b"delivery failed"
+
+
+def open_channel(name: str, block: TeamsChannel) -> Channel:
+    """Return the channel of a block; nothing is opened before its session is.
+
+    Raises:
+        PermanentError: the block's address can't be used.
+    """
+    url = block.url.get_secret_value()
+    target = parse_url(url)
+
+    @contextmanager
+    def session() -> Generator[Sender]:
+        with http_session(url) as http:
+            yield lambda message: _post(http, target.path, message)
+
+    return http_channel(name, "teams", target.host, session, block.rate)
+
+
+@timed_request("teams")
+def _post(http: HttpSession, path: str, message: OutgoingMessage) -> SendResult:
+    answer = http.post_json(path, teams_message(card(message.content)))
+    return _result(_reported(answer)) if isinstance(answer, HttpAnswer) else answer
+
+
+def _reported(answer: HttpAnswer) -> HttpAnswer:
+    """Take the status that the text of a 200 reports for the true one."""
+    error = _REPORTED_ERROR.search(answer.body)
+    if not answer.succeeded:
+        return answer
+    if error:
+        return answer._replace(status=int(error[1]))
+    return answer._replace(status=502) if _REPORTED_FAILURE in answer.body else answer
+
+
+def _result(answer: HttpAnswer) -> SendResult:
+    if answer.status in UNAUTHORIZED:
+        return answer.refused_credentials("copy the workflow's address again")
+    if answer.status in MISSING:
+        return temporary(f"{answer.origin} answered {answer.status}", code=answer.status)
+    return answer.result()

@@ -1,0 +1,71 @@
+"""Write a message in Telegram's HTML: lines that are complete each, as many as the limit has room for.
+
+Reads nothing, writes nothing.
+"""
+
+from collections.abc import Iterable
+from html import escape
+
+from analytics_worker.delivery import escaping
+from analytics_worker.delivery.channels.card import ARROWS, SYMBOLS, Card
+from analytics_worker.delivery.message import Link
+
+MAX_TEXT = 4096
+MAX_TITLE = 250
+MAX_LINE = 1000
+MAX_LABEL = 100
+
+
+def telegram_text(card: Card) -> str:
+    """Return title, label, values and links; what does not fit is cut where it shows."""
+    head, links = _head(card), _links(card)
+    room = MAX_TEXT - escaping.utf16_units(f"{head}\n\n\n\n{links}")
+    body = _as_many(_body(card), room - escaping.utf16_units(f"\n{escaping.SHORTENED}"))
+    return "\n\n".join(filter(None, [head, body, links]))
+
+
+def _head(card: Card) -> str:
+    title = _cut(escaping.single_line(card.title), MAX_TITLE) or "(no subject)"
+    label = _cut(escaping.single_line(card.label), MAX_LABEL)
+    first = " ".join(filter(None, [SYMBOLS[card.tone], f"<b>{title}</b>"]))
+    return f"{first}\n{label}" if label else first
+
+
+def _body(card: Card) -> Iterable[str]:
+    for tile in card.tiles:
+        change = f" ({ARROWS[tile.direction]}{tile.change})" if tile.change else ""
+        yield f"{_cut(tile.label, MAX_LABEL)}: <b>{_cut(f'{tile.value}{change}', MAX_LINE)}</b>"
+    for fact in card.facts:
+        yield f"<b>{_cut(fact.label, MAX_LABEL)}:</b> {_cut(fact.value, MAX_LINE)}"
+    for item in card.items:
+        yield f"• {_cut(escaping.single_line(item), MAX_LINE)}"
+    for line in card.text.strip().split("\n"):
+        yield _cut(line, MAX_LINE)
+    for name in card.missing:
+        yield f"{_cut(name, MAX_LABEL)} (not attached)"
+
+
+def _links(card: Card) -> str:
+    """Return the links in the order of importance, as far as half of the room takes them."""
+    return _as_many((_link(link) for link in card.links), MAX_TEXT // 2, end="")
+
+
+def _link(link: Link) -> str:
+    label = _cut(escaping.single_line(link.label), MAX_LABEL) or "Open"
+    return f'<a href="{escape(link.url)}">{label}</a>'
+
+
+def _as_many(lines: Iterable[str], room: int, end: str = escaping.SHORTENED) -> str:
+    """Join the lines that fit; ``end`` follows in place of the others."""
+    kept: list[str] = []
+    for line in lines:
+        room -= escaping.utf16_units(line) + 1
+        if room < 0:
+            kept += [end] if end else []
+            break
+        kept.append(line)
+    return "\n".join(kept).strip()
+
+
+def _cut(text: str, limit: int) -> str:
+    return escaping.cut(text, limit, escape=escaping.telegram)

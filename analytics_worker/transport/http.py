@@ -1,0 +1,234 @@
+"""Post to the API of a service on kept connections, and read its answer.
+
+Reads ``WEBHOOK_*`` settings; writes nothing but requests. What holds for webhooks holds here: the
+address is checked when it is connected to, the whole request has a deadline, redirects are not
+followed, and no result names more of the address than scheme and host, because paths and headers
+carry tokens. Repeating a request is as safe as the service makes it.
+::
+
+    with http_session("https://api.example.com") as session:
+        answer = session.post_json("/v2/alerts", {"message": "…"}, {"Authorization": "…"})
+
+Several threads may share a session.
+"""
+
+import json
+import logging
+from collections.abc import Generator, Iterable, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple, Self
+
+import httpcore
+
+from analytics_worker.delivery.send_result import (
+    SENT,
+    SendResult,
+    permanent,
+    rate_limited,
+    temporary,
+    unreachable,
+)
+from analytics_worker.delivery.transport.address_filter import (
+    AllowList,
+    CheckedBackend,
+    Deadline,
+    allow_list,
+)
+from analytics_worker.delivery.transport.tls import trust
+from analytics_worker.delivery.transport.webhook import (
+    IDLE_SECONDS,
+    MAX_ANSWER,
+    MAX_RETRY_AFTER_SECONDS,
+    TRY_LATER,
+)
+from analytics_worker.delivery.transport.webhook_url import Target, parse_url
+from analytics_worker.errors import PermanentError
+from analytics_worker.settings import settings
+
+SLOWEST_BYTES_PER_SECOND = 64 * 1024  # large files get more time than small messages
+DEFAULT_PAUSE_SECONDS = 30.0
+TOO_MANY_REQUESTS = 429
+UNAUTHORIZED = frozenset({401, 403})
+MISSING = frozenset({404, 410})
+
+Headers = Mapping[str, str]
+
+
+class HttpAnswer(NamedTuple):
+    """What a service answered."""
+
+    status: int
+    body: bytes
+    retry_after_seconds: float
+    origin: str
+    """Scheme and host, as messages name the service."""
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether the status says so."""
+        return self.status // 100 == 2  # noqa: PLR2004
+
+    def fields(self) -> dict[str, Any]:
+        """Return the JSON object of the body; empty if it is something else."""
+        try:
+            value = json.loads(self.body)
+        except (ValueError, RecursionError):
+            return {}
+        return value if isinstance(value, dict) else {}
+
+    def result(self, reason: str = "") -> SendResult:
+        """Judge by the status alone; ``reason`` are the service's own words, without secrets."""
+        detail = f"{self.origin} answered {self.status}{f': {reason}' if reason else ''}"
+        if self.succeeded:
+            return SENT
+        if self.status == TOO_MANY_REQUESTS:
+            return rate_limited(detail, self.retry_after_seconds or DEFAULT_PAUSE_SECONDS)
+        if self.status in TRY_LATER or self.status >= 500:  # noqa: PLR2004
+            later = temporary(detail, code=self.status, outage=self.status not in TRY_LATER)
+            return replace(later, retry_after_seconds=self.retry_after_seconds)
+        return permanent(detail, code=self.status)
+
+    def refused_credentials(self, fix: str) -> SendResult:
+        """Return that the channel must be repaired: the message waits for that, at no attempt's cost."""
+        return unreachable(f"{self.origin} refuses the credentials: {fix}", code=self.status)
+
+
+@contextmanager
+def http_session(base_url: str, *, connections: int = 2) -> Generator["HttpSession"]:
+    """Open connections to a service when they are needed, and keep them.
+
+    Raises:
+        PermanentError: the address or WEBHOOK_ALLOWED_HOSTS can't be used.
+    """
+    logging.getLogger("httpcore").setLevel(logging.INFO)  # at DEBUG it logs headers
+    allowed = allow_list(settings().webhook_allowed_hosts)
+    timeout = settings().webhook_timeout_seconds
+    with HttpSession(parse_url(base_url), allowed, connections, timeout) as session:
+        yield session
+
+
+class HttpSession:
+    """Kept connections to one service, and to what it refers to."""
+
+    def __init__(
+        self, base: Target, allowed: AllowList, connections: int, timeout_seconds: float
+    ) -> None:
+        self._base = base
+        self._timeout = timeout_seconds
+        self._deadline = Deadline()
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=trust(),
+            max_connections=connections,
+            keepalive_expiry=IDLE_SECONDS,
+            network_backend=CheckedBackend(allowed, self._deadline),
+        )
+
+    def __enter__(self) -> Self:
+        """Use as a context."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connections."""
+        self._pool.close()
+
+    def post_json(
+        self, path: str, body: Mapping[str, Any], headers: Headers | None = None
+    ) -> HttpAnswer | SendResult:
+        """Post a JSON object below the base address."""
+        content_type = {"Content-Type": "application/json; charset=utf-8"}
+        return self.post(path, json_bytes(body), {**content_type, **(headers or {})})
+
+    def post(self, path: str, body: bytes, headers: Headers) -> HttpAnswer | SendResult:
+        """Post bytes below the base address."""
+        return self._send(self._base._replace(path=path), [body], len(body), headers)
+
+    def post_stream(
+        self, path: str, body: Iterable[bytes], size: int, headers: Headers
+    ) -> HttpAnswer | SendResult:
+        """Post ``size`` bytes below the base address without holding them in memory."""
+        return self._send(self._base._replace(path=path), body, size, headers)
+
+    def upload(self, url: str, body: Iterable[bytes], size: int) -> HttpAnswer | SendResult:
+        """Post a file to an address that the service gave, through the same checks."""
+        try:
+            target = parse_url(url)
+        except PermanentError:
+            return temporary(f"{self._base} gave no address to upload to", outage=True)
+        return self._send(target, body, size, {"Content-Type": "application/octet-stream"})
+
+    def _send(
+        self, target: Target, body: Iterable[bytes], size: int, headers: Headers
+    ) -> HttpAnswer | SendResult:
+        try:
+            return self._exchange(target, body, size, headers)
+        except PermanentError as error:
+            return permanent(f"{target}: {error}")
+        except (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout) as error:
+            return unreachable(f"{target}: {_reason(error)}")
+        except httpcore.LocalProtocolError:
+            return permanent(f"{target}: the request can't be written as HTTP")
+        except (httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException) as error:
+            return temporary(f"{target}: {_reason(error)}", outage=True)
+        except OSError as error:  # the file that is sent
+            return temporary(f"the file can't be read: {error.strerror}")
+
+    def _exchange(
+        self, target: Target, body: Iterable[bytes], size: int, headers: Headers
+    ) -> HttpAnswer:
+        seconds = self._timeout + size / SLOWEST_BYTES_PER_SECOND
+        self._deadline.start(seconds)
+        url = httpcore.URL(
+            scheme=target.scheme, host=target.host, port=target.port, target=target.path
+        )
+        all_headers = _ascii({"User-Agent": "analytics-worker", **headers}, size)
+        limits = {"timeout": dict.fromkeys(("connect", "read", "write", "pool"), seconds)}
+        with self._pool.stream(
+            "POST", url, headers=all_headers, content=iter(body), extensions=limits
+        ) as response:
+            pause = _retry_after(response)
+            return HttpAnswer(response.status, _read(response), pause, str(target))
+
+
+def json_bytes(body: Mapping[str, Any]) -> bytes:
+    """Encode as JSON in UTF-8."""
+    return json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+
+
+def _ascii(headers: Headers, size: int) -> list[tuple[bytes, bytes]]:
+    every = {**headers, "Content-Length": str(size)}
+    return [(name.encode(), value.encode("ascii", "replace")) for name, value in every.items()]
+
+
+def _read(response: httpcore.Response) -> bytes:
+    """Return the answer's beginning; a longer one costs the connection."""
+    answer = b""
+    for chunk in response.iter_stream():
+        answer += chunk
+        if len(answer) > MAX_ANSWER:
+            break
+    return answer[:MAX_ANSWER]
+
+
+def _retry_after(response: httpcore.Response) -> float:
+    """Return the seconds that the service asks to wait, an hour at most."""
+    values = (value for name, value in response.headers if name.lower() == b"retry-after")
+    value = next(values, b"").decode("latin-1")
+    return min(max(_seconds(value), 0), MAX_RETRY_AFTER_SECONDS)
+
+
+def _seconds(value: str) -> float:
+    if value.isdecimal():
+        return float(value)
+    try:
+        return (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
+    except (TypeError, ValueError):
+        return 0
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, httpcore.TimeoutException):
+        return "no answer in time"
+    return str(error) or type(error).__name__
