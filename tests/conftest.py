@@ -47,6 +47,7 @@ pytest_plugins = [
     "tests.support.certificates",
     "tests.support.outbox",
     "tests.support.deliveries",
+    "tests.support.receivers.all_channels",
     "tests.support.prefect_server",
     "tests.support.contrib_postgres",
 ]

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
         waiting_for_configuration,
     )
     from analytics_worker.delivery.routing import default_recipients, send_once
-    from analytics_worker.delivery.send_result import SendResult
+    from analytics_worker.send_result import SendResult
 
 _MODULES = {
     "Attachment": "message",

@@ -29,10 +29,10 @@ from analytics_worker.delivery.message import Content, OutgoingMessage
 from analytics_worker.delivery.outbox import storable
 from analytics_worker.delivery.pacing import pause, return_tokens, take_tokens
 from analytics_worker.delivery.retry import NextStep, attempt, next_step
-from analytics_worker.delivery.send_result import SendResult, one_line, permanent, temporary
 from analytics_worker.delivery.session import ANY_ERROR, ChannelSession
 from analytics_worker.delivery.store import BATCH, DeliveryStore, LostConnectionError
 from analytics_worker.errors import PermanentError
+from analytics_worker.send_result import SendResult, one_line, permanent, temporary
 
 _log = logging.getLogger(__name__)
 

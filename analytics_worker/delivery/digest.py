@@ -19,8 +19,8 @@ from analytics_worker.delivery.message import (
     Severity,
 )
 from analytics_worker.delivery.outbox import default_key, enqueue
-from analytics_worker.delivery.send_result import one_line
 from analytics_worker.delivery.statements import Row, execute
+from analytics_worker.send_result import one_line
 
 MOST_MEMBERS = 200
 MAX_LINE = 150

@@ -22,11 +22,11 @@ from analytics_worker.delivery.message import Domain
 from analytics_worker.delivery.owner_notices import notify_owners
 from analytics_worker.delivery.pacing import digest_backlog, rate_of
 from analytics_worker.delivery.routing import ChannelUnavailableError, channel
-from analytics_worker.delivery.send_result import one_line
 from analytics_worker.delivery.session import ANY_ERROR
 from analytics_worker.delivery.statements import Row
 from analytics_worker.delivery.store import DeliveryStore, LostConnectionError, delivery_store
 from analytics_worker.errors import PermanentError
+from analytics_worker.send_result import one_line
 
 NOT_CONFIGURED_SECONDS = 300.0
 UNAVAILABLE_SECONDS = 60.0

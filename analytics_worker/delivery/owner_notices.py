@@ -17,9 +17,9 @@ from analytics_worker.database.connections import warehouse
 from analytics_worker.delivery.message import Content, Domain, Fact, Message, Recipient
 from analytics_worker.delivery.outbox import default_key, write
 from analytics_worker.delivery.routing import default_recipients, owner_recipient
-from analytics_worker.delivery.send_result import one_line
 from analytics_worker.delivery.statements import Row, execute
 from analytics_worker.delivery.store import max_age_seconds
+from analytics_worker.send_result import one_line
 
 MOST_LINES = 50
 NAMESPACE = UUID("6b1d1f0e-6d0f-4a53-9c3b-0d5d6f3a7c11")

@@ -8,8 +8,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
 from analytics_worker.delivery.message import Message, OutgoingMessage, Recipient
-from analytics_worker.delivery.send_result import SendResult
 from analytics_worker.errors import PermanentError
+from analytics_worker.send_result import SendResult
 from analytics_worker.settings import settings
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager
 
 from analytics_worker.delivery.channels.base import Channel, Sender
 from analytics_worker.delivery.message import OutgoingMessage
-from analytics_worker.delivery.send_result import SendResult, permanent, temporary, unreachable
 from analytics_worker.errors import PermanentError
+from analytics_worker.send_result import SendResult, permanent, temporary, unreachable
 
 _log = logging.getLogger(__name__)
 

@@ -23,7 +23,8 @@ from typing import Any, NamedTuple, Self
 
 import httpcore
 
-from analytics_worker.delivery.send_result import (
+from analytics_worker.errors import PermanentError
+from analytics_worker.send_result import (
     SENT,
     SendResult,
     permanent,
@@ -31,22 +32,21 @@ from analytics_worker.delivery.send_result import (
     temporary,
     unreachable,
 )
-from analytics_worker.delivery.transport.address_filter import (
+from analytics_worker.settings import settings
+from analytics_worker.transport.address_filter import (
     AllowList,
     CheckedBackend,
     Deadline,
     allow_list,
 )
-from analytics_worker.delivery.transport.tls import trust
-from analytics_worker.delivery.transport.webhook import (
+from analytics_worker.transport.tls import trust
+from analytics_worker.transport.webhook import (
     IDLE_SECONDS,
     MAX_ANSWER,
     MAX_RETRY_AFTER_SECONDS,
     TRY_LATER,
 )
-from analytics_worker.delivery.transport.webhook_url import Target, parse_url
-from analytics_worker.errors import PermanentError
-from analytics_worker.settings import settings
+from analytics_worker.transport.webhook_url import Target, parse_url
 
 SLOWEST_BYTES_PER_SECOND = 64 * 1024  # large files get more time than small messages
 DEFAULT_PAUSE_SECONDS = 30.0

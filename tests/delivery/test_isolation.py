@@ -9,7 +9,7 @@ import pytest
 from analytics_worker.delivery import deliver_due, routing, send_once
 from analytics_worker.delivery.channels.base import Channel
 from analytics_worker.delivery.message import Content, Message
-from analytics_worker.delivery.send_result import SENT
+from analytics_worker.send_result import SENT
 from tests.support import delivery_channels
 from tests.support.deliveries import hook, mail
 

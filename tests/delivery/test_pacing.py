@@ -11,7 +11,7 @@ from analytics_worker.delivery.channels.base import Rate
 from analytics_worker.delivery.message import Content, Link
 from analytics_worker.delivery.pacing import RateError, digest_threshold, parse_rate
 from analytics_worker.delivery.retry import backoff_seconds, next_step
-from analytics_worker.delivery.send_result import SendResult, rate_limited
+from analytics_worker.send_result import SendResult, rate_limited
 from analytics_worker.settings import settings
 from tests.support.deliveries import hook, mail, sender
 from tests.support.waiting import wait_until

@@ -10,16 +10,16 @@ from datetime import UTC, datetime
 
 from analytics_worker.delivery.channels.base import Channel, Sender
 from analytics_worker.delivery.message import OutgoingMessage
-from analytics_worker.delivery.send_result import SendResult
-from analytics_worker.delivery.transport.mail import (
+from analytics_worker.send_result import SendResult
+from analytics_worker.settings import settings
+from analytics_worker.transport.mail import (
     Attachment,
     Mail,
     SmtpSession,
     parse_address,
     smtp_session,
 )
-from analytics_worker.delivery.transport.webhook import webhook_session
-from analytics_worker.settings import settings
+from analytics_worker.transport.webhook import webhook_session
 from blocks.notifications import EmailChannel, SlackChannel, WebhookChannel
 
 

@@ -26,15 +26,15 @@ from analytics_worker.delivery.channels.base import Channel, Sender
 from analytics_worker.delivery.channels.card import Card, card
 from analytics_worker.delivery.channels.opening import http_channel
 from analytics_worker.delivery.message import Content, OutgoingMessage, Severity
-from analytics_worker.delivery.send_result import SENT, SendResult, permanent, temporary
-from analytics_worker.delivery.transport.address_filter import (
+from analytics_worker.errors import PermanentError
+from analytics_worker.prefect_support.telemetry import timed_request
+from analytics_worker.send_result import SENT, SendResult, permanent, temporary
+from analytics_worker.settings import settings
+from analytics_worker.transport.address_filter import (
     AllowList,
     ForbiddenAddressError,
     allow_list,
 )
-from analytics_worker.errors import PermanentError
-from analytics_worker.prefect_support.telemetry import timed_request
-from analytics_worker.settings import settings
 from blocks.notifications import AppriseChannel
 
 # They post to any address, past the checks of our own webhooks.
@@ -50,7 +50,9 @@ MARKDOWN_SCHEMES = frozenset(
 )
 
 MAX_TITLE = 250
+MAX_LABEL = 100
 MIN_TEXT = 60
+NO_TEXT = "(no text)"
 
 NOTIFY_TYPES: dict[Severity | None, str] = {
     "critical": "failure",
@@ -158,13 +160,17 @@ def _escape(plugin: Any) -> escaping.Escape:
 
 
 def _text(content: Content, shown: Card, escape: escaping.Escape, limit: int) -> str:
-    """Return the text, and the links to files, which no text holds."""
-    links = [link for link in shown.links if link.url not in content.text]
-    lines = [f"\n{escape(escaping.single_line(link.label))}: {link.url}" for link in links]
-    end = "".join(lines) if sum(map(len, lines)) < limit // 2 else ""
+    """Return the text, and below it the links that it does not hold or of which it is cut."""
+    end = ""
+    for link in shown.links:
+        line = f"\n{escaping.cut(link.label, MAX_LABEL, escape=escape)}: {link.url}"
+        is_cut = link is shown.links[0] and len(content.text) > limit // 2
+        if (is_cut or link.url not in content.text) and len(end) + len(line) < limit // 2:
+            end += line
     measure = _length_in_html if escape is escaping.chat else len
     room = max(limit - len(end), MIN_TEXT)
-    return escaping.cut(content.text, room, escape=escape, measure=measure) + end
+    text = escaping.cut(content.text, room, escape=escape, measure=measure)
+    return f"{text}{end}".strip() or NO_TEXT  # Apprise sends nothing without a body
 
 
 def _length_in_html(text: str) -> int:

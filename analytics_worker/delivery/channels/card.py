@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
+from analytics_worker.delivery.escaping import single_line
 from analytics_worker.delivery.message import Content, Fact, Link, Severity, Tile
 
 T = TypeVar("T")
@@ -19,6 +20,7 @@ MAX_ITEMS = 30
 MAX_TILES = 20
 MAX_LINKS = 10
 MAX_URL = 2000
+UNNAMED_LINK = "Open"
 
 COLORS: dict[Severity | None, str] = {
     "critical": "#c81e1e",
@@ -70,7 +72,7 @@ def card(content: Content, attached: Collection[str] = ()) -> Card:
     """Choose what to show; ``attached`` names the files that the receiver gets as files."""
     structured = content.facts or content.items or content.tiles
     separate = [file for file in content.attachments if file.attach_as not in attached]
-    linked = [Link(label=file.attach_as, url=file.url) for file in separate if usable(file.url)]
+    linked = [Link(label=file.attach_as, url=file.url) for file in separate]
     return Card(
         tone=tone(content),
         label=_label(content),
@@ -79,9 +81,15 @@ def card(content: Content, attached: Collection[str] = ()) -> Card:
         tiles=content.tiles[:MAX_TILES],
         items=_first(content.items, MAX_ITEMS, str),
         text="" if structured else content.text,
-        links=(*(link for link in content.links if usable(link.url)), *linked)[:MAX_LINKS],
+        links=tuple(_named(link) for link in (*content.links, *linked) if usable(link.url))[
+            :MAX_LINKS
+        ],
         missing=tuple(file.attach_as for file in separate if not usable(file.url)),
     )
+
+
+def _named(link: Link) -> Link:
+    return link.model_copy(update={"label": single_line(link.label) or UNNAMED_LINK})
 
 
 def tone(content: Content) -> Severity | None:

@@ -22,8 +22,10 @@ from analytics_worker.delivery.channels.card import usable
 from analytics_worker.delivery.channels.opening import parse_rate
 from analytics_worker.delivery.message import Attachment as ContentFile
 from analytics_worker.delivery.message import Content, OutgoingMessage
-from analytics_worker.delivery.send_result import SendResult, permanent
-from analytics_worker.delivery.transport.mail import (
+from analytics_worker.errors import PermanentError
+from analytics_worker.send_result import SendResult, permanent
+from analytics_worker.settings import settings
+from analytics_worker.transport.mail import (
     Attachment,
     InlineImage,
     Mail,
@@ -31,8 +33,6 @@ from analytics_worker.delivery.transport.mail import (
     parse_address,
     smtp_session,
 )
-from analytics_worker.errors import PermanentError
-from analytics_worker.settings import settings
 from blocks.notifications import EmailChannel
 
 DEFAULT_MEDIA_TYPE = "application/octet-stream"
@@ -97,7 +97,7 @@ class EmailSender:
             sender=self._sender,
             to=content.to or (message.recipient,),
             cc=content.cc,
-            subject=content.subject,
+            subject=escaping.single_line(content.subject),
             text=body.text,
             html=body.html,
             images=body.images,
@@ -124,8 +124,8 @@ def _body(content: Content, files: Mapping[str, Path]) -> _Body:
     linked = [file for file in content.attachments if file.attach_as not in files]
     types = {file.attach_as: file.media_type for file in content.attachments}
     return _Body(
-        text=_text(content.text, linked),
-        html=_html(content.html, linked) if content.html is not None else None,
+        text=escaping.visible(_text(content.text, linked)),
+        html=escaping.visible(_html(content.html, linked)) if content.html is not None else None,
         images=tuple(
             InlineImage(image.name, b64decode(image.data), image.media_type)
             for image in content.images

@@ -22,15 +22,15 @@ from analytics_worker.delivery.channels.card import Card, card
 from analytics_worker.delivery.channels.opening import http_channel
 from analytics_worker.delivery.channels.pagerduty import short_key
 from analytics_worker.delivery.message import OutgoingMessage, Severity
-from analytics_worker.delivery.send_result import SENT, SendResult
-from analytics_worker.delivery.transport.http import (
+from analytics_worker.prefect_support.telemetry import timed_request
+from analytics_worker.send_result import SENT, SendResult
+from analytics_worker.transport.http import (
     UNAUTHORIZED,
     HttpAnswer,
     HttpSession,
     http_session,
 )
-from analytics_worker.delivery.transport.webhook_url import parse_url
-from analytics_worker.prefect_support.telemetry import timed_request
+from analytics_worker.transport.webhook_url import parse_url
 from blocks.notifications import OpsgenieChannel, Region
 
 API_URLS: dict[Region, str] = {

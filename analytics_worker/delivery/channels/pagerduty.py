@@ -23,15 +23,16 @@ from analytics_worker.delivery.channels.base import Channel, Sender
 from analytics_worker.delivery.channels.card import Card, card
 from analytics_worker.delivery.channels.opening import http_channel
 from analytics_worker.delivery.message import Content, OutgoingMessage, Severity
-from analytics_worker.delivery.send_result import SendResult, permanent
-from analytics_worker.delivery.transport.http import (
+from analytics_worker.prefect_support.telemetry import timed_request
+from analytics_worker.send_result import SendResult, permanent
+from analytics_worker.transport.http import (
     UNAUTHORIZED,
     HttpAnswer,
     HttpSession,
     http_session,
+    json_bytes,
 )
-from analytics_worker.delivery.transport.webhook_url import parse_url
-from analytics_worker.prefect_support.telemetry import timed_request
+from analytics_worker.transport.webhook_url import parse_url
 from blocks.notifications import PagerDutyChannel, Region
 
 API_URLS: dict[Region, str] = {
@@ -44,8 +45,9 @@ SOURCE = "analytics-worker"
 MAX_SUMMARY = 1024
 MAX_KEY = 255
 MAX_LABEL = 100
-MAX_VALUE = 4000
-MAX_TEXT = 40_000
+MAX_BYTES = 500_000
+# What one text of an event may have: more than most need, then less until the event fits.
+BUDGETS = (4000, 1000, 200)
 BAD_REQUEST = 400
 
 SEVERITIES: dict[Severity | None, str] = {
@@ -84,15 +86,25 @@ def _enqueue(http: HttpSession, routing_key: SecretStr, message: OutgoingMessage
 
 
 def event_of(message: OutgoingMessage) -> tuple[str, Json]:
-    """Return the path and the event, without the routing key."""
+    """Return the path and the event without the routing key, shortened until it fits."""
+    path, event = "", {}
+    for budget in BUDGETS:
+        path, event = _event(message, budget)
+        if len(json_bytes(event)) <= MAX_BYTES:
+            break
+    return path, event
+
+
+def _event(message: OutgoingMessage, budget: int) -> tuple[str, Json]:
     content, shown = message.content, card(message.content)
     key = short_key(content.incident_key or message.key)
     if content.incident_action == "resolve":
         return ALERT_PATH, {"event_action": "resolve", "dedup_key": key}
+    payload = _payload(content, shown, budget)
     if content.incident_action is None and content.severity in {None, "info", "ok"}:
-        payload = _payload(content, shown) | {"timestamp": _timestamp(content)}
+        payload["timestamp"] = _timestamp(content)
         return CHANGE_PATH, {"payload": payload, "links": _links(shown)}
-    payload = _payload(content, shown) | {"severity": SEVERITIES[content.severity]}
+    payload["severity"] = SEVERITIES[content.severity]
     event = {"event_action": "trigger", "dedup_key": key, "client": SOURCE}
     return ALERT_PATH, {**event, "payload": payload, "links": _links(shown)}
 
@@ -105,23 +117,23 @@ def short_key(key: str) -> str:
     return f"sha256-{hashlib.sha256(key.encode(errors='surrogatepass')).hexdigest()}"
 
 
-def _payload(content: Content, shown: Card) -> Json:
+def _payload(content: Content, shown: Card, budget: int) -> Json:
     title = escaping.single_line(shown.title) or "(no subject)"
     return {
         "summary": escaping.cut(title, MAX_SUMMARY, escape=escaping.incident),
         "source": SOURCE,
-        "custom_details": _details(content, shown),
+        "custom_details": _details(content, shown, budget),
     }
 
 
-def _details(content: Content, shown: Card) -> Json:
+def _details(content: Content, shown: Card, budget: int) -> Json:
     """Return labels and values; the text as well, which is complete."""
     tiles = ((tile.label, f"{tile.value} {tile.change}".strip()) for tile in shown.tiles)
     facts = [*((fact.label, fact.value) for fact in shown.facts), *tiles]
-    details: Json = {_short(label, MAX_LABEL): _short(value, MAX_VALUE) for label, value in facts}
+    details: Json = {_short(label, MAX_LABEL): _short(value, budget) for label, value in facts}
     if shown.items:
-        details["items"] = [_short(item, MAX_VALUE) for item in shown.items]
-    return details | {"text": _short(content.text, MAX_TEXT)}
+        details["items"] = [_short(item, budget) for item in shown.items]
+    return details | {"text": _short(content.text, 10 * budget)}
 
 
 def _links(shown: Card) -> list[Json]:

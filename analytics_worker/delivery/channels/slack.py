@@ -24,11 +24,11 @@ from analytics_worker.delivery.channels.slack_api import API_URL, SlackAnswer, S
 from analytics_worker.delivery.channels.slack_blocks import slack_message
 from analytics_worker.delivery.channels.slack_files import share_files, upload_files
 from analytics_worker.delivery.message import OutgoingMessage
-from analytics_worker.delivery.send_result import SENT, SendResult, permanent, temporary
-from analytics_worker.delivery.transport.http import MISSING, HttpAnswer, HttpSession, http_session
-from analytics_worker.delivery.transport.webhook_url import parse_url
 from analytics_worker.errors import PermanentError
 from analytics_worker.prefect_support.telemetry import timed_request
+from analytics_worker.send_result import SENT, SendResult, permanent, temporary
+from analytics_worker.transport.http import MISSING, HttpAnswer, HttpSession, http_session
+from analytics_worker.transport.webhook_url import parse_url
 from blocks.notifications import SlackChannel
 
 # What Slack itself answers in place of "ok"; another server's 404 may mean that it is starting.

@@ -10,14 +10,14 @@ from urllib.parse import urlencode
 
 from pydantic import SecretStr
 
-from analytics_worker.delivery.send_result import (
+from analytics_worker.send_result import (
     SENT,
     SendResult,
     permanent,
     rate_limited,
     temporary,
 )
-from analytics_worker.delivery.transport.http import (
+from analytics_worker.transport.http import (
     DEFAULT_PAUSE_SECONDS,
     HttpAnswer,
     HttpSession,

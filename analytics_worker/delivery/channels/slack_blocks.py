@@ -93,9 +93,9 @@ def _field(label: str, value: str) -> Json:
     short_value = _short(value.strip(), MAX_VALUE)
     words = [escaping.slack_words(part) for part in (short_label, *short_value.split("\n"))]
     shown = [word for word in words if word is not None]
-    if len(shown) == len(words) and shown[0].strip():
-        lines = "\n".join(shown[1:])
-        return {"type": "mrkdwn", "text": f"*{shown[0].strip()}*\n{lines}", "verbatim": True}
+    lines = "\n".join([f"*{shown[0].strip()}*", *shown[1:]]) if shown else ""
+    if len(shown) == len(words) and shown[0].strip() and len(lines) <= MAX_FIELD:
+        return {"type": "mrkdwn", "text": lines, "verbatim": True}
     return _plain(f"{short_label}\n{short_value}", MAX_FIELD)
 
 
@@ -119,7 +119,7 @@ def _buttons(card: Card) -> list[Json]:
     buttons = [
         {
             "type": "button",
-            "text": _plain(escaping.single_line(link.label) or "Open", MAX_BUTTON),
+            "text": _plain(link.label, MAX_BUTTON),
             "url": link.url,
         }
         for link in card.links[:MAX_BUTTONS]

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from analytics_worker.delivery.channels.slack_api import SlackApi
 from analytics_worker.delivery.escaping import single_line
-from analytics_worker.delivery.send_result import SENT, SendResult, permanent
-from analytics_worker.delivery.transport.http import HttpAnswer
-from analytics_worker.delivery.transport.multipart import file_chunks
+from analytics_worker.send_result import SENT, SendResult, permanent
+from analytics_worker.transport.http import HttpAnswer
+from analytics_worker.transport.multipart import file_chunks
 
 MAX_NAME = 200
 

@@ -16,16 +16,16 @@ from analytics_worker.delivery.channels.card import card
 from analytics_worker.delivery.channels.opening import http_channel
 from analytics_worker.delivery.channels.teams_card import teams_message
 from analytics_worker.delivery.message import OutgoingMessage
-from analytics_worker.delivery.send_result import SendResult, temporary
-from analytics_worker.delivery.transport.http import (
+from analytics_worker.prefect_support.telemetry import timed_request
+from analytics_worker.send_result import SendResult, temporary
+from analytics_worker.transport.http import (
     MISSING,
     UNAUTHORIZED,
     HttpAnswer,
     HttpSession,
     http_session,
 )
-from analytics_worker.delivery.transport.webhook_url import parse_url
-from analytics_worker.prefect_support.telemetry import timed_request
+from analytics_worker.transport.webhook_url import parse_url
 from blocks.notifications import TeamsChannel
 
 _REPORTED_ERROR = re.compile(rb"HTTP error (\d{3})")

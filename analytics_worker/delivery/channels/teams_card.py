@@ -13,7 +13,7 @@ from typing import Any
 from analytics_worker.delivery import escaping
 from analytics_worker.delivery.channels.card import ARROWS, Card
 from analytics_worker.delivery.message import Fact, Severity, Tile
-from analytics_worker.delivery.transport.http import json_bytes
+from analytics_worker.transport.http import json_bytes
 
 MAX_BYTES = 28_000
 MAX_TITLE = 300
@@ -135,7 +135,7 @@ def _actions(card: Card) -> list[Json]:
     return [
         {
             "type": "Action.OpenUrl",
-            "title": _text(escaping.single_line(link.label), MAX_BUTTON) or "Open",
+            "title": _text(link.label, MAX_BUTTON),
             "url": link.url,
         }
         for link in card.links[:MAX_BUTTONS]
@@ -155,7 +155,7 @@ def _block(runs: Sequence[Json], **options: Any) -> Json:
 
 
 def _run(text: str, **options: Any) -> Json:
-    return {"type": "TextRun", "text": text, **options}
+    return {"type": "TextRun", "text": text if text.strip() else "–", **options}
 
 
 def _text(text: str, limit: int) -> str:

@@ -22,17 +22,17 @@ from analytics_worker.delivery.channels.opening import http_channel
 from analytics_worker.delivery.channels.telegram_text import telegram_text
 from analytics_worker.delivery.escaping import single_line
 from analytics_worker.delivery.message import OutgoingMessage
-from analytics_worker.delivery.send_result import SENT, SendResult, rate_limited
-from analytics_worker.delivery.transport.http import (
+from analytics_worker.prefect_support.telemetry import timed_request
+from analytics_worker.send_result import SENT, SendResult, rate_limited
+from analytics_worker.transport.http import (
     DEFAULT_PAUSE_SECONDS,
     TOO_MANY_REQUESTS,
     HttpAnswer,
     HttpSession,
     http_session,
 )
-from analytics_worker.delivery.transport.multipart import multipart
-from analytics_worker.delivery.transport.webhook_url import parse_url
-from analytics_worker.prefect_support.telemetry import timed_request
+from analytics_worker.transport.multipart import multipart
+from analytics_worker.transport.webhook_url import parse_url
 from blocks.notifications import TelegramChannel
 
 API_URL = "https://api.telegram.org"

@@ -51,7 +51,7 @@ def _links(card: Card) -> str:
 
 
 def _link(link: Link) -> str:
-    label = _cut(escaping.single_line(link.label), MAX_LABEL) or "Open"
+    label = _cut(link.label, MAX_LABEL)
     return f'<a href="{escape(link.url)}">{label}</a>'
 
 

@@ -2,7 +2,7 @@
 
 Programs read it, so texts are not escaped: the receiver gets what the data holds. The body is the
 message's own JSON where its domain made one (docs/alerts.md), else every field of the message.
-Signature and headers are described in `analytics_worker.delivery.transport.webhook`.
+Signature and headers are described in `analytics_worker.transport.webhook`.
 Reads ``WEBHOOK_*`` settings; writes nothing but requests, which the receiver deduplicates by key.
 """
 
@@ -14,14 +14,14 @@ from typing import Any
 from analytics_worker.delivery.channels.base import Channel, Sender
 from analytics_worker.delivery.channels.opening import http_channel
 from analytics_worker.delivery.message import Content, OutgoingMessage
-from analytics_worker.delivery.send_result import SendResult, rate_limited, temporary
-from analytics_worker.delivery.transport.http import (
+from analytics_worker.send_result import SendResult, rate_limited, temporary
+from analytics_worker.transport.http import (
     DEFAULT_PAUSE_SECONDS,
     MISSING,
     TOO_MANY_REQUESTS,
 )
-from analytics_worker.delivery.transport.webhook import WebhookSession, webhook_session
-from analytics_worker.delivery.transport.webhook_url import parse_url
+from analytics_worker.transport.webhook import WebhookSession, webhook_session
+from analytics_worker.transport.webhook_url import parse_url
 from blocks.notifications import WebhookChannel
 
 # What is of use to a program; texts for people (html, images) and headers of emails are not.
