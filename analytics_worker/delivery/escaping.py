@@ -36,7 +36,7 @@ _MARKDOWN = re.compile(r"[\\*_~`|\[\]#>]|^([ \t]*)(?=[-+=]|\d{1,9}[.)])", re.MUL
 
 # What Slack's mrkdwn shows as it is: an allow-list, since mrkdwn has no escape for * _ ~ and `.
 _SLACK_PLAIN = re.compile(
-    r"""(?!\s*>)(?:[^\W_]|(?<=[^\W_])_(?=[^\W_])|(?<=\w)@(?=\w)|[ .,;()%<>=+/'"?°€$£&–…·#-]|:(?= |$)|(?<=\d\d):(?=\d\d(?!\d)))*"""
+    r"""(?!\s*>)(?:[^\W_]|(?<=[^\W_])_(?=[^\W_])|(?<=\w)@(?=\w)|[ .,;()%<>=+/'"?°€$£&–…·▲▼#-]|:(?= |$)|(?<=\d\d):(?=\d\d(?!\d)))*"""
 )
 
 

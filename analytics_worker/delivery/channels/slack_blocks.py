@@ -18,6 +18,7 @@ MAX_SECTION = 3000
 MAX_FIELDS = 10
 MAX_FIELD = 2000
 MAX_VALUE = 600
+SHORT_VALUE = 45
 MAX_LABEL = 80
 MAX_BUTTON = 75
 MAX_BUTTONS = 5
@@ -56,7 +57,7 @@ def _rest(card: Card) -> list[Json]:
     return [
         *_context(card.label),
         *_fields([_tile(tile) for tile in card.tiles]),
-        *_fields([_fact(fact) for fact in card.facts]),
+        *_facts(card.facts),
         *_section("\n".join(f"• {_item(item)}" for item in card.items)),
         *_section(card.text),
         *_section(_left_over(card)),
@@ -78,8 +79,11 @@ def _fields(fields: Sequence[Json]) -> list[Json]:
     return [{"type": "section", "fields": list(fields[at : at + MAX_FIELDS])} for at in starts]
 
 
-def _fact(fact: Fact) -> Json:
-    return _field(fact.label, fact.value)
+def _facts(facts: Sequence[Fact]) -> list[Json]:
+    """Return short values in two columns, and below them the long ones over the whole width."""
+    short = [_field(fact.label, fact.value) for fact in facts if len(fact.value) <= SHORT_VALUE]
+    long = [_field(fact.label, fact.value) for fact in facts if len(fact.value) > SHORT_VALUE]
+    return [*_fields(short), *({"type": "section", "text": text} for text in long)]
 
 
 def _tile(tile: Tile) -> Json:

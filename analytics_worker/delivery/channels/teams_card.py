@@ -86,12 +86,12 @@ def _body(card: Card, budget: int) -> list[Json]:
     rows = [
         card.tiles[at : at + TILES_IN_A_ROW] for at in range(0, len(card.tiles), TILES_IN_A_ROW)
     ]
-    lines = [f"• {_text(escaping.single_line(item), budget)}" for item in card.items]
+    items = [f"• {_text(escaping.single_line(item), budget)}" for item in card.items]
     return [
         *(_tiles(row) for row in rows),
         *(_fact(fact, budget) for fact in card.facts),
-        *(_block([_run(line)], spacing="Small") for line in lines),
-        *(_block([_run(line)], spacing="Small") for line in _paragraphs(card.text, budget)),
+        *_lines(items),
+        *_lines(_paragraphs(card.text, budget)),
         *(_block([_run(f"{_text(name, budget)} (not attached)")]) for name in card.missing),
         *_links(card),
     ]
@@ -112,12 +112,21 @@ def _tile(tile: Tile) -> list[Json]:
 
 
 def _fact(fact: Fact, budget: int) -> Json:
-    label, value = _text(fact.label, min(budget, MAX_TITLE)), _text(fact.value, budget)
+    label = _text(fact.label, min(budget, MAX_TITLE))
+    lines = _paragraphs(fact.value, budget) or [""]
     columns = [
         _column([_block([_run(label, isSubtle=True)])], "1"),
-        _column([_block([_run(value)])], "2"),
+        _column([_block([_run(line)], spacing="None") for line in lines], "2"),
     ]
     return _columns(columns, spacing="Small")
+
+
+def _lines(lines: Sequence[str]) -> list[Json]:
+    """Return a list, set off from what is above it."""
+    spacings = ("Default" if at == 0 else "Small" for at in range(len(lines)))
+    return [
+        _block([_run(line)], spacing=space) for line, space in zip(lines, spacings, strict=True)
+    ]
 
 
 def _paragraphs(text: str, budget: int) -> list[str]:

@@ -45,9 +45,10 @@ def test_slack_shows_a_title_a_color_facts_and_buttons(receivers: Receivers):
     assert message["blocks"][0]["text"]["text"].startswith("🔴 pipeline-coverage (EMEA): 3 of 12")
     body = message["attachments"][0]
     assert body["color"] == "#c81e1e"
-    context, facts, items, actions = body["blocks"]
+    context, facts, description, items, actions = body["blocks"]
     assert context["elements"][0]["text"] == "CRITICAL"
     assert facts["fields"][0]["text"] == "*Condition*\ncoverage &lt; 0.5"
+    assert description["text"]["text"].startswith("*Description*\nOpen pipeline")
     assert items["text"]["text"].splitlines()[1] == "• Team Oslo: 0.42"
     buttons = [(button["text"]["text"], button["url"]) for button in actions["elements"]]
     assert buttons[0] == ("Open the run", "https://prefect.example.com/runs/flow-run/3f9c")

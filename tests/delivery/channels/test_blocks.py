@@ -1,0 +1,78 @@
+"""What a user fills in: refused with the fix where it can't work, and listed without its secrets."""
+
+from datetime import timedelta
+
+import pytest
+from pydantic import SecretStr, ValidationError
+
+from analytics_worker.delivery.channels.base import Rate
+from analytics_worker.delivery.channels.opening import parse_rate
+from analytics_worker.delivery.channels.registry import OPENERS, channel_target
+from analytics_worker.errors import PermanentError
+from blocks.notifications import (
+    BLOCKS,
+    PagerDutyChannel,
+    SlackChannel,
+    TeamsChannel,
+    TelegramChannel,
+)
+from tests.support.receivers.all_channels import NAMES, Receivers
+
+# apprise imports a module that Python 3.13 drops; it brings a replacement there.
+pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
+
+
+def test_every_block_has_a_channel_and_a_description():
+    assert set(OPENERS) == set(BLOCKS)
+    for kind in BLOCKS:
+        assert "rate" in kind.model_fields
+        for name, field in kind.model_fields.items():
+            assert field.description, f"{kind.__name__}.{name}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_target_is_a_host_without_secrets(receivers: Receivers, name: str):
+    channel = receivers.channel(name)
+    shown = f"{channel_target(receivers.block(name))} {channel.target} {channel!r}"
+    assert "canary" not in shown.lower()
+    expected = {"discord": "discord"}.get(name, "127.0.0.1")
+    assert channel.target.startswith(expected)
+
+
+def test_an_unusable_address_is_listed_as_that():
+    assert channel_target(TeamsChannel(url=SecretStr("ftp://canary"))) == "(address can't be used)"
+
+
+@pytest.mark.parametrize(
+    ("build", "reason"),
+    [
+        (SlackChannel, "url and bot_token are missing"),
+        (lambda: SlackChannel(bot_token=SecretStr("x")), "channel is missing"),
+        (lambda: SlackChannel(url=SecretStr("https://x"), channel="#general"), "channel"),
+        (lambda: TelegramChannel(bot_token=SecretStr("x"), chat_id="a/../b"), "chat_id"),
+        (lambda: TelegramChannel(bot_token=SecretStr("x"), chat_id="1", rate="often"), "rate"),
+        (lambda: PagerDutyChannel(routing_key=SecretStr("x"), region="mars"), "region"),  # pyright: ignore[reportArgumentType]
+    ],
+)
+def test_what_can_t_work_is_refused_by_name(build, reason: str):
+    with pytest.raises(ValidationError, match=reason):
+        build()
+
+
+@pytest.mark.parametrize(
+    ("text", "rate"),
+    [
+        (None, None),
+        ("30/1m", Rate(30, timedelta(minutes=1))),
+        ("30/m", Rate(30, timedelta(minutes=1))),
+        ("1/2s", Rate(1, timedelta(seconds=2))),
+    ],
+)
+def test_a_rate_is_messages_in_a_period(text: str | None, rate: Rate | None):
+    assert parse_rate(text) == rate
+
+
+@pytest.mark.parametrize("text", ["often", "0/1m", "1/0s", "1/1y", "-1/1m"])
+def test_another_rate_is_refused(text: str):
+    with pytest.raises(PermanentError, match="expected messages/period"):
+        parse_rate(text)
