@@ -32,7 +32,7 @@ _ENTITY = re.compile(r"&(?=#?\w{1,32};)")
 _SHORTCODE = re.compile(r":(?!\d{1,2}:)(?=[\w+'-]+:)")
 _DATE_FUNCTION = re.compile(r"\{(?=\{)")
 _URL = re.compile(r"(https?://[^\s<>|`\\*~\[\]()\"']+)")
-_MARKDOWN = re.compile(r"[\\*_~`|\[\]#>]|^([ \t]*)(?=[-+=]|\d{1,9}[.)])", re.MULTILINE)
+_MARKDOWN = re.compile(r"[\\*_~`|\[\]#>]|^([ \t]*(?:\d{1,9}(?=[.)])|(?=[-+=])))", re.MULTILINE)
 
 # What Slack's mrkdwn shows as it is: an allow-list, since mrkdwn has no escape for * _ ~ and `.
 _SLACK_PLAIN = re.compile(

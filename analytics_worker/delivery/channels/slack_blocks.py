@@ -7,6 +7,7 @@ https://docs.slack.dev/reference/block-kit/blocks (header 150, section 3000, 10 
 """
 
 from collections.abc import Sequence
+from itertools import groupby
 from typing import Any
 
 from analytics_worker.delivery import escaping
@@ -80,10 +81,13 @@ def _fields(fields: Sequence[Json]) -> list[Json]:
 
 
 def _facts(facts: Sequence[Fact]) -> list[Json]:
-    """Return short values in two columns, and below them the long ones over the whole width."""
-    short = [_field(fact.label, fact.value) for fact in facts if len(fact.value) <= SHORT_VALUE]
-    long = [_field(fact.label, fact.value) for fact in facts if len(fact.value) > SHORT_VALUE]
-    return [*_fields(short), *({"type": "section", "text": text} for text in long)]
+    """Return short values in two columns and long ones over the whole width, in their order."""
+    blocks: list[Json] = []
+    for is_long, group in groupby(facts, lambda fact: len(fact.value) > SHORT_VALUE):
+        fields = [_field(fact.label, fact.value) for fact in group]
+        wide = [{"type": "section", "text": field} for field in fields]
+        blocks += wide if is_long else _fields(fields)
+    return blocks
 
 
 def _tile(tile: Tile) -> Json:

@@ -96,3 +96,9 @@ def test_no_escape_sequence_is_cut_in_two():
     for limit in range(30, 60):
         kept = escaping.cut("<" * 100, limit, escape=escaping.slack)
         assert kept.removesuffix(escaping.SHORTENED).replace("&lt;", "") == ""
+
+
+def test_markdown_of_a_list_is_escaped_where_markdown_knows_it():
+    """A backslash before a digit is a backslash; one before the dot ends the list."""
+    shown = escaping.markdown("1. a\n- b\n  2) c\nhttps://x.example/a_b *d*")
+    assert shown == "1\\. a\n\\- b\n  2\\) c\nhttps://x.example/a_b \\*d\\*"
