@@ -1,49 +1,61 @@
-"""What became of one attempt to hand a message to somebody: a recipient, a web hook, a chat.
+"""Define the result of one attempt to send a message.
 
-Reads nothing, writes nothing. `analytics_worker.transport.mail` and `analytics_worker.transport.webhook` answer with it instead of raising,
-because with many recipients a failure is a result like any other.
+Channels and transports return it instead of raising, because with many recipients a failure is an
+ordinary result. Reads nothing, writes nothing.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from analytics_worker.text import one_line
 
-SendStatus = Literal["sent", "temporary", "permanent", "unreachable"]
+SendStatus = Literal["sent", "temporary", "permanent", "unreachable", "rate_limited"]
 
 
 @dataclass(frozen=True)
 class SendResult:
     """The result of one attempt.
 
-    ``temporary``: the other side has seen the message, or may have, and did not take it now.
-    ``permanent``: it will never take it. ``unreachable``: nobody has seen the message.
+    Attributes:
+        status: ``sent``; ``temporary``: the receiver saw the message, or may have, and did not accept
+            it now; ``permanent``: it never will; ``unreachable``: the receiver cannot have seen it;
+            ``rate_limited``: the receiver wants no message at all for ``retry_after_seconds``.
+        detail: The reason, fit for logs and tables: one line without secrets.
+        code: The receiver's status code, if it answered.
+        outage: Whether this speaks against the service as a whole rather than against one message.
+        retry_after_seconds: How long the receiver asked to be left alone.
+        receipt: What later messages need to refer to this one, such as a Slack ``ts``.
     """
 
     status: SendStatus
     detail: str = ""
-    """What went wrong, fit for logs and tables: one line, no address with a secret in it."""
     code: int | None = None
-    """The server's status code, if it answered."""
     outage: bool = False
-    """Whether this speaks against the service as a whole, rather than against one message."""
     retry_after_seconds: float = 0
-    """How long the service asked to be left alone."""
+    receipt: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 SENT = SendResult("sent")
 
 
 def temporary(detail: str, *, code: int | None = None, outage: bool = False) -> SendResult:
-    """Not now."""
+    """Return a failure that is worth another attempt."""
     return SendResult("temporary", one_line(detail), code, outage)
 
 
 def permanent(detail: str, *, code: int | None = None) -> SendResult:
-    """Never."""
+    """Return a failure that no other attempt can change."""
     return SendResult("permanent", one_line(detail), code)
 
 
 def unreachable(detail: str, *, code: int | None = None) -> SendResult:
-    """The service is away, or refuses to talk to us at all."""
+    """Return a failure to reach the service at all."""
     return SendResult("unreachable", one_line(detail), code, outage=True)
+
+
+def rate_limited(detail: str, retry_after_seconds: float, *, code: int = 429) -> SendResult:
+    """Return the receiver's request to send nothing for a while."""
+    return SendResult(
+        "rate_limited", one_line(detail), code, retry_after_seconds=retry_after_seconds
+    )

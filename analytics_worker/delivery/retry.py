@@ -13,6 +13,7 @@ from analytics_worker.circuit_breaker import CircuitBreaker
 from analytics_worker.errors import PermanentError
 from analytics_worker.send_result import SendResult, permanent
 from analytics_worker.settings import settings
+from analytics_worker.text import one_line
 
 FIRST_DELAY_SECONDS = 30.0
 LONGEST_DELAY_SECONDS = 900.0

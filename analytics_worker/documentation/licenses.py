@@ -56,7 +56,6 @@ _SPDX = {
     "isc license (iscl)": "ISC",
     "iscl": "ISC",
     "mit license": "MIT",
-    "mit license": "MIT",
     "the mit license (mit)": "MIT",
     "mozilla public license 2.0 (mpl 2.0)": "MPL-2.0",
     "psfl": "PSF-2.0",
@@ -96,7 +95,7 @@ def packages() -> list[Package]:
     wanted_by = {name: set(_WANTED_BY.findall(comments)) for name, _, comments in locked}
     kinds = {kind: _needed(roots, wanted_by) for kind, roots in _roots().items()}
     return [
-        Package(name, version, license(name), next(k for k in _KINDS if name in kinds[k]))
+        Package(name, version, license_of(name), next(k for k in _KINDS if name in kinds[k]))
         for name, version, _ in locked
     ]
 
@@ -120,7 +119,7 @@ def _needed(roots: set[str], wanted_by: dict[str, set[str]]) -> set[str]:
     return needed
 
 
-def license(name: str) -> str:
+def license_of(name: str) -> str:
     """Its SPDX expression, or what its metadata says if that is none that is known here."""
     if name in _READ_BY_HAND:
         return _READ_BY_HAND[name]

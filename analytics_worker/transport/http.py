@@ -33,12 +33,8 @@ from analytics_worker.send_result import (
     unreachable,
 )
 from analytics_worker.settings import settings
-from analytics_worker.transport.address_filter import (
-    AllowList,
-    CheckedBackend,
-    Deadline,
-    allow_list,
-)
+from analytics_worker.transport.address_filter import AllowList, allow_list
+from analytics_worker.transport.http_backend import CheckedBackend, Deadline
 from analytics_worker.transport.tls import trust
 from analytics_worker.transport.webhook import (
     IDLE_SECONDS,
@@ -104,7 +100,7 @@ def http_session(base_url: str, *, connections: int = 2) -> Generator["HttpSessi
         PermanentError: the address or WEBHOOK_ALLOWED_HOSTS can't be used.
     """
     logging.getLogger("httpcore").setLevel(logging.INFO)  # at DEBUG it logs headers
-    allowed = allow_list(settings().webhook_allowed_hosts)
+    allowed = allow_list(settings().outbound_allowed_hosts)
     timeout = settings().webhook_timeout_seconds
     with HttpSession(parse_url(base_url), allowed, connections, timeout) as session:
         yield session

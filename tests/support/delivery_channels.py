@@ -42,7 +42,7 @@ def open_channel(name: str, block: EmailChannel | WebhookChannel | SlackChannel)
 
 @contextmanager
 def _mails(block: EmailChannel) -> Generator[Sender]:
-    with smtp_session(block.server(settings().alert_email_timeout_seconds)) as smtp:
+    with smtp_session(block.server(settings().alert_email_timeout_seconds, None)) as smtp:
         yield functools.partial(_mail, smtp, block.sender)
 
 
@@ -65,6 +65,7 @@ def _mail(smtp: SmtpSession, sender: str, message: OutgoingMessage) -> SendResul
 @contextmanager
 def _posts(block: WebhookChannel | SlackChannel) -> Generator[Sender]:
     secret = block.secret if isinstance(block, WebhookChannel) else None
+    assert block.url is not None
     with webhook_session(block.url, secret, connections=1) as hook:
         yield lambda message: hook.post(_json(message), message.key)
 

@@ -4,16 +4,10 @@ Apprise says only whether it worked, and what it logs may hold addresses with to
 nor its errors are passed on. It loads no pictures from a public host, follows no redirects and mentions
 nobody here. It can open an incident and not resolve one: PagerDuty and Opsgenie have channels of their
 own.
-
-Apprise also resolves names and connects by itself, where no check of ours can stand. So a service of a
-fixed vendor is used as it is, and one whose host the address names only if that host is listed in
-WEBHOOK_ALLOWED_HOSTS: whoever lists a host trusts it, whatever its name leads to.
-Reads ``WEBHOOK_ALLOWED_HOSTS``; writes nothing but messages.
+Where it connects is decided by `apprise_plugin`. Writes nothing but messages.
 """
 
 import html
-import ipaddress
-import logging
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -22,27 +16,19 @@ from typing import Any
 from pydantic import SecretStr
 
 from analytics_worker.delivery import escaping
+from analytics_worker.delivery.channels.apprise_plugin import (
+    connections_of,
+    load_plugin,
+    schemas,
+)
 from analytics_worker.delivery.channels.base import Channel, Sender
 from analytics_worker.delivery.channels.card import Card, card
 from analytics_worker.delivery.channels.opening import http_channel
 from analytics_worker.delivery.message import Content, OutgoingMessage, Severity
-from analytics_worker.errors import PermanentError
-from analytics_worker.prefect_support.telemetry import timed_request
 from analytics_worker.send_result import SENT, SendResult, permanent, temporary
-from analytics_worker.settings import settings
-from analytics_worker.transport.address_filter import (
-    AllowList,
-    ForbiddenAddressError,
-    allow_list,
-)
+from analytics_worker.telemetry import timed_request
+from analytics_worker.transport.address_filter import ForbiddenAddressError
 from blocks.notifications import AppriseChannel
-
-# They post to any address, past the checks of our own webhooks.
-WEBHOOK_SCHEMES = frozenset({"json", "xml", "form"})
-
-# The "host" of their addresses is the sender's mail domain; they connect to their vendor.
-VENDORS = frozenset({"mailgun", "sparkpost", "smtp2go", "sendpulse"})
-VENDOR_MODES = frozenset({"cloud", "official", "t2bot"})  # of services that exist at a vendor, too
 
 # They show Markdown whatever the text is sent as.
 MARKDOWN_SCHEMES = frozenset(
@@ -90,15 +76,7 @@ def service_name(url: SecretStr) -> str:
 
 
 def _plugin(url: SecretStr) -> Any:
-    from apprise import Apprise  # noqa: PLC0415  # 0.2 s that only its users wait for
-
-    logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
-    plugin: Any = Apprise.instantiate(url.get_secret_value(), asset=_asset())
-    if plugin is None:
-        raise PermanentError("Apprise can't use the address of this channel.")
-    if not WEBHOOK_SCHEMES.isdisjoint(_schemes(plugin.protocol)):
-        raise PermanentError("Apprise's json, xml and form are webhooks: use a Webhook Channel.")
-    return plugin
+    return load_plugin(url, _asset())
 
 
 def _asset() -> Any:
@@ -120,18 +98,14 @@ def _asset() -> Any:
     )
 
 
-def _schemes(protocol: str | tuple[str, ...] | None) -> tuple[str, ...]:
-    return protocol if isinstance(protocol, tuple) else (protocol or "",)
-
-
 @timed_request("apprise")
 def _notify(plugin: Any, message: OutgoingMessage) -> SendResult:
     try:
-        _check_host(plugin)
-    except PermanentError as error:
-        return permanent(str(error))
-    if _deliver(plugin, message):
-        return SENT
+        with connections_of(plugin):
+            if _deliver(plugin, message):
+                return SENT
+    except ForbiddenAddressError as error:
+        return permanent(f"{plugin.service_name}: {error}")
     return temporary(f"Apprise could not deliver through {plugin.service_name}", outage=True)
 
 
@@ -154,8 +128,9 @@ def _deliver(plugin: Any, message: OutgoingMessage) -> bool:
 
 
 def _escape(plugin: Any) -> escaping.Escape:
-    schemes = {*_schemes(plugin.protocol), *_schemes(plugin.secure_protocol)}
-    shows_markdown = plugin.notify_format == "markdown" or not MARKDOWN_SCHEMES.isdisjoint(schemes)
+    shows_markdown = plugin.notify_format == "markdown" or not MARKDOWN_SCHEMES.isdisjoint(
+        schemas(plugin)
+    )
     return escaping.markdown if shows_markdown else escaping.chat
 
 
@@ -176,36 +151,3 @@ def _text(content: Content, shown: Card, escape: escaping.Escape, limit: int) ->
 def _length_in_html(text: str) -> int:
     """Count as if Apprise turned the text into HTML, which it does for some services."""
     return len(html.escape(text)) + 5 * text.count("\n")
-
-
-def _check_host(plugin: Any) -> None:
-    """Let only hosts through that the operator has listed, where the address chooses the host.
-
-    Raises:
-        ForbiddenAddressError: it is not listed.
-    """
-    host = str(plugin.host or "").strip("[]").lower()
-    if not host or not _chooses_host(plugin):
-        return
-    if not _lists(allow_list(settings().webhook_allowed_hosts), host):
-        raise ForbiddenAddressError(
-            f"{plugin.service_name} at {host}: Apprise connects by itself, so only hosts in"
-            " WEBHOOK_ALLOWED_HOSTS are let through. Add it there."
-        )
-
-
-def _chooses_host(plugin: Any) -> bool:
-    """Whether the address says where to connect to, rather than the vendor's code."""
-    at_vendor = getattr(plugin, "mode", None) in VENDOR_MODES
-    named = any("{host}" in template for template in plugin.templates)
-    return named and not at_vendor and VENDORS.isdisjoint(_schemes(plugin.secure_protocol))
-
-
-def _lists(allowed: AllowList, host: str) -> bool:
-    if host in allowed.names:
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return any(address in n for n in allowed.networks if n.version == address.version)

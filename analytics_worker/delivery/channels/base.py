@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from analytics_worker.delivery.message import OutgoingMessage
-from analytics_worker.delivery.send_result import SendResult
+from analytics_worker.send_result import SendResult
 
 Sender = Callable[[OutgoingMessage], SendResult]
 

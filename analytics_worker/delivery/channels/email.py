@@ -25,6 +25,7 @@ from analytics_worker.delivery.message import Content, OutgoingMessage
 from analytics_worker.errors import PermanentError
 from analytics_worker.send_result import SendResult, permanent
 from analytics_worker.settings import settings
+from analytics_worker.transport.address_filter import AllowList, configured_allow_list
 from analytics_worker.transport.mail import (
     Attachment,
     InlineImage,
@@ -43,7 +44,9 @@ _BODY_END = re.compile(r"</body\s*>(?!.*</body)", re.IGNORECASE | re.DOTALL)
 
 def open_channel(name: str, block: EmailChannel) -> Channel:
     """Return the channel of a block; nothing is opened before its session is."""
-    server = block.server(settings().alert_email_timeout_seconds)
+    server = block.server(
+        settings().alert_email_timeout_seconds, email_allow_list(block.host, block.port)
+    )
 
     @contextmanager
     def session() -> Generator[Sender]:
@@ -167,3 +170,25 @@ def _link(file: ContentFile) -> str:
 
 def _whereabouts(file: ContentFile) -> str:
     return file.url or "not attached"
+
+
+def email_allow_list(host: str, port: int) -> AllowList:
+    """Return the addresses inside the network that the SMTP server of a block may have.
+
+    Raises:
+        PermanentError: the port is not one of mail servers.
+    """
+    chosen = settings()
+    allowed = configured_allow_list()
+    ports = set(chosen.email_allowed_ports)
+    own = chosen.alert_email_host
+    if own and own.lower() == host.lower():
+        ports.add(chosen.alert_email_port)
+        allowed = replace(allowed, names=allowed.names | {own.lower()})
+    if port not in ports:
+        expected = ", ".join(str(each) for each in sorted(ports))
+        raise PermanentError(
+            f"Port {port} is not a valid port of an Email Channel; expected one of {expected}."
+            " To allow it, add it to EMAIL_ALLOWED_PORTS."
+        )
+    return allowed

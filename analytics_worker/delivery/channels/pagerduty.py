@@ -23,8 +23,8 @@ from analytics_worker.delivery.channels.base import Channel, Sender
 from analytics_worker.delivery.channels.card import Card, card
 from analytics_worker.delivery.channels.opening import http_channel
 from analytics_worker.delivery.message import Content, OutgoingMessage, Severity
-from analytics_worker.prefect_support.telemetry import timed_request
 from analytics_worker.send_result import SendResult, permanent
+from analytics_worker.telemetry import timed_request
 from analytics_worker.transport.http import (
     UNAUTHORIZED,
     HttpAnswer,

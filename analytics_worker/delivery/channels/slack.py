@@ -25,8 +25,8 @@ from analytics_worker.delivery.channels.slack_blocks import slack_message
 from analytics_worker.delivery.channels.slack_files import share_files, upload_files
 from analytics_worker.delivery.message import OutgoingMessage
 from analytics_worker.errors import PermanentError
-from analytics_worker.prefect_support.telemetry import timed_request
 from analytics_worker.send_result import SENT, SendResult, permanent, temporary
+from analytics_worker.telemetry import timed_request
 from analytics_worker.transport.http import MISSING, HttpAnswer, HttpSession, http_session
 from analytics_worker.transport.webhook_url import parse_url
 from blocks.notifications import SlackChannel

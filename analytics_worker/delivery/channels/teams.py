@@ -16,8 +16,8 @@ from analytics_worker.delivery.channels.card import card
 from analytics_worker.delivery.channels.opening import http_channel
 from analytics_worker.delivery.channels.teams_card import teams_message
 from analytics_worker.delivery.message import OutgoingMessage
-from analytics_worker.prefect_support.telemetry import timed_request
 from analytics_worker.send_result import SendResult, temporary
+from analytics_worker.telemetry import timed_request
 from analytics_worker.transport.http import (
     MISSING,
     UNAUTHORIZED,

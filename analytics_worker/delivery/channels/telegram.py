@@ -22,8 +22,8 @@ from analytics_worker.delivery.channels.opening import http_channel
 from analytics_worker.delivery.channels.telegram_text import telegram_text
 from analytics_worker.delivery.escaping import single_line
 from analytics_worker.delivery.message import OutgoingMessage
-from analytics_worker.prefect_support.telemetry import timed_request
 from analytics_worker.send_result import SENT, SendResult, rate_limited
+from analytics_worker.telemetry import timed_request
 from analytics_worker.transport.http import (
     DEFAULT_PAUSE_SECONDS,
     TOO_MANY_REQUESTS,

@@ -6,15 +6,16 @@ others; writes nothing but messages. Sending is what both deliveries and tests o
 
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pydantic import SecretStr
 
+from analytics_worker.delivery.channels.email import email_allow_list
 from analytics_worker.delivery.retry import service_name
 from analytics_worker.errors import PermanentError
 from analytics_worker.send_result import SendResult
 from analytics_worker.settings import settings
-from analytics_worker.transport.address_filter import AllowList, configured_allow_list
+from analytics_worker.transport.address_filter import AllowList
 from analytics_worker.transport.mail import Mail, SmtpSession, parse_address, smtp_session
 from analytics_worker.transport.slack_text import slack_escaped
 from analytics_worker.transport.webhook import webhook_session
@@ -121,28 +122,6 @@ def _stored(name: str) -> ChannelBlock:
     }
     how = f"set {variable[name]}" if name in variable else "no block of a channel type is named so"
     raise UnknownChannelError(f"Channel {name!r} is not configured: {how}.")
-
-
-def email_allow_list(host: str, port: int) -> AllowList:
-    """Which addresses inside the network the mail server of a block may have.
-
-    Raises:
-        PermanentError: the port is not one of mail servers.
-    """
-    chosen = settings()
-    allowed = configured_allow_list()
-    ports = set(chosen.email_allowed_ports)
-    own = chosen.alert_email_host
-    if own and own.lower() == host.lower():
-        ports.add(chosen.alert_email_port)
-        allowed = replace(allowed, names=allowed.names | {own.lower()})
-    if port not in ports:
-        expected = ", ".join(str(each) for each in sorted(ports))
-        raise PermanentError(
-            f"Port {port} is not a valid port of an Email Channel; expected one of {expected}."
-            " To allow it, add it to EMAIL_ALLOWED_PORTS."
-        )
-    return allowed
 
 
 def _email(name: str, block: EmailChannel, allowed: AllowList | None) -> Channel:

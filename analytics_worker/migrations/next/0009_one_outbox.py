@@ -8,8 +8,8 @@ from pathlib import Path
 
 from alembic import op
 
-revision = "0008_one_outbox"
-down_revision = "0007_delivery"
+revision = "0009_one_outbox"
+down_revision = "0008_delivery"
 
 
 def upgrade() -> None:

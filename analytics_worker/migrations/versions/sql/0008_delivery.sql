@@ -122,16 +122,5 @@ comment on column ops.delivery_channels.reason is 'Why it is paused or cannot be
 
 create function ops.sender_is_alive(owner text) returns boolean
 language sql stable
-as $$
-    select exists (
-        select 1
-        from pg_locks as held
-        where
-            held.locktype = 'advisory'
-            and held.granted
-            and held.objsubid = 1
-            and held.database = (select oid from pg_database where datname = current_database())
-            and (held.classid::bigint << 32 | held.objid::bigint) = hashtextextended(owner, 0)
-    )
-$$;
+as $$ select exists (select from ops.key_holders(hashtextextended(owner, 0))) $$;
 comment on function ops.sender_is_alive is 'Whether the connection of a sender still holds the advisory lock of its token';

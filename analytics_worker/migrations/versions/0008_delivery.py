@@ -4,8 +4,8 @@ from alembic import op
 
 from analytics_worker.migrations.statements import statements
 
-revision = "0007_delivery"
-down_revision = "0006_rules_in_place"
+revision = "0008_delivery"
+down_revision = "0007_locks"
 
 
 def upgrade() -> None:
