@@ -1,6 +1,8 @@
 """The old outboxes move while senders of the version before are alive: nothing lost, no new ids."""
 
+import itertools
 import multiprocessing
+import os
 from collections import Counter
 from contextlib import contextmanager
 
@@ -10,18 +12,31 @@ from sqlalchemy.exc import ProgrammingError
 
 from analytics_worker.database.connections import warehouse
 from analytics_worker.delivery import deliver_due
+from analytics_worker.stack.postgres.cluster import OWNER
 from flows.alerts.notifications import outbox as old_alerts
 from flows.monitoring import _notices as old_monitoring
 from tests.support.deliveries import open_report
-from tests.support.migrating import switch
+from tests.support.migrating import BEFORE_SWITCH, switch, upgrade_to
 from tests.support.old_outboxes import Before
 from tests.support.outbox import sender as old_sender
 from tests.support.outbox import sender_context
+from tests.support.postgres import administer, database_on
 from tests.support.waiting import wait_until
 
 __all__ = ["sender_context"]
 
+_numbers = itertools.count(1)
 pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture
+def database_url(postgres):
+    """A database of the version before."""
+    name = f"switch_{os.getpid()}_{next(_numbers)}"
+    administer(postgres, "create database {name} owner {owner}", name=name, owner=OWNER)
+    upgrade_to(database_on(postgres, name), BEFORE_SWITCH)
+    yield database_on(postgres, name)
+    administer(postgres, "drop database {name} with (force)", name=name)
 
 
 @pytest.fixture

@@ -1,24 +1,24 @@
-"""Bring a test's database to a revision that is not among the active ones."""
-
-from pathlib import Path
+"""Bring a test's database to a revision that is not the newest."""
 
 from alembic import command
-from alembic.config import Config
 from sqlalchemy import text
 
 from analytics_worker import migrations
 from analytics_worker.database.connections import direct, parse_url
+from analytics_worker.migrations.reader import ensure_reader
 
-FOLDER = Path(migrations.__file__).parent
+BEFORE_SWITCH, SWITCH = "0008_delivery", "0009_one_outbox"
+
+
+def upgrade_to(url: str, revision: str) -> None:
+    """Do what `migrations.upgrade` does, up to a revision: in one transaction, one process at a time."""
+    with direct(parse_url(url)) as connection:
+        connection.execute(text("create schema if not exists ops"))
+        migrations._take_turn(connection)
+        command.upgrade(migrations._config(connection), revision)
+    ensure_reader(parse_url(url))
 
 
 def switch(url: str) -> None:
-    """Apply the revisions of ``migrations/next``, as `migrations.upgrade` does: in one transaction."""
-    with direct(parse_url(url)) as connection:
-        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": migrations.LOCK_KEY})
-        config = Config()
-        config.set_main_option("script_location", str(FOLDER))
-        config.set_main_option("path_separator", "os")
-        config.set_main_option("version_locations", f"{FOLDER}/versions:{FOLDER}/next")
-        config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+    """Move the three outboxes."""
+    upgrade_to(url, SWITCH)

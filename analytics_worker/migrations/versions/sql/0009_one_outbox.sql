@@ -9,27 +9,13 @@ in access exclusive mode;
 create or replace function ops.sender_is_alive(owner text) returns boolean
 language sql stable
 as $$
-    select exists (
-        select 1
-        from pg_locks as held
-        where
-            held.locktype = 'advisory'
-            and held.granted
-            and held.database = (select oid from pg_database where datname = current_database())
-            and (
-                (
-                    held.objsubid = 1
-                    and (held.classid::bigint << 32 | held.objid::bigint) = hashtextextended(owner, 0)
-                )
-                or (
-                    held.objsubid = 2
-                    and held.objid = hashtext(owner)::oid
-                    and held.classid in (
-                        hashtext('ops.alert_deliveries')::oid, hashtext('ops.report_runs')::oid
-                    )
-                )
-            )
-    )
+    select
+        exists (select from ops.key_holders(hashtextextended(owner, 0)))
+        or exists (
+            select
+            from unnest(array['ops.alert_deliveries', 'ops.report_runs']) as class (name)
+            cross join ops.lock_holders(hashtext(class.name), hashtext(owner), 2::smallint)
+        )
 $$;
 
 alter table ops.alert_deliveries rename to old_alert_deliveries;
