@@ -25,7 +25,7 @@ check: $(READY)       ## lint, format, types, import layers, words, links
 	@$(BIN)/ruff format --check .
 	@$(BIN)/basedpyright
 	@$(BIN)/lint-imports
-	@$(BIN)/codespell
+	@$(BIN)/typos
 	@$(MAKE) --no-print-directory docs
 	@$(BIN)/sqlfluff lint -q dbt_project/models dbt_project/tests
 

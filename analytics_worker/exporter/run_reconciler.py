@@ -26,15 +26,15 @@ BEHIND_SECONDS = 2.0
 """Of each poll, so that the other metrics stay current while an outage is caught up with."""
 MANY = 2_000
 
-Itemise = Callable[[list[Row]], list[Item]]
+Itemize = Callable[[list[Row]], list[Item]]
 
 
 class Sweep:
     """Ended flow runs, or ended task runs."""
 
-    def __init__(self, api: PrefectApi, store: Store, what: Runs, itemise: Itemise) -> None:
+    def __init__(self, api: PrefectApi, store: Store, what: Runs, itemize: Itemize) -> None:
         """Nothing is asked yet."""
-        self._api, self._store, self._itemise = api, store, itemise
+        self._api, self._store, self._itemize = api, store, itemize
         self._what: Runs = what
         self._deep_at = float("-inf")
         self._slice = HOUR
@@ -112,4 +112,4 @@ class Sweep:
             self._count(page)
 
     def _count(self, page: Iterable[Row]) -> int:
-        return self._store.apply(self._what, self._itemise(list(page)))
+        return self._store.apply(self._what, self._itemize(list(page)))

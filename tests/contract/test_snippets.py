@@ -22,6 +22,13 @@ from flows.reports.definitions import yaml_files as report_files
 from tests.support.snippets import commands, snippets
 
 LOADERS = {"alerts": rule_files, "thresholds": rule_files, "reports": report_files}
+A_RULE = {
+    "name": "rule",
+    "sql": "select 1 as value",
+    "operator": ">",
+    "threshold": 2,
+    "owner": "a@example.com",
+}
 OPTION = re.compile(r"^--?[a-z][a-z-]*")
 
 
@@ -51,6 +58,8 @@ def test_definitions_are_valid(block, tmp_path):
     document = yaml.safe_load(block.text)
     if isinstance(document, list):  # a rule without the heading of its file
         document = {"thresholds": document}
+    if not LOADERS.keys() & document.keys():  # a key of a rule
+        document = {"thresholds": [A_RULE | document]}
     section = next(key for key in document if key in LOADERS)
     for file in ("alerts", "thresholds", "reports"):
         content = document if file == section else {file: []}

@@ -180,7 +180,7 @@ def test_it_ends_when_the_process_that_started_it_is_killed(tmp_path):
     wait_until(lambda: not psutil.pid_exists(pid))
 
 
-def test_an_interrupted_initialisation_is_done_again(tmp_path):
+def test_an_interrupted_initialization_is_done_again(tmp_path):
     server = EmbeddedPostgres(tmp_path / "data", durable=False)
     (server.account.directory / "cluster.new").mkdir()
     (server.account.directory / "cluster.new/half").touch()

@@ -98,7 +98,7 @@ def outcome_of(url: str):
 
 @attack(
     by="API caller",
-    what="A webhook to loopback, private, link-local, metadata, AS112, tunnelled or multicast addresses",
+    what="A webhook to loopback, private, link-local, metadata, AS112, tunneled or multicast addresses",
     answer="Refused at the address that would be connected to",
 )
 @pytest.mark.parametrize("host", INSIDE)

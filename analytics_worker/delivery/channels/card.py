@@ -49,7 +49,7 @@ class Card(NamedTuple):
         tone: Severity; ``ok`` for the end of an incident.
         label: A word or two such as "CRITICAL"; may be empty.
         title: One line.
-        facts: Labelled values.
+        facts: Labeled values.
         tiles: Numbers.
         items: Lines of a list.
         text: Plain text, if there are neither facts, tiles nor items.

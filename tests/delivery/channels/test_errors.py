@@ -112,11 +112,11 @@ def test_opsgenie_without_an_answer_to_closing_is_tried_again(receivers: Receive
 
 @pytest.mark.parametrize("name", ["slack", "slack-bot", "teams", "pagerduty", "opsgenie", "telegram"])  # fmt: skip
 def test_a_service_inside_the_network_is_not_reached(receivers: Receivers, monkeypatch, name: str):
-    monkeypatch.setenv("WEBHOOK_ALLOWED_HOSTS", "")
+    monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "")
     settings.cache_clear()
     result = receivers.send(name, FIRING)
     assert result.status == "permanent"
-    assert "WEBHOOK_ALLOWED_HOSTS" in result.detail
+    assert "OUTBOUND_ALLOWED_HOSTS" in result.detail
     assert service(receivers, name).requests == []
 
 

@@ -95,8 +95,7 @@ def outgoing(name: str, content: Content, key: str = "k-1", **more: Any) -> Outg
 @contextmanager
 def running_receivers(patch: pytest.MonkeyPatch) -> Generator[Receivers]:
     """Start all receivers and let the channels' services be them."""
-    patch.setenv("WEBHOOK_ALLOWED_HOSTS", "127.0.0.1")
-    settings.cache_clear()
+    patch.setenv("OUTBOUND_ALLOWED_HOSTS", "127.0.0.1")
     with ExitStack() as stack:
         slack_app, teams_app = stack.enter_context(Slack()), stack.enter_context(Teams())
         pager, genie = stack.enter_context(PagerDuty()), stack.enter_context(Opsgenie())
@@ -105,6 +104,8 @@ def running_receivers(patch: pytest.MonkeyPatch) -> Generator[Receivers]:
         for sink in (mail, hook, discord):
             sink.start()
             stack.callback(sink.stop)
+        patch.setenv("EMAIL_ALLOWED_PORTS", str(mail.port))
+        settings.cache_clear()
         patch.setattr(slack, "API_URL", slack_app.url)
         patch.setattr(telegram, "API_URL", gram.url)
         patch.setitem(pagerduty.API_URLS, "us", pager.url)
