@@ -41,7 +41,8 @@ def test_a_stack_is_found_in_the_state_directory_that_the_file_names(tmp_path, m
     (root / ".env").write_text("STATE_DIR=kept\n")
     (root / "kept/stack.env").write_text("DATABASE_URL=postgresql://a@h/stack\n")
     monkeypatch.delenv("STATE_DIR")
-    monkeypatch.setattr("analytics_worker.settings.project_root", lambda: root)
+    for module in ("analytics_worker.settings", "analytics_worker.settings.types"):
+        monkeypatch.setattr(f"{module}.project_root", lambda: root)
     assert settings().state_dir == root / "kept"
     assert warehouse_url().database == "stack"
 

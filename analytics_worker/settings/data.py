@@ -1,0 +1,103 @@
+"""Define the settings of this host, the databases, the analytics flows and dbt."""
+
+from pydantic import (
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    SecretStr,
+)
+from pydantic_settings import BaseSettings
+
+from analytics_worker.settings.types import (
+    Names,
+    OptionalPath,
+    ProjectPath,
+    Secret,
+    Text,
+    in_state_dir,
+    project_root,
+)
+
+
+class DataSettings(BaseSettings):
+    """Settings of what the worker reads and writes; ``state_dir`` first, because others are in it."""
+
+    # This host; first, because other folders are in the state directory unless they are named
+    state_dir: ProjectPath = Field(
+        default=project_root() / ".state",
+        description="Folder of what `make up` keeps: embedded database, Prefect home, breaker state, and, unless they are named, logs and reports.",
+    )
+    log_dir: ProjectPath = Field(
+        default_factory=in_state_dir("logs"), description="Folder of the log files."
+    )
+
+    # Databases
+    database_url: Secret = Field(
+        default=None,
+        description="SQLAlchemy URL of the analytics database. Empty: `make up` runs its own PostgreSQL.",
+    )
+    reader_database_url: Secret = Field(
+        default=None,
+        description="URL of the role that can only SELECT, for SQL that users wrote. Empty: derived from DATABASE_URL.",
+    )
+    reader_database_urls: dict[str, SecretStr] = Field(
+        default={},
+        description='URLs of more roles that can only SELECT, by the name that a rule or report gives as `reader`, as JSON: {"finance": "postgresql://…"}.',
+    )
+    user_sql_max_mb: PositiveInt = Field(
+        default=16,
+        description="Megabytes that one query of a rule, or of a page, tile or chart of a report, may return.",
+    )
+    database_block: Text = Field(
+        default=None,
+        description="Name of a Prefect SqlAlchemyConnector block to use instead of DATABASE_URL.",
+    )
+    database_pool_size: PositiveInt = Field(
+        default=4, description="Connections that one process keeps open at most."
+    )
+    connect_timeout_seconds: PositiveInt = Field(
+        default=10, description="How long one attempt to connect may take."
+    )
+    statement_timeout_seconds: PositiveInt = Field(
+        default=120, description="How long one statement may run, unless a flow sets its own limit."
+    )
+    lock_timeout_seconds: PositiveInt = Field(
+        default=30, description="How long one statement may wait for a lock."
+    )
+    redis_url: Secret = Field(
+        default=None,
+        description="Redis for breaker state that several hosts share. Empty: a SQLite file on this host.",
+    )
+
+    # Analytics
+    analytics_schemas: Names = Field(
+        default=["raw", "staging", "analytics"],
+        description="Schemas that the catalog covers and whose materialized views are refreshed, comma separated.",
+    )
+    catalog_stale_after_hours: PositiveFloat = Field(
+        default=26.0, description="Age of a relation's data from which the catalog calls it stale."
+    )
+    refresh_parallelism: PositiveInt = Field(
+        default=2, description="Materialized views refreshed at the same time."
+    )
+    refresh_statement_timeout_seconds: PositiveInt = Field(
+        default=1800, description="How long the refresh of one materialized view may take."
+    )
+    refresh_max_age_hours: PositiveFloat = Field(
+        default=24.0,
+        description="Age from which a materialized view is refreshed even if nothing seems changed.",
+    )
+    refresh_log_retention_days: PositiveInt = Field(
+        default=30, description="Days that rows of the refresh log and other histories are kept."
+    )
+    query_statistics_top: PositiveInt = Field(
+        default=100, description="Statements kept in one snapshot of pg_stat_statements."
+    )
+
+    # dbt
+    dbt_project_path: ProjectPath = Field(
+        default=project_root() / "dbt_project", description="Folder of the dbt project."
+    )
+    dbt_profiles_dir: OptionalPath = Field(
+        default=None, description="Folder of profiles.yml. Empty: the dbt project's folder."
+    )

@@ -1,0 +1,136 @@
+"""Define the settings of alerts, delivery and reports."""
+
+from typing import Literal
+
+from pydantic import (
+    AliasChoices,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+)
+
+from analytics_worker.settings.data import DataSettings
+from analytics_worker.settings.types import (
+    Folders,
+    Names,
+    Ports,
+    ProjectPath,
+    Secret,
+    Text,
+    in_state_dir,
+    same_as,
+)
+
+
+class MessageSettings(DataSettings):
+    """Settings of what leaves the worker."""
+
+    # Alerts
+    alert_webhook_url: Secret = Field(
+        default=None, description="Default webhook channel of alerts."
+    )
+    alert_webhook_secret: Secret = Field(
+        default=None,
+        description="Key that signs the default webhook's messages (docs/decisions/webhook-safety.md).",
+    )
+    alert_slack_url: Secret = Field(
+        default=None, description="Incoming webhook of Slack: the default slack channel."
+    )
+    alert_email_host: Text = Field(default=None, description="SMTP host of the default channel.")
+    alert_email_port: PositiveInt = Field(default=587, description="SMTP port.")
+    alert_email_user: Text = Field(default=None, description="SMTP user.")
+    alert_email_password: Secret = Field(default=None, description="SMTP password.")
+    alert_email_from: Text = Field(default=None, description="Sender of alert and report mails.")
+    alert_email_to: Names = Field(
+        default=[], description="Recipients of the default channel, comma separated."
+    )
+    alert_email_tls: Literal["starttls", "tls", "none"] = Field(
+        default="starttls", description="How the SMTP connection is secured."
+    )
+    alert_email_timeout_seconds: PositiveFloat = Field(
+        default=30.0,
+        description="How long the SMTP server may take to connect, and for one answer.",
+    )
+    webhook_timeout_seconds: PositiveFloat = Field(
+        default=10.0, description="How long one webhook may take from connecting to the answer."
+    )
+    outbound_allowed_hosts: Names = Field(
+        default=[],
+        validation_alias=AliasChoices("outbound_allowed_hosts", "webhook_allowed_hosts"),
+        description="Host names and address ranges (10.1.0.0/16) inside the network that channels and report storage may reach, comma separated. WEBHOOK_ALLOWED_HOSTS, its old name, is read where it is not set.",
+    )
+    email_allowed_ports: Ports = Field(
+        default=[25, 465, 587, 2525],
+        description="Ports that Email Channel blocks may connect to, comma separated; ALERT_EMAIL_PORT of ALERT_EMAIL_HOST always.",
+    )
+    alert_delivery_attempts: PositiveInt = Field(
+        default=8, description="Deprecated: set DELIVERY_MAX_ATTEMPTS."
+    )
+    alert_delivery_max_hours: PositiveFloat = Field(
+        default=24.0, description="Deprecated: set DELIVERY_MAX_AGE_HOURS."
+    )
+    alert_delivery_posters: PositiveInt = Field(
+        default=1, description="Deprecated: set DELIVERY_CONCURRENCY."
+    )
+    alert_parallelism: PositiveInt = Field(
+        default=2, description="Connections that evaluate alert rules at the same time."
+    )
+    alert_history_retention_days: PositiveInt = Field(
+        default=30, description="Days that evaluations, events and sent notices of alerts are kept."
+    )
+
+    # Delivery
+    delivery_max_attempts: PositiveInt = Field(
+        default_factory=same_as("alert_delivery_attempts"),
+        description="Attempts after which a message that its receiver refuses is given up; the owner of its rule or report is notified.",
+    )
+    delivery_max_age_hours: PositiveFloat = Field(
+        default_factory=same_as("alert_delivery_max_hours"),
+        description="Hours that messages wait for a channel that is unavailable or not configured.",
+    )
+    delivery_concurrency: PositiveInt = Field(
+        default_factory=same_as("alert_delivery_posters"),
+        description="Messages that one webhook channel sends at the same time; as many may be repeated if the sender is killed.",
+    )
+    delivery_rates: Names = Field(
+        default=[],
+        description="Messages that channels take, over all hosts, comma separated: slack=1/s, webhook=30/m.",
+    )
+
+    # Reports
+    report_output_dir: ProjectPath = Field(
+        default_factory=in_state_dir("reports"), description="Folder for report files."
+    )
+    report_retention_days: PositiveInt = Field(
+        default=30, description="Days that reports are kept, except the last good one of each."
+    )
+    report_retention_count: PositiveInt = Field(
+        default=100, description="Reports of one name that are kept at most."
+    )
+    report_retention_mb: PositiveInt = Field(
+        default=10_000, description="Megabytes of report files that are kept at most."
+    )
+    report_storage_block: Text = Field(
+        default=None,
+        description="Name of a Report Storage block (folder, S3) to use instead of REPORT_OUTPUT_DIR.",
+    )
+    report_storage_folders: Folders = Field(
+        default=[],
+        description="Folders that Report Storage blocks may use besides REPORT_OUTPUT_DIR, comma separated.",
+    )
+    report_storage_protocols: Names = Field(
+        default=["s3"],
+        description="Protocols of fsspec that Report Storage blocks may use, comma separated; folders always.",
+    )
+    report_link_base: Text = Field(
+        default=None,
+        description="Where people find the report files, such as https://files.example.com/reports; links in mails start with it. Empty: the path.",
+    )
+    report_allowed_domains: Names = Field(
+        default=[],
+        description="Mail domains that reports may be sent to, comma separated. Empty: any.",
+    )
+    report_mail_max_mb: PositiveFloat = Field(
+        default=10.0,
+        description="Size of a mail, as it is sent, above which its attachments become links.",
+    )
