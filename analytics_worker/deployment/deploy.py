@@ -7,6 +7,7 @@ left the file. Whether a deployment or schedule is paused is the operator's busi
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from typing import Any, Literal
 
 from prefect.client.orchestration import SyncPrefectClient
@@ -158,6 +159,7 @@ def _fields(entry: Entry) -> dict[str, Any]:
     limit = stanza.concurrency_limit
     return {
         "entrypoint": stanza.entrypoint,
+        "version": version("analytics-worker"),
         "description": stanza.description,
         "work_pool_name": stanza.work_pool.name,
         "concurrency_limit": limit and limit.limit,
@@ -184,7 +186,15 @@ def _fields(entry: Entry) -> dict[str, Any]:
 
 def _stored(deployment: DeploymentResponse) -> dict[str, Any]:
     limit, options = deployment.global_concurrency_limit, deployment.concurrency_options
-    same = ("entrypoint", "description", "work_pool_name", "parameters", "tags", "job_variables")
+    same = (
+        "entrypoint",
+        "version",
+        "description",
+        "work_pool_name",
+        "parameters",
+        "tags",
+        "job_variables",
+    )
     same += ("pull_steps", "parameter_openapi_schema", "enforce_parameter_schema", "schedules")
     return {name: getattr(deployment, name) for name in same} | {
         "concurrency_limit": limit and limit.limit,

@@ -42,7 +42,10 @@ def ports() -> Iterator[Finding]:
     url = make_url(str(get_current_settings().api.url or "http://localhost"))
     api = (url.host or "localhost", url.port or 80)
     metrics = ("127.0.0.1", settings().prometheus_port)
-    fixes = ("`make up`, or correct PREFECT_API_URL.", "`python -m exporter`, or `make up`.")
+    fixes = (
+        "`make up`, or correct PREFECT_API_URL.",
+        "`python -m analytics_worker.exporter`, or `make up`.",
+    )
     for name, address, fix in zip(("prefect api", "metrics"), (api, metrics), fixes, strict=True):
         open_ = _listens(*address)
         message = f"{address[0]}:{address[1]} {'listens' if open_ else 'does not answer'}"

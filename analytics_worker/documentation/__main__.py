@@ -7,11 +7,12 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from analytics_worker import generate_docs
 from analytics_worker.database.connections import direct, parse_url
+from analytics_worker.documentation.env_file import env_example
+from analytics_worker.documentation.flows import flows_page
+from analytics_worker.documentation.metrics import metrics_page
 from analytics_worker.documentation.schema import schema_page
 from analytics_worker.documentation.settings import settings_page
-from analytics_worker.exporter.generate_docs import metrics_page
 from analytics_worker.migrations import upgrade
 from analytics_worker.settings import project_root
 from analytics_worker.stack.postgres.server import EmbeddedPostgres
@@ -32,7 +33,8 @@ def _migrated_database() -> Generator[Connection]:
 def main() -> None:
     """Write .env.example and the pages flows, metrics, settings and schema."""
     docs = project_root() / "docs"
-    generate_docs.main()
+    (project_root() / ".env.example").write_text(env_example())
+    (docs / "flows.md").write_text(flows_page())
     (docs / "metrics.md").write_text(metrics_page())
     (docs / "settings.md").write_text(settings_page())
     with _migrated_database() as connection:

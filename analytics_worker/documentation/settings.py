@@ -7,7 +7,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from analytics_worker.generate_docs import SECTIONS, default_text
+from analytics_worker.documentation.env_file import SECTIONS, default_text
 from analytics_worker.settings import Settings
 
 HEADER = """\

@@ -7,7 +7,7 @@ import sys
 import pytest
 import yaml
 
-from analytics_worker.generate_docs import tasks_of
+from analytics_worker.documentation.flows import tasks_of
 from analytics_worker.prefect_support import heartbeat_settings
 from analytics_worker.prefect_support.deployments import (
     CatalogueError,

@@ -2,9 +2,10 @@
 
 import pytest
 
+from analytics_worker.documentation.env_file import env_example
+from analytics_worker.documentation.flows import flows_page
+from analytics_worker.documentation.metrics import metrics_page
 from analytics_worker.documentation.settings import settings_page
-from analytics_worker.exporter.generate_docs import metrics_page
-from analytics_worker.generate_docs import env_example, flows_page
 from analytics_worker.settings import Settings, project_root
 from tests.support import attacks
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from analytics_worker.documentation.metrics import metrics_page
 from analytics_worker.exporter.app import families
-from analytics_worker.exporter.generate_docs import metrics_page
 from analytics_worker.settings import project_root
 from tests.support.promtool import promtool
 
@@ -157,7 +157,7 @@ def test_no_label_names_a_run_a_host_or_a_process():
 
 def test_the_documentation_lists_them():
     page = (project_root() / "docs" / "metrics.md").read_text()
-    assert page == metrics_page(), "run `python -m analytics_worker.exporter.generate_docs`"
+    assert page == metrics_page(), "run `python -m analytics_worker.documentation`"
 
 
 def test_promtool_finds_nothing_wrong_with_the_configuration():

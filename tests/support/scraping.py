@@ -15,7 +15,7 @@ from tests.support.waiting import wait_until
 
 
 class Exporter(Process):
-    """``python -m exporter`` on a port of its own."""
+    """``python -m analytics_worker.exporter`` on a port of its own."""
 
     def __init__(self, folder: Path, api_url: str, **settings: str) -> None:
         """Choose folder and port; nothing runs yet."""

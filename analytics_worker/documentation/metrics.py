@@ -1,17 +1,16 @@
-"""``docs/metrics.md``, which follows from the code: ``python -m analytics_worker.exporter.generate_docs`` writes it.
+"""``docs/metrics.md``, which follows from the code: ``python -m analytics_worker.documentation`` writes it.
 
 A contract test keeps the two equal.
 """
 
 from analytics_worker.exporter.app import families
 from analytics_worker.exporter.metric_families import Family
-from analytics_worker.settings import project_root
 
 HEADER = """\
 # Metrics
 
-Made from the code by `python -m analytics_worker.exporter.generate_docs`. `make up` serves them on
-<http://127.0.0.1:8000/metrics> (`PROMETHEUS_PORT`, `PROMETHEUS_HOST`); `python -m exporter` does so alone.
+Made from the code by `python -m analytics_worker.documentation`. `make up` serves them on
+<http://127.0.0.1:8000/metrics> (`PROMETHEUS_PORT`, `PROMETHEUS_HOST`); `python -m analytics_worker.exporter` does so alone.
 
 - Counters count each thing once and never fall: neither a restart nor a deleted run changes them
   ([exporter.md](decisions/exporter.md)).
@@ -32,7 +31,3 @@ def metrics_page() -> str:
 def _row(family: Family) -> str:
     labels = ", ".join(f"`{label}`" for label in family.labels)
     return f"| `{family.full_name}` | {family.kind} | {labels} | {family.help} |\n"
-
-
-if __name__ == "__main__":
-    (project_root() / "docs" / "metrics.md").write_text(metrics_page())
