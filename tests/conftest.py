@@ -45,7 +45,7 @@ pytest_plugins = [
     "tests.support.smtp_sink",
     "tests.support.http_sink",
     "tests.support.certificates",
-    "tests.support.outbox",
+    "tests.support.default_channels",
     "tests.support.deliveries",
     "tests.support.receivers.all_channels",
     "tests.support.prefect_server",

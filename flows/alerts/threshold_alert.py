@@ -14,15 +14,9 @@ from analytics_worker.prefect_support.retries import THRESHOLD_EVENT
 from analytics_worker.prefect_support.task import task
 from flows.alerts.evaluation.state_machine import Level
 from flows.alerts.evaluation.transition import Given
+from flows.alerts.results import EventResult, Verdict, event_result
 from flows.alerts.rules.payloads import AlertRequestError, threshold_rule
-from flows.alerts.tasks import (
-    EventResult,
-    Verdict,
-    deliver,
-    evaluate_one,
-    event_result,
-    show_states,
-)
+from flows.alerts.tasks import deliver, evaluate_one, show_states
 
 LEVELS: dict[str, Level] = {
     "warning": "warning",
@@ -61,6 +55,6 @@ def create_threshold_alert(
         status: `warning` or `critical`; `ok` says that it is over.
     """
     verdict = record_threshold_alert(threshold_data, current_value, status)
-    result = event_result(verdict, deliver_notices())
+    result = event_result(verdict, deliver_notices(verdict["messages"]))
     show_states()
     return result

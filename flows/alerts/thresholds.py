@@ -5,16 +5,16 @@ outbox holds. Repeating is safe: a rule is evaluated once per period, a notice i
 """
 
 from analytics_worker.prefect_support.flow import flow
-from analytics_worker.prefect_support.results import outcome
 from analytics_worker.prefect_support.retries import THRESHOLDS
 from analytics_worker.prefect_support.task import task
-from flows.alerts.tasks import Processing, deliver, evaluate, sentence, show_states, status
+from flows.alerts.results import Evaluated, Processing, processing
+from flows.alerts.tasks import deliver, evaluate, show_states
 
 deliver_notices = task(**THRESHOLDS, name="deliver notices")(deliver)
 
 
 @task(**THRESHOLDS, name="evaluate thresholds")
-def evaluate_thresholds() -> dict[str, int]:
+def evaluate_thresholds() -> Evaluated:
     """Evaluate the threshold rules that are due."""
     return evaluate(["threshold"])
 
@@ -23,10 +23,9 @@ def evaluate_thresholds() -> dict[str, int]:
 def check_threshold_conditions() -> Processing:
     """Check all metrics that have thresholds, and send notices of those that crossed one.
 
-    A rule that can't be evaluated fails alone: the run ends as Partial, and its owner is told.
+    A rule that can't be evaluated fails alone: the run ends as Partial, and its owner is notified.
     """
-    summary = evaluate_thresholds()
-    delivery = deliver_notices()
+    evaluated = evaluate_thresholds()
+    sending = deliver_notices(evaluated["messages"])
     show_states()
-    common = outcome(status(summary, delivery), sentence(summary, delivery))
-    return Processing(**common, summary=summary, delivery=delivery)
+    return processing(evaluated["summary"], sending)

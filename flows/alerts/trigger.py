@@ -10,15 +10,9 @@ from typing import Any
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import ALERT_EVENT
 from analytics_worker.prefect_support.task import task
+from flows.alerts.results import EventResult, Verdict, event_result
 from flows.alerts.rules.payloads import alert_rule
-from flows.alerts.tasks import (
-    EventResult,
-    Verdict,
-    deliver,
-    evaluate_one,
-    event_result,
-    show_states,
-)
+from flows.alerts.tasks import deliver, evaluate_one, show_states
 
 deliver_notices = task(**ALERT_EVENT, name="deliver notices")(deliver)
 
@@ -41,6 +35,6 @@ def trigger_alert(alert_data: dict[str, Any]) -> EventResult:
             rule in definitions/alerts.yml (`reduce`, `parameters`, `repeat_every`, …) work, too.
     """
     verdict = evaluate_alert(alert_data)
-    result = event_result(verdict, deliver_notices())
+    result = event_result(verdict, deliver_notices(verdict["messages"]))
     show_states()
     return result

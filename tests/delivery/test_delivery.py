@@ -13,6 +13,7 @@ from analytics_worker.delivery.outbox import (
     waiting_for_configuration,
 )
 from analytics_worker.settings import settings
+from tests.support.attacks import attack
 from tests.support.deliveries import hook, mail
 
 NOTHING = {
@@ -208,9 +209,17 @@ def test_a_stored_message_that_can_t_be_read_is_given_up_alone(deliveries, http_
     assert "good" in http_sink.keys()  # noqa: SIM118
 
 
+@attack(
+    by="network",
+    what="a web hook whose answers and redirects repeat its token",
+    answer="no token in rows, logs and statistics",
+)
 def test_no_secret_reaches_rows_and_logs(deliveries, http_sink, caplog):
     caplog.set_level(logging.DEBUG)
     http_sink.answer(404, b"canary-token canary-secret")
+    deliveries.add(hook())
+    deliver_due()
+    http_sink.answer(302, Location=f"{http_sink.url}/canary-token")
     deliveries.add(hook())
     deliver_due()
     http_sink.stop()

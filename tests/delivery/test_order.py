@@ -16,9 +16,8 @@ def _no_owner(monkeypatch):
 
 def fires(deliveries, *recipients, topic="pipeline", **columns):
     """Enqueue "firing" and return its id."""
-    return deliveries.add(
-        *recipients, subject=f"{topic} fires", topic=topic, kind="firing", **columns
-    )
+    columns = {"subject": f"{topic} fires", "kind": "firing"} | columns
+    return deliveries.add(*recipients, topic=topic, **columns)
 
 
 def resolves(deliveries, *recipients, follows, topic="pipeline"):
@@ -69,6 +68,36 @@ def test_who_never_got_the_firing_does_not_get_the_resolved(deliveries, smtp_sin
     )
     assert [row["recipient"] for row in cancelled] == ["ann@example.com", "carl@example.com"]
     assert "was not delivered to this recipient" in cancelled[0]["last_error"]
+
+
+def test_who_got_a_later_message_of_the_incident_gets_the_resolved(deliveries, smtp_sink):
+    """Ann missed the first message, but was reminded of it; Bob was not reached by either."""
+    smtp_sink.refuse("ann@example.com", 550, times=1)
+    smtp_sink.refuse("bob@example.com", 550)
+    firing = fires(deliveries, mail("ann"), mail("bob"))
+    deliver_due()
+    fires(deliveries, mail("ann"), mail("bob"), subject="pipeline still fires")
+    deliver_due()
+    smtp_sink.refuse("bob@example.com", 550, times=0)
+    resolves(deliveries, mail("ann"), mail("bob"), follows=firing)
+    deliver_due()
+    about = [each for each in arrived(smtp_sink) if each[1].startswith("pipeline")]
+    assert about == [("a", "pipeline still fires"), ("a", "pipeline resolved")]
+    assert deliveries.statuses().count("cancelled") == 1
+
+
+def test_what_follows_waits_for_a_later_message_that_is_retried(deliveries, smtp_sink):
+    smtp_sink.refuse("ann@example.com", 550, times=1)
+    firing = fires(deliveries, mail("ann"))
+    deliver_due()
+    smtp_sink.refuse("ann@example.com", 451, times=1)
+    fires(deliveries, mail("ann"), subject="pipeline still fires")
+    resolves(deliveries, mail("ann"), follows=firing)
+    deliver_due()
+    assert ("a", "pipeline resolved") not in arrived(smtp_sink)
+    deliveries.let_time_pass()
+    deliver_due()
+    assert arrived(smtp_sink)[-2:] == [("a", "pipeline still fires"), ("a", "pipeline resolved")]
 
 
 def test_whole_channels_are_followed_by_address(deliveries, smtp_sink, monkeypatch):

@@ -13,17 +13,16 @@ from sqlalchemy.exc import ProgrammingError
 from analytics_worker.database.connections import warehouse
 from analytics_worker.delivery import deliver_due
 from analytics_worker.stack.postgres.cluster import OWNER
-from flows.alerts.notifications import outbox as old_alerts
 from flows.monitoring import _notices as old_monitoring
+from tests.support import old_alert_sender
 from tests.support.deliveries import open_report
 from tests.support.migrating import BEFORE_SWITCH, switch, upgrade_to
+from tests.support.old_alert_sender import old_sender, old_sender_context
 from tests.support.old_outboxes import Before
-from tests.support.outbox import sender as old_sender
-from tests.support.outbox import sender_context
 from tests.support.postgres import administer, database_on
 from tests.support.waiting import wait_until
 
-__all__ = ["sender_context"]
+__all__ = ["old_sender_context"]
 
 _numbers = itertools.count(1)
 pytestmark = pytest.mark.timeout(240)
@@ -81,11 +80,11 @@ def test_what_waited_is_sent_with_its_id_and_what_was_sent_is_not(
 
 
 def test_a_living_sender_of_the_version_before_ends_its_batch(
-    before, deliveries, database_url, http_sink, sender_context
+    before, deliveries, database_url, http_sink, old_sender_context
 ):
     for number in range(3):
         before.alert(f"k{number}")
-    with http_sink.holding_answer(to=1) as held, old_sender(sender_context) as process:
+    with http_sink.holding_answer(to=1) as held, old_sender(old_sender_context) as process:
         wait_until(held.is_set, timeout=90)
         switch(database_url)
         assert deliver_due("alerts")["sent"] == 0, "they are the old sender's"
@@ -98,11 +97,11 @@ def test_a_living_sender_of_the_version_before_ends_its_batch(
 
 
 def test_a_sender_of_the_version_before_that_is_killed_leaves_its_batch(
-    before, deliveries, database_url, http_sink, sender_context
+    before, deliveries, database_url, http_sink, old_sender_context
 ):
     for number in range(3):
         before.alert(f"k{number}")
-    with http_sink.holding_answer(to=1) as held, old_sender(sender_context) as process:
+    with http_sink.holding_answer(to=1) as held, old_sender(old_sender_context) as process:
         wait_until(held.is_set, timeout=90)
         switch(database_url)
         process.kill()
@@ -139,7 +138,7 @@ def test_a_sender_of_the_version_before_that_starts_later_fails_and_sends_nothin
     switch(database_url)
     before.alert("k0")
     with pytest.raises(ProgrammingError, match="ON CONFLICT"):
-        old_alerts.deliver_due()
+        old_alert_sender.deliver_due()
     assert (http_sink.requests, deliveries.statuses()) == ([], ["pending"])
     assert deliver_due()["sent"] == 1
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from analytics_worker.database.connections import engine, warehouse
-from flows.alerts.notifications.outbox_store import ledger as sending
+from analytics_worker.delivery.store import delivery_store
 from flows.analytics import _refresh_log_store
 from flows.dbt._lock import DbtRunningError, only_one_dbt
 from flows.reports.runs.store import ledger
@@ -77,12 +77,14 @@ def test_nobody_keeps_a_view_from_being_refreshed(reader):
 )
 def test_nobody_makes_a_dead_worker_look_alive(reader):
     reader("select pg_advisory_lock(hashtext('ops.alert_deliveries'), hashtext('gone'))")
+    reader("select pg_advisory_lock(hashtextextended('gone', 0))")
     reader("select pg_advisory_lock(hashtext('ops.report_runs'), hashtext('gone'))")
     assert query("select ops.report_worker_lives('gone')") == [False]
     holders = "select count(*) from ops.lock_holders(hashtext('ops.alert_deliveries'), hashtext(:o), 2::smallint)"
     assert query(holders, o="gone") == [0]
-    with sending() as book:
-        assert query(holders, o=book._owner) == [1]
+    assert query("select ops.sender_is_alive('gone')") == [False]
+    with delivery_store("alerts") as store:
+        assert query("select ops.sender_is_alive(:o)", o=store.owner) == [True]
     with ledger() as book:
         assert query("select ops.report_worker_lives(:o)", o=book._owner) == [True]
 

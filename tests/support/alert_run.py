@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flows.alerts.evaluation.transition import Found, advance
-from flows.alerts.notifications.model import Advance, Health, Notice, States
+from flows.alerts.notifications.model import AUDIENCES, Advance, Health, Notice, States
 from flows.alerts.rules.model import Rule
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -35,7 +35,13 @@ class Run:
         now = START + self.tick * TICK
         self.tick += 1
         self.last = advance(
-            self.rule, self.states, self.health, found, now, silenced=silenced, **more
+            self.rule,
+            self.states,
+            self.health,
+            found,
+            now,
+            unreachable=AUDIENCES if silenced else (),
+            **more,
         )
         self.states, self.health = self.last.states, self.last.health
         return [notice.kind for notice in self.last.notices]

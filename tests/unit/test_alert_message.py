@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from analytics_worker.delivery.message import Content
 from flows.alerts.evaluation.transition import Failure, Found
-from flows.alerts.notifications.rendering import Message, message
+from flows.alerts.notifications.rendering import render_notice
 from flows.alerts.rules.model import Rule
 from tests.support.alert_run import START, TICK, Run, rule
 from tests.support.attacks import attack
@@ -16,12 +17,12 @@ from tests.support.attacks import attack
 OWNER = "ann@example.com"
 
 
-def said(of: Rule, *seen: Found | float | None) -> Message:
+def said(of: Rule, *seen: Found | float | None) -> Content:
     """The message of the notice that the last evaluation led to."""
     run = Run(of)
     for found in seen:
         run.see(found)
-    return message(of, run.notice, START + (run.tick - 1) * TICK, "uid")
+    return render_notice(of, run.notice, START + (run.tick - 1) * TICK, "uid")
 
 
 TEAMS: dict[str, Any] = {"key_columns": ["team"], "value": "coverage", "operator": "<", "threshold": 0.5}  # fmt: skip
@@ -51,22 +52,22 @@ EMEA, APAC = '["EMEA"]', '["APAC"]'
     ],
 )  # fmt: skip
 def test_the_subject_says_what_matters(fields, seen, subject):
-    assert said(rule(**fields), *seen)["subject"] == subject
+    assert said(rule(**fields), *seen).subject == subject
 
 
 def test_an_error_says_why_one_gets_it():
     failure = Failure("no such column")
-    assert "its readers were not told" in said(rule(owner=OWNER), failure)["text"]
-    assert "The rule has no owner, so its readers get this." in said(rule(), failure)["text"]
+    assert "its readers were not told" in said(rule(owner=OWNER), failure).text
+    assert "The rule has no owner, so its readers get this." in said(rule(), failure).text
 
 
 def test_the_worst_value_is_said_when_it_is_another():
-    assert "Worst:" not in said(rule(), 11)["text"]
-    assert "Worst:     40" in said(rule(), 11, 40, 9)["text"]
+    assert "Worst:" not in said(rule(), 11).text
+    assert "Worst:     40" in said(rule(), 11, 40, 9).text
 
 
 def test_the_json_is_as_documented():
-    facts = said(rule(description="Why", owner=OWNER), 11, 40, 9)["json"]
+    facts = said(rule(description="Why", owner=OWNER), 11, 40, 9).json_body
     firing = START.isoformat()
     assert facts == {
         "event_id": "uid",
@@ -92,15 +93,15 @@ def test_the_json_is_as_documented():
 
 
 def test_infinity_is_text_in_json():
-    facts = said(rule(), math.inf)["json"]
+    facts = said(rule(), math.inf).json_body
     assert json.loads(json.dumps(facts, allow_nan=False))["value"] == "inf"
 
 
 def test_a_template_that_fails_costs_a_sentence_and_not_the_notice():
     made = said(rule(template={"text": "{{ worst[7].value }}"}), 11)
-    assert made["subject"] == "[CRITICAL] r: 11 (value > 10)"
-    assert "The rule's own template failed" in made["text"]
-    assert "The rule's own template failed" in str(made["json"]["hint"])
+    assert made.subject == "[CRITICAL] r: 11 (value > 10)"
+    assert "The rule's own template failed" in made.text
+    assert "The rule's own template failed" in str(made.json_body["hint"])
 
 
 @attack(
@@ -110,6 +111,6 @@ def test_a_template_that_fails_costs_a_sentence_and_not_the_notice():
 )
 def test_what_people_wrote_is_escaped_in_html():
     page = said(rule(name="<b>r", description="<script>x</script>", **TEAMS), {'["<i>"]': 0.1})
-    assert "<script>" not in page["html"]
-    assert "<i>" not in page["html"]
-    assert "&lt;b&gt;r" in page["html"]
+    assert "<script>" not in page.html
+    assert "<i>" not in page.html
+    assert "&lt;b&gt;r" in page.html

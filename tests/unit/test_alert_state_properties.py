@@ -6,7 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flows.alerts.evaluation.transition import Failure, advance
-from flows.alerts.notifications.model import Health, States
+from flows.alerts.notifications.model import AUDIENCES, Health, States
 from flows.alerts.rules.model import Rule
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -49,7 +49,7 @@ def play(rule: Rule, seen):
     health, now = Health(), START
     for value, silenced, seconds in seen:
         found = Failure("x") if value == "error" else {"": value}
-        after = advance(rule, states, health, found, now, silenced=silenced)
+        after = advance(rule, states, health, found, now, unreachable=AUDIENCES if silenced else ())
         yield states, after, now, silenced
         states, health, now = after.states, after.health, now + timedelta(seconds=seconds)
 
@@ -112,5 +112,12 @@ def test_seeing_the_same_at_the_same_time_changes_nothing_more(rule, seen):
         state = after.states.get("")
         if state is None or state.value is None or after.status == "error":
             continue
-        again = advance(rule, after.states, after.health, {"": state.value}, now, silenced=silenced)
+        again = advance(
+            rule,
+            after.states,
+            after.health,
+            {"": state.value},
+            now,
+            unreachable=AUDIENCES if silenced else (),
+        )
         assert not again.notices

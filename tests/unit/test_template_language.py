@@ -19,7 +19,7 @@ from analytics_worker.user_templates.rendering import (
 )
 from flows.alerts.evaluation.state_machine import AlertState
 from flows.alerts.notifications.model import Notice
-from flows.alerts.notifications.rendering import LONGEST_TEXT, message, sample_context
+from flows.alerts.notifications.rendering import LONGEST_TEXT, render_notice, sample_context
 from flows.alerts.rules.model import Rule
 
 CONTEXT: dict[str, Any] = {
@@ -115,19 +115,19 @@ def alert(**texts: Any) -> tuple[Rule, Notice]:
 
 def test_no_length_of_data_fails_the_standard_message():
     rule, notice = alert(description="<" * 300_000)
-    sent = message(rule, notice, datetime.now(UTC), "uid")
-    assert sent["json"]["hint"] is None
-    assert sent["text"].count("&…") == 10
-    assert "&lt;…" in sent["html"]
-    assert "<" * (LONGEST_TEXT - 1) + "…" in sent["text"]
+    sent = render_notice(rule, notice, datetime.now(UTC), "uid")
+    assert sent.json_body["hint"] is None
+    assert sent.text.count("&…") == 10
+    assert "&lt;…" in sent.html
+    assert "<" * (LONGEST_TEXT - 1) + "…" in sent.text
 
 
 def test_a_template_of_a_rule_that_data_makes_too_long_costs_one_sentence():
     own = {"text": "{% for w in worst %}{{ w.key * 1 }}{% endfor %}" * 1}
     rule, notice = alert(template=own)
-    sent = message(rule, notice, datetime.now(UTC), "uid")
-    assert sent["text"].startswith("The alert is firing")
-    assert "The rule's own template failed: template: * works on numbers only" in sent["text"]
+    sent = render_notice(rule, notice, datetime.now(UTC), "uid")
+    assert sent.text.startswith("The alert is firing")
+    assert "The rule's own template failed: template: * works on numbers only" in sent.text
 
 
 def test_cut_texts_say_so():
@@ -246,7 +246,7 @@ def test_the_texts_of_the_documentation_are_valid():
     (block,) = re.findall(r"```yaml\n(template:.*?)```", page, re.DOTALL)
     names = re.findall(r"`(\w+)`", page.split("\nNames: ")[1].split("Texts longer")[0])
     rule, notice = alert(**yaml.safe_load(block))
-    sent = message(rule, notice, datetime.now(UTC), "uid")
-    assert sent["json"]["hint"] is None
-    assert sent["subject"].startswith("[CRITICAL] r: &&")
+    sent = render_notice(rule, notice, datetime.now(UTC), "uid")
+    assert sent.json_body["hint"] is None
+    assert sent.subject.startswith("[CRITICAL] r: &&")
     assert set(sample_context(rule)) <= set(names)

@@ -1,5 +1,5 @@
 -- Only who got a message gets what follows it: cancel what follows a message that this recipient was
--- not sent and will not be sent.
+-- not sent and will not be sent, and neither a later one of the topic that does not follow another.
 update ops.deliveries as delivery
 set
     status = 'cancelled',
@@ -27,5 +27,23 @@ where
             and whole.channel = delivery.channel
             and whole.recipient = whole.channel
             and whole.status = 'pending'
+    )
+    and not exists (
+        select 1
+        from ops.messages as first
+        inner join ops.deliveries as earlier
+            on
+                delivery.channel = earlier.channel
+                and delivery.topic = earlier.topic
+                and delivery.position > earlier.position
+                and first.position < earlier.position
+        inner join ops.messages as between_them on earlier.message_id = between_them.id
+        where
+            first.id = message.follows
+            and earlier.topic <> ''
+            and (earlier.recipient = delivery.recipient or earlier.recipient = earlier.channel
+                or delivery.recipient = delivery.channel)
+            and earlier.status in ('pending', 'sending', 'sent', 'digested')
+            and between_them.follows is null
     )
 returning delivery.id

@@ -1,6 +1,6 @@
 -- The oldest due messages of a channel, for nobody else to send. A recipient gets the messages of a
 -- topic in order: a later one waits until the earlier ones are settled. What follows a message waits
--- until that one was sent.
+-- until that one was sent, or a later one of the topic that does not follow another.
 with due as (
     select delivery.id
     from ops.deliveries as delivery
@@ -48,6 +48,23 @@ with due as (
                         and earlier.channel = delivery.channel
                         and earlier.recipient = delivery.recipient
                         and earlier.status in ('sent', 'digested')
+                )
+                and not exists (
+                    select 1
+                    from ops.messages as first
+                    inner join ops.deliveries as earlier
+                        on
+                            delivery.channel = earlier.channel
+                            and delivery.topic = earlier.topic
+                            and delivery.position > earlier.position
+                            and first.position < earlier.position
+                    inner join ops.messages as between_them on earlier.message_id = between_them.id
+                    where
+                        first.id = message.follows
+                        and earlier.recipient = delivery.recipient
+                        and earlier.topic <> ''
+                        and earlier.status in ('sent', 'digested')
+                        and between_them.follows is null
                 )
         )
     order by delivery.next_attempt_at, delivery.position, delivery.role, delivery.recipient

@@ -19,7 +19,7 @@ from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
 from flows.alerts.evaluation.locking import Claim
 from flows.alerts.evaluation.samples import Readings, readings
-from flows.alerts.evaluation.transition import Failure
+from flows.alerts.evaluation.transition import Failure, Given
 from flows.alerts.rules.model import Rule
 from flows.alerts.rules.validation import LONGEST_TIMEOUT, NOW
 
@@ -33,7 +33,7 @@ T = TypeVar("T")
 class Answer:
     """What the SQL of one rule came to."""
 
-    found: Readings | Failure
+    found: Readings | Failure | Given
     rows: int | None
     milliseconds: float
     attempts: int = 1
@@ -100,6 +100,8 @@ class _Shared(Iterator[T]):
 def _ask(session_of: Callable[[str | None], ReaderSession], claim: Claim, attempt: int) -> Answer:
     if claim.broken:
         return Answer(Failure(claim.broken), None, 0.0, attempt)
+    if claim.rule.sql is None:  # an event brought the result, and nobody was notified of it yet
+        return Answer(Given("keep_last", None), None, 0.0, attempt)
     started = time.perf_counter()
     rows = None
     try:

@@ -10,8 +10,9 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -27,7 +28,8 @@ from flows.alerts.evaluation.locking import (
 from flows.alerts.evaluation.queries import Answer, run_rules
 from flows.alerts.evaluation.store import Writes
 from flows.alerts.evaluation.transition import Failure, Found, Given, advance
-from flows.alerts.notifications.model import Advance, States
+from flows.alerts.notifications.model import AUDIENCES, Advance, States
+from flows.alerts.notifications.recipients import unreachable
 from flows.alerts.rules.model import Kind, Rule
 
 BUDGET = timedelta(seconds=90)
@@ -46,12 +48,16 @@ class Evaluations:
     """Rules of which at least one key fires."""
     notices: int = 0
     deliveries: int = 0
+    untold: int = 0
+    """Rules with something to notify, and nobody to notify."""
     postponed: int = 0
     """Due, but the run had no time left for them."""
+    messages: list[UUID] = field(default_factory=list[UUID])
+    """The messages that were enqueued."""
 
     def summary(self) -> dict[str, int]:
         """As a flow reports it."""
-        return asdict(self)
+        return {name: count for name, count in vars(self).items() if name != "messages"}
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,9 @@ class Outcome:
     after: Advance
     found: Found
     deliveries: int
+    untold: bool
+    """Whether there is something to notify, and nobody to notify."""
+    messages: list[UUID]
 
 
 def evaluate_due(
@@ -117,6 +126,7 @@ class _Run:
         for part in self._done:
             for name, count in part.summary().items():
                 setattr(total, name, getattr(total, name) + count)
+            total.messages += part.messages
         return total
 
 
@@ -139,7 +149,8 @@ def evaluate_event(
         before = load_states(connection, [claim])[claim.id]
         after = _move(writes, claim, before, found, answer)
         writes.write(connection)
-    return Outcome(after, found, len(writes.deliveries))
+    untold = after.untold and not claim.silenced
+    return Outcome(after, found, writes.deliveries, untold, writes.message_ids)
 
 
 def _move(
@@ -157,7 +168,7 @@ def _move(
         claim.health,
         found,
         claim.now,
-        silenced=claim.silenced,
+        unreachable=AUDIENCES if claim.silenced else unreachable(claim.rule),
         earlier=earlier,
     )
     writes.add(claim, before, found, after, **_measured(answer))
@@ -178,7 +189,9 @@ def _settle(
         after = _move(writes, claim, before, answer.found, answer, earlier.get(claim.id))
         counts.errors += isinstance(answer.found, Failure)
         counts.firing += bool(after.firing)
-    counts.notices, counts.deliveries = len(writes.events), len(writes.deliveries)
+        counts.untold += after.untold and not claim.silenced
+    counts.notices, counts.deliveries = len(writes.events), writes.deliveries
+    counts.messages = writes.message_ids
     writes.write(connection)
     return counts
 

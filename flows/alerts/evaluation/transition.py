@@ -5,7 +5,7 @@ its keys, which the readers know, stay as they are.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -19,8 +19,16 @@ from flows.alerts.evaluation.state_machine import (
     repeated,
     tell,
 )
-from flows.alerts.notifications.model import Advance, Health, Notice, States, summed_up
-from flows.alerts.rules.model import Rule
+from flows.alerts.notifications.model import (
+    AUDIENCES,
+    Advance,
+    Audience,
+    Health,
+    Notice,
+    States,
+    summed_up,
+)
+from flows.alerts.rules.model import RANK, Rule
 
 
 @dataclass(frozen=True)
@@ -48,7 +56,7 @@ def advance(
     found: Found,
     now: datetime,
     *,
-    silenced: bool = False,
+    unreachable: Collection[Audience] = (),
     earlier: Mapping[str, float] | None = None,
 ) -> Advance:
     """Move a rule on by one evaluation.
@@ -59,16 +67,26 @@ def advance(
         health: Whether its last evaluation failed.
         found: What its SQL returned, or why it did not.
         now: When.
-        silenced: States move, but nobody is told.
+        unreachable: Who can't be notified now, because of a silence or for want of recipients:
+            states move, and what is still true is told later.
         earlier: Readings to compare with, if not with the previous ones.
     """
     truth = _observed(rule, before, found, now, earlier)
-    health, notices = _checked(rule, health, found, now, silenced=silenced or rule.muted)
-    if not (silenced or rule.muted):
+    quiet = AUDIENCES if rule.muted else unreachable
+    health, notices = _checked(rule, health, found, now, silenced="owner" in quiet)
+    if "readers" not in quiet:
         truth, told = _told(rule, before, truth, now)
         notices += told
     kept = {k: s for k, s in truth.items() if not _is_forgotten(s, k, found)}
-    return summed_up(rule, kept, health, notices, failed=isinstance(found, Failure))
+    untold = not rule.muted and _is_untold(kept, health)
+    failed = isinstance(found, Failure)
+    return summed_up(rule, kept, health, notices, failed=failed, untold=untold)
+
+
+def _is_untold(states: States, health: Health) -> bool:
+    """Return whether there is something that nobody was notified of."""
+    fires = any(s.status == "firing" and RANK[s.severity] > RANK[s.told] for s in states.values())
+    return fires or (health.error is not None and not health.told)
 
 
 def _observed(
@@ -78,6 +96,8 @@ def _observed(
         if rule.on_error != "alert":
             return dict(before)
         found = Given(rule.highest, None)
+    if isinstance(found, Given) and found.level == "keep_last":
+        return dict(before)
     if isinstance(found, Given):
         keys = list(before) or [NO_KEY]
         fresh = AlertState(now)
@@ -137,9 +157,8 @@ def _checked(
     failed = failure is not None
     if silenced or failed == health.told:
         return after, []
-    notice = Notice(
-        "error" if failed else "error_resolved", "owner", health=after if failed else health
-    )
+    kind = "error" if failed else "error_resolved"
+    notice = Notice(kind, "owner", health=after if failed else health, is_last=not failed)
     return replace(after, told=failed), [notice]
 
 
@@ -158,8 +177,14 @@ def _told(
         if kind == "still_firing":
             _repeat_together(rule, group, after, states, now)
     return after, [
-        Notice(kind, group=group, states=states) for (kind, group), states in gathered.items()
+        Notice(kind, group=group, states=states, is_last=_is_over(rule, group, after))
+        for (kind, group), states in gathered.items()
     ]
+
+
+def _is_over(rule: Rule, group: str, after: States) -> bool:
+    """Return whether the readers believe that all is well in the group."""
+    return not any(s.told for key, s in after.items() if group_of(rule, key) == group)
 
 
 def _repeat_together(

@@ -16,6 +16,7 @@ from flows.alerts.rules.model import RANK, Rule, Severity, highest
 
 EventKind = NoticeKind | Literal["error", "error_resolved"]
 Audience = Literal["readers", "owner"]
+AUDIENCES: tuple[Audience, ...] = ("readers", "owner")
 States = Mapping[str, AlertState]
 
 _URGENCY: list[Status] = ["ok", "unknown", "no_data", "pending", "firing"]
@@ -39,6 +40,8 @@ class Notice:
     group: str = NO_KEY
     states: States = field(default_factory=dict[str, AlertState])
     health: Health = Health()
+    is_last: bool = False
+    """Of an end: whether nothing of the group is left that was notified and is not over."""
 
     @property
     def severity(self) -> Severity | None:
@@ -57,10 +60,24 @@ class Advance:
     severity: Severity | None
     value: float | None
     firing: int
+    untold: bool = False
+    """Whether something is true that nobody was notified of, though the rule is not muted."""
+
+
+def began(notice: Notice) -> datetime | None:
+    """Return when what a notice is about began."""
+    firing = filter(None, (state.firing_since for state in notice.states.values()))
+    return min(firing, default=None) or notice.health.since
 
 
 def summed_up(
-    rule: Rule, states: States, health: Health, notices: list[Notice], *, failed: bool
+    rule: Rule,
+    states: States,
+    health: Health,
+    notices: list[Notice],
+    *,
+    failed: bool,
+    untold: bool,
 ) -> Advance:
     """The rule in one line: its most urgent status and its worst value."""
     every = list(states.values())
@@ -73,6 +90,7 @@ def summed_up(
         severity=highest(state.severity for state in every),
         value=worse(rule, [state.value for state in every]),
         firing=sum(state.status == "firing" for state in every),
+        untold=untold,
     )
 
 

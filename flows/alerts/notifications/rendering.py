@@ -5,14 +5,14 @@ message one sentence, never the notice. Texts are cut to LONGEST_TEXT, visibly, 
 the standard message.
 """
 
-import math
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NamedTuple
 
-from analytics_worker.definitions.durations import format_duration
+from analytics_worker.delivery.message import Content, Fact
 from analytics_worker.text import one_line, printable, value_line
 from analytics_worker.user_templates.rendering import (
     UserTemplateError,
@@ -21,16 +21,16 @@ from analytics_worker.user_templates.rendering import (
     render_own,
     shortened,
 )
-from flows.alerts.evaluation.samples import NO_KEY, exact_label, label
+from flows.alerts.evaluation.samples import NO_KEY, label
 from flows.alerts.evaluation.state_machine import AlertState
-from flows.alerts.notifications.model import EventKind, Notice, worst_first
+from flows.alerts.notifications.json_body import Ranked, condition, duration_text, json_body
+from flows.alerts.notifications.model import EventKind, Notice, began, worst_first
 from flows.alerts.notifications.subject import subject
-from flows.alerts.rules.model import Bound, Rule, Template
+from flows.alerts.rules.model import Rule, Template
 
 WORST = 10
 MAX_ERROR = 2000
 LONGEST_TEXT = 4000
-Ranked = Sequence[tuple[str, AlertState]]
 
 _HEADLINES: dict[EventKind, str] = {
     "firing": "The alert is firing",
@@ -54,38 +54,91 @@ _COLORS = {
 }
 
 
-class Message(TypedDict):
-    """The payload of a delivery."""
+_PREFIX = re.compile(r"^\[[^\]]*\]\s+(?=\S)")
+
+
+class _Texts(NamedTuple):
+    """What the templates say."""
 
     subject: str
     text: str
-    html: str
-    json: dict[str, Any]
+    html: str | None
 
 
-def message(rule: Rule, notice: Notice, now: datetime, uid: str, *, html: bool = True) -> Message:
+def render_notice(
+    rule: Rule, notice: Notice, now: datetime, uid: str, *, html: bool = True
+) -> Content:
     """Render a notice with the rule's own template, or with the standard one; HTML on demand."""
     worst = worst_first(rule, notice.states)[:WORST]
     context = _context(rule, notice, worst, now)
+    own = rule.template
     try:
-        rendered = _rendered(rule, context, html=html)
+        texts = _rendered(own, context, html=html)
     except UserTemplateError as error:
         context["hint"] = value_line(f"The rule's own template failed: {error}")
-        rendered = _rendered(rule.model_copy(update={"template": Template()}), context, html=html)
-    title, text, page = rendered
-    facts = _json(rule, notice, worst, now) | {"event_id": uid, "hint": context["hint"]}
-    return Message(subject=title, text=text, html=page, json=facts)
+        own = Template()
+        texts = _rendered(own, context, html=html)
+    more = {"event_id": uid, "hint": context["hint"]}
+    return Content(
+        subject=texts.subject,
+        headline=_PREFIX.sub("", texts.subject),
+        text=texts.text,
+        html=texts.html,
+        json=json_body(rule, notice, worst, now, _headline(notice)) | more,
+        facts=() if own.text else _facts(context),
+        items=() if own.text else _items(context),
+    )
 
 
-def _rendered(rule: Rule, context: Mapping[str, Any], *, html: bool) -> tuple[str, str, str]:
-    own = rule.template
+def _headline(notice: Notice) -> str:
+    return _HEADLINES[notice.kind]
+
+
+def _rendered(own: Template, context: Mapping[str, Any], *, html: bool) -> _Texts:
     title = render(own.subject, context, html=False) if own.subject else subject(context)
     title = one_line(title)
     text = printable(_part(own.text, "text.txt", context, html=False))
     if not html:
-        return title, text, ""
+        return _Texts(title, text, None)
     full = {**context, "subject": title}
-    return title, text, _part(own.html, "body.html", full, html=True)
+    return _Texts(title, text, _part(own.html, "body.html", full, html=True))
+
+
+def _facts(context: Mapping[str, Any]) -> tuple[Fact, ...]:
+    """Return what a card shows beside its title."""
+    only = context["worst"][0] if context["count"] == 1 else {"value": None, "worst": None}
+    labels = {
+        "Error": context["error"],
+        "Condition": None if context["error"] else context["condition"],
+        "Value": _number(only["value"], context),
+        "Worst value": _number(only["worst"], context) if only["worst"] != only["value"] else None,
+        "Since": context["since"],
+        "Duration": context["duration"],
+        "Owner": context["rule"]["owner"],
+        "Description": context["rule"]["description"],
+        "Note": context["hint"],
+    }
+    return tuple(Fact(label=label, value=value) for label, value in labels.items() if value)
+
+
+def _number(value: float | None, context: Mapping[str, Any]) -> str | None:
+    return None if value is None else number_text(value) + context["unit"]
+
+
+def _items(context: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return a line for each of the worst keys, if there are several."""
+    if context["count"] < 2:  # noqa: PLR2004
+        return ()
+    lines = [_line(item, context) for item in context["worst"]]
+    more = [f"… and {number_text(context['more'])} more"] if context["more"] else []
+    return (*lines, *more)
+
+
+def _line(item: Mapping[str, Any], context: Mapping[str, Any]) -> str:
+    value = _number(item["value"], context) or "no data"
+    severity = f" ({item['severity']})" if item["severity"] else ""
+    duration = f", for {item['duration']}" if item["duration"] else ""
+    return f"{item['key']}: {value}{severity}{duration}"
 
 
 def _part(own: str | None, standard: str, context: Mapping[str, Any], *, html: bool) -> str:
@@ -101,37 +154,31 @@ def _standard(name: str) -> str:
 
 def _context(rule: Rule, notice: Notice, worst: Ranked, now: datetime) -> dict[str, Any]:
     """Plain values only: this is all that a template sees."""
-    since, kind = _began(notice), notice.kind
+    since, kind = began(notice), notice.kind
     context = {
         "kind": kind,
         "label": _label(notice),
-        "headline": _HEADLINES[kind],
+        "headline": _headline(notice),
         "severity": notice.severity,
         "rule": {
             "name": value_line(rule.name),
             "description": printable(rule.description or "") or None,
             "owner": value_line(rule.owner or "") or None,
         },
-        "condition": value_line(_condition(rule, notice.severity)),
+        "condition": value_line(condition(rule, notice.severity)),
         "unit": " %" if rule.measure == "change_percent" else "",
         "group": label(notice.group),
         "count": len(notice.states),
         "more": len(notice.states) - len(worst),
         "worst": [_item(key, state, now) for key, state in worst],
         "since": _instant(since),
-        "duration": _duration(since, now),
+        "duration": duration_text(since, now),
         "error": value_line(notice.health.error or "", MAX_ERROR) or None,
         "hint": _hint(rule, kind),
         "color": _COLORS.get(kind, _COLORS.get(notice.severity or "", "#475569")),
         "at": _instant(now),
     }
     return shortened(context, LONGEST_TEXT)
-
-
-def _began(notice: Notice) -> datetime | None:
-    """When what a notice is about began."""
-    firing = filter(None, (state.firing_since for state in notice.states.values()))
-    return min(firing, default=None) or notice.health.since
 
 
 def _hint(rule: Rule, kind: EventKind) -> str | None:
@@ -153,76 +200,12 @@ def _item(key: str, state: AlertState, now: datetime) -> dict[str, Any]:
         "value": state.value,
         "worst": state.worst,
         "since": _instant(state.firing_since),
-        "duration": _duration(state.firing_since, now),
+        "duration": duration_text(state.firing_since, now),
     }
-
-
-def _condition(rule: Rule, severity: str | None) -> str:
-    """``value > 10``, in the words of the rule."""
-    bound: Bound | None = next(
-        (b for s, b in rule.bounds.items() if s == severity), next(iter(rule.bounds.values()), None)
-    )
-    if bound is None:
-        return ""
-    shown = " and ".join(map(number_text, bound)) if isinstance(bound, list) else number_text(bound)
-    unit = " %" if rule.measure == "change_percent" else ""
-    what = {"rows": "rows", "change": "change", "change_percent": "change"}
-    return f"{what.get(rule.measure, rule.value or 'value')} {rule.operator} {shown}{unit}"
 
 
 def _instant(at: datetime | None) -> str | None:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if at else None
-
-
-def _duration(since: datetime | None, now: datetime) -> str | None:
-    """How long it has been so; nothing for what has just begun."""
-    if since is None or now <= since:
-        return None
-    return format_duration(now - since)
-
-
-def _json(rule: Rule, notice: Notice, worst: Ranked, now: datetime) -> dict[str, Any]:
-    """What machines get (docs/alerts.md): instants in ISO 8601, infinity as text."""
-    since = _began(notice)
-    items = [_fact(key, state) for key, state in worst]
-    return {
-        "kind": notice.kind,
-        "rule": rule.name,
-        "description": rule.description,
-        "owner": rule.owner,
-        "severity": notice.severity,
-        "group": exact_label(notice.group),
-        "headline": _HEADLINES[notice.kind],
-        "condition": _condition(rule, notice.severity),
-        "value": items[0]["value"] if len(notice.states) == 1 else None,
-        "count": len(notice.states),
-        "worst": items,
-        "more": len(notice.states) - len(worst),
-        "at": _iso(now),
-        "since": _iso(since),
-        "duration": _duration(since, now),
-        "duration_seconds": int((now - since).total_seconds()) if since else None,
-        "error": notice.health.error,
-    }
-
-
-def _fact(key: str, state: AlertState) -> dict[str, Any]:
-    return {
-        "key": exact_label(key),
-        "severity": state.severity,
-        "value": _finite(state.value),
-        "worst": _finite(state.worst),
-        "since": _iso(state.firing_since),
-    }
-
-
-def _iso(at: datetime | None) -> str | None:
-    return at.astimezone(UTC).isoformat(timespec="seconds") if at else None
-
-
-def _finite(value: float | None) -> float | str | None:
-    """Infinity as text, which JSON has no number for."""
-    return str(value) if value is not None and math.isinf(value) else value
 
 
 def sample_context(rule: Rule) -> dict[str, Any]:

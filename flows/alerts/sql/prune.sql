@@ -17,8 +17,13 @@ events as (
         where
             event.created_at < now() - :days * interval '1 day'
             and not exists (
-                select from ops.alert_deliveries as delivery
-                where delivery.event_id = event.id and delivery.status in ('pending', 'sending')
+                select
+                from ops.messages as message
+                inner join ops.deliveries as delivery on message.id = delivery.message_id
+                where
+                    message.domain = 'alerts'
+                    and message.reference = cast(event.id as text)
+                    and delivery.status in ('pending', 'sending')
             )
         order by event.created_at
         limit 1000

@@ -11,6 +11,7 @@ select
     status.value,
     status.since,
     status.told,
+    status.untold,
     status.silenced,
     status.owner,
     status.error,

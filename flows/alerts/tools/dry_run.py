@@ -7,20 +7,22 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from uuid import uuid4
 
 from analytics_worker.database.reader_sessions import reader_session
+from analytics_worker.delivery.message import Content, Message
+from analytics_worker.delivery.outbox import default_key
+from analytics_worker.delivery.routing import ChannelUnavailableError, send_once
 from analytics_worker.errors import PermanentError
 from analytics_worker.user_templates.rendering import number_text
 from flows.alerts.evaluation.queries import read
 from flows.alerts.evaluation.samples import NO_KEY, Readings, label
 from flows.alerts.evaluation.state_machine import AlertState
-from flows.alerts.evaluation.store import message_id
 from flows.alerts.evaluation.transition import advance
-from flows.alerts.notifications.channels import send_now
+from flows.alerts.notifications.messages import as_test
 from flows.alerts.notifications.model import Advance, Health, Notice, worst_first
-from flows.alerts.notifications.parcel import Parcel
 from flows.alerts.notifications.recipients import recipients
-from flows.alerts.notifications.rendering import WORST, Message, message
+from flows.alerts.notifications.rendering import WORST, render_notice
 from flows.alerts.rules.model import Rule
 
 NOTHING = "This is a test; nothing happened."
@@ -34,7 +36,7 @@ class Trial:
     rule: Rule
     text: str
     failed: bool
-    message: Message
+    content: Content
 
 
 def trial(rule: Rule) -> Trial:
@@ -45,7 +47,7 @@ def trial(rule: Rule) -> Trial:
             found, rows = read(session, rule, now)
     except PermanentError as error:
         notice = Notice("error", "owner", health=Health(str(error), now))
-        return Trial(rule, f"ERROR: {error}", failed=True, message=_test(rule, notice, now))
+        return Trial(rule, f"ERROR: {error}", failed=True, content=_test(rule, notice, now))
     eager = rule.model_copy(update={"wait": rule.wait * 0, "muted": False})
     after = advance(eager, {}, Health(), found, now)
     notices = after.notices or [
@@ -53,9 +55,9 @@ def trial(rule: Rule) -> Trial:
     ]
     lines = [*_described(rule, found, after, f"{rows} row{'' if rows == 1 else 's'}")]
     if after.notices:
-        rendered = message(rule, notices[0], now, "test")
-        lines += ["", f"Subject: {rendered['subject']}", "", rendered["text"].rstrip()]
-    return Trial(rule, "\n".join(lines), failed=False, message=_test(rule, notices[0], now))
+        rendered = render_notice(rule, notices[0], now, "test")
+        lines += ["", f"Subject: {rendered.subject}", "", rendered.text.rstrip()]
+    return Trial(rule, "\n".join(lines), failed=False, content=_test(rule, notices[0], now))
 
 
 def _described(rule: Rule, found: Readings, after: Advance, source: str) -> Iterator[str]:
@@ -76,37 +78,22 @@ def _value(reading: float | None) -> str:
     return "no value" if reading is None else number_text(reading)
 
 
-def _test(rule: Rule, notice: Notice, now: datetime) -> Message:
-    rendered = message(rule, notice, now, "test")
-    return Message(
-        subject=f"[TEST] {rendered['subject']}",
-        text=f"{NOTHING}\n\n{rendered['text']}",
-        html=_BODY.sub(rf"\g<0><p>{NOTHING}</p>", rendered["html"], count=1),
-        json={**rendered["json"], "test": True},
-    )
+def _test(rule: Rule, notice: Notice, now: datetime) -> Content:
+    rendered = render_notice(rule, notice, now, "test")
+    html = _BODY.sub(rf"\g<0><p>{NOTHING}</p>", rendered.html or "", count=1)
+    return as_test(rendered, NOTHING, html)
 
 
 def send(trial: Trial) -> list[str]:
     """Send the test notice to everybody whom the rule would tell; one line each."""
+    people = recipients(trial.rule, "readers")
+    message = Message("alerts", "test", trial.content, people, id=uuid4())
     lines: list[str] = []
-    stamp = datetime.now(UTC).isoformat()
-    for channel, recipient in recipients(trial.rule, "readers"):
-        key = message_id(f"test-{stamp}", channel, recipient)
-        content = trial.message
-        whom = channel if recipient == channel else f"{channel} {recipient}"
+    for to in people:
+        whom = to.channel if to.address == to.channel else f"{to.channel} {to.address}"
         try:
-            outcome = send_now(
-                channel,
-                Parcel(
-                    key=key,
-                    recipient=recipient,
-                    subject=content["subject"],
-                    text=content["text"],
-                    html=content["html"],
-                    json=content["json"],
-                ),
-            )
-            lines.append(f"{whom}: {outcome.status} {outcome.detail}".rstrip())
-        except PermanentError as error:
+            result = send_once(to.channel, message, to, default_key(message.id, to))
+            lines.append(f"{whom}: {result.status} {result.detail}".rstrip())
+        except (PermanentError, ChannelUnavailableError) as error:
             lines.append(f"{whom}: {error}")
-    return lines or ["the rule has no channels, and there are no default ones"]
+    return lines or ["The rule has no channels, and no default channel is configured."]

@@ -49,16 +49,15 @@ METRIC = "select value from analytics.metric"
 
 
 def told() -> list[tuple[str, str]]:
-    """Kind of each event and its recipient, in order."""
+    """Kind of each message and its recipient, in order."""
     return query(
-        "select event.kind, delivery.recipient from ops.alert_events as event"
-        " join ops.alert_deliveries as delivery on delivery.event_id = event.id order by event.id"
+        "select message.kind, delivery.recipient from ops.messages as message"
+        " join ops.deliveries as delivery on delivery.message_id = message.id"
+        " order by message.position"
     )
 
 
-def payload() -> dict[str, Any]:
-    """Of the last delivery."""
-    (found,) = query(
-        "select payload::text from ops.alert_deliveries order by event_id desc limit 1"
-    )
+def content() -> dict[str, Any]:
+    """Of the last message."""
+    (found,) = query("select content::text from ops.messages order by position desc limit 1")
     return json.loads(found)

@@ -137,7 +137,7 @@ def test_test_says_what_it_can_not_know_and_what_is_broken(shell):
     )
 
 
-@pytest.mark.usefixtures("outbox")
+@pytest.mark.usefixtures("default_channels")
 def test_test_can_send(shell, smtp_sink, http_sink):
     lines = shell.run("test", "metric", "--send").splitlines()
     assert lines[-2:] == ["webhook: sent", "email ann@example.com: sent"]
@@ -148,7 +148,7 @@ def test_test_can_send(shell, smtp_sink, http_sink):
         part = mail.mail.get_body((kind,))
         assert part is not None
         assert "This is a test; nothing happened." in part.get_content()
-    assert query("select count(*) from ops.alert_deliveries") == [0]
+    assert query("select count(*) from ops.deliveries") == [0]
 
 
 def test_backtest(shell):

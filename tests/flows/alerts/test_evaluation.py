@@ -12,9 +12,9 @@ from flows.alerts.rules.silence import silence
 from tests.flows.alerts.rules import (
     METRIC,
     START,
+    content,
     execute,
     metric,
-    payload,
     query,
     rule,
     store,
@@ -31,7 +31,7 @@ def test_a_value_rises_and_falls():
         metric(value)
         tick(number)
     assert told() == [("firing", "webhook"), ("resolved", "webhook")]
-    message = payload()
+    message = content()
     assert message["subject"] == "[RESOLVED] r: over after 4m, worst value 40"
     assert message["json"]["duration"] == "4m"
     assert query("select status, value from ops.alert_evaluations order by slot") == [
@@ -138,7 +138,7 @@ def test_a_thousand_keys_make_one_message_with_the_worst_ten_and_a_count():
     tick(0)
     assert query("select count(*) from ops.alert_states where status = 'firing'") == [1000]
     assert told() == [("firing", "webhook")]
-    message = payload()
+    message = content()
     assert message["subject"] == "[CRITICAL] r: 1,000 keys, worst k1010 at 1,010"
     assert [item["key"] for item in message["json"]["worst"]] == [
         f"k{n}" for n in range(1010, 1000, -1)
@@ -174,7 +174,7 @@ def test_each_recipient_gets_a_delivery_with_an_id_of_its_own():
     channels = ["webhook", {"email": ["a@example.com", "b@example.com"]}, "slack"]
     store(rule(channels=channels))
     tick(0)
-    ids = query("select message_id from ops.alert_deliveries")
+    ids = query("select idempotency_key from ops.deliveries")
     assert len(set(ids)) == 4
     assert {r for _, r in told()} == {"webhook", "a@example.com", "b@example.com", "slack"}
 

@@ -1,6 +1,6 @@
 """A run that is killed after it evaluated, or after it committed, loses nothing and says nothing twice.
 
-What happens to a run that is killed before, while and after it sends: test_delivery_kill.
+What happens to a sender that is killed: tests/delivery/test_kill.py.
 """
 
 import multiprocessing
@@ -12,14 +12,14 @@ import pytest
 from sqlalchemy import text
 
 from analytics_worker.database.connections import warehouse
+from analytics_worker.delivery import deliver_due
 from flows.alerts.evaluation.runner import evaluate_due
-from flows.alerts.notifications.outbox import deliver_due
 from tests.flows.alerts.rules import query, rule, store
 from tests.support.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)
-def _rule(outbox):  # noqa: ARG001  # its channels
+def _rule(default_channels):  # noqa: ARG001  # its channels
     store(rule(channels=["webhook", {"email": ["ann@example.com"]}]))
 
 
@@ -73,7 +73,7 @@ def test_killed_after_the_commit(smtp_sink, http_sink):
     process = run(evaluate_and_die)
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
-    ids = set(query("select message_id from ops.alert_deliveries where status = 'pending'"))
+    ids = set(query("select idempotency_key from ops.deliveries where status = 'pending'"))
     evaluate()
     assert deliver_due()["sent"] == 2
     assert deliver_due()["sent"] == 0

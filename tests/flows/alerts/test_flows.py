@@ -157,4 +157,4 @@ def test_a_run_that_is_killed_while_it_evaluates_loses_nothing():
     child.join()
     execute('update ops.alert_rules set definition = definition || \'{"timeout": "1s"}\'')
     assert evaluate_due(["alert"]).evaluated == 2
-    assert query("select count(*) from ops.alert_deliveries where channel = 'webhook'") == [1]
+    assert query("select count(*) from ops.deliveries where channel = 'webhook'") == [1]

@@ -3,15 +3,13 @@
 import pytest
 from pydantic import SecretStr
 
+from analytics_worker.delivery.routing import channel
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
 from blocks.notifications import EmailChannel
-from flows.alerts.notifications.channels import channel, send_now
-from flows.alerts.notifications.parcel import Parcel
 from tests.support.attacks import attack
 from tests.support.banners import BANNERS, banner_server
-
-PARCEL = Parcel("k1", "ann@example.com", "Fell", "It")
+from tests.support.sending import send_now, store_block
 
 
 @pytest.fixture
@@ -27,7 +25,7 @@ def block(monkeypatch):
             password=password,
             sender="a@example.com",
         )
-        monkeypatch.setattr("flows.alerts.notifications.channels._stored", lambda _name: stored)
+        store_block(monkeypatch, stored)
         monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", allowed)
         monkeypatch.setenv("EMAIL_ALLOWED_PORTS", f"25,{port}")
         settings.cache_clear()
@@ -43,7 +41,7 @@ def block(monkeypatch):
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f.1", "::ffff:127.0.0.1"])  # fmt: skip
 def test_a_mail_server_inside_the_network_is_refused(host, smtp_sink, block):
     block(host, smtp_sink.port)
-    outcome = send_now("team", PARCEL)
+    outcome = send_now("team")
     assert (outcome.status, smtp_sink.connections) == ("permanent", 0)
     assert "OUTBOUND_ALLOWED_HOSTS" in outcome.detail
     if host == "localhost":
@@ -53,7 +51,7 @@ def test_a_mail_server_inside_the_network_is_refused(host, smtp_sink, block):
 @pytest.mark.parametrize("allowed", ["127.0.0.0/8", "localhost"])
 def test_a_listed_mail_server_is_used(allowed, smtp_sink, block):
     block(smtp_sink.host, smtp_sink.port, allowed)
-    assert send_now("team", PARCEL).status == "sent"
+    assert send_now("team").status == "sent"
 
 
 def test_the_operator_s_own_mail_server_is_used_by_blocks_too(smtp_sink, block, monkeypatch):
@@ -62,7 +60,7 @@ def test_the_operator_s_own_mail_server_is_used_by_blocks_too(smtp_sink, block, 
     monkeypatch.setenv("ALERT_EMAIL_HOST", smtp_sink.host)
     monkeypatch.setenv("ALERT_EMAIL_PORT", str(smtp_sink.port))
     settings.cache_clear()
-    assert send_now("team", PARCEL).status == "sent"
+    assert send_now("team").status == "sent"
 
 
 def test_the_channel_of_the_settings_may_be_inside(smtp_sink, monkeypatch):
@@ -70,7 +68,7 @@ def test_the_channel_of_the_settings_may_be_inside(smtp_sink, monkeypatch):
     monkeypatch.setenv("ALERT_EMAIL_PORT", str(smtp_sink.port))
     monkeypatch.setenv("ALERT_EMAIL_TLS", "none")
     monkeypatch.setenv("ALERT_EMAIL_FROM", "a@example.com")
-    assert send_now("email", PARCEL).status == "sent"
+    assert send_now("email").status == "sent"
 
 
 @attack(
@@ -96,7 +94,7 @@ def test_other_ports_are_refused(port, block, monkeypatch):
 def test_a_banner_is_not_repeated(banner, block):
     with banner_server(banner, b"530 canary: log in first\r\n") as port:
         block("127.0.0.1", port, "127.0.0.1")
-        outcome = send_now("team", PARCEL)
+        outcome = send_now("team")
     assert outcome.status == "unreachable"
     assert "canary" not in outcome.detail
     assert "instead of an SMTP greeting" in outcome.detail or "unexpectedly" in outcome.detail
@@ -105,14 +103,14 @@ def test_a_banner_is_not_repeated(banner, block):
 def test_a_code_of_smtp_is_shown(block):
     with banner_server(b"554 canary: you are on a list\r\n") as port:
         block("127.0.0.1", port, "127.0.0.1")
-        detail = send_now("team", PARCEL).detail
+        detail = send_now("team").detail
     assert detail.endswith("answered 554 instead of an SMTP greeting")
 
 
 def test_the_reply_of_an_smtp_server_is_shown(smtp_sink, block):
     block(smtp_sink.host, smtp_sink.port, "127.0.0.1", SecretStr("secret"))
     smtp_sink.refuse("ann@example.com", 550)
-    detail = send_now("team", PARCEL).detail
+    detail = send_now("team").detail
     assert "secret" not in detail
     block(smtp_sink.host, smtp_sink.port, "127.0.0.1")
-    assert send_now("team", PARCEL).detail == "550 refused for the test"
+    assert send_now("team").detail == "550 refused for the test"

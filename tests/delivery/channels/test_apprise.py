@@ -3,19 +3,16 @@
 import pytest
 from pydantic import SecretStr
 
+from analytics_worker.delivery.channels.apprise import service_name
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
 from blocks.notifications import AppriseChannel
-from flows.alerts.notifications.apprise_channel import apprise_service
-from flows.alerts.notifications.channels import send_now
-from flows.alerts.notifications.parcel import Parcel
 from tests.support.attacks import attack
 from tests.support.ports import free_port
+from tests.support.sending import send_now, store_block
 
 # apprise imports a module that Python 3.13 drops; it brings a replacement there.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
-
-PARCEL = Parcel("k1", "ann@example.com", "Fell <now>", "It & more", json={"rule": "pipeline"})
 
 
 @pytest.fixture
@@ -24,7 +21,7 @@ def block(monkeypatch):
 
     def store(url: str) -> None:
         block = AppriseChannel(url=SecretStr(url))
-        monkeypatch.setattr("flows.alerts.notifications.channels._stored", lambda _name: block)
+        store_block(monkeypatch, block)
 
     return store
 
@@ -33,11 +30,11 @@ def test_a_listed_host_is_reached_and_another_is_not(http_sink, monkeypatch, blo
     """Gotify, on a host of one's own."""
     http_sink.answer(200)
     block(f"gotify://127.0.0.1:{http_sink.port}/canarytoken1234")
-    assert send_now("team", PARCEL).status == "sent"
+    assert send_now("team").status == "sent"
     assert "It & more" in http_sink.requests[0].json["message"]
     monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "")
     settings.cache_clear()
-    outcome = send_now("team", PARCEL)
+    outcome = send_now("team")
     assert outcome.status == "permanent"
     assert "OUTBOUND_ALLOWED_HOSTS" in outcome.detail
     assert len(http_sink.requests) == 1
@@ -64,7 +61,7 @@ def test_a_name_that_is_not_listed_is_not_even_looked_up(url, monkeypatch, block
     looked_up: list[object] = []
     monkeypatch.setattr("socket.getaddrinfo", lambda *asked, **_: looked_up.append(asked))
     block(url)
-    outcome = send_now("team", PARCEL)
+    outcome = send_now("team")
     assert outcome.status == "permanent"
     assert "rebinding.example.com: apprise connects by itself" in outcome.detail
     assert "canary" not in outcome.detail
@@ -79,7 +76,7 @@ def test_a_name_that_is_not_listed_is_not_even_looked_up(url, monkeypatch, block
 @pytest.mark.parametrize("url", ["json://127.0.0.1/canary", "xmls://h/canary", "nonsense://canary", "matrix://t2bot:canary"])  # fmt: skip
 def test_it_is_no_way_around_the_webhook_s_checks(url, caplog, capfd):
     with pytest.raises(PermanentError) as refused:
-        apprise_service(SecretStr(url))
+        service_name(SecretStr(url))
     assert "canary" not in f"{refused.value}{caplog.text}{''.join(capfd.readouterr())}"
 
 
@@ -92,6 +89,6 @@ def test_a_failure_says_nothing_secret(monkeypatch, caplog, block):
     monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "127.0.0.1")
     settings.cache_clear()
     block(f"gotify://127.0.0.1:{free_port()}/canarytoken1234")
-    outcome = send_now("team", PARCEL)
+    outcome = send_now("team")
     assert (outcome.status, outcome.outage) == ("temporary", True)
     assert "canary" not in f"{outcome}{caplog.text}"

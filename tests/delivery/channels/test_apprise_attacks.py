@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from analytics_worker.delivery.channels import apprise_plugin
+from analytics_worker.delivery.channels.apprise import service_name
 from analytics_worker.delivery.channels.apprise_services import (
     HOSTED,
     LOCAL,
@@ -18,16 +19,12 @@ from analytics_worker.delivery.channels.apprise_services import (
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
 from blocks.notifications import AppriseChannel
-from flows.alerts.notifications.apprise_channel import apprise_service
-from flows.alerts.notifications.channels import send_now
-from flows.alerts.notifications.parcel import Parcel
 from tests.support.attacks import attack
 from tests.support.http_sink import HttpSink
+from tests.support.sending import send_now, store_block
 
 # apprise imports a module that Python 3.13 drops; it brings a replacement there.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
-
-PARCEL = Parcel("k1", "ann@example.com", "Fell <now>", "It & more", json={"rule": "pipeline"})
 
 
 @pytest.fixture
@@ -36,7 +33,7 @@ def block(monkeypatch):
 
     def store(url: str) -> None:
         block = AppriseChannel(url=SecretStr(url))
-        monkeypatch.setattr("flows.alerts.notifications.channels._stored", lambda _name: block)
+        store_block(monkeypatch, block)
 
     return store
 
@@ -74,7 +71,7 @@ def test_a_parameter_that_names_something_to_open_is_refused(url, what, http_sin
         address.replace("file=", "FIL%65 =").replace("template=", "Template="),
     ):
         with pytest.raises(PermanentError, match="names a file or an address to open"):
-            apprise_service(SecretStr(spelling))
+            service_name(SecretStr(spelling))
     assert http_sink.connections == 0
 
 
@@ -92,7 +89,7 @@ def test_nothing_is_opened_even_if_no_name_is_refused(url, what, http_sink, monk
     monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "")
     settings.cache_clear()
     with suppress(PermanentError):  # some services can't be used without the file
-        assert send_now("team", PARCEL).status != "sent"
+        assert send_now("team").status != "sent"
     assert http_sink.connections == 0
 
 
@@ -122,7 +119,7 @@ def local_names_only(real):
 )
 def test_mail_is_for_an_email_channel(url):
     with pytest.raises(PermanentError, match="use an Email Channel") as refused:
-        apprise_service(SecretStr(url))
+        service_name(SecretStr(url))
     assert "canary" not in str(refused.value)
 
 
@@ -134,7 +131,7 @@ def test_mail_is_for_an_email_channel(url):
 @pytest.mark.parametrize("schema", sorted(LOCAL))
 def test_nothing_acts_on_the_worker_s_machine(schema):
     with pytest.raises(PermanentError, match="worker's machine"):
-        apprise_service(SecretStr(f"{schema}://"))
+        service_name(SecretStr(f"{schema}://"))
 
 
 @attack(
@@ -160,9 +157,9 @@ def test_every_service_of_the_installed_apprise_was_read():
 @attack(
     by="network",
     what="A listed apprise host that redirects to an address inside the network",
-    answer="The second connection is refused; the message is not repeated there",
+    answer="Not followed, and the second connection would be refused; the message is not repeated there",
 )
-def test_a_redirect_of_a_listed_host_is_checked(http_sink, monkeypatch, block):
+def test_a_redirect_of_a_listed_host_is_not_followed(http_sink, monkeypatch, block):
     inside = HttpSink()
     inside.host = "127.0.0.2"
     inside.start()
@@ -170,10 +167,9 @@ def test_a_redirect_of_a_listed_host_is_checked(http_sink, monkeypatch, block):
     monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "127.0.0.1")
     settings.cache_clear()
     block(f"gotify://127.0.0.1:{http_sink.port}/canarytoken1234")
-    outcome = send_now("team", PARCEL)
+    outcome = send_now("team")
     inside.stop()
-    assert (outcome.status, inside.connections) == ("permanent", 0)
-    assert "inside the network" in outcome.detail
+    assert (outcome.status, inside.connections) == ("temporary", 0)
     assert "127.0.0.2" not in outcome.detail
 
 
@@ -191,7 +187,7 @@ def test_a_vendor_s_name_that_leads_inside_is_refused(http_sink, monkeypatch, bl
     monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "")
     settings.cache_clear()
     block(f"zulip://bot@org.internal.example/{KEY}/general")
-    outcome = send_now("team", PARCEL)
+    outcome = send_now("team")
     assert (outcome.status, http_sink.connections) == ("permanent", 0)
     assert "inside the network" in outcome.detail
 
@@ -204,5 +200,5 @@ def test_a_proxy_of_the_environment_is_the_operator_s_choice(http_sink, monkeypa
     settings.cache_clear()
     http_sink.answer(200)
     block("gotify://gotify.example.com/canarytoken1234")
-    assert send_now("team", PARCEL).status == "sent"
+    assert send_now("team").status == "sent"
     assert http_sink.requests[0].path.startswith("http://gotify.example.com/message")

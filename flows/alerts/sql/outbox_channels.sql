@@ -1,3 +1,0 @@
-select distinct channel
-from ops.alert_deliveries
-where status = 'pending' and next_attempt_at <= now()

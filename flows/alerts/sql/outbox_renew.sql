@@ -1,3 +1,0 @@
-update ops.alert_deliveries
-set lease_until = now() + make_interval(secs => :lease_seconds)
-where status = 'sending' and lease_owner = :owner

@@ -1,0 +1,92 @@
+"""A sender of alerts of the version before, which wrote to ``ops.alert_deliveries`` by itself.
+
+Its statements are those of that version, word for word, in the same order: it takes back, expires and
+notifies owners first, then claims and settles message by message. Only webhooks are sent.
+"""
+
+import multiprocessing
+import os
+import secrets
+from collections.abc import Generator
+from contextlib import contextmanager
+from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+from sqlalchemy import Connection, RowMapping, text
+
+from analytics_worker.database.connections import warehouse
+from analytics_worker.settings import settings
+from analytics_worker.transport.webhook import webhook_session
+
+_READS = ("DATABASE_URL", "STATE_DIR", "ALERT_", "WEBHOOK_", "OUTBOUND_")
+
+
+def deliver_due() -> None:
+    """Send what is due."""
+    owner = f"old/{os.getpid()}/{secrets.token_hex(4)}"
+    with warehouse(autocommit=True) as connection:
+        _run(connection, "register", owner=owner)
+        _run(connection, "recover")
+        _run(connection, "expire", max_seconds=86_400)
+        _run(connection, "tell_owners")
+        _send(connection, owner)
+        _run(connection, "tell_owners")
+        _run(connection, "leave", owner=owner)
+
+
+def _run(connection: Connection, name: str, **parameters: Any) -> list[RowMapping]:
+    statement = (Path(__file__).parent / "old_version" / f"alerts_{name}.sql").read_text()
+    result = connection.execute(text(statement), parameters)
+    return list(result.mappings()) if result.returns_rows else []
+
+
+def _send(connection: Connection, owner: str) -> None:
+    claim = {"channel": "webhook", "batch": 25, "owner": owner, "lease_seconds": 300}
+    with webhook_session(_url()) as hook:
+        while claimed := _run(connection, "claim", **claim):
+            for row in claimed:
+                hook.post(row["payload"]["json"], row["message_id"])
+                _settle(connection, owner, row["id"])
+
+
+def _url() -> SecretStr:
+    url = settings().alert_webhook_url
+    assert url is not None
+    return url
+
+
+def _settle(connection: Connection, owner: str, delivery_id: Any) -> None:
+    sent = {"status": "sent", "tries": 1, "error": None, "delay_seconds": 0}
+    _run(connection, "settle", id=delivery_id, owner=owner, **sent)
+
+
+@pytest.fixture(scope="session")
+def old_sender_context() -> ForkServerContext:
+    """Processes forked from one that has imported everything and runs nothing."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__])
+    return context
+
+
+def _deliver(environment: dict[str, str]) -> None:
+    os.environ |= environment
+    settings.cache_clear()
+    deliver_due()
+
+
+@contextmanager
+def old_sender(context: ForkServerContext) -> Generator[BaseProcess]:
+    """A process that delivers what is due, with this test's settings."""
+    variables = {n: v for n, v in os.environ.items() if n.startswith(_READS)}
+    process = context.Process(target=_deliver, args=(variables,))
+    process.start()
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.join(timeout=30)
+        process.close()
