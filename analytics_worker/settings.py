@@ -269,6 +269,10 @@ class Settings(BaseSettings):
     )
 
     # Monitoring
+    monitoring_channels: Names = Field(
+        default=[],
+        description="Channels that are notified of failing deployments, comma separated: email, webhook, slack or names of blocks. Empty: the default channels.",
+    )
     worker_metrics_retention_days: PositiveInt = Field(
         default=14, description="Days that the minutely samples of the worker are kept."
     )
