@@ -24,6 +24,7 @@ _SCRUBBED = (
     "WEBHOOK_",
     "OUTBOUND_",
     "EMAIL_",
+    "MONITORING_",
     "PROMETHEUS_",
     "SERVER_",
 )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from analytics_worker.delivery.attachments import AttachmentOpener, AttachmentUnavailable
-    from analytics_worker.delivery.counts import DeliveryCounts
+    from analytics_worker.delivery.counts import DeliveryCounts, counts_text
     from analytics_worker.delivery.dispatcher import deliver_due
     from analytics_worker.delivery.message import (
         Attachment,
@@ -33,13 +33,19 @@ if TYPE_CHECKING:
         undelivered,
         waiting_for_configuration,
     )
-    from analytics_worker.delivery.routing import default_recipients, send_once
+    from analytics_worker.delivery.routing import (
+        ChannelUnavailableError,
+        default_recipients,
+        recipients_of,
+        send_once,
+    )
     from analytics_worker.send_result import SendResult
 
 _MODULES = {
     "Attachment": "message",
     "AttachmentOpener": "attachments",
     "AttachmentUnavailable": "attachments",
+    "ChannelUnavailableError": "routing",
     "Content": "message",
     "DeliveryCounts": "counts",
     "Domain": "message",
@@ -48,6 +54,7 @@ _MODULES = {
     "Recipient": "message",
     "SendResult": "send_result",
     "cancel": "outbox",
+    "counts_text": "counts",
     "default_recipients": "routing",
     "deliver_due": "dispatcher",
     "delivery_statuses": "outbox",
@@ -55,6 +62,7 @@ _MODULES = {
     "messages_of": "outbox",
     "next_attempt_at": "outbox",
     "prune": "outbox",
+    "recipients_of": "routing",
     "resend": "outbox",
     "send_once": "routing",
     "undelivered": "outbox",
@@ -65,6 +73,7 @@ __all__ = [
     "Attachment",
     "AttachmentOpener",
     "AttachmentUnavailable",
+    "ChannelUnavailableError",
     "Content",
     "DeliveryCounts",
     "Domain",
@@ -73,6 +82,7 @@ __all__ = [
     "Recipient",
     "SendResult",
     "cancel",
+    "counts_text",
     "default_recipients",
     "deliver_due",
     "delivery_statuses",
@@ -80,6 +90,7 @@ __all__ = [
     "messages_of",
     "next_attempt_at",
     "prune",
+    "recipients_of",
     "resend",
     "send_once",
     "undelivered",

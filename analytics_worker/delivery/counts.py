@@ -36,6 +36,23 @@ class DeliveryCounts(TypedDict):
     """Given up, and there was nobody left to notify."""
 
 
+_TEXTS: dict[Count, str] = {
+    "sent": "sent",
+    "digested": "sent in a digest",
+    "failed": "given up",
+    "retrying": "will be retried",
+    "circuit_open": "waiting for an unavailable channel",
+    "paused": "waiting for the rate of a channel",
+    "not_configured": "waiting for configuration",
+    "unheard": "given up without anybody left to notify",
+}
+
+
+def counts_text(counts: DeliveryCounts) -> str:
+    """Return the counts as words: "2 sent, 3 will be retried"; empty if nothing was due."""
+    return ", ".join(f"{counts[name]} {text}" for name, text in _TEXTS.items() if counts[name])
+
+
 def delivery_counts(tally: Tally) -> DeliveryCounts:
     """Return the counts as a plain object."""
     return DeliveryCounts(

@@ -53,10 +53,15 @@ def deliver_due(
 
     Raises:
         CircuitOpenError: the database is known to be unavailable.
+        DBAPIError: it became unavailable.
     """
     with delivery_store(domain) as store:
         sender = _Dispatcher(store, Deadline(budget), open_attachment)
-        return delivery_counts(sender.run())
+        try:
+            return delivery_counts(sender.run())
+        except LostConnectionError:
+            store.check()
+            raise
 
 
 class _Dispatcher:

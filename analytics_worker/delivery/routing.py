@@ -144,8 +144,23 @@ def owner_recipient(owner: str) -> Recipient:
     return Recipient("email" if "@" in owner else owner, owner, "owner")
 
 
+def recipients_of(name: str) -> list[Recipient]:
+    """Return who gets what is addressed to a channel as a whole.
+
+    Raises:
+        PermanentError: it is not configured, or can't be used.
+        ChannelUnavailableError: the blocks can't be read now.
+    """
+    return [Recipient(name, address) for address in channel(name).recipients]
+
+
 def send_once(name: str, message: Message, recipient: Recipient, key: str) -> SendResult:
-    """Send one message past the outbox, in the same way: for tests of a channel, and without database."""
+    """Send one message past the outbox, in the same way: for tests of a channel, and without database.
+
+    Raises:
+        PermanentError: the channel is not configured, or can't be used.
+        ChannelUnavailableError: the blocks can't be read now.
+    """
     from analytics_worker.delivery.session import ChannelSession  # noqa: PLC0415
 
     session = ChannelSession(channel(name))

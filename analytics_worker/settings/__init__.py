@@ -36,6 +36,10 @@ class Settings(MessageSettings):
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
 
     # Monitoring
+    monitoring_channels: Names = Field(
+        default=[],
+        description="Channels that are notified of failing deployments, comma separated: email, webhook, slack or names of blocks. Empty: the default channels.",
+    )
     worker_metrics_retention_days: PositiveInt = Field(
         default=14, description="Days that the minutely samples of the worker are kept."
     )

@@ -1,16 +1,17 @@
-"""Keeps ``ops.deployment_health`` in step with the runs that ended, and writes down who is to be told.
+"""Keep ``ops.deployment_health`` in step with the runs that ended, and notify of what turned.
 
 Reads ended runs from the Prefect API, from a little before the last one that was judged; writes the
-ledger, the judged runs and the notices in one transaction, so that a process may die anywhere: what is
+ledger, the judged runs and the messages in one transaction, so that a process may die anywhere: what is
 not judged is judged the next time, and what is judged is never judged again.
 """
 
 import json
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
+from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import WorkPoolFilter
@@ -19,31 +20,50 @@ from prefect.client.schemas.sorting import FlowRunSort
 from sqlalchemy import Connection
 
 from analytics_worker.database.connections import run_sql, warehouse
+from analytics_worker.delivery import Recipient, enqueue
 from analytics_worker.prefect_support.deployments import pools
 from analytics_worker.prefect_support.pagination import pages
 from analytics_worker.prefect_support.run_filters import ended
 from analytics_worker.text import one_line
 from flows.monitoring._ended_runs import deployment_names
+from flows.monitoring._health_messages import turn_messages, untold_message
 from flows.monitoring._health_state import End, Health, Turn, fold
-from flows.monitoring._notification_text import recipients
+from flows.monitoring._recipients import monitoring_recipients
 
 LOOK_BACK = timedelta(minutes=10)
 """Ends may reach the server's table in another order than they happened in."""
 FIRST_LOOK = timedelta(minutes=10)
 
 
-def judge_ended_runs(client: SyncPrefectClient, now: datetime) -> list[Turn]:
-    """Judge what ended since the last time; the streaks that began or ended."""
+class HealthChanges(NamedTuple):
+    """What one look changed.
+
+    Attributes:
+        turns: Streaks that began or ended.
+        messages: Ids of what was enqueued.
+        untold: Deployments that fail and that nobody was notified of.
+    """
+
+    turns: list[Turn]
+    messages: list[UUID]
+    untold: list[str]
+
+
+def update_health(client: SyncPrefectClient, now: datetime) -> HealthChanges:
+    """Judge what ended since the last time; enqueue messages to whoever is to be notified."""
     with warehouse() as connection:
         last = run_sql(connection, "monitoring/last_judged")[0]["ended_at"]
     ends = list(_ends(client, last - LOOK_BACK if last else now - FIRST_LOOK, now))
-    if not ends:
-        return []
+    recipients = monitoring_recipients()
     with warehouse() as connection:
-        return _judge(connection, ends)
+        turns, messages = _judge(connection, ends, recipients) if ends else ([], [])
+        late, untold = _notify_untold(connection, recipients)
+    return HealthChanges(turns, [*messages, *late], untold)
 
 
-def _judge(connection: Connection, ends: list[End]) -> list[Turn]:
+def _judge(
+    connection: Connection, ends: list[End], recipients: list[Recipient]
+) -> tuple[list[Turn], list[UUID]]:
     keys = [_json(end, "run_id", "state_id", "ended_at") for end in ends]
     fresh = run_sql(connection, "monitoring/judge_runs", ends=json.dumps(keys))
     seen = {(row["run_id"], row["state_id"]) for row in fresh}
@@ -51,31 +71,33 @@ def _judge(connection: Connection, ends: list[End]) -> list[Turn]:
     names = sorted({end.deployment for end in new})
     rows = run_sql(connection, "monitoring/load_health", deployments=names)
     ledger, turns = fold({row["deployment"]: Health(**row) for row in rows}, new)
-    saved = [_json(health) for health in ledger.values()]
+    notified = {row["deployment"]: row["notified_since"] for row in rows}
+    messages, notified = turn_messages(turns, notified, recipients)
+    saved = [
+        _json(replace(health, notified_since=notified.get(name))) for name, health in ledger.items()
+    ]
     run_sql(connection, "monitoring/save_health", rows=json.dumps(saved))
-    notices = [row for turn in turns for row in _notices(turn)]
-    run_sql(connection, "monitoring/add_notices", rows=json.dumps(notices))
-    return turns
+    enqueue(connection, messages)
+    return turns, [each.id for each in messages if each.id]
 
 
-def _notices(turn: Turn) -> Iterable[dict[str, Any]]:
-    """One for each recipient of the default channels."""
-    details = {
-        "state": turn.end.name,
-        "message": turn.end.message,
-        "run_id": str(turn.end.run_id),
-        "ended_at": turn.end.ended_at.isoformat(),
-        "since": turn.since.isoformat(),
-        "failures": turn.failures,
-    }
-    for channel, recipient in recipients():
-        yield {
-            "deployment": turn.end.deployment,
-            "kind": turn.kind,
-            "details": details,
-            "channel": channel,
-            "recipient": recipient,
-        }
+def _notify_untold(
+    connection: Connection, recipients: list[Recipient]
+) -> tuple[list[UUID], list[str]]:
+    """Notify of failing deployments that nobody was notified of, if there is somebody now.
+
+    Returns:
+        The ids of the messages, and the deployments that nobody is notified of still.
+    """
+    rows = run_sql(connection, "monitoring/load_untold")
+    untold = [Health(**row) for row in rows]
+    if not untold or not recipients:
+        return [], [health.deployment for health in untold]
+    messages = [untold_message(health, recipients) for health in untold]
+    enqueue(connection, messages)
+    names = [health.deployment for health in untold]
+    run_sql(connection, "monitoring/mark_notified", deployments=names)
+    return [each.id for each in messages if each.id], []
 
 
 def _ends(client: SyncPrefectClient, since: datetime, until: datetime) -> Iterable[End]:
@@ -119,4 +141,4 @@ def _json(row: End | Health, *names: str) -> dict[str, Any]:
 
 
 def _plain(value: Any) -> Any:
-    return value if isinstance(value, int | str) else str(value)
+    return value if isinstance(value, int | str | None) else str(value)

@@ -47,11 +47,13 @@ class Health:
     last_ended_at: datetime
     last_state: str
     last_message: str
+    notified_since: datetime | None = None
+    """Start of the last failures that somebody was notified of."""
 
 
 @dataclass(frozen=True)
 class Turn:
-    """A streak that began or ended."""
+    """A streak that began or ended; since when it lasts or lasted."""
 
     kind: Literal["failing", "recovered"]
     end: End
@@ -83,6 +85,7 @@ def _step(
         last_ended_at=end.ended_at,
         last_state=end.name,
         last_message=end.message,
+        notified_since=before.notified_since if before else None,
     )
     if before is not None and before.status == verdict:
         failures = before.failures + 1 if verdict == "failing" else 0

@@ -1,110 +1,98 @@
-"""What people and programs are told about deployments and the database, and one attempt to tell it.
+"""Compose the messages about deployments that begin to fail or recover, and about the database.
 
-Sends mail, web hooks and Slack messages through the toolkit. A message that is sent again has the same
-key, by which receivers know that they have it already.
+Every text of a run is data: it stays one line here, and each channel escapes it for its receiver.
+Reads the address of the UI; writes nothing.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 from prefect.settings import get_current_settings
 
-from analytics_worker.errors import PermanentError
-from analytics_worker.send_result import SendResult
-from analytics_worker.settings import settings
+from analytics_worker.delivery import Content
+from analytics_worker.delivery.message import Fact, Link
 from analytics_worker.text import one_line, value_line
-from analytics_worker.transport.mail import Mail, mail_server, parse_address, smtp_session
-from analytics_worker.transport.slack_text import slack_escaped
-from analytics_worker.transport.webhook import webhook_session
 
 DATABASE = "the analytics database"
+DATABASE_KEY = "analytics-database"
+PARTIAL = "Partial"
+
+Kind = Literal["failing", "recovered"]
 
 
-@dataclass(frozen=True)
-class Message:
-    """The same in one line, for people, and for programs."""
+def of_deployment(deployment: str, kind: Kind, details: Mapping[str, Any]) -> Content:
+    """Return the message that a deployment began to fail, or works again.
 
-    subject: str
-    text: str
-    content: Mapping[str, Any]
-
-
-def recipients() -> list[tuple[str, str]]:
-    """Who is told: everybody whom the variables ALERT_* name, as channel and address."""
-    chosen = settings()
-    found = [("email", to) for to in chosen.alert_email_to if to and chosen.alert_email_host]
-    found += [("webhook", "webhook")] if chosen.alert_webhook_url else []
-    found += [("slack", "slack")] if chosen.alert_slack_url else []
-    return found
-
-
-def deliver(message: Message, channel: str, recipient: str, key: str) -> SendResult:
-    """Try once to tell one recipient."""
-    chosen = settings()
-    try:
-        if channel == "email":
-            return _mail(message, recipient, key)
-        slack = channel == "slack"
-        url = chosen.alert_slack_url if slack else chosen.alert_webhook_url
-        if url is None:
-            return SendResult("permanent", f"{channel} is not configured any more")
-        body = {"text": slack_escaped(message.text)} if slack else dict(message.content)
-        secret = None if slack else chosen.alert_webhook_secret
-        with webhook_session(url, secret, connections=1) as session:
-            return session.post(body, key)
-    except PermanentError as error:
-        return SendResult("permanent", one_line(str(error)))
-
-
-def _mail(message: Message, recipient: str, key: str) -> SendResult:
-    sender = settings().alert_email_from or settings().alert_email_user
-    if sender is None:
-        return SendResult("permanent", "mails have no sender: set ALERT_EMAIL_FROM")
-    mail = Mail(
-        message_id=f"<{key}@{parse_address(sender).domain}>",
-        sender=sender,
-        to=(recipient,),
-        subject=message.subject,
-        text=message.text,
+    Args:
+        deployment: Full name, ``flow/deployment``.
+        kind: Which of both.
+        details: ``state``, ``message``, ``run_id``, ``ended_at``, ``since`` and ``failures``.
+    """
+    name, shown = value_line(deployment), _shown(details)
+    url = _run_url(shown["run_id"])
+    compose = _failing if kind == "failing" else _recovered
+    content = compose(name, shown)
+    text = f"{content.subject}\n\n{content.text}\n\n{url}".strip() + "\n"
+    event = {"event": f"deployment_{kind}", "deployment": name}
+    return content.model_copy(
+        update={
+            "text": text,
+            "json_body": {**event, **shown, "run_url": url, "text": text},
+            "incident_action": "trigger" if kind == "failing" else "resolve",
+            "incident_key": f"deployment:{name}",
+            "links": (Link(label="Open the run", url=url),) if url else (),
+        }
     )
-    with smtp_session(mail_server()) as session:
-        return session.send(mail, recipient)
-
-
-def of_deployment(notice: Mapping[str, Any]) -> Message:
-    """A deployment began to fail, or works again."""
-    deployment, details = value_line(notice["deployment"]), _shown(notice["details"])
-    url = _run_url(details["run_id"])
-    if notice["kind"] == "failing":
-        subject = one_line(f"[failing] {deployment}: {details['state']}")
-        said = _failing(details)
-    else:
-        subject = one_line(f"[recovered] {deployment} works again")
-        said = _recovered(details)
-    text = "\n".join([subject, "", *said, "", url]).strip() + "\n"
-    event = {"event": f"deployment_{notice['kind']}", "deployment": deployment}
-    return Message(subject, text, {**event, **details, "run_url": url, "text": text})
 
 
 def _shown(details: Mapping[str, Any]) -> dict[str, Any]:
-    """The details with each text in one line: states and their messages may hold anything."""
+    """Return the details with each text in one line: states and their messages may hold anything."""
     return {k: value_line(v) if isinstance(v, str) else v for k, v in details.items()}
 
 
-def _failing(details: Mapping[str, Any]) -> list[str]:
-    return [
-        f"The run that ended {_time(details['ended_at'])} is {details['state']}:",
+def _failing(name: str, details: Mapping[str, Any]) -> Content:
+    ended, state = _time(details["ended_at"]), details["state"]
+    headline = one_line(f"{name}: {state}")
+    lines = [
+        f"The run that ended {ended} is {state}:",
         f"  {details['message']}",
         "",
-        "You hear again when it works; not of each failure.",
+        "You will be notified when it recovers, not of every failure.",
     ]
+    return Content(
+        subject=one_line(f"[failing] {headline}"),
+        headline=headline,
+        text="\n".join(lines),
+        severity="warning" if state == PARTIAL else "critical",
+        facts=_facts(
+            ("State", state),
+            ("Run ended", ended),
+            ("Failing since", _time(details["since"]) if details["failures"] > 1 else ""),
+            ("Message", details["message"]),
+        ),
+    )
 
 
-def _recovered(details: Mapping[str, Any]) -> list[str]:
-    runs = "1 run" if details["failures"] == 1 else f"{details['failures']} runs in a row"
-    return [f"{runs} had failed since {_time(details['since'])}. Now: {details['message']}"]
+def _recovered(name: str, details: Mapping[str, Any]) -> Content:
+    since, failures = _time(details["since"]), details["failures"]
+    runs = "1 run" if failures == 1 else f"{failures} runs in a row"
+    headline = one_line(f"{name} works again")
+    return Content(
+        subject=one_line(f"[recovered] {headline}"),
+        headline=headline,
+        text=f"{runs} had failed since {since}. Now: {details['message']}",
+        severity="ok",
+        facts=_facts(
+            ("Failed runs", str(failures)),
+            ("Failing since", since),
+            ("Message", details["message"]),
+        ),
+    )
+
+
+def _facts(*facts: tuple[str, str]) -> tuple[Fact, ...]:
+    return tuple(Fact(label=label, value=value) for label, value in facts if value)
 
 
 def _time(instant: str) -> str:
@@ -112,32 +100,48 @@ def _time(instant: str) -> str:
 
 
 def _run_url(run_id: str) -> str:
-    """Where the UI shows the run; empty without a UI."""
+    """Return where the UI shows the run; empty without a UI."""
     ui = get_current_settings().ui_url
     return f"{ui}/runs/flow-run/{run_id}" if ui else ""
 
 
-def of_database_away(since: str, reason: str) -> Message:
-    """The database does not answer."""
-    subject = f"[failing] {DATABASE} is away"
-    said = [
+def of_database_away(since: str, reason: str) -> Content:
+    """Return the message that the database does not answer."""
+    shown = value_line(reason)
+    lines = [
         f"It has not answered since {_time(since)}:",
-        f"  {value_line(reason)}",
+        f"  {shown}",
         "",
-        "Alerts, reports and dbt fail until it does, and go on by themselves then. Until then nobody",
-        "is told of single failing deployments. `analytics-worker doctor` shows more.",
+        "Alerts, reports and dbt fail until it does, and go on without intervention then. Notifications",
+        "of single deployments are suspended until it recovers. `analytics-worker doctor` shows more.",
     ]
-    return _of_database("database_away", subject, said, since=since, message=value_line(reason))
+    content = Content(
+        subject=f"[failing] {DATABASE} is away",
+        headline=f"{DATABASE} is away",
+        text="\n".join(lines),
+        severity="critical",
+        incident_action="trigger",
+        facts=_facts(("No answer since", _time(since)), ("Reason", shown)),
+    )
+    return _of_database("database_away", content, since=since, message=shown)
 
 
-def of_database_back(since: str, away: timedelta) -> Message:
-    """The database answers again."""
-    subject = f"[recovered] {DATABASE} is back"
+def of_database_back(since: str, away: timedelta) -> Content:
+    """Return the message that the database answers again."""
     minutes = max(round(away.total_seconds() / 60), 1)
-    said = [f"It had been away for {minutes} min, since {_time(since)}."]
-    return _of_database("database_back", subject, said, since=since, minutes=minutes)
+    content = Content(
+        subject=f"[recovered] {DATABASE} is back",
+        headline=f"{DATABASE} is back",
+        text=f"It had been away for {minutes} min, since {_time(since)}.",
+        severity="ok",
+        incident_action="resolve",
+        facts=_facts(("Unavailable since", _time(since)), ("Minutes", str(minutes))),
+    )
+    return _of_database("database_back", content, since=since, minutes=minutes)
 
 
-def _of_database(event: str, subject: str, said: list[str], **details: Any) -> Message:
-    text = "\n".join([subject, "", *said]) + "\n"
-    return Message(subject, text, {"event": event, **details, "text": text})
+def _of_database(event: str, content: Content, **details: Any) -> Content:
+    text = f"{content.subject}\n\n{content.text}\n"
+    body = {"event": event, **details, "text": text}
+    changes = {"text": text, "json_body": body, "incident_key": DATABASE_KEY}
+    return content.model_copy(update=changes)

@@ -23,6 +23,8 @@ from flows.monitoring._checks import Check, CheckResult, CheckStatus, overall, r
 from flows.monitoring._database_check import FIX as DATABASE_FIX
 from flows.monitoring._database_check import check_database
 from flows.monitoring._dbt_check import PARSE_SECONDS, check_dbt
+from flows.monitoring._delivery_check import FIX as MESSAGES_FIX
+from flows.monitoring._delivery_check import check_messages
 from flows.monitoring._host_checks import check_disk, check_system
 from flows.monitoring._service_checks import (
     API_FIX,
@@ -55,6 +57,7 @@ def checks() -> list[Check]:
         within("mail server", check_mail, worst="degraded", fix="Correct ALERT_EMAIL_*."),
         within("webhook", check_webhook, worst="degraded", fix="Correct ALERT_WEBHOOK_URL."),
         within("slack", check_slack, worst="degraded", fix="Correct ALERT_SLACK_URL."),
+        within("messages", check_messages, worst="degraded", fix=MESSAGES_FIX),
         within("system", check_system, worst="degraded"),
         within("disk", check_disk),
         Check("dbt project", check_dbt, PARSE_SECONDS, "degraded", "Run `dbt parse`."),

@@ -31,9 +31,7 @@ Json = dict[str, Any]
 
 def slack_message(content: Content, card: Card) -> Json:
     """Return the fields of a message that chat.postMessage and incoming webhooks share."""
-    text = escaping.cut(
-        f"{content.subject}\n{content.text}", MAX_MESSAGE, escape=escaping.slack_message
-    )
+    text = escaping.cut(_whole_text(content), MAX_MESSAGE, escape=escaping.slack_message)
     body: Json = {
         "text": text,
         "mrkdwn": False,
@@ -46,6 +44,12 @@ def slack_message(content: Content, card: Card) -> Json:
         fallback = _plain(card.title, MAX_SECTION)["text"]
         body["attachments"] = [{"color": COLORS[card.tone], "fallback": fallback, "blocks": rest}]
     return body
+
+
+def _whole_text(content: Content) -> str:
+    """Return subject and text; some texts begin with their subject."""
+    begins = content.text.startswith(content.subject)
+    return content.text if begins else f"{content.subject}\n{content.text}"
 
 
 def _header(card: Card) -> Json:

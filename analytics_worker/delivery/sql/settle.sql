@@ -10,6 +10,7 @@ with settled as (
         next_attempt_at = now() + make_interval(secs => :delay_seconds),
         last_error = :error,
         sent_at = case when :status = 'sent' then now() else sent_at end,
+        failed_at = case when :status = 'sent' then failed_at else now() end,
         receipt = case when :status = 'sent' then cast(:receipt as jsonb) else receipt end,
         lease_owner = null,
         lease_until = null

@@ -1,8 +1,10 @@
 insert into ops.deployment_health (
-    deployment, status, since, failures, last_run_id, last_ended_at, last_state, last_message
+    deployment, status, since, failures, last_run_id, last_ended_at, last_state, last_message,
+    notified_since
 )
 select
-    deployment, status, since, failures, last_run_id, last_ended_at, last_state, last_message
+    deployment, status, since, failures, last_run_id, last_ended_at, last_state, last_message,
+    notified_since
 from jsonb_populate_recordset(cast(null as ops.deployment_health), cast(:rows as jsonb))
 on conflict (deployment) do update set
     status = excluded.status,
@@ -11,4 +13,5 @@ on conflict (deployment) do update set
     last_run_id = excluded.last_run_id,
     last_ended_at = excluded.last_ended_at,
     last_state = excluded.last_state,
-    last_message = excluded.last_message;
+    last_message = excluded.last_message,
+    notified_since = excluded.notified_since;

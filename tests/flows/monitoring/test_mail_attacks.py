@@ -5,7 +5,8 @@ import re
 import pytest
 
 from analytics_worker.text import one_line, value_line
-from flows.monitoring._notification_text import deliver, of_database_away, of_deployment
+from analytics_worker.delivery import Content, Message, Recipient, send_once
+from flows.monitoring._notification_text import Kind, of_database_away, of_deployment
 from tests.support.attacks import attack
 from tests.support.header_attacks import HEADER_ATTACKS
 from tests.support.received_mails import assert_is_one_mail, part_text
@@ -29,7 +30,12 @@ def _channels(variables, smtp_sink, http_sink):
     )
 
 
-def notice(text: str, kind: str = "failing"):
+def deliver(content: Content, channel: str, recipient: str, key: str):
+    to = Recipient(channel, recipient)
+    return send_once(channel, Message("monitoring", "test", content, [to]), to, key)
+
+
+def notice(text: str, kind: Kind = "failing"):
     details = {
         "state": text,
         "message": text,
@@ -38,7 +44,7 @@ def notice(text: str, kind: str = "failing"):
         "since": AT,
         "failures": 1,
     }
-    return of_deployment({"deployment": f"run-dbt-models/{text}", "kind": kind, "details": details})
+    return of_deployment(f"run-dbt-models/{text}", kind, details)
 
 
 @attack(

@@ -17,10 +17,10 @@ from prefect.client.schemas.objects import State
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Cancelling, Completed, Failed, Paused, Pending, Running, Scheduled
 
+from analytics_worker.delivery import deliver_due
 from analytics_worker.deployment.deploy import deploy, desired
 from analytics_worker.prefect_support.heartbeat_settings import EVENT
 from flows.monitoring import collect_worker_metrics
-from flows.monitoring._notices import send_notices
 from flows.monitoring._reaper import find_stuck, judge, reap
 from tests.support.http_sink import HttpSink
 from tests.support.smtp_sink import SmtpSink

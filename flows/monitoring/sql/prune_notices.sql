@@ -1,2 +1,0 @@
-delete from ops.deployment_notices
-where status <> 'pending' and created_at < now() - make_interval(days => :days);
