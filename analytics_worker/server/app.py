@@ -4,8 +4,9 @@ On SQLite, Prefect begins its write transactions DEFERRED. One that reads first 
 refused (503) when another one wrote in between, and no busy timeout helps; every client then waits
 two seconds or more. Here they take the write lock when they begin, and wait for it. On PostgreSQL
 the server is Prefect's, unchanged. On both, strangers' requests are refused before Prefect sees them
-(analytics_worker/server/request_guard.py). Reads and writes only what Prefect's server does, puts off deadlines that
-passed while it was away (analytics_worker/server/heartbeat_grace.py) and makes indexes (analytics_worker/server/sqlite_indexes.py).
+(analytics_worker/server/request_guard.py), and automations connect to permitted addresses only
+(analytics_worker/server/automation_actions.py). Reads and writes only what Prefect's server does, puts
+off deadlines that passed while it was away (analytics_worker/server/heartbeat_grace.py) and makes indexes (analytics_worker/server/sqlite_indexes.py).
 """
 
 import asyncio
@@ -26,11 +27,13 @@ from typing_extensions import override
 
 from analytics_worker.authority import is_loopback
 from analytics_worker.errors import PermanentError
+from analytics_worker.server.automation_actions import hold_actions
 from analytics_worker.server.heartbeat_grace import put_off_silence
 from analytics_worker.server.request_guard import RequestGuard
 from analytics_worker.server.request_rules import Rules
 from analytics_worker.server.sqlite_indexes import make_indexes
 from analytics_worker.settings import settings
+from analytics_worker.transport.address_filter import configured_allow_list
 
 CACHED_KB = 2_000
 """Of the database by each connection. Prefect's 80 MB only copy what the kernel has in memory anyway."""
@@ -83,6 +86,7 @@ async def prepare() -> None:
 def app(port: int | None = None) -> RequestGuard:
     """Factory for ``uvicorn --factory analytics_worker.server.app:app``; the port is that of Prefect's settings."""
     configure_database()
+    hold_actions()
     rules = _rules(port or get_current_settings().server.api.port)
     return RequestGuard(create_app(), rules)
 
@@ -100,6 +104,7 @@ def check(port: int) -> None:
     """
     api = get_current_settings().server.api
     _rules(port)
+    configured_allow_list()
     login = None if api.auth_string is None else api.auth_string.get_secret_value()
     if login == "":  # Prefect takes it for a login, and leaves its websockets open
         raise PermanentError("PREFECT_SERVER_API_AUTH_STRING is empty; expected user:password.")
@@ -123,6 +128,7 @@ def main() -> None:
         app(port),
         host=get_current_settings().server.api.host,
         port=port,
+        loop="asyncio",  # uvloop connects without the audit events that hold_actions needs
         log_level="warning",
         timeout_keep_alive=5,
         timeout_graceful_shutdown=2,  # the websockets of UI and workers never end by themselves
