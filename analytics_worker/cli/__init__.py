@@ -20,6 +20,7 @@ COMMANDS = {
     "migrate": "Bring the worker's own tables (schema ops) and the reader role up to date.",
     "alerts": "Check, store, try, replay and silence alert rules.",
     "reports": "Check, store, make and send reports.",
+    "channels": "List the channels with their last success and failure, or test one.",
     "sample": "Fill schema raw with a realistic CRM warehouse, or add new business to it.",
     "env": 'Print the running stack\'s variables for a shell: eval "$(analytics-worker env)".',
 }

@@ -7,11 +7,16 @@ from typing import Any
 
 import psycopg2
 import pytest
+from prefect import get_client
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import State
 from sqlalchemy import make_url
 
 from analytics_worker.database import connections
+from analytics_worker.deployment.deploy import deploy, desired
 from analytics_worker.settings import settings
 
+DEPLOYMENT = "dbt-docs-generate/dbt"
 Sql = Callable[..., list[tuple[Any, ...]]]
 
 
@@ -51,3 +56,28 @@ def variables(monkeypatch: pytest.MonkeyPatch):
         connections.dispose()
 
     return set_variables
+
+
+@pytest.fixture
+def client(request: pytest.FixtureRequest):
+    request.getfixturevalue("prefect_api")
+    with get_client(sync_client=True) as opened:
+        deploy(desired(), opened)
+        yield opened
+
+
+@pytest.fixture
+def run(client: SyncPrefectClient):
+    """Make a run of one of our deployments in a state; gone after the test."""
+    made: list[Any] = []
+
+    def make(state: State[Any]) -> Any:
+        deployment = client.read_deployment_by_name(DEPLOYMENT)
+        found = client.create_flow_run_from_deployment(deployment.id)
+        client.set_flow_run_state(found.id, state, force=True)
+        made.append(found.id)
+        return client.read_flow_run(found.id)
+
+    yield make
+    for one in made:
+        client.delete_flow_run(one)

@@ -4,8 +4,8 @@ import re
 
 import pytest
 
-from analytics_worker.text import one_line, value_line
 from analytics_worker.delivery import Content, Message, Recipient, send_once
+from analytics_worker.text import one_line, value_line
 from flows.monitoring._notification_text import Kind, of_database_away, of_deployment
 from tests.support.attacks import attack
 from tests.support.header_attacks import HEADER_ATTACKS

@@ -1,0 +1,94 @@
+"""``analytics-worker channels``: list the channels, and send a test message through one.
+
+Reads the settings, the blocks of the Prefect API and the outbox; writes nothing.
+"""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from analytics_worker.cli.output import echo
+from analytics_worker.cli.stack_env import use_running_stack
+
+if TYPE_CHECKING:
+    from analytics_worker.delivery.overview import ChannelOverview
+
+channels = typer.Typer(help="List the channels that messages are sent through, or test one.")
+
+COLUMNS = (
+    "channel",
+    "kind",
+    "target",
+    "rate",
+    "waiting",
+    "last success (UTC)",
+    "last failure (UTC)",
+    "state",
+)
+
+
+@channels.callback(invoke_without_command=True)
+def list_channels(context: typer.Context) -> None:
+    """List the channels that messages are sent through, or test one."""
+    use_running_stack()
+    if context.invoked_subcommand is not None:
+        return
+    # --help answers at once, and Prefect reads the address that was chosen
+    from analytics_worker.cli.errors import explained  # noqa: PLC0415
+    from analytics_worker.database.connections import warehouse  # noqa: PLC0415
+    from analytics_worker.delivery.overview import channel_overviews  # noqa: PLC0415
+    from analytics_worker.stack.terminal import Terminal, plain  # noqa: PLC0415
+
+    with explained(), warehouse() as connection:
+        overviews = channel_overviews(connection)
+    if not overviews:
+        echo("No channel is configured: set ALERT_EMAIL_*, ALERT_WEBHOOK_URL or ALERT_SLACK_URL.")
+        return
+    rows = [[plain(cell) for cell in _cells(each)] for each in overviews]
+    Terminal().table("Channels", COLUMNS, rows, long="state", named="channel")
+
+
+def _cells(channel: "ChannelOverview") -> tuple[str, ...]:
+    return (
+        channel.name,
+        channel.kind,
+        channel.target,
+        channel.rate,
+        str(channel.waiting),
+        _when(channel.last_success),
+        _when(channel.last_failure),
+        _state(channel),
+    )
+
+
+def _state(channel: "ChannelOverview") -> str:
+    """Return why the channel can't be used now, else its last error."""
+    if channel.problem:
+        return channel.problem
+    if channel.paused_until:
+        return f"paused until {_when(channel.paused_until)}: {channel.last_error or 'rate limited'}"
+    return f"last error: {channel.last_error}" if channel.last_error else "ready"
+
+
+def _when(instant: datetime | None) -> str:
+    return f"{instant.astimezone(UTC):%Y-%m-%d %H:%M}" if instant else "never"
+
+
+@channels.command("test")
+def test_channel(
+    name: Annotated[str, typer.Argument(help="The channel's name.")],
+    to: Annotated[
+        str | None, typer.Option(help="An address of an email channel in place of its own.")
+    ] = None,
+) -> None:
+    """Send a test message to the recipients of a channel now; 1 if one did not get it."""
+    from analytics_worker.cli.errors import explained  # noqa: PLC0415
+    from analytics_worker.delivery.channel_test import send_test  # noqa: PLC0415
+
+    with explained():
+        results = send_test(name, to)
+    for recipient, result in results:
+        echo(f"{recipient.address}: {result.detail if result.status != 'sent' else 'sent'}")
+    if any(result.status != "sent" for _, result in results):
+        raise typer.Exit(1)
