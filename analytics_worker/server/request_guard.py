@@ -20,7 +20,10 @@ from analytics_worker.server.request_rules import Refusal, Request, Rules
 LOG_AGAIN_SECONDS = 60.0
 OWN_HEADERS = [
     (b"x-frame-options", b"DENY"),
-    (b"content-security-policy", b"frame-ancestors 'none'; script-src 'self'; object-src 'none'; base-uri 'self'"),
+    (
+        b"content-security-policy",
+        b"frame-ancestors 'none'; script-src 'self'; object-src 'none'; base-uri 'self'",
+    ),
     (b"x-content-type-options", b"nosniff"),
 ]
 logger = logging.getLogger(__name__)

@@ -13,8 +13,7 @@ from sqlalchemy.exc import ProgrammingError
 from analytics_worker.database.connections import warehouse
 from analytics_worker.delivery import deliver_due
 from analytics_worker.stack.postgres.cluster import OWNER
-from flows.monitoring import _notices as old_monitoring
-from tests.support import old_alert_sender
+from tests.support import old_alert_sender, old_monitoring_sender
 from tests.support.deliveries import open_report
 from tests.support.migrating import BEFORE_SWITCH, switch, upgrade_to
 from tests.support.old_alert_sender import old_sender, old_sender_context
@@ -123,7 +122,7 @@ def test_flows_of_the_version_before_go_on_enqueuing(before, deliveries, databas
     before.notice()
     assert deliver_due()["sent"] == 2
     before.notice(kind="recovered")
-    assert old_monitoring.send_notices().sent == 1
+    assert old_monitoring_sender.send_notices() == 1
     assert deliveries.statuses() == ["sent"] * 3
     assert [each.json.get("subject") for each in http_sink.requests[:2]] == [
         "Pipeline fell",

@@ -101,6 +101,7 @@ def test_a_template_that_fails_costs_a_sentence_and_not_the_notice():
     made = said(rule(template={"text": "{{ worst[7].value }}"}), 11)
     assert made.subject == "[CRITICAL] r: 11 (value > 10)"
     assert "The rule's own template failed" in made.text
+    assert made.json_body is not None
     assert "The rule's own template failed" in str(made.json_body["hint"])
 
 
@@ -111,6 +112,7 @@ def test_a_template_that_fails_costs_a_sentence_and_not_the_notice():
 )
 def test_what_people_wrote_is_escaped_in_html():
     page = said(rule(name="<b>r", description="<script>x</script>", **TEAMS), {'["<i>"]': 0.1})
+    assert page.html is not None
     assert "<script>" not in page.html
     assert "<i>" not in page.html
     assert "&lt;b&gt;r" in page.html

@@ -141,8 +141,10 @@ def test_placeholders_are_outside_texts_comments_and_casts():
     ("sql", "value"),
     [
         (
-            "select :a$x$ as n, pg_sleep(3) as value"
-            ' from (select 1 as U&"true\\0024x\\0024") t  --$x$',
+            (
+                "select :a$x$ as n, pg_sleep(3) as value"
+                ' from (select 1 as U&"true\\0024x\\0024") t  --$x$'
+            ),
             True,
         ),
         ("select :a$x$ as n, pg_sleep(3) as value from t --$x$", True),

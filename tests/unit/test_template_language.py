@@ -116,9 +116,10 @@ def alert(**texts: Any) -> tuple[Rule, Notice]:
 def test_no_length_of_data_fails_the_standard_message():
     rule, notice = alert(description="<" * 300_000)
     sent = render_notice(rule, notice, datetime.now(UTC), "uid")
+    assert sent.json_body is not None
     assert sent.json_body["hint"] is None
     assert sent.text.count("&…") == 10
-    assert "&lt;…" in sent.html
+    assert "&lt;…" in str(sent.html)
     assert "<" * (LONGEST_TEXT - 1) + "…" in sent.text
 
 
@@ -247,6 +248,7 @@ def test_the_texts_of_the_documentation_are_valid():
     names = re.findall(r"`(\w+)`", page.split("\nNames: ")[1].split("Texts longer")[0])
     rule, notice = alert(**yaml.safe_load(block))
     sent = render_notice(rule, notice, datetime.now(UTC), "uid")
+    assert sent.json_body is not None
     assert sent.json_body["hint"] is None
     assert sent.subject.startswith("[CRITICAL] r: &&")
     assert set(sample_context(rule)) <= set(names)
