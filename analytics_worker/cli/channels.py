@@ -76,7 +76,7 @@ def _when(instant: datetime | None) -> str:
 
 
 @channels.command("test")
-def test_channel(
+def send_test_message(
     name: Annotated[str, typer.Argument(help="The channel's name.")],
     to: Annotated[
         str | None, typer.Option(help="An address of an email channel in place of its own.")

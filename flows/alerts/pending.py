@@ -7,7 +7,7 @@ outbox holds, in the end also for the other domains. Repeating is safe: a rule i
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import ALERTS, HISTORY
 from analytics_worker.prefect_support.task import task
-from flows.alerts.results import Evaluated, Processing, processing
+from flows.alerts.evaluation.results import Evaluated, Processing, processing
 from flows.alerts.tasks import deliver, deliver_others, evaluate, prune, show_states
 
 deliver_notices = task(**ALERTS, name="deliver notices")(deliver)

@@ -18,10 +18,10 @@ from analytics_worker.delivery import prune as prune_messages
 from analytics_worker.delivery.counts import DeliveryCounts
 from analytics_worker.settings import settings
 from analytics_worker.user_templates.rendering import number_text
+from flows.alerts.evaluation.results import Evaluated, OwnNotices, Sending, Verdict, verdict
 from flows.alerts.evaluation.runner import evaluate_due, evaluate_event
 from flows.alerts.evaluation.samples import label
 from flows.alerts.evaluation.transition import Given
-from flows.alerts.results import Evaluated, OwnNotices, Sending, Verdict, verdict
 from flows.alerts.rules.model import Kind, Rule
 
 SHOWN_STATES = 200

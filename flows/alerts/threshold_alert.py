@@ -12,9 +12,9 @@ from analytics_worker.definitions.yaml_definitions import instead
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import THRESHOLD_EVENT
 from analytics_worker.prefect_support.task import task
+from flows.alerts.evaluation.results import EventResult, Verdict, event_result
 from flows.alerts.evaluation.state_machine import Level
 from flows.alerts.evaluation.transition import Given
-from flows.alerts.results import EventResult, Verdict, event_result
 from flows.alerts.rules.payloads import AlertRequestError, threshold_rule
 from flows.alerts.tasks import deliver, evaluate_one, show_states
 

@@ -7,7 +7,7 @@ outbox holds. Repeating is safe: a rule is evaluated once per period, a notice i
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import THRESHOLDS
 from analytics_worker.prefect_support.task import task
-from flows.alerts.results import Evaluated, Processing, processing
+from flows.alerts.evaluation.results import Evaluated, Processing, processing
 from flows.alerts.tasks import deliver, evaluate, show_states
 
 deliver_notices = task(**THRESHOLDS, name="deliver notices")(deliver)

@@ -10,7 +10,7 @@ from typing import Any
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import ALERT_EVENT
 from analytics_worker.prefect_support.task import task
-from flows.alerts.results import EventResult, Verdict, event_result
+from flows.alerts.evaluation.results import EventResult, Verdict, event_result
 from flows.alerts.rules.payloads import alert_rule
 from flows.alerts.tasks import deliver, evaluate_one, show_states
 
