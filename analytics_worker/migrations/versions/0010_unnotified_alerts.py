@@ -1,10 +1,10 @@
-"""Whether somebody was notified of a failing deployment, and when a delivery last failed."""
+"""Show which alerts nobody was notified of, and find the messages of a topic."""
 
 from alembic import op
 
 from analytics_worker.migrations.statements import statements
 
-revision = "0010_notified"
+revision = "0010_unnotified_alerts"
 down_revision = "0009_one_outbox"
 
 
