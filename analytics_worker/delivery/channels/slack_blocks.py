@@ -49,7 +49,8 @@ def slack_message(content: Content, card: Card) -> Json:
 def _whole_text(content: Content) -> str:
     """Return subject and text; some texts begin with their subject."""
     begins = content.text.startswith(content.subject)
-    return content.text if begins else f"{content.subject}\n{content.text}"
+    whole = content.text if begins else f"{content.subject}\n{content.text}"
+    return whole if whole.strip() else "(no text)"
 
 
 def _header(card: Card) -> Json:
