@@ -85,7 +85,7 @@ def test_a_notice_waits_for_its_receiver(run, told, http_sink: HttpSink, sql):
     assert "messages: 1 will be retried" in result["message"]
     assert result["status"] == "success"
     (reason,) = result["not_sent"]
-    assert reason.startswith("webhook: 127.0.0.1")
+    assert reason == "webhook: http://127.0.0.1: [Errno 111] Connection refused"
     ((status, error),) = sql("select status, last_error from ops.deliveries")
     assert (status, "127.0.0.1" in error) == ("pending", True)
     http_sink.start()
