@@ -13,6 +13,7 @@ from analytics_worker.exporter.collectors.alerts import Alerts
 from analytics_worker.exporter.collectors.breakers import Breakers
 from analytics_worker.exporter.collectors.build import Build
 from analytics_worker.exporter.collectors.dbt import Dbt
+from analytics_worker.exporter.collectors.deliveries import Deliveries
 from analytics_worker.exporter.collectors.deployments import Deployments
 from analytics_worker.exporter.collectors.flow_runs import FlowRuns
 from analytics_worker.exporter.collectors.host import Host
@@ -57,7 +58,7 @@ def local_collectors() -> list[Collector]:
 
 def database_collectors(store: Store) -> list[Collector]:
     """What the tables of schema ``ops`` know."""
-    return [Alerts(store), Views(store), Dbt(store), Reports(store)]
+    return [Alerts(), Deliveries(store), Views(store), Dbt(store), Reports(store)]
 
 
 def pollers(store: Store) -> list[Poller]:

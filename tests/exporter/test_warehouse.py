@@ -4,8 +4,18 @@ import pytest
 from sqlalchemy import text
 
 from analytics_worker.database.connections import warehouse
-from analytics_worker.exporter.collectors.alerts import DELIVERIES, STATES, Alerts
+from analytics_worker.exporter.collectors.alerts import STATES, UNNOTIFIED, Alerts
 from analytics_worker.exporter.collectors.dbt import NODES, Dbt
+from analytics_worker.exporter.collectors.deliveries import (
+    ALERTS,
+    NOT_CONFIGURED,
+    OLDEST,
+    PAUSED,
+    SETTLED,
+    UNHEARD,
+    WAITING,
+    Deliveries,
+)
 from analytics_worker.exporter.collectors.reports import BYTES, ROWS, Reports
 from analytics_worker.exporter.collectors.views import AGE, DURATION, Views
 from analytics_worker.exporter.metric_families import Histogram
@@ -29,32 +39,87 @@ def collected(collector):
     }
 
 
-def deliver(number: int, status: str) -> str:
+def enqueue(domain: str) -> None:
+    sql(
+        "insert into ops.messages (domain, kind, content)"
+        f" values ('{domain}', 'firing', '{{\"subject\": \"s\"}}')"
+    )
+
+
+def deliver(number: int, status: str, channel: str = "slack") -> str:
     return (
-        "insert into ops.alert_deliveries (channel, recipient, message_id, payload, status)"
-        f" values ('slack', 'slack', 'm{number}', '{{}}', '{status}')"
+        "insert into ops.deliveries (message_id, domain, position, channel, recipient,"
+        " idempotency_key, status) select id, domain, position,"
+        f" '{channel}', '{channel}', 'm{number}', '{status}' from ops.messages"
+        " order by position desc limit 1"
     )
 
 
 def test_deliveries_are_counted_when_they_are_settled_and_never_lowered(store):
-    sql(deliver(1, "sent"), deliver(2, "pending"), deliver(3, "failed"))
-    alerts = Alerts(store)
-    expected = {("slack", "sent"): 1.0, ("slack", "failed"): 1.0}
-    assert collected(alerts)[DELIVERIES.name] == expected
-    sql("update ops.alert_deliveries set status = 'sent' where status = 'pending'")
-    assert collected(alerts)[DELIVERIES.name] == {**expected, ("slack", "sent"): 2.0}
-    sql("delete from ops.alert_deliveries")
-    assert collected(Alerts(store))[DELIVERIES.name] == {**expected, ("slack", "sent"): 2.0}
+    enqueue("alerts")
+    sql(deliver(1, "sent"), deliver(2, "pending"), deliver(3, "failed"), deliver(4, "cancelled"))
+    deliveries = Deliveries(store)
+    expected = {("slack", "sent"): 1.0, ("slack", "failed"): 1.0, ("slack", "skipped"): 1.0}
+    assert collected(deliveries)[ALERTS.name] == expected
+    sql("update ops.deliveries set status = 'digested' where status = 'pending'")
+    counted = collected(deliveries)
+    assert counted[ALERTS.name] == {**expected, ("slack", "sent"): 2.0}
+    assert counted[SETTLED.name] == {
+        ("alerts", "slack", "sent"): 2.0,
+        ("alerts", "slack", "failed"): 1.0,
+        ("alerts", "slack", "cancelled"): 1.0,
+    }
+    sql("delete from ops.deliveries")
+    assert collected(Deliveries(store))[ALERTS.name] == {**expected, ("slack", "sent"): 2.0}
 
 
-def test_states_of_alerts_are_shown_also_at_zero(store):
+def test_what_is_sent_again_on_request_is_counted_again(store):
+    enqueue("reports")
+    sql(deliver(1, "sent"))
+    deliveries = Deliveries(store)
+    assert collected(deliveries)[SETTLED.name] == {("reports", "slack", "sent"): 1.0}
+    sql("update ops.deliveries set queued_at = now() + interval '1 second'")
+    counted = collected(deliveries)
+    assert counted[SETTLED.name] == {("reports", "slack", "sent"): 2.0}
+    assert counted[ALERTS.name] == {}
+
+
+def test_what_waits_is_shown_by_domain_and_channel(store):
+    enqueue("reports")
+    sql(deliver(1, "pending"), deliver(2, "sending"), deliver(3, "sent"))
+    enqueue("monitoring")
+    sql(
+        deliver(4, "pending", "email"),
+        "update ops.deliveries set queued_at = now() - interval '1 hour' where channel = 'email'",
+        "insert into ops.delivery_channels (channel, paused_until)"
+        " values ('slack', now() + interval '1 hour'), ('webhook', now() - interval '1 hour')",
+        "insert into ops.delivery_channels (channel, not_configured_since) values ('email', now())",
+    )
+    shown = collected(Deliveries(store))
+    assert shown[WAITING.name] == {("reports", "slack"): 2.0, ("monitoring", "email"): 1.0}
+    assert shown[OLDEST.name][("monitoring", "email")] == pytest.approx(3600, abs=60)
+    assert shown[PAUSED.name] == {("slack",): 1.0, ("webhook",): 0.0, ("email",): 0.0}
+    assert shown[NOT_CONFIGURED.name] == {("slack",): 0.0, ("webhook",): 0.0, ("email",): 1.0}
+
+
+def test_notices_that_reached_nobody_are_counted(store):
+    enqueue("reports")
+    assert collected(Deliveries(store))[UNHEARD.name] == {}
+    sql("update ops.messages set unheard_at = now()")
+    assert collected(Deliveries(store))[UNHEARD.name] == {("reports",): 1.0}
+
+
+def test_states_of_alerts_are_shown_also_at_zero():
     sql(
         "insert into ops.alert_rules (kind, name, definition, every)"
         " values ('alert', 'a', '{}', '1 minute'), ('alert', 'b', '{}', '1 minute')",
         "insert into ops.alert_states (rule_id, status, since)"
         " select id, 'firing', now() from ops.alert_rules where name = 'a'",
     )
-    states = collected(Alerts(store))[STATES.name]
+    sql("update ops.alert_states set severity = 'critical'")
+    shown = collected(Alerts())
+    assert shown[UNNOTIFIED.name] == {(): 1.0}
+    states = shown[STATES.name]
     assert (states[("firing",)], states[("unknown",)], states[("ok",)]) == (1.0, 1.0, 0.0)
 
 

@@ -1,5 +1,6 @@
 select
     status,
-    count(*) as number
+    count(*) as number,
+    count(*) filter (where untold) as unnotified
 from ops.alert_status
 group by status

@@ -24,12 +24,12 @@ RUNNING = (
     "select 1 from pg_stat_activity where state = 'active' and query ~ '^refresh materialized view'"
 )
 KILLED = """
-from flows.analytics import _in_flight
+from flows.analytics import _cancellation
 from flows.analytics._refresh import refresh
 from flows.analytics._views import materialized_views
 from analytics_worker.database.connections import warehouse
 
-_in_flight.current.set(_in_flight.InFlight())
+_cancellation.current.set(_in_flight.InFlight())
 with warehouse() as connection:
     view = materialized_views(connection, ["analytics"])[-1]
 refresh(view, "test")

@@ -57,5 +57,5 @@ def dbt_processes(*, below: int | None = None) -> list[psutil.Process]:
     found: list[psutil.Process] = []
     for child in psutil.Process(below).children(recursive=True):
         with suppress(psutil.NoSuchProcess):  # it may end while we look
-            found += [child] if any("_invoke.py" in part for part in child.cmdline()) else []
+            found += [child] if any("_process_main.py" in part for part in child.cmdline()) else []
     return found
