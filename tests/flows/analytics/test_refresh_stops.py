@@ -29,7 +29,7 @@ from flows.analytics._refresh import refresh
 from flows.analytics._views import materialized_views
 from analytics_worker.database.connections import warehouse
 
-_cancellation.current.set(_in_flight.InFlight())
+_cancellation.current.set(_cancellation.InFlight())
 with warehouse() as connection:
     view = materialized_views(connection, ["analytics"])[-1]
 refresh(view, "test")
