@@ -31,22 +31,26 @@ class CodeFolders:
     """Folders whose code runs may execute.
 
     Attributes:
+        project: Resolved; a run may start in it, but only its folder ``flows`` holds flow code.
         trusted: Resolved.
         untrusted: Resolved; below a trusted folder, or around one. The deepest folder decides.
     """
 
+    project: Path
     trusted: tuple[Path, ...]
     untrusted: tuple[Path, ...]
 
     @classmethod
     def of(cls, project: Path, more: Sequence[Path], written: Iterable[Path]) -> "CodeFolders":
-        """Trust the project and more folders, except what the worker writes and what is installed.
+        """Trust ``flows/`` and more folders, except what the worker writes and what is installed.
 
         Raises:
             CodeFolderError: a folder is missing, or the worker writes into it.
         """
         untrusted = tuple(folder.resolve() for folder in [*written, *_installed()])
-        folders = cls((project.resolve(), *(folder.resolve() for folder in more)), untrusted)
+        home = project.resolve()
+        trusted = (home / "flows", *(folder.resolve() for folder in more))
+        folders = cls(home, trusted, untrusted)
         for folder in more:
             folders.check(folder)
         return folders
@@ -74,6 +78,10 @@ class CodeFolders:
             return False
         return all(_depth(other) < _depth(home) for other in _around(target, self.untrusted))
 
+    def contain_start(self, folder: Path) -> bool:
+        """Whether a run may start in that folder: the project itself or a trusted folder."""
+        return folder.resolve() == self.project or self.contain(folder)
+
     def locate(self, entrypoint: str, directory: Path) -> str:
         """Return the entrypoint in the form that is loaded, once its file is known to be trusted.
 
@@ -95,7 +103,7 @@ class CodeFolders:
     def _script(self, path: Path) -> Path:
         file = path.resolve()
         if not self.contain(file):
-            raise UntrustedCodeError("it is not inside a trusted folder")
+            raise UntrustedCodeError("it is not inside flows/ or another trusted folder")
         if file.suffix != ".py" or not file.is_file():
             raise UntrustedCodeError("there is no such Python file")
         return file

@@ -15,21 +15,10 @@ from prefect.settings import get_current_settings
 
 from analytics_worker.worker.code_folders import CodeFolders, UntrustedCodeError
 from analytics_worker.worker.job import Job
+from analytics_worker.worker.job_environment import refused_names, unusable_value
 from analytics_worker.worker.run_spec import SET_FOLDER, Place
 
 SETTING = "WORKER_ALLOW_JOB_OVERRIDES"
-HARMLESS = frozenset(
-    {
-        "LANG",
-        "LANGUAGE",
-        "TZ",
-        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY",
-        "PREFECT_LOGGING_LEVEL",
-        "PREFECT_LOGGING_LOG_PRINTS",
-    }
-)
-"""Change texts, times and log lines, never what code runs or whom it talks to."""
-HARMLESS_PREFIX = "LC_"
 FOLDERS = f"WORKER_CODE_FOLDERS or {SETTING}=on"
 QUOTED_LENGTH = 80
 QUOTED_NAMES = 3
@@ -72,6 +61,7 @@ class JobPolicy:
         """
         self._check_command(job)
         self._check_environment(job)
+        self._check_values(job)
         self._check_working_dir(job)
         if deployment is None:
             raise JobRefusedError("the run has no deployment, so no code of a trusted folder")
@@ -86,8 +76,8 @@ class JobPolicy:
             raise JobRefusedError(f"{where} set command {quoted(text)}")
 
     def _check_environment(self, job: Job) -> None:
-        names = sorted(name for name in job.requested_environment if not self._is_harmless(name))
-        if names:
+        requested = job.requested_environment
+        if names := refused_names(requested, self.environment):
             where = job.source_of_environment(names[0])
             shown = ", ".join(map(quoted, names[:QUOTED_NAMES]))
             more = f" and {len(names) - QUOTED_NAMES} more" if len(names) > QUOTED_NAMES else ""
@@ -95,11 +85,18 @@ class JobPolicy:
                 f"{where} set env {shown}{more}", f"WORKER_JOB_ENVIRONMENT or {SETTING}=on"
             )
 
-    def _is_harmless(self, name: str) -> bool:
-        return name in HARMLESS or name in self.environment or name.startswith(HARMLESS_PREFIX)
+    def _check_values(self, job: Job) -> None:
+        name = unusable_value(job.requested_environment, self.environment)
+        if name is not None:
+            secret = name in self.environment
+            value = "a text" if secret else quoted(job.requested_environment[name])
+            raise JobRefusedError(
+                f"{job.source_of_environment(name)} set env {quoted(name)} to {value}, which is not a"
+                " valid value of it"
+            )
 
     def _check_working_dir(self, job: Job) -> None:
-        if job.working_dir is not None and not self.folders.contain(job.working_dir):
+        if job.working_dir is not None and not self.folders.contain_start(job.working_dir):
             where, text = job.source_of("working_dir")
             raise JobRefusedError(
                 f"{where} set working_dir {quoted(text)}, which is not inside a trusted folder",
@@ -111,7 +108,7 @@ class JobPolicy:
         folder = _folder_of_steps(steps) if steps else working_dir
         if folder is None:
             raise JobRefusedError("the deployment has no pull step that sets a trusted folder")
-        if not self.folders.contain(folder):
+        if not self.folders.contain_start(folder):
             raise JobRefusedError(
                 f"the deployment's pull step sets the folder {quoted(folder)}, which is not inside"
                 " a trusted folder",

@@ -34,6 +34,13 @@ def code(tmp_path: Path) -> Path:
         "/etc/passwd.py:flow",
         "../outside.py:flow",
         "link.py:flow",
+        "{project}/tests/support/cases/cases.py:flow",
+        "{project}/benchmarks/__main__.py:flow",
+        "{project}/analytics_worker/stack/__init__.py:flow",
+        "{project}/flows/../tests/conftest.py:flow",
+        "tests.conftest.flow",
+        "benchmarks.__main__.flow",
+        "analytics_worker.exporter.__main__.main",
         "reports/evil.py:flow",
         "linked/evil.py:flow",
         "reports.evil.flow",
@@ -56,7 +63,8 @@ def code(tmp_path: Path) -> Path:
 )
 def test_an_entrypoint_that_is_not_trusted_code_is_refused(code: Path, entrypoint: str | None):
     before = set(sys.modules)
-    message = refusal(code, job_of(), deployment_of(code, cast("str", entrypoint)))
+    given = entrypoint and entrypoint.replace("{project}", str(project_root()))
+    message = refusal(code, job_of(), deployment_of(code, cast("str", given)))
     assert "the deployment's entrypoint" in message
     assert set(sys.modules) == before
     assert len(message) < 400
@@ -90,6 +98,9 @@ def test_a_project_below_the_state_directory_is_still_trusted(tmp_path: Path):
     project = tmp_path / "app"
     (project / "state").mkdir(parents=True)
     folders = CodeFolders.of(project, [], [tmp_path, project / "state"])
-    assert folders.contain(project / "flow.py")
+    assert folders.contain(project / "flows/flow.py")
+    assert not folders.contain(project / "tests/flow.py")
+    assert folders.contain_start(project)
+    assert not folders.contain_start(project / "tests")
     assert not folders.contain(project / "state/flow.py")
     assert not folders.contain(tmp_path / "flow.py")

@@ -92,6 +92,10 @@ def test_a_command_that_the_template_hides_is_refused(code: Path):
         "WORKER_ALLOW_JOB_OVERRIDES",
         "tz",
         "",
+        "LC_",
+        "LC_x",
+        "LC_A=1\nX",
+        "LC_ALL\n",
     ],
 )
 @pytest.mark.parametrize("value", ["x", None])
@@ -124,6 +128,36 @@ def test_a_variable_in_another_spelling_is_refused(code: Path):
     for template in (fixed, template_with(env={"LD_PRELOAD": "/tmp/x.so"})):
         message = refusal(code, job_of(template=template))
         assert "the work pool's base job template set env 'LD_PRELOAD'" in message
+
+
+@attack(
+    by="API caller",
+    what="a value that ends the process before it can report: a NUL, PREFECT_LOGGING_LEVEL=NOPE, a heartbeat of 'x'",
+    answer="Failed: which variable",
+)
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PREFECT_LOGGING_LEVEL", "NOPE"),
+        ("PREFECT_LOGGING_LEVEL", ""),
+        ("PREFECT_LOGGING_LOG_PRINTS", "perhaps"),
+        ("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "x"),
+        ("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "1"),
+        ("PREFECT_FLOWS_HEARTBEAT_FREQUENCY", "-30"),
+        ("TZ", "a\0b"),
+        ("TZ", "/etc/shadow"),
+        ("TZ", ":/etc/shadow"),
+        ("TZ", "x" * 101),
+        ("LANG", "de\nDE"),
+        ("LC_ALL", "x" * 100_000),
+        ("CUSTOMER", "canary\0"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_refused(code: Path, name: str, value: str):
+    policy = policy_of(code, environment=("CUSTOMER",))
+    with pytest.raises(JobRefusedError, match=rf"set env .{name}. to") as refused:
+        policy.place(job_of(run={"env": {name: value}}), deployment_of(code))
+    assert "canary" not in str(refused.value)
 
 
 def test_harmless_and_permitted_variables_are_given_to_the_run(code: Path):

@@ -233,3 +233,24 @@ def test_a_variable_that_changes_what_code_runs(target: Target, name: str):
     assert not list(target.work.directory.glob("hook-*"))
     normal = target.run(deployment, job_variables={"env": {"TZ": "UTC"}}, parameters={"seconds": 0})
     assert target.work.wait(normal).name == "Completed"
+
+
+@attack(
+    by="API caller",
+    what="variables that no process can be started with: PREFECT_LOGGING_LEVEL=NOPE, a name with = and a line break",
+    answer="the run ends once as Failed; the worker goes on",
+)
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {"env": {"PREFECT_LOGGING_LEVEL": "NOPE"}},
+        {"env": {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "x"}},
+        {"env": {"LC_A=1\nX": "y"}},
+        {"env.TZ": {"a": 1}},
+    ],
+)
+def test_job_variables_that_cannot_be_used(target: Target, variables: dict[str, Any]):
+    deployment = target.work.deploy("ok")
+    run = target.run(deployment, job_variables=variables)
+    target.assert_refused(run, "job variables")
+    target.assert_works(deployment)
