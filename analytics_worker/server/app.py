@@ -27,9 +27,10 @@ from typing_extensions import override
 
 from analytics_worker.authority import is_loopback
 from analytics_worker.errors import PermanentError
-from analytics_worker.server.automation_actions import hold_actions
+from analytics_worker.server.automation_actions import restrict_actions
 from analytics_worker.server.heartbeat_grace import put_off_silence
 from analytics_worker.server.request_guard import RequestGuard
+from analytics_worker.server.request_limit import limit_api_requests
 from analytics_worker.server.request_rules import Rules
 from analytics_worker.server.sqlite_indexes import make_indexes
 from analytics_worker.settings import settings
@@ -86,9 +87,11 @@ async def prepare() -> None:
 def app(port: int | None = None) -> RequestGuard:
     """Factory for ``uvicorn --factory analytics_worker.server.app:app``; the port is that of Prefect's settings."""
     configure_database()
-    hold_actions()
+    restrict_actions()
     rules = _rules(port or get_current_settings().server.api.port)
-    return RequestGuard(create_app(), rules)
+    served = create_app()
+    limit_api_requests(served, served.api_app)  # pyright: ignore[reportAttributeAccessIssue]
+    return RequestGuard(served, rules)
 
 
 def _rules(port: int) -> Rules:
@@ -128,7 +131,7 @@ def main() -> None:
         app(port),
         host=get_current_settings().server.api.host,
         port=port,
-        loop="asyncio",  # uvloop connects without the audit events that hold_actions needs
+        loop="asyncio",  # uvloop connects without the audit events that restrict_actions needs
         log_level="warning",
         timeout_keep_alive=5,
         timeout_graceful_shutdown=2,  # the websockets of UI and workers never end by themselves

@@ -1,4 +1,4 @@
-"""Hold the server's automations to the addresses that OUTBOUND_ALLOWED_HOSTS and the public-address rule permit.
+"""Let the server's automations connect only to public addresses and to OUTBOUND_ALLOWED_HOSTS.
 
 The server itself calls webhooks and sends notifications, to wherever a block says, and whoever may use the
 API writes blocks and reads the answers in events. Here the blocks of these two actions connect within
@@ -39,24 +39,24 @@ _prepared: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 
 
 @lru_cache(maxsize=1)
-def hold_actions() -> None:
+def restrict_actions() -> None:
     """Let the actions of this process connect to permitted addresses only."""
     for action, method in BLOCK_OF_ACTION.items():
-        setattr(action, method, _held(getattr(action, method)))
+        setattr(action, method, _guarded(getattr(action, method)))
     start = "_start_apprise_client"
-    held = _checked(getattr(AbstractAppriseNotificationBlock, start))
-    setattr(AbstractAppriseNotificationBlock, start, held)
+    checked = _checked(getattr(AbstractAppriseNotificationBlock, start))
+    setattr(AbstractAppriseNotificationBlock, start, checked)
 
 
-class HeldBlock:
-    """A block of an action, whose connections go to permitted addresses only."""
+class GuardedBlock:
+    """The block of an action; what it sends goes to permitted addresses only."""
 
     def __init__(self, block: Any) -> None:
-        """Take over a loaded block."""
+        """Guard a loaded block."""
         self._block = block
 
     def __getattr__(self, name: str) -> Any:
-        """Whatever connects nowhere is the block's."""
+        """Return an attribute of the block itself: what connects is defined below."""
         return getattr(self._block, name)
 
     async def call(self, payload: Any = None) -> Any:
@@ -82,9 +82,9 @@ class HeldBlock:
 
 
 class ContextExecutor(ThreadPoolExecutor):
-    """Threads that work in the context of whoever gave them the work.
+    """Threads that run each function in the context of its caller.
 
-    apprise sends in the event loop's default threads, which know no context: there it would be free.
+    apprise sends in the default threads of the event loop. Without the context they have no guard.
     """
 
     @override
@@ -114,10 +114,10 @@ def _resolved() -> AllowList:
     return AllowList(networks=(*allowed.networks, *map(ip_network, addresses)))
 
 
-def _held(load: Callable[..., Any]) -> Callable[..., Any]:
+def _guarded(load: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(load)
-    async def loading(*args: Any, **kwargs: Any) -> HeldBlock:
-        return HeldBlock(await load(*args, **kwargs))
+    async def loading(*args: Any, **kwargs: Any) -> GuardedBlock:
+        return GuardedBlock(await load(*args, **kwargs))
 
     return loading
 

@@ -1,8 +1,7 @@
-"""Bound the websockets that nobody has logged in to: how many there are, and how long they stay.
+"""Bound the websockets without a login: how many there may be, and how long they may stay.
 
-Prefect answers a hundred requests at a time and counts a websocket among them from its start. The login
-is a websocket's first message, for which Prefect waits for ever: whoever opens a hundred and says nothing
-stops the API for all. Reads nothing; closes websockets that stay silent.
+The login is a websocket's first message, and Prefect waits for it without end: whoever opens many and
+sends nothing takes the server's memory and connections. Reads nothing; closes websockets that stay silent.
 """
 
 import asyncio
@@ -23,11 +22,11 @@ class SilentWebsockets:
     """The websockets of a server whose first message has not come yet."""
 
     def __init__(self) -> None:
-        """There are none."""
+        """Start without any."""
         self._count = 0
 
     def refusal(self, request: Request) -> Refusal | None:
-        """Why one more may not wait; None if it may, or if it is no websocket."""
+        """Say why one more may not wait; None if it may, or if it is not a websocket."""
         if not request.is_websocket or self._count < LIMIT:
             return None
         text = f"{LIMIT} websockets wait for their first message already; try again later."
@@ -44,7 +43,7 @@ class SilentWebsockets:
             first.end()
 
     def leave(self) -> None:
-        """One of them has spoken, or ended."""
+        """Count one less: it has sent its message, or ended."""
         self._count -= 1
 
 
@@ -70,7 +69,7 @@ class _FirstMessage:
         return message
 
     def end(self) -> None:
-        """Let another one wait."""
+        """Give the place to another one."""
         if self._waits:
             self._waits = False
             self._silent.leave()

@@ -1,7 +1,7 @@
 """Stands before Prefect's application and answers what it must not see: strangers' requests.
 
 Outermost ASGI middleware for http and websockets. Reads the head of each request, passes bodies on
-unread; closes websockets that say nothing (analytics_worker/server/first_message.py); writes a line to
+unread; closes websockets that say nothing (worker/first_message.py); writes a line to
 the log once a minute for each kind of refusal, and headers that keep the server's pages out of other
 pages' frames.
 """
@@ -20,10 +20,7 @@ from analytics_worker.server.request_rules import Refusal, Request, Rules
 LOG_AGAIN_SECONDS = 60.0
 OWN_HEADERS = [
     (b"x-frame-options", b"DENY"),
-    (
-        b"content-security-policy",
-        b"frame-ancestors 'none'; script-src 'self'; object-src 'none'; base-uri 'self'",
-    ),
+    (b"content-security-policy", b"frame-ancestors 'none'"),
     (b"x-content-type-options", b"nosniff"),
 ]
 logger = logging.getLogger(__name__)

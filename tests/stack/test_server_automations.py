@@ -38,6 +38,16 @@ def permitting_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
         yield server
 
 
+@pytest.fixture
+def inside() -> Iterator[HttpSink]:
+    """At an address that nobody has listed."""
+    sink = HttpSink()
+    sink.host = "127.0.0.2"
+    sink.start()
+    yield sink
+    sink.stop()
+
+
 def webhook(sink: HttpSink) -> Block:
     return Webhook(url=SecretStr(sink.url), allow_private_urls=True)
 
@@ -131,6 +141,20 @@ def test_a_permitted_host_is_reached(permitting_server: Server, http_sink: HttpS
     http_sink.answer(200, b"{}")
     assert acted(permitting_server, made(http_sink))["event"] == TOLD[1]
     assert http_sink.requests
+
+
+@attack(
+    by="network",
+    what="A permitted host that redirects a notification of the server to an address inside the network",
+    answer="The second connection is refused, and the action fails",
+)
+def test_a_redirect_of_a_permitted_host_is_checked(
+    permitting_server: Server, http_sink: HttpSink, inside: HttpSink
+):
+    http_sink.answer(307, Location=inside.url)
+    told = acted(permitting_server, mattermost(http_sink))
+    assert (told["event"], inside.connections) == (TOLD[0], 0)
+    assert "OUTBOUND_ALLOWED_HOSTS" in json.dumps(told)
 
 
 @attack(
