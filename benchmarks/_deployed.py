@@ -68,7 +68,7 @@ def deployed(pool: str, opportunities: int) -> Generator[Deployed]:
             temporary_settings({PREFECT_API_URL: server.api_url}),
         ):
             environment = {"PREFECT_API_URL": server.api_url, "PREFECT_HOME": str(folder / "home")}
-            program = "import cli; cli.main()"
+            program = "from analytics_worker.cli import main; main()"
             subprocess.run(
                 [sys.executable, "-c", program, "deploy"],
                 env=os.environ | environment,

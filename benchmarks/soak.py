@@ -76,7 +76,7 @@ def measure() -> list[Row]:
 def _worker(server: Server, folder: Path) -> Process:
     options = [part for pool in LIMITS for part in ("--pool", pool)]
     environment = worker_environment(server, folder, WORKER_RECYCLE_AFTER_RUNS="1000000")
-    command = ["-c", "import cli; cli.main()", "worker", *options]
+    command = ["-c", "from analytics_worker.cli import main; main()", "worker", *options]
     return Process(command, environment, folder / "worker.log")
 
 

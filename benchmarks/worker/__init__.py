@@ -46,7 +46,11 @@ class Side:
 
     def lasting(self) -> list[psutil.Process]:
         """The worker and its template: they reap the processes of the runs and count their CPU."""
-        names = ("analytics_worker.worker.fork_server.process", "prefect worker", "cli.main()")
+        names = (
+            "analytics_worker.worker.fork_server.process",
+            "prefect worker",
+            "analytics_worker.cli import main",
+        )
         return [p for p in self.tree() if any(name in " ".join(p.cmdline()) for name in names)][:2]
 
     @contextmanager

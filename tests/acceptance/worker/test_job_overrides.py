@@ -133,7 +133,10 @@ def runs_of(target: Target, deployment: UUID) -> list[UUID]:
         (lambda _: {"pull_steps": []}, "no pull step"),
         (lambda _: {"entrypoint": "os.system"}, "'os.system'"),
         (lambda _: {"entrypoint": "cases.py:os.system"}, "'cases.py:os.system'"),
-        (lambda t: {"entrypoint": f"{evil_file(t)}:flow"}, "not inside a trusted folder"),
+        (
+            lambda t: {"entrypoint": f"{evil_file(t)}:flow"},
+            "not inside flows/ or another trusted folder",
+        ),
     ],
 )
 def test_a_changed_deployment(

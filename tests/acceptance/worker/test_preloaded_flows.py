@@ -11,7 +11,7 @@ from tests.support.case_runs import Workspace
 from tests.support.prefect_server import worker_environment
 from tests.support.processes import ROOT, Process, Server
 
-PACKAGES = ("cli", "worker", "toolkit", "blocks", "flows")
+PACKAGES = ("analytics_worker", "blocks", "flows")
 FLOW = """
 import os
 from prefect import flow
@@ -38,7 +38,14 @@ def project(prefect_server: Server, tmp_path: Path) -> Iterator[Workspace]:
     module(work).write_text(FLOW)
     allowed = {"WORKER_JOB_ENVIRONMENT": "LANGUAGE_OF_GREETINGS", "WORKER_CODE_FOLDERS": ""}
     environment = worker_environment(prefect_server, tmp_path, PYTHONPATH=str(root), **allowed)
-    command = ["-P", "-c", "import cli; cli.main()", "worker", "--pool", pool]
+    command = [
+        "-P",
+        "-c",
+        "from analytics_worker.cli import main; main()",
+        "worker",
+        "--pool",
+        pool,
+    ]
     with Process(command, environment, tmp_path / "worker.log") as worker:
         yield work
         worker.end()
