@@ -108,16 +108,30 @@ def bind(sql: str, parameters: Mapping[str, Any], connection: Any) -> str:
     """
     if ":" not in sql:
         return sql
-    parts, place = list[str](), 0
+    parts, expected, end = list[str](), list[tuple[str, str]](), 0
     for token in _parts(sql):
         if token.kind == "parameter":
-            if token.value not in parameters:
-                raise StatementError(
-                    f"the SQL uses :{token.value}, but parameters has no {token.value}"
-                )
-            parts += [sql[place : token.start], literal(parameters[token.value], connection)]
-            place = token.end
-    return "".join([*parts, sql[place:]])
+            value = literal(_value_of(token.value, parameters), connection)
+            parts += [sql[end : token.start], f" {value} "]  # no word may grow together with it
+            expected += _meaning(value)
+            end = token.end
+        else:
+            expected.append((token.kind, token.value))
+    bound = "".join([*parts, sql[end:]])
+    if _meaning(bound) != expected:
+        raise StatementError("a value next to $ or a quote changes what the SQL says; add spaces")
+    return bound
+
+
+def _value_of(name: str, parameters: Mapping[str, Any]) -> Any:
+    if name not in parameters:
+        raise StatementError(f"the SQL uses :{name}, but parameters has no {name}")
+    return parameters[name]
+
+
+def _meaning(sql: str) -> list[tuple[str, str]]:
+    """Return kind and value of each token, without comments: what the server's lexer sees."""
+    return [(token.kind, token.value) for token in _parts(sql)]
 
 
 def literal(value: Any, connection: Any) -> str:

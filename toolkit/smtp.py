@@ -10,13 +10,14 @@ import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from smtplib import SMTP, SMTP_SSL, SMTPException, SMTPResponseException
+from smtplib import SMTP, SMTPException, SMTPResponseException
 from typing import Literal
 
 from pydantic import SecretStr
 
 from toolkit.connection_guard import only_permitted
 from toolkit.outbound import AllowList
+from toolkit.smtp_replies import BoundedSMTP, BoundedSMTPS
 from toolkit.tls import trust
 
 Security = Literal["starttls", "tls", "none"]
@@ -97,9 +98,9 @@ def _dial(server: MailServer) -> SMTP:
     local = name if "." in name else "[127.0.0.1]"  # smtplib would ask the DNS, for seconds
     timeout = server.timeout_seconds
     if server.security == "tls":
-        smtp = SMTP_SSL(server.host, server.port, local, timeout=timeout, context=trust())
+        smtp = BoundedSMTPS(server.host, server.port, local, timeout=timeout, context=trust())
     else:
-        smtp = SMTP(server.host, server.port, local, timeout=timeout)
+        smtp = BoundedSMTP(server.host, server.port, local, timeout=timeout)
     if smtp.sock is not None:
         smtp.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return smtp

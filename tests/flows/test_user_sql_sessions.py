@@ -239,3 +239,26 @@ def test_a_timeout_that_was_stored_before_there_was_a_bound_is_cut(monkeypatch):
     endless = rule(sql="select pg_sleep(3600)", timeout="400d")
     with reader_session() as session, pytest.raises(UserSqlError, match="stopped after 1 s"):
         read(session, endless, None)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        'select :a$x$ as n, pg_sleep(9) as value from (select 1 as U&"true\\0024x\\0024") t --$x$',
+        "select $:a$ ' $true$ , pg_sleep(9) --'",
+        "select :a$x$, 1 as value, pg_sleep(9) --$x$",
+    ],
+)
+@attack(
+    by="author",
+    what="A bound true that the server joins with $x$ beside it, behind which a call is hidden",
+    answer="Refused, or the call stays a text: nothing is called",
+)
+def test_a_bound_value_hides_no_call_from_the_check(sql):
+    said = ""
+    with reader_session() as session:
+        try:
+            session.fetch(sql, {"a": True}, timeout=timedelta(seconds=2))
+        except PermanentError as error:
+            said = str(error)
+    assert "stopped after" not in said

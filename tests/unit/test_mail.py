@@ -1,5 +1,11 @@
 """Mails arrive as written, once per recipient, on one connection, never less secured than asked for."""
 
+import socket
+import threading
+import time
+from contextlib import suppress
+from smtplib import SMTPException
+
 import pytest
 from pydantic import SecretStr
 
@@ -11,6 +17,7 @@ from toolkit import tls
 from toolkit.delivery import SENT
 from toolkit.mail import Attachment, mail_server, smtp_session
 from toolkit.settings import settings
+from toolkit.smtp import MailServer, connect
 
 SECRET = "canary-5b1d"
 
@@ -159,3 +166,25 @@ def test_the_settings_name_the_server(monkeypatch):
     server = mail_server()
     assert (server.host, server.port, server.security) == ("mail.example.com", 587, "starttls")
     assert SECRET not in repr(server)
+
+
+@attack(
+    by="network",
+    what="A mail server whose greeting never ends: endless lines, or a byte at a time",
+    answer="Given up at 64 KiB, or when the time for the whole reply is over",
+)
+@pytest.mark.parametrize(("chunk", "pause"), [(b"220-" + b"a" * 7000 + b"\r\n", 0.0), (b"2", 0.2)])
+def test_a_reply_has_an_end(chunk, pause):
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=_chatter, args=(listener, chunk, pause), daemon=True).start()
+        server = MailServer("127.0.0.1", listener.getsockname()[1], "none", timeout_seconds=1)
+        with pytest.raises((SMTPException, OSError)):
+            connect(server)
+
+
+def _chatter(listener, chunk, pause):
+    connection, _ = listener.accept()
+    with connection, suppress(OSError):
+        while True:
+            connection.sendall(chunk)
+            time.sleep(pause)

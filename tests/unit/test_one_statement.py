@@ -3,7 +3,13 @@
 import pytest
 
 from tests.support.attacks import attack
-from toolkit.one_statement import StatementError, bind, check, placeholders, without_semicolon
+from toolkit.one_statement import (
+    StatementError,
+    bind,
+    check,
+    placeholders,
+    without_semicolon,
+)
 
 
 @pytest.mark.parametrize(
@@ -129,3 +135,45 @@ def test_placeholders_are_outside_texts_comments_and_casts():
     sql = """select ':a', ":b", $x$ :c $x$, e'\\':d', x::text, :e /* :f */ -- :g
              from t where at > '12:30' and n = :h"""
     assert placeholders(sql) == {"e", "h"}
+
+
+@pytest.mark.parametrize(
+    ("sql", "value"),
+    [
+        (
+            (
+                "select :a$x$ as n, pg_sleep(3) as value"
+                ' from (select 1 as U&"true\\0024x\\0024") t  --$x$'
+            ),
+            True,
+        ),
+        ("select :a$x$ as n, pg_sleep(3) as value from t --$x$", True),
+        ("select $:a$ ' $true$ , pg_sleep(2) --'", True),
+        ("select E'x'\n:a, pg_sleep(1)", "y"),
+    ],
+)
+@attack(
+    by="author",
+    what="A bound value next to $ or a quote, which together are another token than each alone",
+    answer="Refused, or read as the check read it",
+)
+def test_a_value_never_grows_together_with_what_stands_beside_it(sql, value):
+    try:
+        check(sql)
+        text = bind(sql, {"a": value}, None)
+    except StatementError:
+        return
+    check(text)
+
+
+@pytest.mark.parametrize(
+    ("sql", "value", "text"),
+    [
+        ("select :a", 1, "select  1 "),
+        ("select x from t where y=:a and z", 2, "select x from t where y= 2  and z"),
+        ("select y - :a::int", -5, "select y -   -5 ::int"),
+        ("select (:a)", None, "select ( NULL )"),
+    ],
+)
+def test_values_are_put_in_with_spaces_around_them(sql, value, text):
+    assert bind(sql, {"a": value}, None) == text
