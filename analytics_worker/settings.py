@@ -263,6 +263,10 @@ class Settings(BaseSettings):
         default=[],
         description="Mail domains that reports may be sent to, comma separated. Empty: any.",
     )
+    report_allowed_channels: Names = Field(
+        default=[],
+        description="Channels that reports may be sent to, comma separated. Empty: any, or none where REPORT_ALLOWED_DOMAINS is set.",
+    )
     report_mail_max_mb: PositiveFloat = Field(
         default=10.0,
         description="Size of a mail, as it is sent, above which its attachments become links.",

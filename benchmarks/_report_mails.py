@@ -15,12 +15,12 @@ from statistics import median
 from time import perf_counter
 from typing import Any
 
+from analytics_worker.delivery import deliver_due
 from analytics_worker.settings import settings
 from benchmarks._swift_smtp import SwiftSmtp
 from benchmarks.table import Row
 from flows.reports.definitions.model import Report
 from flows.reports.runs.manual import run_now
-from flows.reports.runs.outbox import deliver_due
 
 ROUNDS = 5
 PEOPLE = [f"r{number}@example.com" for number in range(200)]
@@ -36,7 +36,7 @@ def measure_mails(folder: Path) -> Row:
         _configure(folder, port)
         for number in range(ROUNDS):
             data = _report(f"report-{number}")
-            ours.append(_seconds(deliver_due, arrived))
+            ours.append(_seconds(lambda: deliver_due("reports"), arrived))
             other.append(_seconds(lambda: _one_by_one(data, port), arrived))  # noqa: B023  # called here
     name = f"a report of 100 kB to {len(PEOPLE)}"
     return Row(name, median(ours), "s", "smtplib, a connection each", median(other), goal="≤ 0.5x")

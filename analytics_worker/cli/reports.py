@@ -15,8 +15,8 @@ from flows.reports.definitions import sync as report_sync
 from flows.reports.definitions import yaml_files as report_files
 from flows.reports.output.generator import Made
 from flows.reports.runs import manual
-from flows.reports.runs.outbox import DeliveryCounts, deliver_due
-from flows.reports.tasks import delivered, described
+from flows.reports.runs.delivery import Delivery, described_delivery, send_reports
+from flows.reports.tasks import described
 
 reports = typer.Typer(no_args_is_help=True, help="Check, store, make and send reports.")
 
@@ -68,7 +68,7 @@ def run(
     with explained():
         report = report_files.find(report_files.load(definitions), name)
         made = manual.run_now(report, period)
-        delivery = deliver_due()
+        delivery = send_reports([each["run"] for each in made if each["status"] != "skipped"])
     for each in made:
         _show(each)
     _end(delivery, failed=any(each["status"] == "failed" for each in made))
@@ -93,7 +93,7 @@ def resend(
     _end(delivery, failed=False)
 
 
-def _end(delivery: DeliveryCounts, *, failed: bool) -> None:
-    echo(delivered(delivery))
-    if failed or delivery["failed"]:
+def _end(delivery: Delivery, *, failed: bool) -> None:
+    echo(described_delivery(delivery))
+    if failed or delivery["failed"] or delivery["unheard"]:
         raise typer.Exit(1)

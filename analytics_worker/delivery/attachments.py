@@ -22,8 +22,8 @@ class AttachmentUnavailable(Exception):  # noqa: N818  # a public name: it says 
 class OpenAttachments:
     """The open files of one message at a time."""
 
-    def __init__(self, opener: AttachmentOpener | None) -> None:
-        """Use an opener; None: this sender opens no files."""
+    def __init__(self, opener: AttachmentOpener) -> None:
+        """Open nothing yet."""
         self._opener = opener
         self._open = ExitStack()
         self._files: tuple[UUID, Mapping[str, Path] | BaseException] | None = None
@@ -57,6 +57,4 @@ class OpenAttachments:
             return error
 
     def _enter(self, attachment: Attachment) -> Path:
-        if self._opener is None:
-            raise AttachmentUnavailable("this sender opens no files")
         return self._open.enter_context(self._opener(attachment))

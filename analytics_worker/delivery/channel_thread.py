@@ -43,7 +43,7 @@ class Job(NamedTuple):
     store: DeliveryStore
     channel: Channel
     rate: Rate | None
-    open_attachment: AttachmentOpener | None
+    open_attachment: AttachmentOpener
     deadline: Deadline
     paced: set[str]
     """Channels that are to be left alone for a while, by this or another host."""
@@ -79,8 +79,7 @@ class ChannelThread:
 
     def _claim(self) -> list[Claimed]:
         allowed = self._allowance()
-        opens_files = self._job.open_attachment is not None or not self._channel.takes_files
-        batch = self._store.claim(self._channel.name, batch=allowed, opens_files=opens_files)
+        batch = self._store.claim(self._channel.name, batch=allowed)
         if self._job.rate:
             return_tokens(self._store, self._channel.name, allowed - len(batch))
         return batch

@@ -21,6 +21,7 @@ from analytics_worker.delivery.deadline import Deadline
 from analytics_worker.delivery.message import Domain
 from analytics_worker.delivery.owner_notices import notify_owners
 from analytics_worker.delivery.pacing import digest_backlog, rate_of
+from analytics_worker.delivery.report_files import open_report_file
 from analytics_worker.delivery.routing import ChannelUnavailableError, channel
 from analytics_worker.delivery.session import ANY_ERROR
 from analytics_worker.delivery.statements import Row
@@ -41,14 +42,14 @@ def deliver_due(
     domain: Domain | None = None,
     *,
     budget: timedelta | None = None,
-    open_attachment: AttachmentOpener | None = None,
+    open_attachment: AttachmentOpener = open_report_file,
 ) -> DeliveryCounts:
     """Send what is due; notify owners of what can't be delivered.
 
     Args:
         domain: Whose messages; None: all.
         budget: How long new messages are started; None: until nothing is due.
-        open_attachment: Opens the files of reports; without it, messages with files are left alone.
+        open_attachment: Opens the files of messages.
 
     Raises:
         CircuitOpenError: the database is known to be unavailable.
@@ -62,7 +63,7 @@ class _Dispatcher:
     """One run of a sender."""
 
     def __init__(
-        self, store: DeliveryStore, deadline: Deadline, open_attachment: AttachmentOpener | None
+        self, store: DeliveryStore, deadline: Deadline, open_attachment: AttachmentOpener
     ) -> None:
         self._store = store
         self._deadline = deadline

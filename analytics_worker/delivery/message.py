@@ -66,6 +66,8 @@ class Attachment(_Value):
     bytes: int = 0
     url: str = ""
     """Where recipients find the file, for receivers that take no files."""
+    written_by: str = ""
+    """Location (host and folders) that wrote it: if it is missing there, it does not exist."""
 
 
 class Content(_Value):

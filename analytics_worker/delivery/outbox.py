@@ -122,10 +122,12 @@ def next_attempt_at(connection: Connection, domain: Domain | None) -> datetime |
     return execute(connection, "next_attempt", domain=domain)[0]["at"]
 
 
-def prune(connection: Connection, domain: Domain, older_than: timedelta) -> int:
-    """Delete settled messages of that age, 5,000 at most; return how many."""
+def prune(
+    connection: Connection, domain: Domain, older_than: timedelta, *, kind: str | None = None
+) -> int:
+    """Delete settled messages of that age (and kind), 5,000 at most; return how many."""
     seconds = older_than.total_seconds()
-    return len(execute(connection, "prune", domain=domain, age_seconds=seconds))
+    return len(execute(connection, "prune", domain=domain, kind=kind, age_seconds=seconds))
 
 
 def undelivered(
@@ -144,9 +146,11 @@ def delivery_statuses(connection: Connection, message_ids: Sequence[UUID]) -> di
     return {row["status"]: row["deliveries"] for row in rows}
 
 
-def messages_of(connection: Connection, domain: Domain, reference: str) -> list[UUID]:
+def messages_of(
+    connection: Connection, domain: Domain, reference: str, *, kind: str | None = None
+) -> list[UUID]:
     """Return the messages about a row of the domain, in the order in which they were enqueued."""
-    rows = execute(connection, "messages_of", domain=domain, reference=reference)
+    rows = execute(connection, "messages_of", domain=domain, reference=reference, kind=kind)
     return [row["id"] for row in rows]
 
 

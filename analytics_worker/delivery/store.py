@@ -6,7 +6,6 @@ later sender takes back. All threads of a sender share one connection, one after
 open, it holds an advisory lock, by which other senders see that this one is alive.
 """
 
-import hashlib
 import os
 import secrets
 import socket
@@ -25,6 +24,7 @@ from analytics_worker.delivery.message import Domain
 from analytics_worker.delivery.outbox import storable
 from analytics_worker.delivery.retry import NextStep
 from analytics_worker.delivery.statements import Row, execute
+from analytics_worker.report_storage.location import location_name
 from analytics_worker.settings import settings
 
 REFUSAL_SECONDS = 600.0
@@ -49,13 +49,6 @@ def delivery_store(domain: Domain | None) -> Generator["DeliveryStore"]:
             store.stop()
             if not connection.invalidated and not store.lost:
                 execute(connection, "leave", owner=owner)
-
-
-def sender_name() -> str:
-    """Name what decides which report files this process can open: its host and its folders."""
-    chosen = settings()
-    folders = f"{chosen.report_output_dir}\n{chosen.report_storage_block}"
-    return f"{socket.gethostname()}/{hashlib.sha256(folders.encode()).hexdigest()[:8]}"
 
 
 class DeliveryStore:
@@ -95,7 +88,7 @@ class DeliveryStore:
         """Readdress what is for a channel as a whole to each of its addresses."""
         self.run("expand", channel=channel, addresses=list(addresses), domain=self.domain)
 
-    def claim(self, channel: str, *, batch: int, opens_files: bool) -> list[Claimed]:
+    def claim(self, channel: str, *, batch: int) -> list[Claimed]:
         """Claim the next due messages of a channel; none when all is sent or the sender stops."""
         if self.stopped or batch <= 0:
             return []
@@ -106,8 +99,7 @@ class DeliveryStore:
             domain=self.domain,
             batch=batch,
             owner=self.owner,
-            sender=sender_name(),
-            opens_files=opens_files,
+            sender=location_name(),
             lease_seconds=LEASE_SECONDS,
             refusal_seconds=REFUSAL_SECONDS,
         )
@@ -180,7 +172,7 @@ class DeliveryStore:
             "refuse",
             id=claimed.id,
             owner=self.owner,
-            sender=sender_name(),
+            sender=location_name(),
             error=storable(error),
         )
 

@@ -1,6 +1,6 @@
 """Make one report that somebody asks for now, and send it.
 
-Reads whatever its SQL reads; writes a run, its file and its mails. Repeating the same flow run is safe:
+Reads whatever its SQL reads; writes a run, its file and its message. Repeating the same flow run is safe:
 it has one run in the ledger; another flow run is another report.
 """
 
@@ -11,19 +11,13 @@ from analytics_worker.prefect_support.retries import AD_HOC_REPORT
 from analytics_worker.prefect_support.task import task
 from flows.reports.definitions.payloads import requested
 from flows.reports.output.files import slug
+from flows.reports.runs.delivery import send_reports
 from flows.reports.runs.requests import as_of, period_of, request_id, wanted
 from flows.reports.runs.store import ledger
-from flows.reports.tasks import (
-    ReportResult,
-    deliver,
-    followed_up,
-    make_all,
-    make_run,
-    result_of_one,
-)
+from flows.reports.tasks import ReportResult, make_all, make_run, result_of_one
 
 make_report = task(**AD_HOC_REPORT, name="make report")(make_run)
-deliver_reports = task(**AD_HOC_REPORT, name="deliver reports")(deliver)
+deliver_reports = task(**AD_HOC_REPORT, name="deliver reports")(send_reports)
 
 
 @task(**AD_HOC_REPORT, name="ask for report")
@@ -45,7 +39,7 @@ def generate_ad_hoc_report(report_config: dict[str, Any]) -> ReportResult:
             pdf, parquet) and `recipients`, a list of addresses. Keys of a report in
             definitions/reports.yml (`parameters`, `queries`, `charts`, …) work, too.
     """
-    due = as_of()
-    made = make_all(make_report, ask_for_report(report_config))
-    delivery = deliver_reports()
-    return result_of_one(made, delivery, followed_up(delivery, due))
+    asked = ask_for_report(report_config)
+    made = make_all(make_report, asked)
+    delivery = deliver_reports([each["run"] for each in made])
+    return result_of_one(asked, made, delivery)

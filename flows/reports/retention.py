@@ -1,22 +1,24 @@
 """Delete reports that nobody needs any more: file and row together.
 
-Reads and shortens ``ops.report_runs`` (and with it the mails' rows) and the report files. The file goes
+Reads and shortens ``ops.report_runs``, the messages about those runs, and the report files. The file goes
 first: a run that is killed in between leaves a row, which the next one deletes. Leftovers of killed
 writers go, too. Safe to repeat: what is gone is gone.
 """
 
 import json
+from datetime import timedelta
 from typing import TypedDict
 
 from prefect import get_run_logger
 
 from analytics_worker.database.connections import run_sql, warehouse
+from analytics_worker.delivery import prune
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.results import FlowResult, Status, outcome
 from analytics_worker.prefect_support.retries import REPORT_CLEANUP
 from analytics_worker.prefect_support.task import task
+from analytics_worker.report_storage.storage import Folder, StorageError, storage
 from analytics_worker.settings import settings
-from flows.reports.output.storage import Folder, StorageError, storage
 
 MOST_LISTED = 200
 
@@ -69,7 +71,7 @@ def find_expired() -> list[Expired]:
 
 @task(**REPORT_CLEANUP, name="delete report")
 def delete(expired: Expired) -> str | None:
-    """Files, then row; or why not."""
+    """Files, then row, and with it its messages; or why not."""
     try:
         place = storage(expired["storage"])
         for name in expired["files"]:
@@ -79,6 +81,14 @@ def delete(expired: Expired) -> str | None:
     with warehouse() as connection:
         run_sql(connection, "reports/delete_run", id=expired["id"])
     return None
+
+
+@task(**REPORT_CLEANUP, name="delete digests")
+def delete_digests() -> int:
+    """Messages that stood for others and are about no run; how many."""
+    age = timedelta(days=settings().report_retention_days)
+    with warehouse() as connection:
+        return prune(connection, "reports", age, kind="digest")
 
 
 @task(**REPORT_CLEANUP, name="delete leftovers")
@@ -102,6 +112,8 @@ def cleanup_old_reports(dry_run: bool = False) -> ReportCleanup:
             get_run_logger().error("%s stays: %s", ", ".join(each["files"]), reason)
             failed[json.dumps(each["files"])] = reason
     leftovers = delete_leftovers(dry_run=dry_run)
+    if not dry_run:
+        delete_digests()
     gone = [each for each in expired if json.dumps(each["files"]) not in failed]
     size = sum(each["bytes"] for each in gone)
     verb = "to delete" if dry_run else "deleted"

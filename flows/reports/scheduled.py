@@ -1,7 +1,7 @@
 """Make and send the reports of definitions/reports.yml that are due.
 
-Reads the stored definitions and whatever their SQL reads; writes runs, files and mails. Repeating is
-safe: a report is made once per period, and each of its recipients gets one mail. A period that was
+Reads the stored definitions and whatever their SQL reads; writes runs, files and messages. Repeating is
+safe: a report is made once per period, and each of its recipients gets one message. A period that was
 missed is caught up, and what a killed run left is finished.
 """
 
@@ -15,22 +15,15 @@ from analytics_worker.prefect_support.retries import SCHEDULED_REPORTS
 from analytics_worker.prefect_support.task import task
 from flows.reports.output.generator import Made
 from flows.reports.output.ui_artifacts import show_all
-from flows.reports.runs.outbox import DeliveryCounts
+from flows.reports.runs.delivery import Delivery, described_delivery, send_reports
 from flows.reports.runs.requests import as_of
 from flows.reports.scheduling.periods import SCHEDULE_TYPES, ScheduleType
 from flows.reports.scheduling.planner import Plan, plan
-from flows.reports.tasks import (
-    deliver,
-    delivered,
-    described,
-    followed_up,
-    make_all,
-    make_run,
-    status,
-)
+from flows.reports.scheduling.rescheduling import run_again
+from flows.reports.tasks import described, make_all, make_run, status
 
 make_report = task(**SCHEDULED_REPORTS, name="make report")(make_run)
-deliver_reports = task(**SCHEDULED_REPORTS, name="deliver reports")(deliver)
+deliver_reports = task(**SCHEDULED_REPORTS, name="deliver reports")(send_reports)
 MOST_NAMED = 5
 
 
@@ -42,7 +35,7 @@ class ScheduledReports(FlowResult):
     """Reports made, skipped, waiting for their data, failed."""
     reports: list[Made]
     waiting: dict[str, str]
-    delivery: DeliveryCounts
+    delivery: Delivery
 
 
 @task(**SCHEDULED_REPORTS, name="plan reports")
@@ -55,7 +48,7 @@ def plan_reports(schedule_type: ScheduleType, due: datetime) -> Plan:
 def generate_scheduled_reports(schedule_type: str = "daily") -> ScheduledReports:
     """Make the reports of a schedule for the last day, week or month, and send them.
 
-    A report that fails harms no other: the run ends as Partial, and its owner is told.
+    A report that fails harms no other: the run ends as Partial, and its owner is notified.
 
     Args:
         schedule_type: daily, weekly or monthly.
@@ -63,11 +56,11 @@ def generate_scheduled_reports(schedule_type: str = "daily") -> ScheduledReports
     due = as_of()
     planned = plan_reports(_known(schedule_type), due)
     made = make_all(make_report, planned.runs)
-    delivery = deliver_reports()
+    delivery = deliver_reports([*(each["run"] for each in made), *planned.late])
     show_all(made)
     summary = _summary(made, planned)
-    tail = followed_up(delivery, due, *planned.look_again)
-    common = outcome(_status(made, planned, delivery), _sentence(made, planned, delivery) + tail)
+    again = run_again(planned.look_again, due)
+    common = outcome(_status(made, planned, delivery), _sentence(made, planned, delivery) + again)
     return ScheduledReports(
         **common,
         schedule_type=schedule_type,
@@ -96,14 +89,14 @@ def _summary(made: list[Made], planned: Plan) -> dict[str, int]:
     }
 
 
-def _status(made: list[Made], planned: Plan, delivery: DeliveryCounts) -> Status:
+def _status(made: list[Made], planned: Plan, delivery: Delivery) -> Status:
     """Also not green if a report was not even started."""
     if not planned.late and not planned.broken:
         return status(made, delivery)
     return "partial" if any(each["status"] != "failed" for each in made) else "failed"
 
 
-def _sentence(made: list[Made], planned: Plan, delivery: DeliveryCounts) -> str:
+def _sentence(made: list[Made], planned: Plan, delivery: Delivery) -> str:
     """The run in one line, with what went wrong."""
     summary = _summary(made, planned)
     count = summary["made"]
@@ -114,4 +107,4 @@ def _sentence(made: list[Made], planned: Plan, delivery: DeliveryCounts) -> str:
     failed = [described(each) for each in made if each["status"] == "failed"]
     failed += [f"{name}: {reason}" for name, reason in planned.broken.items()]
     shown = f" ({'; '.join(failed[:MOST_NAMED])})" if failed else ""
-    return f"{', '.join(parts)}{shown}; {delivered(delivery)}"
+    return f"{', '.join(parts)}{shown}; {described_delivery(delivery)}"

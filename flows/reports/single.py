@@ -1,6 +1,6 @@
 """Make one report that an event or another program asks for, and send it.
 
-Reads whatever its SQL reads; writes a run, its file and its mails. Repeating is safe: a report (by id)
+Reads whatever its SQL reads; writes a run, its file and its message. Repeating is safe: a report (by id)
 that says its schedule is made once per period, any other once per flow run.
 """
 
@@ -11,19 +11,13 @@ from analytics_worker.prefect_support.retries import SINGLE_REPORT
 from analytics_worker.prefect_support.task import task
 from flows.reports.definitions.payloads import requested
 from flows.reports.output.files import slug
+from flows.reports.runs.delivery import send_reports
 from flows.reports.runs.requests import as_of, period_of, request_id, wanted
 from flows.reports.runs.store import ledger
-from flows.reports.tasks import (
-    ReportResult,
-    deliver,
-    followed_up,
-    make_all,
-    make_run,
-    result_of_one,
-)
+from flows.reports.tasks import ReportResult, make_all, make_run, result_of_one
 
 make_report = task(**SINGLE_REPORT, name="make report")(make_run)
-deliver_reports = task(**SINGLE_REPORT, name="deliver reports")(deliver)
+deliver_reports = task(**SINGLE_REPORT, name="deliver reports")(send_reports)
 
 
 @task(**SINGLE_REPORT, name="ask for report")
@@ -50,7 +44,7 @@ def generate_single_report(report_data: dict[str, Any]) -> ReportResult:
             month. Keys of a report in definitions/reports.yml (`parameters`, `queries`, `charts`, …)
             work, too.
     """
-    due = as_of()
-    made = make_all(make_report, ask_for_report(report_data))
-    delivery = deliver_reports()
-    return result_of_one(made, delivery, followed_up(delivery, due))
+    asked = ask_for_report(report_data)
+    made = make_all(make_report, asked)
+    delivery = deliver_reports([each["run"] for each in made])
+    return result_of_one(asked, made, delivery)

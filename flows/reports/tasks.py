@@ -1,16 +1,14 @@
 """The steps that the report flows have in common: make, deliver, show; and what they report.
 
-Reads and writes the report tables and files, sends mails, and writes artifacts. Each step is safe to
-repeat: a run is made once, a mail is sent once.
+Reads and writes the report tables and files, sends messages, and writes artifacts. Each step is safe to
+repeat: a run is made once, a message is sent once to each recipient.
 """
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from datetime import datetime
 from typing import Any
 
 from prefect import Task, get_run_logger
-from prefect.context import FlowRunContext
 from sqlalchemy.exc import SQLAlchemyError
 
 from analytics_worker.circuit_breaker import CircuitOpenError
@@ -20,11 +18,12 @@ from analytics_worker.text import one_line
 from flows.reports.output.files import about
 from flows.reports.output.generator import Made, make, summary
 from flows.reports.output.ui_artifacts import progress_of, show
+from flows.reports.runs.delivery import Delivery, described_delivery
 from flows.reports.runs.failures import give_up
-from flows.reports.runs.outbox import DeliveryCounts, deliver_due
 from flows.reports.runs.store import Ledger, Run, ledger
 from flows.reports.scheduling.fan_out import expand
-from flows.reports.scheduling.rescheduling import follow_up
+
+NOBODY_NOTIFIED = "Nobody is notified: it has no owner, and there is no default channel."
 
 
 class ReportResult(FlowResult):
@@ -32,7 +31,7 @@ class ReportResult(FlowResult):
 
     reports: list[Made]
     """One; or one for each row that the report is made for."""
-    delivery: DeliveryCounts
+    delivery: Delivery
 
 
 def make_run(run_id: int) -> Made | None:
@@ -68,11 +67,6 @@ def _put_back(book: Ledger, run: Run, error: Exception) -> None:
         return  # the database is away: the run is taken up when this worker is seen to be gone
 
 
-def deliver() -> DeliveryCounts:
-    """Send what is due, also what earlier runs left."""
-    return deliver_due()
-
-
 def make_all(task: Task[..., Any], run_ids: Iterable[int]) -> list[Made]:
     """Make each run in a task of its own; what fails harms no other.
 
@@ -103,39 +97,35 @@ def _given_up(run_id: int, error: BaseException) -> Made:
     message = one_line(str(error)) or type(error).__name__
     with ledger() as book:
         run = book.read(run_id)
-        give_up(book, run, message)
+        notified = give_up(book, run, message)
     get_run_logger().error("%s of %s failed: %s", run.report.name, about(run), message)
-    return Made(**summary(run, "failed"), error=message)
+    notes = [] if notified else [NOBODY_NOTIFIED]
+    return Made(**summary(run, "failed"), error=message, notes=notes)
 
 
-def followed_up(delivery: DeliveryCounts, due: datetime, *others: datetime) -> str:
-    """Have this flow run again when something is due then; a sentence about it."""
-    times = [*others]
-    if delivery["next_at"]:
-        times.append(datetime.fromisoformat(delivery["next_at"]))
-    if not times or FlowRunContext.get() is None:
-        return ""
-    at = follow_up(min(times), due)
-    if at is None:
-        return "; run it again for what waits"
-    return f"; again at {at:%H:%M} UTC"
-
-
-def status(made: Sequence[Made], delivery: DeliveryCounts) -> Status:
-    """Not green if a report failed or a mail was given up."""
+def status(made: Sequence[Made], delivery: Delivery) -> Status:
+    """Not green if a report failed, a message failed, or nobody could be notified of that."""
     failed = sum(each["status"] == "failed" for each in made)
-    if failed or delivery["failed"]:
+    if failed or delivery["failed"] or delivery["unheard"]:
         return "failed" if failed == len(made) > 0 else "partial"
     return "success"
 
 
-def result_of_one(made: list[Made], delivery: DeliveryCounts, tail: str) -> ReportResult:
+def result_of_one(asked: Sequence[int], made: list[Made], delivery: Delivery) -> ReportResult:
     """Of a report that was asked for by itself."""
     errors = [each["error"] for each in made if "error" in each]
-    told = [described(each) for each in made] or ["it is being made by another worker"]
-    message = f"{'; '.join(told[:5])}; {delivered(delivery)}{tail}"
+    reports = [described(each) for each in made] or [_reason_not_made(asked)]
+    message = f"{'; '.join(reports[:5])}; {described_delivery(delivery)}"
     common = outcome(status(made, delivery), message, error=errors[0] if errors else None)
     return ReportResult(**common, reports=made, delivery=delivery)
+
+
+def _reason_not_made(asked: Sequence[int]) -> str:
+    with ledger() as book:
+        states = {book.status(run_id) for run_id in asked}
+    if states & {"pending", "running"}:
+        return "it is being made by another run"
+    return "it was made before"
 
 
 def described(made: Made) -> str:
@@ -145,13 +135,9 @@ def described(made: Made) -> str:
         rows = made.get("rows", 0)
         cut = ", cut" if made.get("truncated") else ""
         return f"{name}: {rows:,} row{'' if rows == 1 else 's'}{cut}"
-    return f"{name}: {made['status']}: {made.get('error') or made.get('reason') or ''}".rstrip(": ")
+    text = f"{name}: {made['status']}: {made.get('error') or made.get('reason') or ''}".rstrip(": ")
+    return f"{text} ({NOBODY_NOTIFIED.rstrip('.')})" if _is_unnotified(made) else text
 
 
-def delivered(delivery: DeliveryCounts) -> str:
-    """What became of the mails, in some words."""
-    words = {"failed": "given up", "retrying": "to be tried again", "skipped_open": "held back"}
-    others = [f"{delivery[name]} {word}" for name, word in words.items() if delivery[name]]
-    mails = "1 mail sent" if delivery["sent"] == 1 else f"{delivery['sent']} mails sent"
-    reason = f" ({delivery['waits_for'].rstrip('.')})" if delivery["waits_for"] else ""
-    return ", ".join([mails, *others]) + reason
+def _is_unnotified(made: Made) -> bool:
+    return NOBODY_NOTIFIED in made.get("notes", [])

@@ -83,7 +83,7 @@ def the_ad_hoc_report_of_the_registry_works_as_written(
         "recipients": ["admin@example.com"],
     }
     run = submit("generate-ad-hoc-report", report_config=config)
-    assert run.get(timeout=240)["message"] == "Custom Report: 100 rows; 1 mail sent"
+    assert run.get(timeout=240)["message"] == "Custom Report: 100 rows; 1 message sent"
     (received,) = mails_about(told.mail, "Custom Report")
     assert received.recipients == ["admin@example.com"]
     assert len(csv_rows(attachments(received.mail)["csv"])) == 100

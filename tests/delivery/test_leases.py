@@ -26,7 +26,7 @@ def take_over(deliveries, status="sending"):
 
 
 def claim(store, batch=5):
-    return store.claim("webhook", batch=batch, opens_files=True)
+    return store.claim("webhook", batch=batch)
 
 
 def test_a_settlement_without_the_lease_is_refused_and_the_rest_is_not_sent(

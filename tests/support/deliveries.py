@@ -154,16 +154,14 @@ def delivery_context() -> ForkServerContext:
     return context
 
 
-def _deliver(
-    environment: dict[str, str], domain: Domain | None, *, opens_files: bool, renew_seconds: float
-) -> None:
+def _deliver(environment: dict[str, str], domain: Domain | None, *, renew_seconds: float) -> None:
     from analytics_worker.delivery import dispatcher  # noqa: PLC0415  # preloaded
 
     dispatcher.RENEW_SECONDS = renew_seconds
     os.environ |= environment
     settings.cache_clear()
     use_test_channels()
-    dispatcher.deliver_due(domain, open_attachment=open_report if opens_files else None)
+    dispatcher.deliver_due(domain, open_attachment=open_report)
 
 
 @contextmanager
@@ -171,7 +169,6 @@ def sender(
     context: ForkServerContext,
     domain: Domain | None = None,
     *,
-    opens_files: bool = True,
     renew_seconds: float = 60,
 ) -> Generator[BaseProcess]:
     """A process that delivers what is due, with this test's settings."""
@@ -179,7 +176,7 @@ def sender(
     process = context.Process(
         target=_deliver,
         args=(variables, domain),
-        kwargs={"opens_files": opens_files, "renew_seconds": renew_seconds},
+        kwargs={"renew_seconds": renew_seconds},
     )
     process.start()
     try:

@@ -2,9 +2,9 @@
 
 import pytest
 
+from analytics_worker.report_storage.storage import checked
 from flows.reports.definitions.payloads import ReportRequestError, requested
 from flows.reports.output.files import slug
-from flows.reports.output.storage import checked
 from tests.support.attacks import attack
 
 NAUGHTY = [

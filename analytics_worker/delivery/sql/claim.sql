@@ -10,7 +10,6 @@ with due as (
         and delivery.next_attempt_at <= now()
         and delivery.digest_of is null
         and (cast(:domain as text) is null or delivery.domain = :domain)
-        and (cast(:opens_files as boolean) or not delivery.with_files)
         and (
             not cast(:sender as text) = any(delivery.refused_by)
             or delivery.refused_at < now() - make_interval(secs => :refusal_seconds)

@@ -4,6 +4,7 @@ where id in (
     from ops.messages as message
     where
         message.domain = :domain
+        and (cast(:kind as text) is null or message.kind = :kind)
         and message.created_at < now() - make_interval(secs => :age_seconds)
         and not exists (
             select 1

@@ -33,6 +33,7 @@ Address = Annotated[
         pattern=r"^[^@\s<>(),;:\\\"\x00-\x1f]{1,64}@[^@\s<>(),;:\\\"\x00-\x1f]{1,255}$"
     ),
 ]
+ChannelName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,99}$")]
 Addresses = Annotated[
     list[Address], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
 ]
@@ -75,6 +76,8 @@ class Recipients(_Strict):
     to: Addresses = []
     cc: Addresses = []
     bcc: Addresses = []
+    channels: list[ChannelName] = []
+    """``email``, ``webhook``, ``slack``, or names of blocks: whoever they lead to."""
 
 
 def _recipients(value: object) -> object:

@@ -14,7 +14,7 @@ from analytics_worker.text import one_line
 from flows.reports.definitions.model import Report
 from flows.reports.definitions.validation import problems
 from flows.reports.formats import FormatError, format_named
-from flows.reports.output.recipients import RecipientError, refuse
+from flows.reports.output.recipients import RecipientError, check_recipients
 from flows.reports.scheduling.periods import SCHEDULE_TYPES
 
 _OWN_KEYS = set(Report.model_fields) - {"name", "sql", "format", "recipients", "schedule"}
@@ -53,9 +53,8 @@ def _check(report: Report, where: str) -> None:
     found = [text for _, text in problems(report)]
     if found:
         raise ReportRequestError(f"{where}: {'; '.join(found)}")
-    people = report.recipients
     try:
-        refuse([*people.to, *people.cc, *people.bcc])
+        check_recipients(report.recipients)
     except RecipientError as error:
         raise ReportRequestError(f"{where}.recipients: {error}") from None
 

@@ -17,7 +17,7 @@ from analytics_worker.definitions.yaml_definitions import (
 from analytics_worker.settings import project_root
 from flows.reports.definitions.model import Report
 from flows.reports.definitions.validation import problems
-from flows.reports.output.recipients import RecipientError, refuse
+from flows.reports.output.recipients import RecipientError, check_recipients
 
 SECTION = "reports"
 Definitions = dict[str, Report]
@@ -57,9 +57,8 @@ def _report(entry: Entry, mistakes: list[str]) -> Report | None:
     found = [entry.at(field, problem) for field, problem in problems(report)]
     if report.owner is None:
         found.append(entry.at("owner", "owner is missing: the address that hears if it fails"))
-    people = report.recipients
     try:
-        refuse([*people.to, *people.cc, *people.bcc])
+        check_recipients(report.recipients)
     except RecipientError as error:
         found.append(entry.at("recipients", str(error)))
     mistakes += found

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol, TypedDict
 
 from analytics_worker.errors import PermanentError
+from analytics_worker.report_storage.storage import Storage
 from flows.reports.definitions.model import Query
 from flows.reports.formats import (
     Exported,
@@ -23,7 +24,6 @@ from flows.reports.formats import (
     planned,
     render_pdf,
 )
-from flows.reports.output.storage import Storage
 from flows.reports.runs.store import Run
 from flows.reports.scheduling.periods import Period, named_period
 

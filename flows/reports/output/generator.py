@@ -1,8 +1,8 @@
-"""Make one report: run its SQL, write its files, and hand its mails to the outbox.
+"""Make one report: run its SQL, write its files, and enqueue its message.
 
-Reads what the report's SQL reads, in one snapshot. Writes files, then the run's row and its mails in
-one statement: a process that dies before that leaves a run that is made again, one that dies after it
-leaves mails that are sent later.
+Reads what the report's SQL reads, in one snapshot. Writes files, then the run's row and its message in
+one transaction: a process that dies before that leaves a run that is made again, one that dies after it
+leaves a message that is sent later.
 """
 
 import json
@@ -13,9 +13,10 @@ from datetime import UTC, datetime
 from typing import Any, NotRequired, TypedDict
 
 from analytics_worker.database.reader_sessions import once_more
+from analytics_worker.delivery import Recipient
+from analytics_worker.report_storage.storage import Storage, storage
 from flows.reports.formats import Document, format_named, render_html, snapshot
 from flows.reports.output.document import page, with_notes
-from flows.reports.output.email import mail
 from flows.reports.output.files import (
     Content,
     Progress,
@@ -25,9 +26,9 @@ from flows.reports.output.files import (
     write_pdf,
     write_rows,
 )
-from flows.reports.output.recipients import Addressee, addressees, identity
+from flows.reports.output.message import report_message
+from flows.reports.output.recipients import recipients_of
 from flows.reports.output.send_conditions import content_hash, reason_to_skip
-from flows.reports.output.storage import Storage, storage
 from flows.reports.runs.store import Ledger, Run
 
 
@@ -68,14 +69,14 @@ def make(book: Ledger, run: Run, progress: Progress) -> Made:
         OSError: the files can't be written.
         SQLAlchemyError: the database is away.
     """
-    people = addressees(run.report, identity(run.name, run.period, run.key), run.row)
+    recipients = recipients_of(run.report, run.row)
     place = storage()
     with _drafts() as content:
         written = once_more(lambda: _write(run, content, place, progress))
         reason = reason_to_skip(book, run, content.rows, written.hashed)
         if reason is not None:
             return skip(book, run, reason, content.rows)
-        return _deliverable(book, run, written, place, people)
+        return _deliverable(book, run, written, place, recipients)
 
 
 def skip(book: Ledger, run: Run, reason: str, rows: int | None = None) -> Made:
@@ -85,14 +86,14 @@ def skip(book: Ledger, run: Run, reason: str, rows: int | None = None) -> Made:
 
 
 def _deliverable(
-    book: Ledger, run: Run, written: _Written, place: Storage, people: list[Addressee]
+    book: Ledger, run: Run, written: _Written, place: Storage, recipients: list[Recipient]
 ) -> Made:
-    """Publish the files, and write down who gets them."""
+    """Publish the files, and enqueue the message for those who get them."""
     content, notes = written.content, written.content.notes
-    if not people:
+    if not recipients:
         notes.append("Nobody gets this report: it has no recipients.")
     document = with_notes(written.document, run, notes)
-    letter = mail(document, content.drafts, place)
+    message = report_message(run, content, document, place, recipients)
     files = content.publish(place)
     row = _row(
         "ready",
@@ -102,23 +103,21 @@ def _deliverable(
         storage=place.name,
         files=json.dumps(files),
         bytes=sum(file["bytes"] for file in files),
-        mail=json.dumps(letter),
-        deliveries=json.dumps(people),
     )
-    book.finish(run.id, row)
+    book.finish(run.id, row, message)
     return Made(
         **summary(run, "ready"),
         rows=content.rows,
         truncated=content.truncated,
         notes=[*document.warnings, *notes],
-        files=letter["links"],
-        recipients=len(people),
+        files=[place.link(file["name"]) for file in files],
+        recipients=len(recipients),
     )
 
 
 def _row(status: str, **fields: Any) -> dict[str, Any]:
-    nothing = {"files": "[]", "bytes": 0, "storage": "", "deliveries": "[]", "truncated": False}
-    unknown = dict.fromkeys(("reason", "rows", "content_hash", "mail"))
+    nothing = {"files": "[]", "bytes": 0, "storage": "", "truncated": False}
+    unknown = dict.fromkeys(("reason", "rows", "content_hash"))
     return {"status": status, **nothing, **unknown, **fields}
 
 

@@ -1,18 +1,23 @@
 """Reports made or sent again because somebody says so, outside of any flow run.
 
-Reads and writes what the flows do: runs, files, mails. A report that was made for a period is not made
+Reads and writes what the flows do: runs, files, messages. A report that was made for a period is not made
 again; its stored file can be sent again.
 """
 
 from collections import deque
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from uuid import UUID
 
+from sqlalchemy import Connection
+
+from analytics_worker import delivery as outbox
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.errors import PermanentError
 from flows.reports.definitions.model import Report
 from flows.reports.output.generator import Made, summary
+from flows.reports.runs.delivery import Delivery, delivery_of, send_reports
 from flows.reports.runs.failures import give_up
-from flows.reports.runs.outbox import DeliveryCounts, deliver_due
 from flows.reports.runs.requests import kind_of, period_of, wanted
 from flows.reports.runs.store import ledger
 from flows.reports.scheduling.periods import named_period
@@ -61,21 +66,36 @@ def _one(run_id: int) -> Made:
     return Made(**summary(run, "skipped"), reason=reason)
 
 
-def resend(run_id: int, *, failed: bool) -> DeliveryCounts:
+def resend(run_id: int, *, failed: bool) -> Delivery:
     """Send the stored files again: to everybody, or to those whom they did not reach.
 
     Raises:
         ResendError: there is no such run, it has no files, or nobody missed it.
     """
     with warehouse() as connection:
-        (row,) = run_sql(connection, "reports/resend", run_id=run_id, failed=failed)
-        if row["status"] != "ready":
-            latest = run_sql(connection, "reports/latest_runs")
-            raise ResendError(_nothing(run_id, row["status"], [each["shown"] for each in latest]))
-        if not row["mails"]:
-            whom = "nobody missed it" if failed else "it has no recipients"
-            raise ResendError(f"Run {run_id}: {whom}.")
-    return deliver_due()
+        _check_has_files(connection, run_id)
+        messages = outbox.messages_of(connection, "reports", str(run_id), kind="report")
+        if not sum(outbox.resend(connection, each, failed_only=failed) for each in messages):
+            raise ResendError(f"Run {run_id}: {_why_nobody(connection, messages, failed=failed)}.")
+        before = delivery_of(connection, messages)
+    delivery = send_reports([run_id])
+    delivery["sent"] -= before["sent"]
+    return delivery
+
+
+def _check_has_files(connection: Connection, run_id: int) -> None:
+    rows = run_sql(connection, "reports/read", id=run_id)
+    status = rows[0]["status"] if rows else None
+    if status != "ready":
+        latest = run_sql(connection, "reports/latest_runs")
+        raise ResendError(_nothing(run_id, status, [each["shown"] for each in latest]))
+
+
+def _why_nobody(connection: Connection, messages: Sequence[UUID], *, failed: bool) -> str:
+    counts = outbox.delivery_statuses(connection, messages)
+    if counts.get("pending", 0) + counts.get("sending", 0):
+        return "its messages are still waiting to be sent"
+    return "nobody missed it" if failed else "it has no recipients"
 
 
 def _nothing(run_id: int, status: str | None, latest: list[str]) -> str:

@@ -1,8 +1,8 @@
-"""What is known of report runs and of their mails, and whose turn it is.
+"""What is known of report runs, and whose turn it is.
 
-Reads and writes ``ops.report_runs`` and ``ops.report_deliveries``. Every step is one statement and its
-own transaction; a worker that dies between two steps leaves rows that any later one takes up. A worker
-lives as long as its connection does, which holds an advisory lock in its name.
+Reads and writes ``ops.report_runs``, and enqueues messages. Every step is one transaction; a worker that
+dies between two steps leaves rows that any later one takes up. A worker lives as long as its connection
+does, which holds an advisory lock in its name.
 """
 
 import json
@@ -14,18 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
-from uuid import UUID
 
 from prefect.context import FlowRunContext
 from sqlalchemy import Connection, RowMapping
 
 from analytics_worker.database.connections import run_sql, warehouse
-from analytics_worker.delivery.retry import Settlement
+from analytics_worker.delivery import Message, enqueue
 from flows.reports.definitions.model import Report
 
 REPORT_LEASE_SECONDS = 2 * 3600.0
-MAIL_LEASE_SECONDS = 900.0
-MAIL_BATCH = 25
 MOST_ATTEMPTS = 9
 """How often a report that fails is taken up again by later runs."""
 
@@ -54,18 +51,6 @@ class Asked(NamedTuple):
 
     id: int
     status: str
-
-
-class DueMail(NamedTuple):
-    """A mail that is this worker's to send."""
-
-    id: UUID
-    run_id: int
-    recipient: str
-    role: str
-    message_id: str
-    payload: Mapping[str, Any] | None
-    attempts: int
 
 
 @contextmanager
@@ -118,6 +103,10 @@ class Ledger:
         """A run as it is."""
         return _run(self._run("read", id=run_id)[0])
 
+    def status(self, run_id: int) -> str:
+        """Of a run as it is."""
+        return self._run("read", id=run_id)[0]["status"]
+
     def last_hash(self, run: Run) -> str | None:
         """What the rows of this report summed up to when it was last made."""
         rows = self._run("last_hash", report=run.name, key=run.key, id=run.id)
@@ -135,69 +124,36 @@ class Ledger:
         """The schedule has asked for this period of a report."""
         self._run("done_until", report=name, period_end=period_end)
 
-    def finish(self, run_id: int, made: Mapping[str, Any]) -> bool:
-        """Write down what was made, and who gets it; False if somebody else did."""
-        return bool(self._run("finish", id=run_id, owner=self._owner, **made))
+    def finish(self, run_id: int, made: Mapping[str, Any], message: Message | None = None) -> bool:
+        """Write down what was made, and enqueue its message; False if somebody else did."""
+        parameters = {"id": run_id, "owner": self._owner, **made}
+        return _with_message("finish", message, parameters)
 
     def put_back(self, run_id: int, error: str) -> None:
         """This attempt failed."""
         self._run("put_back", id=run_id, owner=self._owner, error=error)
 
-    def give_up(
-        self, run_id: int, error: str, message_id: str, payload: Mapping[str, str], *, final: bool
-    ) -> None:
-        """No more attempts in this flow run; or, if `final`, in any."""
-        self._run(
-            "give_up",
-            id=run_id,
-            error=error,
-            message_id=message_id,
-            payload=json.dumps(payload),
-            final=final,
-            most_attempts=MOST_ATTEMPTS,
-        )
-
-    def recover_mails(self) -> None:
-        """Take back what dead senders had claimed."""
-        self._run("outbox_recover")
-
-    def expire_mails(self, max_seconds: float) -> int:
-        """Give up on mails that a server which is away has kept so long; how many."""
-        return len(self._run("outbox_expire", max_seconds=max_seconds))
-
-    def tell_owners(self) -> int:
-        """Write a mail to each owner whose report did not reach everybody; how many."""
-        return len(self._run("outbox_tell_owners"))
-
-    def claim_mails(self) -> list[DueMail]:
-        """The next due mails."""
-        rows = self._run(
-            "outbox_claim", batch=MAIL_BATCH, owner=self._owner, lease_seconds=MAIL_LEASE_SECONDS
-        )
-        return [DueMail(**row) for row in rows]
-
-    def mail_of(self, run_id: int) -> RowMapping:
-        """What the mails of a run have in common."""
-        return self._run("outbox_mail", run_id=run_id)[0]
-
-    def settle(self, mail: DueMail, settlement: Settlement) -> None:
-        """Write down what became of a mail."""
-        self._run("outbox_settle", id=mail.id, owner=self._owner, **settlement._asdict())
-
-    def postpone_mails(self, delay_seconds: float, error: str | None = None) -> int:
-        """Give back what is claimed and leave the server alone; how many mails wait."""
-        return len(
-            self._run(
-                "outbox_postpone", owner=self._owner, delay_seconds=delay_seconds, error=error
-            )
-        )
-
-    def next_mail_at(self) -> datetime | None:
-        """When the next mail is to be tried again; None if none is."""
-        return self._run("outbox_next")[0]["at"]
+    def give_up(self, run_id: int, error: str, message: Message, *, final: bool) -> None:
+        """No more attempts in this flow run; or, if `final`, in any. Notify the owner, once."""
+        parameters = {
+            "id": run_id,
+            "error": error,
+            "final": final,
+            "most_attempts": MOST_ATTEMPTS,
+        }
+        _with_message("give_up", message, parameters)
 
     def _run(self, statement: str, **parameters: Any) -> Sequence[RowMapping]:
         return run_sql(self._connection, f"reports/{statement}", **parameters)
+
+
+def _with_message(statement: str, message: Message | None, parameters: Mapping[str, Any]) -> bool:
+    """Change a run and enqueue the message about that, in one transaction; whether it was changed."""
+    with warehouse() as connection:
+        is_changed = bool(run_sql(connection, f"reports/{statement}", **parameters))
+        if is_changed and message and message.recipients:
+            enqueue(connection, [message])
+    return is_changed
 
 
 def flow_run_id() -> str | None:

@@ -1,9 +1,10 @@
-"""Another run of the same deployment later: for mails and data that have to wait.
+"""Another run of the same deployment later: for reports whose data is not there yet.
 
 Reads the flow run that this is part of; creates one scheduled flow run with the same parameters, at
 most one for each time. A flow that was called directly has no deployment: nothing follows by itself.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -33,7 +34,15 @@ def origin() -> Origin | None:
     return Origin(str(labels[FLOW_RUN_LABEL]), datetime.fromisoformat(str(labels[DUE_LABEL])))
 
 
-def follow_up(at: datetime, due: datetime) -> datetime | None:
+def run_again(times: Sequence[datetime], due: datetime) -> str:
+    """Have this flow run again at the first of these times; a sentence about it."""
+    if not times or FlowRunContext.get() is None:
+        return ""
+    at = _follow_up(min(times), due)
+    return "; run it again for what waits" if at is None else f"; again at {at:%H:%M} UTC"
+
+
+def _follow_up(at: datetime, due: datetime) -> datetime | None:
     """See to it that this flow runs again; when, or None if nobody can."""
     context = FlowRunContext.get()
     run = context.flow_run if context else None

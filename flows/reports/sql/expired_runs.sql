@@ -24,8 +24,12 @@ with ended as (
         run.status in ('ready', 'skipped', 'failed')
         and not exists (
             select 1
-            from ops.report_deliveries as delivery
-            where delivery.run_id = run.id and delivery.status in ('pending', 'sending')
+            from ops.messages as message
+            inner join ops.deliveries as delivery on message.id = delivery.message_id
+            where
+                message.domain = 'reports'
+                and message.reference = cast(run.id as text)
+                and delivery.status in ('pending', 'sending')
         )
 )
 

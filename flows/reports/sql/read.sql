@@ -10,6 +10,7 @@ select
     period_end,
     reason,
     attempts,
-    created_at
+    created_at,
+    status
 from ops.report_runs
 where id = :id

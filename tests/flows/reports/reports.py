@@ -34,13 +34,16 @@ def runs() -> list[tuple[str, str, str]]:
 
 
 def mails() -> list[tuple[str, str]]:
-    """Recipient and status of all mails in the outbox."""
-    return query("select recipient, status from ops.report_deliveries order by recipient, id")
+    """Recipient and status of all deliveries in the outbox."""
+    return query("select recipient, status from ops.deliveries order by recipient, id")
 
 
 def let_time_pass() -> None:
     """What waits for its next attempt is due now."""
-    execute("update ops.report_deliveries set next_attempt_at = now() where status = 'pending'")
+    execute(
+        "update ops.deliveries set next_attempt_at = now(), refused_by = '{}'"
+        " where status = 'pending'"
+    )
 
 
 def attachment(received: Received, number: int = 0) -> bytes:

@@ -15,7 +15,7 @@ def test_csv_arrives_as_the_database_has_it(post, smtp_sink):
         "recipients": ["admin@example.com"],
     }
     result = generate_ad_hoc_report(config)
-    assert result["message"] == "Custom Report: 3 rows; 1 mail sent"
+    assert result["message"] == "Custom Report: 3 rows; 1 message sent"
     (received,) = smtp_sink.messages
     assert received.recipients == ["admin@example.com"]
     (attachment,) = received.mail.iter_attachments()

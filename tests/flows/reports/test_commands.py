@@ -61,9 +61,9 @@ def test_run_and_resend(say, smtp_sink):
     code, output = say("run", "a", "--period", "2026-11-24")
     assert code == 0, output
     assert "2026-11-24  a: 1 row\n" in output
-    assert output.endswith("1 mail sent\n")
+    assert output.endswith("1 message sent\n")
     (run_id,) = query("select id from ops.report_runs")
-    assert say("resend", str(run_id)) == (0, "1 mail sent\n")
+    assert say("resend", str(run_id)) == (0, "1 message sent\n")
     code, output = say("resend", str(run_id), "--failed")
     assert (code, "nobody missed it" in output) == (1, True)
     assert len(set(smtp_sink.ids())) == 2

@@ -60,13 +60,13 @@ def finish(post, smtp_sink) -> Counter[str]:
 
     def all_done() -> bool:
         make_and_deliver()
-        unsent = query("select count(*) from ops.report_deliveries where status <> 'sent'")
+        unsent = query("select count(*) from ops.deliveries where status <> 'sent'")
         return runs() == [("sales", "", "ready")] and unsent == [0]
 
     wait_until(all_done, timeout=30)
     assert list(files(post).values()) == [FILE]
     assert not list(post.glob(".*")), "nothing is left of the killed writer"
-    assert query("select distinct status from ops.report_deliveries") == ["sent"]
+    assert query("select distinct status from ops.deliveries") == ["sent"]
     assert {r for each in smtp_sink.messages for r in each.recipients} == set(PEOPLE)
     return Counter(smtp_sink.ids())
 
@@ -83,8 +83,8 @@ def test_while_the_file_is_written(post, smtp_sink, worker_context):
 def test_between_the_file_and_its_row(post, smtp_sink, worker_context):
     """The file has its name, and nobody knows of it yet."""
     with warehouse() as connection, worker(worker_context) as process:
-        connection.execute(text("lock table ops.report_deliveries in share mode"))
-        wait_until(lambda: waiting_for("ops.report_deliveries"), timeout=90)
+        connection.execute(text("lock table ops.deliveries in share mode"))
+        wait_until(lambda: waiting_for("ops.deliveries"), timeout=90)
         assert list(files(post).values()) == [FILE]
         assert query("select status from ops.report_runs") == ["running"]
         kill(process)
@@ -94,7 +94,7 @@ def test_between_the_file_and_its_row(post, smtp_sink, worker_context):
 def test_before_the_first_mail(post, smtp_sink, worker_context):
     with smtp_sink.holding_connections() as held, worker(worker_context) as process:
         wait_until(held.is_set, timeout=90)
-        assert query("select distinct status from ops.report_deliveries") == ["sending"]
+        assert query("select distinct status from ops.deliveries") == ["sending"]
         kill(process)
     assert set(finish(post, smtp_sink).values()) == {1}
 
@@ -117,9 +117,9 @@ def test_after_a_mail_was_sent(post, smtp_sink, worker_context):
         worker(worker_context) as process,
     ):
         wait_until(held.is_set, timeout=90)
-        connection.execute(text("lock table ops.report_deliveries in share mode"))
+        connection.execute(text("lock table ops.deliveries in share mode"))
         smtp_sink.release()
-        wait_until(lambda: waiting_for("ops.report_deliveries"), timeout=30)
+        wait_until(lambda: waiting_for("ops.deliveries"), timeout=30)
         kill(process)
     arrived = finish(post, smtp_sink)
     assert len(arrived) == 3

@@ -5,11 +5,11 @@ import time
 
 import pytest
 
+from analytics_worker.report_storage.folder import LEFT_AFTER_SECONDS
+from analytics_worker.delivery import deliver_due
 from analytics_worker.settings import settings
 from flows.reports import cleanup_old_reports, generate_ad_hoc_report
-from flows.reports.output.folder_storage import LEFT_AFTER_SECONDS
 from flows.reports.runs.manual import run_now
-from flows.reports.runs.outbox import deliver_due
 from tests.flows.reports.reports import report
 from tests.support.attacks import attack
 from tests.support.sql import execute, query
@@ -24,7 +24,7 @@ def five(post) -> list[str]:
     """A report of five days, made in that order; the names of its files."""
     for day in DAYS:
         run_now(report(), day)
-    deliver_due()
+    deliver_due("reports")
     assert len(list(post.iterdir())) == 5
     return query("select files -> 0 ->> 'name' from ops.report_runs order by period")
 
@@ -104,7 +104,7 @@ def test_a_preview_deletes_nothing(five, post):
 
 
 def test_what_somebody_still_waits_for_stays(five, post):
-    execute("update ops.report_deliveries set status = 'pending'")
+    execute("update ops.deliveries set status = 'pending'")
     age(days=31)
     assert cleanup_old_reports()["deleted"] == 0
     assert left(post) == (five, five)

@@ -30,7 +30,7 @@ def test_it_is_made_and_sent_once_whatever_the_number_of_runs(smtp_sink):
     store(report(format=["csv", "xlsx"], title="Sales"))
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     result = generate_scheduled_reports("daily")
-    assert result["message"] == "1 report made; 1 mail sent"
+    assert result["message"] == "1 report made; 1 message sent"
     assert result["summary"] == {"made": 1, "skipped": 0, "waiting": 0, "failed": 0}
     again = generate_scheduled_reports("daily")
     assert again["delivery"]["sent"] == 0
@@ -134,7 +134,7 @@ def test_a_row_with_a_bad_address_fails_alone(smtp_sink):
     store(report(sql="select 1 as n", for_each=each, recipients=[]))
     state = generate_scheduled_reports(return_state=True)
     assert state.name == "Partial"
-    assert "'nobody' is no mail address" in state.message
+    assert "'nobody' is not a valid email address" in state.message
     assert {r for each in smtp_sink.messages for r in each.recipients} == {"b@example.com", OWNER}
 
 
@@ -168,7 +168,7 @@ def test_only_if_changed(smtp_sink):
 
 
 def a_day_goes_by():
-    execute("update ops.report_deliveries set message_id = 'before-' || message_id")
+    execute("update ops.deliveries set idempotency_key = 'before-' || idempotency_key")
     execute(
         "update ops.report_runs set period = 'before ' || period,"
         " period_start = period_start - interval '1 day', period_end = period_end - interval '1 day'"
@@ -247,4 +247,4 @@ def test_copies_go_out_once_and_blind_ones_are_named_to_nobody(smtp_sink):
         assert (str(each.mail["To"]), str(each.mail["Cc"])) == (ANN, "cc@example.com")
         assert b"bcc@" not in each.content
     assert {status for _, status in mails()} == {"sent"}
-    assert query("select count(distinct message_id) from ops.report_deliveries") == [3]
+    assert query("select count(distinct idempotency_key) from ops.deliveries") == [3]

@@ -94,8 +94,10 @@ def test_a_report_made_by_hand_is_not_made_again_for_the_same_period():
     assert query("select count(*) from ops.report_runs") == [1]
 
 
-def test_the_result_says_what_its_mails_wait_for(monkeypatch: pytest.MonkeyPatch):
+def test_the_result_says_what_its_messages_wait_for(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("ALERT_EMAIL_HOST")
     settings.cache_clear()
     asked = generate_single_report(DATA)
-    assert "1 to be tried again (No mail server: set ALERT_EMAIL_HOST" in asked["message"]
+    expected = "0 messages sent, 1 waiting for configuration (Channel 'email' is not configured: set ALERT_EMAIL_HOST"
+    assert expected in asked["message"]
+    assert asked["delivery"]["waiting_for_configuration"] == 1

@@ -8,11 +8,11 @@ from pathlib import Path
 import fsspec
 import pytest
 
+from analytics_worker.report_storage.storage import Folder, StorageError, checked, storage
+from analytics_worker.delivery import deliver_due
 from analytics_worker.settings import settings
 from blocks.report_storage import ReportStorage
-from flows.reports.output.storage import Folder, StorageError, checked, storage
 from flows.reports.runs.manual import run_now
-from flows.reports.runs.outbox import deliver_due
 from tests.flows.reports.reports import attachment, let_time_pass, report
 from tests.support.attacks import attack
 from tests.support.sql import query
@@ -97,7 +97,7 @@ def test_a_report_in_a_bucket_is_sent_from_there(post, block, smtp_sink):
     assert made.get("files") == [f"https://files.example.com/{name}"]
     assert query("select storage from ops.report_runs") == [block]
     assert not list(post.glob("*"))
-    deliver_due()
+    deliver_due("reports")
     assert attachment(smtp_sink.messages[0]) == bucket.cat(path) == b"n\n1\n"
     assert not list(post.glob(".*")), "no copy is left on this host"
 
@@ -127,11 +127,11 @@ def test_a_bucket_that_is_away_when_the_report_is_made_is_named(post, block, awa
 def test_mails_wait_for_a_bucket_that_is_away(block, away, smtp_sink):
     run_now(report(recipients=["ann@example.com", "bob@example.com"]), None)
     ReportStorage(base="s3://bucket", options=away).save(block, overwrite=True)
-    assert deliver_due()["retrying"] == 2
+    assert deliver_due("reports")["retrying"] == 2
     assert smtp_sink.messages == []
     ReportStorage(base=f"memory://{block}").save(block, overwrite=True)
     let_time_pass()
-    assert deliver_due()["sent"] == 2
+    assert deliver_due("reports")["sent"] == 2
 
 
 @pytest.mark.usefixtures("post")
@@ -139,7 +139,7 @@ def test_a_file_that_left_the_bucket_is_not_waited_for(block):
     run_now(report(), None)
     bucket = fsspec.filesystem("memory")
     bucket.rm(f"/{block}", recursive=True)
-    assert deliver_due()["failed"] == 1
+    assert deliver_due("reports")["failed"] == 1
 
 
 def test_a_kind_of_storage_that_is_not_installed_says_what_to_install(block, monkeypatch):

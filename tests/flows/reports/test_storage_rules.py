@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from prefect.blocks.fields import SecretDict
 
+from analytics_worker.report_storage.folder import Folder
+from analytics_worker.report_storage.storage import StorageError, storage
 from analytics_worker.settings import settings
 from blocks.report_storage import ReportStorage
-from flows.reports.output.folder_storage import Folder
-from flows.reports.output.storage import StorageError, storage
 from tests.support.attacks import attack
 from tests.support.http_sink import HttpSink
 

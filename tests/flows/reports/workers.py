@@ -20,20 +20,24 @@ def worker_context() -> ForkServerContext:
     """Processes forked from one that has imported everything and runs nothing."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
-        ["flows.reports.runs.manual", "flows.reports.scheduling.planner"]
+        [
+            "analytics_worker.delivery.channels.email",
+            "flows.reports.runs.manual",
+            "flows.reports.scheduling.planner",
+        ]
     )
     return context
 
 
 def make_and_deliver() -> None:
     """What generate_scheduled_reports does, without Prefect."""
-    from flows.reports.runs.outbox import deliver_due  # noqa: PLC0415  # preloaded
+    from analytics_worker.delivery import deliver_due  # noqa: PLC0415  # preloaded
     from flows.reports.scheduling.planner import plan  # noqa: PLC0415
     from flows.reports.tasks import make_run  # noqa: PLC0415
 
     for run_id in plan("daily", datetime.now(UTC)).runs:
         make_run(run_id)
-    deliver_due()
+    deliver_due("reports")
 
 
 def _work(environment: dict[str, str]) -> None:

@@ -306,6 +306,8 @@ inner join ops.messages as message on delivery.message_id = message.id
 where delivery.domain = 'alerts';
 comment on view ops.alert_deliveries is 'Deprecated, for one release: deliveries of alerts; use ops.deliveries';
 
+-- Senders of the version before find the content of a report in its run. What this version enqueues is
+-- not there, and they know only emails, so that they leave it alone.
 create view ops.report_deliveries as
 select
     delivery.id,
@@ -314,8 +316,28 @@ select
     delivery.role,
     delivery.idempotency_key as message_id,
     case when message.kind <> 'report' then message.content end as payload,
-    case delivery.status
-        when 'digested' then 'sent' when 'cancelled' then 'failed' else delivery.status
+    case
+        when delivery.status = 'digested' then 'sent'
+        when delivery.status = 'cancelled' then 'failed'
+        when
+            delivery.status = 'pending'
+            and (
+                delivery.channel <> 'email'
+                or (
+                    message.kind = 'report'
+                    and not exists (
+                        select
+                        from ops.report_runs as run
+                        where
+                            run.id = case
+                                when message.reference ~ '^[0-9]{1,18}$' then message.reference::bigint
+                            end
+                            and run.mail is not null
+                    )
+                )
+            )
+            then 'waiting'
+        else delivery.status
     end as status,
     delivery.attempts,
     delivery.next_attempt_at,
@@ -328,6 +350,21 @@ from ops.deliveries as delivery
 inner join ops.messages as message on delivery.message_id = message.id
 where delivery.domain = 'reports';
 comment on view ops.report_deliveries is 'Deprecated, for one release: deliveries of reports; use ops.deliveries';
+comment on column ops.report_runs.mail is 'Deprecated, for one release: what runs of the version before send; use ops.messages';
+comment on column ops.report_runs.resent is 'Deprecated, for one release: use ops.messages';
+
+create function ops.delete_report_messages() returns trigger
+language plpgsql
+as $$
+begin
+    delete from ops.messages
+    where domain = 'reports' and reference = old.id::text;
+    return null;
+end
+$$;
+comment on function ops.delete_report_messages is 'Deletes the messages about a report run with it';
+create trigger delete_report_messages after delete on ops.report_runs
+for each row execute function ops.delete_report_messages();
 
 create view ops.deployment_notices as
 select

@@ -15,7 +15,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
-from flows.reports.output.storage_rules import StorageError
+from analytics_worker.report_storage.rules import StorageError
 
 PART = ".part"
 LEFT_AFTER_SECONDS = 86_400
@@ -40,17 +40,26 @@ class Folder:
     def __init__(self, root: Path, name: str, link_base: str | None) -> None:
         """Nothing is opened; the folder is made when it is needed."""
         self.name = name
+        self.is_remote = False
         self._root = root
         self._link_base = link_base
 
     def temporary(self, filename: str) -> Path:
         """A new name beside the final one; what dead writers of the same file left is removed."""
-        checked(filename)
+        path = self._created(f".{checked(filename)}")
+        for left in self._root.glob(f".{filename}.*{PART}"):
+            if left != path:
+                left.unlink(missing_ok=True)  # whoever wrote it is gone: this run is ours now
+        return path
+
+    def temporary_copy(self, filename: str) -> Path:
+        """A new name for a copy to read; senders that read the same file have copies of their own."""
+        return self._created(f".copy-{checked(filename)}")
+
+    def _created(self, prefix: str) -> Path:
+        path = self._root / f"{prefix}.{secrets.token_hex(4)}{PART}"
         try:
             self._root.mkdir(parents=True, exist_ok=True)
-            for left in self._root.glob(f".{filename}.*{PART}"):
-                left.unlink(missing_ok=True)  # whoever wrote it is gone: this run is ours now
-            path = self._root / f".{filename}.{secrets.token_hex(4)}{PART}"
             path.touch(mode=0o640, exist_ok=False)
         except OSError as error:
             raise StorageError(

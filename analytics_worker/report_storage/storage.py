@@ -1,7 +1,7 @@
 """Report files where people find them: whole or not there at all.
 
 Writes below REPORT_OUTPUT_DIR, or where a report-storage block says, as far as
-`flows.reports.output.storage_rules` permits. A file gets its name when it is complete, so writing again
+`analytics_worker.report_storage.rules` permits. A file gets its name when it is complete, so writing again
 replaces it, and a reader never sees half of it.
 """
 
@@ -13,19 +13,19 @@ from typing import Any, Protocol
 import fsspec
 
 from analytics_worker.errors import PermanentError
-from analytics_worker.settings import settings
-from analytics_worker.text import one_line
-from analytics_worker.transport.address_filter import AllowList
-from analytics_worker.transport.connection_guard import only_permitted
-from blocks.report_storage import ReportStorage
-from flows.reports.output.folder_storage import PART, Folder, checked, public_link
-from flows.reports.output.storage_rules import (
+from analytics_worker.report_storage.folder import PART, Folder, checked, public_link
+from analytics_worker.report_storage.rules import (
     RemoteStorage,
     StorageError,
     checked_link,
     local_folder,
     remote_storage,
 )
+from analytics_worker.settings import settings
+from analytics_worker.text import one_line
+from analytics_worker.transport.address_filter import AllowList
+from analytics_worker.transport.connection_guard import only_permitted
+from blocks.report_storage import ReportStorage
 
 
 class Storage(Protocol):
@@ -33,6 +33,9 @@ class Storage(Protocol):
 
     name: str
     """Of its block; empty for REPORT_OUTPUT_DIR."""
+
+    is_remote: bool
+    """Whether all hosts see the same files: what is missing there does not exist."""
 
     def temporary(self, filename: str) -> Path:
         """Where to write a file before it is published; nothing else writes there."""
@@ -114,6 +117,7 @@ class Remote:
         """Nothing is opened yet."""
         self._allowed = allowed
         self.name = name
+        self.is_remote = True
         self._files = filesystem
         self._base = base.rstrip("/")
         self._link_base = link_base
@@ -136,7 +140,7 @@ class Remote:
     @contextmanager
     def local(self, filename: str) -> Generator[Path]:
         """A copy, for as long as it is needed."""
-        path = self._spool.temporary(filename)
+        path = self._spool.temporary_copy(filename)
         try:
             with self._named():
                 self._files.get_file(f"{self._base}/{checked(filename)}", str(path))

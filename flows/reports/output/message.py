@@ -1,0 +1,210 @@
+"""The message of a report, for every kind of channel: email, chat, or a program's webhook.
+
+Reads settings; writes nothing. A channel shows the email's text and HTML, or tiles, facts and notes, or
+the JSON, and takes the files or the links to them.
+"""
+
+import math
+from base64 import b64encode
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID, uuid5
+
+from analytics_worker.delivery import (
+    Attachment,
+    Content,
+    Image,
+    Message,
+    Recipient,
+    default_recipients,
+)
+from analytics_worker.delivery.message import Fact, Link, Tile
+from analytics_worker.report_storage.location import location_name
+from analytics_worker.report_storage.storage import Storage
+from analytics_worker.text import value_line
+from flows.reports.formats import Document, File
+from flows.reports.formats import Tile as DocumentTile
+from flows.reports.formats.pages.document import Number
+from flows.reports.formats.pages.tiles import shown
+from flows.reports.output.email import MAX_NOTE, EmailBody, email_body, file_text, subject_of
+from flows.reports.output.files import Content as Written
+from flows.reports.output.files import StoredFile, about
+from flows.reports.output.recipients import identity, message_keys
+from flows.reports.runs.store import Run
+
+NAMESPACE = UUID("9d7a2b0c-4f0e-4a9e-8d43-5d1a5a1f5c02")
+
+
+def report_message(
+    run: Run,
+    written: Written,
+    document: Document,
+    storage: Storage,
+    recipients: Sequence[Recipient],
+) -> Message:
+    """Compose the message of a run, whose files have no names yet."""
+    name = identity(run.name, run.period, run.key)
+    body = email_body(document, written.drafts, storage)
+    return Message(
+        domain="reports",
+        kind="report",
+        content=_content(run, written, body, storage, recipients),
+        recipients=recipients,
+        owner=run.report.owner,
+        fallback=default_recipients(),
+        keys=message_keys(name, recipients),
+        reference=str(run.id),
+        id=message_id("report", run),
+    )
+
+
+def message_id(kind: str, run: Run) -> UUID:
+    """The same whenever a run enqueues its message of this kind."""
+    return uuid5(NAMESPACE, f"{kind}/{run.id}")
+
+
+def _content(
+    run: Run,
+    written: Written,
+    body: EmailBody,
+    storage: Storage,
+    recipients: Sequence[Recipient],
+) -> Content:
+    document = body.document
+    files = [draft.file for draft in written.drafts]
+    links = [storage.link(file["name"]) for file in files]
+    return Content(
+        subject=subject_of(document),
+        headline=subject_of(document),
+        text=body.text,
+        html=body.html,
+        json=_json(run, written, document, links),
+        severity="warning" if run.reason else None,
+        facts=_facts(document, written),
+        items=_items(document, [] if body.has_files else files, links),
+        tiles=tuple(_tile(tile) for tile in document.tiles),
+        links=() if body.has_files else _links(files, links),
+        images=tuple(
+            Image(name=each.name, data=b64encode(each.data).decode(), media_type=each.mime_type)
+            for each in body.images
+        ),
+        attachments=_attachments(files, links, storage.name) if body.has_files else (),
+        to=tuple(sorted(each.address for each in recipients if _is_in(each, "to"))),
+        cc=tuple(sorted(each.address for each in recipients if _is_in(each, "cc"))),
+        sent_as=datetime.now(UTC),
+    )
+
+
+def _is_in(recipient: Recipient, role: str) -> bool:
+    """Whether the headers of emails name an address in this role."""
+    return recipient.role == role and recipient.address != recipient.channel
+
+
+def _facts(document: Document, written: Written) -> tuple[Fact, ...]:
+    values = {
+        "Period": document.period,
+        "Data as of": document.data_as_of,
+        "Rows": f"{written.rows:,}{' (cut)' if written.truncated else ''}",
+        "Questions": document.owner,
+    }
+    return tuple(Fact(label=label, value=value) for label, value in values.items() if value)
+
+
+def _items(
+    document: Document, unattached: Sequence[StoredFile], links: Sequence[str]
+) -> tuple[str, ...]:
+    """What readers must know, and where the files are that no link leads to."""
+    notes = (document.description, *document.warnings, *document.notes)
+    return (
+        *(value_line(note, MAX_NOTE) for note in notes if note),
+        *(
+            file_text(File(file["attach_as"], file["bytes"], file["rows"], link))
+            for file, link in zip(unattached, links, strict=False)
+            if not _is_web(link)
+        ),
+    )
+
+
+def _links(files: Sequence[StoredFile], links: Sequence[str]) -> tuple[Link, ...]:
+    named = zip(files, links, strict=True)
+    return tuple(Link(label=file["attach_as"], url=url) for file, url in named if _is_web(url))
+
+
+def _is_web(url: str) -> bool:
+    return url.startswith(("https://", "http://"))
+
+
+def _tile(tile: DocumentTile) -> Tile:
+    texts = shown(tile)
+    value = " ".join(filter(None, (texts.value, texts.unit)))
+    arrow, _, change = texts.change.partition(" ")
+    if arrow == "=":  # unchanged
+        return Tile(label=texts.title, value=value, change=texts.change)
+    direction = "up" if arrow == "▲" else "down" if arrow else "none"
+    return Tile(label=texts.title, value=value, change=change, direction=direction)
+
+
+def _attachments(
+    files: Sequence[StoredFile], links: Sequence[str], storage: str
+) -> tuple[Attachment, ...]:
+    return tuple(
+        Attachment(
+            storage=storage,
+            name=file["name"],
+            attach_as=file["attach_as"],
+            media_type=file["media_type"].split(";")[0],
+            bytes=file["bytes"],
+            url=link if "://" in link else "",
+            written_by=location_name(),
+        )
+        for file, link in zip(files, links, strict=True)
+    )
+
+
+def _json(run: Run, written: Written, document: Document, links: Sequence[str]) -> dict[str, Any]:
+    """What programs get (docs/reports.md)."""
+    return {
+        "event": "report",
+        "run": run.id,
+        "report": run.report.name,
+        "title": document.title,
+        "key": run.key,
+        "period": about(run),
+        "period_start": run.start.isoformat(),
+        "period_end": run.end.isoformat(),
+        "data_as_of": document.data_as_of,
+        "rows": written.rows,
+        "truncated": written.truncated,
+        "tiles": [
+            {
+                "title": tile.title,
+                "value": _number(tile.value),
+                "previous": _number(tile.previous),
+                "unit": tile.unit,
+            }
+            for tile in document.tiles
+        ],
+        "warnings": list(document.warnings),
+        "notes": list(document.notes),
+        "files": [
+            _file(draft.file, link) for draft, link in zip(written.drafts, links, strict=True)
+        ],
+    }
+
+
+def _file(file: StoredFile, link: str) -> dict[str, Any]:
+    return {
+        "name": file["attach_as"],
+        "format": file["format"],
+        "media_type": file["media_type"],
+        "bytes": file["bytes"],
+        "rows": file["rows"],
+        "url": link if "://" in link else None,
+    }
+
+
+def _number(value: Number | None) -> int | float | None:
+    if value is None or not math.isfinite(value):
+        return None
+    return int(value) if value == int(value) else float(value)

@@ -1,8 +1,0 @@
--- Give up on what a mail server that is away has kept for too long; what was never tried is tried first.
-update ops.report_deliveries
-set status = 'failed'
-where
-    status = 'pending'
-    and last_error is not null
-    and created_at < now() - make_interval(secs => :max_seconds)
-returning id
