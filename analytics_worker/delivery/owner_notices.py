@@ -130,9 +130,15 @@ def _levels(
     got_it = [
         [Recipient(row["channel"], row["recipient"], "owner")]
         for row in deliveries
-        if row["status"] in {"sent", "digested"}
+        if row["status"] in {"sent", "digested"} and not _names_blind_copies(deliveries)
     ]
     return [*first, *named, *got_it, default_recipients()]
+
+
+def _names_blind_copies(deliveries: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the notice names somebody who is to be named to no other recipient."""
+    unsent = (row for row in deliveries if row["status"] not in {"sent", "digested"})
+    return any(row.get("role") == "bcc" for row in unsent)
 
 
 def _address_of(row: Mapping[str, Any]) -> Address:

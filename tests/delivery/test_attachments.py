@@ -79,15 +79,6 @@ def test_a_sender_may_try_again_later(deliveries, smtp_sink, folder):
     assert len(smtp_sink.messages) == 1
 
 
-def test_without_an_opener_messages_with_files_are_not_even_claimed(deliveries, smtp_sink):
-    deliveries.add(mail("ann"), key="<r@test>", domain="reports", files=["sales.csv"])
-    deliveries.add(mail("bob"))
-    assert deliver_due()["sent"] == 1
-    assert deliveries.row("<r@test>")["refused_by"] == []
-    assert deliver_due(open_attachment=open_report)["sent"] == 1
-    assert len(smtp_sink.messages) == 2
-
-
 def test_a_channel_that_takes_no_files_gets_links_from_any_sender(deliveries, http_sink, elsewhere):
     elsewhere(there=True)
     deliveries.add(hook(), domain="reports", files=["sales.csv"])

@@ -146,3 +146,13 @@ def test_the_order_of_candidates(environment, monkeypatch):
     assert next_candidates(None, [], [row("email", "a@x")], [])[0] == Recipient(
         "webhook", "webhook"
     )
+
+
+def test_a_blind_copy_that_failed_is_named_to_no_other_recipient(deliveries, smtp_sink, default):
+    smtp_sink.refuse("blind@example.com", 550)
+    deliveries.add(mail("ann"), mail("blind")._replace(role="bcc"), domain="reports")
+    assert deliver_due()["unheard"] == 1
+    assert recipients(smtp_sink) == ["ann@example.com"]
+    default("ops@example.com")
+    deliver_due()
+    assert recipients(smtp_sink) == ["ann@example.com", "ops@example.com"]

@@ -166,6 +166,7 @@ def _json(run: Run, written: Written, document: Document, links: Sequence[str]) 
     """What programs get (docs/reports.md)."""
     return {
         "event": "report",
+        "subject": subject_of(document),
         "run": run.id,
         "report": run.report.name,
         "title": document.title,

@@ -51,9 +51,17 @@ def send_reports(run_ids: Iterable[int]) -> Delivery:
     Raises:
         CircuitOpenError: the database is known to be unavailable.
     """
+    with warehouse() as connection:
+        messages = _messages(connection, run_ids)
+    return send_messages(messages)
+
+
+def send_messages(message_ids: Sequence[UUID], *, sent_before: int = 0) -> Delivery:
+    """Send what is due, then count these messages, without those that had been sent before."""
     counts = deliver_due("reports", budget=SEND_BUDGET)
     with warehouse() as connection:
-        delivery = delivery_of(connection, _messages(connection, run_ids))
+        delivery = delivery_of(connection, message_ids)
+    delivery["sent"] -= sent_before
     delivery["others"] = max(counts["sent"] - delivery["sent"], 0)
     delivery["unheard"] = counts["unheard"]
     return delivery

@@ -64,6 +64,7 @@ def _content(run: Run, error: str) -> Content:
         text=_text(run, facts),
         json={
             "event": "report_failed",
+            "subject": subject,
             "run": run.id,
             "report": run.report.name,
             "title": run.report.heading,

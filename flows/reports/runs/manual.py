@@ -16,7 +16,7 @@ from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.errors import PermanentError
 from flows.reports.definitions.model import Report
 from flows.reports.output.generator import Made, summary
-from flows.reports.runs.delivery import Delivery, delivery_of, send_reports
+from flows.reports.runs.delivery import Delivery, delivery_of, send_messages
 from flows.reports.runs.failures import give_up
 from flows.reports.runs.requests import kind_of, period_of, wanted
 from flows.reports.runs.store import ledger
@@ -78,9 +78,7 @@ def resend(run_id: int, *, failed: bool) -> Delivery:
         if not sum(outbox.resend(connection, each, failed_only=failed) for each in messages):
             raise ResendError(f"Run {run_id}: {_why_nobody(connection, messages, failed=failed)}.")
         before = delivery_of(connection, messages)
-    delivery = send_reports([run_id])
-    delivery["sent"] -= before["sent"]
-    return delivery
+    return send_messages(messages, sent_before=before["sent"])
 
 
 def _check_has_files(connection: Connection, run_id: int) -> None:

@@ -2,9 +2,9 @@
 
 import pytest
 
+from analytics_worker.delivery import DeliveryCounts, deliver_due
 from analytics_worker.settings import settings
 from flows.reports.runs.manual import ResendError, resend, run_now
-from flows.reports.runs.outbox import deliver_due
 from tests.flows.reports.reports import OWNER, attachment, body, let_time_pass, mails, report
 from tests.support.sql import execute, query
 
@@ -15,13 +15,11 @@ SECRET_RUN = "select id from ops.report_runs"
 
 
 def counts(**changes):
-    fates = {"sent": 0, "failed": 0, "retrying": 0, "skipped_open": 0} | changes
-    return {name: changes.get(name, fates[name]) for name in fates}
+    return dict.fromkeys(DeliveryCounts.__annotations__, 0) | changes
 
 
 def delivered():
-    found = deliver_due()
-    return {name: found[name] for name in counts()}
+    return dict(deliver_due("reports"))
 
 
 def recipients(sink) -> list[str]:
@@ -61,7 +59,7 @@ def test_a_recipient_refused_for_good_is_told_to_the_owner_and_can_be_sent_the_s
 
 def test_sending_again_to_everybody_has_new_ids_because_receivers_drop_known_ones(smtp_sink):
     run_now(report(recipients=THREE), None)
-    deliver_due()
+    deliver_due("reports")
     (run_id,) = query(SECRET_RUN)
     assert resend(run_id, failed=False)["sent"] == 3
     assert len(set(smtp_sink.ids())) == 6
@@ -91,38 +89,39 @@ def test_a_server_that_is_known_to_be_down_is_left_alone(smtp_sink):
     smtp_sink.stop()
     run_now(report(recipients=[f"r{number}@example.com" for number in range(9)]), None)
     found = delivered()
-    assert (found["retrying"], found["skipped_open"]) == (3, 6)
-    assert query("select distinct attempts from ops.report_deliveries") == [0]
+    assert (found["retrying"], found["circuit_open"]) == (3, 6)
+    assert query("select distinct attempts from ops.deliveries") == [0]
 
 
 def test_a_server_that_is_down_too_long_is_told_to_the_owner(smtp_sink):
     smtp_sink.stop()
     run_now(report(), None)
-    deliver_due()
-    execute("update ops.report_deliveries set created_at = now() - interval '25 hours'")
-    assert deliver_due()["failed"] == 1
+    deliver_due("reports")
+    execute("update ops.deliveries set queued_at = now() - interval '25 hours'")
+    assert deliver_due("reports")["failed"] == 1
     smtp_sink.start()
     let_time_pass()
-    deliver_due()
+    deliver_due("reports")
     assert recipients(smtp_sink) == [OWNER]
 
 
 def test_a_dropped_connection_repeats_the_mail_with_its_id(smtp_sink):
     smtp_sink.drop_next_data = True
     run_now(report(recipients=THREE), None)
-    deliver_due()
+    deliver_due("reports")
     let_time_pass()
-    deliver_due()
+    deliver_due("reports")
     assert sorted(recipients(smtp_sink)) == THREE
     assert len(set(smtp_sink.ids())) == 3
 
 
+@pytest.mark.usefixtures("prefect_api")  # which knows no block of that name
 def test_without_a_mail_server_the_mails_wait_and_say_so(monkeypatch):
     monkeypatch.delenv("ALERT_EMAIL_HOST")
     settings.cache_clear()
     run_now(report(), None)
-    assert delivered() == counts(retrying=1)
-    (error,) = query("select last_error from ops.report_deliveries")
+    assert delivered() == counts(not_configured=1)
+    (error,) = query("select last_error from ops.deliveries")
     assert "ALERT_EMAIL_HOST" in error
 
 
@@ -136,7 +135,7 @@ class TestTooLarge:
         monkeypatch.setenv("REPORT_LINK_BASE", "https://files.example.com/reports/")
         settings.cache_clear()
         run_now(report(sql=self.SQL), None)
-        deliver_due()
+        deliver_due("reports")
         (file,) = post.iterdir()
         (received,) = smtp_sink.messages
         assert 75_000 < file.stat().st_size < 100_000
@@ -151,7 +150,7 @@ class TestTooLarge:
         monkeypatch.setenv("REPORT_MAIL_MAX_MB", "0.2")
         settings.cache_clear()
         run_now(report(sql=self.SQL), None)
-        deliver_due()
+        deliver_due("reports")
         assert len(attachment(smtp_sink.messages[0])) > 75_000
 
 
@@ -159,6 +158,6 @@ def test_a_stored_file_that_is_gone_is_told_to_the_owner(smtp_sink, post):
     run_now(report(), None)
     for file in post.iterdir():
         file.unlink()
-    deliver_due()
+    deliver_due("reports")
     assert recipients(smtp_sink) == [OWNER]
-    assert "the report's file can't be read" in body(smtp_sink.messages[0])
+    assert "an attachment can't be read" in body(smtp_sink.messages[0])

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from analytics_worker.report_storage.folder import LEFT_AFTER_SECONDS
 from analytics_worker.delivery import deliver_due
+from analytics_worker.report_storage.folder import LEFT_AFTER_SECONDS
 from analytics_worker.settings import settings
 from flows.reports import cleanup_old_reports, generate_ad_hoc_report
 from flows.reports.runs.manual import run_now

@@ -8,8 +8,8 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from analytics_worker.report_storage.storage import Folder, StorageError, checked, storage
 from analytics_worker.delivery import deliver_due
+from analytics_worker.report_storage.storage import Folder, StorageError, checked, storage
 from analytics_worker.settings import settings
 from blocks.report_storage import ReportStorage
 from flows.reports.runs.manual import run_now

@@ -1,0 +1,149 @@
+"""What a run says of its messages: its own ones by result, apart from what else it sent."""
+
+from datetime import timedelta
+
+import pytest
+from prefect import get_client
+
+from analytics_worker.delivery import deliver_due
+from analytics_worker.settings import settings
+from flows.reports import generate_ad_hoc_report, generate_scheduled_reports, generate_single_report
+from flows.reports.runs.manual import ResendError, resend, run_now
+from flows.reports.scheduling import rescheduling
+from tests.flows.reports.reports import ANN, OWNER, let_time_pass, mails, report, store
+from tests.support.sql import execute, query
+
+pytestmark = pytest.mark.usefixtures("prefect_api", "post")
+
+CONFIG = {"name": "Question", "query": "select 1 as n", "recipients": [ANN]}
+
+
+def without_mail_server(monkeypatch):
+    monkeypatch.delenv("ALERT_EMAIL_HOST")
+    settings.cache_clear()
+
+
+def test_only_its_own_messages_count(smtp_sink):
+    run_now(report("earlier", recipients=["a@example.com", "b@example.com"]), None)
+    result = generate_ad_hoc_report(CONFIG)
+    assert result["message"] == "Question: 1 row; 1 message sent; also sent 2 other messages"
+    assert (result["delivery"]["sent"], result["delivery"]["others"]) == (1, 2)
+    assert len(smtp_sink.messages) == 3
+
+
+def test_what_failed_of_another_run_is_no_failure_of_this_one(smtp_sink):
+    smtp_sink.refuse("gone@example.com", 550)
+    run_now(report("earlier", recipients=["gone@example.com"]), None)
+    state = generate_ad_hoc_report(CONFIG, return_state=True)
+    assert state.is_completed()
+    assert {each.recipients[0] for each in smtp_sink.messages} == {ANN, OWNER}
+
+
+def test_what_failed_of_its_own_makes_it_partial(smtp_sink):
+    smtp_sink.refuse(ANN, 550)
+    store(report())
+    state = generate_scheduled_reports(return_state=True)
+    assert state.name == "Partial"
+    assert "0 messages sent, 1 failed (550 refused for the test)" in str(state.message)
+
+
+def test_a_failure_that_nobody_could_be_notified_of_makes_it_partial(smtp_sink):
+    smtp_sink.refuse(ANN, 550)
+    smtp_sink.refuse(OWNER, 550)
+    run_now(report("earlier"), None)
+    state = generate_ad_hoc_report(CONFIG | {"recipients": []}, return_state=True)
+    assert state.name == "Partial"
+    assert "nobody could be notified that 1 message failed" in str(state.message)
+
+
+def test_what_waits_is_said_by_its_reason(smtp_sink):
+    smtp_sink.refuse(ANN, 451, times=1)
+    recipients = {"to": [ANN, "bob@example.com"], "channels": ["team"]}
+    result = generate_ad_hoc_report(CONFIG | {"recipients": recipients})
+    assert result["status"] == "success"
+    text = "1 message sent, 1 will be retried, 1 waiting for configuration (451 refused for the test; Channel 'team' is not configured"
+    assert text in result["message"]
+
+
+def test_whatever_waits_starts_no_further_run(monkeypatch):
+    """Asking for reports while an email waits made a follow-up run of each, again and again."""
+    followed = []
+    monkeypatch.setattr(rescheduling, "_follow_up", lambda *when: followed.append(when))
+    without_mail_server(monkeypatch)
+    generate_ad_hoc_report(CONFIG)
+    generate_ad_hoc_report(CONFIG | {"recipients": []})
+    generate_single_report(CONFIG | {"id": 1})
+    store(report())
+    generate_scheduled_reports()
+    assert followed == []
+    with get_client(sync_client=True) as client:
+        names = [run.state_name for run in client.read_flow_runs()]
+    assert "Scheduled" not in names
+    store(report(after={"dbt": "run", "latest": "23:59"}, name="late"))
+    generate_scheduled_reports()
+    assert len(followed) == 1, "data that is not there yet is looked for again"
+
+
+def test_a_report_that_was_made_before_is_not_said_to_be_in_the_making():
+    data = CONFIG | {"id": 7, "schedule_type": "monthly"}
+    generate_single_report(data)
+    again = generate_single_report(data)
+    assert again["message"] == "it was made before; 0 messages sent"
+
+
+def test_the_scheduled_sender_of_any_domain_sends_what_waits(smtp_sink, monkeypatch):
+    host = settings().alert_email_host
+    without_mail_server(monkeypatch)
+    generate_ad_hoc_report(CONFIG)
+    monkeypatch.setenv("ALERT_EMAIL_HOST", str(host))
+    settings.cache_clear()
+    let_time_pass()
+    assert deliver_due(None, budget=timedelta(seconds=30))["sent"] == 1
+    (received,) = smtp_sink.messages
+    assert list(received.mail.iter_attachments())
+
+
+def test_resending_counts_what_is_sent_again(smtp_sink):
+    smtp_sink.refuse(ANN, 550, times=1)
+    run_now(report(recipients=[ANN, "bob@example.com"]), None)
+    deliver_due("reports")
+    (run_id,) = query("select id from ops.report_runs")
+    assert resend(run_id, failed=True)["sent"] == 1
+    assert resend(run_id, failed=False)["sent"] == 2
+
+
+def test_resending_what_still_waits_says_so(monkeypatch):
+    without_mail_server(monkeypatch)
+    run_now(report(), None)
+    (run_id,) = query("select id from ops.report_runs")
+    with pytest.raises(ResendError, match="still waiting to be sent"):
+        resend(run_id, failed=False)
+
+
+def test_a_message_about_a_failure_is_not_sent_again_with_the_report(smtp_sink):
+    run_now(report(sql="select nope"), "2026-11-24")
+    run_now(report(), "2026-11-24")
+    deliver_due("reports")
+    (run_id,) = query("select id from ops.report_runs")
+    assert resend(run_id, failed=False)["sent"] == 1
+    assert [each.recipients for each in smtp_sink.messages].count([OWNER]) == 1
+
+
+def test_a_run_that_is_deleted_takes_its_messages_along():
+    run_now(report(), None)
+    execute("delete from ops.report_runs")
+    assert query("select count(*) from ops.messages") == [0]
+    assert mails() == []
+    run_now(report(), None)
+    assert mails() == [(ANN, "pending")]
+
+
+def test_the_version_before_leaves_alone_what_it_can_not_send():
+    run_now(report(recipients={"to": [ANN], "channels": ["slack"]}), None)
+    shown = query("select recipient, status from ops.report_deliveries order by recipient")
+    assert shown == [(ANN, "waiting"), ("slack", "waiting")]
+    execute("update ops.report_runs set mail = '{}'")
+    shown = query("select recipient, status from ops.report_deliveries order by recipient")
+    assert shown == [(ANN, "pending"), ("slack", "waiting")]
+    claim = "select id from ops.report_deliveries where status = 'pending' for update skip locked"
+    assert len(query(claim)) == 1
