@@ -23,7 +23,6 @@ from analytics_worker.settings import settings
 from tests.support.http_sink import HttpSink
 from tests.support.smtp_sink import SmtpSink
 
-_SENDER_READS = ("DATABASE_URL", "STATE_DIR", "ALERT_", "DELIVERY_", "WEBHOOK_", "REPORT_")
 CHANNELS = "tests.support.delivery_channels"
 
 
@@ -158,6 +157,7 @@ def _deliver(environment: dict[str, str], domain: Domain | None, *, renew_second
     from analytics_worker.delivery import dispatcher  # noqa: PLC0415  # preloaded
 
     dispatcher.RENEW_SECONDS = renew_seconds
+    os.environ.clear()  # the fork server has that of the test which started it
     os.environ |= environment
     settings.cache_clear()
     use_test_channels()
@@ -172,7 +172,7 @@ def sender(
     renew_seconds: float = 60,
 ) -> Generator[BaseProcess]:
     """A process that delivers what is due, with this test's settings."""
-    variables = {n: v for n, v in os.environ.items() if n.startswith(_SENDER_READS)}
+    variables = dict(os.environ)
     process = context.Process(
         target=_deliver,
         args=(variables, domain),

@@ -22,8 +22,6 @@ from analytics_worker.database.connections import warehouse
 from analytics_worker.settings import settings
 from analytics_worker.transport.webhook import webhook_session
 
-_READS = ("DATABASE_URL", "STATE_DIR", "ALERT_", "WEBHOOK_", "OUTBOUND_")
-
 
 def deliver_due() -> None:
     """Send what is due."""
@@ -73,6 +71,7 @@ def old_sender_context() -> ForkServerContext:
 
 
 def _deliver(environment: dict[str, str]) -> None:
+    os.environ.clear()  # the fork server has that of the test which started it
     os.environ |= environment
     settings.cache_clear()
     deliver_due()
@@ -81,7 +80,7 @@ def _deliver(environment: dict[str, str]) -> None:
 @contextmanager
 def old_sender(context: ForkServerContext) -> Generator[BaseProcess]:
     """A process that delivers what is due, with this test's settings."""
-    variables = {n: v for n, v in os.environ.items() if n.startswith(_READS)}
+    variables = dict(os.environ)
     process = context.Process(target=_deliver, args=(variables,))
     process.start()
     try:

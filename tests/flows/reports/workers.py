@@ -12,8 +12,6 @@ import pytest
 
 from analytics_worker.settings import settings
 
-_READS = ("DATABASE_URL", "STATE_DIR", "ALERT_", "REPORT_")
-
 
 @pytest.fixture(scope="session")
 def worker_context() -> ForkServerContext:
@@ -41,6 +39,7 @@ def make_and_deliver() -> None:
 
 
 def _work(environment: dict[str, str]) -> None:
+    os.environ.clear()  # the fork server has that of the test which started it
     os.environ |= environment
     settings.cache_clear()
     make_and_deliver()
@@ -49,7 +48,7 @@ def _work(environment: dict[str, str]) -> None:
 @contextmanager
 def worker(context: ForkServerContext) -> Generator[BaseProcess]:
     """A process that makes and sends what is due, with this test's settings."""
-    variables = {name: value for name, value in os.environ.items() if name.startswith(_READS)}
+    variables = dict(os.environ)
     process = context.Process(target=_work, args=(variables,))
     process.start()
     try:
