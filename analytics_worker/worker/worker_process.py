@@ -18,6 +18,7 @@ from uuid import UUID
 import anyio
 from prefect.logging import get_logger
 
+from analytics_worker.prefect_support.result_libraries import keep_state_data_inert
 from analytics_worker.worker.event_listener import Wakeup
 from analytics_worker.worker.fork_server.child_environment import child_environment
 from analytics_worker.worker.fork_server.client import TemplateClient
@@ -240,4 +241,5 @@ async def _for_ever(name: str, work: Callable[[], Awaitable[None]]) -> None:
 
 def serve(options: Options) -> None:
     """Run one worker process to its end."""
+    keep_state_data_inert()
     asyncio.run(Service(options).serve())
