@@ -35,12 +35,12 @@ def list_channels(context: typer.Context) -> None:
     if context.invoked_subcommand is not None:
         return
     # --help answers at once, and Prefect reads the address that was chosen
-    from analytics_worker.cli.errors import explained  # noqa: PLC0415
+    from analytics_worker.cli.errors import exit_on_error  # noqa: PLC0415
     from analytics_worker.database.connections import warehouse  # noqa: PLC0415
     from analytics_worker.delivery.overview import channel_overviews  # noqa: PLC0415
     from analytics_worker.stack.terminal import Terminal, plain  # noqa: PLC0415
 
-    with explained(), warehouse() as connection:
+    with exit_on_error(), warehouse() as connection:
         overviews = channel_overviews(connection)
     if not overviews:
         echo("No channel is configured: set ALERT_EMAIL_*, ALERT_WEBHOOK_URL or ALERT_SLACK_URL.")
@@ -83,10 +83,10 @@ def send_test_message(
     ] = None,
 ) -> None:
     """Send a test message to the recipients of a channel now; 1 if one did not get it."""
-    from analytics_worker.cli.errors import explained  # noqa: PLC0415
+    from analytics_worker.cli.errors import exit_on_error  # noqa: PLC0415
     from analytics_worker.delivery.channel_test import send_test  # noqa: PLC0415
 
-    with explained():
+    with exit_on_error():
         results = send_test(name, to)
     for recipient, result in results:
         echo(f"{recipient.address}: {result.detail if result.status != 'sent' else 'sent'}")

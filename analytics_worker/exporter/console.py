@@ -7,7 +7,7 @@ from analytics_worker.text import one_line
 MAX_LINE = 2000
 
 
-def say(line: str) -> None:
+def log_line(line: str) -> None:
     """Say it now, not when a buffer is full."""
     sys.stderr.write(f"{one_line(line, MAX_LINE)}\n")
     sys.stderr.flush()

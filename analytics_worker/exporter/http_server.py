@@ -165,7 +165,7 @@ class Handler(BaseHTTPRequestHandler):
                 self._answer(HTTPStatus.NOT_FOUND, PLAIN_TEXT, known)
 
     def _health(self) -> None:
-        silent = self.server.exposition.silent_seconds()
+        silent = self.server.exposition.seconds_since_poll()
         stuck = silent > STUCK_SECONDS
         said = {
             "status": "stuck" if stuck else "ok",

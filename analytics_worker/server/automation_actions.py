@@ -39,16 +39,16 @@ _prepared: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 
 
 @lru_cache(maxsize=1)
-def hold_actions() -> None:
+def restrict_actions() -> None:
     """Let the actions of this process connect to permitted addresses only."""
     for action, method in BLOCK_OF_ACTION.items():
-        setattr(action, method, _held(getattr(action, method)))
+        setattr(action, method, _restrict_block(getattr(action, method)))
     start = "_start_apprise_client"
-    held = _checked(getattr(AbstractAppriseNotificationBlock, start))
+    held = _check_urls(getattr(AbstractAppriseNotificationBlock, start))
     setattr(AbstractAppriseNotificationBlock, start, held)
 
 
-class HeldBlock:
+class RestrictedBlock:
     """A block of an action, whose connections go to permitted addresses only."""
 
     def __init__(self, block: Any) -> None:
@@ -114,15 +114,15 @@ def _resolved() -> AllowList:
     return AllowList(networks=(*allowed.networks, *map(ip_network, addresses)))
 
 
-def _held(load: Callable[..., Any]) -> Callable[..., Any]:
+def _restrict_block(load: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(load)
-    async def loading(*args: Any, **kwargs: Any) -> HeldBlock:
-        return HeldBlock(await load(*args, **kwargs))
+    async def loading(*args: Any, **kwargs: Any) -> RestrictedBlock:
+        return RestrictedBlock(await load(*args, **kwargs))
 
     return loading
 
 
-def _checked(start: Callable[..., Any]) -> Callable[..., Any]:
+def _check_urls(start: Callable[..., Any]) -> Callable[..., Any]:
     """Refuse apprise's services and parameters that act on this machine, or open files of it."""
 
     @wraps(start)

@@ -19,7 +19,7 @@ def main() -> None:
     parent, death_signal, account, *command = sys.argv[1:]
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     if account != "-":
-        become(*(int(number) for number in account.split(":")))
+        set_user(*(int(number) for number in account.split(":")))
     prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
     if os.getppid() != int(parent):
         sys.exit("The parent process is gone.")
@@ -32,7 +32,7 @@ def main() -> None:
         sys.exit(f"{command[0]}: {error.strerror}")
 
 
-def become(user: int, group: int) -> None:
+def set_user(user: int, group: int) -> None:
     """Give up root for good."""
     os.setgroups([])
     os.setgid(group)

@@ -21,18 +21,18 @@ from prefect.logging import get_logger
 
 DECAY_SECONDS = 10.0
 USABLE_SECONDS = DECAY_SECONDS / 2
-PATIENCE_SECONDS = 3 * DECAY_SECONDS
+ACQUIRE_TIMEOUT_SECONDS = 3 * DECAY_SECONDS
 POLL_SECONDS = (0.05, 0.2)
 LOCKED = 423
 
 logger = get_logger("worker.claims")
 
 
-class NoTurnError(TimeoutError):
+class ClaimLockTimeoutError(TimeoutError):
     """Somebody else kept the turn for too long, or the server did not answer."""
 
 
-class ClaimTurn:
+class ClaimLock:
     """The turn of one pool, as one worker sees it."""
 
     def __init__(self, client: PrefectClient, pool: str) -> None:
@@ -41,29 +41,29 @@ class ClaimTurn:
         self.name = f"claims-of-{pool}"
 
     @asynccontextmanager
-    async def taken(self) -> AsyncGenerator[float]:
+    async def acquire(self) -> AsyncGenerator[float]:
         """Hold the turn; gives the instant of the monotonic clock until which it may be used.
 
         Raises:
-            NoTurnError: it could not be had.
+            ClaimLockTimeoutError: it could not be had.
         """
-        started = await self._take()
+        started = await self._acquire()
         try:
             yield started + USABLE_SECONDS
         finally:
             if time.monotonic() < started + DECAY_SECONDS * 0.9:  # else it is no longer ours
-                await self._give_back()
+                await self._release()
 
-    async def _take(self) -> float:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+    async def _acquire(self) -> float:
+        deadline = time.monotonic() + ACQUIRE_TIMEOUT_SECONDS
         while time.monotonic() < deadline:
             started = time.monotonic()
-            if await self._try():
+            if await self._try_acquire():
                 return started
             await self._wait_until_free(deadline)
-        raise NoTurnError(f"{self.name}: no turn within {PATIENCE_SECONDS:.0f} s")
+        raise ClaimLockTimeoutError(f"{self.name}: no turn within {ACQUIRE_TIMEOUT_SECONDS:.0f} s")
 
-    async def _try(self) -> bool:
+    async def _try_acquire(self) -> bool:
         try:
             answer = await self._client.increment_concurrency_slots(
                 names=[self.name], slots=1, mode="concurrency"
@@ -100,7 +100,7 @@ class ClaimTurn:
                 return  # its owner is dead: by now the server counts the slot as free
             await asyncio.sleep(random.uniform(*POLL_SECONDS))  # noqa: S311  # spreads rivals
 
-    async def _give_back(self) -> None:
+    async def _release(self) -> None:
         try:
             await self._client.release_concurrency_slots(
                 names=[self.name], slots=1, occupancy_seconds=1

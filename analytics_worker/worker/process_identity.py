@@ -72,7 +72,7 @@ class NameLock:
         self.path = path
         self._file: int | None = None
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         """Take it for as long as this process lives; False if somebody has it."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -91,6 +91,6 @@ class NameLock:
             self._file = None
 
 
-def forget(record: Path) -> None:
+def remove_record(record: Path) -> None:
     """Remove a process's note: its run is settled."""
     record.unlink(missing_ok=True)

@@ -7,7 +7,7 @@ import pytest
 
 from analytics_worker.cli.definitions import alert_rules
 from analytics_worker.errors import PermanentError
-from analytics_worker.stack.seed_definitions import take
+from analytics_worker.stack.seed_definitions import load_definitions
 from analytics_worker.stack.terminal import Terminal
 
 
@@ -16,7 +16,7 @@ def refused() -> str:
 
 
 def run(capsys: pytest.CaptureFixture[str], **definitions: Callable[[], str]) -> str:
-    asyncio.run(take(definitions, Terminal()))
+    asyncio.run(load_definitions(definitions, Terminal()))
     return capsys.readouterr().out
 
 

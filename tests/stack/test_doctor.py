@@ -18,10 +18,10 @@ from analytics_worker.deployment.deploy import deploy, desired
 from analytics_worker.doctor import (
     Finding,
     database,
-    examine,
     host,
     prefect_database,
     readers,
+    run_checks,
     server,
     versions,
 )
@@ -177,7 +177,7 @@ def test_what_does_not_answer_is_a_finding_and_the_rest_is_looked_at(
     monkeypatch.setenv("DATABASE_URL", "postgresql://me:canary@127.0.0.1:1/kpis")
     settings.cache_clear()
     with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{free_port()}/api"}):
-        found = list(examine())
+        found = list(run_checks())
     failed = {finding.area for finding in found if finding.name == "can't be looked at"}
     assert {"database", "permissions", "prefect api"} <= failed
     assert any(finding.area == "disk" and finding.level == "ok" for finding in found)

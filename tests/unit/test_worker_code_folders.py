@@ -75,8 +75,8 @@ def test_an_entrypoint_that_is_not_trusted_code_is_refused(code: Path, entrypoin
 )
 def test_code_in_a_trusted_folder_is_run(code: Path, entrypoint: str, loaded: str | None):
     given = entrypoint.format(code=code)
-    place = policy_of(code).place(job_of(), deployment_of(code, given))
-    assert place.entrypoint == (loaded or given).format(code=code)
+    code_location = policy_of(code).code_location(job_of(), deployment_of(code, given))
+    assert code_location.entrypoint == (loaded or given).format(code=code)
 
 
 def test_a_code_folder_that_the_worker_writes_into_is_refused_when_it_starts(code: Path):

@@ -32,7 +32,7 @@ class Collector(ABC):
         return ()
 
 
-class Counting(Collector):
+class CountingCollector(Collector):
     """What counts things that may be deleted later: its counters are the store's."""
 
     counters: ClassVar[tuple[Family, ...]]

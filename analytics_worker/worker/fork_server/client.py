@@ -16,7 +16,12 @@ from uuid import uuid4
 import anyio
 from prefect.logging import get_logger
 
-from analytics_worker.worker.fork_server.protocol import Reply, Request, encode, receive_async
+from analytics_worker.worker.fork_server.protocol import (
+    ForkReply,
+    ForkRequest,
+    encode,
+    receive_async,
+)
 
 UNKNOWN_EXIT = 255
 """Exit code of a child that outlived its template."""
@@ -45,7 +50,7 @@ class ChildProcess:
                 os.close(self._pidfd)
             self.exited.set()
 
-    async def outlive_template(self) -> None:
+    async def wait_after_fork_server(self) -> None:
         """Wait for the end of a child whose exit status nobody will tell."""
         if self._pidfd >= 0:
             await anyio.wait_readable(self._pidfd)
@@ -65,7 +70,7 @@ class _Session:
         self.waiting: dict[str, asyncio.Future[ChildProcess]] = {}
         self.children: dict[str, ChildProcess] = {}
 
-    def take(self, reply: Reply) -> None:
+    def handle(self, reply: ForkReply) -> None:
         """Act on one answer."""
         key = reply["id"]
         if "pid" in reply:
@@ -78,7 +83,7 @@ class _Session:
             self.children.pop(key).finish(reply["exit"])
 
 
-class TemplateClient:
+class ForkServerClient:
     """Forks children from a template that is there when needed."""
 
     def __init__(
@@ -103,7 +108,7 @@ class TemplateClient:
         self._recycle_after = recycle_after
         self._keep_seconds = keep_seconds
         self._state_of_code = state_of_code
-        self._asked = 0
+        self._request_count = 0
         self._session: _Session | None = None
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -117,7 +122,7 @@ class TemplateClient:
         """Have a template that answers."""
         await self._current()
 
-    async def fork(self, request: Request) -> ChildProcess:
+    async def fork(self, request: ForkRequest) -> ChildProcess:
         """A new child; a template that just died is replaced once.
 
         Raises:
@@ -147,7 +152,7 @@ class TemplateClient:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(session.process.wait(), 5)
 
-    async def _fork(self, request: Request) -> ChildProcess:
+    async def _fork(self, request: ForkRequest) -> ChildProcess:
         session = await self._current()
         key = uuid4().hex
         answer = session.waiting[key] = asyncio.get_running_loop().create_future()
@@ -160,10 +165,10 @@ class TemplateClient:
         return child
 
     async def _current(self) -> _Session:
-        self._asked += 1
+        self._request_count += 1
         if self._keep_seconds is not None:
             loop = asyncio.get_running_loop()
-            loop.call_later(self._keep_seconds, self._retire_unless_asked, self._asked)
+            loop.call_later(self._keep_seconds, self._retire_if_idle, self._request_count)
         async with self._lock:
             code = self._state_of_code()
             if self._session is not None and self._session.code != code:
@@ -172,8 +177,8 @@ class TemplateClient:
                 self._session = await self._start(code)
             return self._session
 
-    def _retire_unless_asked(self, asked: int) -> None:
-        if asked == self._asked:
+    def _retire_if_idle(self, count: int) -> None:
+        if count == self._request_count:
             self._spawn(self.recycle())
 
     async def _start(self, code: object) -> _Session:
@@ -203,7 +208,7 @@ class TemplateClient:
         """Take the answers of one template until it is gone."""
         with contextlib.suppress(EOFError, ConnectionError):
             while True:
-                session.take(await receive_async(reader))
+                session.handle(await receive_async(reader))
         if self._session is session:
             self._session = None
         session.writer.close()
@@ -213,7 +218,7 @@ class TemplateClient:
         for answer in session.waiting.values():
             answer.set_exception(ConnectionError("the template died"))
         for child in session.children.values():
-            self._spawn(child.outlive_template())
+            self._spawn(child.wait_after_fork_server())
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -39,7 +39,7 @@ class Project:
             file for package in self.packages for file in _files(self.folder / package)
         )
 
-    def to_forget(
+    def modules_to_reload(
         self, directory: Path, theirs: Mapping[str, str], ours: Mapping[str, str]
     ) -> list[str]:
         """The packages that a run must import for itself.
@@ -53,7 +53,7 @@ class Project:
         return [] if alike else list(self.packages)
 
 
-def forget(packages: Collection[str]) -> None:
+def unload(packages: Collection[str]) -> None:
     """Let the next import of these packages read their files."""
     for name in [name for name in sys.modules if name.partition(".")[0] in packages]:
         del sys.modules[name]

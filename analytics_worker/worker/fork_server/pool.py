@@ -7,16 +7,16 @@ import asyncio
 
 from prefect.logging import get_logger
 
-from analytics_worker.worker.fork_server.client import ChildProcess, TemplateClient
-from analytics_worker.worker.fork_server.protocol import Request
+from analytics_worker.worker.fork_server.client import ChildProcess, ForkServerClient
+from analytics_worker.worker.fork_server.protocol import ForkRequest
 
 logger = get_logger("analytics_worker.worker.fork_server.pool")
 
 
-class Templates:
+class ForkServerPool:
     """Chooses the template that a child is forked from."""
 
-    def __init__(self, plain: TemplateClient, spare: TemplateClient) -> None:
+    def __init__(self, plain: ForkServerClient, spare: ForkServerClient) -> None:
         """Nothing is started yet.
 
         Args:
@@ -36,7 +36,7 @@ class Templates:
         self._preparing = asyncio.create_task(self._spare.ensure())
         self._preparing.add_done_callback(_log_failure)
 
-    async def fork(self, request: Request) -> ChildProcess:
+    async def fork(self, request: ForkRequest) -> ChildProcess:
         """A new child.
 
         Raises:

@@ -12,7 +12,7 @@ from typing import Any, NotRequired, TypedDict
 LENGTH = struct.Struct("!I")
 
 
-class Request(TypedDict):
+class ForkRequest(TypedDict):
     """What the worker wants of a fresh child."""
 
     id: str
@@ -27,7 +27,7 @@ class Request(TypedDict):
     """File in which the child notes its identity."""
     pull_step: bool
     """Whether to log what the deployment's pull step does."""
-    forget: list[str]
+    unload: list[str]
     """Packages that the template has imported and the child must import for itself."""
     spare: bool
     """Whether the run gets a spare process that has imported what the template has."""
@@ -37,7 +37,7 @@ class Request(TypedDict):
     state: NotRequired[Any]
 
 
-class Reply(TypedDict):
+class ForkReply(TypedDict):
     """What the template answers, one of the last three."""
 
     id: str
