@@ -1,4 +1,4 @@
-"""What the exporter has to say to whoever started it: one line on standard error each. Reads nothing."""
+"""Log lines of the exporter, on standard error. Reads nothing."""
 
 import sys
 
@@ -8,6 +8,6 @@ MAX_LINE = 2000
 
 
 def log_line(line: str) -> None:
-    """Say it now, not when a buffer is full."""
+    """Write a line to stderr and flush."""
     sys.stderr.write(f"{one_line(line, MAX_LINE)}\n")
     sys.stderr.flush()

@@ -72,7 +72,6 @@ class BoundedReader:
     """Lines of a request, up to a number of bytes in all."""
 
     def __init__(self, stream: BufferedIOBase) -> None:
-        """Read from this stream."""
         self._stream = stream
         self._left = MAX_REQUEST_BYTES
 

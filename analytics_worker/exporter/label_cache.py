@@ -44,7 +44,6 @@ class DeploymentIndex:
     """The deployments that there are now, with what the labels ``deployment`` and ``work_pool`` say."""
 
     def __init__(self, api: PrefectApi) -> None:
-        """Nothing is asked yet."""
         self._api = api
         self._labels = DeploymentLabels(api)
         self._asked_at = float("-inf")
@@ -64,7 +63,6 @@ class DeploymentLabels:
     """What the label ``deployment`` says of a run."""
 
     def __init__(self, api: PrefectApi) -> None:
-        """Nothing is asked yet."""
         self._flows = NameCache(api, "flows", lambda row: row["name"])
         self._deployments = NameCache(api, "deployments", lambda row: row["name"])
 

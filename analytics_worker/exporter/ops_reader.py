@@ -78,7 +78,6 @@ class History:
         *,
         recent: float = 3600.0,
     ) -> None:
-        """``name`` is that of the statement."""
         self._store, self._name, self._increments = store, name, increments
         self._window = ScanWindow(store, name, recent=recent, deep=26 * 3600.0, kept=3 * DAY)
 

@@ -57,7 +57,6 @@ class MetricSource:
     """Something that `generate_latest` can print."""
 
     def __init__(self, metrics: Sequence[Metric]) -> None:
-        """Keep them."""
         self._metrics = metrics
 
     def collect(self) -> Sequence[Metric]:
@@ -115,7 +114,6 @@ class Poller:
     """Collectors that share a thread, because they share what they wait for."""
 
     def __init__(self, source: str, collectors: Sequence[Collector], every_seconds: float) -> None:
-        """Nothing is collected yet."""
         self.source = source
         self.states = [CollectorState(collector) for collector in collectors]
         self.seconds = 0.0
@@ -152,7 +150,6 @@ class Exposition:
     """What is answered to Prometheus: the pollers' texts as they are, and how the pollers do."""
 
     def __init__(self, pollers: Sequence[Poller]) -> None:
-        """Keep the pollers."""
         self._pollers = pollers
 
     def metrics(self) -> bytes:

@@ -33,7 +33,6 @@ class RunReconciler:
     """Ended flow runs, or ended task runs."""
 
     def __init__(self, api: PrefectApi, store: Store, what: Runs, itemize: Itemize) -> None:
-        """Nothing is asked yet."""
         self._api, self._store, self._itemize = api, store, itemize
         self._what: Runs = what
         self._deep_at = float("-inf")

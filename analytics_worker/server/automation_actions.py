@@ -52,7 +52,6 @@ class RestrictedBlock:
     """A block of an action, whose connections go to permitted addresses only."""
 
     def __init__(self, block: Any) -> None:
-        """Take over a loaded block."""
         self._block = block
 
     def __getattr__(self, name: str) -> Any:

@@ -1,7 +1,7 @@
 """Bound the websockets that nobody has logged in to: how many there are, and how long they stay.
 
 Prefect answers a hundred requests at a time and counts a websocket among them from its start. The login
-is a websocket's first message, for which Prefect waits for ever: whoever opens a hundred and says nothing
+is a websocket's first message, for which Prefect waits forever: whoever opens a hundred and says nothing
 stops the API for all. Reads nothing; closes websockets that stay silent.
 """
 
@@ -23,7 +23,6 @@ class SilentWebsockets:
     """The websockets of a server whose first message has not come yet."""
 
     def __init__(self) -> None:
-        """There are none."""
         self._count = 0
 
     def refusal(self, request: Request) -> Refusal | None:

@@ -1,4 +1,4 @@
-"""After the server was away, give the runs in progress the time to be heard again.
+"""Extend heartbeat deadlines after server downtime, so that live runs are not marked crashed.
 
 Writes the deadlines of the automations that judge silence (analytics_worker/prefect_support/heartbeat_settings.py): their server counts
 the time in which it was away itself as silence, and would end runs that are alive. Safe to repeat: a
@@ -20,7 +20,7 @@ from analytics_worker.prefect_support.heartbeat_settings import (
 
 
 async def extend_heartbeat_deadlines() -> None:
-    """Put off the deadlines that are over, or nearly; a new database has none."""
+    """Extend the deadlines that have passed, or nearly; a new database has none."""
     database = provide_database_interface()
     engine = await database.engine()
     waits = {AUTOMATION: SILENCE, MONITORING_AUTOMATION: MONITORING_SILENCE}

@@ -1,6 +1,6 @@
 """Runs that the last stop of this stack interrupted: no process works on them any more.
 
-Writes Crashed states. Safe to repeat. Without it such a run would hold its pool's slot for ever.
+Writes Crashed states. Safe to repeat. Without it such a run would hold its pool's slot forever.
 """
 
 from prefect.client.orchestration import SyncPrefectClient

@@ -21,6 +21,6 @@ async def load_definitions(definitions: Definitions, terminal: Terminal) -> None
             with terminal.doing(name, f"definitions of {name}"):
                 line = await run_in_daemon_thread(definition)
         except PermanentError as error:
-            terminal.step(name, f"not taken: {error}", "failed")
+            terminal.step(name, f"not loaded: {error}", "failed")
         else:
             terminal.step(name, line)

@@ -62,7 +62,7 @@ def supervise(options: Options) -> int:
     for line in access_notes(login):
         terminal.say(line)
     if left:
-        terminal.say(f"{left} processes of a stack that was killed were still there: ended.")
+        terminal.say(f"Stopped {left} leftover processes of a previous stack.")
     for line in settings().replaced_variables():
         terminal.say(line)
     return asyncio.run(Stack(options, folder, terminal, port).run())

@@ -24,7 +24,6 @@ class CachingClient:
     """Anything else is Prefect's client."""
 
     def __init__(self, client: PrefectClient) -> None:
-        """Use that client."""
         self._client = client
 
     def __getattr__(self, name: str) -> Any:

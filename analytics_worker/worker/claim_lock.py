@@ -1,10 +1,10 @@
-"""Taking turns to claim runs, so that the limit of a work pool holds over all our workers.
+"""Lock the claiming of a pool's runs, so that its limit holds over all workers.
 
 The server counts a pool's PENDING and RUNNING runs when it answers a poll, and nowhere else: two
 workers that poll at the same time are handed too many. So one of them at a time polls and makes
-what it got PENDING. The turn is a slot of a global concurrency limit of one, kept in the server's
-database: taking it is atomic and survives a restart of the server. It frees itself if its owner
-dies, because the slot decays; a turn is not used for longer than half of that time.
+its runs PENDING. The lock is a slot of a global concurrency limit of one, kept in the server's
+database: acquiring it is atomic and survives a restart of the server. The slot decays, so the lock is
+released if its owner dies; it is not used for longer than half of that time.
 """
 
 import asyncio
@@ -29,20 +29,19 @@ logger = get_logger("worker.claims")
 
 
 class ClaimLockTimeoutError(TimeoutError):
-    """Somebody else kept the turn for too long, or the server did not answer."""
+    """The lock could not be acquired in time, or the server did not answer."""
 
 
 class ClaimLock:
-    """The turn of one pool, as one worker sees it."""
+    """The claim lock of one pool."""
 
     def __init__(self, client: PrefectClient, pool: str) -> None:
-        """Name the pool; nothing is taken yet."""
         self._client = client
         self.name = f"claims-of-{pool}"
 
     @asynccontextmanager
     async def acquire(self) -> AsyncGenerator[float]:
-        """Hold the turn; gives the instant of the monotonic clock until which it may be used.
+        """Hold the lock; yield the instant of the monotonic clock until which it may be used.
 
         Raises:
             ClaimLockTimeoutError: it could not be had.
@@ -61,7 +60,9 @@ class ClaimLock:
             if await self._try_acquire():
                 return started
             await self._wait_until_free(deadline)
-        raise ClaimLockTimeoutError(f"{self.name}: no turn within {ACQUIRE_TIMEOUT_SECONDS:.0f} s")
+        raise ClaimLockTimeoutError(
+            f"could not acquire claim lock {self.name} within {ACQUIRE_TIMEOUT_SECONDS:.0f} s"
+        )
 
     async def _try_acquire(self) -> bool:
         try:
@@ -106,4 +107,4 @@ class ClaimLock:
                 names=[self.name], slots=1, occupancy_seconds=1
             )
         except (httpx.HTTPError, OSError) as error:
-            logger.warning("%s is not given back, it decays: %r", self.name, error)
+            logger.warning("could not release claim lock %s; it will expire: %r", self.name, error)

@@ -35,7 +35,7 @@ class EventListener:
         self._cancel = cancel
 
     async def listen(self) -> None:
-        """Follow the events for ever, over every restart of the server."""
+        """Follow the events forever, over every restart of the server."""
         while True:
             try:
                 await self._follow()

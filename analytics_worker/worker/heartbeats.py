@@ -21,7 +21,7 @@ logger = get_logger("analytics_worker.worker.heartbeats")
 
 
 async def send_heartbeats(run_executor: RunExecutor) -> None:
-    """Send one for each process that has lived for a beat, for ever; short runs cost nothing."""
+    """Send one for each process that has lived for a beat, forever; short runs cost nothing."""
     known: set[UUID] = set()
     while True:
         await asyncio.sleep(BEAT_SECONDS)

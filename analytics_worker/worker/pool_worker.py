@@ -30,16 +30,16 @@ from analytics_worker.worker.worker_metadata import integrations
 POLL_TIMEOUT_SECONDS = 8.0
 RETRY_SECONDS = 2.0
 SPARE_AHEAD_SECONDS = 40.0
-"""How long before its start a run with a spare process is seen, so that its template is there."""
+"""How long before its start a run with a spare process is seen, so that its fork server is there."""
 
 
 class PoolWorker(RunStarter):
-    """Serves one pool; several of them share one process, its template and its execution."""
+    """Serves one pool; several of them share one process, its fork server and its execution."""
 
     type = "process"
     job_configuration = Job
     _display_name = "Process"
-    _description = "Runs flow runs in processes forked from a preloaded template."
+    _description = "Runs flow runs in processes forked from a preloaded fork server."
 
     @classmethod
     def __dispatch_key__(cls) -> str | None:
@@ -142,7 +142,7 @@ class PoolWorker(RunStarter):
                 async with lock.acquire() as deadline:
                     await self._claim(deadline)
         except (httpx.HTTPError, OSError, ClaimLockTimeoutError) as error:
-            self._logger.warning("poll failed, will try again: %r", error)
+            self._logger.warning("poll failed, will retry: %r", error)
             asyncio.get_running_loop().call_later(RETRY_SECONDS, self._wake.set)
 
     async def _due_runs(self) -> list[Any]:

@@ -155,7 +155,6 @@ class LazyEmitter:
     """Emits the events of a cancellation; opens its websocket only for that moment."""
 
     def __init__(self, client: PrefectClient) -> None:
-        """Nothing is opened yet."""
         self._client = client
 
     def _emitter(self) -> EventEmitter:

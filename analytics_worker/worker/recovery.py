@@ -66,13 +66,13 @@ class Recovery:
         self._suspects: set[UUID] = set()
 
     async def watch(self) -> None:
-        """Look, and look again, for ever."""
+        """Look for abandoned runs periodically."""
         while True:
             pause = SWEEP_SECONDS
             try:
                 await self.sweep()
             except (httpx.HTTPError, OSError) as error:
-                logger.warning("cannot look for abandoned runs, will try again: %r", error)
+                logger.warning("could not look for abandoned runs, will retry: %r", error)
                 pause = RETRY_SECONDS
             await asyncio.sleep(RETRY_SECONDS if self._suspects else pause)
 

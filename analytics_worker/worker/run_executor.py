@@ -42,7 +42,6 @@ class StateReporter(StateProposer):
     """Prefect's proposer of states, which prefers a reason that we know to the exit status."""
 
     def __init__(self, client: PrefectClient) -> None:
-        """Nothing is known yet."""
         super().__init__(client=client)
         self.reasons: dict[UUID, str] = {}
 
@@ -56,7 +55,6 @@ class HookRunner:
     """Runs on_cancellation and on_crashed hooks in a child, never in the worker."""
 
     def __init__(self, fork_servers: ForkServerPool) -> None:
-        """Nothing runs yet."""
         self._fork_servers = fork_servers
         self.requests: dict[UUID, ForkRequest] = {}
 
@@ -85,7 +83,6 @@ class ForkStarter:
     def __init__(
         self, fork_servers: ForkServerPool, request: ForkRequest, channel: ControlChannel
     ) -> None:
-        """Say what to start."""
         self._fork_servers = fork_servers
         self._request = request
         self._channel = channel
@@ -112,7 +109,6 @@ class RunExecutor:
     """The runs that this process carries. Use as an async context manager."""
 
     def __init__(self, fork_servers: ForkServerPool) -> None:
-        """Nothing is opened yet."""
         self.fork_servers = fork_servers
         self.active: set[UUID] = set()
         self._hooks = HookRunner(fork_servers)

@@ -54,7 +54,7 @@ def descendants(pid: int) -> Iterator[int]:
 
 
 def resident_bytes(pid: int) -> int:
-    """Memory of one process, pages that it shares with the template counted in full."""
+    """Memory of one process, pages that it shares with the fork server counted in full."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
     except (FileNotFoundError, ProcessLookupError):
@@ -78,7 +78,7 @@ def memory_of(pid: int, limit: int) -> int:
 
 
 async def limit_memory(run_executor: RunExecutor, megabytes: int) -> None:
-    """End every run that uses more memory than this, for ever."""
+    """End every run that uses more memory than this, forever."""
     limit = megabytes * MEGABYTE
     while True:
         for run, pid in run_executor.pids().items():
@@ -93,7 +93,7 @@ async def limit_memory(run_executor: RunExecutor, megabytes: int) -> None:
 
 
 async def poll_cancellations(run_executor: RunExecutor) -> None:
-    """Cancel the runs whose event was missed, for ever: during an outage, under load."""
+    """Cancel the runs whose event was missed, forever: during an outage, under load."""
     while True:
         await asyncio.sleep(CANCELLATION_SECONDS)
         if not run_executor.active:

@@ -1,4 +1,4 @@
-"""Where a run's code is, if it takes nothing but a folder to run it, and what it is started with.
+"""Resolve a run's working directory and launch options, for deployments that only set a directory.
 
 Reads the run's deployment from the Prefect API. Code that must be fetched first, or that needs an
 environment of its own, has no place here: Prefect's way of starting a run prepares those.
@@ -49,7 +49,7 @@ class LaunchOptions:
         records: Folder in which the runs' processes note their identity.
         output: File for what the runs print; None: the worker's own output.
         spare: Whether each run gets a spare process (`analytics_worker.prefect_support.warm_process`).
-        project: What the template has imported of the flows' own code.
+        project: What the fork server has imported of the flows' own code.
         any_function: Whether an entrypoint may name a function that is no flow.
     """
 
@@ -67,7 +67,7 @@ class LaunchOptions:
         code_location: CodeLocation,
         worker: Mapping[str, str | None],
     ) -> ForkRequest:
-        """What to ask the template for."""
+        """What to ask the fork server for."""
         environment = sanitize_subprocess_env(
             {**self.environment, **job.env, **code_location.variables(flow_run), **worker}
         )
@@ -110,5 +110,5 @@ def _only_step(deployment: DeploymentResponse) -> Path | None:
         return None
     directory = str(steps[0][SET_FOLDER].get("directory", ""))
     if not directory.startswith("/") or "{{" in directory:
-        return None  # relative to the worker, or a template that Prefect fills in
+        return None  # relative to the worker, or a fork server that Prefect fills in
     return Path(directory)

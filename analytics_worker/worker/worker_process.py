@@ -2,7 +2,7 @@
 
 Takes a name that no other worker of this host has (a lock file below the state directory). SIGTERM
 and SIGINT drain: no more runs are claimed, those in progress may end; a second one ends them.
-SIGHUP makes new templates. Safe to kill: the next worker of this host settles what is left.
+SIGHUP makes new fork servers. Safe to kill: the next worker of this host settles what is left.
 """
 
 import asyncio

@@ -22,7 +22,7 @@ def run(capsys: pytest.CaptureFixture[str], **definitions: Callable[[], str]) ->
 
 def test_a_mistake_is_shown_and_the_next_ones_are_taken(capsys: pytest.CaptureFixture[str]):
     shown = run(capsys, first=refused, second=lambda: "2 reports")
-    assert "not taken: definitions/a.yml:3: unknown key" in shown
+    assert "not loaded: definitions/a.yml:3: unknown key" in shown
     assert "2 reports" in shown
 
 

@@ -38,7 +38,6 @@ class CountingCollector(Collector):
     counters: ClassVar[tuple[Family, ...]]
 
     def __init__(self, store: Store) -> None:
-        """Nothing is read yet."""
         self._store = store
 
     @override

@@ -57,7 +57,6 @@ class ActiveRuns(Collector):
     families = (RUNS, OLDEST_WAITING, OLDEST_RUNNING, SLOTS)
 
     def __init__(self, api: PrefectApi) -> None:
-        """Nothing is asked yet."""
         self._api = api
         self._deployments = DeploymentLabels(api)
 

@@ -29,7 +29,6 @@ class Dbt(CountingCollector):
     families = counters = (NODES,)
 
     def __init__(self, store: Store) -> None:
-        """Nothing is read yet."""
         super().__init__(store)
         self._runs = History(store, "dbt_runs", _node_increments, recent=4 * 3600.0)
 

@@ -44,7 +44,6 @@ class Deployments(Collector):
     every_seconds = 15.0
 
     def __init__(self, deployment_index: DeploymentIndex, store: Store) -> None:
-        """Nothing is asked yet."""
         self._deployment_index, self._store = deployment_index, store
 
     def collect(self) -> Iterable[Samples]:

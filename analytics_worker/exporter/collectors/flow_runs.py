@@ -63,7 +63,6 @@ class FlowRuns(CountingCollector):
     families = counters = (RUNS, DURATION, QUEUE_WAIT, RETRIES)
 
     def __init__(self, api: PrefectApi, store: Store, deployment_index: DeploymentIndex) -> None:
-        """Nothing is asked yet."""
         super().__init__(store)
         self._api = api
         self._deployment_index = deployment_index

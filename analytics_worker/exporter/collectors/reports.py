@@ -22,7 +22,6 @@ class Reports(CountingCollector):
     families = counters = (ROWS, BYTES)
 
     def __init__(self, store: Store) -> None:
-        """Nothing is read yet."""
         super().__init__(store)
         self._runs = History(store, "report_runs", _report_increments)
 

@@ -38,7 +38,6 @@ class TaskRuns(CountingCollector):
     families = counters = (RUNS, DURATION, RETRIES)
 
     def __init__(self, api: PrefectApi, store: Store) -> None:
-        """Nothing is asked yet."""
         super().__init__(store)
         self._api = api
         self._deployments = DeploymentLabels(api)

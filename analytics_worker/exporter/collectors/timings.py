@@ -60,7 +60,6 @@ class Timings(CountingCollector):
     families = counters = tuple(FAMILIES.values())
 
     def __init__(self, api: PrefectApi, store: Store) -> None:
-        """Nothing is asked yet."""
         super().__init__(store)
         self._api = api
         self._window = ScanWindow(

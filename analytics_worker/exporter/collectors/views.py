@@ -35,7 +35,6 @@ class Views(CountingCollector):
     counters = (DURATION,)
 
     def __init__(self, store: Store) -> None:
-        """Nothing is read yet."""
         super().__init__(store)
         self._refreshes = History(store, "refreshes", _refresh_increments, recent=7200.0)
 

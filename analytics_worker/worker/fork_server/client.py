@@ -1,6 +1,6 @@
-"""The worker's side of the template: asks for children, learns how they end.
+"""The worker's side of the fork server: asks for children, learns how they end.
 
-Starts the template when it is needed and again when it died. A child whose template died goes on;
+Starts the fork server when it is needed and again when it died. A child whose template died goes on;
 only its exit status is lost. Writes nothing.
 """
 
@@ -24,7 +24,7 @@ from analytics_worker.worker.fork_server.protocol import (
 )
 
 UNKNOWN_EXIT = 255
-"""Exit code of a child that outlived its template."""
+"""Exit code of a child that outlived its fork server."""
 READY_SECONDS = 120.0
 
 logger = get_logger("analytics_worker.worker.fork_server.process")
@@ -84,7 +84,7 @@ class _Session:
 
 
 class ForkServerClient:
-    """Forks children from a template that is there when needed."""
+    """Forks children from a fork server that is there when needed."""
 
     def __init__(
         self,
@@ -94,13 +94,13 @@ class ForkServerClient:
         keep_seconds: float | None = None,
         state_of_code: Callable[[], object] = lambda: None,
     ) -> None:
-        """Say what the template imports; it is started by the first fork or `ensure`.
+        """Say what the fork server imports; it is started by the first fork or `ensure`.
 
         Args:
             preload: Modules, or ``module:function`` to be called.
             environment: The variables that it starts with.
             recycle_after: Forks after which a new one is made.
-            keep_seconds: How long it stays after it was last asked for; None: for ever.
+            keep_seconds: How long it stays after it was last asked for; None: forever.
             state_of_code: What it imports has been edited when this gives another value.
         """
         self._preload = ",".join(preload)
@@ -115,19 +115,19 @@ class ForkServerClient:
 
     @property
     def pid(self) -> int | None:
-        """Process id of the template, if there is one."""
+        """Process id of the fork server, if there is one."""
         return self._session.process.pid if self._session else None
 
     async def ensure(self) -> None:
-        """Have a template that answers."""
+        """Have a fork server that answers."""
         await self._current()
 
     async def fork(self, request: ForkRequest) -> ChildProcess:
-        """A new child; a template that just died is replaced once.
+        """A new child; a fork server that just died is replaced once.
 
         Raises:
             OSError: this host can't fork.
-            ConnectionError: the template died twice.
+            ConnectionError: the fork server died twice.
         """
         try:
             return await self._fork(request)
@@ -135,7 +135,7 @@ class ForkServerClient:
             return await self._fork(request)
 
     async def recycle(self) -> None:
-        """Fork later children from a new template; those that run are not touched."""
+        """Fork later children from a new fork server; those that run are not touched."""
         async with self._lock:
             self._retire()
 
@@ -145,7 +145,7 @@ class ForkServerClient:
             session.writer.write_eof()
 
     async def close(self) -> None:
-        """End the template."""
+        """End the fork server."""
         session = self._session
         await self.recycle()
         if session is not None:
@@ -205,7 +205,7 @@ class ForkServerClient:
         return session
 
     async def _listen(self, reader: asyncio.StreamReader, session: _Session) -> None:
-        """Take the answers of one template until it is gone."""
+        """Take the answers of one fork server until it is gone."""
         with contextlib.suppress(EOFError, ConnectionError):
             while True:
                 session.handle(await receive_async(reader))
@@ -214,7 +214,7 @@ class ForkServerClient:
         session.writer.close()
         code = await session.process.wait()
         if session.children or session.waiting:
-            logger.warning("template %s ended with %s", session.process.pid, code)
+            logger.warning("fork server %s ended with %s", session.process.pid, code)
         for answer in session.waiting.values():
             answer.set_exception(ConnectionError("the template died"))
         for child in session.children.values():

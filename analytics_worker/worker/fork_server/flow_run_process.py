@@ -37,7 +37,7 @@ FIRST_CONTACT_SECONDS = 300.0
 
 
 def run_child(request: ForkRequest, server_environment: Mapping[str, str]) -> NoReturn:
-    """Do what is asked and leave, without tearing down the heap that the template shares."""
+    """Do what is asked and leave, without tearing down the heap that the fork server shares."""
     code = 1
     try:
         code = _run_guarded(request, server_environment)

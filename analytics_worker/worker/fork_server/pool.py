@@ -1,4 +1,4 @@
-"""The templates of one worker: a lasting one, and one that has dbt in it and is there while it is needed.
+"""The fork servers of one worker: a lasting one, and one that has dbt in it and is there while it is needed.
 
 Starts and ends processes; writes nothing.
 """
@@ -14,7 +14,7 @@ logger = get_logger("analytics_worker.worker.fork_server.pool")
 
 
 class ForkServerPool:
-    """Chooses the template that a child is forked from."""
+    """Chooses the fork server that a child is forked from."""
 
     def __init__(self, plain: ForkServerClient, spare: ForkServerClient) -> None:
         """Nothing is started yet.
@@ -41,13 +41,13 @@ class ForkServerPool:
 
         Raises:
             OSError: this host can't fork.
-            ConnectionError: the template died twice.
+            ConnectionError: the fork server died twice.
         """
         chosen = self._spare if request["spare"] else self._plain
         return await chosen.fork(request)
 
     async def recycle(self) -> None:
-        """Fork later children from new templates."""
+        """Fork later children from new fork servers."""
         await asyncio.gather(self._plain.recycle(), self._spare.recycle())
 
     async def close(self) -> None:

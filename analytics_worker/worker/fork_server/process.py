@@ -84,7 +84,7 @@ def _import_if_possible(name: str) -> None:
         if function:
             getattr(imported, function)()
     except Exception as error:  # noqa: BLE001  # the runs that need it will say so, the others go on
-        print(f"worker template: cannot preload {name}: {error!r}", file=sys.stderr)  # noqa: T201  # before any logging
+        print(f"fork server: cannot preload {name}: {error!r}", file=sys.stderr)  # noqa: T201  # before any logging
 
 
 class ForkServer:

@@ -28,9 +28,9 @@ class ForkRequest(TypedDict):
     pull_step: bool
     """Whether to log what the deployment's pull step does."""
     unload: list[str]
-    """Packages that the template has imported and the child must import for itself."""
+    """Packages that the fork server has imported and the child must import for itself."""
     spare: bool
-    """Whether the run gets a spare process that has imported what the template has."""
+    """Whether the run gets a spare process that has imported what the fork server has."""
     any_function: bool
     """Whether a function that is no flow may be run as one."""
     flow_run: NotRequired[Any]
@@ -38,7 +38,7 @@ class ForkRequest(TypedDict):
 
 
 class ForkReply(TypedDict):
-    """What the template answers, one of the last three."""
+    """What the fork server answers, one of the last three."""
 
     id: str
     pid: NotRequired[int]
