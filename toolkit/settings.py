@@ -185,7 +185,7 @@ class Settings(BaseSettings):
     outbound_allowed_hosts: Names = Field(
         default=[],
         validation_alias=AliasChoices("outbound_allowed_hosts", "webhook_allowed_hosts"),
-        description="Host names and address ranges (10.1.0.0/16) inside the network that channels and report storage may reach, comma separated. WEBHOOK_ALLOWED_HOSTS, its old name, is read where it is not set.",
+        description="Host names and address ranges (10.1.0.0/16) inside the network that channels, report storage and automations of the server may reach, comma separated. WEBHOOK_ALLOWED_HOSTS, its old name, is read where it is not set.",
     )
     email_allowed_ports: Ports = Field(
         default=[25, 465, 587, 2525],

@@ -4,8 +4,9 @@ On SQLite, Prefect begins its write transactions DEFERRED. One that reads first 
 refused (503) when another one wrote in between, and no busy timeout helps; every client then waits
 two seconds or more. Here they take the write lock when they begin, and wait for it. On PostgreSQL
 the server is Prefect's, unchanged. On both, strangers' requests are refused before Prefect sees them
-(worker/request_guard.py). Reads and writes only what Prefect's server does, puts off deadlines that
-passed while it was away (worker/hearing.py) and makes indexes (worker/indexes.py).
+(worker/request_guard.py), and automations connect to permitted addresses only
+(worker/automation_actions.py). Reads and writes only what Prefect's server does, puts off deadlines
+that passed while it was away (worker/hearing.py) and makes indexes (worker/indexes.py).
 """
 
 import asyncio
@@ -26,7 +27,9 @@ from typing_extensions import override
 
 from toolkit.authority import is_loopback
 from toolkit.errors import PermanentError
+from toolkit.outbound import configured_allow_list
 from toolkit.settings import settings
+from worker.automation_actions import restrict_actions
 from worker.hearing import put_off_silence
 from worker.indexes import make_indexes
 from worker.request_guard import RequestGuard
@@ -83,6 +86,7 @@ async def prepare() -> None:
 def app(port: int | None = None) -> RequestGuard:
     """Factory for ``uvicorn --factory worker.server:app``; the port is that of Prefect's settings."""
     configure_database()
+    restrict_actions()
     rules = _rules(port or get_current_settings().server.api.port)
     return RequestGuard(create_app(), rules)
 
@@ -100,6 +104,7 @@ def check(port: int) -> None:
     """
     api = get_current_settings().server.api
     _rules(port)
+    configured_allow_list()
     login = None if api.auth_string is None else api.auth_string.get_secret_value()
     if login == "":  # Prefect takes it for a login, and leaves its websockets open
         raise PermanentError("PREFECT_SERVER_API_AUTH_STRING is empty; expected user:password.")
@@ -123,6 +128,7 @@ def main() -> None:
         app(port),
         host=get_current_settings().server.api.host,
         port=port,
+        loop="asyncio",  # uvloop connects without the audit events that restrict_actions needs
         log_level="warning",
         timeout_keep_alive=5,
         timeout_graceful_shutdown=2,  # the websockets of UI and workers never end by themselves

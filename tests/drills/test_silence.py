@@ -143,8 +143,9 @@ def succeed(client: SyncPrefectClient, deployment: UUID) -> None:
 
 @pytest.mark.timeout(300)
 def test_monitoring_that_falls_silent_is_told_once_until_it_works_again(
-    server: Server, http_sink: HttpSink, monkeypatch: pytest.MonkeyPatch
+    http_sink: HttpSink, server: Server, monkeypatch: pytest.MonkeyPatch
 ):
+    """The sink comes first: the server must have it among its OUTBOUND_ALLOWED_HOSTS, too."""
     monkeypatch.setattr(automations, "MONITORING_SILENCE", timedelta(seconds=10))
     monkeypatch.setenv("ALERT_WEBHOOK_URL", http_sink.url)
     settings.cache_clear()

@@ -8,13 +8,13 @@ import pytest
 from pydantic import SecretStr
 
 from blocks.notifications import AppriseChannel
-from flows.alerts import _apprise
 from flows.alerts._apprise import apprise_service
-from flows.alerts._apprise_services import HOSTED, LOCAL, MAIL, VENDOR, WEBHOOKS
 from flows.alerts._channels import send_now
 from flows.alerts._parcel import Parcel
 from tests.support.attacks import attack
 from tests.support.http_sink import HttpSink
+from toolkit import apprise_plugin
+from toolkit.apprise_services import HOSTED, LOCAL, MAIL, VENDOR, WEBHOOKS
 from toolkit.errors import PermanentError
 from toolkit.settings import settings
 
@@ -80,7 +80,7 @@ def test_a_parameter_that_names_something_to_open_is_refused(url, what, http_sin
 @pytest.mark.parametrize("what", FILES)
 @pytest.mark.parametrize("url", OPENED)
 def test_nothing_is_opened_even_if_no_name_is_refused(url, what, http_sink, monkeypatch, block):
-    monkeypatch.setattr(_apprise, "_check_parameters", lambda *_: None)
+    monkeypatch.setattr(apprise_plugin, "_check_parameters", lambda *_: None)
     monkeypatch.setattr("socket.getaddrinfo", local_names_only(socket.getaddrinfo))
     block(spelled(url, what, http_sink.port))
     monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "")
@@ -138,7 +138,7 @@ def test_nothing_acts_on_the_worker_s_machine(schema):
 )
 def test_a_service_that_was_not_read_is_refused():
     with pytest.raises(PermanentError, match="not one of the services"):
-        _apprise._check_service("brandnew")
+        apprise_plugin._check_service("brandnew")
 
 
 def test_every_service_of_the_installed_apprise_was_read():
