@@ -1,8 +1,9 @@
 """Stands before Prefect's application and answers what it must not see: strangers' requests.
 
 Outermost ASGI middleware for http and websockets. Reads the head of each request, passes bodies on
-unread; writes a line to the log once a minute for each kind of refusal, and headers that keep the
-server's pages out of other pages' frames.
+unread; closes websockets that say nothing (worker/first_message.py); writes a line to
+the log once a minute for each kind of refusal, and headers that keep the server's pages out of other
+pages' frames.
 """
 
 import json
@@ -13,10 +14,10 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from worker.first_message import POLICY_VIOLATION, SilentWebsockets
 from worker.request_rules import Refusal, Request, Rules
 
 LOG_AGAIN_SECONDS = 60.0
-POLICY_VIOLATION = 1008
 OWN_HEADERS = [
     (b"x-frame-options", b"DENY"),
     (b"content-security-policy", b"frame-ancestors 'none'"),
@@ -32,6 +33,7 @@ class RequestGuard:
         """Guard the application by these rules."""
         self._app = app
         self._rules = rules
+        self._silent = SilentWebsockets()
         self._log = RefusalLog()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -39,12 +41,16 @@ class RequestGuard:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        refusal = self._rules.refusal(Request(scope))
-        if refusal is None:
-            await self._app(scope, receive, _with_own_headers(send))
-            return
-        self._log(refusal)
-        await _refuse(refusal, scope, receive, _with_own_headers(send))
+        request, sending = Request(scope), _with_own_headers(send)
+        refusal = self._rules.refusal(request) or self._silent.refusal(request)
+        if refusal:
+            self._log(refusal)
+            await _refuse(refusal, scope, receive, sending)
+        elif request.is_websocket:
+            with self._silent.counted(receive, sending) as first:
+                await self._app(scope, first, sending)
+        else:
+            await self._app(scope, receive, sending)
 
 
 class RefusalLog:

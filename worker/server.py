@@ -33,6 +33,7 @@ from worker.automation_actions import restrict_actions
 from worker.hearing import put_off_silence
 from worker.indexes import make_indexes
 from worker.request_guard import RequestGuard
+from worker.request_limit import limit_api_requests
 from worker.request_rules import Rules
 
 CACHED_KB = 2_000
@@ -88,7 +89,9 @@ def app(port: int | None = None) -> RequestGuard:
     configure_database()
     restrict_actions()
     rules = _rules(port or get_current_settings().server.api.port)
-    return RequestGuard(create_app(), rules)
+    served = create_app()
+    limit_api_requests(served, served.api_app)  # pyright: ignore[reportAttributeAccessIssue]
+    return RequestGuard(served, rules)
 
 
 def _rules(port: int) -> Rules:
