@@ -21,6 +21,8 @@ from toolkit.authority import (
 
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 OWN_SITES = frozenset({"same-origin", "none"})
+API_PAGES = frozenset({"/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"})
+"""FastAPI's pages about an API: they run scripts of a CDN where the UI keeps its login."""
 SHOWN = 60
 FIX = "If people, workers or a reverse proxy use that name, add it to SERVER_ALLOWED_HOSTS."
 
@@ -98,6 +100,7 @@ class Rules:
             self._host,
             self._origin,
             self._site,
+            self._api_page,
             _content,
         )
         return next((found for check in checks if (found := check(request))), None)
@@ -131,6 +134,13 @@ class Rules:
             return None
         text = f"Sec-Fetch-Site {shown(values)}: only this server's own pages may ask for this."
         return Refusal("foreign site", HTTPStatus.FORBIDDEN, text)
+
+    def _api_page(self, request: Request) -> Refusal | None:
+        """Neither the UI nor Prefect's client needs them."""
+        if request.path.removeprefix(self.api_path) not in API_PAGES:
+            return None
+        text = "This server has no pages about its API; see https://docs.prefect.io/v3/api-ref."
+        return Refusal("page about the API", HTTPStatus.NOT_FOUND, text)
 
     def _is_navigation(self, request: Request) -> bool:
         in_api = f"{request.path}/".startswith(f"{self.api_path}/")

@@ -248,3 +248,22 @@ def test_csrf_protection_is_on(closed_server: Server):
     answer = post_json(closed_server.port, "/api/automations/", {})
     assert answer.status == HTTPStatus.FORBIDDEN
     assert "CSRF" in answer.detail
+
+
+@attack(
+    by="network",
+    what="The pages about the API, whose scripts come from a CDN and run where the UI keeps its login",
+    answer="404",
+)
+@pytest.mark.parametrize("folder", ["", "/api"])
+@pytest.mark.parametrize(
+    "page",
+    ["/docs", "/docs/", "//docs", "/%64ocs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"],
+)
+def test_no_page_loads_foreign_scripts(bare_server: Server, folder: str, page: str):
+    answer = send(bare_server.port, "GET", folder + page, [], host=own(bare_server))
+    if answer.status == HTTPStatus.TEMPORARY_REDIRECT:
+        location = answer.headers["location"].partition(own(bare_server))[2]
+        answer = send(bare_server.port, "GET", location, [], host=own(bare_server))
+    assert answer.status == HTTPStatus.NOT_FOUND
+    assert b"cdn" not in answer.body

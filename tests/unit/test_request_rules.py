@@ -236,3 +236,21 @@ def test_refusals_of_a_kind_are_logged_once_a_minute(caplog: pytest.LogCaptureFi
         "Refused a request, foreign site: two",
         "Refused a request, foreign Host (2 more since the last such line): one",
     ]
+
+
+@pytest.mark.parametrize("path", ["/docs", "/redoc", "/openapi.json", "/docs/oauth2-redirect"])
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST"])
+def test_pages_about_the_api_are_refused_wherever_the_api_is(path: str, method: str):
+    elsewhere = Rules.of("127.0.0.1", 4200, [], "/prefect/v1/")
+    for rules, folder in (
+        (RULES, ""),
+        (RULES, "/api"),
+        (elsewhere, ""),
+        (elsewhere, "/prefect/v1"),
+    ):
+        assert kind(request(OWN, path=folder + path, method=method), rules) == "page about the API"
+
+
+@pytest.mark.parametrize("path", ["/docs-of-ours", "/api/flows/docs", "/v2/docs", "/api/redocs"])
+def test_other_paths_with_such_names_pass(path: str):
+    assert kind(request(OWN, path=path)) is None
