@@ -293,7 +293,7 @@ class Settings(BaseSettings):
     )
     worker_code_folders: Folders = Field(
         default=[],
-        description="Folders besides this project whose flows the worker runs, comma separated.",
+        description="Folders besides flows/ of this project whose flows the worker runs, comma separated.",
     )
     worker_job_environment: Names = Field(
         default=[],

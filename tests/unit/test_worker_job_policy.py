@@ -19,7 +19,7 @@ from tests.support.jobs import (
 )
 from toolkit.catalogue import catalogue
 from toolkit.settings import project_root
-from worker.job_policy import JobRefusedError
+from worker.job_policy import JobRefusedError, quoted
 from worker.placement import Place
 
 GIT_CLONE = "prefect.deployments.steps.git_clone"
@@ -92,6 +92,12 @@ def test_a_command_that_the_template_hides_is_refused(code: Path):
         "WORKER_ALLOW_JOB_OVERRIDES",
         "tz",
         "",
+        "LC_",
+        "LC_ALL=x",
+        "LC_A=1\nX",
+        "LC_A\n",
+        "LC_\u0391",
+        "LC_A\0B",
     ],
 )
 @pytest.mark.parametrize("value", ["x", None])
@@ -99,7 +105,7 @@ def test_a_variable_that_is_not_known_to_be_harmless_is_refused(
     code: Path, name: str, value: str | None
 ):
     message = refusal(code, job_of(run={"env": {name: value, "TZ": "UTC"}}))
-    assert f"the run's job variables set env {name!r} (" in message
+    assert f"the run's job variables set env {quoted(name)} (" in message
     assert "WORKER_JOB_ENVIRONMENT" in message
 
 
@@ -132,6 +138,10 @@ def test_harmless_and_permitted_variables_are_given_to_the_run(code: Path):
     place = policy_of(code, environment=("CUSTOMER",)).place(job, deployment_of(code))
     assert place == Place(code, f"{code}/script.py:daily", "d")
     assert given.items() <= job.env.items()
+
+
+def test_a_working_dir_that_is_no_path_is_refused(code: Path):
+    assert "set working_dir" in refusal(code, job_of(run={"working_dir": "/a\0b"}))
 
 
 def test_what_prefect_yaml_deploys_is_allowed(code: Path):

@@ -1,45 +1,19 @@
 """A caller of the API cannot make the worker run other code: real server, real worker, a marker file."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
 import pytest
 from prefect.client.schemas.actions import DeploymentUpdate
 
 from tests.support.attacked_pool import Target
 from tests.support.attacks import attack
-from tests.support.case_runs import Workspace
-from tests.support.prefect_server import worker_environment
-from tests.support.processes import Server, our_worker
 from tests.support.waiting import wait_until
 
 SHELL = "prefect.deployments.steps.run_shell_script"
-
-
-@pytest.fixture(scope="module")
-def served(
-    prefect_server: Server, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Workspace, httpx.Client]]:
-    folder = tmp_path_factory.mktemp("guarded")
-    pool = f"guarded-{uuid4().hex[:8]}"
-    work = Workspace(folder / "flows", prefect_server.api_url, pool, limit=1)
-    environment = worker_environment(prefect_server, folder)
-    with (
-        httpx.Client(base_url=prefect_server.api_url) as api,
-        our_worker(pool, environment, folder / "worker.log") as worker,
-    ):
-        yield work, api
-        worker.end()
-    work.close()
-
-
-@pytest.fixture
-def target(served: tuple[Workspace, httpx.Client], tmp_path: Path) -> Target:
-    return Target(*served, tmp_path / "marker")
 
 
 @attack(
@@ -170,15 +144,9 @@ def test_a_function_that_is_no_flow(target: Target):
     change = DeploymentUpdate(entrypoint="cases.py:note_hook")
     target.work.client.update_deployment(deployment, change)
     parameters = {"flow": None, "flow_run": {"id": 1}, "state": {"name": "x"}}
-    state = target.work.wait(target.run(deployment, parameters=parameters))
-    assert state.type.value in {"FAILED", "CRASHED"}
-    assert "not a flow" in " ".join([str(state.message), *target.work.messages(state_run(state))])
+    target.assert_refused(target.run(deployment, parameters=parameters), "no flow of that name")
     target.work.client.update_deployment(deployment, DeploymentUpdate(entrypoint=before))
     target.assert_works(deployment)
-
-
-def state_run(state: Any) -> UUID:
-    return state.state_details.flow_run_id
 
 
 @attack(
