@@ -17,6 +17,7 @@ from prefect.settings import (
 )
 
 from toolkit.errors import PermanentError
+from toolkit.result_libraries import keep_state_data_inert
 from toolkit.stack_access import API_LOGIN, login_file, stack_login
 from toolkit.text import one_line
 
@@ -54,6 +55,7 @@ def api_client() -> Generator[SyncPrefectClient]:
     Raises:
         ApiRefusedError: the API asks for a login, or refuses the request before it looks at it.
     """
+    keep_state_data_inert()
     with with_stack_login(), get_client(sync_client=True) as client:
         try:
             yield client

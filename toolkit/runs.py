@@ -8,12 +8,13 @@ import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
 from prefect import Flow
 from prefect.client.schemas.objects import State
-from prefect.exceptions import MissingResult, ObjectNotFound, PrefectHTTPStatusError
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import get_current_settings
 from prefect.states import Cancelling
 from prefect.utilities.callables import get_call_parameters
@@ -22,6 +23,7 @@ from toolkit.api_client import api_client, with_stack_login
 from toolkit.catalogue import deployment_name
 from toolkit.errors import PermanentError
 from toolkit.results import RunFailed
+from toolkit.run_results import is_exception, read_result, read_run, read_state
 
 FIRST_POLL_SECONDS, SLOWEST_POLL_SECONDS = 0.05, 1.0
 POLL_SHARE = 0.05
@@ -52,7 +54,7 @@ class Run:
     def state(self) -> State[Any] | None:
         """The run's state now."""
         with api_client() as client:
-            return client.read_flow_run(self.id).state
+            return read_state(client, self.id)[0]
 
     def ready(self) -> bool:
         """Whether the run has ended, one way or another."""
@@ -67,11 +69,12 @@ class Run:
     @property
     def result(self) -> Any:
         """What the run reported; the error if it died without a report; None while it runs."""
-        state = self.state()
+        with api_client() as client:
+            state, data = read_state(client, self.id)
         if state is None or not state.is_final():
             return None
         try:
-            return _reported(state)
+            return _reported(state, data)
         except RunFailed as error:
             return error
 
@@ -84,14 +87,15 @@ class Run:
         Raises:
             TimeoutError: the run has not ended by then; it goes on.
             RunFailed: the run crashed, was cancelled or timed out before it could report.
+            ResultRefusedError: what it reported is not JSON in storage of ours.
         """
         started = time.monotonic()
         deadline = math.inf if timeout is None else started + timeout
         with api_client() as client:
             while True:
-                state = client.read_flow_run(self.id).state
+                state, data = read_state(client, self.id)
                 if state is not None and state.is_final():
-                    return _reported(state)
+                    return _reported(state, data)
                 waited = time.monotonic() - started
                 pause = min(SLOWEST_POLL_SECONDS, FIRST_POLL_SECONDS + waited * POLL_SHARE)
                 if time.monotonic() + pause > deadline:
@@ -135,12 +139,13 @@ def submit(flow: Flow[..., Any] | str, *args: Any, **parameters: Any) -> Run:
 def find(flow_run_id: UUID | str) -> Run:
     """The handle of a run that was queued elsewhere."""
     with api_client() as client:
-        run = client.read_flow_run(UUID(str(flow_run_id)))
-        if run.deployment_id is None:
-            return Run(id=run.id, name=run.name, deployment="called directly")
-        deployment = client.read_deployment(run.deployment_id)
-        flow = client.read_flow(run.flow_id)
-    return Run(id=run.id, name=run.name, deployment=f"{flow.name}/{deployment.name}")
+        run = read_run(client, UUID(str(flow_run_id)))
+        known = partial(Run, id=UUID(run["id"]), name=run["name"])
+        if run["deployment_id"] is None:
+            return known(deployment="called directly")
+        deployment = client.read_deployment(UUID(run["deployment_id"]))
+        flow = client.read_flow(UUID(run["flow_id"]))
+    return known(deployment=f"{flow.name}/{deployment.name}")
 
 
 def _bind(
@@ -156,13 +161,10 @@ def _bind(
         raise SubmitError(f"{flow.name}: {error}") from error
 
 
-def _reported(state: State[Any]) -> Any:
-    try:
-        with with_stack_login():
-            result = state.result(raise_on_failure=False)
-    except MissingResult:
-        result = None
-    if isinstance(result, Mapping):
+def _reported(state: State[Any], data: Any) -> Any:
+    with with_stack_login():
+        result = read_result(data)
+    if isinstance(result, Mapping) and not is_exception(result):
         return cast("Mapping[str, Any]", result)
     if state.is_completed():
         return result

@@ -18,6 +18,7 @@ from uuid import UUID
 import anyio
 from prefect.logging import get_logger
 
+from toolkit.result_libraries import keep_state_data_inert
 from worker.child_environment import child_environment
 from worker.execution import Execution
 from worker.heartbeats import send_heartbeats
@@ -240,4 +241,5 @@ async def _for_ever(name: str, work: Callable[[], Awaitable[None]]) -> None:
 
 def serve(options: Options) -> None:
     """Run one worker process to its end."""
+    keep_state_data_inert()
     asyncio.run(Service(options).serve())

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from toolkit.result_libraries import keep_state_data_inert
 from worker import child, prefect_private
 from worker.frames import Reply, Request, encode, receive
 
@@ -69,6 +70,7 @@ def preload(modules: Sequence[str]) -> None:
         importlib.import_module(name)
     for name in modules:
         _import_if_possible(name)
+    keep_state_data_inert()
     prefect_private.let_flows_end_without_their_heartbeat()
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         raise ThreadStartedError(f"one of these modules started a thread: {', '.join(modules)}")

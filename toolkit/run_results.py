@@ -1,0 +1,148 @@
+"""Read what a run reported, as plain JSON: nothing that the API or a file says is executed or imported.
+
+Whoever may call the API can set the data of any run's state: a serializer (pickle), a storage block, a
+path. Prefect's ``state.result()`` does what it says; its JSON, too, names functions and calls them. Reads
+the Prefect API and one file, or the block that this process names; writes nothing.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any, cast
+from uuid import UUID
+
+from prefect.blocks.core import Block
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.objects import State
+from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.settings import get_current_settings
+
+from toolkit.errors import PermanentError
+from toolkit.text import value_line
+
+MAX_BYTES = 64 * 1024 * 1024
+EXCEPTION = "__exc_type__"
+ENCODED = frozenset({"__class__", "data"})
+"""What Prefect makes of a value that JSON does not have; the class is the file's word."""
+RECORD = frozenset({"metadata", "result"})
+GENERATED_NAME = re.compile("[0-9a-f]{32}")
+STORAGE = "PREFECT_DEFAULT_RESULT_STORAGE_BLOCK"
+
+
+class ResultRefusedError(PermanentError):
+    """A run's result is not JSON in storage of ours; says what it is and what to do."""
+
+
+def read_run(client: SyncPrefectClient, run: UUID) -> dict[str, Any]:
+    """A flow run as JSON: Prefect's model of its state would import what the state's data names.
+
+    Raises:
+        ObjectNotFound: there is none.
+    """
+    try:
+        return client.request("GET", "/flow_runs/{id}", path_params={"id": str(run)}).json()
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code == HTTPStatus.NOT_FOUND:
+            raise ObjectNotFound(http_exc=error) from error
+        raise
+
+
+def read_state(client: SyncPrefectClient, run: UUID) -> tuple[State[Any] | None, Any]:
+    """The state of a run without its data, and its data as JSON."""
+    state = read_run(client, run).get("state")
+    if not state:
+        return None, None
+    return State.model_validate({**state, "data": None}), state.get("data")
+
+
+def read_result(data: Any) -> Any:
+    """What the data of a state stands for; values that JSON does not have are as they were written.
+
+    Raises:
+        ResultRefusedError: it is not JSON, or not in storage of ours.
+    """
+    if not isinstance(data, Mapping) or "storage_key" not in data:
+        return data
+    described = cast("Mapping[str, Any]", data)
+    _check_serializer(described)
+    content = _content(str(described["storage_key"]), described.get("storage_block_id"))
+    try:
+        return _decoded(content)
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        place = value_line(str(described["storage_key"]))
+        raise ResultRefusedError(f"{place} is not a result that Prefect stored as JSON") from None
+
+
+def _decoded(content: bytes) -> Any:
+    """The result itself, or Prefect's record of one: its metadata, and the result as text."""
+    result: Any = json.loads(content, object_hook=_plain)
+    if not (isinstance(result, dict) and set(cast("dict[str, Any]", result)) == RECORD):
+        return cast("Any", result)
+    _check_serializer(result["metadata"])
+    text: Any = result["result"]
+    return json.loads(text, object_hook=_plain) if isinstance(text, str) else text
+
+
+def is_exception(result: Any) -> bool:
+    """Whether Prefect stored the error that ended the run."""
+    return isinstance(result, Mapping) and EXCEPTION in result
+
+
+def _check_serializer(described: Mapping[str, Any]) -> None:
+    serializer = described.get("serializer") or {}
+    kind = serializer.get("type", "pickle") if isinstance(serializer, Mapping) else serializer
+    if kind != "json":
+        raise ResultRefusedError(
+            f"The run's result is stored as {value_line(str(kind))!r}, which can execute code when it"
+            ' is read; expected a flow with result_serializer="json"'
+        )
+
+
+def _content(key: str, block: object) -> bytes:
+    if block is not None:
+        return _from_block(key, str(block))
+    folder = Path(get_current_settings().results.local_storage_path)
+    path = folder / key
+    try:
+        if not _may_be_result(path, folder) or not path.is_file():
+            raise ResultRefusedError(
+                f"The run's result {value_line(str(path))} is not on this host"
+            )
+        with path.open("rb") as file:
+            content = file.read(MAX_BYTES + 1)
+    except (ValueError, OSError) as error:
+        reason = getattr(error, "strerror", None) or "not a path"
+        raise ResultRefusedError(
+            f"The run's result {value_line(key)} cannot be read: {reason}"
+        ) from None
+    return _bounded(content)
+
+
+def _may_be_result(path: Path, folder: Path) -> bool:
+    """Whether it is in this process's storage, or named as Prefect names results in another one's."""
+    inside = path.resolve().is_relative_to(folder.resolve())
+    return inside or GENERATED_NAME.fullmatch(path.name) is not None
+
+
+def _from_block(key: str, wanted: str) -> bytes:
+    """Read from the block that the operator of this process named, never from one that data names."""
+    name = get_current_settings().results.default_storage_block
+    block: Any = Block.load(name, _sync=True) if name else None  # pyright: ignore[reportCallIssue]
+    if block is None or str(block._block_document_id) != wanted:  # noqa: SLF001  # its only id
+        raise ResultRefusedError(
+            f"The run's result is in the storage block {value_line(wanted)}, which {STORAGE} does not"
+            " name here; set it to that block's type/name if the block is yours"
+        )
+    return _bounded(block.read_path(key, _sync=True))
+
+
+def _bounded(content: bytes) -> bytes:
+    if len(content) > MAX_BYTES:
+        raise ResultRefusedError(f"The run's result is larger than {MAX_BYTES:,} bytes")
+    return content
+
+
+def _plain(found: dict[str, Any]) -> Any:
+    return found["data"] if found.keys() == ENCODED else found
