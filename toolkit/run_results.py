@@ -26,7 +26,7 @@ MAX_BYTES = 64 * 1024 * 1024
 EXCEPTION = "__exc_type__"
 ENCODED = frozenset({"__class__", "data"})
 """What Prefect makes of a value that JSON does not have; the class is the file's word."""
-RECORD = frozenset({"metadata", "result"})
+RECORD = ["metadata", "result"]
 GENERATED_NAME = re.compile("[0-9a-f]{32}")
 STORAGE = "PREFECT_DEFAULT_RESULT_STORAGE_BLOCK"
 
@@ -78,7 +78,7 @@ def read_result(data: Any) -> Any:
 def _decoded(content: bytes) -> Any:
     """The result itself, or Prefect's record of one: its metadata, and the result as text."""
     result: Any = json.loads(content, object_hook=_plain)
-    if not (isinstance(result, dict) and set(cast("dict[str, Any]", result)) == RECORD):
+    if not (isinstance(result, dict) and sorted(cast("dict[str, Any]", result)) == RECORD):
         return cast("Any", result)
     _check_serializer(result["metadata"])
     text: Any = result["result"]
