@@ -13,6 +13,7 @@ from prefect.settings import get_current_settings
 from sqlalchemy.engine import make_url
 
 from stack.doctor.findings import Finding, judged, size
+from stack.state import StateFolder
 from toolkit.settings import settings
 
 LARGE_FILES = {"STATE_DIR": 20e9, "LOG_DIR": 1e9, "REPORT_OUTPUT_DIR": 10e9}
@@ -41,13 +42,22 @@ def ports() -> Iterator[Finding]:
     """What should listen does."""
     url = make_url(str(get_current_settings().api.url or "http://localhost"))
     api = (url.host or "localhost", url.port or 80)
-    metrics = ("127.0.0.1", settings().prometheus_port)
+    metrics = ("127.0.0.1", _metrics_port())
     fixes = ("`make up`, or correct PREFECT_API_URL.", "`python -m exporter`, or `make up`.")
     for name, address, fix in zip(("prefect api", "metrics"), (api, metrics), fixes, strict=True):
         open_ = _listens(*address)
         message = f"{address[0]}:{address[1]} {'listens' if open_ else 'does not answer'}"
         failed = not open_ and name == "prefect api"
         yield judged("ports", name, message, warn=not open_, fail=failed, fix=fix)
+
+
+def _metrics_port() -> int:
+    """The port that was set; else that of the stack which runs here, which may have been another shell's."""
+    chosen = settings()
+    record = StateFolder(chosen.state_dir).read()
+    if "prometheus_port" in chosen.model_fields_set or record is None or not record.is_running():
+        return chosen.prometheus_port
+    return record.metrics_port or chosen.prometheus_port
 
 
 def disk() -> Iterator[Finding]:
