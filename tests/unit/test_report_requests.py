@@ -3,6 +3,8 @@
 import pytest
 
 from flows.reports._files import slug
+from flows.reports._recipients import RecipientError, row_addresses
+from flows.reports._report import Report
 from flows.reports._requests import ReportRequestError, requested
 from flows.reports._storage import checked
 from tests.support.attacks import attack
@@ -90,3 +92,28 @@ def test_no_name_leads_out_of_the_folder(name):
 )
 def test_no_address_smuggles_a_header(address):
     assert "report_config.recipients" in refusal(recipients=[address])
+
+
+@attack(
+    by="data",
+    what='an address column with a name or a quoted comma: "x@evil.example, Ann" <ann@example.com>',
+    answer="refused whole; no part of it gets the report",
+)
+@pytest.mark.parametrize(
+    "value",
+    [
+        '"x@evil.example, Ann" <ann@example.com>',
+        "x@evil.example, Ann <ann@example.com>",
+        "Ann <ann@example.com>",
+        '"a,b"@example.com',
+        ["x@evil.example, ann@example.com"],
+        ["ann@example.com\nx@evil.example"],
+    ],
+)
+def test_only_plain_addresses_come_from_a_row(value: object):
+    each = {"sql": "select 1 as k", "key": "k", "to": "mail"}
+    one = Report.model_validate({"name": "r", "sql": "select 1", "for_each": each})
+    with pytest.raises(RecipientError, match="is no mail address"):
+        row_addresses(one, {"mail": value})
+    assert row_addresses(one, {"mail": ["a@example.com"]}) == ["a@example.com"]
+    assert row_addresses(one, {"mail": "a@example.com, b@example.com,"})[1:] == ["b@example.com"]
