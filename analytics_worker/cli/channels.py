@@ -38,13 +38,33 @@ def list_channels(context: typer.Context) -> None:
     from analytics_worker.cli.errors import explained  # noqa: PLC0415
     from analytics_worker.database.connections import warehouse  # noqa: PLC0415
     from analytics_worker.delivery.overview import channel_overviews  # noqa: PLC0415
+
+    stored, problem = _stored()
+    with explained(), warehouse() as connection:
+        overviews = channel_overviews(connection, stored)
+    if overviews:
+        _print(overviews)
+    elif not problem:
+        echo("No channel is configured: set ALERT_EMAIL_*, ALERT_WEBHOOK_URL or ALERT_SLACK_URL.")
+    if problem:
+        echo(f"Channel blocks are missing from this list: {problem}")
+        raise typer.Exit(1)
+
+
+def _stored() -> tuple[list[str], str]:
+    """Return the names of the channel blocks, or why they can't be read."""
+    from analytics_worker.delivery.overview import stored_channels  # noqa: PLC0415
+    from analytics_worker.delivery.routing import ChannelUnavailableError  # noqa: PLC0415
+
+    try:
+        return stored_channels(), ""
+    except ChannelUnavailableError as error:
+        return [], str(error)
+
+
+def _print(overviews: list["ChannelOverview"]) -> None:
     from analytics_worker.stack.terminal import Terminal, plain  # noqa: PLC0415
 
-    with explained(), warehouse() as connection:
-        overviews = channel_overviews(connection)
-    if not overviews:
-        echo("No channel is configured: set ALERT_EMAIL_*, ALERT_WEBHOOK_URL or ALERT_SLACK_URL.")
-        return
     rows = [[plain(cell) for cell in _cells(each)] for each in overviews]
     Terminal().table("Channels", COLUMNS, rows, long="state", named="channel")
 

@@ -75,6 +75,7 @@ class _Dispatcher:
         self._open_attachment = open_attachment
         self._counts = Tally()
         self._paced: set[str] = set()
+        self._errors: list[BaseException] = []
         self._one_digest = threading.Lock()  # each takes a connection of its own from the pool
 
     def run(self) -> Tally:
@@ -89,6 +90,8 @@ class _Dispatcher:
             self._deliver()
         self._store.cancel_unfollowed()
         self._counts["paused"] = sum(map(self._store.count_due, sorted(self._paced)))
+        if self._errors:  # raised last: the other channels and their owners had to be served first
+            raise self._errors[0]
         return self._counts
 
     def _notify_owners(self) -> int:
@@ -104,9 +107,20 @@ class _Dispatcher:
         with ThreadPoolExecutor(len(rows), thread_name_prefix="deliver") as pool:
             running = [pool.submit(self._serve, row) for row in rows]
             _attend(self._store, running)
-        for future in running:
-            self._counts += future.result()
+        for row, future in zip(rows, running, strict=True):
+            self._collect(row["channel"], future)
         self._store.check()
+
+    def _collect(self, name: str, future: Future[Tally]) -> None:
+        """Add what a channel counted; an error that is not its messages' own ends the run later."""
+        try:
+            self._counts += future.result()
+        except LostConnectionError:
+            raise
+        except ANY_ERROR as error:
+            kind = type(error).__name__
+            _log.warning("channel %s can't be served: %s", one_line(name, 100), kind)
+            self._errors.append(error)
 
     def _serve(self, row: Row) -> Tally:
         """Serve one channel, with as many threads as it takes; also opening it delays no other."""

@@ -4,7 +4,7 @@ Reads the settings, the blocks and the outbox; writes nothing. No secret is part
 host, and a block's address is never repeated.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any, NamedTuple
@@ -18,6 +18,7 @@ from analytics_worker.delivery.routing import (
     CHANNEL_MODULES,
     ChannelUnavailableError,
     channel,
+    unavailable,
 )
 from analytics_worker.delivery.statements import execute
 from analytics_worker.errors import PermanentError
@@ -52,10 +53,15 @@ class ChannelOverview(NamedTuple):
     paused_until: datetime | None = None
 
 
-def channel_overviews(connection: Connection) -> list[ChannelOverview]:
-    """Return all channels that are configured, or that messages were enqueued for."""
+def channel_overviews(connection: Connection, stored: Sequence[str]) -> list[ChannelOverview]:
+    """Return all channels that are configured, or that messages were enqueued for.
+
+    Args:
+        connection: To the database with the outbox.
+        stored: Names of the blocks that are channels.
+    """
     rows = {row["channel"]: row for row in execute(connection, "overview")}
-    names = [*default_channels(), *stored_channels(), *rows]
+    names = [*default_channels(), *stored, *rows]
     return [_overview(name, rows.get(name, {})) for name in dict.fromkeys(names)]
 
 
@@ -71,19 +77,25 @@ def default_channels() -> list[str]:
 
 
 def stored_channels() -> list[str]:
-    """Return the names of the blocks that are channels; none if the Prefect API does not answer."""
-    from httpx import HTTPError  # noqa: PLC0415
-    from prefect import get_client  # noqa: PLC0415  # takes a second
-    from prefect.exceptions import PrefectException  # noqa: PLC0415
+    """Return the names of the blocks that are channels.
 
+    Raises:
+        ChannelUnavailableError: the Prefect API can't be asked.
+    """
+    from httpx import HTTPError  # noqa: PLC0415
+    from prefect.exceptions import PrefectException  # noqa: PLC0415  # takes a second
+
+    from analytics_worker.prefect_support.api_client import api_client  # noqa: PLC0415
     from analytics_worker.prefect_support.pagination import pages  # noqa: PLC0415
 
     try:
-        with get_client(sync_client=True) as client:
+        with api_client() as client:
             read = partial(client.read_block_documents, include_secrets=False)
             blocks = list(pages(read))
-    except (PrefectException, HTTPError, OSError, RuntimeError):
-        return []
+    except PermanentError as error:
+        raise ChannelUnavailableError(str(error)) from error
+    except (PrefectException, HTTPError, OSError, RuntimeError) as error:
+        raise ChannelUnavailableError(unavailable("channel blocks", error)) from error
     return sorted(
         block.name
         for block in blocks

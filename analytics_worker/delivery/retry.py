@@ -5,7 +5,6 @@ Reads the settings for how often and how long; writes nothing but what the circu
 
 import math
 import random
-import re
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
@@ -21,7 +20,6 @@ LONGEST_PAUSE_SECONDS = 86_400.0
 UNTIL_MAX_AGE = frozenset({404, 410})
 """Answers of a receiver that is being deployed: retried until the maximal age."""
 RATE_LIMITED = 429
-WELL_KNOWN_PORTS = {25, 80, 443, 465, 587}
 
 
 class NextStep(NamedTuple):
@@ -82,15 +80,6 @@ def _pause_by_age(age_seconds: float) -> float:
     return _spread(min(max(age_seconds, FIRST_DELAY_SECONDS), LONGEST_DELAY_SECONDS))
 
 
-class Settlement(NamedTuple):
-    """What is written down about an attempt."""
-
-    status: Literal["sent", "failed", "pending"]
-    tries: int = 1
-    error: str | None = None
-    delay_seconds: float = 0
-
-
 class ServiceDownError(Exception):
     """A failure that the service's circuit breaker counts."""
 
@@ -121,21 +110,6 @@ def _sent(send: Callable[[], SendResult]) -> SendResult:
         return permanent(f"the message can't be sent: {type(error).__name__}")
 
 
-def settlement_of(outcome: SendResult, attempts: int) -> Settlement:
-    """What follows from an outcome after so many attempts before it.
-
-    A service that can't be reached costs a message no attempt: it waits until the service is back.
-    """
-    if outcome.status == "sent":
-        return Settlement("sent")
-    tries = 0 if outcome.status == "unreachable" else 1
-    is_last = attempts + tries >= settings().alert_delivery_attempts
-    if outcome.status == "permanent" or (tries and is_last):
-        return Settlement("failed", tries, outcome.detail)
-    wait_seconds = max(backoff_seconds(attempts), outcome.retry_after_seconds)
-    return Settlement("pending", tries, outcome.detail, wait_seconds)
-
-
 def backoff_seconds(attempts: int) -> float:
     """Return the pause after so many attempts: doubled each time, capped, spread by a quarter."""
     return _spread(min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2 ** min(attempts, 16)))
@@ -143,9 +117,3 @@ def backoff_seconds(attempts: int) -> float:
 
 def _spread(seconds: float) -> float:
     return seconds * random.uniform(0.75, 1.0)  # noqa: S311  # no secret
-
-
-def service_name(host: str, port: int) -> str:
-    """A circuit breaker for each server: the host, with the port if that is an unusual one."""
-    plain = re.sub(r"[^A-Za-z0-9._-]", "-", host).strip("-.")[:90] or "host"
-    return plain if port in WELL_KNOWN_PORTS else f"{plain}-{port}"

@@ -7,6 +7,8 @@ others; writes nothing but messages. A channel's module is imported when the cha
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
+from pydantic import ValidationError
+
 from analytics_worker.delivery.message import Message, OutgoingMessage, Recipient
 from analytics_worker.errors import PermanentError
 from analytics_worker.send_result import SendResult
@@ -33,6 +35,10 @@ CHANNEL_MODULES = {
 
 class UnknownChannelError(PermanentError):
     """Nothing is configured under the name."""
+
+
+class InvalidChannelError(PermanentError):
+    """A block of that name is stored, but its fields are not valid."""
 
 
 class ChannelUnavailableError(Exception):
@@ -110,12 +116,33 @@ def _stored_block(name: str) -> Any:
     for kind in BLOCKS:
         try:
             return kind.load(name, _sync=True)  # pyright: ignore[reportCallIssue]
-        except ValueError:  # Prefect's word for: there is none
-            continue
-        except (PrefectException, HTTPError, OSError, RuntimeError) as error:
-            reason = f"the Prefect API could not be asked for channel {name!r}"
-            raise ChannelUnavailableError(f"{reason}: {type(error).__name__}") from error
+        except (PrefectException, HTTPError, OSError, ValueError, RuntimeError) as error:
+            if invalid := _invalid_fields(error):
+                raise InvalidChannelError(
+                    f"Channel {name!r} can't be used: {invalid}. Edit the block in the Prefect UI."
+                ) from error
+            if isinstance(error, ValueError):  # Prefect's word for: there is none
+                continue
+            raise ChannelUnavailableError(unavailable(f"channel {name!r}", error)) from error
     raise UnknownChannelError(_unknown(name))
+
+
+def _invalid_fields(error: BaseException) -> str:
+    """Return which fields of a stored block are not valid, without their values; else an empty text."""
+    causes = (error, error.__cause__)
+    found = next((cause for cause in causes if isinstance(cause, ValidationError)), None)
+    if found is None:
+        return ""
+    details = found.errors(include_url=False, include_context=False, include_input=False)
+    return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in details)
+
+
+def unavailable(what: str, error: BaseException) -> str:
+    """Return why the Prefect API could not be asked for something, and the fix if it is known."""
+    from analytics_worker.prefect_support.api_client import refusal_message  # noqa: PLC0415  # Prefect
+
+    reason = refusal_message(error) or type(error).__name__
+    return f"the Prefect API could not be asked for {what}: {reason}"
 
 
 def _unknown(name: str) -> str:

@@ -95,7 +95,7 @@ def sentence(results: list[CheckResult]) -> str:
         skipped = sum(result["status"] == "skipped" for result in results)
         return f"healthy: {len(results) - skipped} checks, {skipped} not configured"
     wrong = _worst_first(results)
-    said = "; ".join(f"{result['name']}: {result['message']}" for result in wrong)
+    said = "; ".join(f"{result['name']}: {result['message'].rstrip('.')}" for result in wrong)
     return f"{verdict}: {said}. {wrong[0]['fix']}".strip()
 
 

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from types import ModuleType
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from analytics_worker.delivery import deliver_due, routing, send_once
 from analytics_worker.delivery.channels.base import Channel
@@ -136,3 +137,24 @@ def test_send_once_uses_the_same_channel(deliveries, http_sink):
     assert send_once("webhook", message, hook(), "k1").status == "sent"
     assert http_sink.keys() == ["k1"]
     assert delivery_channels.__name__ == routing.CHANNEL_MODULES["webhook-channel"]
+
+
+def test_a_channel_whose_rows_the_database_refuses_leaves_the_others_their_notices(
+    deliveries, smtp_sink
+):
+    """The run fails, after everything that does not need that channel is done."""
+    deliveries.run(
+        "create function refuse() returns trigger language plpgsql"
+        " as $$ begin raise exception 'no more of these'; end $$"
+    )
+    deliveries.run(
+        "create trigger refuse before update on ops.deliveries for each row"
+        " when (old.channel = 'webhook') execute function refuse()"
+    )
+    smtp_sink.refuse("gone@example.com", 550)
+    deliveries.add(hook("webhook"))
+    deliveries.add(mail("gone"), owner="owner@example.com")
+    with pytest.raises(DBAPIError, match="no more of these"):
+        deliver_due()
+    assert [each.recipients for each in smtp_sink.messages] == [["owner@example.com"]]
+    assert sorted(row["status"] for row in deliveries.rows()) == ["failed", "pending", "sent"]

@@ -1,9 +1,8 @@
 """An outbox with messages in it, and senders that are processes of their own, to be killed."""
 
 import multiprocessing
-import os
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
@@ -20,6 +19,7 @@ from analytics_worker.delivery.attachments import AttachmentUnavailable
 from analytics_worker.delivery.message import Attachment, Content, Domain, Message, Recipient
 from analytics_worker.delivery.outbox import enqueue
 from analytics_worker.settings import settings
+from tests.support.forked import forked
 from tests.support.http_sink import HttpSink
 from tests.support.smtp_sink import SmtpSink
 
@@ -153,35 +153,19 @@ def delivery_context() -> ForkServerContext:
     return context
 
 
-def _deliver(environment: dict[str, str], domain: Domain | None, *, renew_seconds: float) -> None:
+def _deliver(domain: Domain | None, renew_seconds: float) -> None:
     from analytics_worker.delivery import dispatcher  # noqa: PLC0415  # preloaded
 
     dispatcher.RENEW_SECONDS = renew_seconds
-    os.environ.clear()  # the fork server has that of the test which started it
-    os.environ |= environment
-    settings.cache_clear()
     use_test_channels()
     dispatcher.deliver_due(domain, open_attachment=open_report)
 
 
-@contextmanager
 def sender(
     context: ForkServerContext,
     domain: Domain | None = None,
     *,
     renew_seconds: float = 60,
-) -> Generator[BaseProcess]:
-    """A process that delivers what is due, with this test's settings."""
-    variables = dict(os.environ)
-    process = context.Process(
-        target=_deliver,
-        args=(variables, domain),
-        kwargs={"renew_seconds": renew_seconds},
-    )
-    process.start()
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.join(timeout=30)
-        process.close()
+) -> AbstractContextManager[BaseProcess]:
+    """Start a process that delivers what is due, with this test's settings."""
+    return forked(context, _deliver, domain, renew_seconds)

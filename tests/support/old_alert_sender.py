@@ -7,8 +7,7 @@ notifies owners first, then claims and settles message by message. Only webhooks
 import multiprocessing
 import os
 import secrets
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -21,6 +20,7 @@ from sqlalchemy import Connection, RowMapping, text
 from analytics_worker.database.connections import warehouse
 from analytics_worker.settings import settings
 from analytics_worker.transport.webhook import webhook_session
+from tests.support.forked import forked
 
 
 def deliver_due() -> None:
@@ -70,22 +70,6 @@ def old_sender_context() -> ForkServerContext:
     return context
 
 
-def _deliver(environment: dict[str, str]) -> None:
-    os.environ.clear()  # the fork server has that of the test which started it
-    os.environ |= environment
-    settings.cache_clear()
-    deliver_due()
-
-
-@contextmanager
-def old_sender(context: ForkServerContext) -> Generator[BaseProcess]:
-    """A process that delivers what is due, with this test's settings."""
-    variables = dict(os.environ)
-    process = context.Process(target=_deliver, args=(variables,))
-    process.start()
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.join(timeout=30)
-        process.close()
+def old_sender(context: ForkServerContext) -> AbstractContextManager[BaseProcess]:
+    """Start a process that delivers what is due, with this test's settings."""
+    return forked(context, deliver_due)

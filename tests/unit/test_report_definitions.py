@@ -38,7 +38,10 @@ def test_a_good_file_has_no_problems(tmp_path):
         (GOOD + "    format: [xlsx, excel]\n", "reports.yml:5: a: a format is there twice"),
         (GOOD + "    schedule: dayly\n", "reports.yml:5: schedule: 'dayly' is not allowed; write one of 'daily', 'weekly', 'monthly' or 'manual'"),
         (GOOD + "    timezone: Paris\n", "'Paris' is no IANA time zone, such as Europe/Paris or UTC"),
-        (GOOD + "    recipients: [nobody]\n", "reports.yml:5: recipients"),
+        (
+            GOOD + "    recipients: [nobody]\n",
+            "reports.yml:5: recipients.to.0: 'nobody' is not a valid email address; expected name@",
+        ),
         (GOOD + "    timeout: 5 minutes\n", "reports.yml:5: timeout: '5 minutes' is no length of time"),
         (GOOD.replace("select 1", "select 1; drop table x"), "reports.yml:3: a: there are 2 statements; write one SELECT"),
         (GOOD.replace("select 1", "delete from x"), "reports.yml:3: a: DELETE is not allowed"),

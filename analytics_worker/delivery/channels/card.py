@@ -7,6 +7,7 @@ here is still unescaped data. Reads nothing, writes nothing.
 
 import re
 from collections.abc import Callable, Collection
+from itertools import chain, count
 from typing import NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
@@ -114,6 +115,22 @@ def _label(content: Content) -> str:
     if prefix and content.headline:
         return prefix[1]
     return (tone(content) or "").upper()
+
+
+def labeled_values(
+    card: Card, shorten: Callable[[str], str], taken: Collection[str] = ()
+) -> list[tuple[str, str]]:
+    """Return the facts and tiles by labels of which none occurs twice, nor among those taken."""
+    tiles = ((tile.label, f"{tile.value} {tile.change}".strip()) for tile in card.tiles)
+    used = set(taken)
+    pairs: list[tuple[str, str]] = []
+    for label, value in (*((fact.label, fact.value) for fact in card.facts), *tiles):
+        short = shorten(label)
+        numbered = (f"{short} ({number})" for number in count(2))
+        unique = next(each for each in chain([short], numbered) if each not in used)
+        used.add(unique)
+        pairs.append((unique, value))
+    return pairs
 
 
 def _first(entries: tuple[T, ...], limit: int, more: Callable[[str], T]) -> tuple[T, ...]:

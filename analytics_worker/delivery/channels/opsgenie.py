@@ -18,7 +18,7 @@ from pydantic import SecretStr
 
 from analytics_worker.delivery import escaping
 from analytics_worker.delivery.channels.base import Channel, Sender
-from analytics_worker.delivery.channels.card import Card, card
+from analytics_worker.delivery.channels.card import Card, card, labeled_values
 from analytics_worker.delivery.channels.opening import http_channel
 from analytics_worker.delivery.channels.pagerduty import short_key
 from analytics_worker.delivery.message import OutgoingMessage, Severity
@@ -117,12 +117,10 @@ def _with_links(text: str, shown: Card, limit: int) -> str:
 
 def _details(shown: Card) -> dict[str, str]:
     """Return labels and values, as many as the limit has room for."""
-    facts = [*((fact.label, fact.value) for fact in shown.facts)]
-    facts += [(tile.label, f"{tile.value} {tile.change}".strip()) for tile in shown.tiles]
     details: dict[str, str] = {}
     room = MAX_DETAILS
-    for label, value in facts:
-        key, text = _short(label), _cut(value, MAX_VALUE)
+    for key, value in labeled_values(shown, _short):
+        text = _cut(value, MAX_VALUE)
         room -= escaping.utf16_units(key + text)
         if room >= 0:
             details[key] = text

@@ -20,7 +20,7 @@ from pydantic import SecretStr
 
 from analytics_worker.delivery import escaping
 from analytics_worker.delivery.channels.base import Channel, Sender
-from analytics_worker.delivery.channels.card import Card, card
+from analytics_worker.delivery.channels.card import Card, card, labeled_values
 from analytics_worker.delivery.channels.opening import http_channel
 from analytics_worker.delivery.message import Content, OutgoingMessage, Severity
 from analytics_worker.send_result import SendResult, permanent
@@ -49,6 +49,7 @@ MAX_BYTES = 500_000
 # What one text of an event may have: more than most need, then less until the event fits.
 BUDGETS = (4000, 1000, 200)
 BAD_REQUEST = 400
+OWN_DETAILS = ("items", "text")
 
 SEVERITIES: dict[Severity | None, str] = {
     "critical": "critical",
@@ -128,9 +129,8 @@ def _payload(content: Content, shown: Card, budget: int) -> Json:
 
 def _details(content: Content, shown: Card, budget: int) -> Json:
     """Return labels and values; the text as well, which is complete."""
-    tiles = ((tile.label, f"{tile.value} {tile.change}".strip()) for tile in shown.tiles)
-    facts = [*((fact.label, fact.value) for fact in shown.facts), *tiles]
-    details: Json = {_short(label, MAX_LABEL): _short(value, budget) for label, value in facts}
+    pairs = labeled_values(shown, lambda label: _short(label, MAX_LABEL), OWN_DETAILS)
+    details: Json = {label: _short(value, budget) for label, value in pairs}
     if shown.items:
         details["items"] = [_short(item, budget) for item in shown.items]
     return details | {"text": _short(content.text, 10 * budget)}

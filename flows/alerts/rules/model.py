@@ -1,18 +1,18 @@
 """What a rule is: the model of definitions/alerts.yml, thresholds.yml and of rules in the database.
 
 Reads nothing, writes nothing. The model checks each field by itself; `problems` in
-``_rule_checks`` checks how they go together, once, before a rule is stored.
+``validation`` checks how they go together, once, before a rule is stored.
 """
 
-import re
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from analytics_worker.database.reader_sessions import DEFAULT_ROW_CAP, DEFAULT_TIMEOUT
 from analytics_worker.definitions.durations import Duration
+from analytics_worker.definitions.text_types import Address, ChannelName, Line
 
 Severity = Literal["warning", "critical"]
 Kind = Literal["alert", "threshold", "event"]
@@ -62,35 +62,6 @@ def _channel(value: object) -> object:
         ((name, to),) = value.items()
         return {"name": name, "to": [to] if isinstance(to, str) else to}
     return value
-
-
-def _matches(pattern: str, sentence: str) -> AfterValidator:
-    """The whole text has to match; the sentence says what to write."""
-    compiled = re.compile(pattern)
-
-    def check(value: str) -> str:
-        if not compiled.fullmatch(value):
-            raise ValueError(f"{value!r:.60} {sentence}")
-        return value
-
-    return AfterValidator(check)
-
-
-_LOCAL_OR_DOMAIN = r"[^@\s<>(),;:\\\"\x00-\x1f]+"
-Line = Annotated[
-    str, _matches(r"[^\x00-\x1f\x7f]{1,200}", "has to be one line of 1 to 200 characters")
-]
-Address = Annotated[
-    str,
-    _matches(rf"{_LOCAL_OR_DOMAIN}@{_LOCAL_OR_DOMAIN}", "is no address; write name@example.com"),
-]
-ChannelName = Annotated[
-    str,
-    _matches(
-        r"[a-z0-9][a-z0-9-]{0,99}",
-        "is no channel; write email, webhook, slack or the name of a block: a-z, 0-9 and dashes",
-    ),
-]
 
 
 def _bound(value: object) -> object:

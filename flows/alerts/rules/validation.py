@@ -123,7 +123,10 @@ def _people(rule: Rule) -> Iterator[Problem]:
         try:
             _ADDRESS.validate_python(rule.owner)
         except ValidationError:
-            yield "owner", f"{rule.owner!r} is no address; write name@example.com or a channel"
+            yield (
+                "owner",
+                f"{rule.owner!r} is not a valid email address; expected name@example.com or a channel",
+            )
     for channel in rule.channels or []:
         if "@" in channel.name:
             yield "channels", f"write email: [{channel.name}]"

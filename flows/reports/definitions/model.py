@@ -19,21 +19,14 @@ from pydantic import (
 )
 
 from analytics_worker.definitions.durations import Duration
+from analytics_worker.definitions.text_types import Address, ChannelName, Line
 from flows.reports.formats import Better, ChartKind, FormatError, format_named
 from flows.reports.scheduling.periods import ScheduleType
 
 Schedule = Literal[ScheduleType, "manual"]
 LONGEST_SQL = 100_000
 
-Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,200}$")]
 Sql = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_SQL)]
-Address = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^[^@\s<>(),;:\\\"\x00-\x1f]{1,64}@[^@\s<>(),;:\\\"\x00-\x1f]{1,255}$"
-    ),
-]
-ChannelName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,99}$")]
 Addresses = Annotated[
     list[Address], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
 ]

@@ -1,16 +1,14 @@
 """Report workers that are processes of their own, to be killed at chosen moments."""
 
 import multiprocessing
-import os
-from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from multiprocessing.context import ForkServerContext
 from multiprocessing.process import BaseProcess
 
 import pytest
 
-from analytics_worker.settings import settings
+from tests.support.forked import forked
 
 
 @pytest.fixture(scope="session")
@@ -38,22 +36,6 @@ def make_and_deliver() -> None:
     deliver_due("reports")
 
 
-def _work(environment: dict[str, str]) -> None:
-    os.environ.clear()  # the fork server has that of the test which started it
-    os.environ |= environment
-    settings.cache_clear()
-    make_and_deliver()
-
-
-@contextmanager
-def worker(context: ForkServerContext) -> Generator[BaseProcess]:
-    """A process that makes and sends what is due, with this test's settings."""
-    variables = dict(os.environ)
-    process = context.Process(target=_work, args=(variables,))
-    process.start()
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.join(timeout=30)
-        process.close()
+def worker(context: ForkServerContext) -> AbstractContextManager[BaseProcess]:
+    """Start a process that makes and sends what is due, with this test's settings."""
+    return forked(context, make_and_deliver)
