@@ -25,7 +25,7 @@ HEALTHY_AFTER_SECONDS = 60.0  # a process that lasted this long starts again wit
 def ends_with_parent(command: list[str], death_signal: signal.Signals) -> list[str]:
     """The command, wrapped so that it gets the signal when this process dies."""
     shim = [sys.executable, "-I", "-S", pdeathsig_exec.__file__]
-    return [*shim, str(os.getpid()), str(int(death_signal)), "-", *command]
+    return [*shim, str(os.getpid()), str(int(death_signal)), "-", "-", *command]
 
 
 def _nothing() -> None:

@@ -44,12 +44,13 @@ class Account:
     prefix: tuple[str, ...] = ()
     user: pwd.struct_passwd | None = None
 
-    def command(self, program: str, *arguments: str) -> list[str]:
+    def command(self, program: str, *arguments: str, memory_bytes: int | None = None) -> list[str]:
         """Command line of one of PostgreSQL's programs; it ends (fast) when its parent does."""
         numbers = f"{self.user.pw_uid}:{self.user.pw_gid}" if self.user else "-"
         shim = [sys.executable, "-I", "-S", pdeathsig_exec.__file__, str(os.getpid())]
         binary = str(self.programs / "bin" / program)
-        return [*self.prefix, *shim, str(int(signal.SIGINT)), numbers, binary, *arguments]
+        bounds = [str(int(signal.SIGINT)), numbers, str(memory_bytes or "-")]
+        return [*self.prefix, *shim, *bounds, binary, *arguments]
 
     def make_directory(self, path: Path) -> None:
         """Make a directory that only this account (and root) can enter."""

@@ -27,6 +27,8 @@ from analytics_worker.stack.postgres.cluster import DATABASE, OWNER, SUPERUSER, 
 
 LONGEST_SOCKET_PATH = 107  # bytes in sockaddr_un.sun_path, without the final zero
 SOCKET_NAME = ".s.PGSQL.5432"
+PROCESS_BYTES = 1024 * 1024 * 1024
+"""Address space of each session: one value may have 1 GB, and a statement holds it several times."""
 SETTINGS = {
     "listen_addresses": "",
     "port": "5432",  # part of the socket's name
@@ -118,7 +120,8 @@ class EmbeddedPostgres:
         options = SETTINGS | {"unix_socket_directories": f'"{socket}"'}
         options |= {} if self._durable else NOT_DURABLE
         arguments = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        return self.account.command("postgres", "-D", str(self.cluster.path), *arguments)
+        arguments = ["-D", str(self.cluster.path), *arguments]
+        return self.account.command("postgres", *arguments, memory_bytes=PROCESS_BYTES)
 
     def is_ready(self) -> bool:
         """Whether the server accepts connections."""
