@@ -1,4 +1,4 @@
-"""Who can use the Prefect API: whoever can, runs commands as the worker's user.
+"""Who can use the Prefect API: whoever reaches it without a login runs commands as the worker's user.
 
 Reads the server's own settings through its API, and this machine's accounts; writes nothing.
 """
@@ -16,7 +16,7 @@ from analytics_worker.stack.accounts import other_accounts
 
 AREA = "access"
 FOREIGN = {"Host": "web-page.invalid"}
-RUNS_COMMANDS = "asks for no login, and whoever reaches it runs commands as the worker's user"
+RUNS_COMMANDS = "no login: whoever reaches the API without a login runs commands as the worker's user (SECURITY.md)"
 
 
 def login(client: SyncPrefectClient) -> Iterator[Finding]:

@@ -14,6 +14,7 @@ from sqlalchemy.engine import make_url
 
 from analytics_worker.doctor.findings import Finding, judged, size
 from analytics_worker.settings import settings
+from analytics_worker.stack.state_dir import StateFolder
 
 LARGE_FILES = {"STATE_DIR": 20e9, "LOG_DIR": 1e9, "REPORT_OUTPUT_DIR": 10e9}
 LARGE_DATABASE = 2e9
@@ -41,7 +42,7 @@ def ports() -> Iterator[Finding]:
     """What should listen does."""
     url = make_url(str(get_current_settings().api.url or "http://localhost"))
     api = (url.host or "localhost", url.port or 80)
-    metrics = ("127.0.0.1", settings().prometheus_port)
+    metrics = ("127.0.0.1", _metrics_port())
     fixes = (
         "`make up`, or correct PREFECT_API_URL.",
         "`python -m analytics_worker.exporter`, or `make up`.",
@@ -51,6 +52,15 @@ def ports() -> Iterator[Finding]:
         message = f"{address[0]}:{address[1]} {'listens' if open_ else 'does not answer'}"
         failed = not open_ and name == "prefect api"
         yield judged("ports", name, message, warn=not open_, fail=failed, fix=fix)
+
+
+def _metrics_port() -> int:
+    """The port that was set; else that of the stack which runs here, which may have been another shell's."""
+    chosen = settings()
+    record = StateFolder(chosen.state_dir).read()
+    if "prometheus_port" in chosen.model_fields_set or record is None or not record.is_running():
+        return chosen.prometheus_port
+    return record.metrics_port or chosen.prometheus_port
 
 
 def disk() -> Iterator[Finding]:

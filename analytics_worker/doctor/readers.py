@@ -46,7 +46,9 @@ def _powers(label: str, connection: Connection) -> Iterator[Finding]:
     owner = {"owner": warehouse_url().username or ""}
     for row in connection.execute(text(statement("reader_powers")), owner).mappings():
         level = cast("Level", row["level"])
-        yield Finding("permissions", f"{label} has more", level, row["message"], row["fix"])
+        yield Finding(
+            "permissions", f"{label} can do more than SELECT", level, row["message"], row["fix"]
+        )
 
 
 def _excess(row: RowMapping) -> Iterator[str]:

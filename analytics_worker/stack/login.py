@@ -1,7 +1,7 @@
 """The login of the Prefect server: whether it asks for one, and the file that keeps it.
 
 Writes ``login`` (mode 600) into the state folder, once; later starts use the same login. Without one,
-whoever reaches the API runs commands as the worker's user (docs/decisions/server-login.md).
+whoever reaches the API runs commands as the worker's user (SECURITY.md).
 """
 
 import os
@@ -20,6 +20,7 @@ from analytics_worker.stack_access import login_file
 SERVER_VARIABLE = "PREFECT_SERVER_API_AUTH_STRING"
 USER = "admin"
 SHOWN_ACCOUNTS = 3
+NO_LOGIN = "The server asks for no login; SERVER_LOGIN=on makes it ask."
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -124,8 +125,7 @@ def _read(file: Path) -> str:
 
 def said_of_access(login: Login | None) -> list[str]:
     """What `make up` says about who may run commands, a line each."""
-    lines = [f"Login {login}."] if login else []
-    if os.geteuid() == 0:
-        who = "has the login" if login else "reaches the API"
-        lines.append(f"Runs execute as root: whoever {who} runs commands as root.")
-    return lines
+    account = "root" if os.geteuid() == 0 else "this user"
+    who = "has the login" if login else "reaches the API without a login"
+    lines = [f"Login {login}."] if login else [NO_LOGIN]
+    return [*lines, f"Whoever {who} runs commands as {account} (SECURITY.md)."]

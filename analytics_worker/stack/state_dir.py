@@ -49,6 +49,7 @@ class Record:
     api_url: str
     since: str
     components: list[Component]
+    metrics_port: int | None = None
 
     def is_running(self) -> bool:
         """Whether the stack that wrote this still runs."""

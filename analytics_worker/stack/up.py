@@ -219,6 +219,7 @@ class Stack:
             api_url=os.environ["PREFECT_API_URL"],
             since=self._since,
             components=[service.component() for service in services],
+            metrics_port=settings().prometheus_port,
         )
 
 

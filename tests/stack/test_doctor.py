@@ -1,5 +1,8 @@
 """`analytics-worker doctor`: each thing that is wrong is found, and its line says what to do."""
 
+import os
+import socket
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -27,6 +30,7 @@ from analytics_worker.doctor import (
 )
 from analytics_worker.prefect_support.heartbeat_settings import AUTOMATION
 from analytics_worker.settings import settings
+from analytics_worker.stack.state_dir import Record, StateFolder, created
 from tests.support.attacks import attack
 from tests.support.contrib_postgres import ContribPostgres
 from tests.support.ports import free_port
@@ -49,7 +53,8 @@ def execute(statement: str) -> None:
 
 def test_a_reader_that_can_only_select_is_fine():
     execute("create table raw.orders (id int)")
-    assert bad(readers.reader()) == {}
+    (more,) = bad(readers.reader()).items()
+    assert (more[0], more[1].level) == ("reader can do more than SELECT", "warn")
 
 
 @pytest.mark.parametrize(
@@ -100,7 +105,7 @@ def test_each_power_of_the_reader_is_named_with_the_statement_that_ends_it(postg
     finally:
         administer(postgres, "revoke pg_signal_backend from {role}", role=READER_ROLE)
         administer(postgres, "alter role {role} nobypassrls", role=READER_ROLE)
-    said = "; ".join(finding.message for finding in readers.reader())
+    said = "; ".join(f.fix for f in readers.reader() if f.level == "warn")
     assert "revoke execute on function" in said
     assert "pg_terminate_backend(integer,bigint)" in said
     assert "revoke temporary on database" in said
@@ -163,6 +168,37 @@ def test_a_full_disk_and_a_dead_port(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     settings.cache_clear()
     assert {"STATE_DIR", "LOG_DIR", "REPORT_OUTPUT_DIR"} <= bad(host.disk()).keys()
     assert bad(host.ports())["metrics"].level == "warn"
+
+
+def test_the_metrics_of_the_stack_are_looked_for_where_it_serves_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    """Another shell chose the port; this one has no PROMETHEUS_PORT."""
+    monkeypatch.setenv("STATE_DIR", str(tmp_path))
+    monkeypatch.delenv("PROMETHEUS_PORT", raising=False)
+    settings.cache_clear()
+    with socket.create_server(("127.0.0.1", 0)) as exporter:
+        port = exporter.getsockname()[1]
+        record = Record(
+            pid=os.getpid(),
+            created=created(os.getpid()) or 0.0,
+            marker="m",
+            api_url="u",
+            since="s",
+            components=[],
+            metrics_port=port,
+        )
+        StateFolder(tmp_path).write(record)
+        (found,) = [finding for finding in host.ports() if finding.name == "metrics"]
+        assert (found.level, found.message) == ("ok", f"127.0.0.1:{port} listens")
+        monkeypatch.setenv("PROMETHEUS_PORT", str(free_port()))
+        settings.cache_clear()
+        assert str(settings().prometheus_port) in bad(host.ports())["metrics"].message
+        monkeypatch.delenv("PROMETHEUS_PORT")
+        settings.cache_clear()
+        StateFolder(tmp_path).write(replace(record, created=1.0))
+        (found,) = [finding for finding in host.ports() if finding.name == "metrics"]
+        assert f":{settings().prometheus_port} " in found.message
 
 
 def test_a_variable_of_the_celery_worker_is_answered(monkeypatch: pytest.MonkeyPatch):

@@ -13,7 +13,7 @@ from analytics_worker.stack import login
 from analytics_worker.stack.accounts import people, uid_range
 from analytics_worker.stack.environment import environment
 from analytics_worker.stack.errors import StackError
-from analytics_worker.stack.login import choose_login, said_of_access
+from analytics_worker.stack.login import Login, choose_login, said_of_access
 from analytics_worker.stack.state_dir import StateFolder
 from analytics_worker.stack_access import login_file, stack_login
 from tests.support.attacks import attack
@@ -141,13 +141,17 @@ def test_what_is_printed_says_where_it_is_and_not_what(variables):
     assert chosen.secret.partition(":")[2] not in said
 
 
-@pytest.mark.parametrize(
-    ("uid", "said"),
-    [(0, ["Runs execute as root: whoever reaches the API runs commands as root."]), (1000, [])],
-)
-def test_root_is_told_what_that_means(monkeypatch: pytest.MonkeyPatch, uid: int, said: list[str]):
+@pytest.mark.parametrize(("uid", "account"), [(0, "root"), (1000, "this user")])
+def test_what_reaching_the_api_means_is_said(
+    monkeypatch: pytest.MonkeyPatch, uid: int, account: str
+):
     monkeypatch.setattr(os, "geteuid", lambda: uid)
-    assert said_of_access(None) == said
+    assert said_of_access(None) == [
+        "The server asks for no login; SERVER_LOGIN=on makes it ask.",
+        f"Whoever reaches the API without a login runs commands as {account} (SECURITY.md).",
+    ]
+    said = said_of_access(Login("admin:x", "as you set it"))
+    assert said[1] == f"Whoever has the login runs commands as {account} (SECURITY.md)."
 
 
 @attack(

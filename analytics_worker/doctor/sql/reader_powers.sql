@@ -26,26 +26,25 @@ inner join pg_class as c on c.relowner = me.oid and c.relkind in ('r', 'p', 'v',
 where c.relnamespace <> cast('pg_toast' as regnamespace)
 union all
 select
-    'ok',
-    concat('it may make temporary tables: revoke temporary on database ', quote_ident(current_database()), ' from public;'),
-    ''
+    'warn',
+    'it may make temporary tables',
+    concat('revoke temporary on database ', quote_ident(current_database()), ' from public;')
 from me where has_database_privilege(current_database(), 'temporary') and not me.rolsuper
 union all
 select
-    'ok',
-    concat('no bound on its temporary files; a superuser can run: alter role ', me.name, ' set temp_file_limit = ''10GB'';'),
-    ''
+    'warn',
+    'no bound on its temporary files',
+    concat('As a superuser: alter role ', me.name, ' set temp_file_limit = ''10GB'';')
 from me where current_setting('temp_file_limit') = '-1' and not me.rolsuper
 union all
 select
-    'ok',
+    'warn',
+    'functions of the server that are refused in the text of SQL may be called in views',
     concat(
-        'functions of the server that are refused in the text of SQL, but may be called in views; a superuser can'
-        ' run: revoke execute on function ',
+        'As a superuser: revoke execute on function ',
         string_agg(cast(cast(p.oid as regprocedure) as text), ', ' order by p.proname),
         ' from public; (docs/user-sql.md)'
-    ),
-    ''
+    )
 from me, pg_proc as p
 where
     p.pronamespace = cast('pg_catalog' as regnamespace)
