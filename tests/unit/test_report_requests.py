@@ -3,8 +3,10 @@
 import pytest
 
 from analytics_worker.report_storage.storage import checked
+from flows.reports.definitions.model import Report
 from flows.reports.definitions.payloads import ReportRequestError, requested
 from flows.reports.output.files import slug
+from flows.reports.output.recipients import RecipientError, recipients_of
 from tests.support.attacks import attack
 
 NAUGHTY = [
@@ -90,3 +92,29 @@ def test_no_name_leads_out_of_the_folder(name):
 )
 def test_no_address_smuggles_a_header(address):
     assert "report_config.recipients" in refusal(recipients=[address])
+
+
+@attack(
+    by="data",
+    what='an address column with a name or a quoted comma: "x@evil.example, Ann" <ann@example.com>',
+    answer="refused whole; no part of it gets the report",
+)
+@pytest.mark.parametrize(
+    "value",
+    [
+        '"x@evil.example, Ann" <ann@example.com>',
+        "x@evil.example, Ann <ann@example.com>",
+        "Ann <ann@example.com>",
+        '"a,b"@example.com',
+        ["x@evil.example, ann@example.com"],
+        ["ann@example.com\nx@evil.example"],
+    ],
+)
+def test_only_plain_addresses_come_from_a_row(value: object):
+    each = {"sql": "select 1 as k", "key": "k", "to": "mail"}
+    one = Report.model_validate({"name": "r", "sql": "select 1", "for_each": each})
+    with pytest.raises(RecipientError, match="is not a valid email address"):
+        recipients_of(one, {"mail": value})
+    for right in (["a@example.com", "b@example.com"], "a@example.com, b@example.com,"):
+        named = [each.address for each in recipients_of(one, {"mail": right})]
+        assert named == ["a@example.com", "b@example.com"]
