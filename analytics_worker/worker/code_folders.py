@@ -14,7 +14,10 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from analytics_worker.errors import PermanentError
+from analytics_worker.worker.flow_source import NoFlowError, check_defines_flow
 
+FLOWS = "flows"
+"""The project's folder whose files are flows; the other ones help, test or measure."""
 PACKAGES = {"site-packages", "dist-packages"}
 
 
@@ -31,7 +34,7 @@ class CodeFolders:
     """Folders whose code runs may execute.
 
     Attributes:
-        project: Resolved; a run may start in it, but only its folder ``flows`` holds flow code.
+        project: Resolved. Runs may start in it, but only the code of some of its folders is trusted.
         trusted: Resolved.
         untrusted: Resolved; below a trusted folder, or around one. The deepest folder decides.
     """
@@ -42,15 +45,14 @@ class CodeFolders:
 
     @classmethod
     def of(cls, project: Path, more: Sequence[Path], written: Iterable[Path]) -> "CodeFolders":
-        """Trust ``flows/`` and more folders, except what the worker writes and what is installed.
+        """Trust the project's flows and more folders, except what the worker writes and what is installed.
 
         Raises:
             CodeFolderError: a folder is missing, or the worker writes into it.
         """
         untrusted = tuple(folder.resolve() for folder in [*written, *_installed()])
-        home = project.resolve()
-        trusted = (home / "flows", *(folder.resolve() for folder in more))
-        folders = cls(home, trusted, untrusted)
+        trusted = tuple(folder.resolve() for folder in [project / FLOWS, *more])
+        folders = cls(project.resolve(), trusted, untrusted)
         for folder in more:
             folders.check(folder)
         return folders
@@ -78,9 +80,12 @@ class CodeFolders:
             return False
         return all(_depth(other) < _depth(home) for other in _around(target, self.untrusted))
 
-    def contain_start(self, folder: Path) -> bool:
-        """Whether a run may start in that folder: the project itself or a trusted folder."""
-        return folder.resolve() == self.project or self.contain(folder)
+    def allow_start_in(self, folder: Path) -> bool:
+        """Whether a run may have that working directory."""
+        try:
+            return folder.resolve() == self.project or self.contain(folder)
+        except (ValueError, OSError):  # not a path: a NUL, a loop of links, too long
+            return False
 
     def locate(self, entrypoint: str, directory: Path) -> str:
         """Return the entrypoint in the form that is loaded, once its file is known to be trusted.
@@ -95,35 +100,39 @@ class CodeFolders:
         module, _, name = entrypoint.rpartition(":" if ":" in entrypoint else ".")
         if not name.isidentifier():
             raise UntrustedCodeError("it does not name a flow at the top of a module")
-        if module.endswith(".py"):
-            return f"{self._script(directory / module)}:{name}"
-        self._module(module, directory)
-        return entrypoint
+        is_path = module.endswith(".py")
+        file = self._script(directory / module) if is_path else self._module(module, directory)
+        try:
+            check_defines_flow(file, name)
+        except NoFlowError as error:
+            raise UntrustedCodeError(str(error)) from None
+        return f"{file}:{name}" if is_path else entrypoint
 
     def _script(self, path: Path) -> Path:
         file = path.resolve()
         if not self.contain(file):
-            raise UntrustedCodeError("it is not inside flows/ or another trusted folder")
+            raise UntrustedCodeError("it is not inside a trusted folder")
         if file.suffix != ".py" or not file.is_file():
             raise UntrustedCodeError("there is no such Python file")
         return file
 
-    def _module(self, module: str, directory: Path) -> None:
+    def _module(self, module: str, directory: Path) -> Path:
         """Follow the import of a module without doing it: each package on the way is code, too."""
         parts = module.split(".")
         self._check_name(parts)
         importlib.invalidate_caches()
         path: list[str] | None = [str(directory), *sys.path]
         origin = None
-        for number in range(1, len(parts) + 1):
-            spec = PathFinder.find_spec(".".join(parts[:number]), path) if path else None
+        for part in parts:  # not by its full name: a folder without __init__.py wants its parent
+            spec = PathFinder.find_spec(part, path) if path else None
             if spec is None:
                 raise UntrustedCodeError("there is no such module")
             if (origin := spec.origin) is not None:
                 self._script(Path(origin))
-            path = _locations(spec)
+            path = _locations(spec, path or [], part)
         if origin is None:
             raise UntrustedCodeError("it is a folder without __init__.py")
+        return Path(origin)
 
     def _check_name(self, parts: Sequence[str]) -> None:
         if not all(part.isidentifier() for part in parts):
@@ -154,6 +163,9 @@ def _is_foreign(part: str) -> bool:
     return part.startswith(".") or part in PACKAGES
 
 
-def _locations(spec: ModuleSpec) -> list[str] | None:
+def _locations(spec: ModuleSpec, path: Sequence[str], part: str) -> list[str] | None:
+    """Where the modules of a package are; a folder without __init__.py knows only once imported."""
     found = spec.submodule_search_locations
-    return None if found is None else list(found)
+    if found is None or spec.origin is not None:
+        return None if found is None else list(found)
+    return [str(Path(folder) / part) for folder in path]

@@ -12,14 +12,31 @@ from uuid import UUID
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, WorkPool
 from prefect.client.schemas.responses import DeploymentResponse
+from prefect.exceptions import ObjectNotFound
 from prefect.workers.process import ProcessJobConfiguration
-from pydantic import PrivateAttr
+from pydantic import PrivateAttr, ValidationError
 from typing_extensions import override
+
+from analytics_worker.text import one_line
 
 RUN = "the run's job variables"
 DEPLOYMENT = "the deployment's job variables"
 ENV = "env."
 POOL = "the work pool's base job template"
+INVALID = (
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    RecursionError,
+    ObjectNotFound,
+)
+"""What Prefect raises for job variables, or a base job template, that it cannot read."""
+MAX_MISTAKES = 3
+
+
+class InvalidVariablesError(ValueError):
+    """Job variables have the wrong type; says which and whose."""
 
 
 class Job(ProcessJobConfiguration):
@@ -31,6 +48,13 @@ class Job(ProcessJobConfiguration):
     _sources: dict[str, Mapping[str, Any]] = PrivateAttr(
         default_factory=dict[str, Mapping[str, Any]]
     )
+
+    _mistake: str | None = PrivateAttr(default=None)
+
+    @property
+    def mistake(self) -> str | None:
+        """Why this is not what was asked for: the job variables cannot be understood."""
+        return self._mistake
 
     @property
     def can_be_forked(self) -> bool:
@@ -52,10 +76,10 @@ class Job(ProcessJobConfiguration):
         given = ((source, values.get(name)) for source, values in self._sources.items())
         return next((pair for pair in given if pair[1] is not None), (POOL, ""))
 
-    def source_of_environment(self, name: str) -> str:
-        """Who set, or removed, a variable of the process."""
-        items = self._sources.items()
-        return next((source for source, values in items if name in _environment(values)), POOL)
+    def source_of_variable(self, name: str) -> tuple[str, object]:
+        """Who set, or removed, a variable of the process, and its text before it was resolved."""
+        found = ((source, _environment(values)) for source, values in self._sources.items())
+        return next(((source, env[name]) for source, env in found if name in env), (POOL, ""))
 
     @classmethod
     @override
@@ -72,20 +96,27 @@ class Job(ProcessJobConfiguration):
         """Build the configuration; the sources are copied first, because Prefect merges in place."""
         if deployment is None and flow_run.deployment_id:
             deployment = await client.read_deployment(flow_run.deployment_id)
-        sources: dict[str, Mapping[str, Any]] = {
-            RUN: copy.deepcopy(flow_run.job_variables or {}),
-            DEPLOYMENT: copy.deepcopy(deployment.job_variables or {}) if deployment else {},
-            POOL: _pool_variables(work_pool.base_job_template),
-        }
-        job = await super().resolve_for_flow_run(
-            flow_run,
-            client=client,
-            work_pool=work_pool,
-            worker_name=worker_name,
-            worker_id=worker_id,
-            deployment=deployment,
-        )
-        job._sources = sources  # noqa: SLF001  # its own
+        flow = await client.read_flow(flow_run.flow_id)
+        try:
+            sources: dict[str, Mapping[str, Any]] = {
+                RUN: copy.deepcopy(flow_run.job_variables or {}),
+                DEPLOYMENT: copy.deepcopy(deployment.job_variables or {}) if deployment else {},
+                POOL: _pool_variables(work_pool.base_job_template),
+            }
+            _check_environments(sources)
+            job = await super().resolve_for_flow_run(
+                flow_run,
+                client=client,
+                work_pool=work_pool,
+                worker_name=worker_name,
+                worker_id=worker_id,
+                deployment=deployment,
+            )
+            job._sources = sources  # noqa: SLF001  # its own
+        except INVALID as error:
+            job = cls()
+            job._mistake = f"the job variables are not valid: {_described(error)}"
+            job.prepare_for_flow_run(flow_run, deployment, flow, work_pool, worker_name, worker_id)
         return job
 
     @override
@@ -93,6 +124,24 @@ class Job(ProcessJobConfiguration):
         """Note the requested variables before Prefect adds those of the worker."""
         self._requested_environment = dict(self.env)
         super().prepare_for_flow_run(flow_run, *more, **options)
+
+
+def _check_environments(sources: Mapping[str, Mapping[str, Any]]) -> None:
+    for source, values in sources.items():
+        env = values.get("env")
+        is_template = source == POOL and isinstance(env, str)
+        if env is not None and not isinstance(env, Mapping) and not is_template:
+            raise InvalidVariablesError(f"{source} set an env that is not an object")
+
+
+def _described(error: BaseException) -> str:
+    """Say in one line what is wrong, without the values: they may be resolved secrets."""
+    if isinstance(error, InvalidVariablesError | ObjectNotFound):
+        return one_line(str(error))
+    if not isinstance(error, ValidationError):
+        return f"Prefect cannot read them ({type(error).__name__})"
+    wrong = [f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:MAX_MISTAKES]]
+    return one_line("; ".join(wrong))
 
 
 def _environment(variables: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,40 +1,69 @@
-"""Decide which variables a job may set for its process, and to which values.
+"""Which variables a caller of the API may set for a run's process, and which values they may have.
 
-A value that Prefect or Python cannot read ends the process before it can report, so it is refused
-here. Pure decisions; reads and writes nothing.
+A value that Prefect or the operating system does not accept ends the process before it can report
+why, so that it is checked before anything is started. Reads the time zone database; writes nothing.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
-LOCALE = r"[A-Za-z0-9_.@:-]{0,200}"
-HARMLESS = {
-    "LANG": LOCALE,
-    "LANGUAGE": LOCALE,
-    "LC_[A-Z]{1,40}": LOCALE,
-    "TZ": r"[A-Za-z][A-Za-z0-9_+/-]{0,99}",
-    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": r"([3-9][0-9]|[1-9][0-9]{2,4})?",
-    "PREFECT_LOGGING_LEVEL": "DEBUG|INFO|WARNING|ERROR|CRITICAL",
-    "PREFECT_LOGGING_LOG_PRINTS": "true|false|True|False|1|0",
+from analytics_worker.prefect_support.heartbeat_settings import BEAT_SECONDS, VARIABLE
+
+MAX_BEAT_SECONDS = 3600
+MAX_LENGTH = 32_768
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+SWITCHES = frozenset({"true", "false", "1", "0", "on", "off", "yes", "no"})
+LOCALE_NAME = re.compile("LC_[A-Z]+")
+LOCALE = re.compile("[A-Za-z0-9_.@:-]{0,100}")
+DIGITS = re.compile("[0-9]{1,4}")
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What a variable's value has to be, in words and as a test."""
+
+    expected: str
+    accepts: Callable[[str], bool]
+
+
+def _is_time_zone(value: str) -> bool:
+    try:
+        ZoneInfo(value)
+    except (ValueError, OSError, KeyError):  # a path, a folder, no such zone
+        return False
+    return bool(value)
+
+
+def _is_beat(value: str) -> bool:
+    return bool(DIGITS.fullmatch(value)) and BEAT_SECONDS <= int(value) <= MAX_BEAT_SECONDS
+
+
+def _is_text(value: str) -> bool:
+    try:
+        return "\0" not in value and len(value.encode()) <= MAX_LENGTH
+    except UnicodeEncodeError:
+        return False
+
+
+OF_LOCALE = Rule("the name of a locale, such as de_DE.UTF-8", lambda v: bool(LOCALE.fullmatch(v)))
+OF_PERMITTED = Rule(f"text of at most {MAX_LENGTH:,} bytes without NUL", _is_text)
+HARMLESS: Mapping[str, Rule] = {
+    "LANG": OF_LOCALE,
+    "LANGUAGE": OF_LOCALE,
+    "TZ": Rule("the name of a time zone, such as Europe/Berlin", _is_time_zone),
+    VARIABLE: Rule(f"whole seconds from {BEAT_SECONDS} to {MAX_BEAT_SECONDS}", _is_beat),
+    "PREFECT_LOGGING_LEVEL": Rule(f"one of {', '.join(LEVELS)}", lambda v: v.upper() in LEVELS),
+    "PREFECT_LOGGING_LOG_PRINTS": Rule("true or false", lambda v: v.lower() in SWITCHES),
 }
-"""Names and their values, as patterns: texts, times and log lines, never what code runs."""
-ANY_VALUE = r"[^\0]*"
+"""Change texts, times and log lines, never what code runs or whom it talks to."""
 
 
-def refused_names(names: Collection[str], allowed: Collection[str]) -> list[str]:
-    """Return the variables that a job may not set, sorted."""
-    return sorted(name for name in names if _pattern(name, allowed) is None)
-
-
-def unusable_value(variables: Mapping[str, object], allowed: Collection[str]) -> str | None:
-    """Return the first variable whose value cannot be used; ``None`` removes a variable."""
-    for name, value in sorted(variables.items()):
-        pattern = _pattern(name, allowed) or ANY_VALUE
-        if value is not None and not re.fullmatch(pattern, str(value)):
-            return name
-    return None
-
-
-def _pattern(name: str, allowed: Collection[str]) -> str | None:
-    found = (value for known, value in HARMLESS.items() if re.fullmatch(known, name))
-    return next(found, ANY_VALUE if name in allowed else None)
+def rule_for(name: str, permitted: Collection[str]) -> Rule | None:
+    """The rule for a variable's value; None: a caller of the API may not set it."""
+    if name in HARMLESS:
+        return HARMLESS[name]
+    if name in permitted:
+        return OF_PERMITTED
+    return OF_LOCALE if LOCALE_NAME.fullmatch(name) else None

@@ -15,7 +15,7 @@ from prefect.settings import get_current_settings
 
 from analytics_worker.worker.code_folders import CodeFolders, UntrustedCodeError
 from analytics_worker.worker.job import Job
-from analytics_worker.worker.job_environment import refused_names, unusable_value
+from analytics_worker.worker.job_environment import OF_PERMITTED, rule_for
 from analytics_worker.worker.run_spec import SET_FOLDER, Place
 
 SETTING = "WORKER_ALLOW_JOB_OVERRIDES"
@@ -28,9 +28,10 @@ STEP_KEYS = {"directory", "id"}
 class JobRefusedError(Exception):
     """A run is not started; says what was asked for, where, and which setting allows it."""
 
-    def __init__(self, reason: str, setting: str = f"{SETTING}=on") -> None:
-        """Say why, and what to set on the worker."""
-        super().__init__(f"Refused: {reason} ({setting} on the worker allows it).")
+    def __init__(self, reason: str, setting: str | None = f"{SETTING}=on") -> None:
+        """Say why, and what to set on the worker; None: no setting makes it valid."""
+        remedy = f" ({setting} on the worker allows it)" if setting else ""
+        super().__init__(f"Refused: {reason}{remedy}.")
 
 
 def quoted(value: object) -> str:
@@ -53,6 +54,23 @@ class JobPolicy:
     folders: CodeFolders
     environment: Collection[str] = ()
 
+    def check(self, job: Job) -> None:
+        """Refuse what no setting allows: its process would end before it could say why.
+
+        Raises:
+            JobRefusedError: the job variables are not valid.
+        """
+        if job.mistake is not None:
+            raise JobRefusedError(job.mistake, None)
+        for name, value in job.requested_environment.items():
+            rule = rule_for(name, self.environment) or OF_PERMITTED
+            if value is not None and not rule.accepts(value):
+                where, written = job.source_of_variable(name)
+                raise JobRefusedError(
+                    f"{where} set env {quoted(name)} to {quoted(written)}; expected {rule.expected}",
+                    None,
+                )
+
     def place(self, job: Job, deployment: DeploymentResponse | None) -> Place:
         """Return where a run is executed.
 
@@ -61,7 +79,6 @@ class JobPolicy:
         """
         self._check_command(job)
         self._check_environment(job)
-        self._check_values(job)
         self._check_working_dir(job)
         if deployment is None:
             raise JobRefusedError("the run has no deployment, so no code of a trusted folder")
@@ -76,27 +93,20 @@ class JobPolicy:
             raise JobRefusedError(f"{where} set command {quoted(text)}")
 
     def _check_environment(self, job: Job) -> None:
-        requested = job.requested_environment
-        if names := refused_names(requested, self.environment):
-            where = job.source_of_environment(names[0])
+        names = sorted(name for name in job.requested_environment if not self._is_permitted(name))
+        if names:
+            where, _ = job.source_of_variable(names[0])
             shown = ", ".join(map(quoted, names[:QUOTED_NAMES]))
             more = f" and {len(names) - QUOTED_NAMES} more" if len(names) > QUOTED_NAMES else ""
             raise JobRefusedError(
                 f"{where} set env {shown}{more}", f"WORKER_JOB_ENVIRONMENT or {SETTING}=on"
             )
 
-    def _check_values(self, job: Job) -> None:
-        name = unusable_value(job.requested_environment, self.environment)
-        if name is not None:
-            secret = name in self.environment
-            value = "a text" if secret else quoted(job.requested_environment[name])
-            raise JobRefusedError(
-                f"{job.source_of_environment(name)} set env {quoted(name)} to {value}, which is not a"
-                " valid value of it"
-            )
+    def _is_permitted(self, name: str) -> bool:
+        return rule_for(name, self.environment) is not None
 
     def _check_working_dir(self, job: Job) -> None:
-        if job.working_dir is not None and not self.folders.contain_start(job.working_dir):
+        if job.working_dir is not None and not self.folders.allow_start_in(job.working_dir):
             where, text = job.source_of("working_dir")
             raise JobRefusedError(
                 f"{where} set working_dir {quoted(text)}, which is not inside a trusted folder",
@@ -108,7 +118,7 @@ class JobPolicy:
         folder = _folder_of_steps(steps) if steps else working_dir
         if folder is None:
             raise JobRefusedError("the deployment has no pull step that sets a trusted folder")
-        if not self.folders.contain_start(folder):
+        if not self.folders.allow_start_in(folder):
             raise JobRefusedError(
                 f"the deployment's pull step sets the folder {quoted(folder)}, which is not inside"
                 " a trusted folder",

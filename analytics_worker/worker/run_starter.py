@@ -81,6 +81,7 @@ class RunStarter(ProcessWorker, ABC):
         Raises:
             JobRefusedError: it asks for more than it may.
         """
+        self._policy.check(job)
         if self._policy.allow_overrides:
             return await place_of(self.client, flow_run) if job.can_be_forked else None
         known = flow_run.deployment_id

@@ -20,6 +20,27 @@ from analytics_worker.worker.run_spec import SET_FOLDER
 GIT_CLONE = "prefect.deployments.steps.git_clone"
 SHELL = "prefect.deployments.steps.run_shell_script"
 REQUIREMENTS = "prefect.deployments.steps.pip_install_requirements"
+RUN = "from prefect import flow\n@flow\ndef run(): ...\n"
+SCRIPT = """
+import prefect, os
+from team import team_flow
+SETTINGS = dict(a=1)
+
+@prefect.flow(timeout_seconds=5)
+async def daily(): ...
+
+@os.cache
+def cached(): ...
+
+hourly = prefect.flow(name="hourly")(daily.fn)
+weekly: object = daily.with_options(name="weekly")
+class Steps:
+    @team_flow
+    def inner(self): ...
+
+@team_flow()
+def monthly(): ...
+"""
 
 
 def trusted_folder(tmp_path: Path) -> Path:
@@ -27,13 +48,16 @@ def trusted_folder(tmp_path: Path) -> Path:
     folder = tmp_path / "code"
     files = {
         "reports/evil.py": "",
-        "team_flows/__init__.py": "",
-        "team_flows/daily.py": "from prefect import flow\n",
-        "script.py": "from prefect import flow\n",
+        "team_flows/__init__.py": RUN,
+        "team_flows/daily.py": RUN,
+        "team_flows/steps.py": "import os\nos.remove('data')\ndef run(): ...\n",
+        "script.py": SCRIPT,
+        "broken.py": "def broken(:\n",
         ".venv/lib/python3.11/site-packages/pip/__main__.py": "",
         "yaml/__init__.py": "",
         "yaml/evil.py": "",
         "unpacked/a.py": "",
+        "unpacked/deep/b.py": RUN,
         "report.csv": "import os",
     }
     for name, text in files.items():

@@ -34,13 +34,6 @@ def code(tmp_path: Path) -> Path:
         "/etc/passwd.py:flow",
         "../outside.py:flow",
         "link.py:flow",
-        "{project}/tests/support/cases/cases.py:flow",
-        "{project}/benchmarks/__main__.py:flow",
-        "{project}/analytics_worker/stack/__init__.py:flow",
-        "{project}/flows/../tests/conftest.py:flow",
-        "tests.conftest.flow",
-        "benchmarks.__main__.flow",
-        "analytics_worker.exporter.__main__.main",
         "reports/evil.py:flow",
         "linked/evil.py:flow",
         "reports.evil.flow",
@@ -59,12 +52,22 @@ def code(tmp_path: Path) -> Path:
         "flow",
         "",
         None,
+        "broken.py:broken",
+        "script.py:missing",
+        "script.py:SETTINGS",
+        "script.py:cached",
+        "script.py:inner",
+        "script.py:Steps",
+        "script.py:team_flow",
+        "team_flows/steps.py:run",
+        "team_flows.steps.run",
+        "team_flows.steps:run",
+        "flows.alerts._thresholds.run",
     ],
 )
 def test_an_entrypoint_that_is_not_trusted_code_is_refused(code: Path, entrypoint: str | None):
     before = set(sys.modules)
-    given = entrypoint and entrypoint.replace("{project}", str(project_root()))
-    message = refusal(code, job_of(), deployment_of(code, cast("str", given)))
+    message = refusal(code, job_of(), deployment_of(code, cast("str", entrypoint)))
     assert "the deployment's entrypoint" in message
     assert set(sys.modules) == before
     assert len(message) < 400
@@ -78,6 +81,10 @@ def test_an_entrypoint_that_is_not_trusted_code_is_refused(code: Path, entrypoin
         ("team_flows.daily.run", "team_flows.daily.run"),
         ("team_flows.daily:run", "team_flows.daily:run"),
         ("team_flows.run", "team_flows.run"),
+        ("unpacked.deep.b.run", "unpacked.deep.b.run"),
+        ("script.py:hourly", "{code}/script.py:hourly"),
+        ("script.py:weekly", "{code}/script.py:weekly"),
+        ("script.py:monthly", "{code}/script.py:monthly"),
         ("flows.alerts.pending.process_pending_alerts", None),
     ],
 )
@@ -85,6 +92,62 @@ def test_code_in_a_trusted_folder_is_run(code: Path, entrypoint: str, loaded: st
     given = entrypoint.format(code=code)
     place = policy_of(code).place(job_of(), deployment_of(code, given))
     assert place.entrypoint == (loaded or given).format(code=code)
+
+
+@attack(
+    by="API caller",
+    what="an entrypoint that is a test, a benchmark, or a module of the project that is no flow",
+    answer="Failed before anything is imported: only flows/ and WORKER_CODE_FOLDERS hold flows",
+)
+@pytest.mark.parametrize(
+    "entrypoint",
+    [
+        "tests/flows/test_states.py:flow",
+        "tests.flows.monitoring.test_task_statistics.waiting",
+        "tests/support/guarded_server.py:victim",
+        "tests.support.guarded_server.victim",
+        "benchmarks/soak.py:measure",
+        "benchmarks.soak.measure",
+        "benchmarks.__main__.main",
+        "analytics_worker.stack.pdeathsig_exec.main",
+        "analytics_worker.worker.fork_server.process.main",
+        "analytics_worker.prefect_support.flow.flow",
+        "analytics_worker.cli.worker.worker",
+        "setup-environment.py:flow",
+        "flows/../tests/support/guarded_server.py:victim",
+        "tests/support/cases/cases.py:flow",
+        "benchmarks/__main__.py:flow",
+        "analytics_worker/stack/__init__.py:flow",
+        "tests.conftest.flow",
+        "benchmarks.__main__.flow",
+        "analytics_worker.exporter.__main__.main",
+    ],
+)
+def test_an_entrypoint_in_another_folder_of_the_project_is_refused(code: Path, entrypoint: str):
+    before = set(sys.modules)
+    deployment = deployment_of(project_root(), entrypoint)
+    assert "cannot be run" in refusal(code, job_of(), deployment)
+    assert set(sys.modules) == before
+
+
+@attack(
+    by="API caller",
+    what="a pull step that starts a run in tests/ or analytics_worker/, whose files would hide libraries",
+    answer="Failed: runs start in the project's folder or in one of WORKER_CODE_FOLDERS",
+)
+@pytest.mark.parametrize(
+    "folder", ["tests", "tests/support", "benchmarks", "analytics_worker", ".venv"]
+)
+def test_a_run_does_not_start_in_another_folder_of_the_project(code: Path, folder: str):
+    deployment = deployment_of(project_root() / folder, "flows.analytics.catalog.refresh_catalog")
+    assert "not inside a trusted folder" in refusal(code, job_of(), deployment)
+
+
+def test_an_edit_of_a_flow_file_is_seen(code: Path):
+    deployment = deployment_of(code, "script.py:nightly")
+    assert "defines no flow of that name" in refusal(code, job_of(), deployment)
+    (code / "script.py").write_text("from prefect import flow\n@flow\ndef nightly(): ...\n")
+    assert policy_of(code).place(job_of(), deployment).entrypoint.endswith("script.py:nightly")
 
 
 def test_a_code_folder_that_the_worker_writes_into_is_refused_when_it_starts(code: Path):
@@ -98,9 +161,7 @@ def test_a_project_below_the_state_directory_is_still_trusted(tmp_path: Path):
     project = tmp_path / "app"
     (project / "state").mkdir(parents=True)
     folders = CodeFolders.of(project, [], [tmp_path, project / "state"])
-    assert folders.contain(project / "flows/flow.py")
-    assert not folders.contain(project / "tests/flow.py")
-    assert folders.contain_start(project)
-    assert not folders.contain_start(project / "tests")
-    assert not folders.contain(project / "state/flow.py")
+    assert folders.allow_start_in(project)
+    assert folders.contain(project / "flows/daily.py")
+    assert not folders.contain(project / "state/flows/daily.py")
     assert not folders.contain(tmp_path / "flow.py")

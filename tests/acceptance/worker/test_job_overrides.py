@@ -1,45 +1,19 @@
 """A caller of the API cannot make the worker run other code: real server, real worker, a marker file."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-import httpx
 import pytest
 from prefect.client.schemas.actions import DeploymentUpdate
 
 from tests.support.attacked_pool import Target
 from tests.support.attacks import attack
-from tests.support.case_runs import Workspace
-from tests.support.prefect_server import worker_environment
-from tests.support.processes import Server, our_worker
 from tests.support.waiting import wait_until
 
 SHELL = "prefect.deployments.steps.run_shell_script"
-
-
-@pytest.fixture(scope="module")
-def served(
-    prefect_server: Server, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Workspace, httpx.Client]]:
-    folder = tmp_path_factory.mktemp("guarded")
-    pool = f"guarded-{uuid4().hex[:8]}"
-    work = Workspace(folder / "flows", prefect_server.api_url, pool, limit=1)
-    environment = worker_environment(prefect_server, folder)
-    with (
-        httpx.Client(base_url=prefect_server.api_url) as api,
-        our_worker(pool, environment, folder / "worker.log") as worker,
-    ):
-        yield work, api
-        worker.end()
-    work.close()
-
-
-@pytest.fixture
-def target(served: tuple[Workspace, httpx.Client], tmp_path: Path) -> Target:
-    return Target(*served, tmp_path / "marker")
 
 
 @attack(
@@ -133,10 +107,7 @@ def runs_of(target: Target, deployment: UUID) -> list[UUID]:
         (lambda _: {"pull_steps": []}, "no pull step"),
         (lambda _: {"entrypoint": "os.system"}, "'os.system'"),
         (lambda _: {"entrypoint": "cases.py:os.system"}, "'cases.py:os.system'"),
-        (
-            lambda t: {"entrypoint": f"{evil_file(t)}:flow"},
-            "not inside flows/ or another trusted folder",
-        ),
+        (lambda t: {"entrypoint": f"{evil_file(t)}:flow"}, "not inside a trusted folder"),
     ],
 )
 def test_a_changed_deployment(
@@ -173,15 +144,9 @@ def test_a_function_that_is_no_flow(target: Target):
     change = DeploymentUpdate(entrypoint="cases.py:note_hook")
     target.work.client.update_deployment(deployment, change)
     parameters = {"flow": None, "flow_run": {"id": 1}, "state": {"name": "x"}}
-    state = target.work.wait(target.run(deployment, parameters=parameters))
-    assert state.type.value in {"FAILED", "CRASHED"}
-    assert "not a flow" in " ".join([str(state.message), *target.work.messages(state_run(state))])
+    target.assert_refused(target.run(deployment, parameters=parameters), "no flow of that name")
     target.work.client.update_deployment(deployment, DeploymentUpdate(entrypoint=before))
     target.assert_works(deployment)
-
-
-def state_run(state: Any) -> UUID:
-    return state.state_details.flow_run_id
 
 
 @attack(
@@ -236,24 +201,3 @@ def test_a_variable_that_changes_what_code_runs(target: Target, name: str):
     assert not list(target.work.directory.glob("hook-*"))
     normal = target.run(deployment, job_variables={"env": {"TZ": "UTC"}}, parameters={"seconds": 0})
     assert target.work.wait(normal).name == "Completed"
-
-
-@attack(
-    by="API caller",
-    what="variables that no process can be started with: PREFECT_LOGGING_LEVEL=NOPE, a name with = and a line break",
-    answer="the run ends once as Failed; the worker goes on",
-)
-@pytest.mark.parametrize(
-    "variables",
-    [
-        {"env": {"PREFECT_LOGGING_LEVEL": "NOPE"}},
-        {"env": {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "x"}},
-        {"env": {"LC_A=1\nX": "y"}},
-        {"env.TZ": {"a": 1}},
-    ],
-)
-def test_job_variables_that_cannot_be_used(target: Target, variables: dict[str, Any]):
-    deployment = target.work.deploy("ok")
-    run = target.run(deployment, job_variables=variables)
-    target.assert_refused(run, "job variables")
-    target.assert_works(deployment)
