@@ -15,18 +15,20 @@ from analytics_worker.errors import PermanentError
 Kind = Literal["text", "unicode_name", "quoted_name", "comment", "name", "parameter", "mark"]
 
 # A text in E'…' goes on in the next quotes if only a line end, spaces and -- comments lie between.
-_GAP = r"(?:[ \t\f\v]|--[^\n\r]*)*+[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*[\n\r])*+"
+_GAP = r"[ \t\f\v]*(?:--[^\n\r]*)?[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*[\n\r])*"
+# No possessive quantifiers: nested, they miss matches in Python 3.11.2. Each alternative begins with
+# another character instead, so there is one way to match; what may not follow a last quote says so.
 _TOKEN = re.compile(
-    rf"""(?P<text>[eE]'(?:[^'\\]|\\.|''|'{_GAP}')*+'
-             | (?:[bBxXnN]|[uU]&)?'(?:[^']|'')*+'
-             | \$(?P<tag>(?:[^\W\d]|[^\x00-\x7f])(?:\w|[^\x00-\x7f])*+)?\$.*?\$(?(tag)(?P=tag))\$)
-       | (?P<unicode_name>[uU]&"(?:[^"]|"")*+")
-       | (?P<quoted_name>"(?:[^"]|"")*+")
+    rf"""(?P<text>[eE]'[^'\\]*(?:(?:\\.|''|'{_GAP}')[^'\\]*)*'(?!'|{_GAP}')
+             | (?:[bBxXnN]|[uU]&)?'[^']*(?:''[^']*)*'(?!')
+             | \$(?P<tag>(?:[^\W\d]|[^\x00-\x7f])(?:\w|[^\x00-\x7f])*)?\$.*?\$(?(tag)(?P=tag))\$)
+       | (?P<unicode_name>[uU]&"[^"]*(?:""[^"]*)*"(?!"))
+       | (?P<quoted_name>"[^"]*(?:""[^"]*)*"(?!"))
        | (?P<comment>--[^\n\r]*|/\*)
-       | (?P<name>(?:[^\W\d]|[^\x00-\x7f])(?:[\w$]|[^\x00-\x7f])*+)
+       | (?P<open>[eE]?'|"|\$(?:(?:[^\W\d]|[^\x00-\x7f])(?:\w|[^\x00-\x7f])*)?\$)
+       | (?P<name>(?:[^\W\d]|[^\x00-\x7f])(?:[\w$]|[^\x00-\x7f])*)
        | (?<![:\w]):(?P<parameter>[A-Za-z_]\w*)
-       | (?P<mark>[();])
-       | (?P<open>['"]|\$(?:(?:[^\W\d]|[^\x00-\x7f])(?:\w|[^\x00-\x7f])*+)?\$)""",
+       | (?P<mark>[();])""",
     re.DOTALL | re.VERBOSE,
 )
 _COMMENT_EDGE = re.compile(r"/\*|\*/")
