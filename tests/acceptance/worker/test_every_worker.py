@@ -164,7 +164,8 @@ def test_edited_source_is_seen_by_the_next_run(work: Workspace):
 
 
 def test_a_broken_import_fails_its_run_only(work: Workspace):
-    (work.directory / "broken.py").write_text("import no_such_library\n")
+    source = "import no_such_library\nfrom prefect import flow\n\n@flow\ndef broken(): ...\n"
+    (work.directory / "broken.py").write_text(source)
     run = work.submit("broken", module="broken")
     assert work.wait(run).type in {StateType.CRASHED, StateType.FAILED}
     wait_until(lambda: any("no_such_library" in line for line in work.messages(run)), timeout=15)

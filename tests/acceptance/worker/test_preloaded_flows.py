@@ -76,7 +76,7 @@ def test_a_run_with_variables_of_its_own_imports_its_flow_for_itself(project: Wo
 
 
 def test_an_edit_that_cannot_be_imported_fails_its_runs_and_nothing_else(project: Workspace):
-    module(project).write_text("import there_is_no_such_module")
+    module(project).write_text(f"import there_is_no_such_module\n{FLOW}")
     run = submit(project)
     state = project.wait(run)
     assert state.name in {"Failed", "Crashed"}
