@@ -20,6 +20,7 @@ from typing import Any, NoReturn, Protocol
 
 CHUNK = 1 << 16
 STREAMS = 3
+ANSWER_SECONDS = 60
 
 
 class Process(Protocol):
@@ -53,14 +54,24 @@ class Spare:
         self._status: int | None = None
 
     def run(self, request: Mapping[str, Any], streams: Sequence[int]) -> None:
-        """Have it run a program.
+        """Have it run a program; it has the whole request when this returns.
 
         Raises:
-            OSError: it has died.
+            OSError: it died, or did not answer, before it began.
         """
         with self._sock:
+            self._sock.settimeout(ANSWER_SECONDS)
             socket.send_fds(self._sock, [b"!"], streams)
             self._sock.sendall(json.dumps(request).encode())
+            self._sock.shutdown(socket.SHUT_WR)
+            if not self._sock.recv(1):
+                raise ConnectionError("the spare process ended before it began")
+
+    def end(self) -> None:
+        """Kill it, if it still lives, and wait for its end."""
+        if self.poll() is None:
+            os.kill(self.pid, signal.SIGKILL)
+            self.wait()
 
     def poll(self) -> int | None:
         """The exit status, negative for a signal; None while it runs."""
@@ -128,7 +139,7 @@ def start(
         try:
             spare.run(request, streams)
         except OSError:
-            spare.wait()  # somebody killed it: start the program as usual
+            spare.end()  # somebody killed it: start the program as usual
         else:
             return spare
     stdin, stdout, stderr = streams
@@ -166,6 +177,7 @@ def _receive(sock: socket.socket) -> dict[str, Any] | None:
         os.close(stream)
     parts = iter(lambda: sock.recv(CHUNK), b"")
     request = json.loads(b"".join(parts))
+    sock.sendall(b"!")
     sock.close()
     return request
 

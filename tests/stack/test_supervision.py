@@ -30,8 +30,9 @@ def ready(stack) -> set[str]:
 
 def test_every_component_runs_and_logs(running_stack):
     assert ready(running_stack) == COMPONENTS
-    logs = {path.name for path in (running_stack.state_dir / "logs").glob("*.log")}
-    assert {"postgres.log", "worker.log"} <= logs
+    logs = running_stack.state_dir / "logs"
+    # A log begins with the first line that its process writes.
+    wait_until(lambda: {"postgres.log", "worker.log"} <= {path.name for path in logs.glob("*.log")})
 
 
 @attack(

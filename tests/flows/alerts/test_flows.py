@@ -155,6 +155,10 @@ def test_a_run_that_is_killed_while_it_evaluates_loses_nothing():
     assert query("select count(*) from ops.alert_evaluations") == [0]
     os.kill(child.pid or 0, signal.SIGKILL)
     child.join()
+    # The server releases the locks once it has noticed that the client is gone.
+    wait_until(
+        lambda: len(query("select id from ops.alert_rules for update skip locked")) == 2, timeout=60
+    )
     execute('update ops.alert_rules set definition = definition || \'{"timeout": "1s"}\'')
     assert evaluate_due(["alert"]).evaluated == 2
     assert query("select count(*) from ops.deliveries where channel = 'webhook'") == [1]
