@@ -21,7 +21,7 @@ from analytics_worker.stack.sample import load_sample
 from benchmarks.warehouse import fresh_warehouse
 from tests.support.processes import Process, Server, our_worker
 
-PATIENCE_SECONDS = 600.0
+ACQUIRE_TIMEOUT_SECONDS = 600.0
 
 
 @dataclass
@@ -44,7 +44,7 @@ class Deployed:
     def run(self, deployment: str, **parameters: Any) -> tuple[float, dict[str, Any]]:
         """Seconds from the creation of a run to its end, and what it reported."""
         run = submit(deployment, **parameters)
-        result = run.get(PATIENCE_SECONDS)
+        result = run.get(ACQUIRE_TIMEOUT_SECONDS)
         return _seconds(run), result
 
 

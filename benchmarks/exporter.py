@@ -16,7 +16,7 @@ from uuid import UUID, uuid4
 import psutil
 
 from analytics_worker.exporter.collectors import flow_runs, task_runs
-from analytics_worker.exporter.counter_events import Increment, Item
+from analytics_worker.exporter.counter_events import CountedItem, Increment
 from analytics_worker.exporter.counter_store import Store
 from benchmarks._idle_stack import idle_stack
 from benchmarks.table import Row
@@ -143,20 +143,20 @@ def _own(state: UUID, end: float) -> dict[str, object]:
     }
 
 
-def _run(number: int, state: UUID, end: float) -> Item:
+def _run(number: int, state: UUID, end: float) -> CountedItem:
     where = (f"flow-{number % DEPLOYMENTS}/pool", "pool")
     increments = (
         Increment(flow_runs.RUNS, (*where, "Completed" if number % 7 else "Failed")),
         Increment.observe(flow_runs.DURATION, where, 3.0),
         Increment.observe(flow_runs.QUEUE_WAIT, where, 1.0),
     )
-    return Item(state.bytes, end, increments)
+    return CountedItem(state.bytes, end, increments)
 
 
-def _task(number: int, state: UUID, end: float) -> Item:
+def _task(number: int, state: UUID, end: float) -> CountedItem:
     where = (f"flow-{number % DEPLOYMENTS}/pool", f"task-{number % 40}")
     increments = (
         Increment(task_runs.RUNS, (*where, "Completed")),
         Increment.observe(task_runs.DURATION, where, 1.0),
     )
-    return Item(state.bytes, end, increments)
+    return CountedItem(state.bytes, end, increments)

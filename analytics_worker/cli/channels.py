@@ -35,12 +35,12 @@ def list_channels(context: typer.Context) -> None:
     if context.invoked_subcommand is not None:
         return
     # --help answers at once, and Prefect reads the address that was chosen
-    from analytics_worker.cli.errors import explained  # noqa: PLC0415
+    from analytics_worker.cli.errors import exit_on_error  # noqa: PLC0415
     from analytics_worker.database.connections import warehouse  # noqa: PLC0415
     from analytics_worker.delivery.overview import channel_overviews  # noqa: PLC0415
 
     stored, problem = _stored()
-    with explained(), warehouse() as connection:
+    with exit_on_error(), warehouse() as connection:
         overviews = channel_overviews(connection, stored)
     if overviews:
         _print(overviews)
@@ -103,10 +103,10 @@ def send_test_message(
     ] = None,
 ) -> None:
     """Send a test message to the recipients of a channel now; 1 if one did not get it."""
-    from analytics_worker.cli.errors import explained  # noqa: PLC0415
+    from analytics_worker.cli.errors import exit_on_error  # noqa: PLC0415
     from analytics_worker.delivery.channel_test import send_test  # noqa: PLC0415
 
-    with explained():
+    with exit_on_error():
         results = send_test(name, to)
     for recipient, result in results:
         echo(f"{recipient.address}: {result.detail if result.status != 'sent' else 'sent'}")

@@ -10,12 +10,12 @@ def deploy() -> None:
     use_running_stack()
     from prefect import get_client  # noqa: PLC0415  # reads the address that was just chosen
 
-    from analytics_worker.cli.errors import explained  # noqa: PLC0415
+    from analytics_worker.cli.errors import exit_on_error  # noqa: PLC0415
     from analytics_worker.deployment.deploy import deploy as bring_in_step  # noqa: PLC0415
     from analytics_worker.deployment.deploy import desired  # noqa: PLC0415
     from analytics_worker.stack.registration import summary  # noqa: PLC0415
 
-    with explained():
+    with exit_on_error():
         wanted = desired()
         with get_client(sync_client=True) as client:
             changes = bring_in_step(wanted, client)

@@ -20,13 +20,13 @@ def doctor(
     use_running_stack()
     from rich.markup import escape  # noqa: PLC0415  # --help answers at once
 
-    from analytics_worker.doctor import Level, examine  # noqa: PLC0415  # Prefect reads the chosen address
+    from analytics_worker.doctor import Level, run_checks  # noqa: PLC0415  # Prefect reads the chosen address
     from analytics_worker.stack.terminal import Terminal  # noqa: PLC0415
 
     styles: dict[Level, str] = {"ok": "green", "warn": "yellow", "fail": "bold red"}
     terminal = Terminal()
     with terminal.doing("doctor", "looking over everything"):
-        findings = list(examine())
+        findings = list(run_checks())
     counted = Counter(finding.level for finding in findings)
     rows = [
         (

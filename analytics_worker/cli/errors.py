@@ -16,7 +16,7 @@ from analytics_worker.text import printable
 
 
 @contextmanager
-def explained() -> Generator[None]:
+def exit_on_error() -> Generator[None]:
     """Turn errors that a person can put right into one line."""
     try:
         yield

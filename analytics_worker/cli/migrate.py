@@ -5,8 +5,8 @@ import typer
 
 def migrate() -> None:
     """Bring the worker's own tables (schema ops) and the reader role up to date."""
-    from analytics_worker.cli.errors import explained  # noqa: PLC0415  # imports Prefect
+    from analytics_worker.cli.errors import exit_on_error  # noqa: PLC0415  # imports Prefect
     from analytics_worker.migrations import upgrade  # noqa: PLC0415
 
-    with explained():
+    with exit_on_error():
         typer.echo(f"Schema ops is at revision {upgrade()}.")

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from analytics_worker.cli.errors import explained
+from analytics_worker.cli.errors import exit_on_error
 from analytics_worker.cli.output import echo
 from flows.reports.definitions import sync as report_sync
 from flows.reports.definitions import yaml_files as report_files
@@ -27,7 +27,7 @@ Name = Annotated[str, typer.Argument(help="The report's name.")]
 @reports.command()
 def validate(definitions: Folder = None) -> None:
     """Check the definition file; name every mistake by line."""
-    with explained():
+    with exit_on_error():
         found = report_files.load(definitions)
     echo(f"{len(found)} reports are fine")
 
@@ -35,14 +35,14 @@ def validate(definitions: Folder = None) -> None:
 @reports.command()
 def diff(definitions: Folder = None) -> None:
     """Show what `sync` would change."""
-    with explained():
+    with exit_on_error():
         _show_changes(report_sync.diff(report_files.load(definitions)))
 
 
 @reports.command()
 def sync(definitions: Folder = None) -> None:
     """Store the reports of the definition file; retire those that are gone."""
-    with explained():
+    with exit_on_error():
         _show_changes(report_sync.sync(report_files.load(definitions)))
 
 
@@ -65,7 +65,7 @@ def run(
     definitions: Folder = None,
 ) -> None:
     """Make a report of the file for a period now, and send it, if that was not done before."""
-    with explained():
+    with exit_on_error():
         report = report_files.find(report_files.load(definitions), name)
         made = manual.run_now(report, period)
         delivery = send_reports([each["run"] for each in made if each["status"] != "skipped"])
@@ -88,7 +88,7 @@ def resend(
     ] = False,
 ) -> None:
     """Send the stored files of a report run again."""
-    with explained():
+    with exit_on_error():
         delivery = manual.resend(run_id, failed=failed)
     _end(delivery, failed=False)
 

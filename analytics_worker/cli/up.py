@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from analytics_worker.cli.definitions import DEFINITIONS
-from analytics_worker.stack.subreaper import guarded
+from analytics_worker.stack.subreaper import run_under_subreaper
 
 
 def up(
@@ -25,4 +25,4 @@ def up(
         options = stack.Options(pipeline, sample_scale, sample_opportunities, DEFINITIONS)
         return stack.supervise(options)
 
-    raise typer.Exit(guarded(supervise))
+    raise typer.Exit(run_under_subreaper(supervise))

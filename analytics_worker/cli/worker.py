@@ -61,14 +61,14 @@ def worker(
 ) -> None:
     """Run what is due on the work pools, each run forked from a preloaded process."""
     use_running_stack()
-    from analytics_worker.cli.errors import explained  # noqa: PLC0415  # Prefect reads the address that was chosen
+    from analytics_worker.cli.errors import exit_on_error  # noqa: PLC0415  # Prefect reads the address that was chosen
     from analytics_worker.prefect_support.api_client import check_access  # noqa: PLC0415
     from analytics_worker.prefect_support.deployments import pools as all_pools  # noqa: PLC0415
     from analytics_worker.worker.fork_server.code_reload import Project  # noqa: PLC0415
     from analytics_worker.worker.run_monitor import default_limit_mb  # noqa: PLC0415
     from analytics_worker.worker.worker_process import Options, serve  # noqa: PLC0415
 
-    with explained():
+    with exit_on_error():
         check_access()
 
     chosen, root = settings(), project_root()
@@ -76,7 +76,7 @@ def worker(
     flows = [f"flows.{name}" for name in pools if (root / "flows" / name).is_dir()]
     drain = chosen.worker_drain_seconds if drain_seconds is None else drain_seconds
     limit = chosen.worker_run_memory_limit_mb
-    with explained():
+    with exit_on_error():
         policy = _job_policy(chosen, log_dir)
     options = Options(
         pools=pools,

@@ -59,7 +59,7 @@ def _silent_runs(deployments: Iterable[UUID]) -> AutomationCore:
     """Whatever happens to a run after a heartbeat shows that it lives, or that it ended."""
     return AutomationCore(
         name=AUTOMATION,
-        description="A run whose process died with its worker would hold its pool's slot for ever.",
+        description="A run whose process died with its worker would hold its pool's slot forever.",
         trigger=EventTrigger(
             after={EVENT},
             expect={"prefect.flow-run.*"},

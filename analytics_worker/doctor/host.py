@@ -29,7 +29,7 @@ def variables() -> Iterator[Finding]:
         yield Finding("settings", name, "warn", meaning, "Remove it.")
     channels = [chosen.alert_webhook_url, chosen.alert_slack_url, chosen.alert_email_host]
     told = any(channels)
-    message = "configured" if told else "nobody is told of alerts and failing deployments"
+    message = "configured" if told else "no recipients for alerts and failing deployments"
     fix = "Set ALERT_WEBHOOK_URL, ALERT_SLACK_URL or ALERT_EMAIL_*."
     yield judged("settings", "default channel", message, warn=not told, fix=fix)
     is_root = os.geteuid() == 0

@@ -30,7 +30,7 @@ Part = Callable[[], Iterator[Finding]]
 EXPECTED = (SQLAlchemyError, PermanentError, HTTPError, PrefectHTTPStatusError, OSError)
 
 
-def examine() -> Iterator[Finding]:
+def run_checks() -> Iterator[Finding]:
     """Every finding."""
     yield from _safely("versions", versions.packages)
     yield from _safely("settings", host.variables)

@@ -95,7 +95,7 @@ def retention(client: SyncPrefectClient) -> Iterator[Finding]:
     enabled = str(vacuum["enabled"])
     on = all(kind in enabled for kind in ("events", "flow_runs")) or enabled == "True"
     fix = "Start the server with PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED=events,flow_runs."
-    message = "runs, logs and events" if on else f"only {enabled}: runs are kept for ever"
+    message = "runs, logs and events" if on else f"only {enabled}: runs are never deleted"
     yield judged("retention", "server's vacuum", message, warn=not on, fix=fix)
 
 
@@ -103,7 +103,7 @@ def recovery(client: SyncPrefectClient) -> Iterator[Finding]:
     """The automation that ends silent runs is there and not paused."""
     found = client.read_automations_by_name(AUTOMATION)
     if not found:
-        yield Finding("recovery", "silent runs", "fail", "nobody ends them", DEPLOY)
+        yield Finding("recovery", "silent runs", "fail", "no automation ends them", DEPLOY)
         return
     paused = not found[0].enabled
     message = "the automation is paused" if paused else "ended by an automation"

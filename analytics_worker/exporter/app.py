@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 from analytics_worker.exporter.collectors import Collector
-from analytics_worker.exporter.collectors.active_runs import LiveRuns
+from analytics_worker.exporter.collectors.active_runs import ActiveRuns
 from analytics_worker.exporter.collectors.alerts import Alerts
 from analytics_worker.exporter.collectors.breakers import Breakers
 from analytics_worker.exporter.collectors.build import Build
@@ -22,31 +22,31 @@ from analytics_worker.exporter.collectors.task_runs import TaskRuns
 from analytics_worker.exporter.collectors.timings import Timings
 from analytics_worker.exporter.collectors.views import Views
 from analytics_worker.exporter.collectors.work_pools import WorkPools
-from analytics_worker.exporter.console import say
+from analytics_worker.exporter.console import log_line
 from analytics_worker.exporter.counter_store import Store
 from analytics_worker.exporter.http_server import Server
-from analytics_worker.exporter.label_cache import Existing
+from analytics_worker.exporter.label_cache import DeploymentIndex
 from analytics_worker.exporter.metric_families import Family
 from analytics_worker.exporter.poller import FAMILIES, Exposition, Poller
 from analytics_worker.exporter.prefect_client import PrefectApi
 from analytics_worker.exporter.request_hosts import RequestHosts
 from analytics_worker.settings import settings
 
-DATABASE_TURNS = 3
+DATABASE_INTERVAL_FACTOR = 3
 """Polls of the API to one of the database: what it tells changes every few minutes."""
-ENDS = (signal.SIGTERM, signal.SIGINT)
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def prefect_collectors(store: Store) -> list[Collector]:
     """What the Prefect API is asked."""
     api = PrefectApi()
-    existing = Existing(api)
+    deployment_index = DeploymentIndex(api)
     return [
-        LiveRuns(api),
-        FlowRuns(api, store, existing),
+        ActiveRuns(api),
+        FlowRuns(api, store, deployment_index),
         TaskRuns(api, store),
         WorkPools(api),
-        Deployments(existing, store),
+        Deployments(deployment_index, store),
         Timings(api, store),
     ]
 
@@ -67,7 +67,7 @@ def pollers(store: Store) -> list[Poller]:
     return [
         Poller("prefect", prefect_collectors(store), every),
         Poller("host", local_collectors(), every),
-        Poller("database", database_collectors(store), every * DATABASE_TURNS),
+        Poller("database", database_collectors(store), every * DATABASE_INTERVAL_FACTOR),
     ]
 
 
@@ -92,7 +92,9 @@ def families() -> list[Family]:
 def serve() -> int:
     """Answer until a signal; the exit code."""
     chosen = settings()
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDS)  # threads started from now on leave them to us
+    signal.pthread_sigmask(
+        signal.SIG_BLOCK, STOP_SIGNALS
+    )  # threads started from now on leave them to us
     exposition_pollers = pollers(Store(store_path()))
     exposition = Exposition(exposition_pollers)
     hosts = RequestHosts(chosen.prometheus_host, chosen.prometheus_allowed_hosts)
@@ -100,7 +102,7 @@ def serve() -> int:
         server = Server(chosen.prometheus_host, chosen.prometheus_port, exposition, hosts)
     except OSError as error:
         where = f"{chosen.prometheus_host}:{chosen.prometheus_port}"
-        say(
+        log_line(
             f"{where} can't be used ({error.strerror}): stop what has it, or choose another"
             f" PROMETHEUS_PORT, such as {chosen.prometheus_port + 1}."
         )
@@ -108,7 +110,7 @@ def serve() -> int:
     for poller in exposition_pollers:
         poller.start()
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    signal.sigwait(ENDS)
+    signal.sigwait(STOP_SIGNALS)
     server.shutdown()
     for poller in exposition_pollers:
         poller.stop()

@@ -20,7 +20,6 @@ class Connections:
     """Open connections in the order of their last activity, each with a deadline."""
 
     def __init__(self, most: int = MAX_CONNECTIONS) -> None:
-        """Start with none."""
         self._most = most
         self._lock = threading.Lock()
         self._deadlines: dict[socket.socket, float] = {}

@@ -1,4 +1,4 @@
-"""What the exporter has to say to whoever started it: one line on standard error each. Reads nothing."""
+"""Log lines of the exporter, on standard error. Reads nothing."""
 
 import sys
 
@@ -7,7 +7,7 @@ from analytics_worker.text import one_line
 MAX_LINE = 2000
 
 
-def say(line: str) -> None:
-    """Say it now, not when a buffer is full."""
+def log_line(line: str) -> None:
+    """Write a line to stderr and flush."""
     sys.stderr.write(f"{one_line(line, MAX_LINE)}\n")
     sys.stderr.flush()

@@ -37,7 +37,7 @@ class Increment:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RunResult:
     """How a run of a deployment ended: failures count until the next success."""
 
     deployment: str
@@ -45,11 +45,11 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Item:
+class CountedItem:
     """Something that is counted once: known by ``key`` among the items of its source."""
 
     key: bytes
     at: float
     """When it happened, in seconds since 1970."""
     increments: tuple[Increment, ...] = ()
-    outcome: Outcome | None = None
+    run_result: RunResult | None = None

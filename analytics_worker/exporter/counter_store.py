@@ -15,12 +15,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from analytics_worker.exporter.console import say
-from analytics_worker.exporter.counter_events import Item, Outcome
+from analytics_worker.exporter.console import log_line
+from analytics_worker.exporter.counter_events import CountedItem, RunResult
 from analytics_worker.exporter.metric_families import Family, Histogram, Labels, Value
 
 BUSY_SECONDS = 10
-MOST_FAILURES = 10_000
+MAX_FAILURES = 10_000
 """Kept of one deployment: a longer streak says nothing new."""
 
 SCHEMA = """
@@ -52,13 +52,13 @@ class Store:
         """Open or make the file; one that is damaged is put aside."""
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = threading.Lock()
-        self._connection = _opened(path)
+        self._connection = _open(path)
         self._values: dict[str, dict[Labels, Value]] = defaultdict(dict)
         for name, labels, value in self._connection.execute("select * from counter"):
-            self._values[name][tuple(json.loads(labels))] = _decoded(value)
+            self._values[name][tuple(json.loads(labels))] = _decode(value)
 
     def apply(
-        self, source: str, items: Iterable[Item], marks: Mapping[str, float] | None = None
+        self, source: str, items: Iterable[CountedItem], marks: Mapping[str, float] | None = None
     ) -> int:
         """Count what was not counted before, and set marks; how many items were new."""
         with self._lock:
@@ -68,8 +68,8 @@ class Store:
                 ]
                 sums = self._add_up(fresh)
                 for item in fresh:
-                    if item.outcome:
-                        self._judge(item, item.outcome)
+                    if item.run_result:
+                        self._apply_run_result(item, item.run_result)
                 connection.executemany(SET_MARK, (marks or {}).items())
             for (name, labels), value in sums.items():
                 self._values[name][labels] = value
@@ -121,53 +121,53 @@ class Store:
         row = found.fetchone()
         return row[0] if row else None
 
-    def _current(self, source: str, items: Iterable[Item]) -> Iterable[Item]:
+    def _current(self, source: str, items: Iterable[CountedItem]) -> Iterable[CountedItem]:
         floor = self._mark(f"{source}.floor") or float("-inf")
         return (item for item in items if item.at >= floor)
 
-    def _is_new(self, source: str, item: Item) -> bool:
+    def _is_new(self, source: str, item: CountedItem) -> bool:
         return self._connection.execute(ADD_SEEN, (source, item.key, item.at)).rowcount > 0
 
-    def _add_up(self, fresh: list[Item]) -> dict[tuple[str, Labels], Value]:
+    def _add_up(self, fresh: list[CountedItem]) -> dict[tuple[str, Labels], Value]:
         """Store the values that the new items change; memory follows after the commit."""
         sums: dict[tuple[str, Labels], Value] = {}
         for increment in (one for item in fresh for one in item.increments):
             series = increment.family.name, increment.labels
             before = sums.get(series, self._values[series[0]].get(series[1]))
             sums[series] = increment.on(before)
-        rows = ((name, json.dumps(labels), _encoded(v)) for (name, labels), v in sums.items())
+        rows = ((name, json.dumps(labels), _encode(v)) for (name, labels), v in sums.items())
         self._connection.executemany(SET_COUNTER, rows)
         return sums
 
-    def _judge(self, item: Item, outcome: Outcome) -> None:
+    def _apply_run_result(self, item: CountedItem, run_result: RunResult) -> None:
         """A success resolves the failures before it, in whichever order they become known."""
-        name, mark = outcome.deployment, f"success.{outcome.deployment}"
+        name, mark = run_result.deployment, f"success.{run_result.deployment}"
         if item.at <= (self._mark(mark) or float("-inf")):
             return
         run = self._connection.execute
-        if outcome.failed:
-            run(ADD_FAILURE, (name, item.key, item.at, name, MOST_FAILURES))
+        if run_result.failed:
+            run(ADD_FAILURE, (name, item.key, item.at, name, MAX_FAILURES))
         else:
             run(SET_MARK, (mark, item.at))
             run("delete from failure where deployment = ? and at <= ?", (name, item.at))
 
 
-def _encoded(value: Value) -> str:
+def _encode(value: Value) -> str:
     if isinstance(value, Histogram):
         return json.dumps({"counts": value.counts, "total": value.total})
     return json.dumps(value)
 
 
-def _decoded(text: str) -> Value:
+def _decode(text: str) -> Value:
     value: Any = json.loads(text)
     if isinstance(value, dict):
         return Histogram(tuple(value["counts"]), value["total"])
     return float(value)
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def _open(path: Path) -> sqlite3.Connection:
     try:
-        return _connected(path)
+        return _connect(path)
     except sqlite3.DatabaseError as error:
         if isinstance(error, sqlite3.OperationalError):  # locked, or no place to write
             raise
@@ -175,11 +175,11 @@ def _opened(path: Path) -> sqlite3.Connection:
     path.rename(aside)
     for rest in ("-wal", "-shm"):
         path.with_name(path.name + rest).unlink(missing_ok=True)
-    say(f"{path} is damaged and now called {aside.name}; counting starts again")
-    return _connected(path)
+    log_line(f"{path} is damaged and now called {aside.name}; counting starts again")
+    return _connect(path)
 
 
-def _connected(path: Path) -> sqlite3.Connection:
+def _connect(path: Path) -> sqlite3.Connection:
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))  # SQLite gives -wal and -shm its mode
     path.chmod(0o600)
     connection = sqlite3.connect(

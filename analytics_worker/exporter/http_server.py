@@ -72,7 +72,6 @@ class BoundedReader:
     """Lines of a request, up to a number of bytes in all."""
 
     def __init__(self, stream: BufferedIOBase) -> None:
-        """Read from this stream."""
         self._stream = stream
         self._left = MAX_REQUEST_BYTES
 
@@ -165,7 +164,7 @@ class Handler(BaseHTTPRequestHandler):
                 self._answer(HTTPStatus.NOT_FOUND, PLAIN_TEXT, known)
 
     def _health(self) -> None:
-        silent = self.server.exposition.silent_seconds()
+        silent = self.server.exposition.seconds_since_poll()
         stuck = silent > STUCK_SECONDS
         said = {
             "status": "stuck" if stuck else "ok",

@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Mapping
 
 from analytics_worker.exporter.prefect_client import PAGE, PrefectApi, Row
 
-MOST = 5_000
-GOOD_SECONDS = 14.0
+MAX_CACHED = 5_000
+CACHE_SECONDS = 14.0
 
 
-class Names:
+class NameCache:
     """A text for each id of one kind of thing, in the order of their last use."""
 
     def __init__(self, api: PrefectApi, what: str, text: Callable[[Row], str]) -> None:
@@ -26,33 +26,32 @@ class Names:
         wanted = {one for one in ids if one}
         unknown = sorted(wanted - self._known.keys())
         for start in range(0, len(unknown), PAGE):
-            self._learn(unknown[start : start + PAGE])
+            self._load(unknown[start : start + PAGE])
         found: dict[str | None, str] = {None: ""}
         for one in wanted:
             self._known.move_to_end(one)
             found[one] = self._known[one]
-        while len(self._known) > MOST:
+        while len(self._known) > MAX_CACHED:
             self._known.popitem(last=False)
         return found
 
-    def _learn(self, ids: list[str]) -> None:
+    def _load(self, ids: list[str]) -> None:
         rows = self._api.filter(self._what, **{self._what: {"id": {"any_": ids}}}, limit=PAGE)
         self._known |= dict.fromkeys(ids, "") | {row["id"]: self._text(row) for row in rows}
 
 
-class Existing:
+class DeploymentIndex:
     """The deployments that there are now, with what the labels ``deployment`` and ``work_pool`` say."""
 
     def __init__(self, api: PrefectApi) -> None:
-        """Nothing is asked yet."""
         self._api = api
-        self._labels = Deployments(api)
+        self._labels = DeploymentLabels(api)
         self._asked_at = float("-inf")
         self._rows: list[tuple[tuple[str, str], Row]] = []
 
     def __call__(self) -> list[tuple[tuple[str, str], Row]]:
         """Labels and row of each, as of some seconds ago."""
-        if time.monotonic() >= self._asked_at + GOOD_SECONDS:
+        if time.monotonic() >= self._asked_at + CACHE_SECONDS:
             rows = list(self._api.all("deployments"))
             names = self._labels({**row, "deployment_id": row["id"]} for row in rows)
             self._rows = [((names[row["id"]], row["work_pool_name"] or ""), row) for row in rows]
@@ -60,13 +59,12 @@ class Existing:
         return self._rows
 
 
-class Deployments:
+class DeploymentLabels:
     """What the label ``deployment`` says of a run."""
 
     def __init__(self, api: PrefectApi) -> None:
-        """Nothing is asked yet."""
-        self._flows = Names(api, "flows", lambda row: row["name"])
-        self._deployments = Names(api, "deployments", lambda row: row["name"])
+        self._flows = NameCache(api, "flows", lambda row: row["name"])
+        self._deployments = NameCache(api, "deployments", lambda row: row["name"])
 
     def __call__(self, runs: Iterable[Row]) -> dict[str, str]:
         """By run id: ``<flow>/<deployment>``; only the flow's name for a run without deployment."""

@@ -16,9 +16,9 @@ from psycopg2.extensions import connection as Connection  # noqa: N812  # it is 
 from psycopg2.extras import RealDictCursor
 
 from analytics_worker.exporter.connection_args import connection_arguments
-from analytics_worker.exporter.counter_events import Increment, Item
+from analytics_worker.exporter.counter_events import CountedItem, Increment
 from analytics_worker.exporter.counter_store import Store
-from analytics_worker.exporter.scan_window import Window
+from analytics_worker.exporter.scan_window import ScanWindow
 from analytics_worker.settings import settings
 
 LIMIT = "select set_config('statement_timeout', '10000', false), set_config('lock_timeout', '2000', false)"
@@ -39,8 +39,8 @@ def _connection(arguments: Mapping[str, Any]) -> Generator[Connection]:
         "connect_timeout": settings().connect_timeout_seconds,
         "application_name": "analytics-exporter",
     }
-    made = psycopg2.connect(**own | dict(arguments))  # noqa: TID251  # past the breaker, see above
-    with closing(made) as connection:
+    opened = psycopg2.connect(**own | dict(arguments))  # noqa: TID251  # past the breaker, see above
+    with closing(opened) as connection:
         connection.set_session(readonly=True, autocommit=True)
         yield connection
 
@@ -78,9 +78,8 @@ class History:
         *,
         recent: float = 3600.0,
     ) -> None:
-        """``name`` is that of the statement."""
         self._store, self._name, self._increments = store, name, increments
-        self._window = Window(store, name, recent=recent, deep=26 * 3600.0, kept=3 * DAY)
+        self._window = ScanWindow(store, name, recent=recent, deep=26 * 3600.0, kept=3 * DAY)
 
     def count(self, now: float) -> None:
         """Count the rows that were not counted yet."""
@@ -88,5 +87,5 @@ class History:
             self._store.apply(self._name, [self._item(row) for row in batch])
         self._window.done(now)
 
-    def _item(self, row: Row) -> Item:
-        return Item(str(row["key"]).encode(), float(row["at"]), tuple(self._increments(row)))
+    def _item(self, row: Row) -> CountedItem:
+        return CountedItem(str(row["key"]).encode(), float(row["at"]), tuple(self._increments(row)))

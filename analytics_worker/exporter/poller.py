@@ -13,7 +13,7 @@ from prometheus_client.core import Metric
 from prometheus_client.exposition import generate_latest
 
 from analytics_worker.exporter.collectors import Collector, Samples
-from analytics_worker.exporter.console import say
+from analytics_worker.exporter.console import log_line
 from analytics_worker.exporter.metric_families import Family, Labels, Value
 from analytics_worker.prefect_support.api_client import refusal_message
 
@@ -53,11 +53,10 @@ POLL = Family(
 FAMILIES = (UP, SUCCESS, DURATION, LAST, ERRORS, POLL)
 
 
-class Page:
+class MetricSource:
     """Something that `generate_latest` can print."""
 
     def __init__(self, metrics: Sequence[Metric]) -> None:
-        """Keep them."""
         self._metrics = metrics
 
     def collect(self) -> Sequence[Metric]:
@@ -67,11 +66,13 @@ class Page:
 
 def text(samples: Sequence[Samples]) -> bytes:
     """The samples in Prometheus' text format; families without samples are left out."""
-    return generate_latest(Page([family.metric(found) for family, found in samples if found]))
+    return generate_latest(
+        MetricSource([family.metric(found) for family, found in samples if found])
+    )
 
 
 @dataclass
-class Turn:
+class CollectorState:
     """A collector and how it did."""
 
     collector: Collector
@@ -86,7 +87,7 @@ class Turn:
         """Before the first turn there are the counters of the process before this one."""
         self.page = text(self.collector.stored())
 
-    def take(self) -> None:
+    def collect(self) -> None:
         """Collect, and remember how it went."""
         started = time.monotonic()
         try:
@@ -103,7 +104,7 @@ class Turn:
         if self.ok or self.errors == 1:  # once per outage, not at every poll
             first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
             reason = refusal_message(error) or first_line
-            say(f"{self.collector.name}: {type(error).__name__}: {reason}")
+            log_line(f"{self.collector.name}: {type(error).__name__}: {reason}")
         self.ok = False
         if time.time() > self.succeeded_at + STALE_SECONDS:
             self.page = text(self.collector.stored())
@@ -113,9 +114,8 @@ class Poller:
     """Collectors that share a thread, because they share what they wait for."""
 
     def __init__(self, source: str, collectors: Sequence[Collector], every_seconds: float) -> None:
-        """Nothing is collected yet."""
         self.source = source
-        self.turns = [Turn(collector) for collector in collectors]
+        self.states = [CollectorState(collector) for collector in collectors]
         self.seconds = 0.0
         self.polled_at = time.time()
         self._every = every_seconds
@@ -134,9 +134,9 @@ class Poller:
     def poll(self) -> None:
         """Let every collector that is due take its turn."""
         started = time.monotonic()
-        for turn in self.turns:
-            if started >= turn.due_at and not self._stop.is_set():
-                turn.take()
+        for state in self.states:
+            if started >= state.due_at and not self._stop.is_set():
+                state.collect()
         self.seconds = time.monotonic() - started
         self.polled_at = time.time()
 
@@ -150,29 +150,28 @@ class Exposition:
     """What is answered to Prometheus: the pollers' texts as they are, and how the pollers do."""
 
     def __init__(self, pollers: Sequence[Poller]) -> None:
-        """Keep the pollers."""
         self._pollers = pollers
 
     def metrics(self) -> bytes:
         """Everything as of the last polls; asks nobody."""
-        turns = [turn for poller in self._pollers for turn in poller.turns]
-        return b"".join([*(turn.page for turn in turns), text(self._own(turns))])
+        states = [state for poller in self._pollers for state in poller.states]
+        return b"".join([*(state.page for state in states), text(self._own(states))])
 
-    def silent_seconds(self) -> float:
+    def seconds_since_poll(self) -> float:
         """How long the poller that is most behind has not finished a poll."""
         return time.time() - min(poller.polled_at for poller in self._pollers)
 
     def broken(self) -> list[str]:
         """Collectors that failed the last time."""
-        return [t.collector.name for p in self._pollers for t in p.turns if not t.ok]
+        return [s.collector.name for p in self._pollers for s in p.states if not s.ok]
 
-    def _own(self, turns: Sequence[Turn]) -> list[Samples]:
+    def _own(self, states: Sequence[CollectorState]) -> list[Samples]:
         def each(value: str) -> dict[Labels, Value]:
-            return {(turn.collector.name,): float(getattr(turn, value)) for turn in turns}
+            return {(state.collector.name,): float(getattr(state, value)) for state in states}
 
         succeeded = {k: v for k, v in each("succeeded_at").items() if v}
         polls: dict[Labels, Value] = {(p.source,): p.seconds for p in self._pollers}
-        up: dict[Labels, Value] = {(): float(all(turn.ok for turn in turns))}
+        up: dict[Labels, Value] = {(): float(all(state.ok for state in states))}
         return [
             (UP, up),
             (SUCCESS, each("ok")),

@@ -14,26 +14,25 @@ to repeat at any point. Three looks complete each other:
 import time
 from collections.abc import Callable, Iterable
 
-from analytics_worker.exporter.counter_events import Item
+from analytics_worker.exporter.counter_events import CountedItem
 from analytics_worker.exporter.counter_store import Store
 from analytics_worker.exporter.prefect_client import FIRST_PAGE, PrefectApi, Row, Runs
 
 HOUR, DAY = 3600.0, 86400.0
 OVERLAP = 600.0
-KEPT = 7 * DAY
-DEEP_EVERY = 60.0
-BEHIND_SECONDS = 2.0
+RETENTION_SECONDS = 7 * DAY
+RESCAN_SECONDS = 60.0
+CATCH_UP_SECONDS = 2.0
 """Of each poll, so that the other metrics stay current while an outage is caught up with."""
-MANY = 2_000
+MAX_SLICE_RUNS = 2_000
 
-Itemize = Callable[[list[Row]], list[Item]]
+Itemize = Callable[[list[Row]], list[CountedItem]]
 
 
-class Sweep:
+class RunReconciler:
     """Ended flow runs, or ended task runs."""
 
     def __init__(self, api: PrefectApi, store: Store, what: Runs, itemize: Itemize) -> None:
-        """Nothing is asked yet."""
         self._api, self._store, self._itemize = api, store, itemize
         self._what: Runs = what
         self._deep_at = float("-inf")
@@ -49,9 +48,9 @@ class Sweep:
         if reached < now - OVERLAP:
             self._behind(reached, now - OVERLAP)
             return
-        if reached < now - OVERLAP + DEEP_EVERY:  # now and then: a mark is a write to the disk
+        if reached < now - OVERLAP + RESCAN_SECONDS:  # now and then: a mark is a write to the disk
             self._mark(now - OVERLAP / 2)
-            self._store.settle(self._what, (now - KEPT) // HOUR * HOUR)
+            self._store.settle(self._what, (now - RETENTION_SECONDS) // HOUR * HOUR)
         self._check_an_hour(now)
 
     def _reached(self, now: float) -> float:
@@ -65,7 +64,7 @@ class Sweep:
         return now - age
 
     def _recent(self, now: float) -> None:
-        deep = now >= self._deep_at + DEEP_EVERY
+        deep = now >= self._deep_at + RESCAN_SECONDS
         for page in self._api.ended_pages(self._what, now - OVERLAP, None, FIRST_PAGE):
             if not self._count(page) and not deep:
                 return
@@ -74,12 +73,12 @@ class Sweep:
 
     def _behind(self, reached: float, goal: float) -> None:
         """Go on from where the exporter stopped, as far as the time of this poll allows."""
-        deadline = time.monotonic() + BEHIND_SECONDS
+        deadline = time.monotonic() + CATCH_UP_SECONDS
         since = reached - OVERLAP
         while since < goal and time.monotonic() < deadline:
             until = min(since + self._slice, goal)
             ended = self._api.ended(self._what, since, until)
-            if ended > MANY and self._slice > 1:
+            if ended > MAX_SLICE_RUNS and self._slice > 1:
                 self._slice /= 2
                 continue
             if ended:
@@ -91,7 +90,9 @@ class Sweep:
 
     def _check_an_hour(self, now: float) -> None:
         """Compare the numbers of one settled hour; read it where they differ."""
-        first = max(now - KEPT + HOUR, (self._store.mark(f"{self._what}.floor") or 0.0))
+        first = max(
+            now - RETENTION_SECONDS + HOUR, (self._store.mark(f"{self._what}.floor") or 0.0)
+        )
         hour = self._next_hour if self._next_hour >= first else first // HOUR * HOUR + HOUR
         until = hour + HOUR
         if until > now - OVERLAP:

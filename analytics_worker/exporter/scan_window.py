@@ -6,10 +6,10 @@ purpose, a little at every poll and more of them now and then, because some get 
 
 from analytics_worker.exporter.counter_store import Store
 
-DEEP_EVERY = 600.0
+RESCAN_SECONDS = 600.0
 
 
-class Window:
+class ScanWindow:
     """From when on a source is to be read again."""
 
     def __init__(
@@ -26,7 +26,7 @@ class Window:
         """Where to begin; with the beginning of time when nothing was ever read."""
         mark = self._store.mark(f"{self._source}.reached")
         reached = mark if self._reached is None else self._reached
-        self._is_deep = now >= self._deep_at + DEEP_EVERY
+        self._is_deep = now >= self._deep_at + RESCAN_SECONDS
         if reached is None:
             return 0.0
         return min(reached, now) - (self._deep if self._is_deep else self._recent)

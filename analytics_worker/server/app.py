@@ -28,11 +28,11 @@ from typing_extensions import override
 from analytics_worker.authority import is_loopback
 from analytics_worker.errors import PermanentError
 from analytics_worker.server.automation_actions import restrict_actions
-from analytics_worker.server.heartbeat_grace import put_off_silence
+from analytics_worker.server.heartbeat_grace import extend_heartbeat_deadlines
 from analytics_worker.server.request_guard import RequestGuard
 from analytics_worker.server.request_limit import limit_api_requests
 from analytics_worker.server.request_rules import Rules
-from analytics_worker.server.sqlite_indexes import make_indexes
+from analytics_worker.server.sqlite_indexes import create_indexes
 from analytics_worker.settings import settings
 from analytics_worker.transport.address_filter import configured_allow_list
 
@@ -79,9 +79,9 @@ def _is_sqlite() -> bool:
 
 async def prepare() -> None:
     """What has to be done while nobody is served yet."""
-    await put_off_silence()
+    await extend_heartbeat_deadlines()
     if _is_sqlite():
-        await make_indexes()
+        await create_indexes()
 
 
 def app(port: int | None = None) -> RequestGuard:

@@ -42,17 +42,16 @@ _prepared: WeakSet[asyncio.AbstractEventLoop] = WeakSet()
 def restrict_actions() -> None:
     """Let the actions of this process connect to permitted addresses only."""
     for action, method in BLOCK_OF_ACTION.items():
-        setattr(action, method, _guarded(getattr(action, method)))
+        setattr(action, method, _restrict_block(getattr(action, method)))
     start = "_start_apprise_client"
-    checked = _checked(getattr(AbstractAppriseNotificationBlock, start))
+    checked = _check_urls(getattr(AbstractAppriseNotificationBlock, start))
     setattr(AbstractAppriseNotificationBlock, start, checked)
 
 
-class GuardedBlock:
+class RestrictedBlock:
     """The block of an action; what it sends goes to permitted addresses only."""
 
     def __init__(self, block: Any) -> None:
-        """Guard a loaded block."""
         self._block = block
 
     def __getattr__(self, name: str) -> Any:
@@ -114,15 +113,15 @@ def _resolved() -> AllowList:
     return AllowList(networks=(*allowed.networks, *map(ip_network, addresses)))
 
 
-def _guarded(load: Callable[..., Any]) -> Callable[..., Any]:
+def _restrict_block(load: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(load)
-    async def loading(*args: Any, **kwargs: Any) -> GuardedBlock:
-        return GuardedBlock(await load(*args, **kwargs))
+    async def loading(*args: Any, **kwargs: Any) -> RestrictedBlock:
+        return RestrictedBlock(await load(*args, **kwargs))
 
     return loading
 
 
-def _checked(start: Callable[..., Any]) -> Callable[..., Any]:
+def _check_urls(start: Callable[..., Any]) -> Callable[..., Any]:
     """Refuse apprise's services and parameters that act on this machine, or open files of it."""
 
     @wraps(start)

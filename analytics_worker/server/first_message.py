@@ -22,7 +22,6 @@ class SilentWebsockets:
     """The websockets of a server whose first message has not come yet."""
 
     def __init__(self) -> None:
-        """Start without any."""
         self._count = 0
 
     def refusal(self, request: Request) -> Refusal | None:

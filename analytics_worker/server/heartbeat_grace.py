@@ -1,4 +1,4 @@
-"""After the server was away, give the runs in progress the time to be heard again.
+"""Extend heartbeat deadlines after server downtime, so that live runs are not marked crashed.
 
 Writes the deadlines of the automations that judge silence (analytics_worker/prefect_support/heartbeat_settings.py): their server counts
 the time in which it was away itself as silence, and would end runs that are alive. Safe to repeat: a
@@ -19,12 +19,12 @@ from analytics_worker.prefect_support.heartbeat_settings import (
 )
 
 
-async def put_off_silence() -> None:
-    """Put off the deadlines that are over, or nearly; a new database has none."""
+async def extend_heartbeat_deadlines() -> None:
+    """Extend the deadlines that have passed, or nearly; a new database has none."""
     database = provide_database_interface()
     engine = await database.engine()
     waits = {AUTOMATION: SILENCE, MONITORING_AUTOMATION: MONITORING_SILENCE}
-    statements = [_postponed(database, name, wait) for name, wait in waits.items()]
+    statements = [_extended_deadlines(database, name, wait) for name, wait in waits.items()]
     try:
         async with database.session_context(begin_transaction=True) as session:
             for statement in statements:
@@ -35,7 +35,7 @@ async def put_off_silence() -> None:
         await engine.dispose()
 
 
-def _postponed(database: PrefectDBInterface, name: str, wait: timedelta) -> sa.Update:
+def _extended_deadlines(database: PrefectDBInterface, name: str, wait: timedelta) -> sa.Update:
     bucket, automation = database.AutomationBucket, database.Automation
     soonest = datetime.now(UTC) + wait
     ours = sa.select(automation.id).where(automation.name == name)

@@ -30,7 +30,6 @@ class RequestGuard:
     """Prefect's application, for those who may use it."""
 
     def __init__(self, app: ASGIApp, rules: Rules) -> None:
-        """Guard the application by these rules."""
         self._app = app
         self._rules = rules
         self._silent = SilentWebsockets()
@@ -57,7 +56,6 @@ class RefusalLog:
     """One line a minute for each kind: whoever sends thousands must not fill the disk."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Nothing was refused yet."""
         self._clock = clock
         self._logged_at: dict[str, float] = {}
         self._unlogged: dict[str, int] = {}

@@ -14,21 +14,21 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 CREATE = (Path(__file__).parent / "sql/indexes.sql").read_text().split(";")
 
 
-async def make_indexes() -> None:
+async def create_indexes() -> None:
     """Make those that are missing."""
     database = provide_database_interface()
     engine = await database.engine()
     try:
         try:
-            await _make(engine)
+            await _create(engine)
         except DBAPIError:  # there are no tables yet
             await database.create_db()
-            await _make(engine)
+            await _create(engine)
     finally:
         await engine.dispose()
 
 
-async def _make(engine: AsyncEngine) -> None:
+async def _create(engine: AsyncEngine) -> None:
     async with engine.begin() as connection:
         for statement in filter(str.strip, CREATE):
             await connection.exec_driver_sql(statement)

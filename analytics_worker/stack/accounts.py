@@ -13,16 +13,16 @@ from pathlib import Path
 from analytics_worker.stack.postgres.account import SYSTEM_USER
 
 LOGIN_DEFS = Path("/etc/login.defs")
-UIDS = {"UID_MIN": 1000, "UID_MAX": 60_000}
+DEFAULT_UID_RANGE = {"UID_MIN": 1000, "UID_MAX": 60_000}
 NO_LOGIN = frozenset({"nologin", "false", "true", "sync", "halt", "shutdown"})
 
 
 def other_accounts() -> list[str]:
     """Names of the accounts that other people can log in to."""
-    return people(pwd.getpwall(), os.geteuid(), uid_range())
+    return login_accounts(pwd.getpwall(), os.geteuid(), uid_range())
 
 
-def people(entries: Iterable[pwd.struct_passwd], own: int, uids: range) -> list[str]:
+def login_accounts(entries: Iterable[pwd.struct_passwd], own: int, uids: range) -> list[str]:
     """Those among the accounts that belong to a person, have a login shell, and are not our own."""
     return sorted(
         {
@@ -42,5 +42,5 @@ def uid_range(file: Path = LOGIN_DEFS) -> range:
     """The numbers of people's accounts; Debian's and Red Hat's defaults where the file says nothing."""
     text = file.read_text(errors="replace") if file.is_file() else ""
     found = {name: int(n) for name, n in re.findall(r"^\s*(UID_M\w+)\s+(\d+)", text, re.MULTILINE)}
-    bounds = UIDS | found
+    bounds = DEFAULT_UID_RANGE | found
     return range(bounds["UID_MIN"], bounds["UID_MAX"] + 1)

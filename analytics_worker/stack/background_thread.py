@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-async def in_thread(function: Callable[[], T]) -> T:
+async def run_in_daemon_thread(function: Callable[[], T]) -> T:
     """The function's value; asyncio.to_thread would wait for a stuck call when the loop closes."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()

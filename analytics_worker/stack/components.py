@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING
 
 from analytics_worker.authority import client_host
 from analytics_worker.settings import project_root, settings
-from analytics_worker.stack.background_thread import in_thread
+from analytics_worker.stack.background_thread import run_in_daemon_thread
 from analytics_worker.stack.environment import HOST, listen_host
 from analytics_worker.stack.postgres.account import environment as postgres_environment
 from analytics_worker.stack.postgres.server import EmbeddedPostgres
 from analytics_worker.stack.rotating_log import LogFile
-from analytics_worker.stack.supervised_process import Service, ends_with_parent
+from analytics_worker.stack.supervised_process import SupervisedProcess, with_parent_death_signal
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import Worker
 
 SERVER, POSTGRES, WORKER, EXPORTER = "server", "postgres", "worker", "exporter"
 # A dozen threads, most of them SQLite's, would fill an arena each; Python lets one run at a time.
-ONE_ARENA = {"MALLOC_ARENA_MAX": "1"}
+SINGLE_ARENA = {"MALLOC_ARENA_MAX": "1"}
 DRAIN_SECONDS = 5.0  # of the fifteen in which the whole stack stops
 
 
@@ -47,38 +47,38 @@ class Components:
         self._say = say
         self._changed = changed
 
-    def postgres(self, server: EmbeddedPostgres) -> Service:
+    def postgres(self, server: EmbeddedPostgres) -> SupervisedProcess:
         """The embedded PostgreSQL; it shuts down fast on SIGINT."""
-        return Service(
+        return SupervisedProcess(
             POSTGRES,
             server.command,
             postgres_environment(),
             server.account.directory,
-            lambda: in_thread(server.is_ready),
+            lambda: run_in_daemon_thread(server.is_ready),
             self._log(POSTGRES),
             self._say,
             self._changed,
-            prepare=lambda: in_thread(server.prepare),
+            prepare=lambda: run_in_daemon_thread(server.prepare),
             stop_signal=signal.SIGINT,
         )
 
-    def server(self) -> Service:
+    def server(self) -> SupervisedProcess:
         """Prefect's API and UI."""
         command = ("analytics_worker.server", str(self._port))
         host = client_host(listen_host())
         is_ready = partial(_answers, self._port, "/api/ready", host=host)
         service = self._python(SERVER, command, is_ready)
-        service.environment = {**ONE_ARENA, **service.environment}
+        service.environment = {**SINGLE_ARENA, **service.environment}
         return service
 
-    def exporter(self) -> Service:
+    def exporter(self) -> SupervisedProcess:
         """The metrics for Prometheus."""
         port = settings().prometheus_port
         return self._python(
             EXPORTER, ("analytics_worker.exporter",), partial(_answers, port, "/health")
         )
 
-    def worker(self, pools: Sequence[str]) -> Service:
+    def worker(self, pools: Sequence[str]) -> SupervisedProcess:
         """One worker for all pools; its log files are one per pool, what else it says goes to ours."""
         chosen = [part for pool in pools for part in ("--pool", pool)]
         options = ("--log-dir", str(self._log_dir), "--drain-seconds", str(DRAIN_SECONDS))
@@ -92,20 +92,20 @@ class Components:
 
     def _python(
         self, name: str, command: tuple[str, ...], is_ready: Callable[[datetime], bool]
-    ) -> Service:
-        whole = ends_with_parent([sys.executable, "-m", *command], signal.SIGTERM)
+    ) -> SupervisedProcess:
+        whole = with_parent_death_signal([sys.executable, "-m", *command], signal.SIGTERM)
         started = datetime.now(UTC)
 
         async def start_clock() -> None:
             nonlocal started
             started = datetime.now(UTC)
 
-        return Service(
+        return SupervisedProcess(
             name,
             lambda: whole,
             self._environment,
             project_root(),
-            lambda: in_thread(lambda: is_ready(started)),
+            lambda: run_in_daemon_thread(lambda: is_ready(started)),
             self._log(name),
             self._say,
             self._changed,

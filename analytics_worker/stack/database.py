@@ -24,7 +24,9 @@ def prepare(*, sample: bool, scale: float, opportunities: int | None) -> list[st
     try:
         lines = [f"schema ops at revision {upgrade()}"]
     except OperationalError as error:
-        raise StackError(f"The database went away: {str(error.orig).splitlines()[0]}") from None
+        raise StackError(
+            f"The database became unavailable: {str(error.orig).splitlines()[0]}"
+        ) from None
     if sample:
         lines += _load_sample(scale, opportunities)
     return lines

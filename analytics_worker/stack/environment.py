@@ -17,7 +17,7 @@ from analytics_worker.stack_access import API_LOGIN
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 4200
-RUNS_KEPT = timedelta(days=30)  # Prefect itself keeps events for 7 days, and runs for ever
+RUN_RETENTION = timedelta(days=30)  # Prefect itself keeps events for 7 days, and runs forever
 
 
 def user_variables() -> dict[str, str]:
@@ -31,7 +31,9 @@ def api_port() -> int:
     """Port of the Prefect server, from PREFECT_SERVER_API_PORT."""
     text = user_variables().get("PREFECT_SERVER_API_PORT") or str(DEFAULT_PORT)
     if not text.isdecimal() or not 0 < int(text) <= HIGHEST_PORT:
-        raise StackError(f"PREFECT_SERVER_API_PORT is {text!r}: give a port number, such as 4200.")
+        raise StackError(
+            f"PREFECT_SERVER_API_PORT={text!r} is not a valid port; expected a number such as 4200."
+        )
     return int(text)
 
 
@@ -61,7 +63,9 @@ def defaults(port: int) -> dict[str, str]:
         # The check that spares a registration at start imports dbt for it, and keeps it: 2 s, 55 MB.
         "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
-        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(int(RUNS_KEPT.total_seconds())),
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(
+            int(RUN_RETENTION.total_seconds())
+        ),
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "PREFECT_WORKER_QUERY_SECONDS": "2",
         "PYTHONUNBUFFERED": "1",

@@ -71,10 +71,10 @@ def _reason() -> str | None:
         return None
     if beyond:
         return f"because it listens on {host}"
-    return "because SERVER_LOGIN=on" if mode == "on" else _because_of_others()
+    return "because SERVER_LOGIN=on" if mode == "on" else _other_accounts_reason()
 
 
-def _because_of_others() -> str | None:
+def _other_accounts_reason() -> str | None:
     others = other_accounts()
     more = " …" if len(others) > SHOWN_ACCOUNTS else ""
     names = ", ".join(others[:SHOWN_ACCOUNTS]) + more
@@ -123,7 +123,7 @@ def _read(file: Path) -> str:
     return text
 
 
-def said_of_access(login: Login | None) -> list[str]:
+def access_notes(login: Login | None) -> list[str]:
     """What `make up` says about who may run commands, a line each."""
     account = "root" if os.geteuid() == 0 else "this user"
     who = "has the login" if login else "reaches the API without a login"

@@ -21,7 +21,7 @@ def main() -> None:
     parent, death_signal, account, memory, *command = sys.argv[1:]
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     if account != "-":
-        become(*(int(number) for number in account.split(":")))
+        set_user(*(int(number) for number in account.split(":")))
     if memory != "-":
         limit_memory(int(memory))
     prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
@@ -43,7 +43,7 @@ def limit_memory(wanted: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
-def become(user: int, group: int) -> None:
+def set_user(user: int, group: int) -> None:
     """Give up root for good."""
     os.setgroups([])
     os.setgid(group)

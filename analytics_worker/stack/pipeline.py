@@ -11,7 +11,7 @@ from typing import Any
 
 from analytics_worker.prefect_support.results import RunFailed
 from analytics_worker.prefect_support.runs import Run, submit
-from analytics_worker.stack.background_thread import in_thread
+from analytics_worker.stack.background_thread import run_in_daemon_thread
 from analytics_worker.stack.terminal import Terminal
 
 POLL_SECONDS = 0.4
@@ -23,7 +23,7 @@ STEPS: tuple[tuple[str, Mapping[str, Any]], ...] = (
 
 
 @dataclass(frozen=True)
-class Outcome:
+class StepResult:
     """How one step of the pipeline ended."""
 
     deployment: str
@@ -39,21 +39,21 @@ class Outcome:
         return self.deployment, f"[{style}]{self.state}[/]", f"{self.seconds:.1f}", self.message
 
 
-async def run_pipeline(terminal: Terminal) -> list[Outcome]:
+async def run_pipeline(terminal: Terminal) -> list[StepResult]:
     """Run the steps one after another; a failed one does not keep the next from trying."""
     return [await _run_step(name, dict(parameters), terminal) for name, parameters in STEPS]
 
 
-async def _run_step(name: str, parameters: dict[str, Any], terminal: Terminal) -> Outcome:
+async def _run_step(name: str, parameters: dict[str, Any], terminal: Terminal) -> StepResult:
     started = time.monotonic()
-    run = await in_thread(lambda: submit(name, **parameters))
+    run = await run_in_daemon_thread(lambda: submit(name, **parameters))
     while True:
-        state = await in_thread(run.state)
+        state = await run_in_daemon_thread(run.state)
         seconds = time.monotonic() - started
         if state is not None and state.is_final():
             terminal.idle(name)
-            message = await in_thread(lambda: _message(run))
-            return Outcome(name, state.name or "", state.is_completed(), seconds, message)
+            message = await run_in_daemon_thread(lambda: _message(run))
+            return StepResult(name, state.name or "", state.is_completed(), seconds, message)
         terminal.busy(name, f"{name}: {state.name if state else 'queued'} {seconds:.0f} s")
         await asyncio.sleep(POLL_SECONDS)
 

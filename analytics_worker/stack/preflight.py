@@ -102,7 +102,7 @@ def check_database_url() -> None:
         url = make_url(secret.get_secret_value())
     except ArgumentError:
         raise StackError(
-            "DATABASE_URL is no URL: give postgresql://user:password@host:5432/database."
+            "DATABASE_URL is not a valid URL; expected postgresql://user:password@host:5432/database."
         ) from None
     try:
         arguments, options = PGDialect_psycopg2().create_connect_args(url)

@@ -7,20 +7,20 @@ repeat: a second time nothing is different. A mistake in a file is shown and sto
 from collections.abc import Callable, Mapping
 
 from analytics_worker.errors import PermanentError
-from analytics_worker.stack.background_thread import in_thread
+from analytics_worker.stack.background_thread import run_in_daemon_thread
 from analytics_worker.stack.terminal import Terminal
 
 Definitions = Mapping[str, Callable[[], str]]
 """By the name of what is defined: takes it into the database and says in one line what changed."""
 
 
-async def take(definitions: Definitions, terminal: Terminal) -> None:
+async def load_definitions(definitions: Definitions, terminal: Terminal) -> None:
     """Take all of them, one after another."""
     for name, definition in definitions.items():
         try:
             with terminal.doing(name, f"definitions of {name}"):
-                line = await in_thread(definition)
+                line = await run_in_daemon_thread(definition)
         except PermanentError as error:
-            terminal.step(name, f"not taken: {error}", "failed")
+            terminal.step(name, f"not loaded: {error}", "failed")
         else:
             terminal.step(name, line)

@@ -18,14 +18,14 @@ from pathlib import Path
 
 # The copy has the block types; finding out again imports every integration, dbt included. It is
 # migrated, too; finding that out again loads Alembic, which stays: 9 MB.
-NOTHING_TO_PREPARE = {
+SKIP_PREPARATION = {
     "PREFECT_API_DATABASE_MIGRATE_ON_START": "false",
     "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
     "PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
 }
 
 # Variables that put the server's database somewhere else.
-ELSEWHERE = re.compile(
+DATABASE_VARIABLES = re.compile(
     r"PREFECT_HOME|PREFECT_(API|SERVER)_DATABASE_(CONNECTION_URL|DRIVER|HOST|NAME)"
 )
 
@@ -37,7 +37,7 @@ def template() -> Path:
 
 def start_from_template(home: Path, variables: Mapping[str, str]) -> bool:
     """Give a new PREFECT_HOME its database; whether its server has nothing left to prepare."""
-    if any(ELSEWHERE.fullmatch(name) for name in variables) or not template().exists():
+    if any(DATABASE_VARIABLES.fullmatch(name) for name in variables) or not template().exists():
         return False
     database = home / "prefect.db"
     if not database.exists():

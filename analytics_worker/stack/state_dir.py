@@ -20,7 +20,7 @@ import psutil
 from analytics_worker.stack.errors import StackError
 
 MARKER = "ANALYTICS_WORKER_STACK"
-RECORD_AGAIN_SECONDS = 1.0
+RETRY_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Component:
 
 
 @dataclass(frozen=True)
-class Record:
+class StackRecord:
     """Who runs the stack, where, and its components."""
 
     pid: int
@@ -85,7 +85,7 @@ class StateFolder:
         self._record = path / "stack.json"
         self._lock: IO[str] | None = None
 
-    def take(self) -> None:
+    def acquire_lock(self) -> None:
         """Keep every other stack out of this folder, for as long as this process lives.
 
         Raises:
@@ -117,19 +117,19 @@ class StateFolder:
             process.terminate()
         for process in psutil.wait_procs(left, timeout=5)[1]:
             process.kill()
-        self.forget()
+        self.remove_records()
         return len(left)
 
-    def read(self) -> Record | None:
+    def read(self) -> StackRecord | None:
         """The record of the stack that runs here or ran last; None after an orderly end."""
         try:
             content: dict[str, Any] = json.loads(self._record.read_text())
         except (OSError, ValueError):
             return None
         components = [Component(**component) for component in content.pop("components")]
-        return Record(components=components, **content)
+        return StackRecord(components=components, **content)
 
-    def write(self, record: Record) -> None:
+    def write(self, record: StackRecord) -> None:
         """Replace the record."""
         self._replace(self._record, json.dumps(asdict(record), indent=1))
 
@@ -138,7 +138,7 @@ class StateFolder:
         lines = [f"{name}='{_escaped(value)}'\n" for name, value in variables.items()]
         self._replace(self.env_file, "".join(lines))
 
-    def forget(self) -> None:
+    def remove_records(self) -> None:
         """Remove what says that a stack runs here."""
         self.env_file.unlink(missing_ok=True)
         self._record.unlink(missing_ok=True)
@@ -155,14 +155,14 @@ def _escaped(value: str) -> str:
     return value.replace("\\", "\\\\").replace("'", "\\'")
 
 
-class Recorder:
+class RecordWriter:
     """Writes down what runs whenever that changes; on a full disk, again until it can.
 
     Called in the event loop of the stack, which must go on whatever the disk says.
     """
 
     def __init__(
-        self, folder: StateFolder, record: Callable[[], Record], say: Callable[[str], None]
+        self, folder: StateFolder, record: Callable[[], StackRecord], say: Callable[[str], None]
     ) -> None:
         self._folder, self._record, self._say = folder, record, say
         self._again: asyncio.TimerHandle | None = None
@@ -178,7 +178,7 @@ class Recorder:
                 self._say(
                     f"{self._folder.path} can't be written ({error.strerror}): free some space."
                 )
-            self._again = asyncio.get_running_loop().call_later(RECORD_AGAIN_SECONDS, self)
+            self._again = asyncio.get_running_loop().call_later(RETRY_SECONDS, self)
 
     def stop(self) -> None:
         """Do not try again."""

@@ -26,7 +26,7 @@ from rich.markup import escape
 
 from analytics_worker.prefect_support.deployments import Entry, deployed_flows, pools
 from analytics_worker.prefect_support.results import MAX_MESSAGE
-from analytics_worker.stack.state_dir import Component, Record
+from analytics_worker.stack.state_dir import Component, StackRecord
 from analytics_worker.stack.terminal import Terminal
 from analytics_worker.text import one_line
 
@@ -34,7 +34,7 @@ STARTED = [state for state in StateType if state is not StateType.SCHEDULED]
 SLOTS = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
 
-def show(record: Record) -> bool:
+def show(record: StackRecord) -> bool:
     """Print the tables; whether everything that should run does."""
     terminal = Terminal()
     up = [component.is_running() and component.ready for component in record.components]

@@ -19,7 +19,7 @@ FORWARDED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 GRACE_SECONDS = 2.0
 
 
-def guarded(supervise: Callable[[], int]) -> int:
+def run_under_subreaper(supervise: Callable[[], int]) -> int:
     """Run `supervise` in a child and clean up after it; its exit code."""
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -34,7 +34,7 @@ def guarded(supervise: Callable[[], int]) -> int:
     for name in FORWARDED:
         signal.signal(name, _forward_to(child))
     code = _wait_for(child)
-    end_descendants()
+    terminate_descendants()
     return code
 
 
@@ -47,7 +47,7 @@ def _supervised(supervise: Callable[[], int]) -> int:
         return 1
 
 
-def end_descendants() -> None:
+def terminate_descendants() -> None:
     """Ask all descendants to end, and kill those that do not."""
     left = psutil.Process().children(recursive=True)
     for process in left:

@@ -1,6 +1,6 @@
 """One supervised process: started, checked, started again with backoff, stopped.
 
-Writes its output to a log file. Safe to repeat: every start is preceded by `Service.prepare`.
+Writes its output to a log file. Safe to repeat: every start is preceded by `SupervisedProcess.prepare`.
 """
 
 import asyncio
@@ -22,18 +22,18 @@ FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 1.0, 30.0
 HEALTHY_AFTER_SECONDS = 60.0  # a process that lasted this long starts again without much delay
 
 
-def ends_with_parent(command: list[str], death_signal: signal.Signals) -> list[str]:
+def with_parent_death_signal(command: list[str], death_signal: signal.Signals) -> list[str]:
     """The command, wrapped so that it gets the signal when this process dies."""
     shim = [sys.executable, "-I", "-S", pdeathsig_exec.__file__]
     return [*shim, str(os.getpid()), str(int(death_signal)), "-", "-", *command]
 
 
-def _nothing() -> None:
+def _no_preparation() -> None:
     pass
 
 
 @dataclass
-class Service:
+class SupervisedProcess:
     """A component of the stack. `changed` is called whenever its pid or readiness changes."""
 
     name: str
@@ -43,7 +43,7 @@ class Service:
     is_ready: Callable[[], Awaitable[bool]]
     log: LogFile
     say: Callable[[str], None]
-    changed: Callable[[], None] = _nothing
+    changed: Callable[[], None] = _no_preparation
     prepare: Callable[[], Awaitable[None]] | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 4.0
@@ -67,7 +67,9 @@ class Service:
             if self._stopping:
                 return
             if self.since is None:
-                raise StackError(f"{self.name} {reason} before it was ready: {self._why()}")
+                raise StackError(
+                    f"{self.name} {reason} before it was ready: {self._failure_detail()}"
+                )
             if asyncio.get_running_loop().time() - started > HEALTHY_AFTER_SECONDS:
                 delay = FIRST_DELAY_SECONDS
             self.say(f"{self.name} {reason}; starting it again in {delay:.0f} s ({self.log.path})")
@@ -147,5 +149,5 @@ class Service:
         while process.stdout and (data := await process.stdout.read(65536)):
             self.log.write(data)
 
-    def _why(self) -> str:
+    def _failure_detail(self) -> str:
         return f"{self.log.last_line or 'it said nothing'} (more in {self.log.path})"

@@ -15,17 +15,17 @@ from typing import Any
 
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
-from analytics_worker.stack.background_thread import in_thread
+from analytics_worker.stack.background_thread import run_in_daemon_thread
 from analytics_worker.stack.components import Components
 from analytics_worker.stack.environment import HOST, environment, ui_url, user_variables
 from analytics_worker.stack.errors import StackError
-from analytics_worker.stack.login import choose_login, said_of_access
+from analytics_worker.stack.login import access_notes, choose_login
 from analytics_worker.stack.postgres.server import EmbeddedPostgres
 from analytics_worker.stack.preflight import check_everything
-from analytics_worker.stack.seed_definitions import Definitions, take
-from analytics_worker.stack.server_database_template import NOTHING_TO_PREPARE, start_from_template
-from analytics_worker.stack.state_dir import Record, Recorder, StateFolder, created
-from analytics_worker.stack.supervised_process import Service
+from analytics_worker.stack.seed_definitions import Definitions, load_definitions
+from analytics_worker.stack.server_database_template import SKIP_PREPARATION, start_from_template
+from analytics_worker.stack.state_dir import RecordWriter, StackRecord, StateFolder, created
+from analytics_worker.stack.supervised_process import SupervisedProcess
 from analytics_worker.stack.terminal import Terminal, fail
 from analytics_worker.stack_access import API_LOGIN, API_URL
 
@@ -47,7 +47,7 @@ def supervise(options: Options) -> int:
     """Run the stack until a signal ends it; the exit code."""
     folder = StateFolder(settings().state_dir)
     try:
-        folder.take()
+        folder.acquire_lock()
         left = folder.clear_leftovers()
         settings.cache_clear()  # stack.env of a killed stack must not pass for the user's choice
         port = check_everything(folder.path)
@@ -56,13 +56,13 @@ def supervise(options: Options) -> int:
         fail(str(error))
         return REFUSED
     if start_from_template(folder.path / "prefect", user_variables()):
-        os.environ.update(NOTHING_TO_PREPARE | dict(os.environ))
+        os.environ.update(SKIP_PREPARATION | dict(os.environ))
     os.environ.update(environment(port, folder.marker, login and login.secret))
     terminal = Terminal()
-    for line in said_of_access(login):
+    for line in access_notes(login):
         terminal.say(line)
     if left:
-        terminal.say(f"{left} processes of a stack that was killed were still there: ended.")
+        terminal.say(f"Stopped {left} leftover processes of a previous stack.")
     for line in settings().replaced_variables():
         terminal.say(line)
     return asyncio.run(Stack(options, folder, terminal, port).run())
@@ -81,10 +81,10 @@ class Stack:
         self._began = time.monotonic()
         self._since = datetime.now(UTC).isoformat(timespec="seconds")
         stages = ("worker", "exporter", "server", "postgres")  # the order in which they stop
-        self._stages: dict[str, list[Service]] = {stage: [] for stage in stages}
+        self._stages: dict[str, list[SupervisedProcess]] = {stage: [] for stage in stages}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._stop = asyncio.Event()
-        self._recorder = Recorder(folder, self._record, terminal.say)
+        self._recorder = RecordWriter(folder, self._record, terminal.say)
         self._components = Components(
             os.environ, settings().log_dir, port, terminal.say, self._recorder
         )
@@ -124,7 +124,7 @@ class Stack:
         if self._options.pipeline:
             await self._run_pipeline()
             if self._postgres:
-                await take(self._options.definitions, self._terminal)
+                await load_definitions(self._options.definitions, self._terminal)
         self._terminal.step("metrics", f"http://{HOST}:{settings().prometheus_port}/metrics")
         self._terminal.step("ready", f"Prefect UI {ui_url(self._port)} · Ctrl-C stops everything")
 
@@ -132,7 +132,7 @@ class Stack:
         if self._postgres:
             with self._terminal.doing("postgres", "PostgreSQL starts"):
                 server = self._postgres
-                await in_thread(server.prepare)
+                await run_in_daemon_thread(server.prepare)
                 await self._ready("postgres", self._components.postgres(server))
                 self._folder.write_env({"DATABASE_URL": server.url, **self._api()})
             self._terminal.step("postgres", f"ready in {server.data_dir}")
@@ -140,7 +140,7 @@ class Stack:
             self._folder.write_env(self._api())
         settings.cache_clear()
         with self._terminal.doing("database", "migrations and sample warehouse"):
-            for line in await in_thread(self._prepare_database):
+            for line in await run_in_daemon_thread(self._prepare_database):
                 self._terminal.step("database", line)
 
     def _prepare_database(self) -> list[str]:
@@ -157,11 +157,11 @@ class Stack:
         with self._terminal.doing("server", "Prefect server starts"):
             ready = asyncio.create_task(self._ready("server", self._components.server()))
             await database
-            wanted = await in_thread(_read_deployments)
+            wanted = await run_in_daemon_thread(_read_deployments)
             await ready
         self._terminal.step("server", f"ready on {ui_url(self._port)}")
         with self._terminal.doing("deploy", "pools, blocks and deployments"):
-            for line in await in_thread(lambda: _deploy(wanted)):
+            for line in await run_in_daemon_thread(lambda: _deploy(wanted)):
                 self._terminal.step("deployments", line)
         with self._terminal.doing("worker", "worker and exporter start"):
             await asyncio.gather(
@@ -184,7 +184,7 @@ class Stack:
     def _api(self) -> dict[str, str]:
         return {name: os.environ[name] for name in (API_URL, API_LOGIN) if name in os.environ}
 
-    async def _ready(self, stage: str, service: Service) -> None:
+    async def _ready(self, stage: str, service: SupervisedProcess) -> None:
         """Start a service and wait until it is ready, or for the reason why it never will be."""
         self._stages[stage].append(service)
         running = self._tasks[service.name] = asyncio.create_task(service.run())
@@ -205,14 +205,14 @@ class Stack:
         if self._postgres:
             self._postgres.release()
         self._recorder.stop()
-        self._folder.forget()
+        self._folder.remove_records()
 
-    def _record(self) -> Record:
+    def _record(self) -> StackRecord:
         """What `analytics-worker status` is to see."""
         stages = reversed(self._stages.values())
         services = [service for stage in stages for service in stage]
         guardian = os.getppid()
-        return Record(
+        return StackRecord(
             pid=guardian,
             created=created(guardian) or 0.0,
             marker=self._folder.marker,

@@ -16,15 +16,14 @@ from prefect.client.schemas.objects import Flow, FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 
-_known: ContextVar[dict[UUID, Any] | None] = ContextVar("known", default=None)
+_cache: ContextVar[dict[UUID, Any] | None] = ContextVar("known", default=None)
 """Of the run that this asyncio task submits; tasks inherit it from the task that starts them."""
 
 
-class KnownClient:
+class CachingClient:
     """Anything else is Prefect's client."""
 
     def __init__(self, client: PrefectClient) -> None:
-        """Use that client."""
         self._client = client
 
     def __getattr__(self, name: str) -> Any:
@@ -33,28 +32,28 @@ class KnownClient:
 
     async def read_deployment(self, deployment_id: UUID) -> DeploymentResponse:
         """The deployment, as it was when the run was claimed."""
-        known = (_known.get() or {}).get(deployment_id)
-        return known or await self._client.read_deployment(deployment_id)
+        cached = (_cache.get() or {}).get(deployment_id)
+        return cached or await self._client.read_deployment(deployment_id)
 
     async def read_flow(self, flow_id: UUID) -> Flow:
         """The flow, as it was when the run was claimed."""
-        known = (_known.get() or {}).get(flow_id)
-        return known or await self._client.read_flow(flow_id)
+        cached = (_cache.get() or {}).get(flow_id)
+        return cached or await self._client.read_flow(flow_id)
 
-    def get_to_know(self, flow_run: FlowRun) -> Awaitable[object]:
+    def prefetch(self, flow_run: FlowRun) -> Awaitable[object]:
         """Read what the run needs, for the task that calls this and those that it starts.
 
         What does not exist is missed by whoever asks for it.
         """
-        found: dict[UUID, Any] = {}
-        _known.set(found)
+        results: dict[UUID, Any] = {}
+        _cache.set(results)
 
-        async def remember(key: UUID | None, read: Callable[[UUID], Awaitable[Any]]) -> None:
+        async def read_into_cache(key: UUID | None, read: Callable[[UUID], Awaitable[Any]]) -> None:
             if key is not None:
                 with suppress(ObjectNotFound):
-                    found[key] = await read(key)
+                    results[key] = await read(key)
 
         return asyncio.gather(
-            remember(flow_run.deployment_id, self._client.read_deployment),
-            remember(flow_run.flow_id, self._client.read_flow),
+            read_into_cache(flow_run.deployment_id, self._client.read_deployment),
+            read_into_cache(flow_run.flow_id, self._client.read_flow),
         )

@@ -1,10 +1,10 @@
-"""Taking turns to claim runs, so that the limit of a work pool holds over all our workers.
+"""Lock the claiming of a pool's runs, so that its limit holds over all workers.
 
 The server counts a pool's PENDING and RUNNING runs when it answers a poll, and nowhere else: two
 workers that poll at the same time are handed too many. So one of them at a time polls and makes
-what it got PENDING. The turn is a slot of a global concurrency limit of one, kept in the server's
-database: taking it is atomic and survives a restart of the server. It frees itself if its owner
-dies, because the slot decays; a turn is not used for longer than half of that time.
+its runs PENDING. The lock is a slot of a global concurrency limit of one, kept in the server's
+database: acquiring it is atomic and survives a restart of the server. The slot decays, so the lock is
+released if its owner dies; it is not used for longer than half of that time.
 """
 
 import asyncio
@@ -21,49 +21,50 @@ from prefect.logging import get_logger
 
 DECAY_SECONDS = 10.0
 USABLE_SECONDS = DECAY_SECONDS / 2
-PATIENCE_SECONDS = 3 * DECAY_SECONDS
+ACQUIRE_TIMEOUT_SECONDS = 3 * DECAY_SECONDS
 POLL_SECONDS = (0.05, 0.2)
 LOCKED = 423
 
 logger = get_logger("worker.claims")
 
 
-class NoTurnError(TimeoutError):
-    """Somebody else kept the turn for too long, or the server did not answer."""
+class ClaimLockTimeoutError(TimeoutError):
+    """The lock could not be acquired in time, or the server did not answer."""
 
 
-class ClaimTurn:
-    """The turn of one pool, as one worker sees it."""
+class ClaimLock:
+    """The claim lock of one pool."""
 
     def __init__(self, client: PrefectClient, pool: str) -> None:
-        """Name the pool; nothing is taken yet."""
         self._client = client
         self.name = f"claims-of-{pool}"
 
     @asynccontextmanager
-    async def taken(self) -> AsyncGenerator[float]:
-        """Hold the turn; gives the instant of the monotonic clock until which it may be used.
+    async def acquire(self) -> AsyncGenerator[float]:
+        """Hold the lock; yield the instant of the monotonic clock until which it may be used.
 
         Raises:
-            NoTurnError: it could not be had.
+            ClaimLockTimeoutError: it could not be had.
         """
-        started = await self._take()
+        started = await self._acquire()
         try:
             yield started + USABLE_SECONDS
         finally:
             if time.monotonic() < started + DECAY_SECONDS * 0.9:  # else it is no longer ours
-                await self._give_back()
+                await self._release()
 
-    async def _take(self) -> float:
-        deadline = time.monotonic() + PATIENCE_SECONDS
+    async def _acquire(self) -> float:
+        deadline = time.monotonic() + ACQUIRE_TIMEOUT_SECONDS
         while time.monotonic() < deadline:
             started = time.monotonic()
-            if await self._try():
+            if await self._try_acquire():
                 return started
             await self._wait_until_free(deadline)
-        raise NoTurnError(f"{self.name}: no turn within {PATIENCE_SECONDS:.0f} s")
+        raise ClaimLockTimeoutError(
+            f"could not acquire claim lock {self.name} within {ACQUIRE_TIMEOUT_SECONDS:.0f} s"
+        )
 
-    async def _try(self) -> bool:
+    async def _try_acquire(self) -> bool:
         try:
             answer = await self._client.increment_concurrency_slots(
                 names=[self.name], slots=1, mode="concurrency"
@@ -100,10 +101,10 @@ class ClaimTurn:
                 return  # its owner is dead: by now the server counts the slot as free
             await asyncio.sleep(random.uniform(*POLL_SECONDS))  # noqa: S311  # spreads rivals
 
-    async def _give_back(self) -> None:
+    async def _release(self) -> None:
         try:
             await self._client.release_concurrency_slots(
                 names=[self.name], slots=1, occupancy_seconds=1
             )
         except (httpx.HTTPError, OSError) as error:
-            logger.warning("%s is not given back, it decays: %r", self.name, error)
+            logger.warning("could not release claim lock %s; it will expire: %r", self.name, error)

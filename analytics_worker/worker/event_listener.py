@@ -21,7 +21,7 @@ ROOM = ("Completed", "Failed", "Crashed", "Cancelled", "Paused", "Suspended")
 logger = get_logger("analytics_worker.worker.event_listener")
 
 
-class Wakeup:
+class EventListener:
     """Calls back for events of the runs of some pools."""
 
     def __init__(
@@ -35,7 +35,7 @@ class Wakeup:
         self._cancel = cancel
 
     async def listen(self) -> None:
-        """Follow the events for ever, over every restart of the server."""
+        """Follow the events forever, over every restart of the server."""
         while True:
             try:
                 await self._follow()
@@ -54,9 +54,9 @@ class Wakeup:
             for wake in self._pools.values():
                 wake(False)  # whatever happened while nobody listened
             async for event in events:
-                self._take(event)
+                self._dispatch(event)
 
-    def _take(self, event: Event) -> None:
+    def _dispatch(self, event: Event) -> None:
         if event.event == CANCELLING:
             self._cancel(UUID(event.resource.id.rsplit(".", 1)[-1]))
             return

@@ -15,33 +15,33 @@ from prefect.logging import get_logger
 
 from analytics_worker.prefect_support.heartbeat_settings import BEAT_SECONDS, EVENT
 from analytics_worker.prefect_support.run_filters import runs
-from analytics_worker.worker.run_executor import Execution
+from analytics_worker.worker.run_executor import RunExecutor
 
 logger = get_logger("analytics_worker.worker.heartbeats")
 
 
-async def send_heartbeats(execution: Execution) -> None:
-    """Send one for each process that has lived for a beat, for ever; short runs cost nothing."""
+async def send_heartbeats(run_executor: RunExecutor) -> None:
+    """Send one for each process that has lived for a beat, forever; short runs cost nothing."""
     known: set[UUID] = set()
     while True:
         await asyncio.sleep(BEAT_SECONDS)
-        alive = set(execution.pids())
+        alive = set(run_executor.pids())
         try:
-            await _send(execution, sorted(alive & known))
+            await _send(run_executor, sorted(alive & known))
         except (httpx.HTTPError, OSError) as error:
             logger.debug("no heartbeats: the server does not answer (%r)", error)
         known = alive
 
 
-async def _send(execution: Execution, ids: list[UUID]) -> None:
+async def _send(run_executor: RunExecutor, ids: list[UUID]) -> None:
     if not ids:
         return
     wanted = runs([StateType.RUNNING], id={"any_": ids})
-    running = await execution.client.read_flow_runs(flow_run_filter=wanted)
+    running = await run_executor.client.read_flow_runs(flow_run_filter=wanted)
     # Asked again: a run that ended meanwhile must not be expected to send another one.
-    events = [_event(run) for run in running if run.id in execution.pids()]
+    events = [_event(run) for run in running if run.id in run_executor.pids()]
     if events:
-        response = await execution.client.request("POST", "/events", json=events)
+        response = await run_executor.client.request("POST", "/events", json=events)
         response.raise_for_status()
 
 

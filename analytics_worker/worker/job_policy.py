@@ -16,7 +16,7 @@ from prefect.settings import get_current_settings
 from analytics_worker.worker.code_folders import CodeFolders, UntrustedCodeError
 from analytics_worker.worker.job import Job
 from analytics_worker.worker.job_environment import OF_PERMITTED, rule_for
-from analytics_worker.worker.run_spec import SET_FOLDER, Place
+from analytics_worker.worker.run_spec import SET_FOLDER, CodeLocation
 
 SETTING = "WORKER_ALLOW_JOB_OVERRIDES"
 FOLDERS = f"WORKER_CODE_FOLDERS or {SETTING}=on"
@@ -71,7 +71,7 @@ class JobPolicy:
                     None,
                 )
 
-    def place(self, job: Job, deployment: DeploymentResponse | None) -> Place:
+    def code_location(self, job: Job, deployment: DeploymentResponse | None) -> CodeLocation:
         """Return where a run is executed.
 
         Raises:
@@ -85,7 +85,7 @@ class JobPolicy:
         if get_current_settings().runner.auto_install_dependencies:
             raise JobRefusedError("PREFECT_RUNNER_AUTO_INSTALL_DEPENDENCIES installs packages")
         directory = self._directory(deployment, job.working_dir)
-        return Place(directory, self._entrypoint(deployment, directory), deployment.name)
+        return CodeLocation(directory, self._entrypoint(deployment, directory), deployment.name)
 
     def _check_command(self, job: Job) -> None:
         if job.has_command:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import anyio
 
-from analytics_worker.worker.fork_server.flow_run_process import CANCEL_YOURSELF
+from analytics_worker.worker.fork_server.flow_run_process import CANCELLATION_SIGNAL
 from analytics_worker.worker.process_identity import ProcessIdentity
 
 TERMINATION_SECONDS = 10.0
@@ -27,23 +27,21 @@ async def cancel(process: ProcessIdentity, record: Path) -> None:
         record: Where a child of ours noted its identity.
     """
     is_ours = ProcessIdentity.read(record) == process
-    if not is_ours or await _has_understood(process):
+    if not is_ours or await _is_acknowledged(process):
         await _signal(process, signal.SIGTERM)
     await _signal(process, signal.SIGKILL)
 
 
-async def _has_understood(process: ProcessIdentity) -> bool:
+async def _is_acknowledged(process: ProcessIdentity) -> bool:
     if process.is_alive():
-        os.kill(process.pid, CANCEL_YOURSELF)
-    return await _within_patience(
-        lambda: process.ignores(CANCEL_YOURSELF) or not process.is_alive()
-    )
+        os.kill(process.pid, CANCELLATION_SIGNAL)
+    return await _wait_until(lambda: process.ignores(CANCELLATION_SIGNAL) or not process.is_alive())
 
 
 async def _signal(process: ProcessIdentity, number: signal.Signals) -> None:
     if process.is_alive():
         _send(process.pid, number)
-        await _within_patience(lambda: not process.is_alive())
+        await _wait_until(lambda: not process.is_alive())
 
 
 def _send(pid: int, number: signal.Signals) -> None:
@@ -52,7 +50,7 @@ def _send(pid: int, number: signal.Signals) -> None:
         send(pid, number)
 
 
-async def _within_patience(happened: Callable[[], bool]) -> bool:
+async def _wait_until(happened: Callable[[], bool]) -> bool:
     with anyio.move_on_after(TERMINATION_SECONDS):
         while not happened():  # noqa: ASYNC110  # nobody tells: it is not our child
             await anyio.sleep(0.05)

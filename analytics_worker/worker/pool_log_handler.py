@@ -20,7 +20,7 @@ current_pool: ContextVar[str | None] = ContextVar("current_pool", default=None)
 """The pool that this asyncio task works for; tasks inherit it from the task that starts them."""
 
 
-class PoolFiles(logging.Handler):
+class PoolLogHandler(logging.Handler):
     """Writes each record to the file of the pool it is about."""
 
     def __init__(self, folder: Path, pools: Iterable[str]) -> None:
@@ -56,19 +56,19 @@ def _file(path: Path) -> RotatingFileHandler:
     return RotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=OLDER_FILES, delay=True)
 
 
-def _is_about_no_pool(_record: logging.LogRecord) -> bool:
+def _has_no_pool(_record: logging.LogRecord) -> bool:
     return current_pool.get() is None
 
 
 def split_by_pool(folder: Path, pools: Iterable[str]) -> None:
     """From now on, write what Prefect and we log about a pool to its file, not to the console."""
     protect_logs()
-    files = PoolFiles(folder, pools)
+    files = PoolLogHandler(folder, pools)
     for name in ("prefect", "prefect.flow_runs", "prefect.task_runs"):
         found = logging.getLogger(name)
         consoles = [h for h in found.handlers if type(h).__name__ == "PrefectConsoleHandler"]
         for console in consoles:
-            console.addFilter(_is_about_no_pool)
+            console.addFilter(_has_no_pool)
             files.setFormatter(console.formatter)
         if consoles:
             found.addHandler(files)

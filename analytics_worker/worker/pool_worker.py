@@ -17,12 +17,12 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, WorkerMetadata
 from prefect.workers.base import BaseWorker
 
-from analytics_worker.worker.caching_client import KnownClient
-from analytics_worker.worker.claim_lock import ClaimTurn, NoTurnError
+from analytics_worker.worker.caching_client import CachingClient
+from analytics_worker.worker.claim_lock import ClaimLock, ClaimLockTimeoutError
 from analytics_worker.worker.job import Job
 from analytics_worker.worker.job_policy import JobPolicy
-from analytics_worker.worker.run_executor import Execution
-from analytics_worker.worker.run_spec import Outfit
+from analytics_worker.worker.run_executor import RunExecutor
+from analytics_worker.worker.run_spec import LaunchOptions
 from analytics_worker.worker.run_starter import RunStarter
 from analytics_worker.worker.skip_superseded import skip_superseded
 from analytics_worker.worker.worker_metadata import integrations
@@ -30,16 +30,16 @@ from analytics_worker.worker.worker_metadata import integrations
 POLL_TIMEOUT_SECONDS = 8.0
 RETRY_SECONDS = 2.0
 SPARE_AHEAD_SECONDS = 40.0
-"""How long before its start a run with a spare process is seen, so that its template is there."""
+"""How long before its start a run with a spare process is seen, so that its fork server is there."""
 
 
 class PoolWorker(RunStarter):
-    """Serves one pool; several of them share one process, its template and its execution."""
+    """Serves one pool; several of them share one process, its fork server and its execution."""
 
     type = "process"
     job_configuration = Job
     _display_name = "Process"
-    _description = "Runs flow runs in processes forked from a preloaded template."
+    _description = "Runs flow runs in processes forked from a preloaded fork server."
 
     @classmethod
     def __dispatch_key__(cls) -> str | None:
@@ -51,25 +51,25 @@ class PoolWorker(RunStarter):
         pool: str,
         *,
         name: str,
-        execution: Execution,
-        outfit: Outfit,
+        run_executor: RunExecutor,
+        launch_options: LaunchOptions,
         policy: JobPolicy,
     ) -> None:
         """Nothing is opened yet; the name is the same after every restart."""
-        ahead = SPARE_AHEAD_SECONDS if outfit.spare else None
+        ahead = SPARE_AHEAD_SECONDS if launch_options.spare else None
         super().__init__(
             work_pool_name=pool, name=name, create_pool_if_not_found=False, prefetch_seconds=ahead
         )
         self.pool = pool
         self.claiming: set[UUID] = set()
-        self._execution = execution
-        self._outfit = outfit
+        self._run_executor = run_executor
+        self._launch_options = launch_options
         self._policy = policy
         self._wake = asyncio.Event()
         self._claimed = asyncio.Condition()
-        self._turn_ends = 0.0
+        self._lock_expires_at = 0.0
         self._expects_work = False
-        self._carried = 0
+        self._active_count = 0
         self._draining = False
 
     async def __aenter__(self) -> Self:
@@ -84,7 +84,7 @@ class PoolWorker(RunStarter):
     @property
     def client(self) -> PrefectClient:
         """Prefect's client, which does not ask twice while a run is submitted."""
-        return cast("PrefectClient", KnownClient(super().client))
+        return cast("PrefectClient", CachingClient(super().client))
 
     @property
     def pool_id(self) -> UUID | None:
@@ -138,11 +138,11 @@ class PoolWorker(RunStarter):
         expected, self._expects_work = self._expects_work, False
         try:
             if expected or await self._due_runs():
-                turn = ClaimTurn(self.client, self.pool)
-                async with turn.taken() as deadline:
+                lock = ClaimLock(self.client, self.pool)
+                async with lock.acquire() as deadline:
                     await self._claim(deadline)
-        except (httpx.HTTPError, OSError, NoTurnError) as error:
-            self._logger.warning("poll failed, will try again: %r", error)
+        except (httpx.HTTPError, OSError, ClaimLockTimeoutError) as error:
+            self._logger.warning("poll failed, will retry: %r", error)
             asyncio.get_running_loop().call_later(RETRY_SECONDS, self._wake.set)
 
     async def _due_runs(self) -> list[Any]:
@@ -158,8 +158,8 @@ class PoolWorker(RunStarter):
             if wait > 0:
                 later = partial(self.wake, for_work=True)
                 asyncio.get_running_loop().call_later(wait, later)
-                if self._outfit.spare:
-                    self._execution.templates.expect_spare()
+                if self._launch_options.spare:
+                    self._run_executor.fork_servers.expect_spare()
             elif entry.flow_run.id not in self.claiming:
                 due.append(entry)
         return due
@@ -170,10 +170,12 @@ class PoolWorker(RunStarter):
         half = time.monotonic() + (deadline - time.monotonic()) / 2
         superfluous = await skip_superseded(self.client, [e.flow_run for e in due], half)
         due = [entry for entry in due if entry.flow_run.id not in superfluous]
-        self._turn_ends = deadline
+        self._lock_expires_at = deadline
         self.claiming = {entry.flow_run.id for entry in due} - self._submitting_flow_run_ids
         limit = self.work_pool.concurrency_limit
-        self._expects_work = limit is not None and bool(due) and len(due) + self._carried >= limit
+        self._expects_work = (
+            limit is not None and bool(due) and len(due) + self._active_count >= limit
+        )
         await self._submit_scheduled_flow_runs(due)
         async with self._claimed:
             with anyio.move_on_after(deadline - time.monotonic()):
@@ -188,7 +190,7 @@ class PoolWorker(RunStarter):
     async def _submit_run(self, flow_run: FlowRun) -> None:
         """Prefect's, but the run is labeled before it is claimed, and no error ends the worker."""
         try:
-            known = KnownClient(super().client).get_to_know(flow_run)
+            known = CachingClient(super().client).prefetch(flow_run)
             await asyncio.gather(known, super()._give_worker_labels_to_flow_run(flow_run.id))
             await super()._submit_run(flow_run)
         except (httpx.HTTPError, OSError) as error:
@@ -203,7 +205,7 @@ class PoolWorker(RunStarter):
     async def _propose_pending_state(self, flow_run: FlowRun) -> bool:
         """Prefect's, but never after the turn: the limit would no longer be ours to use."""
         try:
-            with anyio.fail_after(self._turn_ends - time.monotonic()):
+            with anyio.fail_after(self._lock_expires_at - time.monotonic()):
                 return await super()._propose_pending_state(flow_run)
         except TimeoutError:
             return False  # if the server has accepted it all the same, the run is found abandoned

@@ -76,7 +76,7 @@ WORKER_ATTRIBUTES = (
 )
 
 
-def let_flows_end_without_their_heartbeat() -> None:
+def disable_heartbeat_join() -> None:
     """Do not let every sync flow wait up to a second for its heartbeat thread to notice the end.
 
     Async flows already don't; the thread is a daemon either way, and looks at the run's state
@@ -87,7 +87,7 @@ def let_flows_end_without_their_heartbeat() -> None:
     prefect.flow_engine._send_heartbeats = impatient  # noqa: SLF001
 
 
-def own_the_cancellation() -> None:
+def enable_cancellation() -> None:
     """From now on SIGTERM cancels this process's run, which reports that and runs its hooks itself.
 
     For a run whose worker is gone: without a word before it, SIGTERM is a crash.
@@ -113,7 +113,7 @@ def load_only_flow(_flow_run: FlowRun) -> Flow[..., Any]:
     return load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
 
 
-def drive(flow: Flow[..., Any], flow_run: FlowRun, error_logger: Any) -> None:
+def execute_flow(flow: Flow[..., Any], flow_run: FlowRun, error_logger: Any) -> None:
     """Run the flow to its end in this thread, as ``python -m prefect.engine`` does.
 
     Asks for the state instead of the result where Prefect allows it: the result of a failed run
@@ -130,7 +130,7 @@ def process_handle(process: Any) -> ProcessHandle:
     return ProcessHandle(process, termination_scope=scope)
 
 
-def executor(
+def flow_run_executor(
     flow_run: FlowRun,
     *,
     starter: Any,
@@ -155,7 +155,6 @@ class LazyEmitter:
     """Emits the events of a cancellation; opens its websocket only for that moment."""
 
     def __init__(self, client: PrefectClient) -> None:
-        """Nothing is opened yet."""
         self._client = client
 
     def _emitter(self) -> EventEmitter:

@@ -1,4 +1,4 @@
-"""Which process is which, for longer than a process id means anything.
+"""Identify a process by pid and start time, so that a reused pid is not mistaken for it.
 
 A pid is reused; a pid with the start time and the boot of the host is not. Children note theirs in
 a file, and a worker holds a lock file for as long as it lives. Reads /proc; writes one small file
@@ -26,7 +26,7 @@ class ProcessIdentity:
 
     @classmethod
     def of(cls, pid: int) -> Self | None:
-        """The identity of a living process; None if there is none, or only its zombie."""
+        """Return the identity of a living process; None if there is none, or only a zombie."""
         try:
             fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
         except (FileNotFoundError, ProcessLookupError):
@@ -37,7 +37,7 @@ class ProcessIdentity:
 
     @classmethod
     def read(cls, path: Path) -> Self | None:
-        """What a child noted; None if it noted nothing."""
+        """Read the record of a child; None if there is no valid one."""
         try:
             pid, started, boot = path.read_text().split()
         except (FileNotFoundError, ValueError):
@@ -45,7 +45,7 @@ class ProcessIdentity:
         return cls(int(pid), int(started), boot)
 
     def write(self, path: Path) -> None:
-        """Note it, as a whole or not at all."""
+        """Write the record, as a whole or not at all."""
         temporary = path.with_suffix(f".{os.getpid()}")
         temporary.write_text(f"{self.pid} {self.started} {self.boot}")
         temporary.replace(path)
@@ -68,12 +68,11 @@ class NameLock:
     """A worker's name, taken by one process of this host at a time."""
 
     def __init__(self, path: Path) -> None:
-        """Name the lock file; nothing is taken yet."""
         self.path = path
         self._file: int | None = None
 
-    def take(self) -> bool:
-        """Take it for as long as this process lives; False if somebody has it."""
+    def acquire(self) -> bool:
+        """Acquire the lock for the lifetime of this process; False if another process has it."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
@@ -85,12 +84,12 @@ class NameLock:
         return True
 
     def release(self) -> None:
-        """Let somebody else have it."""
+        """Release the lock."""
         if self._file is not None:
             os.close(self._file)
             self._file = None
 
 
-def forget(record: Path) -> None:
-    """Remove a process's note: its run is settled."""
+def remove_record(record: Path) -> None:
+    """Remove a process's record, once its run is settled."""
     record.unlink(missing_ok=True)

@@ -24,8 +24,8 @@ from prefect.logging import get_logger
 from prefect.states import Scheduled
 
 from analytics_worker.worker import orphaned_processes
-from analytics_worker.worker.process_identity import NameLock, ProcessIdentity, forget
-from analytics_worker.worker.run_executor import Execution
+from analytics_worker.worker.process_identity import NameLock, ProcessIdentity, remove_record
+from analytics_worker.worker.run_executor import RunExecutor
 
 SWEEP_SECONDS = 15.0
 RETRY_SECONDS = 2.0
@@ -42,7 +42,7 @@ class Recovery:
 
     def __init__(
         self,
-        execution: Execution,
+        run_executor: RunExecutor,
         folder: Path,
         name: str,
         pools: Sequence[str],
@@ -51,13 +51,13 @@ class Recovery:
         """Nothing is read yet.
 
         Args:
-            execution: Reports states.
+            run_executor: Reports states.
             folder: Where workers of this host keep their locks and records.
             name: Name of this worker.
             pools: The pools to look at.
             is_ours: Whether this process claims or carries that run now.
         """
-        self._execution = execution
+        self._run_executor = run_executor
         self._folder = folder
         self._name = name
         self._pools = list(pools)
@@ -66,19 +66,19 @@ class Recovery:
         self._suspects: set[UUID] = set()
 
     async def watch(self) -> None:
-        """Look, and look again, for ever."""
+        """Look for abandoned runs periodically."""
         while True:
             pause = SWEEP_SECONDS
             try:
                 await self.sweep()
             except (httpx.HTTPError, OSError) as error:
-                logger.warning("cannot look for abandoned runs, will try again: %r", error)
+                logger.warning("could not look for abandoned runs, will retry: %r", error)
                 pause = RETRY_SECONDS
             await asyncio.sleep(RETRY_SECONDS if self._suspects else pause)
 
     async def sweep(self) -> None:
         """Look once at every run in progress."""
-        runs = await self._execution.client.read_flow_runs(
+        runs = await self._run_executor.client.read_flow_runs(
             work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=self._pools)),
             flow_run_filter=FlowRunFilter(
                 state=FlowRunFilterState(type=FlowRunFilterStateType(any_=IN_PROGRESS))
@@ -89,7 +89,7 @@ class Recovery:
         # Twice in a row: a run that was claimed or ended a moment ago looks abandoned, too.
         for run in abandoned:
             if run.id in self._suspects:
-                await self._look_after(run)
+                await self._recover(run)
                 suspects.discard(run.id)
         self._suspects = suspects
 
@@ -110,12 +110,12 @@ class Recovery:
         if owner not in paths:
             return False
         lock = NameLock(paths[owner])
-        if not lock.take():
+        if not lock.acquire():
             return False
         lock.release()
         return True
 
-    async def _look_after(self, run: FlowRun) -> None:
+    async def _recover(self, run: FlowRun) -> None:
         """Act on what this host noted about the run's process; what the API says is not believed."""
         records = [self._folder / "runs" / name for name in (str(run.id), f"{run.id}.started")]
         noted = [record for record in records if record.exists()]
@@ -130,16 +130,16 @@ class Recovery:
             await self._settle(run.id, LOST, records)
 
     async def _settle(self, run: UUID, reason: str, records: Sequence[Path]) -> None:
-        await self._execution.settle(run, reason)
+        await self._run_executor.settle(run, reason)
         for record in records:
-            forget(record)
+            remove_record(record)
 
     async def _requeue(self, run: FlowRun) -> None:
         """Put a run back whose process was never started."""
-        now = await self._execution.client.read_flow_run(run.id)
+        now = await self._run_executor.client.read_flow_run(run.id)
         if self._is_ours(run.id) or now.state_id != run.state_id:
             return
-        await self._execution.client.set_flow_run_state(run.id, Scheduled(), force=True)
+        await self._run_executor.client.set_flow_run_state(run.id, Scheduled(), force=True)
         logger.warning("run %s was claimed by a worker that is gone; it is queued again", run.id)
 
     async def _follow(self, run: UUID, process: ProcessIdentity, records: Sequence[Path]) -> None:
@@ -148,7 +148,7 @@ class Recovery:
         while process.is_alive():
             await asyncio.sleep(FOLLOW_SECONDS)
             try:
-                state = (await self._execution.client.read_flow_run(run)).state
+                state = (await self._run_executor.client.read_flow_run(run)).state
             except (httpx.HTTPError, OSError):
                 continue
             if state is not None and state.is_cancelling():

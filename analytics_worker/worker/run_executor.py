@@ -18,8 +18,8 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.logging import get_logger
 
 from analytics_worker.worker import prefect_internals
-from analytics_worker.worker.fork_server.pool import Templates
-from analytics_worker.worker.fork_server.protocol import Request
+from analytics_worker.worker.fork_server.pool import ForkServerPool
+from analytics_worker.worker.fork_server.protocol import ForkRequest
 from analytics_worker.worker.prefect_internals import (
     CancellationManager,
     ControlChannel,
@@ -31,16 +31,17 @@ from analytics_worker.worker.prefect_internals import (
 
 KEEP_REQUEST_SECONDS = 300.0
 """Cancellation hooks run after the process has ended."""
-VANISHED = "The run's process exited with status code 0 before the run had reached a final state."
+NO_FINAL_STATE = (
+    "The run's process exited with status code 0 before the run had reached a final state."
+)
 
 logger = get_logger("analytics_worker.worker.run_executor")
 
 
-class Reports(StateProposer):
+class StateReporter(StateProposer):
     """Prefect's proposer of states, which prefers a reason that we know to the exit status."""
 
     def __init__(self, client: PrefectClient) -> None:
-        """Nothing is known yet."""
         super().__init__(client=client)
         self.reasons: dict[UUID, str] = {}
 
@@ -50,13 +51,12 @@ class Reports(StateProposer):
         return await super().propose_crashed(flow_run, reason)
 
 
-class Hooks:
+class HookRunner:
     """Runs on_cancellation and on_crashed hooks in a child, never in the worker."""
 
-    def __init__(self, templates: Templates) -> None:
-        """Nothing runs yet."""
-        self._templates = templates
-        self.requests: dict[UUID, Request] = {}
+    def __init__(self, fork_servers: ForkServerPool) -> None:
+        self._fork_servers = fork_servers
+        self.requests: dict[UUID, ForkRequest] = {}
 
     async def run_cancellation_hooks(self, flow_run: FlowRun, state: State[Any]) -> None:
         """Run them to their end."""
@@ -70,19 +70,20 @@ class Hooks:
         request = self.requests.get(flow_run.id)
         if request is None:
             return
-        wanted: Request = {**request, "kind": kind, "record": None, "spare": False}
+        wanted: ForkRequest = {**request, "kind": kind, "record": None, "spare": False}
         wanted["flow_run"] = flow_run.model_dump(mode="json")
         wanted["state"] = state.model_dump(mode="json")
-        child = await self._templates.fork(wanted)
+        child = await self._fork_servers.fork(wanted)
         await child.exited.wait()
 
 
 class ForkStarter:
     """Starts one run's process, as Prefect's executor wants it started."""
 
-    def __init__(self, templates: Templates, request: Request, channel: ControlChannel) -> None:
-        """Say what to start."""
-        self._templates = templates
+    def __init__(
+        self, fork_servers: ForkServerPool, request: ForkRequest, channel: ControlChannel
+    ) -> None:
+        self._fork_servers = fork_servers
         self._request = request
         self._channel = channel
 
@@ -96,7 +97,7 @@ class ForkStarter:
             control = {"PREFECT__CONTROL_PORT": str(port), "PREFECT__CONTROL_TOKEN": token}
         environment = {**self._request["environment"], **control}
         try:
-            child = await self._templates.fork({**self._request, "environment": environment})
+            child = await self._fork_servers.fork({**self._request, "environment": environment})
         except BaseException:
             self._channel.unregister(flow_run.id)
             raise
@@ -104,14 +105,13 @@ class ForkStarter:
         await child.exited.wait()
 
 
-class Execution:
+class RunExecutor:
     """The runs that this process carries. Use as an async context manager."""
 
-    def __init__(self, templates: Templates) -> None:
-        """Nothing is opened yet."""
-        self.templates = templates
+    def __init__(self, fork_servers: ForkServerPool) -> None:
+        self.fork_servers = fork_servers
         self.active: set[UUID] = set()
-        self._hooks = Hooks(templates)
+        self._hooks = HookRunner(fork_servers)
         self._channel = ControlChannel()
         self._started: dict[UUID, asyncio.Event] = {}
         self._cancelling: dict[UUID, asyncio.Event] = {}
@@ -123,13 +123,13 @@ class Execution:
         self.client = await self._stack.enter_async_context(get_client())
         await self._stack.enter_async_context(self._channel)
         self._processes = await self._stack.enter_async_context(
-            ProcessManager(on_remove=self._forget_channel)
+            ProcessManager(on_remove=self._unregister_channel)
         )
-        self._reports = Reports(self.client)
+        self._state_reporter = StateReporter(self.client)
         self._cancellation = CancellationManager(
             process_manager=self._processes,
             hook_runner=self._hooks,
-            state_proposer=self._reports,
+            state_proposer=self._state_reporter,
             event_emitter=cast("EventEmitter", prefect_internals.LazyEmitter(self.client)),
             client=self.client,
             control_channel=self._channel,
@@ -140,7 +140,7 @@ class Execution:
         """End what still runs, then close."""
         await self._stack.aclose()
 
-    async def _forget_channel(self, flow_run_id: UUID) -> None:
+    async def _unregister_channel(self, flow_run_id: UUID) -> None:
         self._channel.unregister(flow_run_id)
 
     def pids(self) -> dict[UUID, int]:
@@ -148,8 +148,8 @@ class Execution:
         found = {run: self._processes.get(run) for run in self._processes.flow_run_ids()}
         return {run: handle.pid for run, handle in found.items() if handle and handle.pid}
 
-    async def carry(
-        self, flow_run: FlowRun, request: Request, started: Callable[[int], None]
+    async def execute(
+        self, flow_run: FlowRun, request: ForkRequest, started: Callable[[int], None]
     ) -> FlowRunExecutionResult | None:
         """Run the flow run in a child until it has ended and its end is reported."""
         run = flow_run.id
@@ -158,7 +158,7 @@ class Execution:
         has_process = self._started[run] = asyncio.Event()
         try:
             try:
-                result = await self._execute(flow_run, request, started)
+                result = await self._run_in_child(flow_run, request, started)
             finally:
                 has_process.set()  # it had one, or will never have
             await self._settle(run)
@@ -170,21 +170,21 @@ class Execution:
             loop.call_later(KEEP_REQUEST_SECONDS, self._hooks.requests.pop, run, None)
         return result
 
-    async def _execute(
-        self, flow_run: FlowRun, request: Request, started: Callable[[int], None]
+    async def _run_in_child(
+        self, flow_run: FlowRun, request: ForkRequest, started: Callable[[int], None]
     ) -> FlowRunExecutionResult | None:
-        executor = prefect_internals.executor(
+        flow_run_executor = prefect_internals.flow_run_executor(
             flow_run,
-            starter=ForkStarter(self.templates, request, self._channel),
+            starter=ForkStarter(self.fork_servers, request, self._channel),
             process_manager=self._processes,
-            state_proposer=self._reports,
+            state_proposer=self._state_reporter,
             hook_runner=self._hooks,
             conclusion=self._conclusion,
         )
         result: list[FlowRunExecutionResult | None] = []
 
         async def submit(*, task_status: Any) -> None:
-            result.append(await executor.submit(task_status=task_status))
+            result.append(await flow_run_executor.submit(task_status=task_status))
 
         async with anyio.create_task_group() as group:
             handle = await group.start(submit)
@@ -205,7 +205,7 @@ class Execution:
             await self._cancelling[run].wait()
         elif run in self._concluded:
             return
-        await self.settle(run, VANISHED)
+        await self.settle(run, NO_FINAL_STATE)
 
     async def settle(self, run: UUID, reason: str) -> None:
         """Give a run whose process is gone the final state that it failed to reach, if any."""
@@ -215,9 +215,9 @@ class Execution:
             return
         if state.is_cancelling():
             message = {"message": "Flow run was cancelled successfully."}
-            await self._reports.propose_cancelled(flow_run, message)
+            await self._state_reporter.propose_cancelled(flow_run, message)
         elif state.is_pending() or state.is_running():
-            await self._reports.propose_crashed(flow_run, reason)
+            await self._state_reporter.propose_crashed(flow_run, reason)
 
     async def cancel(self, run: UUID) -> None:
         """Stop the run's process and report the run as cancelled."""
@@ -235,5 +235,5 @@ class Execution:
 
     async def kill(self, run: UUID, reason: str) -> None:
         """End the run's processes at once; it ends as Crashed with that reason."""
-        self._reports.reasons[run] = reason
+        self._state_reporter.reasons[run] = reason
         await self._processes.kill(run, force=True)

@@ -20,14 +20,14 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import StateType
 from prefect.logging import get_logger
 
-from analytics_worker.worker.run_executor import Execution
+from analytics_worker.worker.run_executor import RunExecutor
 
 MEMORY_SECONDS = 0.5
 CANCELLATION_SECONDS = 5.0
 PAGE = os.sysconf("SC_PAGE_SIZE")
 MEGABYTE = 1024 * 1024
 
-MOST_MEGABYTES = 1536
+MAX_RUN_MEGABYTES = 1536
 """The heaviest run of the benchmarks takes 192 MB; drawing a PDF may take 1,024 MB more, by its own limit."""
 CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
 
@@ -39,7 +39,7 @@ def default_limit_mb(container_limit: Path = CONTAINER_LIMIT) -> int:
     memory = PAGE * os.sysconf("SC_PHYS_PAGES")
     with suppress(OSError, ValueError):  # no container, or one without a limit: "max"
         memory = min(memory, int(container_limit.read_text()))
-    return min(MOST_MEGABYTES, memory // 2 // MEGABYTE)
+    return min(MAX_RUN_MEGABYTES, memory // 2 // MEGABYTE)
 
 
 def descendants(pid: int) -> Iterator[int]:
@@ -54,7 +54,7 @@ def descendants(pid: int) -> Iterator[int]:
 
 
 def resident_bytes(pid: int) -> int:
-    """Memory of one process, pages that it shares with the template counted in full."""
+    """Memory of one process, pages that it shares with the fork server counted in full."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE
     except (FileNotFoundError, ProcessLookupError):
@@ -77,31 +77,31 @@ def memory_of(pid: int, limit: int) -> int:
     return roughly if roughly <= limit else sum(map(proportional_bytes, tree))
 
 
-async def limit_memory(execution: Execution, megabytes: int) -> None:
-    """End every run that uses more memory than this, for ever."""
+async def limit_memory(run_executor: RunExecutor, megabytes: int) -> None:
+    """End every run that uses more memory than this, forever."""
     limit = megabytes * MEGABYTE
     while True:
-        for run, pid in execution.pids().items():
+        for run, pid in run_executor.pids().items():
             used = memory_of(pid, limit)
             if used > limit:
                 reason = (
                     f"The run used {used // MEGABYTE} MB of memory; its limit is {megabytes} MB"
                     " (WORKER_RUN_MEMORY_LIMIT_MB)."
                 )
-                await execution.kill(run, reason)
+                await run_executor.kill(run, reason)
         await asyncio.sleep(MEMORY_SECONDS)
 
 
-async def notice_cancellations(execution: Execution) -> None:
-    """Cancel the runs whose event was missed, for ever: during an outage, under load."""
+async def poll_cancellations(run_executor: RunExecutor) -> None:
+    """Cancel the runs whose event was missed, forever: during an outage, under load."""
     while True:
         await asyncio.sleep(CANCELLATION_SECONDS)
-        if not execution.active:
+        if not run_executor.active:
             continue
         try:
-            waiting = await execution.client.read_flow_runs(
+            waiting = await run_executor.client.read_flow_runs(
                 flow_run_filter=FlowRunFilter(
-                    id=FlowRunFilterId(any_=list(execution.active)),
+                    id=FlowRunFilterId(any_=list(run_executor.active)),
                     state=FlowRunFilterState(
                         type=FlowRunFilterStateType(any_=[StateType.CANCELLING])
                     ),
@@ -110,4 +110,4 @@ async def notice_cancellations(execution: Execution) -> None:
         except httpx.HTTPError as error:
             logger.debug("cannot look for cancelled runs: %r", error)
             continue
-        await asyncio.gather(*(execution.cancel(run.id) for run in waiting))
+        await asyncio.gather(*(run_executor.cancel(run.id) for run in waiting))

@@ -1,4 +1,4 @@
-"""Where a run's code is, if it takes nothing but a folder to run it, and what it is started with.
+"""Resolve a run's working directory and launch options, for deployments that only set a directory.
 
 Reads the run's deployment from the Prefect API. Code that must be fetched first, or that needs an
 environment of its own, has no place here: Prefect's way of starting a run prepares those.
@@ -16,14 +16,14 @@ from prefect.settings import get_current_settings
 from prefect.utilities.processutils import sanitize_subprocess_env
 
 from analytics_worker.worker.fork_server.code_reload import Project
-from analytics_worker.worker.fork_server.protocol import Request
+from analytics_worker.worker.fork_server.protocol import ForkRequest
 from analytics_worker.worker.job import Job
 
 SET_FOLDER = "prefect.deployments.steps.set_working_directory"
 
 
 @dataclass(frozen=True)
-class Place:
+class CodeLocation:
     """A folder on this host and what to run in it."""
 
     directory: Path
@@ -41,7 +41,7 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Outfit:
+class LaunchOptions:
     """What every run of a pool starts with.
 
     Attributes:
@@ -49,7 +49,7 @@ class Outfit:
         records: Folder in which the runs' processes note their identity.
         output: File for what the runs print; None: the worker's own output.
         spare: Whether each run gets a spare process (`analytics_worker.prefect_support.warm_process`).
-        project: What the template has imported of the flows' own code.
+        project: What the fork server has imported of the flows' own code.
         any_function: Whether an entrypoint may name a function that is no flow.
     """
 
@@ -61,29 +61,35 @@ class Outfit:
     any_function: bool
 
     def request(
-        self, flow_run: FlowRun, job: Job, place: Place, worker: Mapping[str, str | None]
-    ) -> Request:
-        """What to ask the template for."""
+        self,
+        flow_run: FlowRun,
+        job: Job,
+        code_location: CodeLocation,
+        worker: Mapping[str, str | None],
+    ) -> ForkRequest:
+        """What to ask the fork server for."""
         environment = sanitize_subprocess_env(
-            {**self.environment, **job.env, **place.variables(flow_run), **worker}
+            {**self.environment, **job.env, **code_location.variables(flow_run), **worker}
         )
         output = str(self.output) if self.output else None
-        return Request(
+        return ForkRequest(
             id="",
             kind="run",
             flow_run_id=str(flow_run.id),
-            directory=str(place.directory),
+            directory=str(code_location.directory),
             environment=environment,
             output=output if job.stream_output else "",
             record=str(self.records / str(flow_run.id)),
             pull_step=True,
-            forget=self.project.to_forget(place.directory, environment, self.environment),
+            unload=self.project.modules_to_reload(
+                code_location.directory, environment, self.environment
+            ),
             spare=self.spare,
             any_function=self.any_function,
         )
 
 
-async def place_of(client: PrefectClient, flow_run: FlowRun) -> Place | None:
+async def code_location_of(client: PrefectClient, flow_run: FlowRun) -> CodeLocation | None:
     """The place of the run's deployment; None if it takes more than a folder."""
     if not flow_run.deployment_id or get_current_settings().runner.auto_install_dependencies:
         return None
@@ -94,7 +100,7 @@ async def place_of(client: PrefectClient, flow_run: FlowRun) -> Place | None:
     entrypoint = deployment.entrypoint
     if ".py:" in entrypoint:
         entrypoint = os.path.join(directory, entrypoint)  # noqa: PTH118  # may end in ":flow"
-    return Place(directory.resolve(), entrypoint, deployment.name)
+    return CodeLocation(directory.resolve(), entrypoint, deployment.name)
 
 
 def _only_step(deployment: DeploymentResponse) -> Path | None:
@@ -104,5 +110,5 @@ def _only_step(deployment: DeploymentResponse) -> Path | None:
         return None
     directory = str(steps[0][SET_FOLDER].get("directory", ""))
     if not directory.startswith("/") or "{{" in directory:
-        return None  # relative to the worker, or a template that Prefect fills in
+        return None  # relative to the worker, or a fork server that Prefect fills in
     return Path(directory)

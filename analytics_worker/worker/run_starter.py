@@ -19,18 +19,18 @@ from prefect.utilities.engine import propose_state
 from prefect.workers.process import ProcessWorker, ProcessWorkerResult
 from typing_extensions import override
 
-from analytics_worker.worker.fork_server.protocol import Request
+from analytics_worker.worker.fork_server.protocol import ForkRequest
 from analytics_worker.worker.job import Job
 from analytics_worker.worker.job_policy import JobPolicy, JobRefusedError
-from analytics_worker.worker.process_identity import ProcessIdentity, forget
-from analytics_worker.worker.run_executor import VANISHED, Execution
-from analytics_worker.worker.run_spec import Outfit, Place, place_of
+from analytics_worker.worker.process_identity import ProcessIdentity, remove_record
+from analytics_worker.worker.run_executor import NO_FINAL_STATE, RunExecutor
+from analytics_worker.worker.run_spec import CodeLocation, LaunchOptions, code_location_of
 
 TaskStatus = anyio.abc.TaskStatus[Any]
 
 
 @dataclass(frozen=True)
-class RecordedStart(anyio.abc.TaskStatus[int]):
+class StartRecorder(anyio.abc.TaskStatus[int]):
     """Notes a process that Prefect started, then says that the run has started."""
 
     status: TaskStatus
@@ -48,10 +48,10 @@ class RecordedStart(anyio.abc.TaskStatus[int]):
 class RunStarter(ProcessWorker, ABC):
     """The part of a pool's worker that carries runs to their end."""
 
-    _execution: Execution
-    _outfit: Outfit
+    _run_executor: RunExecutor
+    _launch_options: LaunchOptions
     _policy: JobPolicy
-    _carried: int
+    _active_count: int
     """Runs that have a process, or are about to."""
 
     @abstractmethod
@@ -63,19 +63,21 @@ class RunStarter(ProcessWorker, ABC):
     ) -> ProcessWorkerResult:
         """Carry one run to its end."""
         status = task_status or anyio.TASK_STATUS_IGNORED
-        self._carried += 1
+        self._active_count += 1
         try:
-            place = await self._place(flow_run, configuration)
-            if place is None:
+            code_location = await self._code_location(flow_run, configuration)
+            if code_location is None:
                 return await self._start(flow_run, configuration, status)
-            return await self._fork(flow_run, self._request(flow_run, configuration, place), status)
+            return await self._fork(
+                flow_run, self._request(flow_run, configuration, code_location), status
+            )
         except JobRefusedError as refusal:
             return await self._refuse(flow_run, refusal, status)
         finally:
-            self._carried -= 1
+            self._active_count -= 1
             self.wake()
 
-    async def _place(self, flow_run: FlowRun, job: Job) -> Place | None:
+    async def _code_location(self, flow_run: FlowRun, job: Job) -> CodeLocation | None:
         """Where to fork the run; None: Prefect's way, which reads the deployment once more.
 
         Raises:
@@ -83,22 +85,24 @@ class RunStarter(ProcessWorker, ABC):
         """
         self._policy.check(job)
         if self._policy.allow_overrides:
-            return await place_of(self.client, flow_run) if job.can_be_forked else None
+            return await code_location_of(self.client, flow_run) if job.can_be_forked else None
         known = flow_run.deployment_id
-        return self._policy.place(job, await self.client.read_deployment(known) if known else None)
+        return self._policy.code_location(
+            job, await self.client.read_deployment(known) if known else None
+        )
 
-    def _request(self, flow_run: FlowRun, job: Job, place: Place) -> Request:
+    def _request(self, flow_run: FlowRun, job: Job, code_location: CodeLocation) -> ForkRequest:
         worker = {
             "PREFECT__WORKER_NAME": self.name,
             "PREFECT__WORKER_ID": str(self.backend_id) if self.backend_id else None,
         }
-        return self._outfit.request(flow_run, job, place, worker)
+        return self._launch_options.request(flow_run, job, code_location, worker)
 
     async def _fork(
-        self, flow_run: FlowRun, request: Request, status: TaskStatus
+        self, flow_run: FlowRun, request: ForkRequest, status: TaskStatus
     ) -> ProcessWorkerResult:
-        result = await self._execution.carry(flow_run, request, status.started)
-        forget(self._outfit.records / str(flow_run.id))
+        result = await self._run_executor.execute(flow_run, request, status.started)
+        remove_record(self._launch_options.records / str(flow_run.id))
         if result is None or result.status_code is None:
             raise RuntimeError("Failed to start flow run process.")
         return ProcessWorkerResult(
@@ -107,10 +111,10 @@ class RunStarter(ProcessWorker, ABC):
 
     async def _start(self, flow_run: FlowRun, job: Job, status: TaskStatus) -> ProcessWorkerResult:
         """Prefect's way, but a process that reports no end is a crash."""
-        record = self._outfit.records / f"{flow_run.id}.started"
-        result = await super().run(flow_run, job, RecordedStart(status, record))
-        await self._execution.settle(flow_run.id, VANISHED)
-        forget(record)
+        record = self._launch_options.records / f"{flow_run.id}.started"
+        result = await super().run(flow_run, job, StartRecorder(status, record))
+        await self._run_executor.settle(flow_run.id, NO_FINAL_STATE)
+        remove_record(record)
         return result
 
     async def _refuse(

@@ -2,7 +2,7 @@
 
 Takes a name that no other worker of this host has (a lock file below the state directory). SIGTERM
 and SIGINT drain: no more runs are claimed, those in progress may end; a second one ends them.
-SIGHUP makes new templates. Safe to kill: the next worker of this host settles what is left.
+SIGHUP makes new fork servers. Safe to kill: the next worker of this host settles what is left.
 """
 
 import asyncio
@@ -19,22 +19,22 @@ import anyio
 from prefect.logging import get_logger
 
 from analytics_worker.prefect_support.result_libraries import keep_state_data_inert
-from analytics_worker.worker.event_listener import Wakeup
+from analytics_worker.worker.event_listener import EventListener
 from analytics_worker.worker.fork_server.child_environment import child_environment
-from analytics_worker.worker.fork_server.client import TemplateClient
+from analytics_worker.worker.fork_server.client import ForkServerClient
 from analytics_worker.worker.fork_server.code_reload import Project
-from analytics_worker.worker.fork_server.pool import Templates
+from analytics_worker.worker.fork_server.pool import ForkServerPool
 from analytics_worker.worker.heartbeats import send_heartbeats
 from analytics_worker.worker.job_policy import JobPolicy
 from analytics_worker.worker.pool_log_handler import current_pool, log_file, split_by_pool
 from analytics_worker.worker.pool_worker import PoolWorker
 from analytics_worker.worker.process_identity import NameLock
 from analytics_worker.worker.recovery import Recovery
-from analytics_worker.worker.run_executor import Execution
-from analytics_worker.worker.run_monitor import limit_memory, notice_cancellations
-from analytics_worker.worker.run_spec import Outfit
+from analytics_worker.worker.run_executor import RunExecutor
+from analytics_worker.worker.run_monitor import limit_memory, poll_cancellations
+from analytics_worker.worker.run_spec import LaunchOptions
 
-MOST_WORKERS = 100
+MAX_WORKERS = 100
 RESTART_SECONDS = 5.0
 KEEP_SPARE_SECONDS = 300.0
 """dbt takes 75 MB, for two scheduled runs a day."""
@@ -69,49 +69,49 @@ class Options:
         return self.state_dir / "worker"
 
 
-class NoNameError(Exception):
+class WorkerNameError(Exception):
     """Too many workers run on this host under one name."""
 
 
-def take_name(options: Options) -> NameLock:
+def acquire_name(options: Options) -> NameLock:
     """The first free name of ``host``, ``host-2`` and so on.
 
     Raises:
-        NoNameError: none is free.
+        WorkerNameError: none is free.
     """
-    names = [options.name, *(f"{options.name}-{n}" for n in range(2, MOST_WORKERS))]
+    names = [options.name, *(f"{options.name}-{n}" for n in range(2, MAX_WORKERS))]
     for name in names:
         lock = NameLock(options.folder / f"{name}.lock")
-        if lock.take():
+        if lock.acquire():
             return lock
-    raise NoNameError(f"{MOST_WORKERS} workers run as {options.name} already")
+    raise WorkerNameError(f"{MAX_WORKERS} workers run as {options.name} already")
 
 
-class Service:
+class WorkerProcess:
     """All parts of one worker process."""
 
     def __init__(self, options: Options) -> None:
         """Take a name; nothing is started yet."""
         self.options = options
-        self._lock = take_name(options)
+        self._lock = acquire_name(options)
         self.name = self._lock.path.stem
         self._environment = child_environment(options.folder)
-        self.templates = Templates(
+        self.fork_servers = ForkServerPool(
             self._template(options.preload),
             self._template([*options.preload, *options.spare_preload], KEEP_SPARE_SECONDS),
         )
-        self._execution = Execution(self.templates)
+        self._run_executor = RunExecutor(self.fork_servers)
         self._records = options.folder / "runs"
         self._records.mkdir(parents=True, exist_ok=True)
         self._workers = [self._worker(pool) for pool in options.pools]
         self._stop = asyncio.Event()
-        self._at_once = asyncio.Event()
+        self._stop_now = asyncio.Event()
 
     def _template(
         self, preload: Sequence[str], keep_seconds: float | None = None
-    ) -> TemplateClient:
+    ) -> ForkServerClient:
         options = self.options
-        return TemplateClient(
+        return ForkServerClient(
             [*preload, *options.project.modules],
             lambda: self._environment,
             options.recycle_after,
@@ -121,7 +121,7 @@ class Service:
 
     def _worker(self, pool: str) -> PoolWorker:
         log_dir = self.options.log_dir
-        outfit = Outfit(
+        launch_options = LaunchOptions(
             environment=self._environment,
             records=self._records,
             output=log_file(log_dir, pool) if log_dir else None,
@@ -132,8 +132,8 @@ class Service:
         return PoolWorker(
             pool,
             name=f"{self.name}-{pool}",
-            execution=self._execution,
-            outfit=outfit,
+            run_executor=self._run_executor,
+            launch_options=launch_options,
             policy=self.options.policy,
         )
 
@@ -143,9 +143,9 @@ class Service:
         if self.options.log_dir:
             split_by_pool(self.options.log_dir, self.options.pools)
         async with AsyncExitStack() as stack:
-            stack.push_async_callback(self.templates.close)
-            await self.templates.ensure()
-            await stack.enter_async_context(self._execution)
+            stack.push_async_callback(self.fork_servers.close)
+            await self.fork_servers.ensure()
+            await stack.enter_async_context(self._run_executor)
             async with anyio.create_task_group() as group:
                 self._start(group)
                 await self._stop.wait()
@@ -157,20 +157,22 @@ class Service:
         options = self.options
         for number, pool in enumerate(options.pools):
             token = current_pool.set(pool)
-            group.start_soon(_for_ever, f"the worker of {pool}", partial(self._serve_pool, number))
+            group.start_soon(
+                _restart_on_error, f"the worker of {pool}", partial(self._serve_pool, number)
+            )
             current_pool.reset(token)
         recovery = Recovery(
-            self._execution, options.folder, self.name, options.pools, self._is_ours
+            self._run_executor, options.folder, self.name, options.pools, self._is_ours
         )
-        group.start_soon(_for_ever, "recovery", recovery.watch)
-        group.start_soon(_for_ever, "wake-up", self._wake_up)
-        cancellations = partial(notice_cancellations, self._execution)
-        group.start_soon(_for_ever, "cancellation", cancellations)
-        beats = partial(send_heartbeats, self._execution)
-        group.start_soon(_for_ever, "heartbeats", beats)
+        group.start_soon(_restart_on_error, "recovery", recovery.watch)
+        group.start_soon(_restart_on_error, "wake-up", self._wake_up)
+        cancellations = partial(poll_cancellations, self._run_executor)
+        group.start_soon(_restart_on_error, "cancellation", cancellations)
+        beats = partial(send_heartbeats, self._run_executor)
+        group.start_soon(_restart_on_error, "heartbeats", beats)
         if options.memory_limit_mb:
-            limit = partial(limit_memory, self._execution, options.memory_limit_mb)
-            group.start_soon(_for_ever, "memory limit", limit)
+            limit = partial(limit_memory, self._run_executor, options.memory_limit_mb)
+            group.start_soon(_restart_on_error, "memory limit", limit)
 
     async def _serve_pool(self, number: int) -> None:
         try:
@@ -189,25 +191,27 @@ class Service:
         async with anyio.create_task_group() as group:
 
             def cancel(run: UUID) -> None:
-                group.start_soon(self._execution.cancel, run)
+                group.start_soon(self._run_executor.cancel, run)
 
-            await Wakeup(pools, cancel).listen()
+            await EventListener(pools, cancel).listen()
 
     def _wake(self, number: int, for_work: bool) -> None:
         self._workers[number].wake(for_work=for_work)
 
     def _is_ours(self, run: UUID) -> bool:
-        return run in self._execution.active or any(w.is_busy_with(run) for w in self._workers)
+        return run in self._run_executor.active or any(w.is_busy_with(run) for w in self._workers)
 
     def _listen_to_signals(self) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._on_stop)
-        loop.add_signal_handler(signal.SIGHUP, lambda: loop.create_task(self.templates.recycle()))
+        loop.add_signal_handler(
+            signal.SIGHUP, lambda: loop.create_task(self.fork_servers.recycle())
+        )
 
     def _on_stop(self) -> None:
         if self._stop.is_set():
-            self._at_once.set()
+            self._stop_now.set()
         self._stop.set()
 
     async def _drain(self) -> None:
@@ -216,20 +220,20 @@ class Service:
         for worker in self._workers:
             worker.stop_claiming()
         with anyio.move_on_after(seconds):
-            while self._busy() and not self._at_once.is_set():  # noqa: ASYNC110  # of two kinds
+            while self._busy() and not self._stop_now.is_set():  # noqa: ASYNC110  # of two kinds
                 await asyncio.sleep(0.1)
         reason = f"The worker was stopped and the run did not end within {seconds:.0f} s."
-        for run in set(self._execution.active):
-            await self._execution.kill(run, reason)
+        for run in set(self._run_executor.active):
+            await self._run_executor.kill(run, reason)
         with anyio.move_on_after(seconds):
             while self._busy():  # noqa: ASYNC110  # until their end is reported
                 await asyncio.sleep(0.1)
 
     def _busy(self) -> bool:
-        return bool(self._execution.active) or any(w.has_work for w in self._workers)
+        return bool(self._run_executor.active) or any(w.has_work for w in self._workers)
 
 
-async def _for_ever(name: str, work: Callable[[], Awaitable[None]]) -> None:
+async def _restart_on_error(name: str, work: Callable[[], Awaitable[None]]) -> None:
     """Do the work again when it fails: the other parts, and the runs in progress, go on."""
     while True:
         try:
@@ -242,4 +246,4 @@ async def _for_ever(name: str, work: Callable[[], Awaitable[None]]) -> None:
 def serve(options: Options) -> None:
     """Run one worker process to its end."""
     keep_state_data_inert()
-    asyncio.run(Service(options).serve())
+    asyncio.run(WorkerProcess(options).serve())

@@ -24,7 +24,7 @@ from tests.support.processes import Process, our_worker, stock_worker
 ROUNDS, RUNS = 5, 2
 BURSTS, LIMIT = {"SQLite": 100, "PostgreSQL": 40}, 4
 """Prefect's worker takes two seconds a run; on the second server a shorter burst tells as much."""
-PATIENCE_SECONDS = 900.0
+ACQUIRE_TIMEOUT_SECONDS = 900.0
 MEGABYTE = 1024 * 1024
 
 
@@ -77,7 +77,7 @@ class Side:
 
     def _once(self) -> float:
         run = self.work.submit("empty")
-        state = self.work.wait(run, timeout=PATIENCE_SECONDS)
+        state = self.work.wait(run, timeout=ACQUIRE_TIMEOUT_SECONDS)
         created = self.work.read(run).created
         assert state.is_completed(), state
         assert created is not None
@@ -86,7 +86,7 @@ class Side:
     def burst(self, number: int) -> None:
         """Note the seconds from the first creation to the last end of many runs."""
         runs = [self.work.submit("empty") for _ in range(number)]
-        states = self.work.wait_all(runs, timeout=PATIENCE_SECONDS)
+        states = self.work.wait_all(runs, timeout=ACQUIRE_TIMEOUT_SECONDS)
         assert all(state.is_completed() for state in states)
         first = min(self.work.read(run).created for run in runs)  # pyright: ignore[reportArgumentType]
         self.burst_runs = number

@@ -7,7 +7,7 @@ from uuid import uuid4
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from analytics_worker.worker.claim_lock import DECAY_SECONDS, ClaimTurn
+from analytics_worker.worker.claim_lock import DECAY_SECONDS, ClaimLock
 from tests.support.processes import Server
 
 
@@ -17,7 +17,7 @@ def test_rivals_have_it_one_after_the_other(prefect_server: Server):
     async def rival(number: int) -> None:
         async with get_client() as client:
             for _ in range(3):
-                async with ClaimTurn(client, pool).taken() as deadline:
+                async with ClaimLock(client, pool).acquire() as deadline:
                     inside.append(number)
                     seen.append(len(inside))
                     await asyncio.sleep(0.05)
@@ -37,10 +37,10 @@ def test_the_turn_of_a_dead_owner_frees_itself(prefect_server: Server):
 
     async def die_then_wait() -> float:
         async with get_client() as client:
-            dead = ClaimTurn(client, pool).taken()
+            dead = ClaimLock(client, pool).acquire()
             await dead.__aenter__()
             started = time.monotonic()
-            async with get_client() as other, ClaimTurn(other, pool).taken():
+            async with get_client() as other, ClaimLock(other, pool).acquire():
                 return time.monotonic() - started
 
     with temporary_settings({PREFECT_API_URL: prefect_server.api_url}):

@@ -8,8 +8,8 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from analytics_worker.exporter.collectors.flow_runs import LAST_SUCCESS, RUNS, Ended, FlowRuns
-from analytics_worker.exporter.label_cache import Existing
+from analytics_worker.exporter.collectors.flow_runs import LAST_SUCCESS, RUNS, EndedRun, FlowRuns
+from analytics_worker.exporter.label_cache import DeploymentIndex
 from analytics_worker.exporter.prefect_client import PrefectApi
 from tests.support.promtool import promtool
 from tests.support.scraping import Exporter, exporter_of
@@ -25,7 +25,7 @@ def seeded(prefect_server):
 
 def flow_runs(store) -> FlowRuns:
     api = PrefectApi()
-    return FlowRuns(api, store, Existing(api))
+    return FlowRuns(api, store, DeploymentIndex(api))
 
 
 def equal(exporter: Exporter, home, flow: str) -> None:
@@ -60,7 +60,7 @@ def test_a_run_whose_end_is_reported_hours_late_is_found(
     prefect_server, seeded, store, monkeypatch
 ):
     monkeypatch.setattr(
-        "analytics_worker.exporter.run_reconciler.KEPT", 12 * 3600.0
+        "analytics_worker.exporter.run_reconciler.RETENTION_SECONDS", 12 * 3600.0
     )  # as many polls until each hour was checked
     runs = flow_runs(store)
     seeded.run("completed")
@@ -85,7 +85,7 @@ def test_a_run_whose_end_is_reported_hours_late_is_found(
 def test_an_outage_is_caught_up_with_page_by_page(prefect_server, seeded, store, monkeypatch):
     monkeypatch.setattr("analytics_worker.exporter.prefect_client.PAGE", 7)
     monkeypatch.setattr("analytics_worker.exporter.prefect_client.FIRST_PAGE", 3)
-    monkeypatch.setattr("analytics_worker.exporter.run_reconciler.MANY", 10)
+    monkeypatch.setattr("analytics_worker.exporter.run_reconciler.MAX_SLICE_RUNS", 10)
     monkeypatch.setattr("analytics_worker.exporter.run_reconciler.OVERLAP", 0.5)
     seeded.runs(2 * len(WAYS))
     runs = flow_runs(store)
@@ -118,8 +118,8 @@ def test_what_an_end_says_of_its_deployment(kind: str, name: str, failed: bool |
         "run_count": 0,
         "end_time": "2026-05-04T06:00:00+00:00",
     }
-    item = Ended(run, "load/dbt").last(is_first=True)
-    assert (item.outcome.failed if item.outcome else None) is failed
+    item = EndedRun(run, "load/dbt").last(is_first=True)
+    assert (item.run_result.failed if item.run_result else None) is failed
     succeeded = [one for one in item.increments if one.family is LAST_SUCCESS]
     assert bool(succeeded) is (failed is False)
 

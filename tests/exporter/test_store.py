@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics_worker.exporter.counter_events import Increment, Item, Outcome
+from analytics_worker.exporter.counter_events import CountedItem, Increment, RunResult
 from analytics_worker.exporter.counter_store import Store
 from analytics_worker.exporter.metric_families import Family, Histogram
 from tests.support.waiting import wait_until
@@ -25,8 +25,12 @@ WAIT = Family("wait_seconds", "histogram", "Wait.", (), (1.0, 10.0))
 LAST = Family("last_seconds", "gauge", "Last.", ("name",))
 
 
-def item(number: int, at: float = 100.0, *increments: Increment, outcome: Outcome | None = None):
-    return Item(str(number).encode(), at, increments or (Increment(RUNS, ("Done",)),), outcome)
+def item(
+    number: int, at: float = 100.0, *increments: Increment, run_result: RunResult | None = None
+):
+    return CountedItem(
+        str(number).encode(), at, increments or (Increment(RUNS, ("Done",)),), run_result
+    )
 
 
 def test_an_item_is_counted_once_however_often_it_comes(store):
@@ -82,8 +86,8 @@ def test_a_success_resolves_the_failures_before_it_in_any_order(tmp_path_factory
     store = Store(tmp_path_factory.mktemp("s") / "s.sqlite")
     outcomes = [True, True, False, True, True, True]  # the third succeeds
     for number in order:
-        outcome = Outcome("load/dbt", failed=outcomes[number])
-        store.apply("runs", [item(number, float(number), outcome=outcome)])
+        run_result = RunResult("load/dbt", failed=outcomes[number])
+        store.apply("runs", [item(number, float(number), run_result=run_result)])
     assert store.failures() == {"load/dbt": 3}
     store.close()
 

@@ -12,7 +12,7 @@ from analytics_worker.exporter.collectors.deliveries import (
     OLDEST,
     PAUSED,
     SETTLED,
-    UNHEARD,
+    UNREPORTED,
     WAITING,
     Deliveries,
 )
@@ -104,9 +104,9 @@ def test_what_waits_is_shown_by_domain_and_channel(store):
 
 def test_notices_that_reached_nobody_are_counted(store):
     enqueue("reports")
-    assert collected(Deliveries(store))[UNHEARD.name] == {}
+    assert collected(Deliveries(store))[UNREPORTED.name] == {}
     sql("update ops.messages set unheard_at = now()")
-    assert collected(Deliveries(store))[UNHEARD.name] == {("reports",): 1.0}
+    assert collected(Deliveries(store))[UNREPORTED.name] == {("reports",): 1.0}
 
 
 def test_states_of_alerts_are_shown_also_at_zero():

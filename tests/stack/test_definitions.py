@@ -7,7 +7,7 @@ import pytest
 
 from analytics_worker.cli.definitions import alert_rules
 from analytics_worker.errors import PermanentError
-from analytics_worker.stack.seed_definitions import take
+from analytics_worker.stack.seed_definitions import load_definitions
 from analytics_worker.stack.terminal import Terminal
 
 
@@ -16,13 +16,13 @@ def refused() -> str:
 
 
 def run(capsys: pytest.CaptureFixture[str], **definitions: Callable[[], str]) -> str:
-    asyncio.run(take(definitions, Terminal()))
+    asyncio.run(load_definitions(definitions, Terminal()))
     return capsys.readouterr().out
 
 
 def test_a_mistake_is_shown_and_the_next_ones_are_taken(capsys: pytest.CaptureFixture[str]):
     shown = run(capsys, first=refused, second=lambda: "2 reports")
-    assert "not taken: definitions/a.yml:3: unknown key" in shown
+    assert "not loaded: definitions/a.yml:3: unknown key" in shown
     assert "2 reports" in shown
 
 

@@ -21,16 +21,16 @@ from analytics_worker.deployment.deploy import deploy, desired
 from analytics_worker.doctor import (
     Finding,
     database,
-    examine,
     host,
     prefect_database,
     readers,
+    run_checks,
     server,
     versions,
 )
 from analytics_worker.prefect_support.heartbeat_settings import AUTOMATION
 from analytics_worker.settings import settings
-from analytics_worker.stack.state_dir import Record, StateFolder, created
+from analytics_worker.stack.state_dir import StackRecord, StateFolder, created
 from tests.support.attacks import attack
 from tests.support.contrib_postgres import ContribPostgres
 from tests.support.ports import free_port
@@ -179,7 +179,7 @@ def test_the_metrics_of_the_stack_are_looked_for_where_it_serves_them(
     settings.cache_clear()
     with socket.create_server(("127.0.0.1", 0)) as exporter:
         port = exporter.getsockname()[1]
-        record = Record(
+        record = StackRecord(
             pid=os.getpid(),
             created=created(os.getpid()) or 0.0,
             marker="m",
@@ -213,7 +213,7 @@ def test_what_does_not_answer_is_a_finding_and_the_rest_is_looked_at(
     monkeypatch.setenv("DATABASE_URL", "postgresql://me:canary@127.0.0.1:1/kpis")
     settings.cache_clear()
     with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{free_port()}/api"}):
-        found = list(examine())
+        found = list(run_checks())
     failed = {finding.area for finding in found if finding.name == "can't be looked at"}
     assert {"database", "permissions", "prefect api"} <= failed
     assert any(finding.area == "disk" and finding.level == "ok" for finding in found)

@@ -15,7 +15,7 @@ from sqlalchemy import make_url
 from analytics_worker.stack.errors import StackError
 from analytics_worker.stack.postgres.account import SYSTEM_USER, choose_account
 from analytics_worker.stack.postgres.cluster import OWNER
-from analytics_worker.stack.postgres.server import LONGEST_SOCKET_PATH, EmbeddedPostgres
+from analytics_worker.stack.postgres.server import MAX_SOCKET_PATH_BYTES, EmbeddedPostgres
 from tests.support.attacks import attack
 from tests.support.waiting import wait_until
 
@@ -122,7 +122,7 @@ def test_libpq_reads_the_url_of_a_path_with_spaces(tmp_path):
 
 
 def test_a_path_too_deep_for_a_socket_gets_a_private_one_elsewhere(tmp_path):
-    deep = tmp_path / ("d" * LONGEST_SOCKET_PATH)
+    deep = tmp_path / ("d" * MAX_SOCKET_PATH_BYTES)
     with EmbeddedPostgres(deep, durable=False) as server:
         place = server.socket_directory
         assert not place.is_relative_to(deep)

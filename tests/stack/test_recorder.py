@@ -6,19 +6,19 @@ from pathlib import Path
 import pytest
 
 from analytics_worker.stack import state_dir
-from analytics_worker.stack.state_dir import Record, Recorder, StateFolder
+from analytics_worker.stack.state_dir import RecordWriter, StackRecord, StateFolder
 from tests.support.waiting import wait_until
 
 
 def test_a_record_that_can_not_be_written_is_written_once_it_can(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(state_dir, "RECORD_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(state_dir, "RETRY_SECONDS", 0.01)
     folder, said = StateFolder(tmp_path / "away"), list[str]()
-    record = Record(pid=1, created=1.0, marker="m", api_url="u", since="s", components=[])
+    record = StackRecord(pid=1, created=1.0, marker="m", api_url="u", since="s", components=[])
 
     async def live() -> None:
-        recorder = Recorder(folder, lambda: record, said.append)
+        recorder = RecordWriter(folder, lambda: record, said.append)
         recorder()
         recorder()
         assert folder.read() is None

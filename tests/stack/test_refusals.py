@@ -38,7 +38,7 @@ def test_a_taken_port_of_the_metrics(new_stack):
 
 def test_a_port_that_is_none(new_stack):
     new_stack.variables["PREFECT_SERVER_API_PORT"] = "http"
-    assert "PREFECT_SERVER_API_PORT is 'http'" in refused(new_stack)
+    assert "PREFECT_SERVER_API_PORT='http' is not a valid port" in refused(new_stack)
 
 
 @attack(
@@ -73,7 +73,7 @@ def test_a_database_that_does_not_answer(new_stack):
 def test_a_database_url_that_is_none(new_stack):
     new_stack.variables["DATABASE_URL"] = "sales:secret"
     line = refused(new_stack)
-    assert "DATABASE_URL is no URL" in line
+    assert "DATABASE_URL is not a valid URL" in line
     assert "secret" not in line
 
 

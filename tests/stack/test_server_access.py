@@ -12,7 +12,7 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary
 
 from analytics_worker.doctor import Finding, access
 from analytics_worker.exporter.collectors.work_pools import WorkPools
-from analytics_worker.exporter.poller import Turn
+from analytics_worker.exporter.poller import CollectorState
 from analytics_worker.exporter.prefect_client import PrefectApi
 from analytics_worker.prefect_support.api_client import ApiRefusedError, api_client, check_access
 from analytics_worker.prefect_support.runs import submit
@@ -101,9 +101,9 @@ def test_python_is_told_the_variable_and_the_file(closed_server: Server):
 
 def test_the_exporter_says_so_once(closed_server: Server, capsys: pytest.CaptureFixture[str]):
     with temporary_settings({PREFECT_API_URL: closed_server.api_url}):
-        turn = Turn(WorkPools(PrefectApi()))
-        turn.take()
-        turn.take()
+        state = CollectorState(WorkPools(PrefectApi()))
+        state.collect()
+        state.collect()
     assert capsys.readouterr().err.count(NAMED) == 1
 
 
@@ -119,7 +119,7 @@ def test_python_of_this_folder_finds_the_login_of_the_stack_that_runs(closed_ser
             with api_client() as client:
                 client.create_flow_from_name("written with a CSRF token")
     finally:
-        folder.forget()
+        folder.remove_records()
 
 
 @attack(

@@ -10,7 +10,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
 from analytics_worker.stack.environment import defaults
-from analytics_worker.stack.server_database_template import NOTHING_TO_PREPARE, start_from_template
+from analytics_worker.stack.server_database_template import SKIP_PREPARATION, start_from_template
 from tests.support.processes import Server
 
 LOGIN = "admin:of the tests"
@@ -21,7 +21,7 @@ EVENT = "analytics.report.requested"
 def start_server(home: Path, **settings: str) -> Server:
     """A server on a new home, without a login and without CSRF protection unless asked for."""
     home.mkdir(parents=True, exist_ok=True)
-    prepared = NOTHING_TO_PREPARE if start_from_template(home, {}) else {}
+    prepared = SKIP_PREPARATION if start_from_template(home, {}) else {}
     return Server(home, PREFECT_SERVER_UI_API_URL="/api", **prepared, **settings)
 
 

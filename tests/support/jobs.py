@@ -119,6 +119,6 @@ def template_with(**defaults: Any) -> dict[str, Any]:
 
 def refusal(code: Path, job: Job, deployment: Any = None, **options: Any) -> str:
     with pytest.raises(JobRefusedError) as refused:
-        policy_of(code, **options).place(job, deployment or deployment_of(code))
+        policy_of(code, **options).code_location(job, deployment or deployment_of(code))
     assert "\n" not in str(refused.value)
     return str(refused.value)

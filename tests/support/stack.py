@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from analytics_worker.stack.state_dir import MARKER, Record, StateFolder
+from analytics_worker.stack.state_dir import MARKER, StackRecord, StateFolder
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
@@ -49,7 +49,7 @@ class RunningStack:
         return (self.state_dir.parent / "output").read_text()
 
     @property
-    def record(self) -> Record | None:
+    def record(self) -> StackRecord | None:
         return StateFolder(self.state_dir).read()
 
     @property

@@ -10,10 +10,10 @@ import pytest
 
 from analytics_worker.settings import settings
 from analytics_worker.stack import login
-from analytics_worker.stack.accounts import people, uid_range
+from analytics_worker.stack.accounts import login_accounts, uid_range
 from analytics_worker.stack.environment import environment
 from analytics_worker.stack.errors import StackError
-from analytics_worker.stack.login import Login, choose_login, said_of_access
+from analytics_worker.stack.login import Login, access_notes, choose_login
 from analytics_worker.stack.state_dir import StateFolder
 from analytics_worker.stack_access import login_file, stack_login
 from tests.support.attacks import attack
@@ -38,7 +38,7 @@ ACCOUNTS = [
 
 @pytest.mark.parametrize(("own", "found"), [(1000, ["bob", "empty"]), (0, ["ann", "bob", "empty"])])
 def test_accounts_of_other_people(own: int, found: list[str]):
-    assert people(ACCOUNTS, own, range(1000, 60_001)) == found
+    assert login_accounts(ACCOUNTS, own, range(1000, 60_001)) == found
 
 
 def test_which_numbers_are_people_s_is_the_machine_s_business(tmp_path: Path):
@@ -136,7 +136,7 @@ def test_what_is_printed_says_where_it_is_and_not_what(variables):
     variables(SERVER_LOGIN="on")
     chosen = choose_login()
     assert chosen
-    said = " ".join(said_of_access(chosen)) + repr(chosen)
+    said = " ".join(access_notes(chosen)) + repr(chosen)
     assert str(login_file()) in said
     assert chosen.secret.partition(":")[2] not in said
 
@@ -146,11 +146,11 @@ def test_what_reaching_the_api_means_is_said(
     monkeypatch: pytest.MonkeyPatch, uid: int, account: str
 ):
     monkeypatch.setattr(os, "geteuid", lambda: uid)
-    assert said_of_access(None) == [
+    assert access_notes(None) == [
         "The server asks for no login; SERVER_LOGIN=on makes it ask.",
         f"Whoever reaches the API without a login runs commands as {account} (SECURITY.md).",
     ]
-    said = said_of_access(Login("admin:x", "as you set it"))
+    said = access_notes(Login("admin:x", "as you set it"))
     assert said[1] == f"Whoever has the login runs commands as {account} (SECURITY.md)."
 
 

@@ -10,10 +10,10 @@ from prefect.logging.formatters import PrefectFormatter
 from prefect.logging.handlers import PrefectConsoleHandler
 from prometheus_client.parser import text_string_to_metric_families
 
-from analytics_worker.cli.errors import explained
+from analytics_worker.cli.errors import exit_on_error
 from analytics_worker.cli.output import echo
 from analytics_worker.errors import PermanentError
-from analytics_worker.exporter.console import say
+from analytics_worker.exporter.console import log_line
 from analytics_worker.exporter.metric_families import Family
 from analytics_worker.exporter.poller import text as exposition
 from analytics_worker.prefect_support.results import outcome, state_of
@@ -81,7 +81,7 @@ def test_the_terminal(text, capsys):
     terminal.say(text)
     fail(text)
     echo(text)
-    with pytest.raises(BaseException, match="1"), explained():
+    with pytest.raises(BaseException, match="1"), exit_on_error():
         raise PermanentError(text)
     shown = "".join(capsys.readouterr())
     assert OBEYED.search(shown) is None
@@ -129,7 +129,7 @@ def test_the_message_of_a_state(text):
 
 @every_attack
 def test_a_line_of_the_exporter(text, capsys):
-    say(text)
+    log_line(text)
     (line,) = capsys.readouterr().err.removesuffix("\n").split("\n")
     assert OBEYED.search(line) is None
 

@@ -11,8 +11,8 @@ import pytest
 from analytics_worker.worker.fork_server.flow_run_process import exit_code
 from analytics_worker.worker.fork_server.protocol import encode, receive
 from analytics_worker.worker.run_monitor import (
+    MAX_RUN_MEGABYTES,
     MEGABYTE,
-    MOST_MEGABYTES,
     default_limit_mb,
     descendants,
     memory_of,
@@ -75,4 +75,4 @@ def test_the_default_memory_limit_leaves_half_of_host_and_container(tmp_path, co
     if container is not None:
         file.write_text(str(container))
     total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    assert default_limit_mb(file) == (limit or min(MOST_MEGABYTES, total // 2 // MEGABYTE))
+    assert default_limit_mb(file) == (limit or min(MAX_RUN_MEGABYTES, total // 2 // MEGABYTE))

@@ -90,8 +90,8 @@ def test_an_entrypoint_that_is_not_trusted_code_is_refused(code: Path, entrypoin
 )
 def test_code_in_a_trusted_folder_is_run(code: Path, entrypoint: str, loaded: str | None):
     given = entrypoint.format(code=code)
-    place = policy_of(code).place(job_of(), deployment_of(code, given))
-    assert place.entrypoint == (loaded or given).format(code=code)
+    code_location = policy_of(code).code_location(job_of(), deployment_of(code, given))
+    assert code_location.entrypoint == (loaded or given).format(code=code)
 
 
 @attack(
@@ -147,7 +147,7 @@ def test_an_edit_of_a_flow_file_is_seen(code: Path):
     deployment = deployment_of(code, "script.py:nightly")
     assert "defines no flow of that name" in refusal(code, job_of(), deployment)
     (code / "script.py").write_text("from prefect import flow\n@flow\ndef nightly(): ...\n")
-    assert policy_of(code).place(job_of(), deployment).entrypoint.endswith("script.py:nightly")
+    assert policy_of(code).code_location(job_of(), deployment).entrypoint.endswith("script.py:nightly")
 
 
 def test_a_code_folder_that_the_worker_writes_into_is_refused_when_it_starts(code: Path):

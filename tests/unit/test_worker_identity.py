@@ -5,7 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from analytics_worker.worker.process_identity import NameLock, ProcessIdentity, forget
+from analytics_worker.worker.process_identity import NameLock, ProcessIdentity, remove_record
 
 
 def test_a_process_is_alive_until_it_is_reaped_or_a_zombie():
@@ -32,8 +32,8 @@ def test_a_note_survives_and_can_be_forgotten(tmp_path):
     note = tmp_path / "run"
     me.write(note)
     assert ProcessIdentity.read(note) == me
-    forget(note)
-    forget(note)
+    remove_record(note)
+    remove_record(note)
     assert ProcessIdentity.read(note) is None
 
 
@@ -57,10 +57,10 @@ def test_a_name_is_taken_once_and_free_after_a_kill(tmp_path):
         assert process.stdout is not None
         assert process.stdout.readline() == b"True\n"
         mine = NameLock(path)
-        assert not mine.take()
+        assert not mine.acquire()
         process.kill()
         process.wait()
-        assert mine.take()
-        assert not NameLock(path).take()
+        assert mine.acquire()
+        assert not NameLock(path).acquire()
         mine.release()
-        assert NameLock(path).take()
+        assert NameLock(path).acquire()

@@ -10,7 +10,7 @@ from prefect.workers.process import ProcessWorker
 from analytics_worker.prefect_support.deployments import deployed_flows
 from analytics_worker.settings import project_root
 from analytics_worker.worker.job_policy import JobRefusedError, quoted
-from analytics_worker.worker.run_spec import Place
+from analytics_worker.worker.run_spec import CodeLocation
 from tests.support.attacks import attack
 from tests.support.jobs import (
     SET_FOLDER,
@@ -167,8 +167,10 @@ def test_a_value_that_cannot_be_used_is_refused(code: Path, name: str, value: st
 def test_harmless_and_permitted_variables_are_given_to_the_run(code: Path):
     given = {"TZ": "Asia/Tokyo", "LC_TIME": "C", "CUSTOMER": "a", "PREFECT_LOGGING_LEVEL": "DEBUG"}
     job = job_of(deployment={"env": given})
-    place = policy_of(code, environment=("CUSTOMER",)).place(job, deployment_of(code))
-    assert place == Place(code, f"{code}/script.py:daily", "d")
+    code_location = policy_of(code, environment=("CUSTOMER",)).code_location(
+        job, deployment_of(code)
+    )
+    assert code_location == CodeLocation(code, f"{code}/script.py:daily", "d")
     assert given.items() <= job.env.items()
 
 
@@ -180,8 +182,11 @@ def test_what_prefect_yaml_deploys_is_allowed(code: Path):
     for entry in deployed_flows():
         job = job_of(deployment=entry.deployment.work_pool.job_variables)
         its = deployment_of(project_root(), entry.deployment.entrypoint)
-        place = policy_of(code).place(job, its)
-        assert (place.directory, place.entrypoint) == (project_root(), its.entrypoint)
+        code_location = policy_of(code).code_location(job, its)
+        assert (code_location.directory, code_location.entrypoint) == (
+            project_root(),
+            its.entrypoint,
+        )
 
 
 @attack(
@@ -198,7 +203,9 @@ def test_a_foreign_working_dir_is_refused(code: Path, folder: str):
 
 def test_a_trusted_working_dir_is_where_a_deployment_without_steps_runs(code: Path):
     job = job_of(run={"working_dir": str(code)})
-    assert policy_of(code).place(job, deployment_of(code, pull_steps=None)).directory == code
+    assert (
+        policy_of(code).code_location(job, deployment_of(code, pull_steps=None)).directory == code
+    )
 
 
 @attack(
@@ -247,6 +254,6 @@ def _filled(inputs: Any, code: Path) -> Any:
 )
 def test_a_run_that_only_prefect_could_start_is_refused(code: Path):
     with pytest.raises(JobRefusedError, match="no deployment"):
-        policy_of(code).place(job_of(), None)
+        policy_of(code).code_location(job_of(), None)
     with temporary_settings({PREFECT_RUNNER_AUTO_INSTALL_DEPENDENCIES: True}):
         assert "PREFECT_RUNNER_AUTO_INSTALL_DEPENDENCIES" in refusal(code, job_of())

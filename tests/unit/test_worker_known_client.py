@@ -10,7 +10,7 @@ import httpx
 import pytest
 from prefect.exceptions import ObjectNotFound
 
-from analytics_worker.worker.caching_client import KnownClient
+from analytics_worker.worker.caching_client import CachingClient
 
 GONE = uuid4()
 
@@ -38,8 +38,8 @@ def run_of(deployment: UUID | None) -> Any:
 
 
 async def submit(library: Library, run: Any) -> list[str]:
-    await KnownClient(library).get_to_know(run)  # pyright: ignore[reportArgumentType]
-    client: Any = KnownClient(library)  # pyright: ignore[reportArgumentType]
+    await CachingClient(library).prefetch(run)  # pyright: ignore[reportArgumentType]
+    client: Any = CachingClient(library)  # pyright: ignore[reportArgumentType]
     later = asyncio.create_task(client.read_deployment(run.deployment_id))
     return [await client.read_deployment(run.deployment_id), await later]
 
@@ -63,8 +63,8 @@ def test_the_next_run_sees_an_edit():
 
 def test_what_does_not_exist_is_missed_by_whoever_asks():
     async def ask() -> None:
-        client: Any = KnownClient(Library())  # pyright: ignore[reportArgumentType]
-        await client.get_to_know(run_of(GONE))
+        client: Any = CachingClient(Library())  # pyright: ignore[reportArgumentType]
+        await client.prefetch(run_of(GONE))
         with pytest.raises(ObjectNotFound):
             await client.read_deployment(GONE)
 
@@ -72,5 +72,5 @@ def test_what_does_not_exist_is_missed_by_whoever_asks():
 
 
 def test_everything_else_is_the_client_s():
-    client: Any = KnownClient(Library())  # pyright: ignore[reportArgumentType]
+    client: Any = CachingClient(Library())  # pyright: ignore[reportArgumentType]
     assert client.get_scheduled() == "passed on"

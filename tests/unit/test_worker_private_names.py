@@ -90,7 +90,7 @@ def test_the_emitter_offers_what_the_cancellation_calls():
 def test_a_run_can_be_told_that_it_owns_its_cancellation(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS", "false")
     try:
-        prefect_internals.own_the_cancellation()
+        prefect_internals.enable_cancellation()
         assert control_listener.get_intent() == "cancel"
     finally:
         control_listener.clear_intent()

@@ -11,7 +11,7 @@ import pytest
 
 from analytics_worker.cli.worker import OWN
 from analytics_worker.settings import project_root
-from analytics_worker.worker.fork_server.client import TemplateClient
+from analytics_worker.worker.fork_server.client import ForkServerClient
 from analytics_worker.worker.fork_server.code_reload import Project
 from tests.support.processes import wait_for_exit
 
@@ -79,12 +79,12 @@ def test_what_counts_as_an_edit(project: Project, change: Callable[[Path], None]
 def test_a_run_that_differs_imports_its_code_for_itself(
     project: Project, folder: str, variables: dict[str, str], forgotten: list[str]
 ):
-    assert project.to_forget(project.folder / folder, variables, {"A": "1"}) == forgotten
+    assert project.modules_to_reload(project.folder / folder, variables, {"A": "1"}) == forgotten
 
 
 def test_after_an_edit_children_come_from_a_new_template(project: Project):
     async def use_it() -> list[int | None]:
-        client = TemplateClient([], lambda: os.environ, 10, state_of_code=project.state)
+        client = ForkServerClient([], lambda: os.environ, 10, state_of_code=project.state)
         pids: list[int | None] = []
         for change in (compile_, edit):
             await client.ensure()

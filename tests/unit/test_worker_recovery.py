@@ -13,7 +13,7 @@ from prefect.states import Cancelling, Pending, Running
 
 from analytics_worker.worker.process_identity import NameLock, ProcessIdentity
 from analytics_worker.worker.recovery import Recovery
-from analytics_worker.worker.run_executor import Execution
+from analytics_worker.worker.run_executor import RunExecutor
 from tests.support.attacks import attack
 
 
@@ -48,10 +48,10 @@ def run_of(state: Any, owner: str, pid: str | None = None) -> FlowRun:
 def swept(folder: Path, run: FlowRun) -> list[str]:
     """What two sweeps do to the run."""
     recorder = Recorder(run)
-    execution = cast("Execution", recorder)
+    run_executor = cast("RunExecutor", recorder)
 
     async def sweep() -> None:
-        recovery = Recovery(execution, folder, "me", ["p"], lambda _: False)
+        recovery = Recovery(run_executor, folder, "me", ["p"], lambda _: False)
         for _ in range(2):
             await recovery.sweep()
 
@@ -97,5 +97,5 @@ def test_a_label_never_becomes_a_path(tmp_path: Path, owner: str):
     folder = tmp_path / "worker"
     folder.mkdir()
     (tmp_path / "outside.lock").touch()
-    NameLock(folder / "other.lock").take()
+    NameLock(folder / "other.lock").acquire()
     assert swept(folder, run_of(Pending(), owner)) == []

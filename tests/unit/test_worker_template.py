@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from analytics_worker.worker.fork_server.client import TemplateClient
+from analytics_worker.worker.fork_server.client import ForkServerClient
 from tests.support.processes import wait_for_exit
 
 
@@ -71,7 +71,7 @@ def test_dbt_is_warmed_up_without_a_thread_or_a_process_left_behind():
 
 def test_a_template_goes_when_it_is_not_asked_for_and_comes_when_it_is():
     async def use_it() -> list[int | None]:
-        client = TemplateClient([], lambda: os.environ, recycle_after=10, keep_seconds=0.1)
+        client = ForkServerClient([], lambda: os.environ, recycle_after=10, keep_seconds=0.1)
         await client.ensure()
         first = client.pid
         assert first is not None

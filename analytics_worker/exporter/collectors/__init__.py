@@ -32,13 +32,12 @@ class Collector(ABC):
         return ()
 
 
-class Counting(Collector):
+class CountingCollector(Collector):
     """What counts things that may be deleted later: its counters are the store's."""
 
     counters: ClassVar[tuple[Family, ...]]
 
     def __init__(self, store: Store) -> None:
-        """Nothing is read yet."""
         self._store = store
 
     @override

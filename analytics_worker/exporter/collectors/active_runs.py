@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from analytics_worker.exporter.collectors import Collector, Samples
-from analytics_worker.exporter.label_cache import Deployments
+from analytics_worker.exporter.label_cache import DeploymentLabels
 from analytics_worker.exporter.metric_families import Family, Labels
 from analytics_worker.exporter.prefect_client import PAGE, PrefectApi, Row, instant, iso
 
@@ -22,7 +22,7 @@ STATES = {
 }
 SHOWN = ("Late", "Pending", "Running", "Cancelling")
 """Also at zero, so that a rule finds them."""
-SLOTS_TAKEN = ("PENDING", "RUNNING", "CANCELLING")
+SLOT_STATES = ("PENDING", "RUNNING", "CANCELLING")
 
 RUNS = Family(
     "flow_runs",
@@ -50,16 +50,15 @@ SLOTS = Family(
 )
 
 
-class LiveRuns(Collector):
+class ActiveRuns(Collector):
     """Shows what waits and what runs."""
 
     name = "live_runs"
     families = (RUNS, OLDEST_WAITING, OLDEST_RUNNING, SLOTS)
 
     def __init__(self, api: PrefectApi) -> None:
-        """Nothing is asked yet."""
         self._api = api
-        self._deployments = Deployments(api)
+        self._deployments = DeploymentLabels(api)
 
     def collect(self) -> Iterable[Samples]:
         """Ask for pools and live runs."""
@@ -134,5 +133,5 @@ def _slots(
         name, limit = pool["name"], pool["concurrency_limit"]
         if limit is not None:
             yield (name, "limit"), float(limit)
-        used = (n for (p, kind, _), n in numbers.items() if p == name and kind in SLOTS_TAKEN)
+        used = (n for (p, kind, _), n in numbers.items() if p == name and kind in SLOT_STATES)
         yield (name, "used"), float(sum(used))

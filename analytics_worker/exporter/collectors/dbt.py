@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from typing_extensions import override
 
-from analytics_worker.exporter.collectors import Counting, Samples
+from analytics_worker.exporter.collectors import CountingCollector, Samples
 from analytics_worker.exporter.counter_events import Increment
 from analytics_worker.exporter.counter_store import Store
 from analytics_worker.exporter.metric_families import Family, Labels, Value
@@ -22,16 +22,15 @@ NODES = Family(
 SHOWN = ("success", "pass", "warn", "fail", "error", "runtime error", "skipped")
 
 
-class Dbt(Counting):
+class Dbt(CountingCollector):
     """Counts what dbt did."""
 
     name = "dbt"
     families = counters = (NODES,)
 
     def __init__(self, store: Store) -> None:
-        """Nothing is read yet."""
         super().__init__(store)
-        self._runs = History(store, "dbt_runs", _ran, recent=4 * 3600.0)
+        self._runs = History(store, "dbt_runs", _node_increments, recent=4 * 3600.0)
 
     def collect(self) -> Iterable[Samples]:
         """Count the new runs."""
@@ -43,6 +42,6 @@ class Dbt(Counting):
         return {(status,): 0.0 for status in SHOWN}
 
 
-def _ran(row: Row) -> Iterable[Increment]:
+def _node_increments(row: Row) -> Iterable[Increment]:
     for status, number in row["nodes"].items():
         yield Increment(NODES, (status,), float(number))

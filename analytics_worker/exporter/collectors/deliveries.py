@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from typing_extensions import override
 
-from analytics_worker.exporter.collectors import Counting, Samples
+from analytics_worker.exporter.collectors import CountingCollector, Samples
 from analytics_worker.exporter.counter_events import Increment
 from analytics_worker.exporter.counter_store import Store
 from analytics_worker.exporter.metric_families import Family, Labels, Value
@@ -26,7 +26,7 @@ ALERTS = Family(
     "Deliveries of alerts that were sent, failed or were cancelled (skipped).",
     ("channel", "outcome"),
 )
-UNHEARD = Family(
+UNREPORTED = Family(
     "messages_unheard_total",
     "counter",
     "Messages that could not be delivered and of which nobody else could be notified either.",
@@ -54,23 +54,25 @@ OUTCOMES = {"sent": "sent", "digested": "sent", "failed": "failed", "cancelled":
 OF_ALERTS = {"sent": "sent", "failed": "failed", "cancelled": "skipped"}
 
 
-class Deliveries(Counting):
+class Deliveries(CountingCollector):
     """Counts settled deliveries and shows what waits."""
 
     name = "deliveries"
-    families = (SETTLED, ALERTS, UNHEARD, WAITING, OLDEST, PAUSED, NOT_CONFIGURED)
-    counters = (SETTLED, ALERTS, UNHEARD)
+    families = (SETTLED, ALERTS, UNREPORTED, WAITING, OLDEST, PAUSED, NOT_CONFIGURED)
+    counters = (SETTLED, ALERTS, UNREPORTED)
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self._settled = History(store, "deliveries", _settled, recent=900.0)
-        self._unheard = History(store, "unheard_messages", _unheard, recent=900.0)
+        self._delivery_increments = History(store, "deliveries", _delivery_increments, recent=900.0)
+        self._unnotified_increments = History(
+            store, "unheard_messages", _unnotified_increments, recent=900.0
+        )
 
     def collect(self) -> Iterable[Samples]:
         """Read the outbox and the state of the channels."""
         now = time.time()
-        self._settled.count(now)
-        self._unheard.count(now)
+        self._delivery_increments.count(now)
+        self._unnotified_increments.count(now)
         return [*_waiting(), *_channels(), *self.stored()]
 
     @override
@@ -101,12 +103,12 @@ def _channels() -> list[Samples]:
     ]
 
 
-def _settled(row: Row) -> Iterable[Increment]:
+def _delivery_increments(row: Row) -> Iterable[Increment]:
     outcome = OUTCOMES[row["status"]]
     yield Increment(SETTLED, (row["domain"], row["channel"], outcome))
     if row["domain"] == "alerts":
         yield Increment(ALERTS, (row["channel"], OF_ALERTS[outcome]))
 
 
-def _unheard(row: Row) -> Iterable[Increment]:
-    yield Increment(UNHEARD, (row["domain"],))
+def _unnotified_increments(row: Row) -> Iterable[Increment]:
+    yield Increment(UNREPORTED, (row["domain"],))

@@ -16,7 +16,7 @@ from cronsim import CronSim, CronSimError
 from analytics_worker.exporter.collectors import Collector, Samples
 from analytics_worker.exporter.collectors.flow_runs import LAST_SUCCESS
 from analytics_worker.exporter.counter_store import Store
-from analytics_worker.exporter.label_cache import Existing
+from analytics_worker.exporter.label_cache import DeploymentIndex
 from analytics_worker.exporter.metric_families import Family
 from analytics_worker.exporter.prefect_client import Row
 
@@ -43,13 +43,12 @@ class Deployments(Collector):
     families = (LAST_SUCCESS, UNRESOLVED, INTERVAL)
     every_seconds = 15.0
 
-    def __init__(self, existing: Existing, store: Store) -> None:
-        """Nothing is asked yet."""
-        self._existing, self._store = existing, store
+    def __init__(self, deployment_index: DeploymentIndex, store: Store) -> None:
+        self._deployment_index, self._store = deployment_index, store
 
     def collect(self) -> Iterable[Samples]:
         """Ask for the deployments."""
-        rows = self._existing()
+        rows = self._deployment_index()
         active = {labels: row for labels, row in rows if not row["paused"]}
         known, failures = {labels for labels, _ in rows}, self._store.failures()
         successes = self._store.values(LAST_SUCCESS)

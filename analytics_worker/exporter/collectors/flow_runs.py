@@ -9,13 +9,13 @@ from uuid import UUID
 
 from typing_extensions import override
 
-from analytics_worker.exporter.collectors import Counting, Samples
-from analytics_worker.exporter.counter_events import Increment, Item, Outcome
+from analytics_worker.exporter.collectors import CountingCollector, Samples
+from analytics_worker.exporter.counter_events import CountedItem, Increment, RunResult
 from analytics_worker.exporter.counter_store import Store
-from analytics_worker.exporter.label_cache import Deployments, Existing
+from analytics_worker.exporter.label_cache import DeploymentIndex, DeploymentLabels
 from analytics_worker.exporter.metric_families import RUN_BUCKETS, Family, Labels, Value
 from analytics_worker.exporter.prefect_client import PrefectApi, Row, instant
-from analytics_worker.exporter.run_reconciler import Sweep
+from analytics_worker.exporter.run_reconciler import RunReconciler
 
 RUNS = Family(
     "flow_runs_total",
@@ -56,25 +56,24 @@ TERMINAL = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 FAILED = frozenset({"FAILED", "CRASHED"})
 
 
-class FlowRuns(Counting):
+class FlowRuns(CountingCollector):
     """Counts flow runs as they end."""
 
     name = "flow_runs"
     families = counters = (RUNS, DURATION, QUEUE_WAIT, RETRIES)
 
-    def __init__(self, api: PrefectApi, store: Store, existing: Existing) -> None:
-        """Nothing is asked yet."""
+    def __init__(self, api: PrefectApi, store: Store, deployment_index: DeploymentIndex) -> None:
         super().__init__(store)
         self._api = api
-        self._existing = existing
+        self._deployment_index = deployment_index
         self._places: list[tuple[str, str]] = []
-        self._deployments = Deployments(api)
-        self._sweep = Sweep(api, store, "flow_runs", self._items)
+        self._deployments = DeploymentLabels(api)
+        self._reconciler = RunReconciler(api, store, "flow_runs", self._items)
 
     def collect(self) -> Iterable[Samples]:
         """Count what is new."""
-        self._sweep.poll()
-        self._places = [labels for labels, _ in self._existing()]
+        self._reconciler.poll()
+        self._places = [labels for labels, _ in self._deployment_index()]
         return self.stored()
 
     @override
@@ -83,12 +82,12 @@ class FlowRuns(Counting):
             return {}
         return {(*place, state): 0.0 for place in self._places for state in SHOWN}
 
-    def _items(self, runs: list[Row]) -> list[Item]:
+    def _items(self, runs: list[Row]) -> list[CountedItem]:
         names = self._deployments(runs)
         return [item for run in runs for item in self._items_of(run, names[run["id"]])]
 
-    def _items_of(self, run: Row, deployment: str) -> list[Item]:
-        ended = Ended(run, deployment)
+    def _items_of(self, run: Row, deployment: str) -> list[CountedItem]:
+        ended = EndedRun(run, deployment)
         if run["run_count"] <= 1:
             return [ended.last(is_first=True)]
         earlier, retries = _history(self._api.states(run["id"]), run["state_id"])
@@ -97,7 +96,7 @@ class FlowRuns(Counting):
         return [*first, *again, ended.last(is_first=not earlier)]
 
 
-class Ended:
+class EndedRun:
     """One ended run, as the items that it is counted by."""
 
     def __init__(self, run: Row, deployment: str) -> None:
@@ -105,7 +104,7 @@ class Ended:
         self._run = run
         self._where = (deployment, run["work_pool_name"] or "")
 
-    def last(self, *, is_first: bool) -> Item:
+    def last(self, *, is_first: bool) -> CountedItem:
         """The state that it is in now, and what is known of the run as a whole."""
         run = self._run
         increments = [self._state(run["state_name"])]
@@ -113,23 +112,26 @@ class Ended:
             duration = run["total_run_time"]
             increments.append(Increment.observe(DURATION, self._where, duration))
             increments += self._wait() if is_first else ()
-        at, outcome = instant(run["end_time"]), self._outcome(run["state_type"], run["state_name"])
-        if outcome and not outcome.failed:
+        at, run_result = (
+            instant(run["end_time"]),
+            self._run_result(run["state_type"], run["state_name"]),
+        )
+        if run_result and not run_result.failed:
             increments.append(Increment(LAST_SUCCESS, self._where, at))
-        return Item(UUID(run["state_id"]).bytes, at, tuple(increments), outcome)
+        return CountedItem(UUID(run["state_id"]).bytes, at, tuple(increments), run_result)
 
-    def earlier(self, state: Row, *, is_first: bool) -> Item:
+    def earlier(self, state: Row, *, is_first: bool) -> CountedItem:
         """A terminal state that it had left again."""
         wait = self._wait() if is_first else ()
         increments = (self._state(state["name"]), *wait)
         at = instant(state["timestamp"])
-        outcome = self._outcome(state["type"], state["name"])
-        return Item(UUID(state["id"]).bytes, at, increments, outcome)
+        run_result = self._run_result(state["type"], state["name"])
+        return CountedItem(UUID(state["id"]).bytes, at, increments, run_result)
 
-    def retry(self, running: Row) -> Item:
+    def retry(self, running: Row) -> CountedItem:
         """A start after the first."""
         at = instant(running["timestamp"])
-        return Item(UUID(running["id"]).bytes, at, (Increment(RETRIES, self._where),))
+        return CountedItem(UUID(running["id"]).bytes, at, (Increment(RETRIES, self._where),))
 
     def _state(self, name: str) -> Increment:
         return Increment(RUNS, (*self._where, name))
@@ -141,10 +143,10 @@ class Ended:
         wait = instant(run["start_time"]) - instant(run["expected_start_time"])
         return (Increment.observe(QUEUE_WAIT, self._where, wait),)
 
-    def _outcome(self, kind: str, name: str) -> Outcome | None:
+    def _run_result(self, kind: str, name: str) -> RunResult | None:
         if not self._run["deployment_id"] or kind == "CANCELLED" or name == SKIPPED:
             return None
-        return Outcome(self._where[0], kind in FAILED)
+        return RunResult(self._where[0], kind in FAILED)
 
 
 def _history(states: list[Row], current: str) -> tuple[list[Row], list[Row]]:

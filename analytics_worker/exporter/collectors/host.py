@@ -56,7 +56,7 @@ def _disks() -> dict[Labels, float]:
     }
     found: dict[Labels, float] = {}
     for name, folder in folders.items():
-        existing = next(path for path in (folder, *folder.parents) if path.exists())
-        usage = shutil.disk_usage(existing)
+        deployment_index = next(path for path in (folder, *folder.parents) if path.exists())
+        usage = shutil.disk_usage(deployment_index)
         found[name, "total"], found[name, "free"] = float(usage.total), float(usage.free)
     return found

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable
 
-from analytics_worker.exporter.collectors import Counting, Samples
+from analytics_worker.exporter.collectors import CountingCollector, Samples
 from analytics_worker.exporter.counter_events import Increment
 from analytics_worker.exporter.counter_store import Store
 from analytics_worker.exporter.metric_families import Family
@@ -15,16 +15,15 @@ BYTES = Family(
 )
 
 
-class Reports(Counting):
+class Reports(CountingCollector):
     """Counts what reports contain."""
 
     name = "reports"
     families = counters = (ROWS, BYTES)
 
     def __init__(self, store: Store) -> None:
-        """Nothing is read yet."""
         super().__init__(store)
-        self._runs = History(store, "report_runs", _made)
+        self._runs = History(store, "report_runs", _report_increments)
 
     def collect(self) -> Iterable[Samples]:
         """Count the new ones."""
@@ -32,6 +31,6 @@ class Reports(Counting):
         return self.stored()
 
 
-def _made(row: Row) -> Iterable[Increment]:
+def _report_increments(row: Row) -> Iterable[Increment]:
     yield Increment(ROWS, (row["kind"],), float(row["rows"]))
     yield Increment(BYTES, (row["kind"],), float(row["bytes"]))

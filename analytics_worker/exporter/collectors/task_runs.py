@@ -7,13 +7,13 @@ import re
 from collections.abc import Iterable
 from uuid import UUID
 
-from analytics_worker.exporter.collectors import Counting, Samples
-from analytics_worker.exporter.counter_events import Increment, Item
+from analytics_worker.exporter.collectors import CountingCollector, Samples
+from analytics_worker.exporter.counter_events import CountedItem, Increment
 from analytics_worker.exporter.counter_store import Store
-from analytics_worker.exporter.label_cache import Deployments
+from analytics_worker.exporter.label_cache import DeploymentLabels
 from analytics_worker.exporter.metric_families import RUN_BUCKETS, Family
 from analytics_worker.exporter.prefect_client import PAGE, PrefectApi, Row, instant
-from analytics_worker.exporter.run_reconciler import Sweep
+from analytics_worker.exporter.run_reconciler import RunReconciler
 
 WHERE = ("deployment", "task")
 RUNS = Family(
@@ -28,39 +28,38 @@ DURATION = Family(
 )
 RETRIES = Family("task_run_retries_total", "counter", "Starts of task runs after the first.", WHERE)
 _SOURCE_HASH = re.compile(r"-[0-9a-f]{8}$")
-MOST = 5_000
+MAX_CACHED = 5_000
 
 
-class TaskRuns(Counting):
+class TaskRuns(CountingCollector):
     """Counts task runs as they end."""
 
     name = "task_runs"
     families = counters = (RUNS, DURATION, RETRIES)
 
     def __init__(self, api: PrefectApi, store: Store) -> None:
-        """Nothing is asked yet."""
         super().__init__(store)
         self._api = api
-        self._deployments = Deployments(api)
+        self._deployments = DeploymentLabels(api)
         self._by_flow_run: dict[str | None, str] = {}
-        self._sweep = Sweep(api, store, "task_runs", self._items)
+        self._reconciler = RunReconciler(api, store, "task_runs", self._items)
 
     def collect(self) -> Iterable[Samples]:
         """Count what is new."""
-        self._sweep.poll()
+        self._reconciler.poll()
         return self.stored()
 
-    def _items(self, runs: list[Row]) -> list[Item]:
-        self._learn({run["flow_run_id"] for run in runs if run["flow_run_id"]})
+    def _items(self, runs: list[Row]) -> list[CountedItem]:
+        self._load({run["flow_run_id"] for run in runs if run["flow_run_id"]})
         return [
             item
             for run in runs
             for item in _items_of(run, self._by_flow_run.get(run["flow_run_id"], ""))
         ]
 
-    def _learn(self, flow_runs: set[str]) -> None:
+    def _load(self, flow_runs: set[str]) -> None:
         """Deployments of flow runs, which task runs do not name."""
-        if len(self._by_flow_run) > MOST:
+        if len(self._by_flow_run) > MAX_CACHED:
             self._by_flow_run.clear()
         unknown = sorted(flow_runs - self._by_flow_run.keys())
         if unknown:
@@ -69,13 +68,13 @@ class TaskRuns(Counting):
             self._by_flow_run |= self._deployments(rows)
 
 
-def _items_of(run: Row, deployment: str) -> list[Item]:
+def _items_of(run: Row, deployment: str) -> list[CountedItem]:
     where = (deployment, _SOURCE_HASH.sub("", run["task_key"]))
     key, at = UUID(run["id"]).bytes, instant(run["end_time"])
     increments = [Increment(RUNS, (*where, run["state_name"]))]
     if run["run_count"]:
         increments.append(Increment.observe(DURATION, where, run["total_run_time"]))
-    ended = Item(UUID(run["state_id"]).bytes, at, tuple(increments))
+    ended = CountedItem(UUID(run["state_id"]).bytes, at, tuple(increments))
     retries = range(2, run["run_count"] + 1)
     again = (Increment(RETRIES, where),)
-    return [ended, *(Item(key + n.to_bytes(4), at, again) for n in retries)]
+    return [ended, *(CountedItem(key + n.to_bytes(4), at, again) for n in retries)]

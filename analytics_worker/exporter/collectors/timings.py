@@ -11,12 +11,12 @@ from uuid import UUID
 from typing_extensions import override
 
 from analytics_worker import telemetry
-from analytics_worker.exporter.collectors import Counting, Samples
-from analytics_worker.exporter.counter_events import Increment, Item
+from analytics_worker.exporter.collectors import CountingCollector, Samples
+from analytics_worker.exporter.counter_events import CountedItem, Increment
 from analytics_worker.exporter.counter_store import Store
 from analytics_worker.exporter.metric_families import Family, Histogram, Labels, Value
 from analytics_worker.exporter.prefect_client import PrefectApi, Row, instant
-from analytics_worker.exporter.scan_window import Window
+from analytics_worker.exporter.scan_window import ScanWindow
 
 CONNECT = Family(
     telemetry.CONNECT,
@@ -48,27 +48,28 @@ REQUEST = Family(
 FAMILIES = {family.name: family for family in (CONNECT, QUERY, ERRORS, REQUEST)}
 SHOWN = ("08", "53", "57", "58", "XX", "none")
 """Classes of errors that speak against the server."""
-LONGEST_LABEL = 20
-KEPT = 7 * 86_400.0
+MAX_LABEL_LENGTH = 20
+RETENTION_SECONDS = 7 * 86_400.0
 """As long as Prefect keeps events."""
 
 
-class Timings(Counting):
+class Timings(CountingCollector):
     """Adds up what finished tasks measured."""
 
     name = "timings"
     families = counters = tuple(FAMILIES.values())
 
     def __init__(self, api: PrefectApi, store: Store) -> None:
-        """Nothing is asked yet."""
         super().__init__(store)
         self._api = api
-        self._window = Window(store, "events", recent=120.0, deep=3600.0, kept=KEPT)
+        self._window = ScanWindow(
+            store, "events", recent=120.0, deep=3600.0, kept=RETENTION_SECONDS
+        )
 
     def collect(self) -> Iterable[Samples]:
         """Read what happened since, with some overlap: events may arrive late."""
         now = time.time()
-        since = max(self._window.since(now), now - KEPT)
+        since = max(self._window.since(now), now - RETENTION_SECONDS)
         for page in self._api.events(telemetry.EVENT, since, now + 60):
             self._store.apply("events", [_item(event) for event in page])
         self._window.done(now)
@@ -79,12 +80,12 @@ class Timings(Counting):
         return {(one,): 0.0 for one in SHOWN} if family is ERRORS else {}
 
 
-def _item(event: Row) -> Item:
+def _item(event: Row) -> CountedItem:
     try:
         increments = tuple(_increments(event["payload"]))
     except (KeyError, TypeError, ValueError):
         increments = ()
-    return Item(UUID(event["id"]).bytes, instant(event["occurred"]), increments)
+    return CountedItem(UUID(event["id"]).bytes, instant(event["occurred"]), increments)
 
 
 def _increments(payload: Row) -> Iterable[Increment]:
@@ -111,6 +112,6 @@ def _labels(family: Family, row: Row) -> tuple[str, ...]:
     labels = tuple(str(label) for label in row["labels"])
     if len(labels) != len(family.labels):
         raise ValueError("other labels")
-    if any(len(label) > LONGEST_LABEL or not label.isalnum() for label in labels):
+    if any(len(label) > MAX_LABEL_LENGTH or not label.isalnum() for label in labels):
         raise ValueError("a label that nobody would set")
     return labels

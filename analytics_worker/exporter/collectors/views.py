@@ -6,7 +6,7 @@ Reads ``ops.catalog_relations`` and ``ops.refresh_log``; counts each refresh onc
 import time
 from collections.abc import Iterable
 
-from analytics_worker.exporter.collectors import Counting, Samples
+from analytics_worker.exporter.collectors import CountingCollector, Samples
 from analytics_worker.exporter.counter_events import Increment
 from analytics_worker.exporter.counter_store import Store
 from analytics_worker.exporter.metric_families import RUN_BUCKETS, Family, Labels
@@ -27,7 +27,7 @@ DURATION = Family(
 )
 
 
-class Views(Counting):
+class Views(CountingCollector):
     """Shows ages and counts refreshes."""
 
     name = "materialized_views"
@@ -35,9 +35,8 @@ class Views(Counting):
     counters = (DURATION,)
 
     def __init__(self, store: Store) -> None:
-        """Nothing is read yet."""
         super().__init__(store)
-        self._refreshes = History(store, "refreshes", _refreshed, recent=7200.0)
+        self._refreshes = History(store, "refreshes", _refresh_increments, recent=7200.0)
 
     def collect(self) -> Iterable[Samples]:
         """Read log and catalog."""
@@ -48,5 +47,5 @@ class Views(Counting):
         return [(AGE, ages), *self.stored()]
 
 
-def _refreshed(row: Row) -> Iterable[Increment]:
+def _refresh_increments(row: Row) -> Iterable[Increment]:
     yield Increment.observe(DURATION, (row["view"],), float(row["seconds"]))

@@ -19,7 +19,6 @@ class WorkPools(Collector):
     every_seconds = 10.0
 
     def __init__(self, api: PrefectApi) -> None:
-        """Nothing is asked yet."""
         self._api = api
 
     def collect(self) -> Iterable[Samples]:

@@ -25,7 +25,7 @@ from analytics_worker.stack.errors import StackError
 from analytics_worker.stack.postgres.account import Account, choose_account, environment
 from analytics_worker.stack.postgres.cluster import DATABASE, OWNER, SUPERUSER, Cluster
 
-LONGEST_SOCKET_PATH = 107  # bytes in sockaddr_un.sun_path, without the final zero
+MAX_SOCKET_PATH_BYTES = 107  # bytes in sockaddr_un.sun_path, without the final zero
 SOCKET_NAME = ".s.PGSQL.5432"
 PROCESS_BYTES = 1024 * 1024 * 1024
 """Address space of each session: one value may have 1 GB, and a statement holds it several times."""
@@ -109,7 +109,7 @@ class EmbeddedPostgres:
 
     def prepare(self) -> None:
         """Take the directory, clear what a killed server left, make the cluster if missing."""
-        self._take()
+        self._acquire_lock()
         self.cluster.end_orphans()
         self.cluster.create()
         self.account.make_directory(self.socket_directory)
@@ -170,7 +170,7 @@ class EmbeddedPostgres:
     def socket_directory(self) -> Path:
         """Directory of the unix socket: ours, or a short private one when ours is too deep."""
         ours = self.account.directory / "socket"
-        fits = len(os.fsencode(ours / SOCKET_NAME)) <= LONGEST_SOCKET_PATH
+        fits = len(os.fsencode(ours / SOCKET_NAME)) <= MAX_SOCKET_PATH_BYTES
         if fits and "," not in str(ours):  # libpq reads a comma as two hosts
             return ours
         with contextlib.suppress(FileNotFoundError):
@@ -185,7 +185,7 @@ class EmbeddedPostgres:
     def _record(self) -> Path:
         return self.data_dir / "socket-directory"
 
-    def _take(self) -> None:
+    def _acquire_lock(self) -> None:
         """Keep every other starter out, for as long as this process lives."""
         if self._lock is not None:
             return

@@ -17,7 +17,7 @@ __all__ = ["SampleCounts", "SampleError", "is_empty", "load_sample", "tick"]
 
 SQL = Path(__file__).parent / "sql"
 OPPORTUNITIES_PER_SCALE = 50_000
-FEWEST_OPPORTUNITIES = 200
+MIN_OPPORTUNITIES = 200
 """Below this some tables would be empty."""
 GENERATE = [
     "chance",
@@ -80,9 +80,9 @@ def load_sample(
     relations that are already there; ``replace`` overwrites an earlier sample, never other data.
     """
     size = opportunities or round(scale * OPPORTUNITIES_PER_SCALE)
-    if size < FEWEST_OPPORTUNITIES:
+    if size < MIN_OPPORTUNITIES:
         raise SampleError(
-            f"scale {scale:g} makes {size} opportunities; {FEWEST_OPPORTUNITIES} are the least."
+            f"scale {scale:g} makes {size} opportunities; {MIN_OPPORTUNITIES} are the least."
         )
     make_room = _preparation(connection, replace=replace)
     for script in ["session", make_room, *GENERATE, *FINISH]:

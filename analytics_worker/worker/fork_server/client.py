@@ -1,6 +1,6 @@
-"""The worker's side of the template: asks for children, learns how they end.
+"""The worker's side of the fork server: asks for children, learns how they end.
 
-Starts the template when it is needed and again when it died. A child whose template died goes on;
+Starts the fork server when it is needed and again when it died. A child whose template died goes on;
 only its exit status is lost. Writes nothing.
 """
 
@@ -16,10 +16,15 @@ from uuid import uuid4
 import anyio
 from prefect.logging import get_logger
 
-from analytics_worker.worker.fork_server.protocol import Reply, Request, encode, receive_async
+from analytics_worker.worker.fork_server.protocol import (
+    ForkReply,
+    ForkRequest,
+    encode,
+    receive_async,
+)
 
 UNKNOWN_EXIT = 255
-"""Exit code of a child that outlived its template."""
+"""Exit code of a child that outlived its fork server."""
 READY_SECONDS = 120.0
 
 logger = get_logger("analytics_worker.worker.fork_server.process")
@@ -45,7 +50,7 @@ class ChildProcess:
                 os.close(self._pidfd)
             self.exited.set()
 
-    async def outlive_template(self) -> None:
+    async def wait_after_fork_server(self) -> None:
         """Wait for the end of a child whose exit status nobody will tell."""
         if self._pidfd >= 0:
             await anyio.wait_readable(self._pidfd)
@@ -65,7 +70,7 @@ class _Session:
         self.waiting: dict[str, asyncio.Future[ChildProcess]] = {}
         self.children: dict[str, ChildProcess] = {}
 
-    def take(self, reply: Reply) -> None:
+    def handle(self, reply: ForkReply) -> None:
         """Act on one answer."""
         key = reply["id"]
         if "pid" in reply:
@@ -78,8 +83,8 @@ class _Session:
             self.children.pop(key).finish(reply["exit"])
 
 
-class TemplateClient:
-    """Forks children from a template that is there when needed."""
+class ForkServerClient:
+    """Forks children from a fork server that is there when needed."""
 
     def __init__(
         self,
@@ -89,13 +94,13 @@ class TemplateClient:
         keep_seconds: float | None = None,
         state_of_code: Callable[[], object] = lambda: None,
     ) -> None:
-        """Say what the template imports; it is started by the first fork or `ensure`.
+        """Say what the fork server imports; it is started by the first fork or `ensure`.
 
         Args:
             preload: Modules, or ``module:function`` to be called.
             environment: The variables that it starts with.
             recycle_after: Forks after which a new one is made.
-            keep_seconds: How long it stays after it was last asked for; None: for ever.
+            keep_seconds: How long it stays after it was last asked for; None: forever.
             state_of_code: What it imports has been edited when this gives another value.
         """
         self._preload = ",".join(preload)
@@ -103,26 +108,26 @@ class TemplateClient:
         self._recycle_after = recycle_after
         self._keep_seconds = keep_seconds
         self._state_of_code = state_of_code
-        self._asked = 0
+        self._request_count = 0
         self._session: _Session | None = None
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def pid(self) -> int | None:
-        """Process id of the template, if there is one."""
+        """Process id of the fork server, if there is one."""
         return self._session.process.pid if self._session else None
 
     async def ensure(self) -> None:
-        """Have a template that answers."""
+        """Have a fork server that answers."""
         await self._current()
 
-    async def fork(self, request: Request) -> ChildProcess:
-        """A new child; a template that just died is replaced once.
+    async def fork(self, request: ForkRequest) -> ChildProcess:
+        """A new child; a fork server that just died is replaced once.
 
         Raises:
             OSError: this host can't fork.
-            ConnectionError: the template died twice.
+            ConnectionError: the fork server died twice.
         """
         try:
             return await self._fork(request)
@@ -130,7 +135,7 @@ class TemplateClient:
             return await self._fork(request)
 
     async def recycle(self) -> None:
-        """Fork later children from a new template; those that run are not touched."""
+        """Fork later children from a new fork server; those that run are not touched."""
         async with self._lock:
             self._retire()
 
@@ -140,14 +145,14 @@ class TemplateClient:
             session.writer.write_eof()
 
     async def close(self) -> None:
-        """End the template."""
+        """End the fork server."""
         session = self._session
         await self.recycle()
         if session is not None:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(session.process.wait(), 5)
 
-    async def _fork(self, request: Request) -> ChildProcess:
+    async def _fork(self, request: ForkRequest) -> ChildProcess:
         session = await self._current()
         key = uuid4().hex
         answer = session.waiting[key] = asyncio.get_running_loop().create_future()
@@ -160,10 +165,10 @@ class TemplateClient:
         return child
 
     async def _current(self) -> _Session:
-        self._asked += 1
+        self._request_count += 1
         if self._keep_seconds is not None:
             loop = asyncio.get_running_loop()
-            loop.call_later(self._keep_seconds, self._retire_unless_asked, self._asked)
+            loop.call_later(self._keep_seconds, self._retire_if_idle, self._request_count)
         async with self._lock:
             code = self._state_of_code()
             if self._session is not None and self._session.code != code:
@@ -172,8 +177,8 @@ class TemplateClient:
                 self._session = await self._start(code)
             return self._session
 
-    def _retire_unless_asked(self, asked: int) -> None:
-        if asked == self._asked:
+    def _retire_if_idle(self, count: int) -> None:
+        if count == self._request_count:
             self._spawn(self.recycle())
 
     async def _start(self, code: object) -> _Session:
@@ -200,20 +205,20 @@ class TemplateClient:
         return session
 
     async def _listen(self, reader: asyncio.StreamReader, session: _Session) -> None:
-        """Take the answers of one template until it is gone."""
+        """Take the answers of one fork server until it is gone."""
         with contextlib.suppress(EOFError, ConnectionError):
             while True:
-                session.take(await receive_async(reader))
+                session.handle(await receive_async(reader))
         if self._session is session:
             self._session = None
         session.writer.close()
         code = await session.process.wait()
         if session.children or session.waiting:
-            logger.warning("template %s ended with %s", session.process.pid, code)
+            logger.warning("fork server %s ended with %s", session.process.pid, code)
         for answer in session.waiting.values():
             answer.set_exception(ConnectionError("the template died"))
         for child in session.children.values():
-            self._spawn(child.outlive_template())
+            self._spawn(child.wait_after_fork_server())
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

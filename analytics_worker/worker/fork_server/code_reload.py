@@ -1,4 +1,4 @@
-"""The project's own code, which the template imports once for all runs and again when it was edited.
+"""The project's own code, which the fork server imports once for all runs and again when it was edited.
 
 A run that starts in another folder, or with variables of its own, imports it for itself. Reads the
 folder; writes nothing.
@@ -26,7 +26,7 @@ class Project:
     Attributes:
         folder: In which they are.
         packages: What is watched, and what a run that differs forgets.
-        modules: What the template imports of them.
+        modules: What the fork server imports of them.
     """
 
     folder: Path
@@ -39,7 +39,7 @@ class Project:
             file for package in self.packages for file in _files(self.folder / package)
         )
 
-    def to_forget(
+    def modules_to_reload(
         self, directory: Path, theirs: Mapping[str, str], ours: Mapping[str, str]
     ) -> list[str]:
         """The packages that a run must import for itself.
@@ -47,13 +47,13 @@ class Project:
         Args:
             directory: Where the run starts.
             theirs: The run's variables.
-            ours: The template's.
+            ours: The fork server's.
         """
         alike = directory == self.folder and _settings(theirs) == _settings(ours)
         return [] if alike else list(self.packages)
 
 
-def forget(packages: Collection[str]) -> None:
+def unload(packages: Collection[str]) -> None:
     """Let the next import of these packages read their files."""
     for name in [name for name in sys.modules if name.partition(".")[0] in packages]:
         del sys.modules[name]

@@ -1,4 +1,4 @@
-"""dbt, imported and warmed up in the template, so that no run has to.
+"""dbt, imported and warmed up in the fork server, so that no run has to.
 
 A dbt process spends two to three CPU seconds before its first query: half on imports, half on
 serialisers, schemas and macros that are compiled when they are first used. Here that happens once, by

@@ -26,29 +26,29 @@ from prefect.logging.configuration import setup_logging
 from prefect.logging.handlers import APILogHandler
 
 from analytics_worker.worker import prefect_internals
-from analytics_worker.worker.fork_server.code_reload import forget
-from analytics_worker.worker.fork_server.protocol import Request
+from analytics_worker.worker.fork_server.code_reload import unload
+from analytics_worker.worker.fork_server.protocol import ForkRequest
 from analytics_worker.worker.process_identity import ProcessIdentity
 
-CANCEL_YOURSELF = signal.SIGUSR1
+CANCELLATION_SIGNAL = signal.SIGUSR1
 """Precedes the SIGTERM that cancels a run whose worker is gone, and with it the control channel."""
 FIRST_CONTACT_SECONDS = 300.0
 """How long a run waits for a server that is down when it starts."""
 
 
-def live(request: Request, template_environment: Mapping[str, str]) -> NoReturn:
-    """Do what is asked and leave, without tearing down the heap that the template shares."""
+def run_child(request: ForkRequest, server_environment: Mapping[str, str]) -> NoReturn:
+    """Do what is asked and leave, without tearing down the heap that the fork server shares."""
     code = 1
     try:
-        code = _guarded(request, template_environment)
+        code = _run_guarded(request, server_environment)
     finally:
         os._exit(code)
 
 
-def _guarded(request: Request, template_environment: Mapping[str, str]) -> int:
+def _run_guarded(request: ForkRequest, server_environment: Mapping[str, str]) -> int:
     code = 0
     try:
-        become(request, template_environment)
+        adopt_environment(request, server_environment)
         if request["kind"] == "run":
             run(request)
         else:
@@ -58,7 +58,7 @@ def _guarded(request: Request, template_environment: Mapping[str, str]) -> int:
     except BaseException:  # noqa: BLE001  # the interpreter's own last resort
         traceback.print_exc()
         code = 1
-    _finish()
+    _shut_down_interpreter()
     return code
 
 
@@ -72,7 +72,7 @@ def exit_code(error: SystemExit) -> int:
     return 1
 
 
-def _finish() -> None:
+def _shut_down_interpreter() -> None:
     """End threads and flush queues and streams, as the interpreter would."""
     try:
         threading._shutdown()  # noqa: SLF001  # pyright: ignore[reportAttributeAccessIssue]
@@ -83,13 +83,13 @@ def _finish() -> None:
         traceback.print_exc()
 
 
-def become(request: Request, template_environment: Mapping[str, str]) -> None:
+def adopt_environment(request: ForkRequest, server_environment: Mapping[str, str]) -> None:
     """Take on session, signals, output, environment, settings and folder of the run."""
     os.setsid()  # cancelling the run ends all processes of its session's group
-    forget(request["forget"])
-    _take_signals()
+    unload(request["unload"])
+    _reset_signals()
     if request["record"]:
-        _note(Path(request["record"]))
+        _write_record(Path(request["record"]))
     if request["spare"]:
         from analytics_worker.prefect_support import warm_process  # noqa: PLC0415  # the run's own, see analytics_worker/worker/fork_server/code_reload.py
 
@@ -100,27 +100,27 @@ def become(request: Request, template_environment: Mapping[str, str]) -> None:
     os.environ.update(environment)  # noqa: TID251
     _adopt_folder(request["directory"], environment)
     random.seed()
-    if environment.get("TZ") != template_environment.get("TZ"):
+    if environment.get("TZ") != server_environment.get("TZ"):
         time.tzset()
-    if _prefect_settings(environment) != _prefect_settings(template_environment):
+    if _prefect_settings(environment) != _prefect_settings(server_environment):
         refresh_global_settings_context()
         setup_logging()
 
 
-def _take_signals() -> None:
+def _reset_signals() -> None:
     """Those of a fresh interpreter, and one that says: the SIGTERM to come is a cancellation."""
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(CANCEL_YOURSELF, _own_the_cancellation)
+    signal.signal(CANCELLATION_SIGNAL, _enable_cancellation)
 
 
-def _own_the_cancellation(_number: int, _frame: FrameType | None) -> None:
-    prefect_internals.own_the_cancellation()
-    signal.signal(CANCEL_YOURSELF, signal.SIG_IGN)  # which says to whoever looks: understood
+def _enable_cancellation(_number: int, _frame: FrameType | None) -> None:
+    prefect_internals.enable_cancellation()
+    signal.signal(CANCELLATION_SIGNAL, signal.SIG_IGN)  # which says to whoever looks: understood
 
 
-def _note(record: Path) -> None:
+def _write_record(record: Path) -> None:
     me = ProcessIdentity.of(os.getpid())
     try:
         if me is not None:
@@ -156,7 +156,7 @@ def _prefect_settings(environment: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def run(request: Request) -> None:
+def run(request: ForkRequest) -> None:
     """The body of ``python -m prefect.engine``."""
     flow_run_id = UUID(request["flow_run_id"])
     prefect_internals.configure_from_env()
@@ -171,10 +171,10 @@ def run(request: Request) -> None:
             logger.exception("Unexpected exception encountered when trying to load flow")
             raise
         with prefect_internals.RunMetrics(flow_run, flow):
-            prefect_internals.drive(flow, flow_run, logger)
+            prefect_internals.execute_flow(flow, flow_run, logger)
 
 
-def _load(request: Request, flow_run: FlowRun) -> Any:
+def _load(request: ForkRequest, flow_run: FlowRun) -> Any:
     load = (
         prefect_internals.load_flow if request["any_function"] else prefect_internals.load_only_flow
     )
@@ -201,7 +201,7 @@ def _log_pull_step(logger: Any) -> None:
     logger.info("All deployment steps completed successfully")
 
 
-async def run_hooks(request: Request) -> None:
+async def run_hooks(request: ForkRequest) -> None:
     """The flow's on_cancellation or on_crashed hooks."""
     flow_run = FlowRun.model_validate(request.get("flow_run"))
     state: State[Any] = State.model_validate(request.get("state"))

@@ -1,4 +1,4 @@
-"""The templates of one worker: a lasting one, and one that has dbt in it and is there while it is needed.
+"""The fork servers of one worker: a lasting one, and one that has dbt in it and is there while it is needed.
 
 Starts and ends processes; writes nothing.
 """
@@ -7,16 +7,16 @@ import asyncio
 
 from prefect.logging import get_logger
 
-from analytics_worker.worker.fork_server.client import ChildProcess, TemplateClient
-from analytics_worker.worker.fork_server.protocol import Request
+from analytics_worker.worker.fork_server.client import ChildProcess, ForkServerClient
+from analytics_worker.worker.fork_server.protocol import ForkRequest
 
 logger = get_logger("analytics_worker.worker.fork_server.pool")
 
 
-class Templates:
-    """Chooses the template that a child is forked from."""
+class ForkServerPool:
+    """Chooses the fork server that a child is forked from."""
 
-    def __init__(self, plain: TemplateClient, spare: TemplateClient) -> None:
+    def __init__(self, plain: ForkServerClient, spare: ForkServerClient) -> None:
         """Nothing is started yet.
 
         Args:
@@ -36,18 +36,18 @@ class Templates:
         self._preparing = asyncio.create_task(self._spare.ensure())
         self._preparing.add_done_callback(_log_failure)
 
-    async def fork(self, request: Request) -> ChildProcess:
+    async def fork(self, request: ForkRequest) -> ChildProcess:
         """A new child.
 
         Raises:
             OSError: this host can't fork.
-            ConnectionError: the template died twice.
+            ConnectionError: the fork server died twice.
         """
         chosen = self._spare if request["spare"] else self._plain
         return await chosen.fork(request)
 
     async def recycle(self) -> None:
-        """Fork later children from new templates."""
+        """Fork later children from new fork servers."""
         await asyncio.gather(self._plain.recycle(), self._spare.recycle())
 
     async def close(self) -> None:

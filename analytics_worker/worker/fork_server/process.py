@@ -20,7 +20,7 @@ from types import FrameType
 from analytics_worker.prefect_support.result_libraries import keep_state_data_inert
 from analytics_worker.worker import prefect_internals
 from analytics_worker.worker.fork_server import flow_run_process
-from analytics_worker.worker.fork_server.protocol import Reply, Request, encode, receive
+from analytics_worker.worker.fork_server.protocol import ForkReply, ForkRequest, encode, receive
 
 PREFECT_MODULES = (
     "prefect.main",
@@ -72,7 +72,7 @@ def preload(modules: Sequence[str]) -> None:
     for name in modules:
         _import_if_possible(name)
     keep_state_data_inert()
-    prefect_internals.let_flows_end_without_their_heartbeat()
+    prefect_internals.disable_heartbeat_join()
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         raise ThreadStartedError(f"one of these modules started a thread: {', '.join(modules)}")
     gc.collect()
@@ -86,10 +86,10 @@ def _import_if_possible(name: str) -> None:
         if function:
             getattr(imported, function)()
     except Exception as error:  # noqa: BLE001  # the runs that need it will say so, the others go on
-        print(f"worker template: cannot preload {name}: {error!r}", file=sys.stderr)  # noqa: T201  # before any logging
+        print(f"fork server: cannot preload {name}: {error!r}", file=sys.stderr)  # noqa: T201  # before any logging
 
 
-class Template:
+class ForkServer:
     """Forks on request and reports how children ended."""
 
     def __init__(self, sock: socket.socket) -> None:
@@ -104,10 +104,10 @@ class Template:
         for fd in (self._wake_read, self._wake_write):
             os.set_blocking(fd, False)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, _notice)
+        signal.signal(signal.SIGCHLD, _ignore)
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, signal.SIG_IGN)  # they are the worker's; we end with it
-        self._sock.sendall(encode(Reply(id="", pid=os.getpid())))
+        self._sock.sendall(encode(ForkReply(id="", pid=os.getpid())))
         while True:
             readable, _, _ = select.select([self._sock, self._wake_read], [], [])
             if self._wake_read in readable:
@@ -134,25 +134,25 @@ class Template:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if pid == 0:
                 return
-            reply = Reply(id=self._running.pop(pid), exit=os.waitstatus_to_exitcode(status))
+            reply = ForkReply(id=self._running.pop(pid), exit=os.waitstatus_to_exitcode(status))
             self._sock.sendall(encode(reply))
 
-    def _fork(self, request: Request) -> None:
+    def _fork(self, request: ForkRequest) -> None:
         try:
             pid = os.fork()
         except OSError as error:
-            self._sock.sendall(encode(Reply(id=request["id"], error=str(error))))
+            self._sock.sendall(encode(ForkReply(id=request["id"], error=str(error))))
             return
         if pid == 0:
             signal.set_wakeup_fd(-1)
             for fd in (self._sock.detach(), self._wake_read, self._wake_write):
                 os.close(fd)
-            flow_run_process.live(request, self._environment)
+            flow_run_process.run_child(request, self._environment)
         self._running[pid] = request["id"]
-        self._sock.sendall(encode(Reply(id=request["id"], pid=pid)))
+        self._sock.sendall(encode(ForkReply(id=request["id"], pid=pid)))
 
 
-def _notice(_number: int, _frame: FrameType | None) -> None:
+def _ignore(_number: int, _frame: FrameType | None) -> None:
     """Let a signal wake the loop, no more."""
 
 
@@ -162,7 +162,7 @@ def main() -> None:
     sock.set_inheritable(False)
     preload([name for name in sys.argv[2].split(",") if name])
     try:
-        Template(sock).serve()
+        ForkServer(sock).serve()
     except ConnectionError:
         return
 

@@ -12,7 +12,7 @@ from typing import Any, NotRequired, TypedDict
 LENGTH = struct.Struct("!I")
 
 
-class Request(TypedDict):
+class ForkRequest(TypedDict):
     """What the worker wants of a fresh child."""
 
     id: str
@@ -27,18 +27,18 @@ class Request(TypedDict):
     """File in which the child notes its identity."""
     pull_step: bool
     """Whether to log what the deployment's pull step does."""
-    forget: list[str]
-    """Packages that the template has imported and the child must import for itself."""
+    unload: list[str]
+    """Packages that the fork server has imported and the child must import for itself."""
     spare: bool
-    """Whether the run gets a spare process that has imported what the template has."""
+    """Whether the run gets a spare process that has imported what the fork server has."""
     any_function: bool
     """Whether a function that is no flow may be run as one."""
     flow_run: NotRequired[Any]
     state: NotRequired[Any]
 
 
-class Reply(TypedDict):
-    """What the template answers, one of the last three."""
+class ForkReply(TypedDict):
+    """What the fork server answers, one of the last three."""
 
     id: str
     pid: NotRequired[int]
