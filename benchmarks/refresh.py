@@ -38,7 +38,7 @@ def measure() -> list[Row]:
     """Medians of interleaved rounds; each round changes the data, so that there is work to do."""
     with fresh_warehouse() as url, closing(connect(url)) as connection:
         _prepare(connection)
-        _cancellation.current.set(_cancellation.InFlight())
+        _cancellation.current.set(_cancellation.RunningStatements())
         views = _views()
         rounds = [_round(url, connection, views) for _ in range(ROUNDS)]
         ours, loop, waited, waited_plain = (

@@ -1,7 +1,7 @@
-"""ANALYZE of what changed: the planner's statistics of the analytics relations.
+"""Run ANALYZE on relations that changed, for the planner's statistics.
 
-Reads pg_catalog and the statistics; runs ANALYZE, one short transaction a relation, so that no lock
-is held longer than one of them takes. Safe to repeat: what is up to date is left alone.
+Reads pg_catalog and the statistics; runs ANALYZE in one short transaction per relation, so that
+locks are held briefly. Safe to repeat: relations whose statistics are up to date are skipped.
 """
 
 from typing import TypedDict
@@ -16,14 +16,14 @@ from flows.analytics._psycopg import execute, first_line
 
 
 class NotAnalyzed(TypedDict):
-    """A relation whose statistics stayed as they were."""
+    """A relation that could not be analyzed."""
 
     relation: str
     reason: str
 
 
 class Analyzed(TypedDict):
-    """What ANALYZE did."""
+    """Relations by result of ANALYZE."""
 
     analyzed: list[str]
     up_to_date: int
@@ -31,7 +31,7 @@ class Analyzed(TypedDict):
 
 
 def analyze_changed(schemas: list[str]) -> Analyzed:
-    """Analyze the relations that need it; one that can't be is reported, the others go on."""
+    """Analyze the relations that need it; report those that fail and continue."""
     with warehouse() as connection:
         relations = run_sql(connection, "analytics/relations_to_analyze", schemas=schemas)
     due = [row for row in relations if row["is_due"]]
@@ -48,7 +48,10 @@ def analyze_changed(schemas: list[str]) -> Analyzed:
 
 
 def _analyze(row: RowMapping) -> str | None:
-    """None, or why not. The server only warns of a missing privilege, so it is checked before."""
+    """Analyze one relation; return the reason if that failed.
+
+    The server only warns about a missing privilege, so the privilege is checked first.
+    """
     if not row["is_ours"]:
         return "not allowed: its owner has to grant MAINTAIN (PostgreSQL 17 and newer) or the role"
     relation = sql.Identifier(row["schema_name"], row["relation_name"])

@@ -1,7 +1,7 @@
-"""The statements of one run that have to end when the run does.
+"""Cancel the running statements of a run when the run ends.
 
-Threads can't be stopped from outside, but what they wait for can: their connection is asked to
-cancel what it runs. Holds connections of this process only; writes nothing.
+A thread can't be stopped from outside, but the statement that it waits for can be cancelled through
+its connection. Holds connections of this process only; writes nothing.
 """
 
 import threading
@@ -19,25 +19,25 @@ CANCEL_EVERY_SECONDS = 0.2
 
 
 class RunCancelledError(PermanentError):
-    """The run was cancelled or has timed out; its tasks do not try again."""
+    """The run was cancelled or timed out; its tasks are not retried."""
 
 
-class InFlight:
-    """Connections with a statement that may take long."""
+class RunningStatements:
+    """Connections of one run that execute long statements."""
 
     def __init__(self) -> None:
         self.cancelled = threading.Event()
         self._connections: set[DriverConnection] = set()
 
     @contextmanager
-    def watching(self, connection: Connection) -> Generator[None]:
-        """Within this block, `cancel` ends what the connection runs.
+    def cancellable(self, connection: Connection) -> Generator[None]:
+        """Let `cancel` cancel the statements of the connection within this block.
 
         Raises:
-            RunCancelledError: the run was cancelled, before or meanwhile.
+            RunCancelledError: the run was cancelled before or during the block.
         """
-        watched = driver_connection(connection)
-        self._connections.add(watched)
+        registered = driver_connection(connection)
+        self._connections.add(registered)
         try:
             self.check()
             yield
@@ -46,7 +46,7 @@ class InFlight:
                 raise RunCancelledError("The run was cancelled") from error
             raise
         finally:
-            self._connections.discard(watched)
+            self._connections.discard(registered)
 
     def check(self) -> None:
         """Raise `RunCancelledError` if the run was cancelled."""
@@ -54,14 +54,14 @@ class InFlight:
             raise RunCancelledError("The run was cancelled")
 
     def cancel(self, within_seconds: float = 10) -> None:
-        """End all statements and let none begin; waits until they have ended."""
+        """Cancel all statements, refuse new ones, and wait until they have ended."""
         self.cancelled.set()
         for _ in range(int(within_seconds / CANCEL_EVERY_SECONDS)):
             for connection in list(self._connections):
-                connection.cancel()  # again and again: a statement may be just about to begin
+                connection.cancel()  # repeatedly: a statement may be about to start
             if not self._connections:
                 return
             threading.Event().wait(CANCEL_EVERY_SECONDS)
 
 
-current: ContextVar[InFlight] = ContextVar("in_flight")
+current: ContextVar[RunningStatements] = ContextVar("running_statements")

@@ -1,4 +1,4 @@
-"""Statements with identifiers in them, which can't be bound parameters."""
+"""Execute statements with identifiers, which can't be bound parameters."""
 
 from typing import cast
 
@@ -9,17 +9,17 @@ from sqlalchemy.exc import DBAPIError
 
 
 def driver_connection(connection: Connection) -> DriverConnection:
-    """psycopg2's own connection behind SQLAlchemy's."""
+    """Return the psycopg2 connection of a SQLAlchemy connection."""
     return cast("DriverConnection", connection.connection.driver_connection)
 
 
 def execute(connection: Connection, statement: sql.Composable) -> RowMapping | None:
-    """Run a statement that the driver quotes; its row, if it returns one."""
+    """Execute a statement whose identifiers the driver quotes; return its row, if any."""
     text = statement.as_string(driver_connection(connection))
     result = connection.execution_options(no_parameters=True).exec_driver_sql(text)
     return result.mappings().one() if result.returns_rows else None
 
 
 def first_line(error: DBAPIError) -> str:
-    """What the server said, without the statement."""
+    """Return the first line of the server's error message, without the statement."""
     return str(error.orig).strip().splitlines()[0]

@@ -1,4 +1,4 @@
-"""Refresh one materialized view, without standing in the way of its readers.
+"""Refresh one materialized view without blocking its readers.
 
 Locks one view, rewrites it, and records both in ``ops.refresh_log``. Safe to repeat: a refresh
 replaces the contents, in one transaction.
@@ -14,11 +14,11 @@ from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.errors import PermanentError, is_database_outage, sqlstate
 from analytics_worker.settings import settings
 from flows.analytics import _cancellation, _refresh_log_store
-from flows.analytics._change_detection import comparable, fingerprints
+from flows.analytics._change_detection import comparable_fingerprint, fingerprints
 from flows.analytics._parallel_workers import query_workers
 from flows.analytics._psycopg import execute
-from flows.analytics._refresh_errors import RefreshError, explained
-from flows.analytics._refresh_log_store import Mode, Refresh, ViewResult
+from flows.analytics._refresh_errors import RefreshError, refresh_error
+from flows.analytics._refresh_log_store import Mode, RefreshAttempt, ViewResult
 from flows.analytics._views import View
 
 FIRST_WAIT_SECONDS = 0.1
@@ -26,19 +26,19 @@ FORCED_FLUSH_SINCE = (15,)
 
 
 class ViewDroppedError(PermanentError):
-    """The view is gone."""
+    """The view was dropped."""
 
 
-def refresh(view: View, reason: str, side_by_side: int = 1) -> ViewResult:
-    """Refresh a view and say how it went.
+def refresh(view: View, reason: str, concurrency: int = 1) -> ViewResult:
+    """Refresh a view and return the result.
 
     Args:
-        view: Which one.
-        reason: Why.
-        side_by_side: How many views are refreshed at the same time, this one included.
+        view: The view.
+        reason: Why it is refreshed, for the log.
+        concurrency: Number of views that are refreshed at the same time, including this one.
 
     Raises:
-        RefreshError: it failed, and says what to do about it; the view is as it was.
+        RefreshError: the refresh failed; the view is unchanged, and the message contains the fix.
     """
     entry = _refresh_log_store.start(
         schema_name=view.schema_name, view_name=view.view_name, oid=view.oid, reason=reason
@@ -48,19 +48,19 @@ def refresh(view: View, reason: str, side_by_side: int = 1) -> ViewResult:
             warehouse(
                 statement_timeout_seconds=settings().refresh_statement_timeout_seconds
             ) as connection,
-            _cancellation.current.get().watching(connection),
+            _cancellation.current.get().cancellable(connection),
         ):
-            return _refresh_locked(connection, view, entry, query_workers(connection, side_by_side))
+            return _refresh_locked(connection, view, entry, query_workers(connection, concurrency))
     except BaseException as error:
         _settle_failed(entry, view, error)
         raise
 
 
-def _settle_failed(entry: Refresh, view: View, error: BaseException) -> None:
+def _settle_failed(entry: RefreshAttempt, view: View, error: BaseException) -> None:
     if is_database_outage(error):
         return  # the next run settles it
     with warehouse() as connection:
-        failure = explained(connection, view, error)
+        failure = refresh_error(connection, view, error)
         entry.finish(connection, "failed", str(failure))
     if isinstance(failure, RefreshError):
         failure.attempt = entry
@@ -68,25 +68,25 @@ def _settle_failed(entry: Refresh, view: View, error: BaseException) -> None:
 
 
 def _refresh_locked(
-    connection: Connection, view: View, entry: Refresh, workers: int | None
+    connection: Connection, view: View, entry: RefreshAttempt, workers: int | None
 ) -> ViewResult:
-    state = _current(connection, view)
+    state = _view_state(connection, view)
     if not run_sql(connection, "analytics/lock_view", id=entry.id)[0]["locked"]:
         entry.reason = "already running: another run is refreshing it"
         entry.finish(connection, "skipped")
         return entry.result(view.label, "skipped")
     run_sql(connection, "analytics/settle_interrupted", oid=state["oid"], id=entry.id)
     before = fingerprints(connection, [state["oid"]])[state["oid"]]
-    entry.mode, why = _mode(state)
-    entry.reason = f"{entry.reason}; {why}" if why else entry.reason
-    _run(connection, view, entry, workers)
+    entry.mode, mode_reason = _mode(state)
+    entry.reason = f"{entry.reason}; {mode_reason}" if mode_reason else entry.reason
+    _execute_with_lock_retries(connection, view, entry, workers)
     own_state = _measure(connection, state, view, entry)
-    entry.fingerprint = comparable(before, own_state)
+    entry.fingerprint = comparable_fingerprint(before, own_state)
     entry.finish(connection, "success")
     return entry.result(view.label, "success")
 
 
-def _current(connection: Connection, view: View) -> RowMapping:
+def _view_state(connection: Connection, view: View) -> RowMapping:
     rows = run_sql(
         connection,
         "analytics/view_to_refresh",
@@ -106,17 +106,19 @@ def _mode(state: RowMapping) -> tuple[Mode, str | None]:
     return "concurrently", None
 
 
-def _run(connection: Connection, view: View, entry: Refresh, workers: int | None) -> None:
-    """Try for the lock in growing turns, so that readers get through in between.
+def _execute_with_lock_retries(
+    connection: Connection, view: View, entry: RefreshAttempt, workers: int | None
+) -> None:
+    """Wait for the lock in growing intervals, so that readers proceed in between.
 
-    A REFRESH that waits for a lock keeps all new readers waiting behind it.
+    A REFRESH that waits for a lock blocks all new readers.
     """
     limit = settings().lock_timeout_seconds
-    began, turn = time.monotonic(), FIRST_WAIT_SECONDS
+    first_started, lock_wait = time.monotonic(), FIRST_WAIT_SECONDS
     while True:
         started = time.monotonic()
-        turn = min(turn, max(limit - entry.wait_seconds, FIRST_WAIT_SECONDS))
-        limits = {"lock_timeout": f"{int(turn * 1000)}", "query_workers": workers}
+        lock_wait = min(lock_wait, max(limit - entry.wait_seconds, FIRST_WAIT_SECONDS))
+        limits = {"lock_timeout": f"{int(lock_wait * 1000)}", "query_workers": workers}
         try:
             with connection.begin_nested():
                 run_sql(connection, "analytics/set_refresh_limits", **limits)
@@ -124,13 +126,13 @@ def _run(connection: Connection, view: View, entry: Refresh, workers: int | None
         except DBAPIError as error:
             if sqlstate(error) != errorcodes.LOCK_NOT_AVAILABLE:
                 raise
-            entry.wait_seconds = time.monotonic() - began
+            entry.wait_seconds = time.monotonic() - first_started
             if entry.wait_seconds >= limit:
                 raise
         else:
             entry.seconds = time.monotonic() - started
             return
-        turn *= 2
+        lock_wait *= 2
 
 
 def _refresh_statement(connection: Connection, view: View, mode: Mode | None) -> None:
@@ -142,8 +144,8 @@ def _refresh_statement(connection: Connection, view: View, mode: Mode | None) ->
     execute(connection, statement.format(view=_identifier(view)))
 
 
-def _measure(connection: Connection, state: RowMapping, view: View, entry: Refresh) -> str:
-    """Size and rows of what was made; the state by which we know it again."""
+def _measure(connection: Connection, state: RowMapping, view: View, entry: RefreshAttempt) -> str:
+    """Measure size and rows of the refreshed view; return the state that identifies its contents."""
     after = run_sql(connection, "analytics/view_after_refresh", oid=state["oid"])[0]
     entry.bytes = after["bytes"]
     if entry.mode == "plain":

@@ -1,8 +1,8 @@
-"""``ops.refresh_log``: one row per attempt to refresh a view, and per decision not to.
+"""Write ``ops.refresh_log``: one row per attempt to refresh a view, and one per skipped view.
 
-A row says `running` and is committed before the work begins, so that a process that dies leaves a
-trace; success is written in the transaction of the refresh itself, so that it is never claimed
-wrongly. Rows are settled by id: doing it twice changes nothing.
+A row with status `running` is committed before the refresh starts, so that an attempt whose process
+dies is still recorded. Success is written in the transaction of the refresh itself, so that it is
+never recorded wrongly. Rows are settled by id: repeating it changes nothing.
 """
 
 import json
@@ -20,23 +20,23 @@ Mode = Literal["concurrently", "plain"]
 
 
 class ViewResult(TypedDict):
-    """What became of one view."""
+    """The result of one view."""
 
     view: str
     status: Literal["success", "failed", "skipped"]
     mode: Mode | None
     reason: str
-    """Why it was refreshed, and in this mode; or why not."""
+    """Why it was refreshed in this mode, or why it was skipped."""
     rows: int | None
     bytes: int | None
     wait_seconds: float
-    """Spent waiting for locks that others held."""
+    """Time spent waiting for locks of other sessions."""
     seconds: float
     error: str | None
 
 
 class Skipped(TypedDict):
-    """A view that is not refreshed: because nothing changed, or because it can't be."""
+    """A view that is not refreshed, because nothing changed or an input failed."""
 
     schema_name: str
     view_name: str
@@ -46,8 +46,8 @@ class Skipped(TypedDict):
 
 
 @dataclass(kw_only=True)
-class Refresh:
-    """One attempt, as it goes; its row in the log."""
+class RefreshAttempt:
+    """One attempt to refresh a view, and its row in the log."""
 
     id: int | None = None
     reason: str
@@ -61,7 +61,7 @@ class Refresh:
     def result(
         self, view: str, status: Literal["success", "failed", "skipped"], error: str | None = None
     ) -> ViewResult:
-        """The outcome as the flow reports it."""
+        """Return the result that the flow reports."""
         return ViewResult(
             view=view,
             status=status,
@@ -75,14 +75,14 @@ class Refresh:
         )
 
     def finish(self, connection: Connection, status: str, error: str | None = None) -> None:
-        """Settle the row."""
+        """Write the final status of the row."""
         fingerprint = None if self.fingerprint is None else json.dumps(self.fingerprint)
         fields = {**asdict(self), "fingerprint": fingerprint}
         run_sql(connection, "analytics/finish_refresh", **fields, status=status, error=error)
 
 
-def start(*, schema_name: str, view_name: str, oid: int, reason: str) -> Refresh:
-    """Write and commit the row of an attempt that is about to begin."""
+def start(*, schema_name: str, view_name: str, oid: int, reason: str) -> RefreshAttempt:
+    """Insert and commit the row of an attempt that is about to start."""
     with warehouse() as connection:
         row = run_sql(
             connection,
@@ -94,7 +94,7 @@ def start(*, schema_name: str, view_name: str, oid: int, reason: str) -> Refresh
             attempt=_attempt(),
             reason=reason,
         )[0]
-    return Refresh(id=row["id"], reason=reason)
+    return RefreshAttempt(id=row["id"], reason=reason)
 
 
 def _attempt() -> int:
@@ -103,13 +103,13 @@ def _attempt() -> int:
 
 
 def settle_orphans() -> None:
-    """Mark what dead processes left running as failed."""
+    """Mark running attempts of dead processes as failed."""
     with warehouse() as connection:
         run_sql(connection, "analytics/settle_orphans")
 
 
 def record_skipped(skipped: Sequence[Skipped]) -> None:
-    """One row for each view that is not refreshed, with the reason."""
+    """Insert one row per skipped view, with the reason."""
     with warehouse() as connection:
         for row in skipped:
             run_sql(connection, "analytics/record_skipped", flow_run_id=flow_run.id, **row)

@@ -1,4 +1,4 @@
-"""The materialized views there are, and which of them a caller means.
+"""List the materialized views, and select those that a caller names.
 
 Reads pg_catalog and ``ops.refresh_log``; writes nothing.
 """
@@ -13,7 +13,7 @@ from analytics_worker.errors import PermanentError
 
 
 class UnknownViewError(PermanentError):
-    """A name that means no materialized view, or more than one; lists those there are."""
+    """A name that matches no materialized view, or several; the message lists the candidates."""
 
 
 @dataclass(frozen=True)
@@ -26,13 +26,13 @@ class View:
     label: str
     """Qualified and quoted as SQL needs it."""
     depends_on: frozenset[int]
-    """Oids of the materialized views behind it."""
+    """Oids of the materialized views that it reads."""
     seconds: float = 0
-    """How long its last refresh took."""
+    """Duration of its last refresh."""
 
     @property
     def spellings(self) -> tuple[str, ...]:
-        """How a caller may write it."""
+        """Ways in which a caller may write its name."""
         quoted = '"{}"'.format(self.view_name.replace('"', '""'))
         return (
             self.view_name,
@@ -42,13 +42,13 @@ class View:
             f"{self.schema_name}.{quoted}",
         )
 
-    def is_meant_by(self, name: str) -> bool:
-        """Whether the name is one of its spellings, to the letter."""
+    def matches(self, name: str) -> bool:
+        """Whether the name is exactly one of its spellings."""
         return name in self.spellings
 
 
 def materialized_views(connection: Connection, schemas: list[str]) -> list[View]:
-    """All of them in the given schemas, by name."""
+    """Return the materialized views of the schemas, ordered by name."""
     rows = run_sql(connection, "analytics/materialized_views", schemas=schemas)
     return [
         View(
@@ -63,28 +63,29 @@ def materialized_views(connection: Connection, schemas: list[str]) -> list[View]
     ]
 
 
-def chosen(names: Sequence[str], known: Sequence[View]) -> list[View]:
-    """The views that the names mean, each once.
+def select_views(names: Sequence[str], known: Sequence[View]) -> list[View]:
+    """Return the views that the names match, each once.
 
     Raises:
-        UnknownViewError: a name fits no view, or several.
+        UnknownViewError: a name matches no view, or several.
     """
-    unknown = [name for name in names if not _meant(name, known)]
+    unknown = [name for name in names if not _matching(name, known)]
     if unknown:
         raise UnknownViewError(
-            f"No such materialized view: {', '.join(map(repr, unknown))}. There are: {_list(known)}"
+            f"No materialized view found: {', '.join(map(repr, unknown))}; expected one of:"
+            f" {_list(known)}"
         )
     for name in names:
-        if len(meant := _meant(name, known)) > 1:
-            raise UnknownViewError(f"{name!r} is ambiguous; write one of: {_list(meant)}")
-    return list(dict.fromkeys(_meant(name, known)[0] for name in names))
+        if len(matches := _matching(name, known)) > 1:
+            raise UnknownViewError(f"{name!r} is ambiguous; expected one of: {_list(matches)}")
+    return list(dict.fromkeys(_matching(name, known)[0] for name in names))
 
 
-def _meant(name: str, known: Sequence[View]) -> list[View]:
-    """To the letter, or else as SQL folds a name without quotes."""
+def _matching(name: str, known: Sequence[View]) -> list[View]:
+    """Match exactly, or else as SQL folds an unquoted name."""
     name = name.strip()
-    exactly = [view for view in known if view.is_meant_by(name)]
-    return exactly or [view for view in known if view.is_meant_by(name.lower())]
+    exact = [view for view in known if view.matches(name)]
+    return exact or [view for view in known if view.matches(name.lower())]
 
 
 def _list(views: Sequence[View]) -> str:

@@ -19,14 +19,14 @@ from analytics_worker.settings import settings
 
 
 class CatalogStats(TypedDict):
-    """What the schemas hold, and what is different since the last run."""
+    """Totals of the schemas, and changes since the last run."""
 
     relations: int
     columns: int
     active: int
     stale: int
     missing: int
-    """Kept in the catalog, gone from the database."""
+    """In the catalog but no longer in the database."""
     kinds: dict[str, int]
     bytes: int
     appeared: int
@@ -39,14 +39,14 @@ class CatalogStats(TypedDict):
 
 
 class CatalogRefresh(FlowResult):
-    """What `refresh_catalog` reports."""
+    """Result of `refresh_catalog`."""
 
     stats: CatalogStats
 
 
 @task(**CATALOG, name="upsert catalog")
 def upsert_catalog(schemas: list[str]) -> CatalogStats:
-    """Bring the catalog up to date in one transaction; say what appeared, changed, vanished."""
+    """Update the catalog in one transaction; return totals and changes."""
     stale_after = settings().catalog_stale_after_hours * 3600
     with warehouse() as connection:
         run_sql(connection, "analytics/lock_catalog")
@@ -85,14 +85,14 @@ def refresh_catalog() -> CatalogRefresh:
     """Refresh the analytics catalog: relations, columns, sizes, row estimates, age of the data."""
     stats = upsert_catalog(settings().analytics_schemas)
     create_markdown_artifact(
-        _summary(stats), key="catalog", description="What the analytics schemas hold"
+        _markdown_table(stats), key="catalog", description="Contents of the analytics schemas"
     )
-    return {**outcome("success", _sentence(stats)), "stats": stats}
+    return {**outcome("success", _summary_line(stats)), "stats": stats}
 
 
-def _sentence(stats: CatalogStats) -> str:
-    changes = [f"{what}: {count}" for what, count in _changes(stats).items() if count]
-    shape = f" ({', '.join(changes)})" if changes else ", shaped as before"
+def _summary_line(stats: CatalogStats) -> str:
+    changes = [f"{label}: {count}" for label, count in _changes(stats).items() if count]
+    shape = f" ({', '.join(changes)})" if changes else ", no structural changes"
     return f"{stats['relations']} relations with {stats['columns']} columns{shape}"
 
 
@@ -107,8 +107,8 @@ def _changes(stats: CatalogStats) -> dict[str, int]:
     }
 
 
-def _summary(stats: CatalogStats) -> str:
-    """The numbers as a Markdown table."""
+def _markdown_table(stats: CatalogStats) -> str:
+    """Return the totals as a Markdown table."""
     rows = {
         **stats["kinds"],
         "columns": stats["columns"],

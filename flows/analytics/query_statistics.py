@@ -1,7 +1,7 @@
-"""Statistics about queries: what the planner knows of the data, and which statements take the time.
+"""Update planner statistics with ANALYZE, and record the statements that take the most time.
 
-Reads pg_catalog and pg_stat_statements; runs ANALYZE where it is due and adds one snapshot of deltas
-to ``ops.query_statistics``. Safe to repeat: what is analyzed is left alone, and a snapshot starts
+Reads pg_catalog and pg_stat_statements; runs ANALYZE where needed and adds one snapshot of deltas
+to ``ops.query_statistics``. Safe to repeat: analyzed relations are skipped, and a snapshot starts
 where the last one ended.
 """
 
@@ -19,14 +19,14 @@ from analytics_worker.prefect_support.task import task
 from analytics_worker.settings import settings
 from flows.analytics._analyze import Analyzed, analyze_changed
 
-SHOWN = 20
+ARTIFACT_ROWS = 20
 
 
 class Snapshot(TypedDict):
-    """What pg_stat_statements counted since the snapshot before."""
+    """Totals of pg_stat_statements since the previous snapshot."""
 
     since: str | None
-    """ISO 8601; the snapshot before, or the last reset of the counters."""
+    """ISO 8601; time of the previous snapshot, or of the last reset of the counters."""
     statements: int
     stored: int
     calls: int
@@ -34,14 +34,14 @@ class Snapshot(TypedDict):
 
 
 class Statements(TypedDict):
-    """A snapshot, or why there is none."""
+    """A snapshot, or the reason why it is not available."""
 
     snapshot: Snapshot | None
     not_available: NotRequired[str]
 
 
 class QueryStatistics(FlowResult):
-    """What `update_query_statistics` reports."""
+    """Result of `update_query_statistics`."""
 
     relations: Analyzed
     statements: Statements
@@ -49,7 +49,7 @@ class QueryStatistics(FlowResult):
 
 @task(**STATISTICS, name="analyze relations")
 def analyze_relations(schemas: list[str]) -> Analyzed:
-    """Run ANALYZE on the relations that changed since it last was."""
+    """Run ANALYZE on the relations that changed since the last ANALYZE."""
     return analyze_changed(schemas)
 
 
@@ -58,9 +58,9 @@ def snapshot_statements(top: int) -> Statements:
     """Store the statements that took the most time since the last snapshot."""
     with warehouse() as connection:
         state = run_sql(connection, "analytics/statement_statistics_state")[0]
-        if problem := _why_unreadable(state):
+        if problem := _unavailable_reason(state):
             return Statements(snapshot=None, not_available=problem)
-        statements = Statements(snapshot=_snapshot(connection, state["schema_name"], top))
+        statements = Statements(snapshot=_take_snapshot(connection, state["schema_name"], top))
     if not state["sees_all"]:
         statements["not_available"] = (
             "Statements of other roles are hidden: an administrator can GRANT pg_read_all_stats"
@@ -68,17 +68,17 @@ def snapshot_statements(top: int) -> Statements:
     return statements
 
 
-@task(**STATISTICS, name="show top statements")
-def show_top_statements() -> None:
-    """Leave the last snapshot in the UI, as a table."""
+@task(**STATISTICS, name="publish top statements")
+def publish_top_statements() -> None:
+    """Publish the last snapshot as a table artifact."""
     with warehouse() as connection:
-        rows = run_sql(connection, "analytics/top_statements", top=SHOWN)
+        rows = run_sql(connection, "analytics/top_statements", top=ARTIFACT_ROWS)
     create_table_artifact(
-        [dict(row) for row in rows], key="query-statistics", description="Where the time goes"
+        [dict(row) for row in rows], key="query-statistics", description="Statements by total time"
     )
 
 
-def _why_unreadable(state: RowMapping) -> str | None:
+def _unavailable_reason(state: RowMapping) -> str | None:
     if state["schema_name"] is None:
         return (
             "pg_stat_statements is not installed in this database: an administrator can run"
@@ -91,7 +91,7 @@ def _why_unreadable(state: RowMapping) -> str | None:
     return None
 
 
-def _snapshot(connection: Connection, schema_name: str, top: int) -> Snapshot:
+def _take_snapshot(connection: Connection, schema_name: str, top: int) -> Snapshot:
     run_sql(connection, "analytics/lock_query_counters")
     run_sql(connection, "analytics/search_statistics", schema_name=schema_name)
     row = run_sql(connection, "analytics/snapshot_statements", top=top)[0]
@@ -106,11 +106,11 @@ def _snapshot(connection: Connection, schema_name: str, top: int) -> Snapshot:
 
 @flow(timeout_seconds=3600)
 def update_query_statistics() -> QueryStatistics:
-    """Run ANALYZE where it is due, and snapshot the statements that take the most time."""
+    """Run ANALYZE where needed, and snapshot the statements that take the most time."""
     relations = analyze_relations(settings().analytics_schemas)
     statements = snapshot_statements(settings().query_statistics_top)
     if statements["snapshot"]:
-        show_top_statements()
+        publish_top_statements()
     for problem in relations["not_analyzed"]:
         get_run_logger().error("%s not analyzed: %s", problem["relation"], problem["reason"])
     status = status_of(
@@ -118,13 +118,13 @@ def update_query_statistics() -> QueryStatistics:
         failed=len(relations["not_analyzed"]),
     )
     return {
-        **outcome(status, _sentence(relations, statements)),
+        **outcome(status, _summary_line(relations, statements)),
         "relations": relations,
         "statements": statements,
     }
 
 
-def _sentence(relations: Analyzed, statements: Statements) -> str:
+def _summary_line(relations: Analyzed, statements: Statements) -> str:
     parts = [
         f"{len(relations['analyzed'])} relations analyzed, {relations['up_to_date']} up to date"
     ]

@@ -1,7 +1,7 @@
-"""Delete what the histories no longer need to remember, a batch at a time.
+"""Delete expired rows of the histories, in batches.
 
-Reads and shortens ``ops.refresh_log``, ``ops.catalog_changes``, ``ops.query_statistics`` and
-``ops.dbt_runs``; the age is REFRESH_LOG_RETENTION_DAYS. Safe to repeat: what is gone is gone.
+Reads and deletes from ``ops.refresh_log``, ``ops.catalog_changes``, ``ops.query_statistics`` and
+``ops.dbt_runs``; the retention is REFRESH_LOG_RETENTION_DAYS. Safe to repeat: deleted rows stay deleted.
 """
 
 from analytics_worker.database.connections import run_sql, warehouse
@@ -11,7 +11,7 @@ from analytics_worker.prefect_support.retries import CLEANUP
 from analytics_worker.prefect_support.task import task
 from analytics_worker.settings import settings
 
-BATCH = 10_000
+BATCH_SIZE = 10_000
 HISTORIES = (
     "refresh_log",
     "catalog_changes",
@@ -24,18 +24,18 @@ HISTORIES = (
 
 
 class Cleanup(FlowResult):
-    """What `cleanup_old_refresh_logs` reports."""
+    """Result of `cleanup_old_refresh_logs`."""
 
     dry_run: bool
     retention_days: int
     deleted: dict[str, int]
-    """Rows by history; on a dry run, those that would be deleted."""
+    """Rows by history; in a dry run, the rows that would be deleted."""
     total: int
 
 
-@task(**CLEANUP, task_run_name="clean {history}")
-def clean(history: str, days: int, *, dry_run: bool) -> int:
-    """Delete a history's expired rows, each batch in its own transaction; how many there were."""
+@task(**CLEANUP, task_run_name="delete expired {history}")
+def delete_expired(history: str, days: int, *, dry_run: bool) -> int:
+    """Delete the expired rows of a history, one transaction per batch; return their number."""
     total = 0
     while True:
         with warehouse() as connection:
@@ -43,23 +43,23 @@ def clean(history: str, days: int, *, dry_run: bool) -> int:
                 connection,
                 f"analytics/expired_{history}",
                 days=days,
-                batch=None if dry_run else BATCH,
+                batch=None if dry_run else BATCH_SIZE,
                 preview=dry_run,
             )[0]
         total += row["expired"]
-        if dry_run or row["expired"] < BATCH:
+        if dry_run or row["expired"] < BATCH_SIZE:
             return total
 
 
 @flow(timeout_seconds=3600)
 def cleanup_old_refresh_logs(dry_run: bool = False) -> Cleanup:
-    """Delete old rows of the refresh log and of the other histories that the worker keeps.
+    """Delete expired rows of the refresh log and the other histories of the worker.
 
     Args:
         dry_run: Only count what would be deleted.
     """
     days = settings().refresh_log_retention_days
-    deleted = {history: clean(history, days, dry_run=dry_run) for history in HISTORIES}
+    deleted = {history: delete_expired(history, days, dry_run=dry_run) for history in HISTORIES}
     total = sum(deleted.values())
     message = f"{total:,} rows older than {days} days {'to delete' if dry_run else 'deleted'}"
     return Cleanup(

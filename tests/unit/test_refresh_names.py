@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows.analytics._views import UnknownViewError, View, chosen
+from flows.analytics._views import UnknownViewError, View, select_views
 
 
 def view(oid: int, schema: str, name: str, label: str) -> View:
@@ -37,28 +37,28 @@ ALL = [PIPELINE, ODD, SPACED, CAPITAL, TWIN, OTHER_TWIN]
     ],
 )
 def test_any_spelling_will_do(name, meant):
-    assert chosen([name], ALL) == [meant]
+    assert select_views([name], ALL) == [meant]
 
 
 @pytest.mark.parametrize("name", ["nope", "", "revenue", "public.pipeline_kpis", "x; drop table y"])
 def test_an_unknown_name_is_refused_with_those_there_are(name):
     with pytest.raises(UnknownViewError) as refused:
-        chosen(["pipeline_kpis", name], ALL)
+        select_views(["pipeline_kpis", name], ALL)
     assert repr(name) in str(refused.value)
     assert 'analytics."Odd ""Name"' in str(refused.value)
 
 
 def test_a_name_that_fits_two_schemas_is_refused():
     with pytest.raises(
-        UnknownViewError, match=r"'twin' is ambiguous; write one of: staging.twin, "
+        UnknownViewError, match=r"'twin' is ambiguous; expected one of: staging.twin, "
     ):
-        chosen(["twin"], ALL)
+        select_views(["twin"], ALL)
 
 
 def test_a_view_is_meant_once():
-    assert chosen(["pipeline_kpis", "analytics.pipeline_kpis"], ALL) == [PIPELINE]
+    assert select_views(["pipeline_kpis", "analytics.pipeline_kpis"], ALL) == [PIPELINE]
 
 
 def test_without_views_the_message_says_so():
-    with pytest.raises(UnknownViewError, match="There are: none"):
-        chosen(["pipeline_kpis"], [])
+    with pytest.raises(UnknownViewError, match="expected one of: none"):
+        select_views(["pipeline_kpis"], [])

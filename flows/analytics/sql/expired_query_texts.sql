@@ -1,4 +1,4 @@
--- Texts that no snapshot refers to any more.
+-- Texts that no snapshot refers to.
 with expired as materialized (
     select t.query_id from ops.query_texts as t
     where t.first_seen_at < now() - make_interval(days => :days) and not exists (

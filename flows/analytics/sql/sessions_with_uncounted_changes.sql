@@ -5,7 +5,7 @@
 select
     pid,
     state is null as is_hidden,
-    clock_timestamp() as asked_at
+    clock_timestamp() as checked_at
 from pg_stat_activity
 where datname = current_database()
     and pid <> pg_backend_pid()
@@ -16,7 +16,7 @@ where datname = current_database()
         when state = 'idle' then
             state_change > clock_timestamp() - make_interval(secs => :idle_seconds)
             and state_change
-            < coalesce(cast(:asked_at as timestamptz), 'infinity') + make_interval(secs => :flush_seconds)
+            < coalesce(cast(:checked_at as timestamptz), 'infinity') + make_interval(secs => :flush_seconds)
         else coalesce(xact_start > :refreshed_at, true)
     end
 order by pid;

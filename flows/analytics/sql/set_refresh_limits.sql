@@ -1,4 +1,4 @@
--- For this transaction; never more parallel workers than the server would take by itself.
+-- For this transaction; never more parallel workers than the server would use by default.
 select
     set_config('lock_timeout', :lock_timeout, true),
     set_config(

@@ -1,5 +1,5 @@
--- Whoever holds the view's lock is the only one refreshing it: other rows that say so are of
--- processes that died.
+-- Only the holder of the view's lock refreshes it: other running rows belong to processes that
+-- died.
 update ops.refresh_log
 set
     status = 'failed',

@@ -1,4 +1,4 @@
--- Refreshes that nobody is working on: no session of ours holds the lock of the attempt.
+-- Running refreshes without a live process: no session holds the lock of the attempt.
 update ops.refresh_log as r
 set
     status = 'failed',

@@ -1,6 +1,6 @@
 -- Brings ops.catalog_relations in step with pg_class; writes only rows that differ.
--- Sizes cost most of the time, so they are asked only where the storage may have changed, and never
--- of relations that somebody has locked: the answer would wait for the lock.
+-- Sizes cost most of the time, so they are read only where the storage may have changed, and never
+-- of locked relations: reading them would wait for the lock.
 with locked as (
     select relation
     from pg_locks

@@ -13,13 +13,13 @@ from analytics_worker.database import connections
 from analytics_worker.settings import settings
 from flows.analytics import _cancellation, materialized_views, query_statistics
 from flows.analytics.catalog import upsert_catalog
-from flows.analytics.refresh_log import clean
+from flows.analytics.refresh_log import delete_expired
 
 RETRYING = (
     upsert_catalog,
-    clean,
+    delete_expired,
     materialized_views.find_views,
-    materialized_views.look_for_changes,
+    materialized_views.detect_changes,
     materialized_views.refresh_view,
     materialized_views.record_skipped,
     query_statistics.analyze_relations,
@@ -85,9 +85,9 @@ def no_delay(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.fixture
-def in_flight():
+def running_statements():
     """A run, for what is called without its flow."""
-    current = _cancellation.InFlight()
+    current = _cancellation.RunningStatements()
     token = _cancellation.current.set(current)
     yield current
     _cancellation.current.reset(token)

@@ -42,7 +42,7 @@ def test_the_run_reports_what_there_is(sql):
     assert result["status"] == "success"
     assert result["message"] == "2 relations with 3 columns (appeared: 2)"
     assert result["stats"]["kinds"] == {"table": 1, "view": 1}
-    assert refresh_catalog()["message"] == "2 relations with 3 columns, shaped as before"
+    assert refresh_catalog()["message"] == "2 relations with 3 columns, no structural changes"
 
 
 def test_a_row_says_what_postgresql_knows(sql, catalog):

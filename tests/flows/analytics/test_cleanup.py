@@ -42,7 +42,7 @@ EXPECTED = {
 
 def test_old_rows_go_and_what_is_needed_stays(sql, monkeypatch):
     sql(OLD)
-    monkeypatch.setattr(refresh_log, "BATCH", 7)
+    monkeypatch.setattr(refresh_log, "BATCH_SIZE", 7)
     result = cleanup_old_refresh_logs()
     assert result["deleted"] == EXPECTED
     assert result["message"] == "65 rows older than 30 days deleted"

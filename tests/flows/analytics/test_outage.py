@@ -135,7 +135,7 @@ def test_after_five_failures_runs_fail_fast_until_the_server_is_back(server):
     assert db_circuit_breaker.get_stats()["state"] == "closed"
 
 
-@pytest.mark.usefixtures("in_flight")
+@pytest.mark.usefixtures("running_statements")
 def test_a_crash_of_the_server_makes_the_statistics_worthless(server, url):
     """It loses the counters, so that they may look as they did before a change."""
     with closing(connect(url)) as connection:

@@ -117,7 +117,7 @@ def test_an_unknown_name_refreshes_nothing(sql):
     state = refresh_materialized_views(["z_orders", "nope"], return_state=True)
     assert state.is_failed()
     assert state.message == (
-        "No such materialized view: 'nope'. There are: analytics.totals, analytics.z_orders"
+        "No materialized view found: 'nope'; expected one of: analytics.totals, analytics.z_orders"
     )
     assert sql("select count(*) from ops.refresh_log") == [(0,)]
 
@@ -128,7 +128,7 @@ def test_unchanged_views_are_skipped_and_the_run_says_so(sql, limits):
     limits()  # the pool's sessions end, as those of another process would
     result = refresh_materialized_views()
     assert result["message"] == "2 materialized views: 0 refreshed, 2 skipped"
-    assert {row["reason"] for row in result["results"]} == {"nothing that it reads changed"}
+    assert {row["reason"] for row in result["results"]} == {"no input changed"}
     assert sql("select count(*) from ops.refresh_log where status = 'unchanged'") == [(2,)]
     sql("insert into raw.orders values (11, 1000)")
     rows = by_view(refresh_materialized_views())

@@ -14,7 +14,7 @@ from flows.analytics._views import View, materialized_views
 from tests.flows.analytics.conftest import connect, run
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.usefixtures("environment", "in_flight")
+pytestmark = pytest.mark.usefixtures("environment", "running_statements")
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def test_a_locked_view_is_waited_for(view, session):
 def _refresh_in_thread(view: View):
     from flows.analytics import _cancellation  # noqa: PLC0415
 
-    _cancellation.current.set(_cancellation.InFlight())
+    _cancellation.current.set(_cancellation.RunningStatements())
     return refresh(view, "test")
 
 

@@ -8,12 +8,12 @@ import pytest
 from analytics_worker.database import connections
 from analytics_worker.database.connections import warehouse
 from flows.analytics import _change_detection
-from flows.analytics._change_detection import UNCOUNTED, reasons_to_refresh
+from flows.analytics._change_detection import UNCOUNTED_CHANGES, reasons_to_refresh
 from flows.analytics._refresh import refresh
 from flows.analytics._views import materialized_views
 from tests.flows.analytics.conftest import connect, run
 
-pytestmark = pytest.mark.usefixtures("environment", "in_flight")
+pytestmark = pytest.mark.usefixtures("environment", "running_statements")
 
 PLAIN = """
 create table raw.t (id integer primary key, at timestamptz default '2026-01-01', note text);
@@ -43,7 +43,7 @@ def reason():
 
 
 @pytest.fixture
-def refreshed(sql, in_flight):  # noqa: ARG001  # refresh() needs it
+def refreshed(sql, running_statements):  # noqa: ARG001  # refresh() needs it
     sql(PLAIN)
     refresh(view(), "test")
 
@@ -65,11 +65,11 @@ def test_nothing_happened():
         ("alter table raw.parts attach partition raw.loose for values from (100) to (200)", "changed: raw.loose"),
         ("create or replace view analytics.even as select * from raw.t where id % 2 = 1", "its definition changed"),
         ("create or replace function raw.twice(i integer) returns integer immutable language sql as 'select i * 3'", "its definition changed"),
-        ("refresh materialized view analytics.kpi", "it was changed by something else"),
-        ("refresh materialized view analytics.kpi with no data", "it was changed by something else"),
+        ("refresh materialized view analytics.kpi", "it was changed outside the refresh"),
+        ("refresh materialized view analytics.kpi with no data", "it was changed outside the refresh"),
         ("alter table raw.t enable row level security", "it reads raw.t, which has row-level security"),
         ("update ops.refresh_log set started_at = now() - interval '2 days'", "last refreshed more than 24 hours ago"),
-        ("truncate ops.refresh_log", "no refresh of it is recorded"),
+        ("truncate ops.refresh_log", "no refresh is recorded"),
         ("insert into raw.loose values (1)", None),
         ("vacuum analyze raw.t", None),
         ("create index on raw.t (note)", None),
@@ -151,7 +151,7 @@ def test_a_session_that_may_hold_back_counts_is_a_doubt(session, monkeypatch):
     )  # no need to wait: it will not end
     run(session, "select 1")
     run(session, "begin; select 1")
-    assert reason() == UNCOUNTED
+    assert reason() == UNCOUNTED_CHANGES
 
 
 def test_a_transaction_older_than_the_refresh_is_no_doubt(sql, session):
@@ -167,7 +167,7 @@ def test_a_transaction_older_than_the_refresh_is_no_doubt(sql, session):
 @pytest.mark.usefixtures("refreshed")
 def test_a_session_that_can_not_be_seen_is_a_doubt(superuser):
     superuser("begin; select 1")
-    assert reason() == UNCOUNTED
+    assert reason() == UNCOUNTED_CHANGES
 
 
 @pytest.mark.usefixtures("refreshed")

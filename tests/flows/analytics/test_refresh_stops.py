@@ -8,7 +8,7 @@ import pytest
 
 from analytics_worker.database.connections import warehouse
 from flows.analytics import _refresh_log_store, refresh_materialized_views
-from flows.analytics._cancellation import InFlight, RunCancelledError
+from flows.analytics._cancellation import RunCancelledError, RunningStatements
 from flows.analytics._refresh import refresh
 from flows.analytics._views import materialized_views
 from tests.support.waiting import wait_until
@@ -29,7 +29,7 @@ from flows.analytics._refresh import refresh
 from flows.analytics._views import materialized_views
 from analytics_worker.database.connections import warehouse
 
-_cancellation.current.set(_cancellation.InFlight())
+_cancellation.current.set(_cancellation.RunningStatements())
 with warehouse() as connection:
     view = materialized_views(connection, ["analytics"])[-1]
 refresh(view, "test")
@@ -48,18 +48,18 @@ def test_a_run_that_times_out_stops_its_refresh(sql):
     ]
 
 
-def test_a_cancelled_run_starts_nothing(sql, in_flight):
+def test_a_cancelled_run_starts_nothing(sql, running_statements):
     sql(SLOW)
     with warehouse() as connection:
         view = materialized_views(connection, ["analytics"])[-1]
-    in_flight.cancel()
+    running_statements.cancel()
     with pytest.raises(RunCancelledError):
         refresh(view, "test")
     assert sql("select status from ops.refresh_log") == [("failed",)]
 
 
 def test_cancelling_twice_is_harmless():
-    run = InFlight()
+    run = RunningStatements()
     run.cancel()
     run.cancel()
     with pytest.raises(RunCancelledError):
