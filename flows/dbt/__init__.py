@@ -1,4 +1,4 @@
-"""dbt as flows: models, tests, documentation, freshness of the sources."""
+"""Flows that run dbt: models, tests, documentation, source freshness."""
 
 from flows.dbt.data_tests import run_dbt_tests
 from flows.dbt.docs import dbt_docs_generate

@@ -1,7 +1,7 @@
-"""Which of dbt's options a caller may pass, and what they become.
+"""Check the dbt options that a caller passes.
 
-Reads and writes nothing. dbt's own parser sees the options again; here they are refused if they
-would leave the project or take over what this worker owns: the subcommand, the folders, the output.
+Reads and writes nothing. dbt parses the options again. Options are rejected here if they leave the
+project or change what the worker controls: the subcommand, the folders, the output.
 """
 
 from collections.abc import Sequence
@@ -40,12 +40,12 @@ SWITCHES = frozenset({
     "--use-experimental-parser", "--no-use-experimental-parser", "--use-fast-test-edges",
     "--no-use-fast-test-edges", "--version-check", "--no-version-check", "--warn-error",
 })  # fmt: skip
-OWNED = {
+WORKER_OPTIONS = {
     "--project-dir": "set DBT_PROJECT_PATH instead",
     "--profiles-dir": "set DBT_PROFILES_DIR instead",
-    "--target-path": "every run has a target folder of its own",
+    "--target-path": "every run has its own target folder",
     "--log-path": "dbt's log lines go to the log of the run",
-    "--partial-parse-file-path": "the worker keeps it warm by itself",
+    "--partial-parse-file-path": "the worker manages it",
     "--record-timing-info": "it writes outside the project",
     "-r": "it writes outside the project",
     "--write-json": "the results are read from there",
@@ -55,8 +55,8 @@ OWNED = {
     "--send-anonymous-usage-stats": "nothing is sent to dbt Labs",
     "--no-send-anonymous-usage-stats": "nothing is sent to dbt Labs",
     "--sqlparse": "it lifts limits of dbt's parser",
-    "--macro-debugging": "it is for a terminal",
-    "--no-macro-debugging": "it is for a terminal",
+    "--macro-debugging": "it is for terminals",
+    "--no-macro-debugging": "it is for terminals",
     "--version": "it runs nothing",
     "-V": "it runs nothing",
     "-v": "it runs nothing",
@@ -76,7 +76,7 @@ class Arguments:
     """Checked options of one dbt command.
 
     Attributes:
-        options: All but the lists, as dbt takes them.
+        options: All options except the lists, as dbt expects them.
         lists: ``--select``, ``--exclude`` and the resource types, each merged into one union.
     """
 
@@ -91,7 +91,7 @@ class Arguments:
 
     @property
     def selection(self) -> str:
-        """What was asked for, in the words of the caller; empty means the whole project."""
+        """The selection as the caller wrote it; empty for the whole project."""
         start = self.options.index("--selector") if "--selector" in self.options else None
         chosen = list(self.options[start : start + 2]) if start is not None else []
         lists = [part for option, values in self.lists.items() for part in (option, *values)]
@@ -99,29 +99,29 @@ class Arguments:
 
 
 def check_arguments(command: str, arguments: Sequence[str], project: Path) -> Arguments:
-    """The arguments for ``dbt <command>``: ``--models`` translated, lists merged.
+    """Return the arguments for ``dbt <command>``, with ``--models`` translated and lists merged.
 
     Raises:
-        DbtArgumentError: one of them is another subcommand, owned by the worker, unknown, without
-            its value, or with one that callers may not give.
+        DbtArgumentError: an argument is another subcommand, an option of the worker, unknown, or
+            has a missing or invalid value.
     """
     options: list[str] = []
     lists: dict[str, list[str]] = {}
     rest = _split_equals(arguments)
     while rest:
         option = rest.pop(0)
-        _refuse(command, option)
+        _check_option(command, option)
         if option in LISTS:
-            lists.setdefault(LISTS[option], []).extend(_take_list(command, option, rest, project))
+            lists.setdefault(LISTS[option], []).extend(_pop_list(command, option, rest, project))
         elif option in SWITCHES:
             options.append(option)
         else:
-            options += [option, _take_value(command, option, rest, project)]
+            options += [option, _pop_value(command, option, rest, project)]
     return Arguments(tuple(options), lists)
 
 
 def _split_equals(arguments: Sequence[str]) -> list[str]:
-    """``--select=a`` as two parts; ``--vars {"a": "b=c"}`` untouched."""
+    """Split ``--select=a`` into two parts; leave ``--vars {"a": "b=c"}`` unchanged."""
     parts: list[str] = []
     for argument in arguments:
         is_pair = argument.startswith("--") and "=" in argument
@@ -129,22 +129,22 @@ def _split_equals(arguments: Sequence[str]) -> list[str]:
     return parts
 
 
-def _refuse(command: str, option: str) -> None:
-    if option in OWNED:
-        raise DbtArgumentError(f"dbt_args: {option} can't be set here: {OWNED[option]}.")
+def _check_option(command: str, option: str) -> None:
+    if option in WORKER_OPTIONS:
+        raise DbtArgumentError(f"dbt_args: {option} can't be set here: {WORKER_OPTIONS[option]}.")
     if not option.startswith("-"):
         raise DbtArgumentError(
-            f"dbt_args: {option[:60]!r} is no option. This flow runs `dbt {command}` and takes options"
-            " only, such as --select staging kpis; other subcommands are not run."
+            f"dbt_args: {option[:60]!r} is not a valid option. This flow runs `dbt {command}`; expected"
+            " options such as --select staging kpis."
         )
     if option not in LISTS and option not in VALUES | PATHS | SWITCHES:
         raise DbtArgumentError(
-            f"dbt_args: `dbt {command}` has no option {option[:60]!r} here. Allowed are:"
+            f"dbt_args: {option[:60]!r} is not a valid option of `dbt {command}`; expected one of:"
             f" {', '.join(sorted(set(LISTS) | VALUES | PATHS | SWITCHES))}."
         )
 
 
-def _take_list(command: str, option: str, rest: list[str], project: Path) -> list[str]:
+def _pop_list(command: str, option: str, rest: list[str], project: Path) -> list[str]:
     values: list[str] = []
     while rest and not rest[0].startswith("-"):
         values += check_value(option, rest.pop(0), project).split()
@@ -153,7 +153,7 @@ def _take_list(command: str, option: str, rest: list[str], project: Path) -> lis
     return values
 
 
-def _take_value(command: str, option: str, rest: list[str], project: Path) -> str:
+def _pop_value(command: str, option: str, rest: list[str], project: Path) -> str:
     if not rest or rest[0].startswith("-"):
         raise DbtArgumentError(f"dbt_args: `dbt {command} {option}` needs a value.")
     return check_value(option, rest.pop(0), project)

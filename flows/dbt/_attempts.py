@@ -1,7 +1,7 @@
-"""One run of a dbt command: its attempts, and what became of its nodes over all of them.
+"""Run a dbt command in one or more attempts, and collect the results of its nodes.
 
-Reads the dbt project; writes what dbt builds. A further attempt runs only what failed or was
-skipped; a new run starts from the beginning, which dbt allows.
+Reads the dbt project; writes what dbt builds. A retry runs only the nodes that failed or were
+skipped. A new run starts from the beginning, which is safe with dbt.
 """
 
 import time
@@ -15,36 +15,36 @@ from prefect.context import FlowRunContext
 from analytics_worker.circuit_breaker import dbt_circuit_breaker
 from analytics_worker.database.connections import APPLICATION_NAME_BYTES, application_name
 from flows.dbt._arguments import Arguments
-from flows.dbt._lock import DbtRunningError, only_one_dbt
+from flows.dbt._lock import DbtRunningError, dbt_lock
 from flows.dbt._process import DbtDeadlineError
 from flows.dbt._results import (
+    DbtOutcome,
     DbtProjectError,
     DbtUnavailableError,
     NodeResult,
-    Outcome,
     errors_of,
     is_done,
 )
 from flows.dbt._runner import run_dbt
-from flows.dbt._selection import all_but
+from flows.dbt._selection import excluding
 from flows.dbt._workspace import Workspace
 
-# dbt is stopped this much before the flow's own limit, so that the run can still say what happened.
+# dbt is stopped this long before the time limit of the flow, so that the run can still report.
 MARGIN_SECONDS, MARGIN_SHARE = 12.0, 0.25
 NO_LIMIT_SECONDS = 7 * 24 * 3600.0
 
 
 @dataclass
-class Work:
+class DbtRun:
     """One run of a dbt command.
 
     Attributes:
         command: The subcommand.
-        limit_seconds: The flow's time limit.
+        limit_seconds: Time limit of the flow.
         shows_nodes: Whether Prefect shows each node as a task run.
         nodes: The last result of each node.
-        error: Why it failed, apart from failing nodes.
-        running_elsewhere: Who kept it from starting at all.
+        error: Why it failed, apart from failed nodes.
+        lock_conflict: Message about another run that holds the lock.
     """
 
     command: tuple[str, ...]
@@ -56,109 +56,107 @@ class Work:
     started: float = field(default_factory=time.monotonic)
     nodes: dict[str, NodeResult] = field(default_factory=dict[str, NodeResult])
     error: str | None = None
-    running_elsewhere: str | None = None
+    lock_conflict: str | None = None
 
     @property
     def title(self) -> str:
-        """The command as one would type it."""
+        """The command line."""
         return " ".join(["dbt", *self.command])
 
     @property
     def deadline(self) -> float:
-        """When dbt is stopped, on the monotonic clock."""
+        """Time on the monotonic clock at which dbt is stopped."""
         margin = min(MARGIN_SECONDS, self.limit_seconds * MARGIN_SHARE)
         return self.started + self.limit_seconds - margin
 
     @property
     def seconds(self) -> float:
-        """Since the run began."""
+        """Seconds since the run started."""
         return time.monotonic() - self.started
 
 
 def flow_limit_seconds() -> float:
-    """``timeout_seconds`` of the current flow."""
+    """Return ``timeout_seconds`` of the current flow."""
     context = FlowRunContext.get()
     limit = context.flow.timeout_seconds if context and context.flow else None
     return limit or NO_LIMIT_SECONDS
 
 
-def carry_out(work: Work, attempting: Task[[Work], None]) -> None:
-    """Try until it is done, is bound to fail, or has failed often enough; ``work`` has the results.
+def run_with_retries(dbt_run: DbtRun, attempt_task: Task[[DbtRun], None]) -> None:
+    """Run attempts until one succeeds, fails permanently, or no retry is left; results in ``dbt_run``.
 
     Args:
-        work: What to do.
-        attempting: `attempt` as a task, with the retries of the flow.
+        dbt_run: The run.
+        attempt_task: `attempt` as a task, with the retries of the flow.
 
     Raises:
-        CircuitOpenError: dbt has failed too often lately and is being left alone.
+        CircuitOpenError: dbt failed repeatedly, so its circuit breaker is open.
     """
     try:
-        attempting(work)
+        attempt_task(dbt_run)
     except DbtUnavailableError as error:
-        work.error = str(error)
+        dbt_run.error = str(error)
 
 
-def attempt(work: Work) -> None:
-    """One dbt process, guarded by the dbt circuit breaker and the lock of the warehouse."""
+def attempt(dbt_run: DbtRun) -> None:
+    """Run one dbt process, guarded by the circuit breaker and the lock of the warehouse."""
     try:
-        with dbt_circuit_breaker.calling(), only_one_dbt():
-            _judge(work, _run(work))
+        with dbt_circuit_breaker.calling(), dbt_lock():
+            _raise_failure(dbt_run, _run(dbt_run))
     except DbtRunningError as error:
-        work.running_elsewhere = str(error)
+        dbt_run.lock_conflict = str(error)
     except (DbtProjectError, DbtDeadlineError) as error:
-        work.error = str(error) or None
+        dbt_run.error = str(error) or None
 
 
-def _run(work: Work) -> Outcome:
-    command, options = _what_is_left(work)
+def _run(dbt_run: DbtRun) -> DbtOutcome:
+    command, options = _next_command(dbt_run)
     name = f"dbt:{application_name()}"[:APPLICATION_NAME_BYTES]
-    ended = run_dbt(
+    outcome = run_dbt(
         command,
         options,
-        work.workspace,
+        dbt_run.workspace,
         name=name,
-        deadline=work.deadline,
-        shows_nodes=work.shows_nodes,
+        deadline=dbt_run.deadline,
+        shows_nodes=dbt_run.shows_nodes,
     )
-    work.nodes |= ended.nodes
-    return ended
+    dbt_run.nodes |= outcome.nodes
+    return outcome
 
 
-def _what_is_left(work: Work) -> tuple[Sequence[str], Sequence[str]]:
-    """The first attempt runs what was asked for, a further one what that left undone."""
-    done = [unique_id for unique_id, node in work.nodes.items() if is_done(node)]
-    if not done or len(work.command) > 1:
-        return work.command, work.arguments.argv
-    get_run_logger().info("%s nodes are done already and are left out", len(done))
-    if work.workspace.keep_results() or work.workspace.previous.exists():
-        return ["retry"], ["--state", str(work.workspace.previous)]
-    return work.command, all_but(done, work.arguments, work.workspace.manifest())
+def _next_command(dbt_run: DbtRun) -> tuple[Sequence[str], Sequence[str]]:
+    """Return the requested command for the first attempt, and the unfinished nodes for a retry."""
+    done = [unique_id for unique_id, node in dbt_run.nodes.items() if is_done(node)]
+    if not done or len(dbt_run.command) > 1:
+        return dbt_run.command, dbt_run.arguments.argv
+    get_run_logger().info("Retrying without %s nodes that already succeeded", len(done))
+    if dbt_run.workspace.save_results() or dbt_run.workspace.previous.exists():
+        return ["retry"], ["--state", str(dbt_run.workspace.previous)]
+    return dbt_run.command, excluding(done, dbt_run.arguments, dbt_run.workspace.manifest())
 
 
-def _judge(work: Work, ended: Outcome) -> None:
-    """Tell the circuit breaker and the retries what kind of end it was."""
-    if ended.timed_out:
-        raise DbtDeadlineError(_stopped(work, ended))
-    failure = ended.service_failure
+def _raise_failure(dbt_run: DbtRun, outcome: DbtOutcome) -> None:
+    """Raise the failure of an attempt, typed for the circuit breaker and the retries."""
+    if outcome.timed_out:
+        raise DbtDeadlineError(_timeout_message(dbt_run, outcome))
+    failure = outcome.service_failure
     if failure:
         raise DbtUnavailableError(failure)
-    if ended.error:
-        raise DbtProjectError(ended.error)
-    if not work.nodes:
-        raise DbtProjectError(_nothing(work))
-    if errors_of(ended.nodes.values()):
+    if outcome.error:
+        raise DbtProjectError(outcome.error)
+    if not dbt_run.nodes:
+        raise DbtProjectError(_no_match_message(dbt_run))
+    if errors_of(outcome.nodes.values()):
         raise DbtProjectError
 
 
-def _stopped(work: Work, ended: Outcome) -> str:
-    busy = [node["name"] for node in errors_of(ended.nodes.values())]
-    at = f" at work on {', '.join(busy[:10])}" if busy else ""
-    return (
-        f"{work.title} was stopped after {work.seconds:.0f} s{at}: limit {work.limit_seconds:g} s"
-    )
+def _timeout_message(dbt_run: DbtRun, outcome: DbtOutcome) -> str:
+    unfinished = [node["name"] for node in errors_of(outcome.nodes.values())]
+    nodes = f" while running {', '.join(unfinished[:10])}" if unfinished else ""
+    return f"{dbt_run.title} was stopped after {dbt_run.seconds:.0f} s{nodes}: limit {dbt_run.limit_seconds:g} s"
 
 
-def _nothing(work: Work) -> str:
-    if work.arguments.selection:
-        return f"Nothing in the dbt project matches {work.arguments.selection}"
-    return f"The dbt project has nothing for `{work.title}`"
+def _no_match_message(dbt_run: DbtRun) -> str:
+    if dbt_run.arguments.selection:
+        return f"No nodes of the dbt project match {dbt_run.arguments.selection}"
+    return f"The dbt project has no nodes for `{dbt_run.title}`"

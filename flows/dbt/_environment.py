@@ -1,4 +1,4 @@
-"""What a dbt process gets from this worker: variables for profiles.yml, and what must not be shown.
+"""Prepare the environment of a dbt process, and redact secrets from its output.
 
 Reads the environment (dbt's env_var() may name any variable), the settings and profiles.yml.
 """
@@ -13,16 +13,16 @@ from sqlalchemy.engine import URL
 
 from analytics_worker.database.connections import MissingDatabaseError, warehouse_url
 
-HIDDEN = "*****"
+REDACTED = "*****"
 SECRET_VARIABLE = "DBT_ENV_SECRET"  # noqa: S105  # the prefix that dbt keeps out of its own logs
-SHORTEST_SECRET = 4  # hiding "db" would hide half of every sentence
+MIN_SECRET_CHARACTERS = 4  # redacting "db" would make messages unreadable
 _SECRET_IN_PROFILE = re.compile(
     r"""(?:^|[\s{,])(?:pass|password|token|\w*_passphrase)\s*:\s*("[^"]*"|'[^']*'|[^#,}\n]+)"""
 )
 
 
 def dbt_environment() -> dict[str, str]:
-    """This process's variables, and the warehouse's connection for profiles.yml."""
+    """Return the variables of this process and the warehouse connection for profiles.yml."""
     return {
         **os.environ,  # noqa: TID251  # a child's environment
         **_connection(),
@@ -33,21 +33,21 @@ def dbt_environment() -> dict[str, str]:
 
 
 def secrets(environment: Mapping[str, str], profiles: Path) -> list[str]:
-    """Texts that no log line, state or artifact may contain, longest first."""
-    found = {value for name, value in environment.items() if name.startswith(SECRET_VARIABLE)}
+    """Return the secrets to redact from logs, states and artifacts, longest first."""
+    values = {value for name, value in environment.items() if name.startswith(SECRET_VARIABLE)}
     profile = profiles / "profiles.yml"
     if profile.is_file():
-        values = _SECRET_IN_PROFILE.findall(profile.read_text(errors="replace"))
-        found |= {value.strip().strip("\"'") for value in values if "{{" not in value}
-    spelled = {form for value in found for form in (value, quote(value, ""), quote_plus(value))}
-    worth_hiding = {form for form in spelled if len(form) >= SHORTEST_SECRET}
-    return sorted(worth_hiding, key=len, reverse=True)
+        matches = _SECRET_IN_PROFILE.findall(profile.read_text(errors="replace"))
+        values |= {value.strip().strip("\"'") for value in matches if "{{" not in value}
+    encoded = {form for value in values for form in (value, quote(value, ""), quote_plus(value))}
+    long_enough = {form for form in encoded if len(form) >= MIN_SECRET_CHARACTERS}
+    return sorted(long_enough, key=len, reverse=True)
 
 
-def scrub(text: str, hidden: list[str]) -> str:
-    """The text without secrets."""
-    for secret in hidden:
-        text = text.replace(secret, HIDDEN)
+def redact(text: str, secret_values: list[str]) -> str:
+    """Return the text with secrets redacted."""
+    for secret in secret_values:
+        text = text.replace(secret, REDACTED)
     return text
 
 
@@ -55,7 +55,7 @@ def _connection() -> dict[str, str]:
     try:
         url = warehouse_url()
     except MissingDatabaseError:
-        return {}  # the project's profiles.yml knows its own database
+        return {}  # profiles.yml of the project defines its own connection
     return {
         "DBT_HOST": _host(url),
         "DBT_PORT": str(url.query.get("port") or url.port or 5432),
@@ -67,5 +67,5 @@ def _connection() -> dict[str, str]:
 
 
 def _host(url: URL) -> str:
-    """Host name, or the folder of the unix socket, which URLs carry as a parameter."""
+    """Return the host name, or the folder of the Unix socket, which is a parameter of the URL."""
     return str(url.query.get("host") or url.host or "localhost")

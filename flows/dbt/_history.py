@@ -1,7 +1,7 @@
-"""The history of dbt runs in ``ops.dbt_runs`` and ``ops.dbt_node_results``.
+"""Record dbt runs in ``ops.dbt_runs`` and ``ops.dbt_node_results``.
 
-Writes one run with all its nodes in one statement; every run is a new row. If that fails, the
-outcome of the run stays what it was.
+Writes one run with all its nodes in one statement; every run is a new row. A failure does not
+change the result of the run.
 """
 
 import json
@@ -17,8 +17,8 @@ from analytics_worker.database.connections import MissingDatabaseError, run_sql,
 from flows.dbt._results import DbtResult
 
 
-def record(command: str, args: Sequence[str], started_at: datetime, result: DbtResult) -> None:
-    """Keep what a run did; a warning if it can't be kept."""
+def record_run(command: str, args: Sequence[str], started_at: datetime, result: DbtResult) -> None:
+    """Record the result of a run; log a warning if that fails."""
     context = FlowRunContext.get()
     flow_run = context.flow_run if context else None
     try:
@@ -37,4 +37,4 @@ def record(command: str, args: Sequence[str], started_at: datetime, result: DbtR
             )
     except (SQLAlchemyError, CircuitOpenError, MissingDatabaseError) as error:
         reason = str(error).strip().splitlines()[0]
-        get_run_logger().warning("The history of this run was not stored: %s", reason)
+        get_run_logger().warning("could not record the dbt run: %s", reason)

@@ -1,7 +1,7 @@
-"""One dbt at a time on a warehouse, over all hosts.
+"""Allow one dbt process at a time per warehouse, across all hosts.
 
-Holds a lock of the analytics database (``ops.locks``) on a connection of its own, which ends with
-this process. Without a configured database (a dbt project with its own connection) there is no lock.
+Holds a lock of the analytics database (``ops.locks``) on its own connection, which ends with
+this process. Without a configured database (a dbt project with its own connection), nothing is locked.
 """
 
 from collections.abc import Generator
@@ -23,16 +23,16 @@ from flows.dbt._results import DbtProjectError, DbtUnavailableError
 
 
 class DbtRunningError(PermanentError):
-    """Another run is using dbt on this warehouse; says which and since when."""
+    """Another run holds the dbt lock of this warehouse; the message names it."""
 
 
 @contextmanager
-def only_one_dbt() -> Generator[None]:
-    """Keep every other dbt of this warehouse out until the block ends.
+def dbt_lock() -> Generator[None]:
+    """Hold the dbt lock of the warehouse until the block ends.
 
     Raises:
-        DbtRunningError: one is at work already.
-        DbtUnavailableError: the warehouse can't be reached.
+        DbtRunningError: another run holds it.
+        DbtUnavailableError: the warehouse is unavailable.
     """
     try:
         url = warehouse_url()
@@ -42,7 +42,7 @@ def only_one_dbt() -> Generator[None]:
         return
     with ExitStack() as stack:
         try:
-            _take(stack.enter_context(direct(url, autocommit=True)))
+            _acquire(stack.enter_context(direct(url, autocommit=True)))
         except ProgrammingError as error:
             get_run_logger().warning(
                 "Overlapping runs of dbt are not prevented; run `analytics-worker migrate`: %s",
@@ -55,11 +55,11 @@ def only_one_dbt() -> Generator[None]:
         yield
 
 
-def _take(connection: Connection) -> None:
+def _acquire(connection: Connection) -> None:
     if run_sql(connection, "dbt/lock", holder=application_name())[0]["held"]:
         return
     holders = run_sql(connection, "dbt/lock_holder")
-    who = ", ".join(f"{row['holder']} since {row['since']}" for row in holders)
+    names = ", ".join(f"{row['holder']} since {row['since']}" for row in holders)
     raise DbtRunningError(
-        f"dbt is already running on this warehouse: {who or 'another run, which just ended'}"
+        f"dbt is already running on this warehouse: {names or 'another run, which just ended'}"
     )

@@ -1,7 +1,7 @@
-"""Every node that dbt works on, visible in Prefect: a task run each, and an asset each relation.
+"""Show each dbt node in Prefect as a task run, and each relation as an asset.
 
-Writes task runs, asset events and nothing else. The task runs follow the child's events: they wait
-in threads for their node's end and do no work themselves.
+Writes task runs and asset events only. Each task run waits in a thread for the end of its node and
+does no work itself.
 """
 
 import re
@@ -17,7 +17,7 @@ from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
 from prefect.tasks import MaterializingTask
 
-from flows.dbt._results import SKIPPED, NodeResult, is_failed, unfinished
+from flows.dbt._results import SKIPPED, NodeResult, is_failed, unfinished_node
 
 _NOT_IN_KEYS = re.compile(r"[^\w.\-/]")
 MATERIALIZED = frozenset({"model", "seed", "snapshot"})
@@ -32,7 +32,7 @@ class NodeRuns:
         self._runs: list[PrefectFuture[Any]] = []
 
     def start(self, node: Mapping[str, Any]) -> None:
-        """A node is being worked on."""
+        """Start the task run of a node."""
         unique_id = node["unique_id"]
         if unique_id in self._ends or not self._shown:
             return
@@ -40,24 +40,24 @@ class NodeRuns:
         self._runs.append(_task(node, end).submit())
 
     def end(self, result: NodeResult) -> None:
-        """A node has ended."""
+        """End the task run of a node."""
         waiting = self._ends.get(result["unique_id"])
         if waiting is not None and not waiting.done():
             waiting.set_result(result)
 
-    def abandon(self, reason: str) -> dict[str, NodeResult]:
-        """Let nobody wait for nodes that dbt will not finish any more; which those are."""
+    def fail_unfinished(self, reason: str) -> dict[str, NodeResult]:
+        """End the task runs of nodes that dbt did not finish; return these nodes."""
         waiting = [unique_id for unique_id, end in self._ends.items() if not end.done()]
-        left = {unique_id: unfinished(unique_id, reason) for unique_id in waiting}
-        for result in left.values():
+        unfinished = {unique_id: unfinished_node(unique_id, reason) for unique_id in waiting}
+        for result in unfinished.values():
             self.end(result)
         for run in self._runs:
             run.wait()
-        return left
+        return unfinished
 
 
 def asset_key(node: Mapping[str, Any]) -> str | None:
-    """``postgres://warehouse/analytics/pipeline_kpis``; None for what has no relation."""
+    """Return ``postgres://warehouse/analytics/pipeline_kpis``; None without a relation."""
     relation = node.get("node_relation") or {}
     parts = [relation.get(part) for part in ("database", "schema", "alias")]
     if node.get("resource_type") not in MATERIALIZED or not all(parts):
@@ -68,17 +68,17 @@ def asset_key(node: Mapping[str, Any]) -> str | None:
 def _task(node: Mapping[str, Any], end: Future[NodeResult]) -> Task[[], State[Any]]:
     title = f"{node['resource_type']} {node['node_name']}"
     key = None if node.get("materialized") == "ephemeral" else asset_key(node)
-    follow = _follow(end, key)
+    wait = _node_waiter(end, key)
     if key is None:
         return Task(
-            follow,
+            wait,
             name="dbt node",
-            task_run_name=lambda: title,  # a text would be a format, in which braces mean something
+            task_run_name=lambda: title,  # a string would be formatted, so braces would be replaced
             cache_policy=NO_CACHE,
             persist_result=False,
         )
     return MaterializingTask(
-        follow,
+        wait,
         assets=[Asset(key=key)],
         materialized_by="dbt",
         name="dbt node",
@@ -88,8 +88,8 @@ def _task(node: Mapping[str, Any], end: Future[NodeResult]) -> Task[[], State[An
     )
 
 
-def _follow(end: Future[NodeResult], key: str | None) -> Callable[[], State[Any]]:
-    def follow() -> State[Any]:
+def _node_waiter(end: Future[NodeResult], key: str | None) -> Callable[[], State[Any]]:
+    def wait() -> State[Any]:
         result = end.result()
         if key is not None:
             add_asset_metadata(key, {"status": result["status"], "rows": result["rows"]})
@@ -98,4 +98,4 @@ def _follow(end: Future[NodeResult], key: str | None) -> Callable[[], State[Any]
         name = "Skipped" if result["status"] in SKIPPED else None
         return Completed(name=name, message=result["message"])
 
-    return follow
+    return wait

@@ -1,8 +1,8 @@
-"""Which values a caller may give dbt's options: what dbt gets is what was judged here.
+"""Check the values that a caller passes to dbt's options.
 
-Reads dbt_project.yml; writes nothing. Whoever calls the flow does not write the project: its macros
-splice variables into SQL that runs as the worker's role, so a caller sets only variables that the
-project declares, to values that cannot leave a SQL literal.
+Reads dbt_project.yml; writes nothing. A caller of the flow is not an author of the project. Macros
+of the project insert variables into SQL that runs as the worker's role, so a caller may set only
+variables that the project declares, to values that can't leave an SQL literal.
 """
 
 import json
@@ -16,26 +16,26 @@ import yaml
 
 from analytics_worker.errors import PermanentError
 
-LONGEST = 10_000
-MOST_THREADS = 64
+MAX_VALUE_CHARACTERS = 10_000
+MAX_THREADS = 64
 PROJECT_FILE = "dbt_project.yml"
-_HARMLESS = re.compile(r"(?!.*(--|/\*))[\w .,:@+/=-]*")
+_SAFE_TEXT = re.compile(r"(?!.*(--|/\*))[\w .,:@+/=-]*")
 _ALLOWED = "letters, digits, spaces and _ . , : @ + / = -, without -- and /*"
 
 
 class DbtArgumentError(PermanentError):
-    """An argument that dbt must not get; says which and what is allowed."""
+    """An argument that is not allowed; the message names it and the allowed values."""
 
 
 def check_value(option: str, value: str, project: Path) -> str:
-    """The value of an option as dbt gets it.
+    """Return the value of an option as dbt receives it.
 
     Raises:
-        DbtArgumentError: it is not a value for that option, or not one for callers.
+        DbtArgumentError: the value is not valid for the option, or not allowed for callers.
     """
-    if len(value) > LONGEST or not value.isprintable():
+    if len(value) > MAX_VALUE_CHARACTERS or not value.isprintable():
         raise DbtArgumentError(
-            f"dbt_args: the value of {option} is longer than {LONGEST:,} characters or not"
+            f"dbt_args: the value of {option} is longer than {MAX_VALUE_CHARACTERS:,} characters or not"
             " printable; expected one short line."
         )
     check = _CHECKS.get(option)
@@ -43,21 +43,21 @@ def check_value(option: str, value: str, project: Path) -> str:
 
 
 def _threads(option: str, value: str, _project: Path) -> str:
-    if not re.fullmatch(r"\d{1,3}", value, re.ASCII) or not 1 <= int(value) <= MOST_THREADS:
+    if not re.fullmatch(r"\d{1,3}", value, re.ASCII) or not 1 <= int(value) <= MAX_THREADS:
         raise DbtArgumentError(
             f"dbt_args: {option} {value[:40]!r} is not a valid number of threads;"
-            f" expected 1 to {MOST_THREADS}."
+            f" expected 1 to {MAX_THREADS}."
         )
     return value
 
 
-def _inside(option: str, value: str, project: Path) -> str:
-    inside = (project / value).resolve()
-    if not inside.is_relative_to(project.resolve()):
+def _project_folder(option: str, value: str, project: Path) -> str:
+    folder = (project / value).resolve()
+    if not folder.is_relative_to(project.resolve()):
         raise DbtArgumentError(
-            f"dbt_args: {option} {value} is outside the dbt project; give a folder below {project}."
+            f"dbt_args: {option} {value} is outside the dbt project; expected a folder below {project}."
         )
-    return str(inside)
+    return str(folder)
 
 
 def _warn_error_options(option: str, value: str, _project: Path) -> str:
@@ -65,22 +65,22 @@ def _warn_error_options(option: str, value: str, _project: Path) -> str:
 
 
 def _variables(option: str, value: str, project: Path) -> str:
-    given = _mapping(option, value)
+    variables = _mapping(option, value)
     declared = _declared(project)
-    for name, setting in given.items():
+    for name, setting in variables.items():
         if name not in declared:
             raise DbtArgumentError(
                 f"dbt_args: {option} {str(name)[:40]!r} is not a variable of this project; expected"
                 f" one of {sorted(declared)}. Declare others under vars: in {PROJECT_FILE}."
             )
         _check_setting(name, setting)
-    return json.dumps(given, default=str, ensure_ascii=False)
+    return json.dumps(variables, default=str, ensure_ascii=False)
 
 
 def _check_setting(name: str, setting: Any) -> None:
     for item in cast("list[Any]", setting) if isinstance(setting, list) else [setting]:
         plain = item is None or isinstance(item, bool | int | float | date)
-        if not plain and not (isinstance(item, str) and _HARMLESS.fullmatch(item)):
+        if not plain and not (isinstance(item, str) and _SAFE_TEXT.fullmatch(item)):
             raise DbtArgumentError(
                 f"dbt_args: --vars {name}: {str(item)[:40]!r} is not a valid value, because models"
                 f" write it into SQL; expected a number, a date, or a text of {_ALLOWED}."
@@ -90,20 +90,20 @@ def _check_setting(name: str, setting: Any) -> None:
 def _mapping(option: str, value: str) -> dict[str, Any]:
     try:
         aliases = any(isinstance(token, yaml.AliasToken) for token in yaml.scan(value))
-        found = None if aliases else yaml.safe_load(value)
-        json.dumps(found, default=str)
+        mapping = None if aliases else yaml.safe_load(value)
+        json.dumps(mapping, default=str)
     except (yaml.YAMLError, ValueError, TypeError, RecursionError):
-        found = None
-    if not isinstance(found, dict):
+        mapping = None
+    if not isinstance(mapping, dict):
         raise DbtArgumentError(
             f"dbt_args: {option} {value[:40]!r} is not a valid mapping;"
             """ expected one such as '{"name": "value"}', without anchors."""
         )
-    return cast("dict[str, Any]", found)
+    return cast("dict[str, Any]", mapping)
 
 
 def _declared(project: Path) -> frozenset[str]:
-    """Names below ``vars:``, those of a package included."""
+    """Return the names below ``vars:``, including those of packages."""
     file = project / PROJECT_FILE
     document = yaml.safe_load(file.read_text()) if file.is_file() else None
     variables = cast("Mapping[str, Any]", (document or {}).get("vars") or {})
@@ -113,8 +113,8 @@ def _declared(project: Path) -> frozenset[str]:
 
 _CHECKS: dict[str, Callable[[str, str, Path], str]] = {
     "--threads": _threads,
-    "--state": _inside,
-    "--defer-state": _inside,
+    "--state": _project_folder,
+    "--defer-state": _project_folder,
     "--vars": _variables,
     "--warn-error-options": _warn_error_options,
 }

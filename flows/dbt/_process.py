@@ -1,9 +1,9 @@
-"""A dbt process of our own that can be stopped at any moment.
+"""Start dbt in a child process that can be stopped at any time.
 
-Starts ``_invoke.py`` in a session of its own, where dbt is imported already if the worker has
-prepared a spare process, and reads its events. dbt ends its queries when it is
-interrupted (SIGINT); when it is killed they would go on, so the order is: SIGINT, a grace period,
-SIGKILL. The child dies with this process, too. Nothing is kept: starting another one is safe.
+Starts ``_process_main.py`` in its own session and reads its events; dbt is already imported if the
+worker has a warm process. dbt cancels its queries when it is interrupted (SIGINT). They would
+continue if it were killed, so the order is: SIGINT, a grace period, SIGKILL. The child also ends
+with this process. Nothing is stored, so starting another process is safe.
 """
 
 import json
@@ -20,16 +20,16 @@ from typing import IO, Any
 from analytics_worker.prefect_support import warm_process
 
 GRACE_SECONDS = 6.0
-TICK_SECONDS = 0.5  # how often a blocked read lets Python deliver an exception to this thread
-TAIL_BYTES = 4000
+TICK_SECONDS = 0.5  # how often a read allows Python to deliver an exception to this thread
+STDERR_TAIL_BYTES = 4000
 PROGRAM = Path(__file__).with_name("_process_main.py")
 
 
 class DbtDeadlineError(TimeoutError):
-    """The time limit passed while dbt was still at work."""
+    """The time limit passed while dbt was still running."""
 
 
-class Child:
+class DbtProcess:
     """One dbt process."""
 
     def __init__(
@@ -43,19 +43,19 @@ class Child:
 
     @property
     def pid(self) -> int:
-        """Process id, which is the process group's, too."""
+        """Process id, which is also the id of the process group."""
         return self._process.pid
 
     def send(self, request: Mapping[str, Any]) -> None:
-        """Give the child its one command."""
+        """Send the request to the process."""
         try:
             with self._requests as stream:
                 stream.write(json.dumps(request).encode() + b"\n")
         except BrokenPipeError:
-            return  # it died while it started: its exit status tells
+            return  # it died during startup; its exit status is reported
 
     def events(self, deadline: float) -> Iterator[dict[str, Any]]:
-        """What dbt reports, until it says that it is done or dies.
+        """Yield the events of dbt until it finishes or dies.
 
         Args:
             deadline: On the monotonic clock.
@@ -80,15 +80,15 @@ class Child:
         yield from map(json.loads, lines)
 
     def exit_status(self) -> int:
-        """Wait for the end of a child that has closed its output."""
+        """Wait for the end of a process that has closed its output; return its exit status."""
         return self._process.wait(GRACE_SECONDS)
 
-    def last_words(self) -> str:
-        """The end of what it wrote to standard error."""
-        return self._errors.read_bytes()[-TAIL_BYTES:].decode(errors="replace").strip()
+    def stderr_tail(self) -> str:
+        """Return the end of its standard error."""
+        return self._errors.read_bytes()[-STDERR_TAIL_BYTES:].decode(errors="replace").strip()
 
     def stop(self, grace_seconds: float = GRACE_SECONDS) -> list[dict[str, Any]]:
-        """End it, whatever it does; the events that it still sent."""
+        """Stop the process in any state; return its remaining events."""
         late: list[dict[str, Any]] = []
         try:
             if self._process.poll() is None:
@@ -96,8 +96,8 @@ class Child:
                 late.extend(self.events(time.monotonic() + grace_seconds))
                 self._process.wait(grace_seconds)
         except (DbtDeadlineError, subprocess.TimeoutExpired):
-            pass  # what follows does not ask
-        finally:  # also if an exception arrives while we wait
+            pass  # killed below
+        finally:  # also if an exception is raised meanwhile
             if self._process.poll() is None:
                 self._signal(signal.SIGKILL)
             self._process.wait()
@@ -111,24 +111,26 @@ class Child:
 
 
 @contextmanager
-def child(directory: Path, environment: Mapping[str, str], errors: Path) -> Generator[Child]:
-    """A dbt process that is gone when the block ends, in whichever way it ends."""
+def dbt_process(
+    directory: Path, environment: Mapping[str, str], errors: Path
+) -> Generator[DbtProcess]:
+    """Run a dbt process that is stopped when the block ends, whatever happens."""
     with (
         _pipe() as (requests_in, requests),
         _pipe() as (events, events_out),
         errors.open("wb") as stderr,
     ):
-        theirs = (requests_in, events_out, stderr)
+        child_streams = (requests_in, events_out, stderr)
         process = warm_process.start(
             PROGRAM,
             [str(os.getpid())],
             directory=directory,
             environment=environment,
-            streams=[stream.fileno() for stream in theirs],
+            streams=[stream.fileno() for stream in child_streams],
         )
-        started = Child(process, requests, events, errors)
+        started = DbtProcess(process, requests, events, errors)
         try:
-            for stream in theirs:
+            for stream in child_streams:
                 stream.close()
             yield started
         finally:

@@ -1,8 +1,8 @@
-"""The program that runs in the child process: one dbt command, told as lines of JSON.
+"""Run one dbt command in the child process, and report it as lines of JSON.
 
 Reads one request (a JSON line) from standard input; writes one JSON line per event to standard
-output: ``start`` and ``end`` of each node, ``log`` lines, and ``done`` at last. Whatever else
-prints goes to standard error. Started by path, so that only dbt is imported and nothing of Prefect.
+output: ``start`` and ``end`` of each node, ``log`` lines, and finally ``done``. All other
+output goes to standard error. Started by path, so that dbt is imported but Prefect is not.
 """
 
 import ctypes
@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 PR_SET_PDEATHSIG = 1
-# Only limits that this server knows, in one round trip.
+# Sets only the limits that this server supports, in one round trip.
 SET_LIMITS = """
 select set_config(wanted.name, wanted.value, false)
 from json_each_text(%s::json) as wanted (name, value)
@@ -25,16 +25,16 @@ inner join pg_catalog.pg_settings using (name)
 """
 
 
-def die_with(parent: int) -> None:
-    """Have the kernel kill this process when the flow's process ends, however it ends."""
+def set_parent_death_signal(parent: int) -> None:
+    """Let the kernel kill this process when the process of the flow ends."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it was gone before the line above
+    if os.getppid() != parent:  # the parent ended before the line above
         os._exit(1)
 
 
-def events_to(descriptor: int) -> Callable[..., None]:
-    """A function that writes one event as a line, from any thread."""
+def event_emitter(descriptor: int) -> Callable[..., None]:
+    """Return a thread-safe function that writes one event as a line."""
     lock = threading.Lock()
 
     def emit(event: str, **fields: object) -> None:
@@ -47,7 +47,7 @@ def events_to(descriptor: int) -> Callable[..., None]:
 
 
 def guard_connections(application_name: str, limits: dict[str, str]) -> None:
-    """Name and limit every connection, whatever profiles.yml says about it."""
+    """Set application name and limits of every connection, regardless of profiles.yml."""
     import psycopg2  # noqa: PLC0415  # with dbt, not before it
 
     connect = psycopg2.connect  # noqa: TID251  # dbt's own, wrapped
@@ -59,17 +59,17 @@ def guard_connections(application_name: str, limits: dict[str, str]) -> None:
             with connection.cursor() as cursor:
                 cursor.execute(SET_LIMITS, [json.dumps(limits)])
         except psycopg2.Error as error:
-            print(f"no limits on this connection: {error}", file=sys.stderr)  # noqa: T201
+            print(f"could not set the limits of a connection: {error}", file=sys.stderr)  # noqa: T201
         connection.autocommit = False
         return connection
 
     psycopg2.connect = guarded  # noqa: TID251
 
 
-def write_json_in_one_piece() -> None:
-    """Have dbt write its artifacts as text that C code has encoded, a tenth of the time.
+def use_c_json_encoder() -> None:
+    """Let dbt encode its artifacts with the C encoder, which takes a tenth of the time.
 
-    ``json.dump`` goes through Python for each value; a manifest has half a million.
+    ``json.dump`` encodes each value in Python; a manifest has half a million values.
     """
 
     def dump(value: Any, file: Any, **options: Any) -> None:
@@ -79,17 +79,17 @@ def write_json_in_one_piece() -> None:
 
 
 def write_manifest_once() -> None:
-    """Keep dbt from writing the manifest again when nodes have run: nobody reads their compiled code."""
+    """Prevent dbt from writing the manifest again after the nodes ran; the compiled code is not used."""
     from dbt.task import runnable  # noqa: PLC0415
 
-    def leave_it(*_: Any) -> None:
+    def skip(*_: Any) -> None:
         pass
 
-    setattr(runnable, "write_manifest", leave_it)  # noqa: B010  # dbt's own name for it
+    setattr(runnable, "write_manifest", skip)  # noqa: B010  # a private function of dbt
 
 
-def tell(emit: Callable[..., None], message: Any) -> None:
-    """Pass on what a reader wants to see: nodes, and lines from level info upwards."""
+def forward_event(emit: Callable[..., None], message: Any) -> None:
+    """Forward node events and log lines from level info upwards."""
     from google.protobuf.json_format import MessageToDict  # noqa: PLC0415  # comes with dbt
 
     info = message.info
@@ -102,7 +102,7 @@ def tell(emit: Callable[..., None], message: Any) -> None:
 
 
 def load_dbt() -> type[Any]:
-    """The entry point of dbt, imported without collecting garbage and compiling unused serialisers."""
+    """Import the entry point of dbt without garbage collection and eager serializer compilation."""
     from mashumaro.config import BaseConfig  # noqa: PLC0415
 
     gc.disable()
@@ -114,13 +114,13 @@ def load_dbt() -> type[Any]:
 
 
 def invoke(emit: Callable[..., None], request: dict[str, Any]) -> None:
-    """Run the request's command to its end and say how it ended."""
+    """Run the command of the request and report its result."""
     runner = load_dbt()
     guard_connections(request["application_name"], request["limits"])
-    write_json_in_one_piece()
+    use_c_json_encoder()
     if "generate" not in request["argv"]:
         write_manifest_once()
-    result = runner(callbacks=[partial(tell, emit)]).invoke(request["argv"])
+    result = runner(callbacks=[partial(forward_event, emit)]).invoke(request["argv"])
     error = result.exception
     emit(
         "done",
@@ -131,12 +131,12 @@ def invoke(emit: Callable[..., None], request: dict[str, Any]) -> None:
 
 
 def main() -> None:
-    """Be one child: a leader of its own session, interruptible, gone with its parent."""
-    die_with(int(sys.argv[1]))
+    """Run one request as an interruptible process that ends with its parent."""
+    set_parent_death_signal(int(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.default_int_handler)  # may be inherited as ignored
-    emit = events_to(os.dup(sys.stdout.fileno()))
+    emit = event_emitter(os.dup(sys.stdout.fileno()))
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    load_dbt()  # while the flow still prepares the request
+    load_dbt()  # while the flow prepares the request
     invoke(emit, json.loads(sys.stdin.readline()))
 
 

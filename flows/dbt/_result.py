@@ -1,13 +1,13 @@
-"""What a dbt flow returns, and what is kept of it.
+"""Build the result of a dbt flow, record it, and publish it.
 
-Writes the history tables and a table artifact, one of each per run.
+Writes the history tables and a table artifact once per run.
 """
 
 from prefect.artifacts import create_table_artifact
 
 from analytics_worker.prefect_support.results import Status, outcome
-from flows.dbt._attempts import Work
-from flows.dbt._history import record
+from flows.dbt._attempts import DbtRun
+from flows.dbt._history import record_run
 from flows.dbt._results import (
     DbtResult,
     DbtSummary,
@@ -20,41 +20,43 @@ from flows.dbt._results import (
 ERRORS_IN_MESSAGE = 3
 
 
-def report(work: Work, *, artifact: str, unit: str) -> DbtResult:
-    """The result of a run that has ended.
+def finish_run(dbt_run: DbtRun, *, artifact: str, unit: str) -> DbtResult:
+    """Record and publish a finished run; return its result.
 
     Args:
-        work: The run.
+        dbt_run: The run.
         artifact: Key of its table in the Prefect UI.
-        unit: What the nodes are, in the plural.
+        unit: Plural name of the nodes, for the message.
     """
-    nodes = sorted(work.nodes.values(), key=lambda node: node["unique_id"])
-    summary = summary_of(nodes, work.seconds)
-    status: Status = "skipped" if work.running_elsewhere else status_of_summary(summary, work.error)
-    error = None if status in {"success", "skipped"} else _error(work, nodes)
+    nodes = sorted(dbt_run.nodes.values(), key=lambda node: node["unique_id"])
+    summary = summary_of(nodes, dbt_run.seconds)
+    status: Status = (
+        "skipped" if dbt_run.lock_conflict else status_of_summary(summary, dbt_run.error)
+    )
+    error = None if status in {"success", "skipped"} else _error(dbt_run, nodes)
     result = DbtResult(
-        **outcome(status, _message(work, summary, error, unit), error=error),
+        **outcome(status, _message(dbt_run, summary, error, unit), error=error),
         summary=summary,
         results=nodes,
         errors=errors_of(nodes),
     )
     if status != "skipped":
-        record(work.title, work.arguments.argv, work.started_at, result)
-        show(artifact, work.title, result)
+        record_run(dbt_run.title, dbt_run.arguments.argv, dbt_run.started_at, result)
+        publish_artifact(artifact, dbt_run.title, result)
     return result
 
 
-def _error(work: Work, nodes: list[NodeResult]) -> str:
-    """Why it failed: dbt's own error, then the nodes'."""
+def _error(dbt_run: DbtRun, nodes: list[NodeResult]) -> str:
+    """Return the error of dbt, followed by those of the nodes."""
     failed = [f"{node['name']}: {node['message'] or node['status']}" for node in errors_of(nodes)]
-    return "\n".join(([work.error] if work.error else []) + failed)
+    return "\n".join(([dbt_run.error] if dbt_run.error else []) + failed)
 
 
-def _message(work: Work, summary: DbtSummary, error: str | None, unit: str) -> str:
-    if work.running_elsewhere:
-        return work.running_elsewhere
+def _message(dbt_run: DbtRun, summary: DbtSummary, error: str | None, unit: str) -> str:
+    if dbt_run.lock_conflict:
+        return dbt_run.lock_conflict
     reason = "; ".join(error.splitlines()[:ERRORS_IN_MESSAGE]) if error else ""
-    if reason and not work.nodes:
+    if reason and not dbt_run.nodes:
         return reason
     kinds = ("passed", "warned", "failed", "skipped")
     counts = ", ".join(f"{summary[kind]} {kind}" for kind in kinds if summary[kind])
@@ -62,8 +64,8 @@ def _message(work: Work, summary: DbtSummary, error: str | None, unit: str) -> s
     return f"{text}. {reason}" if reason else text
 
 
-def show(artifact: str, title: str, result: DbtResult) -> None:
-    """One row per node, the failed ones first."""
+def publish_artifact(artifact: str, title: str, result: DbtResult) -> None:
+    """Publish a table with one row per node, failed nodes first."""
     rows = sorted(result["results"], key=lambda node: node not in result["errors"])
     create_table_artifact(
         key=artifact,

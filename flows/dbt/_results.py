@@ -1,6 +1,6 @@
-"""What one dbt command did, node by node, and what its failures mean.
+"""Parse the results of a dbt command by node, and classify its failures.
 
-Reads dbt's artifacts (run_results.json, sources.json) and the events of the child; writes nothing.
+Reads dbt's artifacts (run_results.json, sources.json) and the events of the process; writes nothing.
 """
 
 import json
@@ -18,7 +18,7 @@ PASSED = frozenset({"success", "pass", "no-op", "reused"})
 WARNED = frozenset({"warn"})
 SKIPPED = frozenset({"skipped"})
 
-# dbt hands on libpq's and the server's text, without an SQLSTATE.
+# dbt reports the text of libpq and the server without an SQLSTATE.
 _SERVICE_FAILURE = re.compile(
     r"could not connect to server|connection to server .* failed|server closed the connection"
     r"|could not translate host name|connection (already|is) closed|connection refused"
@@ -32,11 +32,11 @@ _SERVICE_FAILURE = re.compile(
 
 
 class DbtUnavailableError(Exception):
-    """dbt could not do its work for reasons outside the project: worth another try."""
+    """dbt failed for reasons outside the project; worth a retry."""
 
 
 class DbtProjectError(PermanentError):
-    """dbt worked; what it was asked to do did not: compile errors, SQL errors, failing tests."""
+    """The project failed, not dbt: compile errors, SQL errors, failed tests."""
 
 
 class NodeResult(TypedDict):
@@ -52,7 +52,7 @@ class NodeResult(TypedDict):
 
 
 class DbtSummary(TypedDict):
-    """Counts over the nodes; ``executed`` is all but the skipped."""
+    """Number of nodes by result; ``executed`` is all except the skipped ones."""
 
     executed: int
     passed: int
@@ -63,7 +63,7 @@ class DbtSummary(TypedDict):
 
 
 class NodeError(TypedDict):
-    """One failed node and what dbt said about it."""
+    """One failed node and its message."""
 
     name: str
     status: str
@@ -71,7 +71,7 @@ class NodeError(TypedDict):
 
 
 class DbtResult(FlowResult):
-    """What a dbt flow returns."""
+    """Result of a dbt flow."""
 
     summary: DbtSummary
     results: list[NodeResult]
@@ -79,14 +79,14 @@ class DbtResult(FlowResult):
 
 
 @dataclass
-class Outcome:
-    """How one dbt process ended.
+class DbtOutcome:
+    """Outcome of one dbt process.
 
     Attributes:
-        nodes: What became of each node it touched, by unique id.
-        error: What stopped dbt itself; None if only nodes failed, or nothing.
+        nodes: Result of each node, by unique id.
+        error: Error of dbt itself; None if only nodes failed, or nothing.
         warnings: dbt's warnings, as logged.
-        crashed: Whether dbt died before it could say how it went.
+        crashed: Whether dbt died before it reported its result.
         timed_out: Whether it was stopped by its time limit.
     """
 
@@ -99,7 +99,7 @@ class Outcome:
 
     @property
     def service_failure(self) -> str | None:
-        """The first failure that says nothing about the project, if there is one."""
+        """The first failure that is not a failure of the project, if any."""
         if self.error and (self.crashed or is_service_failure(self.error)):
             return self.error
         return next(
@@ -113,7 +113,7 @@ class Outcome:
 
 
 def is_service_failure(message: str) -> bool:
-    """Whether dbt's text speaks of a connection, a crash or a time limit, not of the project."""
+    """Whether the message is about a connection, a crash or a time limit, not the project."""
     return _SERVICE_FAILURE.search(message) is not None and not is_permanent(Exception(message))
 
 
@@ -123,12 +123,12 @@ def is_failed(node: NodeResult) -> bool:
 
 
 def is_done(node: NodeResult) -> bool:
-    """Whether a further attempt can leave the node out."""
+    """Whether a retry can skip the node."""
     return node["status"] in PASSED | WARNED
 
 
 def read_nodes(target: Path) -> dict[str, NodeResult]:
-    """The nodes of the last command that wrote into this target folder; empty if it died first."""
+    """Return the nodes from the artifact in the target folder; empty if dbt wrote none."""
     for name in ("run_results.json", "sources.json"):
         artifact = target / name
         if artifact.exists():
@@ -138,55 +138,57 @@ def read_nodes(target: Path) -> dict[str, NodeResult]:
 
 
 def node_of_event(event: Mapping[str, Any]) -> NodeResult:
-    """A node from its ``end`` event, for want of an artifact."""
+    """Return a node from its ``end`` event, in case dbt writes no artifact."""
     info, result = event["node"], event.get("result", {})
     return _node({**result, "unique_id": info["unique_id"], "status": info["node_status"]})
 
 
-def unfinished(unique_id: str, reason: str) -> NodeResult:
-    """A node that was started and never ended."""
+def unfinished_node(unique_id: str, reason: str) -> NodeResult:
+    """Return the result of a node that started but did not finish."""
     return _node({"unique_id": unique_id, "status": "error", "message": reason})
 
 
-def _node(found: Mapping[str, Any]) -> NodeResult:
-    unique_id = str(found["unique_id"])
+def _node(fields: Mapping[str, Any]) -> NodeResult:
+    unique_id = str(fields["unique_id"])
     kind, _, path = unique_id.partition(".")
-    rows = (found.get("adapter_response") or {}).get("rows_affected")
+    rows = (fields.get("adapter_response") or {}).get("rows_affected")
     return NodeResult(
         unique_id=unique_id,
         name=_name(kind, path),
         resource_type=kind,
-        status=str(found["status"]),
-        seconds=round(float(found.get("execution_time") or 0), 3),
+        status=str(fields["status"]),
+        seconds=round(float(fields.get("execution_time") or 0), 3),
         rows=int(rows) if rows is not None and int(rows) >= 0 else None,
-        message=_message(found),
+        message=_message(fields),
     )
 
 
 def _name(kind: str, path: str) -> str:
-    """``pipeline_kpis`` for a model, ``crm.accounts`` for a source, a test without its hash."""
+    """Return ``pipeline_kpis`` for a model, ``crm.accounts`` for a source, a test without its hash."""
     parts = path.split(".")[1:] or [path]
     if kind == "test":
         return parts[0]
     return ".".join(parts)
 
 
-def _message(found: Mapping[str, Any]) -> str:
-    """The message of dbt, or the error or the age that a freshness result has instead."""
-    message = found.get("message") or found.get("error")
-    age = found.get("max_loaded_at_time_ago_in_s")
+def _message(fields: Mapping[str, Any]) -> str:
+    """Return the message of dbt, or the error or age of a freshness result."""
+    message = fields.get("message") or fields.get("error")
+    age = fields.get("max_loaded_at_time_ago_in_s")
     if not message and age is not None:
-        message = f"loaded {float(age) / 3600:.1f} hours ago, at {found.get('max_loaded_at')}"
+        message = f"loaded {float(age) / 3600:.1f} hours ago, at {fields.get('max_loaded_at')}"
     lines = [
         line.strip()
         for line in str(message or "").splitlines()
-        if not line.strip().startswith("compiled code at ")  # in the run's folder, which goes
+        if not line.strip().startswith(
+            "compiled code at "
+        )  # in the folder of the run, which is deleted
     ]
     return " ".join(line for line in lines if line)[:MESSAGE_CHARACTERS]
 
 
 def summary_of(nodes: Iterable[NodeResult], seconds: float) -> DbtSummary:
-    """Count the nodes by how they ended."""
+    """Count the nodes by result."""
     statuses = [node["status"] for node in nodes]
     passed = sum(status in PASSED for status in statuses)
     warned = sum(status in WARNED for status in statuses)
@@ -202,7 +204,7 @@ def summary_of(nodes: Iterable[NodeResult], seconds: float) -> DbtSummary:
 
 
 def errors_of(nodes: Iterable[NodeResult]) -> list[NodeError]:
-    """The failed nodes with their messages."""
+    """Return the failed nodes with their messages."""
     return [
         NodeError(name=node["name"], status=node["status"], message=node["message"])
         for node in nodes
@@ -211,6 +213,6 @@ def errors_of(nodes: Iterable[NodeResult]) -> list[NodeError]:
 
 
 def status_of_summary(summary: DbtSummary, error: str | None) -> Status:
-    """A failure of dbt itself counts like a failed node."""
+    """Return the status; a failure of dbt itself counts as a failed node."""
     succeeded = summary["passed"] + summary["warned"]
     return status_of(succeeded=succeeded, failed=summary["failed"] + (error is not None))

@@ -1,10 +1,10 @@
-"""The only contact with dbt: one command in one child process, and what came of it.
+"""Run one dbt command in a child process and collect the outcome.
 
-Reads the dbt project; dbt writes to the warehouse as the project says. However this ends (done,
-timed out, cancelled, crashed), no process and no query of this run is left behind: the child is
-interrupted, then killed; backends that still carry the run's name are terminated; and the server
-has limits of its own for the case that this process is killed. dbt replaces what it builds, so
-running a command again is safe.
+Reads the dbt project; dbt writes to the warehouse as the project defines. However the command ends
+(finished, timed out, cancelled, crashed), no process and no query of the run remains: the child is
+interrupted, then killed. Backends with the name of the run are terminated. The server enforces
+limits in case this process is killed. dbt replaces what it builds, so running a command again is
+safe.
 """
 
 import time
@@ -23,28 +23,30 @@ from analytics_worker.database.connections import (
     warehouse_url,
 )
 from analytics_worker.settings import settings
-from flows.dbt._environment import dbt_environment, scrub, secrets
+from flows.dbt._environment import dbt_environment, redact, secrets
 from flows.dbt._nodes import NodeRuns
-from flows.dbt._process import Child, DbtDeadlineError, child
-from flows.dbt._results import Outcome, node_of_event, read_nodes
+from flows.dbt._process import DbtDeadlineError, DbtProcess, dbt_process
+from flows.dbt._results import DbtOutcome, node_of_event, read_nodes
 from flows.dbt._workspace import Workspace
 
 OUTPUT = ("--log-level", "none", "--log-level-file", "none", "--no-use-colors")
-QUIET = frozenset({"EndOfRunSummary", "MainReportVersion", "AdapterRegistered", "SQLCompiledPath"})
+SUPPRESSED_EVENTS = frozenset(
+    {"EndOfRunSummary", "MainReportVersion", "AdapterRegistered", "SQLCompiledPath"}
+)
 UNFINISHED = "not finished: dbt was stopped"
 
 
 @dataclass
-class Reading:
-    """What one child has told so far."""
+class EventReader:
+    """Collects the outcome from the events of one dbt process."""
 
-    outcome: Outcome
+    outcome: DbtOutcome
     nodes: NodeRuns
     clean: Callable[[str], str]
-    done: bool = False
+    finished: bool = False
 
-    def take(self, event: Mapping[str, Any]) -> None:
-        """Note one event: pass lines on to the run's log, nodes to their task runs."""
+    def handle(self, event: Mapping[str, Any]) -> None:
+        """Process one event: forward log lines to the run, nodes to their task runs."""
         if event["event"] == "start":
             self.nodes.start(event["node"])
         elif event["event"] == "end":
@@ -52,7 +54,7 @@ class Reading:
         elif event["event"] == "log":
             self._log(event)
         else:
-            self.done = True
+            self.finished = True
             self.outcome.error = None if event["error"] is None else self.clean(event["error"])
 
     def _end(self, event: Mapping[str, Any]) -> None:
@@ -68,55 +70,60 @@ class Reading:
             get_run_logger().warning(message)
         elif event["level"] == "error":
             get_run_logger().error(message)
-        elif event["name"] not in QUIET:
+        elif event["name"] not in SUPPRESSED_EVENTS:
             get_run_logger().info(message)
 
 
 def run_dbt(
     command: Sequence[str],
     options: Sequence[str],
-    work: Workspace,
+    workspace: Workspace,
     *,
     name: str,
     deadline: float,
     shows_nodes: bool = True,
-) -> Outcome:
+) -> DbtOutcome:
     """Run ``dbt <command> <options>`` to its end, its deadline, or the end of the flow.
 
     Args:
         command: ``["run"]``, ``["docs", "generate"]``, ...
         options: Checked options.
-        work: The run's folders.
+        workspace: The run's folders.
         name: application_name of dbt's connections.
         deadline: On the monotonic clock.
         shows_nodes: Whether each node gets a task run.
     """
     started = time.monotonic()
     environment = dbt_environment()
-    hidden = secrets(environment, work.profiles)
-    reading = Reading(Outcome(), NodeRuns(shown=shows_nodes), lambda text: scrub(text, hidden))
-    argv = [*command, *options, *_folders(work), *OUTPUT]
-    with _no_query_left(name, reading), child(work.project, environment, work.errors) as process:
+    secret_values = secrets(environment, workspace.profiles)
+    reader = EventReader(
+        DbtOutcome(), NodeRuns(shown=shows_nodes), lambda text: redact(text, secret_values)
+    )
+    argv = [*command, *options, *_folders(workspace), *OUTPUT]
+    with (
+        _cleanup(name, reader),
+        dbt_process(workspace.project, environment, workspace.errors) as process,
+    ):
         process.send(
             {"argv": argv, "application_name": name, "limits": _limits(deadline - started)}
         )
-        _read(process, reading, deadline)
-    _complete(reading, work)
-    reading.outcome.seconds = time.monotonic() - started
-    return reading.outcome
+        _read(process, reader, deadline)
+    _merge_artifacts(reader, workspace)
+    reader.outcome.seconds = time.monotonic() - started
+    return reader.outcome
 
 
-def _folders(work: Workspace) -> list[str]:
+def _folders(workspace: Workspace) -> list[str]:
     return [
-        *("--project-dir", str(work.project)),
-        *("--profiles-dir", str(work.profiles)),
-        *("--target-path", str(work.target)),
-        *("--log-path", str(work.folder)),
+        *("--project-dir", str(workspace.project)),
+        *("--profiles-dir", str(workspace.profiles)),
+        *("--target-path", str(workspace.target)),
+        *("--log-path", str(workspace.folder)),
     ]
 
 
 def _limits(seconds: float) -> dict[str, str]:
-    """What the server enforces by itself, should this process be killed."""
+    """Return the limits that the server enforces in case this process is killed."""
     milliseconds = str(max(1, int(seconds * 1000)))
     return {
         "statement_timeout": milliseconds,
@@ -126,55 +133,57 @@ def _limits(seconds: float) -> dict[str, str]:
     }
 
 
-def _read(process: Child, reading: Reading, deadline: float) -> None:
+def _read(process: DbtProcess, reader: EventReader, deadline: float) -> None:
     try:
         for event in process.events(deadline):
-            reading.take(event)
+            reader.handle(event)
     except DbtDeadlineError:
-        reading.outcome.timed_out = True
+        reader.outcome.timed_out = True
         for event in process.stop():
-            reading.take(event)
+            reader.handle(event)
         return
-    if not reading.done:
-        reading.outcome.crashed = True
-        reading.outcome.error = _crash(process, reading)
+    if not reader.finished:
+        reader.outcome.crashed = True
+        reader.outcome.error = _crash_message(process, reader)
 
 
-def _crash(process: Child, reading: Reading) -> str:
+def _crash_message(process: DbtProcess, reader: EventReader) -> str:
     status = process.exit_status()
-    how = f"was killed by signal {-status}" if status < 0 else f"exited with status {status}"
-    words = reading.clean(process.last_words())
-    return f"dbt {how} before it was done" + (f":\n{words}" if words else "")
+    exit_reason = (
+        f"was killed by signal {-status}" if status < 0 else f"exited with status {status}"
+    )
+    stderr = reader.clean(process.stderr_tail())
+    return f"dbt {exit_reason} before it finished" + (f":\n{stderr}" if stderr else "")
 
 
 @contextmanager
-def _no_query_left(name: str, reading: Reading) -> Generator[None]:
-    """After anything but a regular end: no backend of this run works on, no task run waits."""
+def _cleanup(name: str, reader: EventReader) -> Generator[None]:
+    """Terminate backends unless the command finished regularly, and end waiting task runs."""
     try:
         yield
     finally:
-        if not reading.done or reading.outcome.timed_out:
+        if not reader.finished or reader.outcome.timed_out:
             _terminate_backends(name)
-        reading.outcome.nodes |= reading.nodes.abandon(UNFINISHED)
+        reader.outcome.nodes |= reader.nodes.fail_unfinished(UNFINISHED)
 
 
 def _terminate_backends(name: str) -> None:
     try:
         with direct(warehouse_url()) as connection:
-            ended = run_sql(connection, "dbt/terminate_backends", application_name=name)
-            if ended[0]["terminated"]:
-                get_run_logger().warning("Ended %s queries of dbt", ended[0]["terminated"])
+            row = run_sql(connection, "dbt/terminate_backends", application_name=name)[0]
+            if row["terminated"]:
+                get_run_logger().warning("Terminated %s queries of dbt", row["terminated"])
     except MissingDatabaseError:
-        return  # a project with a connection of its own: the server's limits must do
+        return  # the project defines its own connection; the limits of the server apply
     except SQLAlchemyError as error:
         reason = str(error).splitlines()[0]
-        get_run_logger().warning("dbt's queries could not be checked: %s", reason)
+        get_run_logger().warning("could not check for remaining dbt queries: %s", reason)
 
 
-def _complete(reading: Reading, work: Workspace) -> None:
-    """Prefer dbt's artifact, which knows the skipped nodes, too."""
-    for unique_id, node in read_nodes(work.target).items():
-        node["message"] = reading.clean(node["message"])
-        reading.outcome.nodes[unique_id] = node
-    if reading.outcome.error is None and not reading.outcome.timed_out:
-        work.publish_cache()
+def _merge_artifacts(reader: EventReader, workspace: Workspace) -> None:
+    """Merge the artifact of dbt, which also contains skipped nodes."""
+    for unique_id, node in read_nodes(workspace.target).items():
+        node["message"] = reader.clean(node["message"])
+        reader.outcome.nodes[unique_id] = node
+    if reader.outcome.error is None and not reader.outcome.timed_out:
+        workspace.publish_cache()

@@ -1,4 +1,4 @@
-"""Leaving out nodes that an earlier attempt has built, for want of results that `dbt retry` reads.
+"""Exclude nodes that an earlier attempt has built, if `dbt retry` has no results to read.
 
 Reads dbt's manifest; writes nothing.
 """
@@ -9,12 +9,12 @@ from typing import Any
 from flows.dbt._arguments import Arguments
 
 
-def all_but(
+def excluding(
     done: Sequence[str], arguments: Arguments, manifest: Mapping[str, Any]
 ) -> Sequence[str]:
-    """The arguments, without the nodes that are done.
+    """Return the arguments with the finished nodes excluded.
 
-    dbt ignores exclusions beside a ``--selector``; then everything runs again, which is safe.
+    dbt ignores exclusions with a ``--selector``. Everything runs again in that case, which is safe.
     """
     if "--selector" in arguments.options:
         return arguments.argv
@@ -24,18 +24,18 @@ def all_but(
 
 
 def exclusions(done: set[str], manifest: Mapping[str, Any]) -> Iterator[str]:
-    """A selector for each done node, unless it would match a node that is not done.
+    """Return a selector for each finished node, unless it would also match an unfinished one.
 
-    A selector by qualified name matches everything below that name as well: the model ``kpis``
-    would take the folder ``kpis`` with it.
+    A selector by qualified name also matches everything below that name: the model ``kpis`` matches
+    the folder ``kpis``.
     """
     names = {
         unique_id: ".".join(node["fqn"])
         for group in ("nodes", "unit_tests")
         for unique_id, node in manifest.get(group, {}).items()
     }
-    open_names = [name for unique_id, name in names.items() if unique_id not in done]
+    unfinished_names = [name for unique_id, name in names.items() if unique_id not in done]
     for unique_id in sorted(done & names.keys()):
         name = names[unique_id]
-        if not any(f"{other}.".startswith(f"{name}.") for other in open_names):
+        if not any(f"{other}.".startswith(f"{name}.") for other in unfinished_names):
             yield f"fqn:{name}"

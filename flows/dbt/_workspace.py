@@ -1,7 +1,7 @@
 """The folders of one dbt run, below ``<state_dir>/dbt``.
 
-Each run writes into a target folder of its own, so that runs never see each other's files. The
-parser's cache is copied in from the last good run and put back atomically: a second run is fast.
+Each run has its own target folder, so that runs never share files. The parse cache of the last
+successful run is copied in, and replaced atomically afterwards, which makes later runs fast.
 """
 
 import hashlib
@@ -24,17 +24,17 @@ ABANDONED_AFTER_SECONDS = 2 * 24 * 3600
 
 
 class MissingProjectError(PermanentError):
-    """There is no dbt project where the settings say."""
+    """The configured dbt project does not exist."""
 
 
 @dataclass(frozen=True)
 class Workspace:
-    """Where one run reads and writes.
+    """Folders of one run.
 
     Attributes:
         project: Folder of dbt_project.yml.
         profiles: Folder of profiles.yml.
-        folder: This run's own folder; gone when the run has ended.
+        folder: Folder of this run; deleted when the run ends.
     """
 
     project: Path
@@ -48,27 +48,27 @@ class Workspace:
 
     @property
     def previous(self) -> Path:
-        """Results of the attempt before, for ``dbt retry``."""
+        """Results of the previous attempt, for ``dbt retry``."""
         return self.folder / "previous"
 
     @property
     def errors(self) -> Path:
-        """What dbt wrote to standard error."""
+        """Standard error of dbt."""
         return self.folder / "stderr.log"
 
     @property
-    def warm(self) -> Path:
-        """The project's parse cache between runs."""
+    def shared_cache(self) -> Path:
+        """Parse cache of the project that runs share."""
         key = hashlib.sha256(f"{self.project}\0{self.profiles}".encode()).hexdigest()[:16]
         return dbt_state() / "warm" / key / PARSE_CACHE
 
     def manifest(self) -> dict[str, Any]:
-        """What dbt parsed; empty if it did not get that far."""
+        """Return the manifest of dbt; empty if dbt wrote none."""
         path = self.target / "manifest.json"
         return json.loads(path.read_bytes()) if path.exists() else {}
 
-    def keep_results(self) -> bool:
-        """Put this attempt's results where the next one finds them; False if there are none."""
+    def save_results(self) -> bool:
+        """Save the results of this attempt for the next one; return False if there are none."""
         results = self.target / "run_results.json"
         if not results.exists():
             return False
@@ -77,19 +77,19 @@ class Workspace:
         return True
 
     def publish_cache(self) -> None:
-        """Let the next run start from this run's parse cache."""
-        made = self.target / PARSE_CACHE
-        if made.exists():
-            publish(made, self.warm)
+        """Replace the shared parse cache with that of this run."""
+        cache = self.target / PARSE_CACHE
+        if cache.exists():
+            publish(cache, self.shared_cache)
 
 
 def dbt_state() -> Path:
-    """Folder of everything that dbt leaves on this host."""
+    """Return the folder of all dbt files on this host."""
     return settings().state_dir / "dbt"
 
 
 def publish(source: Path, destination: Path) -> None:
-    """Copy a file so that nobody ever reads half of it."""
+    """Copy a file atomically, so that readers never see a partial file."""
     destination.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=destination.parent, prefix=f".{destination.name}.")
     os.close(descriptor)
@@ -99,10 +99,10 @@ def publish(source: Path, destination: Path) -> None:
 
 @contextmanager
 def workspace() -> Generator[Workspace]:
-    """A fresh folder for one run of the configured project.
+    """Create a temporary workspace for one run of the configured project.
 
     Raises:
-        MissingProjectError: no dbt_project.yml or no profiles.yml.
+        MissingProjectError: dbt_project.yml or profiles.yml is missing.
     """
     project, profiles = settings().dbt_project_path, settings().profiles_dir
     _require(project / "dbt_project.yml", "DBT_PROJECT_PATH")
@@ -111,30 +111,30 @@ def workspace() -> Generator[Workspace]:
     runs.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(runs.iterdir())
     with tempfile.TemporaryDirectory(dir=runs, ignore_cleanup_errors=True) as folder:
-        made = Workspace(project, profiles, Path(folder))
-        made.target.mkdir()
-        _warm_up(made)
-        yield made
+        created = Workspace(project, profiles, Path(folder))
+        created.target.mkdir()
+        _copy_parse_cache(created)
+        yield created
 
 
 def _require(path: Path, variable: str) -> None:
     if not path.is_file():
-        raise MissingProjectError(f"No {path.name} in {path.parent}. Set {variable}.")
+        raise MissingProjectError(f"No {path.name} found in {path.parent}. Set {variable}.")
 
 
-def _warm_up(made: Workspace) -> None:
-    for cache in (made.warm, made.project / "target" / PARSE_CACHE):
+def _copy_parse_cache(created: Workspace) -> None:
+    for cache in (created.shared_cache, created.project / "target" / PARSE_CACHE):
         if cache.is_file():
-            shutil.copyfile(cache, made.target / PARSE_CACHE)
+            shutil.copyfile(cache, created.target / PARSE_CACHE)
             return
 
 
 def _remove_abandoned(runs: Iterable[Path]) -> None:
-    """Folders of runs that were killed before they could clean up."""
+    """Remove folders of runs that were killed before their cleanup."""
     for run in runs:
         try:
             age = time.time() - run.stat().st_mtime
         except FileNotFoundError:
-            continue  # its run has just ended
+            continue  # deleted meanwhile by its run
         if age > ABANDONED_AFTER_SECONDS:
             shutil.rmtree(run, ignore_errors=True)

@@ -1,7 +1,7 @@
 """Run the dbt tests: data tests and unit tests.
 
 Reads the dbt project and the warehouse; writes one row per run in ``ops.dbt_runs`` and one per test
-in ``ops.dbt_node_results``. Tests only read, so running them twice is safe.
+in ``ops.dbt_node_results``. Tests only read: safe to repeat.
 """
 
 from prefect import Task
@@ -9,8 +9,8 @@ from prefect import Task
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import DBT_TEST
 from flows.dbt._arguments import check_arguments
-from flows.dbt._attempts import Work, attempt, carry_out, flow_limit_seconds
-from flows.dbt._result import report
+from flows.dbt._attempts import DbtRun, attempt, flow_limit_seconds, run_with_retries
+from flows.dbt._result import finish_run
 from flows.dbt._results import DbtResult
 from flows.dbt._workspace import workspace
 
@@ -19,7 +19,7 @@ run_tests = Task(attempt, name="dbt test", **DBT_TEST)
 
 @flow(timeout_seconds=1800)
 def run_dbt_tests(dbt_args: list[str] | None = None) -> DbtResult:
-    """Run dbt tests; a failing test makes the run red.
+    """Run dbt tests; the run fails if a test fails.
 
     Args:
         dbt_args: Options of `dbt test`, such as ``["--select", "kpis"]``.
@@ -27,6 +27,6 @@ def run_dbt_tests(dbt_args: list[str] | None = None) -> DbtResult:
     """
     with workspace() as folders:
         arguments = check_arguments("test", dbt_args or [], folders.project)
-        work = Work(("test",), arguments, folders, flow_limit_seconds())
-        carry_out(work, run_tests)
-        return report(work, artifact="dbt-run-tests", unit="tests")
+        dbt_run = DbtRun(("test",), arguments, folders, flow_limit_seconds())
+        run_with_retries(dbt_run, run_tests)
+        return finish_run(dbt_run, artifact="dbt-run-tests", unit="tests")

@@ -2,7 +2,7 @@
 
 Reads the dbt project and the warehouse's catalog; writes ``<state_dir>/dbt-docs/docs-<time>.html``
 and replaces ``index.html`` beside it, both atomically, and one row in ``ops.dbt_runs``. The newest
-five pages are kept; repeating it is safe.
+five pages are kept. Safe to repeat.
 """
 
 from datetime import datetime
@@ -15,17 +15,17 @@ from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import DBT_DOCS
 from analytics_worker.settings import settings
 from flows.dbt._arguments import Arguments
-from flows.dbt._attempts import Work, attempt, carry_out, flow_limit_seconds
-from flows.dbt._result import report
+from flows.dbt._attempts import DbtRun, attempt, flow_limit_seconds, run_with_retries
+from flows.dbt._result import finish_run
 from flows.dbt._results import DbtResult
 from flows.dbt._workspace import publish, workspace
 
-KEPT = 5
+MAX_PAGES = 5
 PAGE = "static_index.html"
 
 
 class DocsResult(DbtResult):
-    """A dbt result, with the page if there is one."""
+    """A dbt result, with the page if it was generated."""
 
     path: NotRequired[str]
     bytes: NotRequired[int]
@@ -38,32 +38,32 @@ generate_docs = Task(attempt, name="dbt docs generate", **DBT_DOCS)
 def dbt_docs_generate() -> DocsResult:
     """Generate dbt documentation: one HTML file that needs no server."""
     with workspace() as folders:
-        work = Work(
+        dbt_run = DbtRun(
             ("docs", "generate"),
             Arguments(("--static",)),
             folders,
             flow_limit_seconds(),
             shows_nodes=False,  # they are only compiled
         )
-        carry_out(work, generate_docs)
-        result = DocsResult(**report(work, artifact="dbt-docs-generate", unit="nodes"))
+        run_with_retries(dbt_run, generate_docs)
+        result = DocsResult(**finish_run(dbt_run, artifact="dbt-docs-generate", unit="nodes"))
         if result["status"] == "success":
-            page = publish_page(folders.target / PAGE, work.started_at)
+            page = publish_page(folders.target / PAGE, dbt_run.started_at)
             result["path"], result["bytes"] = str(page), page.stat().st_size
         return result
 
 
 def docs_folder() -> Path:
-    """Where the pages are."""
+    """Return the folder of the pages."""
     return settings().state_dir / "dbt-docs"
 
 
-def publish_page(made: Path, at: datetime) -> Path:
-    """Keep the page under its time, show it as ``index.html``, delete all but the newest five."""
+def publish_page(source: Path, at: datetime) -> Path:
+    """Store the page with its timestamp and as ``index.html``; delete all but the newest five."""
     folder = docs_folder()
     page = folder / f"docs-{at:%Y%m%dT%H%M%S%fZ}.html"
-    publish(made, page)
-    publish(made, folder / "index.html")
-    for old in sorted(folder.glob("docs-*.html"))[:-KEPT]:
+    publish(source, page)
+    publish(source, folder / "index.html")
+    for old in sorted(folder.glob("docs-*.html"))[:-MAX_PAGES]:
         old.unlink(missing_ok=True)
     return page

@@ -1,4 +1,4 @@
-"""Check how old the data in dbt's sources is.
+"""Check the age of the data in dbt's sources.
 
 Reads the dbt project and the sources in the warehouse; writes one row per run in ``ops.dbt_runs``
 and one per source table in ``ops.dbt_node_results``. Only reads the sources: repeating it is safe.
@@ -13,14 +13,14 @@ from analytics_worker.errors import PermanentError
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import DBT_FRESHNESS
 from flows.dbt._arguments import Arguments
-from flows.dbt._attempts import Work, attempt, carry_out, flow_limit_seconds
-from flows.dbt._result import report
+from flows.dbt._attempts import DbtRun, attempt, flow_limit_seconds, run_with_retries
+from flows.dbt._result import finish_run
 from flows.dbt._results import DbtResult
 from flows.dbt._workspace import workspace
 
 
 class UnknownSourceError(PermanentError):
-    """A source that the dbt project does not check; lists those that it does."""
+    """A source without a freshness rule in the dbt project; the message lists those with one."""
 
 
 check_freshness = Task(attempt, name="dbt source freshness", **DBT_FRESHNESS)
@@ -28,7 +28,7 @@ check_freshness = Task(attempt, name="dbt source freshness", **DBT_FRESHNESS)
 
 @flow(timeout_seconds=300)
 def dbt_freshness_check(source_names: list[str] | None = None) -> DbtResult:
-    """Check data freshness; a source that is too old is a failed node and makes the run red.
+    """Check data freshness; a source that is too old is a failed node, so the run fails.
 
     Args:
         source_names: Sources (``crm``) or tables of them (``crm.accounts``) to check; all if empty.
@@ -36,33 +36,33 @@ def dbt_freshness_check(source_names: list[str] | None = None) -> DbtResult:
     names = source_names or []
     selected = {"--select": [f"source:{name}" for name in names]} if names else {}
     with workspace() as folders:
-        work = Work(
+        dbt_run = DbtRun(
             ("source", "freshness"), Arguments(lists=selected), folders, flow_limit_seconds()
         )
-        carry_out(work, check_freshness)
-        check_names(names, folders.manifest())
-        return report(work, artifact="dbt-freshness-check", unit="sources")
+        run_with_retries(dbt_run, check_freshness)
+        check_source_names(names, folders.manifest())
+        return finish_run(dbt_run, artifact="dbt-freshness-check", unit="sources")
 
 
-def check_names(names: Sequence[str], manifest: Mapping[str, Any]) -> None:
-    """Compare with the sources whose freshness the project as it is now defines.
+def check_source_names(names: Sequence[str], manifest: Mapping[str, Any]) -> None:
+    """Check that the project defines a freshness rule for each name.
 
     Raises:
-        UnknownSourceError: there is no such source, or it has no freshness rule.
+        UnknownSourceError: the source is unknown, or has no freshness rule.
     """
     if not manifest:
-        return  # dbt did not get as far as reading the project, and says why
+        return  # dbt failed before it parsed the project, and reports why
     known = sorted(checked_sources(manifest))
     unknown = [name for name in names if name not in known]
     if unknown:
         raise UnknownSourceError(
-            f"No source with a freshness rule is called {', '.join(map(repr, unknown))}."
-            f" There are: {', '.join(known) or 'none'}"
+            f"No source with a freshness rule found: {', '.join(map(repr, unknown))};"
+            f" expected one of: {', '.join(known) or 'none'}"
         )
 
 
 def checked_sources(manifest: Mapping[str, Any]) -> set[str]:
-    """Sources and their tables that have a freshness rule."""
+    """Return the sources, and their tables, with a freshness rule."""
     checked: set[str] = set()
     for source in manifest.get("sources", {}).values():
         rule = source.get("freshness") or {}

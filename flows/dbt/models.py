@@ -1,6 +1,6 @@
 """Build the dbt models.
 
-Reads the dbt project and the sources in the warehouse; writes what the models describe, one row per
+Reads the dbt project and the sources in the warehouse; writes the relations of the models, one row per
 run in ``ops.dbt_runs`` and one per node in ``ops.dbt_node_results``. dbt replaces what it builds, so
 running it twice is safe.
 """
@@ -10,8 +10,8 @@ from prefect import Task
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import DBT_RUN
 from flows.dbt._arguments import check_arguments
-from flows.dbt._attempts import Work, attempt, carry_out, flow_limit_seconds
-from flows.dbt._result import report
+from flows.dbt._attempts import DbtRun, attempt, flow_limit_seconds, run_with_retries
+from flows.dbt._result import finish_run
 from flows.dbt._results import DbtResult
 from flows.dbt._workspace import workspace
 
@@ -28,6 +28,6 @@ def run_dbt_models(dbt_args: list[str] | None = None) -> DbtResult:
     """
     with workspace() as folders:
         arguments = check_arguments("run", dbt_args or [], folders.project)
-        work = Work(("run",), arguments, folders, flow_limit_seconds())
-        carry_out(work, run_models)
-        return report(work, artifact="dbt-run-models", unit="models")
+        dbt_run = DbtRun(("run",), arguments, folders, flow_limit_seconds())
+        run_with_retries(dbt_run, run_models)
+        return finish_run(dbt_run, artifact="dbt-run-models", unit="models")

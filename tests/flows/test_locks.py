@@ -9,7 +9,7 @@ from sqlalchemy import text
 from analytics_worker.database.connections import engine, warehouse
 from analytics_worker.delivery.store import delivery_store
 from flows.analytics import _refresh_log_store
-from flows.dbt._lock import DbtRunningError, only_one_dbt
+from flows.dbt._lock import DbtRunningError, dbt_lock
 from flows.reports.runs.store import ledger
 from tests.support.attacks import attack
 from tests.support.sql import query
@@ -37,16 +37,16 @@ def reader(environment):  # noqa: ARG001  # its database
 )
 def test_nobody_keeps_dbt_from_running(reader):
     reader("select pg_advisory_lock(hashtext('analytics-worker'), hashtext('dbt'))")
-    with only_one_dbt():
+    with dbt_lock():
         ((key,),) = [(row[0],) for row in reader(SEEN)]
         with (
             pytest.raises(DbtRunningError, match=r"already running on this warehouse: .+ since"),
-            only_one_dbt(),
+            dbt_lock(),
         ):
             pass
     reader(f"select pg_advisory_lock({key})")
     for _ in range(2):
-        with only_one_dbt():
+        with dbt_lock():
             assert len(reader(SEEN)) == 2
 
 

@@ -7,10 +7,10 @@ import yaml
 
 from flows.dbt._arguments import (
     LISTS,
-    OWNED,
     PATHS,
     SWITCHES,
     VALUES,
+    WORKER_OPTIONS,
     check_arguments,
 )
 from flows.dbt._option_values import DbtArgumentError
@@ -162,4 +162,4 @@ def test_every_option_of_dbt_has_been_decided_on(command):
         for spelling in (*parameter.opts, *parameter.secondary_opts)
         if "deprecated" not in spelling
     }
-    assert real <= set(LISTS) | VALUES | PATHS | SWITCHES | set(OWNED)
+    assert real <= set(LISTS) | VALUES | PATHS | SWITCHES | set(WORKER_OPTIONS)

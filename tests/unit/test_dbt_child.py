@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from flows.dbt import _process
-from flows.dbt._process import DbtDeadlineError, child
+from flows.dbt._process import DbtDeadlineError, dbt_process
 
 SPEAKS = """
 import os, signal, sys, time
@@ -32,7 +32,7 @@ def start(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         path = tmp_path / "program.py"
         path.write_text(SPEAKS + program)
         monkeypatch.setattr(_process, "PROGRAM", path)
-        return child(tmp_path, dict(os.environ), tmp_path / "stderr.log")
+        return dbt_process(tmp_path, dict(os.environ), tmp_path / "stderr.log")
 
     return begin
 
@@ -85,7 +85,7 @@ def test_a_child_that_dies_ends_the_reading_and_leaves_its_last_words(start):
     with start(DYING) as process:
         assert list(process.events(soon())) == [{"event": "up"}]
         assert process.exit_status() == -9
-        assert process.last_words() == "out of memory"
+        assert process.stderr_tail() == "out of memory"
 
 
 def test_a_child_that_dies_before_it_listens_can_be_sent_to(start):

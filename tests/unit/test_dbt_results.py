@@ -5,12 +5,12 @@ import pytest
 
 from analytics_worker.settings import settings
 from flows.dbt._arguments import Arguments, check_arguments
-from flows.dbt._environment import scrub, secrets
+from flows.dbt._environment import redact, secrets
 from flows.dbt._results import is_service_failure, read_nodes, status_of_summary, summary_of
-from flows.dbt._selection import all_but, exclusions
+from flows.dbt._selection import excluding, exclusions
 from flows.dbt._workspace import Workspace, publish
-from flows.dbt.docs import KEPT, publish_page
-from flows.dbt.freshness import UnknownSourceError, check_names
+from flows.dbt.docs import MAX_PAGES, publish_page
+from flows.dbt.freshness import UnknownSourceError, check_source_names
 from tests.support.attacks import attack
 
 
@@ -88,7 +88,7 @@ def manifest(**names: str) -> dict[str, object]:
 
 
 def test_a_further_attempt_leaves_out_what_is_done(tmp_path):
-    found = all_but(
+    found = excluding(
         ["a"],
         check_arguments("run", ["-s", "x", "--exclude", "y"], tmp_path),
         manifest(a="p.a", b="p.b"),
@@ -103,7 +103,7 @@ def test_an_exclusion_never_takes_an_undone_node_with_it():
 
 def test_beside_a_selector_nothing_is_excluded():
     arguments = Arguments(("--selector", "nightly"))
-    assert all_but(["a"], arguments, manifest(a="p.a")) == ["--selector", "nightly"]
+    assert excluding(["a"], arguments, manifest(a="p.a")) == ["--selector", "nightly"]
 
 
 SOURCES = {
@@ -117,12 +117,12 @@ SOURCES = {
 
 @pytest.mark.parametrize("name", ["crm.owners", "web", "nosuch", "crm.accounts+", "*"])
 def test_a_source_without_a_freshness_rule_is_an_error_that_lists_the_others(name):
-    with pytest.raises(UnknownSourceError, match=r"There are: crm, crm\.accounts$"):
-        check_names([name], SOURCES)
+    with pytest.raises(UnknownSourceError, match=r"expected one of: crm, crm\.accounts$"):
+        check_source_names([name], SOURCES)
 
 
 def test_sources_are_known_by_their_name_and_their_tables():
-    check_names(["crm", "crm.accounts"], SOURCES)
+    check_source_names(["crm", "crm.accounts"], SOURCES)
 
 
 @attack(
@@ -136,7 +136,7 @@ def test_secrets_are_found_in_variables_and_profiles_and_scrubbed(tmp_path):
         "b: { user: u, token: canary-four, password: \"{{ env_var('P') }}\" }\n"
     )
     hidden = secrets({"DBT_ENV_SECRET_PASSWORD": "p@ss word"}, tmp_path)
-    text = scrub("p@ss word, p%40ss%20word, canary-two, canary one, canary-four", hidden)
+    text = redact("p@ss word, p%40ss%20word, canary-two, canary one, canary-four", hidden)
     assert text == "*****, *****, *****, *****, *****"
 
 
@@ -144,7 +144,7 @@ def test_the_newest_five_pages_are_kept_and_the_last_is_the_index(tmp_path, monk
     monkeypatch.setenv("STATE_DIR", str(tmp_path))
     settings.cache_clear()
     made = tmp_path / "made.html"
-    for day in range(1, KEPT + 3):
+    for day in range(1, MAX_PAGES + 3):
         made.write_text(f"day {day}")
         publish_page(made, datetime(2030, 1, day, tzinfo=UTC))
     folder = tmp_path / "dbt-docs"
@@ -152,7 +152,7 @@ def test_the_newest_five_pages_are_kept_and_the_last_is_the_index(tmp_path, monk
         f"day {day}" for day in range(3, 8)
     ]
     assert (folder / "index.html").read_text() == "day 7"
-    assert len(list(folder.iterdir())) == KEPT + 1
+    assert len(list(folder.iterdir())) == MAX_PAGES + 1
 
 
 def test_the_parse_cache_is_replaced_in_one_step(tmp_path):
@@ -168,6 +168,6 @@ def test_results_of_one_attempt_are_not_taken_for_those_of_the_next(tmp_path):
     work = Workspace(tmp_path, tmp_path, tmp_path)
     work.target.mkdir()
     (work.target / "run_results.json").write_text("{}")
-    assert work.keep_results()
-    assert not work.keep_results()
+    assert work.save_results()
+    assert not work.save_results()
     assert (work.previous / "run_results.json").exists()

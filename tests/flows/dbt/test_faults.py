@@ -15,7 +15,7 @@ from analytics_worker.database.connections import direct, warehouse_url
 from analytics_worker.prefect_support.retries import DBT_RUN
 from analytics_worker.settings import settings
 from flows.dbt import run_dbt_models
-from flows.dbt._lock import only_one_dbt
+from flows.dbt._lock import dbt_lock
 from tests.flows.dbt.seen import dbt_processes, dbt_queries, rows, task_run_names
 from tests.support.waiting import wait_until
 
@@ -108,7 +108,7 @@ def test_after_a_crash_of_dbt_the_next_attempt_leaves_out_what_was_done(model):
 
 @pytest.mark.usefixtures("project")
 def test_two_runs_never_overlap():
-    with only_one_dbt():
+    with dbt_lock():
         state = run_dbt_models(return_state=True)
     assert state.name == "Skipped"
     assert "already running" in state.message

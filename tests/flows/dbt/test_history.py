@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from analytics_worker.database.connections import direct, warehouse_url
 from analytics_worker.prefect_support.results import outcome
-from flows.dbt._history import record
+from flows.dbt._history import record_run
 from flows.dbt._results import DbtResult, NodeResult, summary_of
 from tests.flows.dbt.seen import rows
 
@@ -37,7 +37,7 @@ def result_of(count: int) -> DbtResult:
 
 def test_a_thousand_nodes_are_kept_in_less_than_two_seconds():
     started = time.monotonic()
-    record("dbt run", ["--select", "a b", "{x,\"y'"], LONG_AGO, result_of(1000))
+    record_run("dbt run", ["--select", "a b", "{x,\"y'"], LONG_AGO, result_of(1000))
     assert time.monotonic() - started < 2
 
     (run,) = rows("select args, started_at, executed, seconds from ops.dbt_runs")
@@ -56,7 +56,7 @@ def test_a_thousand_nodes_are_kept_in_less_than_two_seconds():
 
 
 def test_a_run_without_nodes_is_kept_too():
-    record("dbt run", [], LONG_AGO, result_of(0))
+    record_run("dbt run", [], LONG_AGO, result_of(0))
     assert rows("select executed from ops.dbt_runs") == [{"executed": 0}]
 
 
@@ -64,5 +64,5 @@ def test_that_nothing_can_be_kept_changes_nothing():
     with direct(warehouse_url()) as connection:
         connection.execute(text("drop table ops.dbt_node_results"))
     with disable_run_logger():
-        record("dbt run", [], LONG_AGO, result_of(2))
+        record_run("dbt run", [], LONG_AGO, result_of(2))
     assert rows("select * from ops.dbt_runs") == []
