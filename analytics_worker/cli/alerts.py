@@ -1,15 +1,15 @@
-"""``analytics-worker alerts``: check rules, store them, try them, replay them, silence them.
+"""``analytics-worker alerts``: validate, store, test, backtest and silence rules.
 
-Reads the definition files and the database; `sync` and `silence` write ops.alert_rules, `test` and
-`backtest` write nothing. Mistakes are named by file and line, and change nothing.
+Reads the definition files and the database. `sync` and `silence` write ops.alert_rules; `test` and
+`backtest` write nothing. Mistakes are reported by file and line, and nothing is stored.
 """
 
 import difflib
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from rich.console import Console
@@ -24,19 +24,19 @@ from flows.alerts.rules import sync as rule_sync
 from flows.alerts.rules import yaml_files
 from flows.alerts.rules.model import Rule
 from flows.alerts.tools import backtest as rule_backtest
-from flows.alerts.tools import dry_run
+from flows.alerts.tools.dry_run import dry_run, send_test
 
-alerts = typer.Typer(no_args_is_help=True, help="Check, store, try and silence alert rules.")
+alerts = typer.Typer(no_args_is_help=True, help="Validate, store, test and silence alert rules.")
 
 Folder = Annotated[
     Path | None, typer.Option("--definitions", help="Folder of alerts.yml and thresholds.yml.")
 ]
-Name = Annotated[str, typer.Argument(help="The rule's name.")]
+Name = Annotated[str, typer.Argument(help="Name of the rule.")]
 
 
 @contextmanager
-def _explained() -> Generator[None]:
-    """Expected errors as their message, without a traceback."""
+def _exit_on_error() -> Generator[None]:
+    """Print an expected error without a traceback and exit with code 1."""
     try:
         yield
     except PermanentError as error:
@@ -46,27 +46,27 @@ def _explained() -> Generator[None]:
 
 @alerts.command()
 def validate(definitions: Folder = None) -> None:
-    """Check both definition files; name every mistake by file and line."""
-    with _explained():
+    """Validate both definition files; report every mistake by file and line."""
+    with _exit_on_error():
         rules = yaml_files.load(definitions)
-    echo(f"{len(rules)} rules are fine")
+    echo(f"{len(rules)} rules are valid")
 
 
 @alerts.command()
 def diff(definitions: Folder = None) -> None:
     """Show what `sync` would change."""
-    with _explained():
+    with _exit_on_error():
         _show_changes(rule_sync.diff(yaml_files.load(definitions)))
 
 
 @alerts.command()
 def sync(definitions: Folder = None) -> None:
-    """Store the rules of the definition files; retire those that are gone."""
-    with _explained():
+    """Store the rules of the definition files; retire removed rules."""
+    with _exit_on_error():
         _show_changes(rule_sync.sync(yaml_files.load(definitions)))
 
 
-def _show_changes(changes: list[rule_sync.Change]) -> None:
+def _show_changes(changes: list[rule_sync.RuleChange]) -> None:
     for change in changes:
         echo(f"{change.action:<8} {change.kind} {change.name}")
         for field, (before, after) in change.fields.items():
@@ -77,55 +77,58 @@ def _show_changes(changes: list[rule_sync.Change]) -> None:
 
 
 def _field_change(field: str, before: object, after: object) -> list[str]:
-    """In one line, or as a diff if it is text of several."""
+    """Describe a changed field in one line, or multi-line text as a diff."""
     old, new = (value.splitlines() if isinstance(value, str) else [] for value in (before, after))
     if max(len(old), len(new)) > 1:
         return [f"{field}:", *list(difflib.unified_diff(old, new, lineterm="", n=1))[3:]]
-    shown = ("(none)" if value is None else str(value) for value in (before, after))
-    return [f"{field}: {' → '.join(shown)}"]
+    values = ("(none)" if value is None else str(value) for value in (before, after))
+    return [f"{field}: {' → '.join(values)}"]
 
 
 @alerts.command("test")
-def try_rule(
+def evaluate_rule(
     name: Name,
     definitions: Folder = None,
     send: Annotated[
-        bool, typer.Option("--send", help="Send a test notice to the rule's channels, too.")
+        bool, typer.Option("--send", help="Also send a test message to the channels of the rule.")
     ] = False,
 ) -> None:
-    """Evaluate a rule of the files now, without changing its state; show what it would say."""
-    with _explained():
-        trial = dry_run.trial(_find(name, definitions))
-        echo(trial.text)
-        for line in dry_run.send(trial) if send else []:
+    """Evaluate a rule of the files now and show its message; its state does not change."""
+    with _exit_on_error():
+        result = dry_run(_find_rule(name, definitions))
+        echo(result.text)
+        for line in send_test(result) if send else []:
             echo(line)
-    if trial.failed:
+    if result.failed:
         raise typer.Exit(1)
 
 
 @alerts.command()
 def backtest(
     name: Name,
-    since: Annotated[str, typer.Option(help="How far back, such as 7d or 12h.")],
+    since: Annotated[str, typer.Option(help="Start of the replay before now, such as 7d or 12h.")],
     definitions: Folder = None,
 ) -> None:
-    """Show what a rule of the files would have told since then."""
-    with _explained():
-        rule = _find(name, definitions)
-        length = _parsed(parse_duration, since)
-        replay = rule_backtest.backtest(rule, datetime.now(UTC) - length)
-    if replay.told:
-        _show_told(replay.told)
-    told, times = len(replay.told), replay.evaluations
-    notices = f"{told or 'no'} notice{'' if told == 1 else 's'}"
-    echo(f"{notices} in {times} evaluation{'' if times == 1 else 's'}, {replay.source}")
+    """Show the notifications that a rule of the files would have caused since then."""
+    with _exit_on_error():
+        rule = _find_rule(name, definitions)
+        duration = _parse_duration(since)
+        replay = rule_backtest.backtest(rule, datetime.now(UTC) - duration)
+    if replay.notifications:
+        _show_notifications(replay.notifications)
+    notifications = _counted(len(replay.notifications), "notification")
+    echo(f"{notifications} in {_counted(replay.evaluations, 'evaluation')}, {replay.source}")
 
 
-def _show_told(told: list[rule_backtest.Told]) -> None:
+def _counted(count: int, noun: str) -> str:
+    return f"{count or 'no'} {noun}{'' if count == 1 else 's'}"
+
+
+def _show_notifications(notifications: list[rule_backtest.ReplayedNotification]) -> None:
     table = Table(
-        "when (UTC)", "notice", "severity", "keys", "worst value", box=None, pad_edge=False
+        "when (UTC)", "notification", "severity", "keys", "worst value", box=None, pad_edge=False
     )
-    for each in told:
+    for each in notifications:
         value = "" if each.value is None else number_text(each.value)
         keys, severity = str(each.keys), each.severity or ""
         table.add_row(f"{each.at:%Y-%m-%d %H:%M}", each.kind, severity, keys, value)
@@ -136,26 +139,29 @@ def _show_told(told: list[rule_backtest.Told]) -> None:
 def silence(
     name: Name,
     duration: Annotated[
-        str, typer.Option("--for", help="How long, such as 2h; 0s ends it.")
+        str, typer.Option("--for", help="Duration, such as 2h; 0s ends the silence.")
     ] = "1h",
-    reason: Annotated[str, typer.Option(help="Why, for the others.")] = "",
+    reason: Annotated[str, typer.Option(help="Reason, shown in ops.alert_rules.")] = "",
 ) -> None:
-    """Tell nobody of a rule for a while; its state moves on, and what is still true is told after."""
-    with _explained():
-        length = _parsed(parse_duration, duration)
+    """Mute the notifications of a rule for a while.
+
+    Its state is still updated. An alert that is still firing when the silence ends is notified then.
+    """
+    with _exit_on_error():
+        length = _parse_duration(duration)
         until = rule_silence.silence(name, length, reason)
     if length:
-        echo(f"{name} is silent for {format_duration(length)}, until {until:%Y-%m-%d %H:%M} UTC")
+        echo(f"{name} is silenced for {format_duration(length)}, until {until:%Y-%m-%d %H:%M} UTC")
     else:
-        echo(f"{name} is silent no more")
+        echo(f"{name} is no longer silenced")
 
 
-def _find(name: str, folder: Path | None) -> Rule:
+def _find_rule(name: str, folder: Path | None) -> Rule:
     return yaml_files.find(yaml_files.load(folder), name)
 
 
-def _parsed(parse: Callable[[Any], Any], text: str) -> Any:
+def _parse_duration(text: str) -> timedelta:
     try:
-        return parse(text)
+        return parse_duration(text)
     except ValueError as error:
         raise PermanentError(str(error)) from None

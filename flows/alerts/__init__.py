@@ -1,4 +1,4 @@
-"""Alerts: rules on the warehouse, their states, and notices that reach the right people once."""
+"""Alerts: rules on the warehouse, their states, and notifications about changes."""
 
 from flows.alerts.pending import process_pending_alerts
 from flows.alerts.threshold_alert import create_threshold_alert

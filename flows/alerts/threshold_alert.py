@@ -1,8 +1,8 @@
-"""Alert people to a threshold that somebody else saw crossed.
+"""Notify of a crossed threshold that an event reports.
 
-Reads nothing but the event; writes the alert as a rule of kind ``event``, its state, history and
-outbox. Repeating is safe: the same threshold (by id) is not told twice within its ``repeat_every``. If
-the event brings its query, `process_pending_alerts` uses it to see when it is over.
+Reads only the event; writes the alert as a rule of kind ``event``, its state, history and outbox. Safe
+to repeat: the same threshold (by id) is notified once within its ``repeat_every``. If the event has a
+query, `process_pending_alerts` evaluates it to detect when the alert resolves.
 """
 
 import math
@@ -12,13 +12,13 @@ from analytics_worker.definitions.yaml_definitions import instead
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import THRESHOLD_EVENT
 from analytics_worker.prefect_support.task import task
-from flows.alerts.evaluation.results import EventResult, Verdict, event_result
-from flows.alerts.evaluation.state_machine import Level
-from flows.alerts.evaluation.transition import Given
-from flows.alerts.rules.payloads import AlertRequestError, threshold_rule
-from flows.alerts.tasks import deliver, evaluate_one, show_states
+from flows.alerts.evaluation.flow_results import AlertResult, EventResult, event_result
+from flows.alerts.evaluation.observation import ReportedStatus
+from flows.alerts.evaluation.state_machine import Classification
+from flows.alerts.rules.payloads import AlertRequestError, parse_threshold
+from flows.alerts.tasks import deliver, evaluate_one, publish_states
 
-LEVELS: dict[str, Level] = {
+STATUSES: dict[str, Classification] = {
     "warning": "warning",
     "critical": "critical",
     "ok": "ok",
@@ -26,20 +26,20 @@ LEVELS: dict[str, Level] = {
     "resolved": "ok",
 }
 
-deliver_notices = task(**THRESHOLD_EVENT, name="deliver notices")(deliver)
+deliver_notifications = task(**THRESHOLD_EVENT, name="deliver notifications")(deliver)
 
 
 @task(**THRESHOLD_EVENT, name="record threshold alert")
 def record_threshold_alert(
     threshold_data: dict[str, Any], current_value: float, status: str
-) -> Verdict:
-    """Write the alert's state and its notices in one transaction."""
-    identity, rule = threshold_rule(threshold_data)
-    level = LEVELS.get(status.strip().lower())
-    if level is None:
-        raise AlertRequestError(f"status {status!r} is unknown{instead(status, LEVELS)}")
+) -> AlertResult:
+    """Write the state of the alert and its notifications in one transaction."""
+    identity, rule = parse_threshold(threshold_data)
+    classification = STATUSES.get(status.strip().lower())
+    if classification is None:
+        raise AlertRequestError(f"{status!r} is not a valid status{instead(status, STATUSES)}")
     value = None if math.isnan(current_value) else current_value
-    return evaluate_one(identity, rule, Given(level, value))
+    return evaluate_one(identity, rule, ReportedStatus(classification, value))
 
 
 @flow(timeout_seconds=120)
@@ -51,10 +51,10 @@ def create_threshold_alert(
     Args:
         threshold_data: `id`, `metric_name`, `query`, `warning_threshold`, `critical_threshold`,
             `comparison_operator`, and `notification_channels` as for `trigger_alert`.
-        current_value: The metric's value.
-        status: `warning` or `critical`; `ok` says that it is over.
+        current_value: The value of the metric.
+        status: `warning` or `critical`; `ok` resolves the alert.
     """
-    verdict = record_threshold_alert(threshold_data, current_value, status)
-    result = event_result(verdict, deliver_notices(verdict["messages"]))
-    show_states()
+    alert = record_threshold_alert(threshold_data, current_value, status)
+    result = event_result(alert, deliver_notifications(alert["messages"]))
+    publish_states()
     return result

@@ -11,8 +11,8 @@ from analytics_worker.definitions.yaml_definitions import DefinitionError
 from analytics_worker.doctor import readers
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
-from flows.alerts.rules.payloads import AlertRequestError, alert_rule
-from flows.alerts.rules.validation import problems
+from flows.alerts.rules.payloads import AlertRequestError, parse_alert
+from flows.alerts.rules.validation import find_problems
 from flows.alerts.rules.yaml_files import load as load_rules
 from flows.reports.definitions.payloads import ReportRequestError, requested
 from flows.reports.formats import Table, fetch, snapshot
@@ -100,12 +100,12 @@ def test_a_reader_that_is_no_longer_there_is_the_rules_own_error(monkeypatch):
 def test_callers_can_name_only_a_reader_that_is_configured(reader):
     alert = {"id": "a", "query": "select 1", "operator": ">", "threshold": 1, "reader": reader}
     with pytest.raises(AlertRequestError, match="there is no reader"):
-        alert_rule(alert)
+        parse_alert(alert)
     with pytest.raises(ReportRequestError, match="there is no reader"):
         requested({"name": "r", "query": "select 1", "reader": reader}, "report_config")
     with pytest.raises(PermanentError, match="there is no reader"), snapshot(reader=reader):
         pass
-    assert alert_rule({**alert, "reader": "sales"})[1].reader == "sales"
+    assert parse_alert({**alert, "reader": "sales"})[1].reader == "sales"
 
 
 @pytest.mark.usefixtures("two_readers")
@@ -133,4 +133,4 @@ def test_a_timeout_has_an_upper_bound(tmp_path):
     )
     with pytest.raises(ReportRequestError, match="timeout 2h is too long; write 1h or less"):
         requested({"name": "r", "query": "select 1", "timeout": "2h"}, "report_config")
-    assert problems(rule(timeout="0s")) == [("timeout", "timeout has to be longer than 0s")]
+    assert find_problems(rule(timeout="0s")) == [("timeout", "timeout has to be longer than 0s")]

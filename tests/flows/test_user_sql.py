@@ -9,7 +9,7 @@ from analytics_worker.database.reader_sessions import UserSqlError, reader_sessi
 from analytics_worker.database.select_guard import StatementError, refuse_functions
 from analytics_worker.database.sql_functions import HARMLESS, KNOWN, called, refused_functions
 from analytics_worker.database.sql_tokens import UnfinishedError, tokens
-from flows.alerts.evaluation.queries import read
+from flows.alerts.evaluation.queries import read_samples
 from flows.reports.formats import Table, fetch, snapshot
 from tests.flows.alerts.rules import rule
 from tests.support.attacks import attack
@@ -133,7 +133,7 @@ def test_no_operator_cast_or_aggregate_of_the_server_calls_a_refused_function():
 def test_it_is_refused_where_it_is_run():
     hidden = r"select '\', pg_terminate_backend(1), ' '"
     with reader_session() as session, pytest.raises(StatementError, match="pg_terminate_backend"):
-        read(session, rule(sql=hidden), None)
+        read_samples(session, rule(sql=hidden), None)
     with (
         pytest.raises(StatementError, match="pg_terminate_backend"),
         snapshot() as moment,
@@ -152,7 +152,7 @@ def test_what_a_view_or_a_function_hides_is_stopped_by_the_timeout():
     execute("grant select on analytics.slow to analytics_reader")
     for sql in ("select * from analytics.slow", "select analytics.slow()"):
         with reader_session() as session, pytest.raises(UserSqlError, match="timeout"):
-            read(session, rule(sql=sql, timeout="1s"), None)
+            read_samples(session, rule(sql=sql, timeout="1s"), None)
 
 
 @attack(

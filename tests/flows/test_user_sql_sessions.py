@@ -16,7 +16,7 @@ from analytics_worker.database.reader_sessions import (
 )
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
-from flows.alerts.evaluation.queries import read
+from flows.alerts.evaluation.queries import read_samples
 from flows.reports.formats import Table, export, fetch, snapshot
 from tests.flows.alerts.rules import rule, store, tick
 from tests.support.attacks import attack
@@ -174,7 +174,7 @@ def test_a_rule_gets_only_so_many_bytes(sql):
         session.fetch("select 'warm' as value")
         before = memory()
         with pytest.raises(UserSqlError, match=r"more than 16 MB \(USER_SQL_MAX_MB\)"):
-            read(session, rule(sql=sql, timeout="1m"), None)
+            read_samples(session, rule(sql=sql, timeout="1m"), None)
         assert memory() - before < 40
 
 
@@ -243,7 +243,7 @@ def test_a_timeout_that_was_stored_before_there_was_a_bound_is_cut(monkeypatch):
     monkeypatch.setattr("flows.alerts.evaluation.queries.LONGEST_TIMEOUT", timedelta(seconds=1))
     endless = rule(sql="select pg_sleep(3600)", timeout="400d")
     with reader_session() as session, pytest.raises(UserSqlError, match="stopped after 1 s"):
-        read(session, endless, None)
+        read_samples(session, endless, None)
 
 
 @pytest.mark.parametrize(

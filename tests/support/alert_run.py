@@ -1,11 +1,14 @@
-"""A rule that is evaluated tick after tick, without a database."""
+"""Evaluate a rule period after period, without a database."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flows.alerts.evaluation.transition import Found, advance
-from flows.alerts.notifications.model import AUDIENCES, Advance, Health, Notice, States
+from flows.alerts.evaluation.observation import Observation
+from flows.alerts.evaluation.result import EvaluationResult
+from flows.alerts.evaluation.state_machine import RuleHealth, States
+from flows.alerts.evaluation.transition import apply_evaluation
+from flows.alerts.notifications.model import AUDIENCES, Notification
 from flows.alerts.rules.model import Rule
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -19,41 +22,43 @@ def rule(**fields: Any) -> Rule:
 
 
 class Run:
-    """A rule that is evaluated tick after tick."""
+    """Evaluates a rule period after period."""
 
-    def __init__(self, of: Rule) -> None:
-        self.rule = of
+    def __init__(self, rule: Rule) -> None:
+        self.rule = rule
         self.states: States = {}
-        self.health = Health()
+        self.health = RuleHealth()
         self.tick = 0
-        self.last: Advance | None = None
+        self.last: EvaluationResult | None = None
 
-    def see(self, found: Found | float | None, *, silenced: bool = False, **more: Any) -> list[str]:
-        """One evaluation; the notices it leads to."""
-        if found is None or isinstance(found, int | float):
-            found = {"": found}
+    def evaluate(
+        self, observation: Observation | float | None, *, silenced: bool = False, **options: Any
+    ) -> list[str]:
+        """Apply one evaluation; return the kinds of its notifications."""
+        if observation is None or isinstance(observation, int | float):
+            observation = {"": observation}
         now = START + self.tick * TICK
         self.tick += 1
-        self.last = advance(
+        self.last = apply_evaluation(
             self.rule,
             self.states,
             self.health,
-            found,
+            observation,
             now,
-            unreachable=AUDIENCES if silenced else (),
-            **more,
+            suppressed=AUDIENCES if silenced else (),
+            **options,
         )
         self.states, self.health = self.last.states, self.last.health
-        return [notice.kind for notice in self.last.notices]
+        return [notification.kind for notification in self.last.notifications]
 
-    def see_all(self, values: Sequence[float | None]) -> list[list[str]]:
-        return [self.see(value) for value in values]
+    def evaluate_all(self, values: Sequence[float | None]) -> list[list[str]]:
+        return [self.evaluate(value) for value in values]
 
     @property
-    def notice(self) -> Notice:
+    def notification(self) -> Notification:
         assert self.last is not None
-        (notice,) = self.last.notices
-        return notice
+        (notification,) = self.last.notifications
+        return notification
 
     @property
     def state(self):

@@ -1,25 +1,27 @@
-"""What holds of every alert, whatever it sees."""
+"""Properties that hold for every alert and all observations."""
 
 from datetime import UTC, datetime, timedelta
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from flows.alerts.evaluation.transition import Failure, advance
-from flows.alerts.notifications.model import AUDIENCES, Health, States
+from flows.alerts.evaluation.observation import Failure
+from flows.alerts.evaluation.state_machine import RuleHealth, States
+from flows.alerts.evaluation.transition import apply_evaluation
+from flows.alerts.notifications.model import AUDIENCES
 from flows.alerts.rules.model import Rule
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
-def one_rule(wait, repeat, recovery, flapping, on_empty, levels) -> Rule:
+def build_rule(pending, repeat, recovery, flapping, on_empty, bounds) -> Rule:
     return Rule.model_validate(
         {
             "name": "r",
             "operator": ">",
-            **levels,
+            **bounds,
             "recovery": recovery,
-            "for": f"{wait}m",
+            "for": f"{pending}m",
             "repeat_every": f"{repeat}m" if repeat else None,
             "flapping_after": flapping,
             "on_empty": on_empty,
@@ -28,7 +30,7 @@ def one_rule(wait, repeat, recovery, flapping, on_empty, levels) -> Rule:
 
 
 rules = st.builds(
-    one_rule,
+    build_rule,
     st.integers(0, 6),
     st.sampled_from([None, 4, 10, 30]),
     st.sampled_from([None, 5.0]),
@@ -40,50 +42,52 @@ values = st.one_of(
     st.sampled_from([0.0, 7.0, 11.0, 25.0, None, "error"]),
     st.floats(allow_nan=False),
 )
-sights = st.lists(st.tuples(values, st.booleans(), st.integers(110, 130)), max_size=40)
+observations = st.lists(st.tuples(values, st.booleans(), st.integers(110, 130)), max_size=40)
 
 
-def play(rule: Rule, seen):
-    """The evaluations one after the other: states before and after, and the notices."""
+def evaluate_all(rule: Rule, observations):
+    """Yield states before, result, time and silence of each evaluation."""
     states: States = {}
-    health, now = Health(), START
-    for value, silenced, seconds in seen:
-        found = Failure("x") if value == "error" else {"": value}
-        after = advance(rule, states, health, found, now, unreachable=AUDIENCES if silenced else ())
+    health, now = RuleHealth(), START
+    for value, silenced, seconds in observations:
+        observation = Failure("x") if value == "error" else {"": value}
+        after = apply_evaluation(
+            rule, states, health, observation, now, suppressed=AUDIENCES if silenced else ()
+        )
         yield states, after, now, silenced
         states, health, now = after.states, after.health, now + timedelta(seconds=seconds)
 
 
-@given(rules, sights)
-def test_notices_tell_a_story_that_makes_sense(rule, seen):
-    """Resolved follows firing; nothing is told twice; a silence is silent; errors go to owners."""
-    believed = erroneous = False
-    for _, after, _, silenced in play(rule, seen):
-        assert not (silenced and after.notices)
-        for notice in after.notices:
-            if notice.audience == "owner":
-                assert erroneous == (notice.kind == "error_resolved")
-                erroneous = not erroneous
+@given(rules, observations)
+def test_the_sequence_of_notifications_is_consistent(rule, observations):
+    """Resolved follows firing, nothing is notified twice or while silenced, errors are for owners."""
+    firing_notified = error_notified = False
+    for _, after, _, silenced in evaluate_all(rule, observations):
+        assert not (silenced and after.notifications)
+        for notification in after.notifications:
+            if notification.audience == "owner":
+                assert error_notified == (notification.kind == "error_resolved")
+                error_notified = not error_notified
                 continue
-            assert believed or notice.kind in {"firing", "flapping"}
-            believed = notice.kind != "resolved" and not (
-                notice.kind == "no_data" and after.states[""].told is None
+            assert firing_notified or notification.kind in {"firing", "flapping"}
+            firing_notified = notification.kind != "resolved" and not (
+                notification.kind == "no_data" and after.states[""].notified_severity is None
             )
         state = after.states.get("")
-        assert believed == bool(state and state.told)
+        assert firing_notified == bool(state and state.notified_severity)
 
 
-@given(rules, sights)
-def test_an_alert_fires_only_after_its_pending_period(rule, seen):
-    for before, after, now, _ in play(rule, seen):
+@given(rules, observations)
+def test_an_alert_fires_only_after_its_pending_period(rule, observations):
+    for before, after, now, _ in evaluate_all(rule, observations):
         state, earlier = after.states.get(""), before.get("")
         starts = state and state.status == "firing" and (not earlier or earlier.status != "firing")
-        if starts and rule.wait and earlier and earlier.firing_since is None:
+        if starts and rule.pending_period and earlier and earlier.firing_since is None:
             assert earlier.pending_since is not None
-            assert now - earlier.pending_since >= rule.wait / 2
+            assert now - earlier.pending_since >= rule.pending_period / 2
 
 
-LATE_AFTER_A_SILENCE = [
+LATE_REPEAT_AFTER_SILENCE = [
     (11.0, False, 110),
     (11.0, False, 120),
     (0.0, True, 110),
@@ -92,32 +96,31 @@ LATE_AFTER_A_SILENCE = [
 ]
 
 
-@example(one_rule(0, 4, None, None, "ok", {"threshold": 10.0}), LATE_AFTER_A_SILENCE)
-@given(rules, sights)
-def test_repeats_keep_their_distance(rule, seen):
-    told_at = None
-    for _, after, now, _ in play(rule, seen):
-        for notice in after.notices:
-            if notice.kind == "still_firing":
-                assert told_at is not None
-                assert now - told_at >= rule.repeat_every / 2
-            if notice.audience == "readers":
-                told_at = now
+@example(build_rule(0, 4, None, None, "ok", {"threshold": 10.0}), LATE_REPEAT_AFTER_SILENCE)
+@given(rules, observations)
+def test_repeats_are_at_least_half_a_period_apart(rule, observations):
+    notified_at = None
+    for _, after, now, _ in evaluate_all(rule, observations):
+        for notification in after.notifications:
+            if notification.kind == "still_firing":
+                assert notified_at is not None
+                assert now - notified_at >= rule.repeat_every / 2
+            if notification.audience == "readers":
+                notified_at = now
 
 
-@given(rules, sights)
-def test_seeing_the_same_at_the_same_time_changes_nothing_more(rule, seen):
-    """A second evaluation at the same instant tells nobody anything."""
-    for _, after, now, silenced in play(rule, seen):
+@given(rules, observations)
+def test_repeating_an_evaluation_at_the_same_time_notifies_nothing(rule, observations):
+    for _, after, now, silenced in evaluate_all(rule, observations):
         state = after.states.get("")
         if state is None or state.value is None or after.status == "error":
             continue
-        again = advance(
+        repeated = apply_evaluation(
             rule,
             after.states,
             after.health,
             {"": state.value},
             now,
-            unreachable=AUDIENCES if silenced else (),
+            suppressed=AUDIENCES if silenced else (),
         )
-        assert not again.notices
+        assert not repeated.notifications

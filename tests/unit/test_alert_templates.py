@@ -1,4 +1,4 @@
-"""Templates that users wrote can neither reach out, nor run for ever, nor fill the memory."""
+"""User templates are sandboxed, and their time and memory are limited."""
 
 import pytest
 
@@ -36,14 +36,14 @@ from tests.support.attacks import attack
         "{% for a in range(1000) %}{% for b in range(1000) %}long{% endfor %}{% endfor %}",
     ],
 )
-def test_is_refused(source):
+def test_the_template_is_rejected(source):
     with pytest.raises(UserTemplateError):
         render(source, {"worst": [1]}, html=False)
 
 
 @attack(
     by="data",
-    what="markup in a value of a rule with own HTML",
+    what="markup in a value of a rule with its own HTML",
     answer="escaped",
 )
 def test_values_are_escaped_in_html_and_only_there():
@@ -51,13 +51,13 @@ def test_values_are_escaped_in_html_and_only_there():
     assert render("{{ x }}", {"x": "<b>&"}, html=False) == "<b>&"
 
 
-def test_what_templates_are_for_works():
+def test_loops_conditions_and_filters_are_allowed():
     source = (
         "{% for n in xs %}{% if n > 1 %}{{ n | number }} {% endif %}{% endfor %}{{ name | upper }}"
     )
     assert render(source, {"xs": [1, 2000.5], "name": "é"}, html=False) == "2,000.5 É"
 
 
-def test_a_subject_is_one_line_whatever_is_in_it():
+def test_a_subject_is_always_one_line():
     assert one_line("a\r\nBcc: x@y.example\u2028b\x00") == "a Bcc: x@y.example b\ufffd"
     assert len(one_line("x" * 5000)) == 300

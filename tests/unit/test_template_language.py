@@ -18,8 +18,12 @@ from analytics_worker.user_templates.rendering import (
     shortened,
 )
 from flows.alerts.evaluation.state_machine import AlertState
-from flows.alerts.notifications.model import Notice
-from flows.alerts.notifications.rendering import LONGEST_TEXT, render_notice, sample_context
+from flows.alerts.notifications.model import Notification
+from flows.alerts.notifications.rendering import (
+    MAX_TEXT_CHARACTERS,
+    example_context,
+    render_notification,
+)
 from flows.alerts.rules.model import Rule
 
 CONTEXT: dict[str, Any] = {
@@ -105,30 +109,32 @@ def test_html_is_what_the_author_wrote_around_escaped_values(source, html):
     assert render(source, {"k": "<b>"}, html=True) == html
 
 
-def alert(**texts: Any) -> tuple[Rule, Notice]:
+def alert(**texts: Any) -> tuple[Rule, Notification]:
     now = datetime.now(UTC)
     fields: dict[str, Any] = {"name": "r", "sql": "select 1", "operator": ">", "threshold": 0}
     rule = Rule.model_validate({**fields, "key_columns": ["k"], **texts})
-    state = AlertState(now, "firing", "critical", 1.0, 1.0, 1.0, firing_since=now, told="critical")
-    return rule, Notice("firing", states={f'["{"&" * 20_000}{n}"]': state for n in range(10)})
+    state = AlertState(
+        now, "firing", "critical", 1.0, 1.0, 1.0, firing_since=now, notified_severity="critical"
+    )
+    return rule, Notification("firing", states={f'["{"&" * 20_000}{n}"]': state for n in range(10)})
 
 
 def test_no_length_of_data_fails_the_standard_message():
-    rule, notice = alert(description="<" * 300_000)
-    sent = render_notice(rule, notice, datetime.now(UTC), "uid")
+    rule, notification = alert(description="<" * 300_000)
+    sent = render_notification(rule, notification, datetime.now(UTC), "uid")
     assert sent.json_body is not None
     assert sent.json_body["hint"] is None
     assert sent.text.count("&…") == 10
     assert "&lt;…" in str(sent.html)
-    assert "<" * (LONGEST_TEXT - 1) + "…" in sent.text
+    assert "<" * (MAX_TEXT_CHARACTERS - 1) + "…" in sent.text
 
 
 def test_a_template_of_a_rule_that_data_makes_too_long_costs_one_sentence():
     own = {"text": "{% for w in worst %}{{ w.key * 1 }}{% endfor %}" * 1}
-    rule, notice = alert(template=own)
-    sent = render_notice(rule, notice, datetime.now(UTC), "uid")
-    assert sent.text.startswith("The alert is firing")
-    assert "The rule's own template failed: template: * works on numbers only" in sent.text
+    rule, notification = alert(template=own)
+    sent = render_notification(rule, notification, datetime.now(UTC), "uid")
+    assert sent.text.startswith("Alert firing")
+    assert "The template of the rule failed: template: * works on numbers only" in sent.text
 
 
 def test_cut_texts_say_so():
@@ -239,16 +245,16 @@ def text_or_error(source: str, *, html: bool) -> str:
 def test_the_made_up_alert_of_validation_fits_every_documented_name():
     rule, _ = alert()
     source = "{{ headline }}{{ label }}{{ condition }}{{ count|number }}{{ worst[0].value|number }}"
-    assert render(source, sample_context(rule), html=True)
+    assert render(source, example_context(rule), html=True)
 
 
 def test_the_texts_of_the_documentation_are_valid():
     page = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text()
     (block,) = re.findall(r"```yaml\n(template:.*?)```", page, re.DOTALL)
     names = re.findall(r"`(\w+)`", page.split("\nNames: ")[1].split("Texts longer")[0])
-    rule, notice = alert(**yaml.safe_load(block))
-    sent = render_notice(rule, notice, datetime.now(UTC), "uid")
+    rule, notification = alert(**yaml.safe_load(block))
+    sent = render_notification(rule, notification, datetime.now(UTC), "uid")
     assert sent.json_body is not None
     assert sent.json_body["hint"] is None
     assert sent.subject.startswith("[CRITICAL] r: &&")
-    assert set(sample_context(rule)) <= set(names)
+    assert set(example_context(rule)) <= set(names)

@@ -1,6 +1,6 @@
-"""Is a number beyond a bound, and which of two is worse.
+"""Compare values with bounds and with each other.
 
-Reads nothing, writes nothing. Infinity is compared like any number; NaN never arrives here.
+Reads nothing, writes nothing. Infinity is compared like any number; NaN is excluded before.
 """
 
 import operator
@@ -20,15 +20,15 @@ _COMPARISONS: dict[Operator, Callable[[float, float], bool]] = {
 
 
 def meets(value: float, comparison: Operator, bound: Bound) -> bool:
-    """Whether the condition holds; ``between`` includes both ends."""
+    """Return whether the condition is met; ``between`` includes both ends."""
     if comparison == "between":
         low, high = cast("list[float]", bound)
         return low <= value <= high
     return _COMPARISONS[comparison](value, cast("float", bound))
 
 
-def badness(rule: Rule, value: float) -> float:
-    """A number that grows the worse the value is, in the direction of the rule's operator."""
+def distance_from_ok(rule: Rule, value: float) -> float:
+    """Return a number that grows the worse the value is, in the direction of the rule's operator."""
     if rule.operator in {"<", "<="}:
         return -value
     if rule.operator in {">", ">="}:
@@ -39,7 +39,7 @@ def badness(rule: Rule, value: float) -> float:
     return distance if rule.operator == "!=" else -distance
 
 
-def worse(rule: Rule, values: Iterable[float | None]) -> float | None:
-    """The worst of some values; None if there is none."""
+def worst_value(rule: Rule, values: Iterable[float | None]) -> float | None:
+    """Return the worst value; None if there is none."""
     known = [value for value in values if value is not None]
-    return max(known, key=lambda value: badness(rule, value), default=None)
+    return max(known, key=lambda value: distance_from_ok(rule, value), default=None)

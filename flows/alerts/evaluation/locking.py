@@ -1,8 +1,8 @@
-"""Which rules are evaluated now, and what is known of them.
+"""Claim the rules to evaluate, and load their states and baselines.
 
-Reads and locks ops.alert_rules, reads ops.alert_states and ops.alert_evaluations. A rule is due once
-per period of its own, by the database's clock; the row lock makes it one evaluation whatever the
-number of runs, and is given back when a run dies.
+Reads and locks ops.alert_rules; reads ops.alert_states and ops.alert_evaluations. A rule is due once
+per period, by the clock of the database. The row lock makes it one evaluation for any number of
+concurrent runs, and is released when a run dies.
 """
 
 import json
@@ -16,16 +16,15 @@ from sqlalchemy import Connection, RowMapping
 
 from analytics_worker.database.connections import run_sql
 from flows.alerts.evaluation.samples import NO_KEY
-from flows.alerts.evaluation.state_machine import AlertState
-from flows.alerts.notifications.model import Health, States
+from flows.alerts.evaluation.state_machine import AlertState, RuleHealth, States
 from flows.alerts.rules.model import Kind, Rule
 
-BATCH = 250
+BATCH_SIZE = 250
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One rule that this run, and no other, evaluates now."""
+    """A rule that this run, and no other, evaluates now."""
 
     id: int
     kind: Kind
@@ -33,9 +32,9 @@ class Claim:
     now: datetime
     slot: datetime
     silenced: bool
-    health: Health
-    broken: str | None = None
-    """Why the stored definition can't be used, if it can't."""
+    health: RuleHealth
+    definition_error: str | None = None
+    """Why the stored definition is not valid."""
 
 
 def claim_due(
@@ -43,16 +42,16 @@ def claim_due(
     kinds: Sequence[Kind],
     *,
     now: datetime | None,
-    passed_over: Sequence[int] = (),
+    excluded: Sequence[int] = (),
 ) -> list[Claim]:
-    """Lock the next rules that are due, until the transaction ends."""
+    """Lock the next due rules until the transaction ends."""
     rows = run_sql(
         connection,
         "alerts/claim_due",
         kinds=list(kinds),
         now=now,
-        passed_over=list(passed_over),
-        batch=BATCH,
+        excluded=list(excluded),
+        batch_size=BATCH_SIZE,
     )
     return [_claim(row) for row in rows]
 
@@ -60,12 +59,12 @@ def claim_due(
 def claim_event(
     connection: Connection, identity: str, rule: Rule, *, now: datetime | None = None
 ) -> Claim:
-    """Store a rule that came with an event under its identity, and lock it."""
+    """Store the rule of an event under its identity, and lock it."""
     (row,) = run_sql(
         connection,
         "alerts/claim_event",
         rule_name=identity,
-        definition=rule.stored(),
+        definition=rule.to_json(),
         every=rule.every,
         now=now,
     )
@@ -73,13 +72,11 @@ def claim_event(
 
 
 def _claim(row: RowMapping) -> Claim:
-    broken = None
+    definition_error = None
     try:
         rule = Rule.model_validate_json(row["definition"])
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        broken = f"the stored definition is out of date, run alerts sync ({where}: {first['msg']})"
+        definition_error = _definition_error(error)
         owner = json.loads(row["definition"]).get("owner")
         rule = Rule.model_construct(name=row["name"], operator=">", owner=owner)
     return Claim(
@@ -89,39 +86,47 @@ def _claim(row: RowMapping) -> Claim:
         now=row["now"],
         slot=row["slot"],
         silenced=row["silenced"],
-        health=Health(row["error"], row["error_since"], told=row["error_told"]),
-        broken=broken,
+        health=RuleHealth(row["error"], row["error_since"], notified=row["error_told"]),
+        definition_error=definition_error,
     )
 
 
+def _definition_error(error: ValidationError) -> str:
+    first = error.errors()[0]
+    path = ".".join(map(str, first["loc"]))
+    return f"the stored definition is out of date; run `analytics-worker alerts sync` ({path}: {first['msg']})"
+
+
 def load_states(connection: Connection, claims: Sequence[Claim]) -> dict[int, States]:
-    """The states of the claimed rules, by rule and key."""
-    found: dict[int, dict[str, AlertState]] = {claim.id: {} for claim in claims}
-    for row in run_sql(connection, "alerts/load_states", rule_ids=list(found)):
+    """Return the states of the claimed rules, by rule and key."""
+    states: dict[int, dict[str, AlertState]] = {claim.id: {} for claim in claims}
+    for row in run_sql(connection, "alerts/load_states", rule_ids=list(states)):
         values: dict[str, Any] = dict(row)
         rule_id, key = values.pop("rule_id"), values.pop("key")
         values["changes"] = tuple(values["changes"])
-        found[rule_id][key] = AlertState(**values)
-    return {**found}
+        states[rule_id][key] = AlertState(**values)
+    return {**states}
 
 
-def load_earlier(connection: Connection, claims: Sequence[Claim]) -> dict[int, Mapping[str, float]]:
-    """Readings of so long ago as each rule compares with; empty where there are none."""
-    wanted = {
+def load_baselines(
+    connection: Connection, claims: Sequence[Claim]
+) -> dict[int, Mapping[str, float]]:
+    """Return the samples that rules with ``compare_to`` compare with; empty if none is recorded."""
+    until = {
         claim.id: claim.slot - claim.rule.compare_to
         for claim in claims
         if isinstance(claim.rule.compare_to, timedelta)
     }
-    found: dict[int, Mapping[str, float]] = {rule_id: {} for rule_id in wanted}
-    if wanted:
-        asked = [{"rule_id": i, "until": until.isoformat()} for i, until in wanted.items()]
-        for row in run_sql(connection, "alerts/load_earlier", wanted=json.dumps(asked)):
-            found[row["rule_id"]] = _readings(row)
-    return found
+    baselines: dict[int, Mapping[str, float]] = {rule_id: {} for rule_id in until}
+    if until:
+        times = [{"rule_id": rule_id, "until": at.isoformat()} for rule_id, at in until.items()]
+        for row in run_sql(connection, "alerts/load_baselines", baselines=json.dumps(times)):
+            baselines[row["rule_id"]] = _recorded_samples(row)
+    return baselines
 
 
-def _readings(row: RowMapping) -> Mapping[str, float]:
-    keyed: dict[str, Any] | None = row["readings"]
-    if keyed is None:
-        return {NO_KEY: row["reading"]}
-    return {key: float(value) for key, value in keyed.items() if value is not None}
+def _recorded_samples(row: RowMapping) -> Mapping[str, float]:
+    by_key: dict[str, Any] | None = row["samples"]
+    if by_key is None:
+        return {NO_KEY: row["sample"]}
+    return {key: float(value) for key, value in by_key.items() if value is not None}

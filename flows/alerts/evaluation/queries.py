@@ -1,7 +1,7 @@
-"""Run the SQL of the claimed rules, on a few kept connections of the SELECT-only role.
+"""Run the SQL of the claimed rules, on a few reused connections of the reader role.
 
-Reads what the rules read; writes nothing. One rule's failure is its own: the others run on. What
-failed is tried once more at the end, on a reset session. Only a database that is away ends the batch.
+Reads what the rules read; writes nothing. A failing rule does not affect the others. A failed query
+is retried once at the end, on a reset session. Only an unavailable database ends the batch.
 """
 
 import contextvars
@@ -18,75 +18,75 @@ from analytics_worker.database.reader_sessions import ReaderSession, reader_sess
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
 from flows.alerts.evaluation.locking import Claim
-from flows.alerts.evaluation.samples import Readings, readings
-from flows.alerts.evaluation.transition import Failure, Given
+from flows.alerts.evaluation.observation import Failure, Observation, ReportedStatus
+from flows.alerts.evaluation.samples import Samples, extract_samples
 from flows.alerts.rules.model import Rule
 from flows.alerts.rules.validation import LONGEST_TIMEOUT, NOW
 
 RULES_PER_CONNECTION = 8
-"""Fewer than this are not worth another connection."""
+"""Fewer rules than this are not worth another connection."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What the SQL of one rule came to."""
+class QueryResult:
+    """Result of the SQL of one rule."""
 
-    found: Readings | Failure | Given
+    observation: Observation
     rows: int | None
     milliseconds: float
     attempts: int = 1
 
 
-def run_rules(claims: Sequence[Claim], deadline: float) -> dict[int, Answer]:
-    """Answers by rule; those not reached by the deadline (`time.monotonic`) are missing.
+def run_queries(claims: Sequence[Claim], deadline: float) -> dict[int, QueryResult]:
+    """Return results by rule; rules not reached by the deadline (`time.monotonic`) are missing.
 
     Raises:
-        CircuitOpenError: the database is known to be down.
-        SQLAlchemyError: it can't be reached.
+        CircuitOpenError: the circuit breaker of the database is open.
+        SQLAlchemyError: the database is unavailable.
     """
-    answers = _spread(claims, deadline, attempt=1)
-    failed = [claim for claim in claims if _failed(answers.get(claim.id))]
+    results = _run_all(claims, deadline, attempt=1)
+    failed = [claim for claim in claims if _has_failed(results.get(claim.id))]
     if failed:
-        answers |= _spread(failed, deadline, attempt=2)
-    return answers
+        results |= _run_all(failed, deadline, attempt=2)
+    return results
 
 
-def _failed(answer: Answer | None) -> bool:
-    return answer is not None and isinstance(answer.found, Failure)
+def _has_failed(result: QueryResult | None) -> bool:
+    return result is not None and isinstance(result.observation, Failure)
 
 
-def _spread(claims: Sequence[Claim], deadline: float, attempt: int) -> dict[int, Answer]:
-    """Share the rules out to the connections, each taking the next when it is free."""
-    width = min(settings().alert_parallelism, 1 + len(claims) // RULES_PER_CONNECTION)
-    queue = _Shared(claims)
-    answers: dict[int, Answer] = {}
+def _run_all(claims: Sequence[Claim], deadline: float, attempt: int) -> dict[int, QueryResult]:
+    """Run the queries on several connections; each takes the next rule when it is free."""
+    connections = min(settings().alert_parallelism, 1 + len(claims) // RULES_PER_CONNECTION)
+    queue = _SharedIterator(claims)
+    results: dict[int, QueryResult] = {}
 
-    def work() -> None:
-        with reader_sessions() as session_of:
+    def run_next_rules() -> None:
+        with reader_sessions() as session_for:
             for claim in queue:
                 if time.monotonic() > deadline:
                     return
-                answers[claim.id] = _ask(session_of, claim, attempt)
+                results[claim.id] = _run_query(session_for, claim, attempt)
 
-    _in_parallel(work, width)
-    return answers
+    _run_in_threads(run_next_rules, connections)
+    return results
 
 
-def _in_parallel(work: Callable[[], None], width: int) -> None:
-    """Here if once is enough; else in threads that know of the run that they belong to."""
-    if width == 1:
-        work()
+def _run_in_threads(function: Callable[[], None], threads: int) -> None:
+    """Call the function in threads with the context of the flow run; one call needs no thread."""
+    if threads == 1:
+        function()
         return
-    with ThreadPoolExecutor(width, thread_name_prefix="rules") as pool:
-        runs = [pool.submit(contextvars.copy_context().run, work) for _ in range(width)]
-    for run in runs:
-        run.result()
+    with ThreadPoolExecutor(threads, thread_name_prefix="rules") as pool:
+        calls = [pool.submit(contextvars.copy_context().run, function) for _ in range(threads)]
+    for call in calls:
+        call.result()
 
 
-class _Shared(Iterator[T]):
-    """One iteration that several threads take from."""
+class _SharedIterator(Iterator[T]):
+    """Iterator that several threads share."""
 
     def __init__(self, items: Iterable[T]) -> None:
         self._items = iter(items)
@@ -97,28 +97,30 @@ class _Shared(Iterator[T]):
             return next(self._items)
 
 
-def _ask(session_of: Callable[[str | None], ReaderSession], claim: Claim, attempt: int) -> Answer:
-    if claim.broken:
-        return Answer(Failure(claim.broken), None, 0.0, attempt)
-    if claim.rule.sql is None:  # an event brought the result, and nobody was notified of it yet
-        return Answer(Given("keep_last", None), None, 0.0, attempt)
+def _run_query(
+    session_for: Callable[[str | None], ReaderSession], claim: Claim, attempt: int
+) -> QueryResult:
+    if claim.definition_error:
+        return QueryResult(Failure(claim.definition_error), None, 0.0, attempt)
+    if claim.rule.sql is None:  # an event reported the status; its notification is still due
+        return QueryResult(ReportedStatus("keep_last", None), None, 0.0, attempt)
     started = time.perf_counter()
     rows = None
     try:
-        found, rows = read(session_of(claim.rule.reader), claim.rule, claim.now)
+        observation, rows = read_samples(session_for(claim.rule.reader), claim.rule, claim.now)
     except PermanentError as error:
-        found = Failure(str(error))
+        observation = Failure(str(error))
     except psycopg2.Error:
-        found = Failure("the connection was lost while the SQL ran")
-    return Answer(found, rows, (time.perf_counter() - started) * 1000, attempt)
+        observation = Failure("the connection was lost while the SQL ran")
+    return QueryResult(observation, rows, (time.perf_counter() - started) * 1000, attempt)
 
 
-def read(session: ReaderSession, rule: Rule, now: object) -> tuple[Readings, int]:
-    """The readings of a rule as of a time, and the number of rows they were made of."""
+def read_samples(session: ReaderSession, rule: Rule, now: object) -> tuple[Samples, int]:
+    """Return the samples of a rule as of a time, and the number of rows of its SQL."""
     table = session.fetch(
         rule.sql or "",
         {**rule.parameters, NOW: now},
         timeout=min(rule.timeout, LONGEST_TIMEOUT),
         row_cap=rule.row_cap,
     )
-    return readings(rule, table), len(table.rows)
+    return extract_samples(rule, table), len(table.rows)

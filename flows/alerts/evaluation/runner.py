@@ -1,7 +1,7 @@
-"""Evaluate what is due, batch by batch, each in one transaction.
+"""Evaluate due rules batch by batch, each batch in one transaction.
 
-Reads the rules and whatever their SQL reads; writes states, history and the outbox. A run that dies
-rolls its batches back, and the next run does them again; a second run beside it takes other rules.
+Reads the rules and what their SQL reads; writes states, history and the outbox. If a run dies, its
+batches are rolled back and evaluated by the next run. Concurrent runs evaluate different rules.
 """
 
 import contextvars
@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -18,189 +18,208 @@ from sqlalchemy import Connection
 
 from analytics_worker.database.connections import warehouse
 from flows.alerts.evaluation.locking import (
-    BATCH,
+    BATCH_SIZE,
     Claim,
     claim_due,
     claim_event,
-    load_earlier,
+    load_baselines,
     load_states,
 )
-from flows.alerts.evaluation.queries import Answer, run_rules
-from flows.alerts.evaluation.store import Writes
-from flows.alerts.evaluation.transition import Failure, Found, Given, advance
-from flows.alerts.notifications.model import AUDIENCES, Advance, States
-from flows.alerts.notifications.recipients import unreachable
+from flows.alerts.evaluation.observation import Failure, Observation, ReportedStatus
+from flows.alerts.evaluation.queries import QueryResult, run_queries
+from flows.alerts.evaluation.result import EvaluationResult
+from flows.alerts.evaluation.state_machine import States
+from flows.alerts.evaluation.store import WriteBatch
+from flows.alerts.evaluation.transition import apply_evaluation
+from flows.alerts.notifications.model import AUDIENCES
+from flows.alerts.notifications.recipients import audiences_without_recipients
 from flows.alerts.rules.model import Kind, Rule
 
 BUDGET = timedelta(seconds=90)
-"""How long a run goes on taking rules; what is left is due again at once."""
+"""How long a run claims rules; the remaining rules are due for the next run."""
 
 TRANSACTION_SECONDS = 300.0
 
 
 @dataclass
-class Evaluations:
-    """What a run came to."""
+class EvaluationCounts:
+    """Counts of a run."""
 
     evaluated: int = 0
     errors: int = 0
     firing: int = 0
-    """Rules of which at least one key fires."""
-    notices: int = 0
+    """Rules with at least one firing key."""
+    notifications: int = 0
     deliveries: int = 0
-    untold: int = 0
-    """Rules with something to notify, and nobody to notify."""
+    unnotified: int = 0
+    """Rules with a due notification and no recipients."""
     postponed: int = 0
-    """Due, but the run had no time left for them."""
-    messages: list[UUID] = field(default_factory=list[UUID])
-    """The messages that were enqueued."""
+    """Due rules that the run had no time for."""
+    message_ids: list[UUID] = field(default_factory=list[UUID])
+    """The enqueued messages."""
+
+    def add(self, other: "EvaluationCounts") -> None:
+        """Add the counts of a batch."""
+        for name in (each.name for each in fields(self)):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
 
     def summary(self) -> dict[str, int]:
-        """As a flow reports it."""
-        return {name: count for name, count in vars(self).items() if name != "messages"}
+        """Return the counts with the keys of the flow results."""
+        return {
+            "evaluated": self.evaluated,
+            "errors": self.errors,
+            "firing": self.firing,
+            "notices": self.notifications,
+            "deliveries": self.deliveries,
+            "untold": self.unnotified,
+            "postponed": self.postponed,
+        }
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What an event came to."""
+class EventEvaluation:
+    """Evaluation of the rule of one event."""
 
-    after: Advance
-    found: Found
+    result: EvaluationResult
+    observation: Observation
     deliveries: int
-    untold: bool
-    """Whether there is something to notify, and nobody to notify."""
-    messages: list[UUID]
+    unnotified: bool
+    """Whether a notification is due and there are no recipients."""
+    message_ids: list[UUID]
 
 
 def evaluate_due(
     kinds: Sequence[Kind], *, now: datetime | None = None, budget: timedelta = BUDGET
-) -> Evaluations:
-    """Evaluate every rule that is due, once.
+) -> EvaluationCounts:
+    """Evaluate every due rule once.
 
     Args:
-        kinds: Which rules.
-        now: As of when; the database's clock by default.
-        budget: How long to go on.
+        kinds: Kinds of rules to evaluate.
+        now: Time of the evaluation; the clock of the database by default.
+        budget: How long to start batches.
     """
-    run = _Run(kinds, now, time.monotonic() + budget.total_seconds())
-    with ThreadPoolExecutor(1, thread_name_prefix="lane") as threads:
-        second = threads.submit(contextvars.copy_context().run, run.take_all)
-        run.take_all()
+    runner = _BatchRunner(kinds, now, time.monotonic() + budget.total_seconds())
+    with ThreadPoolExecutor(1, thread_name_prefix="batches") as pool:
+        second = pool.submit(contextvars.copy_context().run, runner.run_batches)
+        runner.run_batches()
         second.result()
-    return run.counts()
+    return runner.counts()
 
 
-class _Run:
-    """Batch after batch, in two lanes: while one writes, the SQL of the other's rules runs."""
+class _BatchRunner:
+    """Runs batches in two threads: one writes while the SQL of the other's rules runs."""
 
     def __init__(self, kinds: Sequence[Kind], now: datetime | None, deadline: float) -> None:
         self._kinds, self._now, self._deadline = kinds, now, deadline
-        self._done: list[Evaluations] = []
-        self._passed_over: set[int] = set()
-        self._reading = threading.Lock()
+        self._batches: list[EvaluationCounts] = []
+        self._postponed: set[int] = set()
+        self._query_lock = threading.Lock()
 
-    def take_all(self) -> None:
-        """Go on until nothing is due or the time is up."""
+    def run_batches(self) -> None:
+        """Run batches until no rule is due or the deadline has passed."""
         try:
-            while time.monotonic() < self._deadline and self._take():
+            while time.monotonic() < self._deadline and self._run_batch():
                 pass
         except BaseException:
-            self._deadline = 0.0  # for the other lane
+            self._deadline = 0.0  # stops the other thread
             raise
 
-    def _take(self) -> bool:
-        """One batch in one transaction; whether there may be more."""
+    def _run_batch(self) -> bool:
+        """Run one batch in one transaction; return whether more rules may be due."""
         with warehouse(statement_timeout_seconds=TRANSACTION_SECONDS) as connection:
-            known = list(self._passed_over)
-            claims = claim_due(connection, self._kinds, now=self._now, passed_over=known)
-            with self._reading:
-                answers = run_rules(claims, self._deadline) if claims else {}
-            counts = _settle(connection, claims, answers)
-        self._done.append(counts)
-        self._passed_over |= {claim.id for claim in claims if claim.id not in answers}
-        return len(claims) == BATCH
+            excluded = list(self._postponed)
+            claims = claim_due(connection, self._kinds, now=self._now, excluded=excluded)
+            with self._query_lock:
+                results = run_queries(claims, self._deadline) if claims else {}
+            counts = _evaluate_batch(connection, claims, results)
+        self._batches.append(counts)
+        self._postponed |= {claim.id for claim in claims if claim.id not in results}
+        return len(claims) == BATCH_SIZE
 
-    def counts(self) -> Evaluations:
-        """Of all batches."""
-        total = Evaluations(postponed=len(self._passed_over))
-        for part in self._done:
-            for name, count in part.summary().items():
-                setattr(total, name, getattr(total, name) + count)
-            total.messages += part.messages
+    def counts(self) -> EvaluationCounts:
+        """Return the counts of all batches."""
+        total = EvaluationCounts(postponed=len(self._postponed))
+        for batch in self._batches:
+            total.add(batch)
         return total
 
 
 def evaluate_event(
-    identity: str, rule: Rule, given: Given | None = None, *, now: datetime | None = None
-) -> Outcome:
-    """Evaluate the rule that came with an event.
+    identity: str,
+    rule: Rule,
+    reported: ReportedStatus | None = None,
+    *,
+    now: datetime | None = None,
+) -> EventEvaluation:
+    """Evaluate the rule of an event.
 
     Args:
-        identity: What makes two events the same alert.
+        identity: Identity of the alert; events with the same identity belong to one alert.
         rule: The rule.
-        given: The result, if the event brought it.
-        now: As of when; the database's clock by default.
+        reported: The status, if the event reports it.
+        now: Time of the evaluation; the clock of the database by default.
     """
     with warehouse(statement_timeout_seconds=TRANSACTION_SECONDS) as connection:
         claim = claim_event(connection, identity, rule, now=now)
-        answer = None if given else run_rules([claim], math.inf)[claim.id]
-        found = answer.found if answer else given or Given("ok", None)
-        writes = Writes()
+        query = None if reported else run_queries([claim], math.inf)[claim.id]
+        observation = query.observation if query else reported or ReportedStatus("ok", None)
+        writes = WriteBatch()
         before = load_states(connection, [claim])[claim.id]
-        after = _move(writes, claim, before, found, answer)
+        result = _evaluate_rule(writes, claim, before, observation, query)
         writes.write(connection)
-    untold = after.untold and not claim.silenced
-    return Outcome(after, found, writes.deliveries, untold, writes.message_ids)
+    unnotified = result.unnotified and not claim.silenced
+    return EventEvaluation(result, observation, writes.deliveries, unnotified, writes.message_ids)
 
 
-def _move(
-    writes: Writes,
+def _evaluate_rule(
+    writes: WriteBatch,
     claim: Claim,
     before: States,
-    found: Found,
-    answer: Answer | None,
-    earlier: Mapping[str, float] | None = None,
-) -> Advance:
-    """Move one rule on and note what to write."""
-    after = advance(
+    observation: Observation,
+    query: QueryResult | None,
+    baseline: Mapping[str, float] | None = None,
+) -> EvaluationResult:
+    """Apply the evaluation of one rule and collect the rows to write."""
+    result = apply_evaluation(
         claim.rule,
         before,
         claim.health,
-        found,
+        observation,
         claim.now,
-        unreachable=AUDIENCES if claim.silenced else unreachable(claim.rule),
-        earlier=earlier,
+        suppressed=AUDIENCES if claim.silenced else audiences_without_recipients(claim.rule),
+        baseline=baseline,
     )
-    writes.add(claim, before, found, after, **_measured(answer))
-    return after
+    writes.add(claim, before, observation, result, **_query_statistics(query))
+    return result
 
 
-def _settle(
-    connection: Connection, claims: Sequence[Claim], answers: Mapping[int, Answer]
-) -> Evaluations:
-    """Move the answered rules on, and write everything."""
-    answered = [claim for claim in claims if claim.id in answers]
-    counts, writes = Evaluations(evaluated=len(answered)), Writes()
-    if not answered:
+def _evaluate_batch(
+    connection: Connection, claims: Sequence[Claim], results: Mapping[int, QueryResult]
+) -> EvaluationCounts:
+    """Evaluate the rules that have a query result, and write everything."""
+    claims = [claim for claim in claims if claim.id in results]
+    counts, writes = EvaluationCounts(evaluated=len(claims)), WriteBatch()
+    if not claims:
         return counts
-    states, earlier = load_states(connection, answered), load_earlier(connection, answered)
-    for claim in answered:
-        answer, before = answers[claim.id], states[claim.id]
-        after = _move(writes, claim, before, answer.found, answer, earlier.get(claim.id))
-        counts.errors += isinstance(answer.found, Failure)
-        counts.firing += bool(after.firing)
-        counts.untold += after.untold and not claim.silenced
-    counts.notices, counts.deliveries = len(writes.events), writes.deliveries
-    counts.messages = writes.message_ids
+    states, baselines = load_states(connection, claims), load_baselines(connection, claims)
+    for claim in claims:
+        query, before = results[claim.id], states[claim.id]
+        baseline = baselines.get(claim.id)
+        result = _evaluate_rule(writes, claim, before, query.observation, query, baseline)
+        counts.errors += isinstance(query.observation, Failure)
+        counts.firing += bool(result.firing)
+        counts.unnotified += result.unnotified and not claim.silenced
+    counts.notifications, counts.deliveries = len(writes.events), writes.deliveries
+    counts.message_ids = writes.message_ids
     writes.write(connection)
     return counts
 
 
-def _measured(answer: Answer | None) -> dict[str, float | None]:
-    if answer is None:
+def _query_statistics(query: QueryResult | None) -> dict[str, float | None]:
+    if query is None:
         return {"rows": None, "milliseconds": None, "attempts": 1}
     return {
-        "rows": answer.rows,
-        "milliseconds": round(answer.milliseconds, 3),
-        "attempts": answer.attempts,
+        "rows": query.rows,
+        "milliseconds": round(query.milliseconds, 3),
+        "attempts": query.attempts,
     }

@@ -1,13 +1,13 @@
-"""From the rows of a rule's SQL to one number, or to one number per key.
+"""Extract the sample of a rule, or one sample per key, from the rows of its SQL.
 
-Reads nothing, writes nothing. What is not there (no row, NULL, NaN) is None and never 0; infinity
-is a number; text that reads like a number is one; an interval counts its seconds.
+Reads nothing, writes nothing. Missing data (no row, NULL, NaN) is None and never 0. Infinity is a
+number. Text that contains a number is converted. An interval is converted to seconds.
 """
 
 import json
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -19,50 +19,59 @@ from analytics_worker.text import value_line
 from flows.alerts.rules.model import Reduce, Rule
 
 NO_KEY = ""
-Readings = dict[str, float | None]
-"""Reading by key; of a rule without keys, just that of `NO_KEY`."""
+Samples = dict[str, float | None]
+"""Sample by key; a rule without keys has one sample under `NO_KEY`."""
 
 _NUMERAL = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*")
-_WORDS = {"infinity": math.inf, "inf": math.inf, "-infinity": -math.inf, "-inf": -math.inf}
+_SPECIAL_NUMBERS = {
+    "nan": math.nan,
+    "infinity": math.inf,
+    "inf": math.inf,
+    "-infinity": -math.inf,
+    "-inf": -math.inf,
+}
 
 
-class ReadingError(PermanentError):
-    """The rows don't fit the rule; says what to change."""
+class SampleError(PermanentError):
+    """The rows do not fit the rule; the message names the fix."""
 
 
-def readings(rule: Rule, table: Table) -> Readings:
-    """The reading of the rule, or of each of its keys.
+def extract_samples(rule: Rule, table: Table) -> Samples:
+    """Return the sample of the rule, or of each of its keys.
 
     Raises:
-        ReadingError: a column is missing, a value is no number, or rows are ambiguous.
+        SampleError: a column is missing, a value is not a number, or a key has several rows.
     """
     if not rule.key_columns:
-        return {NO_KEY: _one(rule, table, table.rows, "")}
-    places = [_place(column, table) for column in rule.key_columns]
+        return {NO_KEY: _sample(rule, table, table.rows, "")}
+    positions = [_position(column, table) for column in rule.key_columns]
     groups: dict[str, list[tuple[Any, ...]]] = {}
     for row in table.rows:
-        groups.setdefault(_key(row[place] for place in places), []).append(row)
-    return {key: _one(rule, table, rows, f" for key {label(key)}") for key, rows in groups.items()}
+        groups.setdefault(_encode_key(row[position] for position in positions), []).append(row)
+    return {
+        key: _sample(rule, table, rows, f" for key {key_label(key)}")
+        for key, rows in groups.items()
+    }
 
 
-def _one(rule: Rule, table: Table, rows: Sequence[tuple[Any, ...]], whose: str) -> float | None:
+def _sample(rule: Rule, table: Table, rows: Sequence[tuple[Any, ...]], suffix: str) -> float | None:
     if rule.measure == "rows":
         return float(len(rows))
-    place = _value_place(rule, table)
+    position = _value_position(rule, table)
     if rule.reduce is None and len(rows) > 1:
-        raise ReadingError(
-            f"{len(rows)} rows{whose}, but one value is needed: add reduce (first, min, max, sum or"
+        raise SampleError(
+            f"{len(rows)} rows{suffix}; expected one: add reduce (first, min, max, sum or"
             " count), or key_columns for one state per key"
         )
-    column = table.columns[place]
+    column = table.columns[position]
     if rule.reduce == "count":
-        return float(sum(row[place] is not None for row in rows))
-    values = [number(row[place], column) for row in rows]
-    return _reduced(rule.reduce or "first", values)
+        return float(sum(row[position] is not None for row in rows))
+    values = [to_number(row[position], column) for row in rows]
+    return _reduce(rule.reduce or "first", values)
 
 
-def _reduced(reduce: Reduce, values: list[float | None]) -> float | None:
-    """As SQL's aggregates: what is not there is left out."""
+def _reduce(reduce: Reduce, values: list[float | None]) -> float | None:
+    """Aggregate the values like SQL: missing values are ignored."""
     if reduce == "first":
         return values[0] if values else None
     known = [value for value in values if value is not None]
@@ -73,82 +82,81 @@ def _reduced(reduce: Reduce, values: list[float | None]) -> float | None:
     return None if math.isnan(total) else total  # inf - inf
 
 
-def _value_place(rule: Rule, table: Table) -> int:
+def _value_position(rule: Rule, table: Table) -> int:
     if rule.value is not None:
-        return _place(rule.value, table)
-    free = [place for place, c in enumerate(table.columns) if c not in rule.key_columns]
-    if len(free) == 1 or (free and table.columns[free[0]] == "value"):
-        return free[0]
+        return _position(rule.value, table)
+    candidates = [
+        position for position, column in enumerate(table.columns) if column not in rule.key_columns
+    ]
+    if len(candidates) == 1 or (candidates and table.columns[candidates[0]] == "value"):
+        return candidates[0]
     if "value" in table.columns:
         return table.columns.index("value")
-    raise ReadingError(
-        f"which column is the value? Write value: with one of {', '.join(table.columns)}"
+    raise SampleError(
+        f"the value column is ambiguous; set value to one of {', '.join(table.columns)}"
     )
 
 
-def _place(column: str, table: Table) -> int:
+def _position(column: str, table: Table) -> int:
     if column in table.columns:
         return table.columns.index(column)
-    raise ReadingError(f"the SQL returns no column {column!r}{instead(column, table.columns)}")
+    raise SampleError(f"the SQL returns no column {column!r}{instead(column, table.columns)}")
 
 
-def _key(values: Any) -> str:
+def _encode_key(values: Iterable[Any]) -> str:
     return json.dumps([None if v is None else str(v) for v in values], ensure_ascii=False)
 
 
-def label(key: str) -> str:
-    """A key as people read it: its values, separated by slashes, in one line."""
-    return value_line(exact_label(key))
+def key_label(key: str) -> str:
+    """Return the values of a key for display: separated by slashes, in one line."""
+    return value_line(exact_key_label(key))
 
 
-def exact_label(key: str) -> str:
-    """A key as programs read it: its values, whatever they hold, separated by slashes."""
+def exact_key_label(key: str) -> str:
+    """Return the values of a key for programs: unchanged, separated by slashes."""
     return " / ".join("(none)" if v is None else v for v in json.loads(key)) if key else ""
 
 
 def group_of(rule: Rule, key: str) -> str:
-    """The group whose message a key belongs to; all keys of a rule, unless it has group_by."""
+    """Return the group of a key: its ``group_by`` values, or one group for all keys of a rule."""
     if not rule.group_by or not key:
         return NO_KEY
     values = dict(zip(rule.key_columns, json.loads(key), strict=False))
     return json.dumps([values.get(column) for column in rule.group_by], ensure_ascii=False)
 
 
-def number(value: Any, column: str) -> float | None:
-    """The value as a number; None for NULL and NaN.
+def to_number(value: Any, column: str) -> float | None:
+    """Convert a value to a number; NULL and NaN become None.
 
     Raises:
-        ReadingError: it is neither a number nor reads like one.
+        SampleError: the value is neither a number nor text that contains one.
     """
     match value:
         case None:
             return None
         case bool() | int() | float() | Decimal():
-            converted = _float(value)
+            number = _to_float(value)
         case timedelta():
-            converted = value.total_seconds()
+            number = value.total_seconds()
         case str():
-            converted = _from_text(value, column)
+            number = _parse_number(value, column)
         case _:
-            raise ReadingError(
-                f"column {column!r} is a {type(value).__name__}, not a number: {value!s:.40}"
-            )
-    return None if math.isnan(converted) else converted
+            kind = type(value).__name__
+            raise SampleError(f"column {column!r}: {value!s:.40} ({kind}) is not a valid number")
+    return None if math.isnan(number) else number
 
 
-def _float(value: float | Decimal) -> float:
+def _to_float(value: float | Decimal) -> float:
     try:
         return float(value)
     except OverflowError:  # an integer beyond the range of double precision
         return math.inf if value > 0 else -math.inf
 
 
-def _from_text(text: str, column: str) -> float:
+def _parse_number(text: str, column: str) -> float:
     if _NUMERAL.fullmatch(text):
         return float(text)
-    word = text.strip().lower()
-    if word == "nan":
-        return math.nan
-    if word in _WORDS:
-        return _WORDS[word]
-    raise ReadingError(f"column {column!r} is text that is no number: {text!r:.40}")
+    number = _SPECIAL_NUMBERS.get(text.strip().lower())
+    if number is None:
+        raise SampleError(f"column {column!r}: {text!r:.40} is not a valid number")
+    return number

@@ -1,7 +1,7 @@
-"""Write what an evaluation came to: history, states, events and the outbox, in a few statements.
+"""Write a batch of evaluations: history, states, events and messages, in a few statements.
 
 Writes ops.alert_evaluations, alert_rules, alert_states, alert_events, messages and deliveries, in the
-transaction of the caller, which holds the rules' locks: all of it happens, or none.
+transaction of the caller, which holds the locks of the rules: all rows are written, or none.
 """
 
 from collections.abc import Mapping
@@ -17,93 +17,108 @@ from analytics_worker.database.connections import run_sql
 from analytics_worker.delivery.message import Message
 from analytics_worker.delivery.outbox import enqueue
 from flows.alerts.evaluation.locking import Claim
+from flows.alerts.evaluation.observation import Failure, Observation, ReportedStatus
+from flows.alerts.evaluation.result import EvaluationResult
 from flows.alerts.evaluation.samples import NO_KEY
-from flows.alerts.evaluation.transition import Failure, Found, Given
-from flows.alerts.notifications.messages import notification, wanted_first
-from flows.alerts.notifications.model import Advance, Notice, States
+from flows.alerts.evaluation.state_machine import States
+from flows.alerts.notifications.messages import build_message, followed_message_lookup
+from flows.alerts.notifications.model import Notification
 
 _JSON: TypeAdapter[Any] = TypeAdapter(Any, config=ConfigDict(ser_json_inf_nan="strings"))
-"""Instants as PostgreSQL reads them, infinity as text: JSON has no number for it."""
+"""Writes timestamps as PostgreSQL reads them, and infinity as text, which JSON numbers exclude."""
 
 
 @dataclass
-class Writes:
-    """Rows to write, gathered over a batch of rules."""
+class WriteBatch:
+    """Rows to write, collected over a batch of rules."""
 
     evaluations: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     states: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    gone: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    removed_states: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     events: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     messages: list[Message] = field(default_factory=list[Message])
-    wanted: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    """Notices that say that something is over, to find what had said that it began."""
+    followed_lookups: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """For each notification that ends an alert: where to find the message that started it."""
 
     @property
     def deliveries(self) -> int:
-        """How many deliveries there are to enqueue."""
+        """Number of deliveries to enqueue."""
         return sum(len(message.recipients) for message in self.messages)
 
     @property
     def message_ids(self) -> list[UUID]:
-        """The ids of the messages."""
+        """Ids of the messages."""
         return [message.id for message in self.messages if message.id]
 
     def add(
         self,
         claim: Claim,
         before: States,
-        found: Found,
-        after: Advance,
-        **measured: float | None,
+        observation: Observation,
+        result: EvaluationResult,
+        **statistics: float | None,
     ) -> None:
-        """Note one rule; `measured` are rows, milliseconds and attempts."""
-        self.evaluations.append(_evaluation(claim, found, after) | measured)
-        for key, state in after.states.items():
+        """Add the evaluation of one rule; `statistics` are rows, milliseconds and attempts."""
+        self.evaluations.append(_evaluation_row(claim, observation, result) | statistics)
+        for key, state in result.states.items():
             if before.get(key) != state:
                 self.states.append({"rule_id": claim.id, "key": key, **state._asdict()})
-        self.gone += [{"rule_id": claim.id, "key": k} for k in before if k not in after.states]
-        for notice in after.notices:
-            self._notify(claim, notice)
+        self.removed_states += [
+            {"rule_id": claim.id, "key": key} for key in before if key not in result.states
+        ]
+        for notification in result.notifications:
+            self._add_notification(claim, notification)
 
-    def _notify(self, claim: Claim, notice: Notice) -> None:
+    def _add_notification(self, claim: Claim, notification: Notification) -> None:
         uid = uuid4()
-        message = notification(claim.id, claim.rule, notice, claim.now, uid, _flow_run_id())
+        message = build_message(claim.id, claim.rule, notification, claim.now, uid, _flow_run_id())
         self.messages.append(message)
-        self.events.append(_event(claim, notice, uid, message.content.json_body or {}))
-        if wanted := wanted_first(claim.id, notice, uid):
-            self.wanted.append(wanted)
+        self.events.append(_event_row(claim, notification, uid, message.content.json_body or {}))
+        if followed_lookup := followed_message_lookup(claim.id, notification, uid):
+            self.followed_lookups.append(followed_lookup)
 
     def write(self, connection: Connection) -> None:
-        """Write all of it, in a few statements."""
+        """Write all rows."""
         flow_run_id = _flow_run_id()
         run_sql(
             connection,
             "alerts/record_evaluations",
-            evaluations=_rows(self.evaluations),
+            evaluations=_to_json(self.evaluations),
             flow_run_id=flow_run_id,
         )
-        if self.states or self.gone:
-            states, gone = _rows(self.states), _rows(self.gone)
-            run_sql(connection, "alerts/save_states", states=states, gone=gone)
+        if self.states or self.removed_states:
+            run_sql(
+                connection,
+                "alerts/save_states",
+                states=_to_json(self.states),
+                removed_states=_to_json(self.removed_states),
+            )
         if self.events:
             self._enqueue(connection, flow_run_id)
 
     def _enqueue(self, connection: Connection, flow_run_id: UUID | None) -> None:
-        """Write events, and for each its message."""
-        first: dict[UUID | None, UUID] = {}
-        if self.wanted:
-            found = run_sql(connection, "alerts/first_messages", wanted=_rows(self.wanted))
-            first = {row["uid"]: row["id"] for row in found}
-        events = _rows(self.events)
+        """Write the events and their messages."""
+        followed = self._followed_messages(connection)
+        events = _to_json(self.events)
         rows = run_sql(connection, "alerts/add_events", events=events, flow_run_id=flow_run_id)
-        ids: dict[UUID | None, int] = {row["uid"]: row["id"] for row in rows}
+        event_ids: dict[UUID | None, int] = {row["uid"]: row["id"] for row in rows}
         enqueue(
             connection,
             [
-                each._replace(reference=str(ids[each.id]), follows=first.get(each.id))
-                for each in self.messages
+                message._replace(
+                    reference=str(event_ids[message.id]), follows=followed.get(message.id)
+                )
+                for message in self.messages
             ],
         )
+
+    def _followed_messages(self, connection: Connection) -> dict[UUID | None, UUID]:
+        """Return the id of the message that each message follows, by its own id."""
+        if not self.followed_lookups:
+            return {}
+        lookups = _to_json(self.followed_lookups)
+        rows = run_sql(connection, "alerts/followed_messages", lookups=lookups)
+        return {row["uid"]: row["id"] for row in rows}
 
 
 def _flow_run_id() -> UUID | None:
@@ -111,58 +126,64 @@ def _flow_run_id() -> UUID | None:
     return run.flow_run.id if run and run.flow_run else None
 
 
-def _rows(rows: list[dict[str, Any]]) -> str:
-    """As JSON; what is left out is null, and costs nothing to write and to read."""
-    kept = [{k: v for k, v in row.items() if v is not None} for row in rows]
-    return _JSON.dump_json(kept).decode()
+def _to_json(rows: list[dict[str, Any]]) -> str:
+    """Return the rows as JSON without null values, which SQL reads as null anyway."""
+    compact = [{k: v for k, v in row.items() if v is not None} for row in rows]
+    return _JSON.dump_json(compact).decode()
 
 
-def _evaluation(claim: Claim, found: Found, after: Advance) -> dict[str, Any]:
+def _evaluation_row(
+    claim: Claim, observation: Observation, result: EvaluationResult
+) -> dict[str, Any]:
     return {
         "rule_id": claim.id,
         "slot": claim.slot,
         "evaluated_at": claim.now,
-        "status": after.status,
-        "severity": after.severity,
-        "value": after.value,
-        **_readings(claim, found, after),
-        "keys": len(after.states),
-        "firing": after.firing,
-        "error": found.message if isinstance(found, Failure) else None,
-        "health_error": after.health.error,
-        "health_since": after.health.since,
-        "health_told": after.health.told,
-        "watched": _is_watched(claim, after),
+        "status": result.status,
+        "severity": result.severity,
+        "value": result.value,
+        **_sample_columns(claim, observation, result),
+        "keys": len(result.states),
+        "firing": result.firing,
+        "error": observation.message if isinstance(observation, Failure) else None,
+        "health_error": result.health.error,
+        "health_since": result.health.since,
+        "health_notified": result.health.notified,
+        "watched": _is_watched(claim, result),
     }
 
 
-def _readings(claim: Claim, found: Found, after: Advance) -> dict[str, Any]:
-    """Of a rule with keys, all of them only if it looks back to them one day."""
-    if isinstance(found, Given):
-        return {"reading": after.value}
-    if isinstance(found, Failure):
+def _sample_columns(
+    claim: Claim, observation: Observation, result: EvaluationResult
+) -> dict[str, Any]:
+    if isinstance(observation, ReportedStatus):
+        return {"sample": result.value}
+    if isinstance(observation, Failure):
         return {}
     if not claim.rule.key_columns:
-        return {"reading": found.get(NO_KEY)}
-    return {"readings": found}
+        return {"sample": observation.get(NO_KEY)}
+    return {"samples": observation}
 
 
-def _is_watched(claim: Claim, after: Advance) -> bool:
-    """A rule that came with an event is looked after until it is over and somebody knows."""
-    if claim.kind != "event" or after.untold:
+def _is_watched(claim: Claim, result: EvaluationResult) -> bool:
+    """Return whether the rule is evaluated again; the rule of an event only until it is resolved."""
+    if claim.kind != "event" or result.unnotified:
         return True
-    return claim.rule.sql is not None and (after.status != "ok" or after.health.told)
+    has_ended = result.status == "ok" and not result.health.notified
+    return claim.rule.sql is not None and not has_ended
 
 
-def _event(claim: Claim, notice: Notice, uid: UUID, details: Mapping[str, Any]) -> dict[str, Any]:
+def _event_row(
+    claim: Claim, notification: Notification, uid: UUID, details: Mapping[str, Any]
+) -> dict[str, Any]:
     return {
         "uid": uid,
         "rule_id": claim.id,
-        "kind": notice.kind,
-        "severity": notice.severity,
-        "audience": notice.audience,
-        "group_key": notice.group,
-        "keys": max(1, len(notice.states)),
+        "kind": notification.kind,
+        "severity": notification.severity,
+        "audience": notification.audience,
+        "group_key": notification.group,
+        "keys": max(1, len(notification.states)),
         "details": details,
         "created_at": claim.now,
     }

@@ -1,210 +1,197 @@
-"""One evaluation of one rule: its states before, what was found, its states after, the notices.
+"""Apply one evaluation to a rule: from its states and an observation to new states and notifications.
 
-Reads nothing, writes nothing. A failure belongs to the rule and is told to its owner; the states of
-its keys, which the readers know, stay as they are.
+Reads nothing, writes nothing. A failure belongs to the rule, and its owner is notified. The states of
+the rule's keys, and what recipients have been notified of, stay unchanged.
 """
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
-from flows.alerts.evaluation.samples import NO_KEY, Readings, group_of
+from flows.alerts.evaluation.observation import Failure, Observation, ReportedStatus
+from flows.alerts.evaluation.result import EvaluationResult, summarize
+from flows.alerts.evaluation.samples import NO_KEY, Samples, group_of
 from flows.alerts.evaluation.state_machine import (
     AlertState,
-    Level,
-    NoticeKind,
-    judge,
-    observe,
-    repeated,
-    tell,
-)
-from flows.alerts.notifications.model import (
-    AUDIENCES,
-    Advance,
-    Audience,
-    Health,
-    Notice,
+    NotificationKind,
+    RuleHealth,
     States,
-    summed_up,
+    classify,
+    next_notification,
+    record_repeat,
+    update_state,
 )
-from flows.alerts.rules.model import RANK, Rule
+from flows.alerts.notifications.model import AUDIENCES, Audience, Notification
+from flows.alerts.rules.model import Rule
 
 
-@dataclass(frozen=True)
-class Failure:
-    """The SQL could not be evaluated; why, in one sentence."""
-
-    message: str
-
-
-@dataclass(frozen=True)
-class Given:
-    """Somebody else has judged already, and says the severity and the value."""
-
-    level: Level
-    value: float | None
-
-
-Found = Readings | Failure | Given
-
-
-def advance(
+def apply_evaluation(
     rule: Rule,
     before: States,
-    health: Health,
-    found: Found,
+    health: RuleHealth,
+    observation: Observation,
     now: datetime,
     *,
-    unreachable: Collection[Audience] = (),
-    earlier: Mapping[str, float] | None = None,
-) -> Advance:
-    """Move a rule on by one evaluation.
+    suppressed: Collection[Audience] = (),
+    baseline: Mapping[str, float] | None = None,
+) -> EvaluationResult:
+    """Return states, health and notifications of a rule after one evaluation.
 
     Args:
         rule: The rule.
         before: Its states by key.
-        health: Whether its last evaluation failed.
-        found: What its SQL returned, or why it did not.
-        now: When.
-        unreachable: Who can't be notified now, because of a silence or for want of recipients:
-            states move, and what is still true is told later.
-        earlier: Readings to compare with, if not with the previous ones.
+        health: Its health before.
+        observation: The samples, the failure or the reported status.
+        now: Time of the evaluation.
+        suppressed: Audiences that can't be notified, because of a silence or without recipients.
+            States are updated; notifications that are still due later are written then.
+        baseline: Samples to compare with in place of the previous ones.
     """
-    truth = _observed(rule, before, found, now, earlier)
-    quiet = AUDIENCES if rule.muted else unreachable
-    health, notices = _checked(rule, health, found, now, silenced="owner" in quiet)
-    if "readers" not in quiet:
-        truth, told = _told(rule, before, truth, now)
-        notices += told
-    kept = {k: s for k, s in truth.items() if not _is_forgotten(s, k, found)}
-    untold = not rule.muted and _is_untold(kept, health)
-    failed = isinstance(found, Failure)
-    return summed_up(rule, kept, health, notices, failed=failed, untold=untold)
+    states = _next_states(rule, before, observation, now, baseline)
+    suppressed = AUDIENCES if rule.muted else suppressed
+    failure = observation if isinstance(observation, Failure) else None
+    health, notifications = _next_health(
+        rule, health, failure, now, suppressed="owner" in suppressed
+    )
+    if "readers" not in suppressed:
+        states, due = _notify(rule, before, states, now)
+        notifications += due
+    kept = {k: s for k, s in states.items() if not _is_obsolete(s, k, observation)}
+    return summarize(rule, kept, health, notifications, failed=failure is not None)
 
 
-def _is_untold(states: States, health: Health) -> bool:
-    """Return whether there is something that nobody was notified of."""
-    fires = any(s.status == "firing" and RANK[s.severity] > RANK[s.told] for s in states.values())
-    return fires or (health.error is not None and not health.told)
-
-
-def _observed(
-    rule: Rule, before: States, found: Found, now: datetime, earlier: Mapping[str, float] | None
+def _next_states(
+    rule: Rule,
+    before: States,
+    observation: Observation,
+    now: datetime,
+    baseline: Mapping[str, float] | None,
 ) -> dict[str, AlertState]:
-    if isinstance(found, Failure):
+    if isinstance(observation, Failure):
         if rule.on_error != "alert":
             return dict(before)
-        found = Given(rule.highest, None)
-    if isinstance(found, Given) and found.level == "keep_last":
+        observation = ReportedStatus(rule.highest_severity, None)
+    if isinstance(observation, ReportedStatus):
+        return _reported_states(rule, before, observation, now)
+    return {
+        key: _next_state(rule, before.get(key) or AlertState(now), key, observation, now, baseline)
+        for key in _observed_keys(rule, before, observation)
+    }
+
+
+def _reported_states(
+    rule: Rule, before: States, reported: ReportedStatus, now: datetime
+) -> dict[str, AlertState]:
+    """Return the states with the reported status, for all keys."""
+    if reported.status == "keep_last":
         return dict(before)
-    if isinstance(found, Given):
-        keys = list(before) or [NO_KEY]
-        fresh = AlertState(now)
-        return {k: observe(rule, before.get(k, fresh), found.level, found.value, now) for k in keys}
-    result: dict[str, AlertState] = {}
-    for key in _keys(rule, before, found):
-        result[key] = _read(rule, before.get(key) or AlertState(now), key, found, now, earlier)
-    return result
+    current = before or {NO_KEY: AlertState(now)}
+    return {
+        key: update_state(rule, state, reported.status, reported.value, now)
+        for key, state in current.items()
+    }
 
 
-def _keys(rule: Rule, before: States, found: Readings) -> list[str]:
-    """Those known and those found; no row at all is an observation without a key."""
-    keys = dict.fromkeys([*before, *found])
+def _observed_keys(rule: Rule, before: States, samples: Samples) -> list[str]:
+    """Return known and new keys; no rows at all count as an observation without a key."""
+    keys = dict.fromkeys([*before, *samples])
     if not keys and rule.on_empty == "alert":
         return [NO_KEY]
     return list(keys)
 
 
-def _read(
+def _next_state(
     rule: Rule,
     state: AlertState,
     key: str,
-    found: Readings,
+    samples: Samples,
     now: datetime,
-    earlier: Mapping[str, float] | None,
+    baseline: Mapping[str, float] | None,
 ) -> AlertState:
-    if rule.key_columns and key == NO_KEY and found:  # there are keys again
-        return observe(rule, state, "ok", None, now)
-    counted = rule.measure == "rows" or rule.reduce == "count"
-    reading = found.get(key, 0.0 if counted else None)
-    base = state.reading if earlier is None else earlier.get(key)
-    value = _measured(rule, reading, base)
-    known = state.reading if reading is None else reading
-    return observe(rule, state, judge(rule, state, value), value, now)._replace(reading=known)
+    if rule.key_columns and key == NO_KEY and samples:  # rows with keys replace the empty result
+        return update_state(rule, state, "ok", None, now)
+    is_count = rule.measure == "rows" or rule.reduce == "count"
+    sample = samples.get(key, 0.0 if is_count else None)
+    base = state.sample if baseline is None else baseline.get(key)
+    value = _measure(rule, sample, base)
+    last_sample = state.sample if sample is None else sample
+    classification = classify(rule, state, value)
+    return update_state(rule, state, classification, value, now)._replace(sample=last_sample)
 
 
-def _measured(rule: Rule, reading: float | None, base: float | None) -> float | None:
-    """What is compared: the reading itself, or how much it changed."""
+def _measure(rule: Rule, sample: float | None, base: float | None) -> float | None:
+    """Return the value to compare: the sample, or its change since the base."""
     if not rule.measure.startswith("change"):
-        return reading
-    if reading is None or base is None:
+        return sample
+    if sample is None or base is None:
         return None
-    change = reading - base
+    change = sample - base
     if rule.measure == "change_percent" and change:
         change = math.copysign(math.inf, change) if base == 0 else change / abs(base) * 100
     return None if math.isnan(change) else change
 
 
-def _checked(
-    rule: Rule, health: Health, found: Found, now: datetime, *, silenced: bool
-) -> tuple[Health, list[Notice]]:
-    """Whether the rule works, and what its owner has to hear about that."""
-    failure = found if isinstance(found, Failure) and rule.on_error == "error" else None
-    after = Health(told=health.told)
-    if failure is not None:
-        after = Health(failure.message, health.since or now, health.told)
-    failed = failure is not None
-    if silenced or failed == health.told:
+def _next_health(
+    rule: Rule, health: RuleHealth, failure: Failure | None, now: datetime, *, suppressed: bool
+) -> tuple[RuleHealth, list[Notification]]:
+    """Return the health of the rule, and the notification of its owner if it changed."""
+    failed = failure is not None and rule.on_error == "error"
+    after = RuleHealth(notified=health.notified)
+    if failure is not None and failed:
+        after = RuleHealth(failure.message, health.since or now, health.notified)
+    if suppressed or failed == health.notified:
         return after, []
     kind = "error" if failed else "error_resolved"
-    notice = Notice(kind, "owner", health=after if failed else health, is_last=not failed)
-    return replace(after, told=failed), [notice]
+    notification = Notification(
+        kind, "owner", health=after if failed else health, is_last=not failed
+    )
+    return replace(after, notified=failed), [notification]
 
 
-def _told(
-    rule: Rule, before: States, truth: dict[str, AlertState], now: datetime
-) -> tuple[dict[str, AlertState], list[Notice]]:
-    """The states when everybody was told, and one notice per kind and group."""
+def _notify(
+    rule: Rule, before: States, states: Mapping[str, AlertState], now: datetime
+) -> tuple[dict[str, AlertState], list[Notification]]:
+    """Return the states after notification, and one notification per kind and group."""
     after: dict[str, AlertState] = {}
-    gathered: dict[tuple[NoticeKind, str], dict[str, AlertState]] = {}
-    for key, state in truth.items():
-        after[key], kind = tell(rule, before.get(key) or state, state, now)
+    groups: dict[tuple[NotificationKind, str], dict[str, AlertState]] = {}
+    for key, state in states.items():
+        after[key], kind = next_notification(rule, before.get(key) or state, state, now)
         if kind is not None:
-            # A notice tells of the state as it was when it happened, with its story.
-            gathered.setdefault((kind, group_of(rule, key)), {})[key] = after[key]
-    for (kind, group), states in gathered.items():
+            groups.setdefault((kind, group_of(rule, key)), {})[key] = after[key]
+    for (kind, group), notified in groups.items():
         if kind == "still_firing":
-            _repeat_together(rule, group, after, states, now)
+            _repeat_group(rule, group, after, notified, now)
     return after, [
-        Notice(kind, group=group, states=states, is_last=_is_over(rule, group, after))
-        for (kind, group), states in gathered.items()
+        Notification(kind, group=group, states=notified, is_last=_is_resolved(rule, group, after))
+        for (kind, group), notified in groups.items()
     ]
 
 
-def _is_over(rule: Rule, group: str, after: States) -> bool:
-    """Return whether the readers believe that all is well in the group."""
-    return not any(s.told for key, s in after.items() if group_of(rule, key) == group)
+def _is_resolved(rule: Rule, group: str, states: States) -> bool:
+    """Return whether no key of the group is notified as firing."""
+    return not any(
+        state.notified_severity for key, state in states.items() if group_of(rule, key) == group
+    )
 
 
-def _repeat_together(
+def _repeat_group(
     rule: Rule,
     group: str,
     after: dict[str, AlertState],
-    states: dict[str, AlertState],
+    repeated: dict[str, AlertState],
     now: datetime,
 ) -> None:
-    """A repeat is about everything in the group that fires, and restarts the clock of all of it."""
+    """Repeat all firing keys of the group in one notification, and align their next repeats."""
     for key, state in after.items():
-        if state.status == "firing" and state.told and group_of(rule, key) == group:
-            told_at = max(s.told_at for s in states.values() if s.told_at)
-            stamped = (
-                state if key in states else repeated(rule, state, now)._replace(told_at=told_at)
-            )
-            states[key] = after[key] = stamped
+        if state.status == "firing" and state.notified_severity and group_of(rule, key) == group:
+            notified_at = max(s.notified_at for s in repeated.values() if s.notified_at)
+            if key not in repeated:
+                state = record_repeat(rule, state, now)._replace(notified_at=notified_at)  # noqa: PLW2901
+            repeated[key] = after[key] = state
 
 
-def _is_forgotten(state: AlertState, key: str, found: Found) -> bool:
-    """A key that is gone and about which nobody is owed a notice."""
-    is_gone = isinstance(found, dict) and key not in found
-    return is_gone and state.status in {"ok", "no_data"} and state.told is None
+def _is_obsolete(state: AlertState, key: str, observation: Observation) -> bool:
+    """Return whether a key is no longer observed and no resolved notification is due for it."""
+    is_missing = isinstance(observation, dict) and key not in observation
+    return is_missing and state.status in {"ok", "no_data"} and state.notified_severity is None

@@ -1,6 +1,6 @@
-"""The JSON of a notice, which webhooks get and ops.alert_events keeps (docs/alerts.md).
+"""Build the JSON of a notification, which webhooks send and ops.alert_events stores (docs/alerts.md).
 
-Reads nothing, writes nothing. Values from data are exact: instants in ISO 8601, infinity as text.
+Reads nothing, writes nothing. Values from data are unchanged; timestamps are ISO 8601, infinity is text.
 """
 
 import math
@@ -10,75 +10,78 @@ from typing import Any
 
 from analytics_worker.definitions.durations import format_duration
 from analytics_worker.user_templates.rendering import number_text
-from flows.alerts.evaluation.samples import exact_label
+from flows.alerts.evaluation.samples import exact_key_label
 from flows.alerts.evaluation.state_machine import AlertState
-from flows.alerts.notifications.model import Notice, began
+from flows.alerts.notifications.model import Notification, start_time
 from flows.alerts.rules.model import Bound, Rule
 
-Ranked = Sequence[tuple[str, AlertState]]
+RankedStates = Sequence[tuple[str, AlertState]]
+"""Keys and states, the worst first."""
+
+_VALUE_NAMES = {"rows": "rows", "change": "change", "change_percent": "change"}
 
 
 def json_body(
-    rule: Rule, notice: Notice, worst: Ranked, now: datetime, headline: str
+    rule: Rule, notification: Notification, worst: RankedStates, now: datetime, headline: str
 ) -> dict[str, Any]:
-    """Return what programs get."""
-    since = began(notice)
-    items = [_fact(key, state) for key, state in worst]
+    """Return the JSON body of a notification."""
+    since = start_time(notification)
+    items = [_item(key, state) for key, state in worst]
     return {
-        "kind": notice.kind,
+        "kind": notification.kind,
         "rule": rule.name,
         "description": rule.description,
         "owner": rule.owner,
-        "severity": notice.severity,
-        "group": exact_label(notice.group),
+        "severity": notification.severity,
+        "group": exact_key_label(notification.group),
         "headline": headline,
-        "condition": condition(rule, notice.severity),
-        "value": items[0]["value"] if len(notice.states) == 1 else None,
-        "count": len(notice.states),
+        "condition": condition_text(rule, notification.severity),
+        "value": items[0]["value"] if len(notification.states) == 1 else None,
+        "count": len(notification.states),
         "worst": items,
-        "more": len(notice.states) - len(worst),
-        "at": _iso(now),
-        "since": _iso(since),
+        "more": len(notification.states) - len(worst),
+        "at": _format_time(now),
+        "since": _format_time(since),
         "duration": duration_text(since, now),
         "duration_seconds": int((now - since).total_seconds()) if since else None,
-        "error": notice.health.error,
+        "error": notification.health.error,
     }
 
 
-def _fact(key: str, state: AlertState) -> dict[str, Any]:
+def _item(key: str, state: AlertState) -> dict[str, Any]:
     return {
-        "key": exact_label(key),
+        "key": exact_key_label(key),
         "severity": state.severity,
-        "value": _finite(state.value),
-        "worst": _finite(state.worst),
-        "since": _iso(state.firing_since),
+        "value": _json_number(state.value),
+        "worst": _json_number(state.worst_value),
+        "since": _format_time(state.firing_since),
     }
 
 
-def _iso(at: datetime | None) -> str | None:
+def _format_time(at: datetime | None) -> str | None:
     return at.astimezone(UTC).isoformat(timespec="seconds") if at else None
 
 
-def _finite(value: float | None) -> float | str | None:
-    """Infinity as text, which JSON has no number for."""
+def _json_number(value: float | None) -> float | str | None:
+    """Return infinity as text, because JSON has no number for it."""
     return str(value) if value is not None and math.isinf(value) else value
 
 
-def condition(rule: Rule, severity: str | None) -> str:
-    """``value > 10``, in the words of the rule."""
+def condition_text(rule: Rule, severity: str | None) -> str:
+    """Return the condition of a severity, such as ``value > 10``."""
     bound: Bound | None = next(
         (b for s, b in rule.bounds.items() if s == severity), next(iter(rule.bounds.values()), None)
     )
     if bound is None:
         return ""
-    shown = " and ".join(map(number_text, bound)) if isinstance(bound, list) else number_text(bound)
+    text = " and ".join(map(number_text, bound)) if isinstance(bound, list) else number_text(bound)
     unit = " %" if rule.measure == "change_percent" else ""
-    what = {"rows": "rows", "change": "change", "change_percent": "change"}
-    return f"{what.get(rule.measure, rule.value or 'value')} {rule.operator} {shown}{unit}"
+    name = _VALUE_NAMES.get(rule.measure, rule.value or "value")
+    return f"{name} {rule.operator} {text}{unit}"
 
 
 def duration_text(since: datetime | None, now: datetime) -> str | None:
-    """How long it has been so; nothing for what has just begun."""
+    """Return the time elapsed; None if there is none."""
     if since is None or now <= since:
         return None
     return format_duration(now - since)

@@ -1,8 +1,8 @@
-"""Turn a notice into a message of the delivery engine: recipients, order, incident, last resort.
+"""Build the message of a notification for the delivery engine.
 
-Reads the settings; writes nothing. The messages of one rule and group have one topic, so that each
-recipient gets them in order, and one incident key, so that incident services update and close what the
-first of them opened.
+Reads the settings; writes nothing. The messages of one rule and group share one topic, so that each
+recipient gets them in order. They share one incident key, so that incident services update and resolve
+the incident that the first of them opened.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,82 +20,89 @@ from analytics_worker.delivery.message import (
     Recipient,
     Severity,
 )
-from flows.alerts.notifications.model import EventKind, Notice, began
-from flows.alerts.notifications.recipients import recipients
-from flows.alerts.notifications.rendering import render_notice
+from flows.alerts.notifications.model import EventKind, Notification, start_time
+from flows.alerts.notifications.recipients import resolve_recipients
+from flows.alerts.notifications.rendering import render_notification
 from flows.alerts.rules.model import Rule
 
-PLAIN = {"webhook", "slack"}
-"""Channels that show no HTML: it is not rendered for them."""
+TEXT_CHANNELS = {"webhook", "slack"}
+"""Channels that use no HTML: it is not rendered for them."""
 
-FOLLOWED: Mapping[EventKind, Sequence[EventKind]] = {
+FOLLOWED_KINDS: Mapping[EventKind, Sequence[EventKind]] = {
     "resolved": ("firing", "still_firing", "flapping"),
     "no_data": ("firing", "still_firing", "flapping"),
     "error_resolved": ("error",),
 }
-"""By what says that something is over: what said that it began."""
+"""For each kind that ends an alert or a failure: the kinds that start it."""
 
-ENDS: set[EventKind] = {"resolved", "error_resolved"}
+RESOLVED_KINDS: set[EventKind] = {"resolved", "error_resolved"}
 OWNER_KINDS: set[EventKind] = {"error", "error_resolved"}
 
 
-def notification(
-    rule_id: int, rule: Rule, notice: Notice, now: datetime, uid: UUID, flow_run_id: object
+def build_message(
+    rule_id: int,
+    rule: Rule,
+    notification: Notification,
+    now: datetime,
+    uid: UUID,
+    flow_run_id: object,
 ) -> Message:
-    """Return the message of a notice to all its recipients; its id is that of the event."""
-    people = recipients(rule, notice.audience)
-    html = any(each.channel not in PLAIN for each in people)
-    topic = f"{rule_id}/{notice.group}"
-    content = render_notice(rule, notice, now, str(uid), html=html)
+    """Return the message of a notification to all its recipients; its id is that of the event."""
+    recipients = resolve_recipients(rule, notification.audience)
+    html = any(each.channel not in TEXT_CHANNELS for each in recipients)
+    topic = f"{rule_id}/{notification.group}"
+    content = render_notification(rule, notification, now, str(uid), html=html)
     return Message(
         domain="alerts",
-        kind=notice.kind,
-        content=content.model_copy(update=_incident(notice, topic) | _links(flow_run_id)),
-        recipients=people,
+        kind=notification.kind,
+        content=content.model_copy(update=_incident(notification, topic) | _links(flow_run_id)),
+        recipients=recipients,
         topic=topic,
         owner=rule.owner,
-        fallback=_fallback(rule, people),
+        fallback=_fallback(rule, recipients),
         id=uid,
     )
 
 
-def wanted_first(rule_id: int, notice: Notice, uid: UUID) -> dict[str, Any] | None:
-    """Return what `first_messages` needs to find what this notice follows; None: it follows nothing."""
-    kinds, since = FOLLOWED.get(notice.kind), began(notice)
+def followed_message_lookup(
+    rule_id: int, notification: Notification, uid: UUID
+) -> dict[str, Any] | None:
+    """Return the lookup for `followed_messages`; None if the notification follows no other."""
+    kinds, since = FOLLOWED_KINDS.get(notification.kind), start_time(notification)
     if kinds is None or since is None:
         return None
     return {
         "uid": uid,
         "rule_id": rule_id,
-        "group_key": notice.group,
+        "group_key": notification.group,
         "kinds": list(kinds),
         "since": since,
     }
 
 
-def _fallback(rule: Rule, people: Sequence[Recipient]) -> list[Recipient]:
-    """Return the other people whom the rule concerns."""
-    return list(dict.fromkeys([*people, *recipients(rule, "readers")]))
+def _fallback(rule: Rule, recipients: Sequence[Recipient]) -> list[Recipient]:
+    """Return the recipients to notify if the message can't be delivered and there is no owner."""
+    return list(dict.fromkeys([*recipients, *resolve_recipients(rule, "readers")]))
 
 
-def _incident(notice: Notice, topic: str) -> dict[str, Any]:
+def _incident(notification: Notification, topic: str) -> dict[str, Any]:
     return {
-        "severity": severity(notice),
-        "incident_action": _action(notice),
-        "incident_key": f"alert/{topic}{'/error' if notice.kind in OWNER_KINDS else ''}",
+        "severity": message_severity(notification),
+        "incident_action": _incident_action(notification),
+        "incident_key": f"alert/{topic}{'/error' if notification.kind in OWNER_KINDS else ''}",
     }
 
 
-def severity(notice: Notice) -> Severity:
-    """Return how urgent the message is."""
-    return "ok" if notice.kind in ENDS else notice.severity or "warning"
+def message_severity(notification: Notification) -> Severity:
+    """Return the severity of the message."""
+    return "ok" if notification.kind in RESOLVED_KINDS else notification.severity or "warning"
 
 
-def _action(notice: Notice) -> IncidentAction | None:
-    """Return what becomes of the incident: it ends when the last key of its group is over."""
-    if notice.kind not in ENDS:
+def _incident_action(notification: Notification) -> IncidentAction | None:
+    """Return the action on the incident, which is resolved with the last key of its group."""
+    if notification.kind not in RESOLVED_KINDS:
         return "trigger"
-    return "resolve" if notice.is_last else None
+    return "resolve" if notification.is_last else None
 
 
 def _links(flow_run_id: object) -> dict[str, Any]:
@@ -104,8 +111,8 @@ def _links(flow_run_id: object) -> dict[str, Any]:
     return {"links": (Link(label="Open the run", url=url),)} if url else {}
 
 
-def as_test(content: Content, note: str, html: str | None) -> Content:
-    """Return the content as a test message: marked as one, and without effect on incidents."""
+def mark_as_test(content: Content, note: str, html: str | None) -> Content:
+    """Return the content marked as a test, without effect on incidents."""
     return content.model_copy(
         update={
             "subject": f"[TEST] {content.subject}",

@@ -1,105 +1,61 @@
-"""What an evaluation leads to: notices for people, and the rule in one line.
+"""Define a notification about a rule, and the order of the keys in it.
 
 Reads nothing, writes nothing.
 """
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from flows.alerts.evaluation.conditions import badness, worse
+from flows.alerts.evaluation.conditions import distance_from_ok
 from flows.alerts.evaluation.samples import NO_KEY
-from flows.alerts.evaluation.state_machine import AlertState, NoticeKind, Status
-from flows.alerts.rules.model import RANK, Rule, Severity, highest
+from flows.alerts.evaluation.state_machine import (
+    AlertState,
+    NotificationKind,
+    RuleHealth,
+    States,
+)
+from flows.alerts.rules.model import SEVERITY_RANK, Rule, Severity, highest_severity
 
-EventKind = NoticeKind | Literal["error", "error_resolved"]
+EventKind = NotificationKind | Literal["error", "error_resolved"]
 Audience = Literal["readers", "owner"]
+"""The recipients of the rule's alerts (``readers``), or the owner of the rule."""
+
 AUDIENCES: tuple[Audience, ...] = ("readers", "owner")
-States = Mapping[str, AlertState]
-
-_URGENCY: list[Status] = ["ok", "unknown", "no_data", "pending", "firing"]
 
 
 @dataclass(frozen=True)
-class Health:
-    """Whether a rule can be evaluated, and whether its owner knows if it can't."""
-
-    error: str | None = None
-    since: datetime | None = None
-    told: bool = False
-
-
-@dataclass(frozen=True)
-class Notice:
-    """What a group of people is to be told, about all keys that it concerns."""
+class Notification:
+    """One notification of one audience, about all keys that it concerns."""
 
     kind: EventKind
     audience: Audience = "readers"
     group: str = NO_KEY
     states: States = field(default_factory=dict[str, AlertState])
-    health: Health = Health()
+    health: RuleHealth = field(default_factory=RuleHealth)
     is_last: bool = False
-    """Of an end: whether nothing of the group is left that was notified and is not over."""
+    """Of a resolved notification: whether no other key of the group is notified as firing."""
 
     @property
     def severity(self) -> Severity | None:
-        """The highest of its keys."""
-        return highest(s.severity or s.told for s in self.states.values())
+        """The highest severity of its keys."""
+        return highest_severity(s.severity or s.notified_severity for s in self.states.values())
 
 
-@dataclass(frozen=True)
-class Advance:
-    """A rule after an evaluation."""
-
-    states: States
-    health: Health
-    notices: list[Notice]
-    status: Status | Literal["error"]
-    severity: Severity | None
-    value: float | None
-    firing: int
-    untold: bool = False
-    """Whether something is true that nobody was notified of, though the rule is not muted."""
+def start_time(notification: Notification) -> datetime | None:
+    """Return when the alert, or the failure of the rule, started."""
+    firing = filter(None, (state.firing_since for state in notification.states.values()))
+    return min(firing, default=None) or notification.health.since
 
 
-def began(notice: Notice) -> datetime | None:
-    """Return when what a notice is about began."""
-    firing = filter(None, (state.firing_since for state in notice.states.values()))
-    return min(firing, default=None) or notice.health.since
-
-
-def summed_up(
-    rule: Rule,
-    states: States,
-    health: Health,
-    notices: list[Notice],
-    *,
-    failed: bool,
-    untold: bool,
-) -> Advance:
-    """The rule in one line: its most urgent status and its worst value."""
-    every = list(states.values())
-    urgency = max((_URGENCY.index(state.status) for state in every), default=0)
-    return Advance(
-        states=states,
-        health=health,
-        notices=notices,
-        status="error" if failed else _URGENCY[urgency],
-        severity=highest(state.severity for state in every),
-        value=worse(rule, [state.value for state in every]),
-        firing=sum(state.status == "firing" for state in every),
-        untold=untold,
-    )
-
-
-def worst_first(rule: Rule, states: States) -> list[tuple[str, AlertState]]:
-    """Keys and states, critical ones first, then by how bad the value is."""
+def sort_worst_first(rule: Rule, states: States) -> list[tuple[str, AlertState]]:
+    """Return keys and states, by severity and then by value, the worst first."""
 
     def rank(item: tuple[str, AlertState]) -> tuple[int, float]:
         state = item[1]
-        value = state.worst if state.status == "ok" else state.value
-        return (-RANK[state.severity], -badness(rule, value) if value is not None else math.inf)
+        value = state.worst_value if state.status == "ok" else state.value
+        distance = -distance_from_ok(rule, value) if value is not None else math.inf
+        return (-SEVERITY_RANK[state.severity], distance)
 
     return sorted(states.items(), key=rank)

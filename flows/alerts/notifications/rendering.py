@@ -1,8 +1,8 @@
-"""What a notice says: subject, text, HTML and JSON, the same for all its recipients.
+"""Render a notification: subject, text, HTML and JSON, the same for all its recipients.
 
-Reads the templates beside it; writes nothing. A rule's own template that fails costs the standard
-message one sentence, never the notice. Texts are cut to LONGEST_TEXT, visibly, so that no value fails
-the standard message.
+Reads the templates beside it; writes nothing. If the template of a rule fails, the standard message is
+sent with a hint that says why. Long texts are visibly truncated to MAX_TEXT_CHARACTERS, so that no
+value can make the standard message fail.
 """
 
 import re
@@ -21,30 +21,40 @@ from analytics_worker.user_templates.rendering import (
     render_own,
     shortened,
 )
-from flows.alerts.evaluation.samples import NO_KEY, label
+from flows.alerts.evaluation.samples import NO_KEY, key_label
 from flows.alerts.evaluation.state_machine import AlertState
-from flows.alerts.notifications.json_body import Ranked, condition, duration_text, json_body
-from flows.alerts.notifications.model import EventKind, Notice, began, worst_first
+from flows.alerts.notifications.json_body import (
+    RankedStates,
+    condition_text,
+    duration_text,
+    json_body,
+)
+from flows.alerts.notifications.model import (
+    EventKind,
+    Notification,
+    sort_worst_first,
+    start_time,
+)
 from flows.alerts.notifications.subject import subject
 from flows.alerts.rules.model import Rule, Template
 
-WORST = 10
-MAX_ERROR = 2000
-LONGEST_TEXT = 4000
+MAX_LISTED_KEYS = 10
+MAX_ERROR_CHARACTERS = 2000
+MAX_TEXT_CHARACTERS = 4000
 
 _HEADLINES: dict[EventKind, str] = {
-    "firing": "The alert is firing",
-    "still_firing": "The alert is still firing",
-    "resolved": "The alert is over",
-    "no_data": "The alert was firing and has no data any more",
-    "flapping": "The alert is flapping: no more notices until it settles",
-    "error": "The rule can't be evaluated",
-    "error_resolved": "The rule can be evaluated again",
+    "firing": "Alert firing",
+    "still_firing": "Alert still firing",
+    "resolved": "Alert resolved",
+    "no_data": "No data for a firing alert",
+    "flapping": "Alert flapping: no further notifications until its state is stable",
+    "error": "Rule failed: it can't be evaluated",
+    "error_resolved": "Rule recovered: it can be evaluated again",
 }
-_TRY = "`analytics-worker alerts test` with the rule's name shows the error."
+_TEST_HINT = "Run `analytics-worker alerts test` with the name of the rule to see the error."
 _HINTS: dict[EventKind, str] = {
-    "error": f"You get this as the rule's owner; its readers were not told. {_TRY}",
-    "no_data": "It is reported as over as soon as data says so.",
+    "error": f"Sent to the owner of the rule; its recipients were not notified. {_TEST_HINT}",
+    "no_data": "You will be notified when data shows that it is resolved.",
 }
 _COLORS = {
     "critical": "#c81e1e",
@@ -54,71 +64,71 @@ _COLORS = {
 }
 
 
-_PREFIX = re.compile(r"^\[[^\]]*\]\s+(?=\S)")
+_LABEL_PREFIX = re.compile(r"^\[[^\]]*\]\s+(?=\S)")
 
 
-class _Texts(NamedTuple):
-    """What the templates say."""
+class _RenderedTexts(NamedTuple):
+    """Rendered templates."""
 
     subject: str
     text: str
     html: str | None
 
 
-def render_notice(
-    rule: Rule, notice: Notice, now: datetime, uid: str, *, html: bool = True
+def render_notification(
+    rule: Rule, notification: Notification, now: datetime, uid: str, *, html: bool = True
 ) -> Content:
-    """Render a notice with the rule's own template, or with the standard one; HTML on demand."""
-    worst = worst_first(rule, notice.states)[:WORST]
-    context = _context(rule, notice, worst, now)
-    own = rule.template
+    """Render a notification with the template of the rule, or with the standard template."""
+    worst = sort_worst_first(rule, notification.states)[:MAX_LISTED_KEYS]
+    context = _context(rule, notification, worst, now)
+    template = rule.template
     try:
-        texts = _rendered(own, context, html=html)
+        texts = _render_texts(template, context, html=html)
     except UserTemplateError as error:
-        context["hint"] = value_line(f"The rule's own template failed: {error}")
-        own = Template()
-        texts = _rendered(own, context, html=html)
-    more = {"event_id": uid, "hint": context["hint"]}
+        context["hint"] = value_line(f"The template of the rule failed: {error}")
+        template = Template()
+        texts = _render_texts(template, context, html=html)
+    extra = {"event_id": uid, "hint": context["hint"]}
     return Content(
         subject=texts.subject,
-        headline=_PREFIX.sub("", texts.subject),
+        headline=_LABEL_PREFIX.sub("", texts.subject),
         text=texts.text,
         html=texts.html,
-        json=json_body(rule, notice, worst, now, _headline(notice)) | more,
-        facts=() if own.text else _facts(context),
-        items=() if own.text else _items(context),
+        json=json_body(rule, notification, worst, now, _headline(notification)) | extra,
+        facts=() if template.text else _facts(context),
+        items=() if template.text else _items(context),
     )
 
 
-def _headline(notice: Notice) -> str:
-    return _HEADLINES[notice.kind]
+def _headline(notification: Notification) -> str:
+    return _HEADLINES[notification.kind]
 
 
-def _rendered(own: Template, context: Mapping[str, Any], *, html: bool) -> _Texts:
-    title = render(own.subject, context, html=False) if own.subject else subject(context)
-    title = one_line(title)
-    text = printable(_part(own.text, "text.txt", context, html=False))
+def _render_texts(template: Template, context: Mapping[str, Any], *, html: bool) -> _RenderedTexts:
+    own = template.subject
+    title = one_line(render(own, context, html=False) if own else subject(context))
+    text = printable(_render_part(template.text, "text.txt", context, html=False))
     if not html:
-        return _Texts(title, text, None)
+        return _RenderedTexts(title, text, None)
     full = {**context, "subject": title}
-    return _Texts(title, text, _part(own.html, "body.html", full, html=True))
+    return _RenderedTexts(title, text, _render_part(template.html, "body.html", full, html=True))
 
 
 def _facts(context: Mapping[str, Any]) -> tuple[Fact, ...]:
-    """Return what a card shows beside its title."""
-    only = context["worst"][0] if context["count"] == 1 else {"value": None, "worst": None}
-    labels = {
+    """Return the labelled values of a card."""
+    item = context["worst"][0] if context["count"] == 1 else {"value": None, "worst": None}
+    facts = {
         "Error": context["error"],
         "Condition": None if context["error"] else context["condition"],
-        "Value": _number(only["value"], context),
-        "Worst value": _number(only["worst"], context) if only["worst"] != only["value"] else None,
+        "Value": _number(item["value"], context),
+        "Worst value": _number(item["worst"], context) if item["worst"] != item["value"] else None,
         "Since": context["since"],
         "Duration": context["duration"],
         "Owner": context["rule"]["owner"],
         "Description": context["rule"]["description"],
         "Note": context["hint"],
     }
-    return tuple(Fact(label=label, value=value) for label, value in labels.items() if value)
+    return tuple(Fact(label=label, value=value) for label, value in facts.items() if value)
 
 
 def _number(value: float | None, context: Mapping[str, Any]) -> str | None:
@@ -126,93 +136,96 @@ def _number(value: float | None, context: Mapping[str, Any]) -> str | None:
 
 
 def _items(context: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return a line for each of the worst keys, if there are several."""
+    """Return one line for each of the worst keys, if there are several."""
     if context["count"] < 2:  # noqa: PLR2004
         return ()
-    lines = [_line(item, context) for item in context["worst"]]
+    lines = [_item_line(item, context) for item in context["worst"]]
     more = [f"… and {number_text(context['more'])} more"] if context["more"] else []
     return (*lines, *more)
 
 
-def _line(item: Mapping[str, Any], context: Mapping[str, Any]) -> str:
+def _item_line(item: Mapping[str, Any], context: Mapping[str, Any]) -> str:
     value = _number(item["value"], context) or "no data"
     severity = f" ({item['severity']})" if item["severity"] else ""
     duration = f", for {item['duration']}" if item["duration"] else ""
     return f"{item['key']}: {value}{severity}{duration}"
 
 
-def _part(own: str | None, standard: str, context: Mapping[str, Any], *, html: bool) -> str:
+def _render_part(own: str | None, standard: str, context: Mapping[str, Any], *, html: bool) -> str:
     if own:
         return render(own, context, html=html)
-    return render_own(_standard(standard), context, html=html)
+    return render_own(_standard_template(standard), context, html=html)
 
 
 @lru_cache
-def _standard(name: str) -> str:
+def _standard_template(name: str) -> str:
     return (Path(__file__).parent / "templates" / f"{name}.jinja").read_text()
 
 
-def _context(rule: Rule, notice: Notice, worst: Ranked, now: datetime) -> dict[str, Any]:
-    """Plain values only: this is all that a template sees."""
-    since, kind = began(notice), notice.kind
+def _context(
+    rule: Rule, notification: Notification, worst: RankedStates, now: datetime
+) -> dict[str, Any]:
+    """Return the plain values that templates can use."""
+    since, kind = start_time(notification), notification.kind
     context = {
         "kind": kind,
-        "label": _label(notice),
-        "headline": _headline(notice),
-        "severity": notice.severity,
+        "label": _label(notification),
+        "headline": _headline(notification),
+        "severity": notification.severity,
         "rule": {
             "name": value_line(rule.name),
             "description": printable(rule.description or "") or None,
             "owner": value_line(rule.owner or "") or None,
         },
-        "condition": value_line(condition(rule, notice.severity)),
+        "condition": value_line(condition_text(rule, notification.severity)),
         "unit": " %" if rule.measure == "change_percent" else "",
-        "group": label(notice.group),
-        "count": len(notice.states),
-        "more": len(notice.states) - len(worst),
+        "group": key_label(notification.group),
+        "count": len(notification.states),
+        "more": len(notification.states) - len(worst),
         "worst": [_item(key, state, now) for key, state in worst],
-        "since": _instant(since),
+        "since": _format_time(since),
         "duration": duration_text(since, now),
-        "error": value_line(notice.health.error or "", MAX_ERROR) or None,
+        "error": value_line(notification.health.error or "", MAX_ERROR_CHARACTERS) or None,
         "hint": _hint(rule, kind),
-        "color": _COLORS.get(kind, _COLORS.get(notice.severity or "", "#475569")),
-        "at": _instant(now),
+        "color": _COLORS.get(kind, _COLORS.get(notification.severity or "", "#475569")),
+        "at": _format_time(now),
     }
-    return shortened(context, LONGEST_TEXT)
+    return shortened(context, MAX_TEXT_CHARACTERS)
 
 
 def _hint(rule: Rule, kind: EventKind) -> str | None:
     if kind == "error" and not rule.owner:
-        return f"The rule has no owner, so its readers get this. {_TRY}"
+        return f"Sent to the recipients of the rule, because it has no owner. {_TEST_HINT}"
     return _HINTS.get(kind)
 
 
-def _label(notice: Notice) -> str:
-    severity = notice.severity or "alert"
-    spoken = {"firing": severity, "still_firing": f"still {severity}"}
-    return spoken.get(notice.kind, notice.kind.replace("_", " ")).upper()
+def _label(notification: Notification) -> str:
+    severity = notification.severity or "alert"
+    labels = {"firing": severity, "still_firing": f"still {severity}"}
+    return labels.get(notification.kind, notification.kind.replace("_", " ")).upper()
 
 
 def _item(key: str, state: AlertState, now: datetime) -> dict[str, Any]:
     return {
-        "key": label(key),
+        "key": key_label(key),
         "severity": state.severity,
         "value": state.value,
-        "worst": state.worst,
-        "since": _instant(state.firing_since),
+        "worst": state.worst_value,
+        "since": _format_time(state.firing_since),
         "duration": duration_text(state.firing_since, now),
     }
 
 
-def _instant(at: datetime | None) -> str | None:
+def _format_time(at: datetime | None) -> str | None:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if at else None
 
 
-def sample_context(rule: Rule) -> dict[str, Any]:
-    """A context to try a rule's template with before there is an alert."""
+def example_context(rule: Rule) -> dict[str, Any]:
+    """Return an example context, to validate the template of a rule."""
     now = datetime.now(UTC)
+    severity = rule.highest_severity
     state = AlertState(
-        now, "firing", rule.highest, 1.0, 1.0, 1.0, firing_since=now, told=rule.highest
+        now, "firing", severity, 1.0, 1.0, 1.0, firing_since=now, notified_severity=severity
     )
-    notice = Notice("firing", states={NO_KEY: state})
-    return {**_context(rule, notice, [(NO_KEY, state)], now), "subject": "subject"}
+    notification = Notification("firing", states={NO_KEY: state})
+    return {**_context(rule, notification, [(NO_KEY, state)], now), "subject": "subject"}

@@ -1,6 +1,6 @@
-"""The subject of a notice: what is known on a phone before anything is opened.
+"""Render the subject of a notification.
 
-Reads nothing, writes nothing; works on the plain values that templates see, too.
+Reads nothing, writes nothing. Works on the context of the templates.
 """
 
 from collections.abc import Mapping
@@ -10,55 +10,55 @@ from analytics_worker.user_templates.rendering import number_text
 
 
 def subject(context: Mapping[str, Any]) -> str:
-    """``[CRITICAL] consent-coverage: EMEA at 0.44 (coverage < 0.5)``."""
+    """Return a subject such as ``[CRITICAL] consent-coverage: EMEA at 0.44 (coverage < 0.5)``."""
     group = f" ({context['group']})" if context["group"] else ""
-    head = f"[{context['label']}] {context['rule']['name']}{group}"
-    said = _said(context)
-    return f"{head}: {said}" if said else head
+    title = f"[{context['label']}] {context['rule']['name']}{group}"
+    detail = _detail(context)
+    return f"{title}: {detail}" if detail else title
 
 
-def _said(context: Mapping[str, Any]) -> str:
-    after = f" after {context['duration']}" if context["duration"] else ""
+def _detail(context: Mapping[str, Any]) -> str:
+    duration = f" after {context['duration']}" if context["duration"] else ""
     match context["kind"]:
         case "error":
             return context["error"]
         case "error_resolved":
-            return f"works again{after}"
+            return f"recovered{duration}"
         case "resolved":
-            return _over(context, after)
+            return _resolved_text(context, duration)
         case "no_data":
-            return f"{_who(context)} no data any more".strip()
+            return f"{_keys_text(context)} no data".strip()
         case "flapping":
-            return f"now {_found(context)}"
+            return f"now {_value_text(context)}"
         case _:
-            return _found(context)
+            return _value_text(context)
 
 
-def _who(context: Mapping[str, Any]) -> str:
-    """The key, or how many there are; nothing for a rule without keys."""
+def _keys_text(context: Mapping[str, Any]) -> str:
+    """Return the key, or the number of keys; empty for a rule without keys."""
     if context["count"] > 1:
         return f"{number_text(context['count'])} keys"
     return context["worst"][0]["key"] if context["worst"] else ""
 
 
-def _over(context: Mapping[str, Any], after: str) -> str:
-    many, worst = context["count"] > 1, context["worst"][0]
-    said = f"{_who(context)} over{'' if many else after}".strip()
+def _resolved_text(context: Mapping[str, Any], duration: str) -> str:
+    has_several, worst = context["count"] > 1, context["worst"][0]
+    text = f"{_keys_text(context)} resolved{'' if has_several else duration}".strip()
     if worst["worst"] is None:
-        return said
-    at = f"{worst['key']} at" if many else "value"
-    return f"{said}, worst {at} {_number(worst['worst'], context)}"
+        return text
+    key = f"{worst['key']} at " if has_several else ""
+    return f"{text} (worst {key}{_number(worst['worst'], context)})"
 
 
-def _found(context: Mapping[str, Any]) -> str:
-    who, worst = _who(context), context["worst"][0] if context["worst"] else None
+def _value_text(context: Mapping[str, Any]) -> str:
+    keys, worst = _keys_text(context), context["worst"][0] if context["worst"] else None
     if worst is None or worst["value"] is None:
-        return who
+        return keys
     value = _number(worst["value"], context)
     if context["count"] > 1:
-        return f"{who}, worst {worst['key']} at {value}"
-    limit = f" ({context['condition']})" if context["condition"] else ""
-    return f"{who} at {value}{limit}" if who else f"{value}{limit}"
+        return f"{keys}, worst {worst['key']} at {value}"
+    condition = f" ({context['condition']})" if context["condition"] else ""
+    return f"{keys} at {value}{condition}" if keys else f"{value}{condition}"
 
 
 def _number(value: float, context: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
-"""What a rule is: the model of definitions/alerts.yml, thresholds.yml and of rules in the database.
+"""Define the model of a rule in definitions/alerts.yml, thresholds.yml and ops.alert_rules.
 
-Reads nothing, writes nothing. The model checks each field by itself; `problems` in
-``validation`` checks how they go together, once, before a rule is stored.
+Reads nothing, writes nothing. The model validates each field. `find_problems` in ``validation``
+checks combinations of fields, once, before a rule is stored.
 """
 
 from collections.abc import Iterable
@@ -20,24 +20,21 @@ Operator = Literal[">", "<", ">=", "<=", "==", "!=", "between"]
 Reduce = Literal["first", "min", "max", "sum", "count"]
 Measure = Literal["value", "rows", "change", "change_percent"]
 
-RANK: dict[Severity | None, int] = {None: 0, "warning": 1, "critical": 2}
+SEVERITY_RANK: dict[Severity | None, int] = {None: 0, "warning": 1, "critical": 2}
 
 
-def highest(severities: Iterable[Severity | None]) -> Severity | None:
-    """The gravest of some severities; None if there is none."""
-    found: Severity | None = None
-    for severity in severities:
-        found = severity if RANK[severity] > RANK[found] else found
-    return found
+def highest_severity(severities: Iterable[Severity | None]) -> Severity | None:
+    """Return the highest severity; None if there is none."""
+    return max(severities, key=SEVERITY_RANK.__getitem__, default=None)
 
 
-EVERY: dict[Kind, timedelta] = {
+DEFAULT_EVERY: dict[Kind, timedelta] = {
     "alert": timedelta(minutes=2),
     "threshold": timedelta(minutes=5),
     "event": timedelta(minutes=2),
 }
 
-_SPOKEN_OPERATORS = {
+_OPERATOR_ALIASES = {
     "gt": ">", "greater_than": ">", "above": ">",
     "lt": "<", "less_than": "<", "below": "<",
     "gte": ">=", "ge": ">=", "greater_than_or_equal": ">=", "greater_or_equal": ">=",
@@ -47,13 +44,13 @@ _SPOKEN_OPERATORS = {
 }  # fmt: skip
 
 
-def _spoken(value: object) -> object:
-    """Operators may be spelled out, as the rules of the Celery worker did."""
-    return _SPOKEN_OPERATORS.get(value.lower(), value) if isinstance(value, str) else value
+def _normalize_operator(value: object) -> object:
+    """Return the operator of an alias; the rules of the Celery worker used names."""
+    return _OPERATOR_ALIASES.get(value.lower(), value) if isinstance(value, str) else value
 
 
-def _channel(value: object) -> object:
-    """``webhook`` and ``email: [a@b.example]`` are short for the full form."""
+def _expand_channel(value: object) -> object:
+    """Expand the short forms ``webhook`` and ``email: [a@b.example]``."""
     if isinstance(value, str):
         if "@" in value:
             raise ValueError(f"write {{email: [{value}]}}")
@@ -64,42 +61,44 @@ def _channel(value: object) -> object:
     return value
 
 
-def _bound(value: object) -> object:
-    """One number, or two for ``between``; both spelled as numbers."""
+def _check_bound(value: object) -> object:
+    """Accept one number, or two for ``between``; no text and no booleans."""
     numbers = cast("list[object]", value) if isinstance(value, list) else [value]
-    plain = all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
-    if not plain or (isinstance(value, list) and len(numbers) != 2):  # noqa: PLR2004
-        raise ValueError(f"{value!r:.60} is no bound; write 5, or [1, 5] with operator between")
+    are_numbers = all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
+    if not are_numbers or (isinstance(value, list) and len(numbers) != 2):  # noqa: PLR2004
+        raise ValueError(
+            f"{value!r:.60} is not a valid bound; expected 5, or [1, 5] with operator between"
+        )
     return value
 
 
-Bound = Annotated[float | list[float], BeforeValidator(_bound)]
+Bound = Annotated[float | list[float], BeforeValidator(_check_bound)]
 
 
-class _Strict(BaseModel):
+class _StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class Channel(_Strict):
-    """A way to reach people: a Prefect block's name, or ``email``, ``webhook``, ``slack``."""
+class Channel(_StrictModel):
+    """A channel of a rule: the name of a Prefect block, or ``email``, ``webhook``, ``slack``."""
 
     name: ChannelName
     to: list[Address] = Field(default_factory=list[Address])
 
 
-class Template(_Strict):
-    """Texts of a rule's own, in Jinja; what is missing is taken from the standard ones."""
+class Template(_StrictModel):
+    """Texts of one rule, in Jinja; the standard texts replace those that are missing."""
 
     subject: str | None = None
     text: str | None = None
     html: str | None = None
 
 
-_STANDARD = Template()
+_STANDARD_TEMPLATE = Template()
 
 
-class Rule(_Strict):
-    """One rule, whichever way it arrived. Lengths of time are written ``30s``, ``10m``, ``1d``."""
+class Rule(_StrictModel):
+    """One rule, from a file or an event. Durations are written ``30s``, ``10m``, ``1d``."""
 
     name: Line
     description: str | None = None
@@ -110,23 +109,23 @@ class Rule(_Strict):
     key_columns: list[str] = Field(default_factory=list[str])
     measure: Measure = "value"
     compare_to: Literal["previous"] | Duration = "previous"
-    operator: Annotated[Operator, BeforeValidator(_spoken)]
+    operator: Annotated[Operator, BeforeValidator(_normalize_operator)]
     threshold: Bound | None = None
     severity: Severity = "critical"
     warning: Bound | None = None
     critical: Bound | None = None
     recovery: Bound | None = None
-    wait: Duration = Field(default=timedelta(0), alias="for")
-    every: Duration = EVERY["alert"]
+    pending_period: Duration = Field(default=timedelta(0), alias="for")
+    every: Duration = DEFAULT_EVERY["alert"]
     repeat_every: Duration | None = None
     no_data_after: Duration = timedelta(hours=1)
     on_empty: Literal["ok", "no_data", "keep_last", "alert"] = "no_data"
     on_error: Literal["error", "keep_last", "alert"] = "error"
     flapping_after: Annotated[int, Field(ge=2)] | None = 6
     owner: str | None = None
-    channels: list[Annotated[Channel, BeforeValidator(_channel)]] | None = None
+    channels: list[Annotated[Channel, BeforeValidator(_expand_channel)]] | None = None
     group_by: list[str] = Field(default_factory=list[str])
-    template: Template = _STANDARD
+    template: Template = _STANDARD_TEMPLATE
     timeout: Duration = DEFAULT_TIMEOUT
     row_cap: Annotated[int, Field(ge=1, le=10_000)] = DEFAULT_ROW_CAP
     reader: Line | None = None
@@ -135,19 +134,22 @@ class Rule(_Strict):
 
     @property
     def bounds(self) -> dict[Severity, Bound]:
-        """The condition of each severity, the highest first."""
+        """The bound of each severity, the highest severity first."""
         if self.threshold is not None:
             return {self.severity: self.threshold}
-        both: dict[Severity, Bound | None] = {"critical": self.critical, "warning": self.warning}
-        return {severity: bound for severity, bound in both.items() if bound is not None}
+        by_severity: dict[Severity, Bound | None] = {
+            "critical": self.critical,
+            "warning": self.warning,
+        }
+        return {severity: bound for severity, bound in by_severity.items() if bound is not None}
 
     @property
-    def highest(self) -> Severity:
-        """The severity of an alert that has no value to judge."""
+    def highest_severity(self) -> Severity:
+        """The severity of an alert without a value to classify."""
         for severity in self.bounds:
             return severity
         return self.severity
 
-    def stored(self) -> str:
-        """The rule as JSON text, without what was left out."""
+    def to_json(self) -> str:
+        """Return the rule as JSON, without default values."""
         return self.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=True)

@@ -1,7 +1,8 @@
-"""Alerts that arrive with an event: what callers of the Celery worker sent, as a rule of ours.
+"""Convert the data of an alert event into a rule.
 
-Reads nothing, writes nothing. Keys that are not needed are ignored, because callers send whole rows;
-keys of a rule (``reduce``, ``parameters``, ``repeat_every`` …) may be there, too.
+Reads nothing, writes nothing. Accepts the payloads of the Celery worker. Unknown keys are ignored,
+because callers send whole rows. Keys of a rule (``reduce``, ``parameters``, ``repeat_every`` …) are
+accepted, too.
 """
 
 import re
@@ -15,154 +16,172 @@ from analytics_worker.definitions.durations import format_duration
 from analytics_worker.definitions.yaml_definitions import instead
 from analytics_worker.errors import PermanentError
 from flows.alerts.rules.model import Rule
-from flows.alerts.rules.validation import problems
+from flows.alerts.rules.validation import NO_BOUND, find_problems
 
-REPEAT = timedelta(hours=1)
-"""The same event within this time is not told again."""
+DEFAULT_REPEAT_EVERY = timedelta(hours=1)
+"""Within this time the same event is not notified again."""
 
 _VARIABLES = {
     "email": "ALERT_EMAIL_*",
     "webhook": "ALERT_WEBHOOK_URL",
     "slack": "ALERT_SLACK_URL",
 }
-_ADDRESSES = ("to", "recipients", "recipient", "addresses", "address", "email", "emails")
-_BLOCKS = ("block", "name")
-_SECRETS = ("url", "webhook_url", "token", "password", "headers", "secret")
+_ADDRESS_KEYS = ("to", "recipients", "recipient", "addresses", "address", "email", "emails")
+_BLOCK_KEYS = ("block", "name")
+_SECRET_KEYS = ("url", "webhook_url", "token", "password", "headers", "secret")
 _RULE_KEYS = {field.alias or name for name, field in Rule.model_fields.items()}
 
 
 class AlertRequestError(PermanentError):
-    """The event's data can't be used; says which key and what to write."""
+    """The data of an event is not valid; names the key and the expected value."""
 
 
-def alert_rule(alert_data: Mapping[str, Any]) -> tuple[str, Rule]:
-    """Identity and rule of ``alert_data``: id, name, query, threshold, operator, channels.
+def parse_alert(alert_data: Mapping[str, Any]) -> tuple[str, Rule]:
+    """Return identity and rule of ``alert_data``: id, name, query, threshold, operator, channels.
 
     Raises:
-        AlertRequestError: something is missing or wrong.
+        AlertRequestError: a key is missing or not valid.
     """
-    where = "alert_data"
-    identity = _identity(alert_data, where)
+    path = "alert_data"
+    identity = _identity(alert_data, path)
     content = {
-        **_common(alert_data, where),
+        **_common_fields(alert_data, path),
         "name": str(alert_data.get("name") or identity),
-        "sql": _needed(alert_data, "query", where),
-        "operator": _needed(alert_data, "operator", where),
+        "sql": _required(alert_data, "query", path),
+        "operator": _required(alert_data, "operator", path),
     }
     if "warning" not in content and "critical" not in content:
-        content["threshold"] = _number(_needed(alert_data, "threshold", where), where, "threshold")
-    return f"alert:{identity}", _checked(content, where)
+        threshold = _required(alert_data, "threshold", path)
+        content["threshold"] = _parse_bound(threshold, f"{path}.threshold")
+    return f"alert:{identity}", _build_rule(content, path)
 
 
-def threshold_rule(threshold_data: Mapping[str, Any]) -> tuple[str, Rule]:
-    """Identity and rule of ``threshold_data``: id, metric_name, query, the two thresholds, operator.
+def parse_threshold(threshold_data: Mapping[str, Any]) -> tuple[str, Rule]:
+    """Return identity and rule of ``threshold_data``: id, metric_name, query, bounds, operator.
 
-    The query is used to see when it is over; without one, only another event can say so.
+    The query detects when the alert resolves. Without a query only another event can resolve it.
 
     Raises:
-        AlertRequestError: something is missing or wrong.
+        AlertRequestError: a key is missing or not valid.
     """
-    where = "threshold_data"
-    identity = _identity(threshold_data, where)
+    path = "threshold_data"
+    identity = _identity(threshold_data, path)
     content = {
-        **_common(threshold_data, where),
+        **_common_fields(threshold_data, path),
         "name": str(threshold_data.get("metric_name") or threshold_data.get("name") or identity),
         "operator": threshold_data.get("comparison_operator") or ">",
     }
-    for level in ("warning", "critical"):
-        bound = threshold_data.get(f"{level}_threshold")
+    for severity in ("warning", "critical"):
+        key = f"{severity}_threshold"
+        bound = threshold_data.get(key)
         if bound is not None:
-            content[level] = _number(bound, where, f"{level}_threshold")
+            content[severity] = _parse_bound(bound, f"{path}.{key}")
     if threshold_data.get("query"):
         content["sql"] = threshold_data["query"]
-    return f"threshold:{identity}", _checked(content, where)
+    return f"threshold:{identity}", _build_rule(content, path)
 
 
-def _identity(data: Mapping[str, Any], where: str) -> str:
+def _identity(data: Mapping[str, Any], path: str) -> str:
     identity = data.get("id", data.get("name", data.get("metric_name")))
     if not isinstance(identity, str | int) or identity == "":
-        raise AlertRequestError(f"{where} has no id: give each alert one that stays the same")
+        raise AlertRequestError(f"{path}.id is missing; every alert needs a stable id")
     return str(identity)
 
 
-def _needed(data: Mapping[str, Any], key: str, where: str) -> Any:
+def _required(data: Mapping[str, Any], key: str, path: str) -> Any:
     if data.get(key) is None:
-        near = instead(key, [k for k in data if isinstance(k, str)]) if data else ""  # pyright: ignore[reportUnnecessaryIsInstance]  # JSON from outside
-        raise AlertRequestError(f"{where}.{key} is missing{near}")
+        suggestion = instead(key, [k for k in data if isinstance(k, str)]) if data else ""  # pyright: ignore[reportUnnecessaryIsInstance]  # JSON from outside
+        raise AlertRequestError(f"{path}.{key} is missing{suggestion}")
     return data[key]
 
 
-def _number(value: Any, where: str, key: str) -> float | list[float]:
-    """Numbers may come as text, as they do from forms and from numeric columns."""
+def _parse_bound(value: Any, path: str) -> float | list[float]:
+    """Return the bound; forms and numeric columns send numbers as text."""
     try:
         if isinstance(value, Sequence) and not isinstance(value, str):
             return [float(part) for part in cast("Sequence[Any]", value)]
         return float(value)
     except (TypeError, ValueError):
-        raise AlertRequestError(f"{where}.{key} is {value!r}, not a number") from None
+        raise AlertRequestError(f"{path}: {value!r} is not a valid number") from None
 
 
-def _common(data: Mapping[str, Any], where: str) -> dict[str, Any]:
-    """The keys of a rule that the caller set, and the channels."""
+def _common_fields(data: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Return the keys of a rule that the caller set, and the channels."""
     content = {k: v for k, v in data.items() if k in _RULE_KEYS - {"name", "sql", "threshold"}}
-    content.setdefault("repeat_every", format_duration(REPEAT))
+    content.setdefault("repeat_every", format_duration(DEFAULT_REPEAT_EVERY))
     channels = data.get("notification_channels")
     if channels is not None:
-        place = f"{where}.notification_channels"
-        given = cast("list[Any]", channels) if isinstance(channels, list) else [channels]
-        content["channels"] = [_channel(c, f"{place}[{n}]") for n, c in enumerate(given)]
+        items = cast("list[Any]", channels) if isinstance(channels, list) else [channels]
+        content["channels"] = [
+            _parse_channel(item, f"{path}.notification_channels[{index}]")
+            for index, item in enumerate(items)
+        ]
     return content
 
 
-def _channel(channel: Any, where: str) -> dict[str, Any]:
-    """``"email"``, ``{"type": "email", "to": […]}`` or ``{"type": "webhook", "block": "ops-hook"}``."""
+def _parse_channel(channel: Any, path: str) -> dict[str, Any]:
+    """Parse ``"email"``, ``{"type": "email", "to": […]}`` or ``{"type": "webhook", "block": "ops-hook"}``."""
     if isinstance(channel, str):
         channel = {"type": channel}
     if not isinstance(channel, dict):
-        raise AlertRequestError(f'{where}: write {{"type": "email", "to": ["a@b.example"]}}')
-    given = cast("dict[str, Any]", channel)
-    if isinstance(given.get("config"), dict):
-        given = {**given, **cast("dict[str, Any]", given["config"])}
-    kind = given.get("type")
+        raise AlertRequestError(
+            f'{path} is not a valid channel; expected {{"type": "email", "to": ["a@b.example"]}}'
+        )
+    fields = cast("dict[str, Any]", channel)
+    if isinstance(fields.get("config"), dict):
+        fields = {**fields, **cast("dict[str, Any]", fields["config"])}
+    kind = fields.get("type")
     if kind not in _VARIABLES:
-        raise AlertRequestError(f"{where}: type {kind!r}{instead(str(kind), _VARIABLES)}")
-    secret = next((key for key in _SECRETS if given.get(key)), None)
-    if secret:
-        raise AlertRequestError(_migration(where, kind, secret))
-    block = next((given[key] for key in _BLOCKS if given.get(key)), kind)
-    to = next((given[key] for key in _ADDRESSES if given.get(key)), [])
-    return {"name": block, "to": _listed(to) if isinstance(to, str) else to}
+        suggestion = instead(str(kind), _VARIABLES)
+        raise AlertRequestError(f"{path}.type: {kind!r} is not a valid type{suggestion}")
+    if secret_key := _first_key(fields, _SECRET_KEYS):
+        raise AlertRequestError(_secret_message(path, kind, secret_key))
+    block_key, address_key = _first_key(fields, _BLOCK_KEYS), _first_key(fields, _ADDRESS_KEYS)
+    to = fields[address_key] if address_key else []
+    return {
+        "name": fields[block_key] if block_key else kind,
+        "to": _split_addresses(to) if isinstance(to, str) else to,
+    }
 
 
-def _listed(addresses: str) -> list[str]:
+def _first_key(fields: Mapping[str, Any], keys: Sequence[str]) -> str | None:
+    """Return the first of the keys that has a value."""
+    return next((key for key in keys if fields.get(key)), None)
+
+
+def _split_addresses(addresses: str) -> list[str]:
     return [address.strip() for address in re.split("[,;]", addresses) if address.strip()]
 
 
-def _migration(where: str, kind: str, secret: str) -> str:
-    """What to do, once, with what a caller may not send; never the value itself."""
+def _secret_message(path: str, kind: str, secret_key: str) -> str:
+    """Describe where to configure a secret that callers must not send; never quote its value."""
     return (
-        f"{where}: {secret} must not be sent, because parameters are shown to everybody. Move it once, either"
-        f' to {_VARIABLES[kind]}, and send {{"type": "{kind}"}}; or to a block, with {kind.title()}Channel(…)'
-        f'.save("ops-{kind}") from blocks.notifications or in the UI, and send'
+        f"{path}: {secret_key} is not allowed, because parameters are visible to all users of Prefect."
+        f' Either set {_VARIABLES[kind]} and send {{"type": "{kind}"}}, or save a block with'
+        f' {kind.title()}Channel(…).save("ops-{kind}") from blocks.notifications or in the UI and send'
         f' {{"type": "{kind}", "block": "ops-{kind}"}}'
     )
 
 
-def _checked(content: dict[str, Any], where: str) -> Rule:
+def _build_rule(content: dict[str, Any], path: str) -> Rule:
     try:
         rule = Rule.model_validate(content)
     except ValidationError as error:
-        raise AlertRequestError("; ".join(_sentences(error, where))) from None
-    found = [text for field, text in problems(rule) if field != "sql" or rule.sql is not None]
-    if rule.sql is None:  # an event may bring the verdict itself
-        found = [text for text in found if not text.startswith("there is no bound")]
-    if found:
-        raise AlertRequestError(f"{where}: {'; '.join(found)}")
+        raise AlertRequestError("; ".join(_validation_messages(error, path))) from None
+    # Without SQL the event reports the status, so that no bound is needed.
+    accepted = {NO_BOUND} if rule.sql is None else set[str]()
+    messages = [
+        text
+        for field, text in find_problems(rule)
+        if text not in accepted and (field != "sql" or rule.sql is not None)
+    ]
+    if messages:
+        raise AlertRequestError(f"{path}: {'; '.join(messages)}")
     return rule
 
 
-def _sentences(error: ValidationError, where: str) -> list[str]:
+def _validation_messages(error: ValidationError, path: str) -> list[str]:
     return [
-        f"{where}.{'.'.join(map(str, item['loc']))}: {item['msg'].removeprefix('Value error, ')}"
+        f"{path}.{'.'.join(map(str, item['loc']))}: {item['msg'].removeprefix('Value error, ')}"
         for item in error.errors()
     ]

@@ -1,7 +1,7 @@
 """Silence a rule for a while.
 
-Writes ops.alert_rules. Safe to repeat: the last one counts. States move on in the meantime, so that what
-is still true when the silence ends is told then.
+Writes ops.alert_rules. Safe to repeat: the last silence counts. Alert states are still updated, so
+that alerts still firing when the silence ends are notified then.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -11,18 +11,18 @@ from analytics_worker.definitions.yaml_definitions import instead
 from analytics_worker.errors import PermanentError
 
 
-def silence(name: str, length: timedelta, reason: str) -> datetime:
-    """Silence the rules of that name; when it ends.
+def silence(name: str, duration: timedelta, reason: str) -> datetime:
+    """Silence the rules of that name and return the end of the silence.
 
     Raises:
-        PermanentError: no rule has that name.
+        PermanentError: no rule of that name is stored.
     """
-    until = datetime.now(UTC) + length
+    until = datetime.now(UTC) + duration
     with warehouse() as connection:
         rows = run_sql(
             connection, "alerts/silence", rule_name=name, until=until, reason=reason or None
         )
         if not rows:
             names = [row["name"] for row in run_sql(connection, "alerts/rule_names")]
-            raise PermanentError(f"There is no rule {name!r} in the database{instead(name, names)}")
+            raise PermanentError(f"No rule {name!r} found in the database{instead(name, names)}")
     return until

@@ -1,4 +1,4 @@
-"""How the fields of a rule go together; each mistake with the field it is about.
+"""Validate combinations of fields of a rule.
 
 Reads the settings; writes nothing.
 """
@@ -15,30 +15,32 @@ from flows.alerts.evaluation.conditions import meets
 from flows.alerts.rules.model import Address, Rule
 
 LONGEST_TIMEOUT = timedelta(minutes=3)
-"""A flow that evaluates rules ends after four minutes."""
+"""The time limit of the flows that evaluate rules is four minutes."""
 
 NOW = "now"
-"""A placeholder that every rule may use: the time as of which it is evaluated."""
+"""Placeholder that every rule may use: the time of the evaluation."""
+
+NO_BOUND = "no bound is set; expected threshold, or warning and critical"
 
 _ORDERED = {">", "<", ">=", "<="}
 _ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
 
 
-def problems(rule: Rule) -> list[Problem]:
-    """Every mistake in how the fields go together; none for a rule that can be stored."""
+def find_problems(rule: Rule) -> list[Problem]:
+    """Return invalid combinations of fields; none for a rule that can be stored."""
     return [
-        *_sql(rule),
-        *_bounds(rule),
-        *_keys(rule),
-        *_times(rule),
-        *_people(rule),
+        *_sql_problems(rule),
+        *_bound_problems(rule),
+        *_key_problems(rule),
+        *_period_problems(rule),
+        *_recipient_problems(rule),
         *limit_problems(rule.timeout, LONGEST_TIMEOUT, rule.reader),
     ]
 
 
-def _sql(rule: Rule) -> Iterator[Problem]:
+def _sql_problems(rule: Rule) -> Iterator[Problem]:
     if rule.sql is None:
-        yield "sql", "sql is missing: one SELECT with a numeric column"
+        yield "sql", "sql is missing; expected one SELECT with a numeric column"
         return
     try:
         check(rule.sql)
@@ -51,54 +53,65 @@ def _sql(rule: Rule) -> Iterator[Problem]:
         yield "parameters", f"{name!r} is not used: write :{name} in the SQL, or remove it"
 
 
-def _bounds(rule: Rule) -> Iterator[Problem]:
-    levels = rule.warning is not None or rule.critical is not None
-    if rule.threshold is None and not levels:
-        yield "name", "there is no bound: write threshold, or warning and critical"
-    if rule.threshold is not None and levels:
-        yield "threshold", "write threshold (with severity), or warning and critical, not both"
-    if levels and "severity" in rule.model_fields_set:
-        yield "severity", "warning and critical have their severities; remove this one"
-    yield from _shapes(rule)
+def _bound_problems(rule: Rule) -> Iterator[Problem]:
+    has_levels = rule.warning is not None or rule.critical is not None
+    if rule.threshold is None and not has_levels:
+        yield "name", NO_BOUND
+    if rule.threshold is not None and has_levels:
+        yield "threshold", "threshold is not allowed with warning and critical; remove one of them"
+    if has_levels and "severity" in rule.model_fields_set:
+        yield "severity", "severity is not allowed with warning and critical; remove it"
+    yield from _shape_problems(rule)
 
 
-def _shapes(rule: Rule) -> Iterator[Problem]:
-    pair = rule.operator == "between"
-    named = {name: getattr(rule, name) for name in ("threshold", "warning", "critical", "recovery")}
-    wrong = [name for name, b in named.items() if b is not None and isinstance(b, list) != pair]
-    for name in wrong:
-        expected = "two numbers, [low, high]," if pair else "one number"
-        yield name, f"{name} has to be {expected} with operator {rule.operator!r}"
-    if wrong:
+def _shape_problems(rule: Rule) -> Iterator[Problem]:
+    needs_pair = rule.operator == "between"
+    bounds = {
+        name: getattr(rule, name) for name in ("threshold", "warning", "critical", "recovery")
+    }
+    invalid = [
+        name for name, b in bounds.items() if b is not None and isinstance(b, list) != needs_pair
+    ]
+    for name in invalid:
+        expected = "two numbers, [low, high]" if needs_pair else "one number"
+        yield name, f"{name} is not valid with operator {rule.operator!r}; expected {expected}"
+    if invalid:
         return
-    for name, bound in named.items():
+    for name, bound in bounds.items():
         if isinstance(bound, list) and bound[0] > bound[1]:
-            yield name, f"{name}: {bound[0]:g} is above {bound[1]:g}; write the lower one first"
-    yield from _order(rule)
+            yield name, f"{name}: {bound[0]:g} is above {bound[1]:g}; write the lower bound first"
+    yield from _order_problems(rule)
 
 
-def _order(rule: Rule) -> Iterator[Problem]:
-    """Critical lies beyond warning, recovery on the way back."""
+def _order_problems(rule: Rule) -> Iterator[Problem]:
+    """Check that critical is beyond warning, and that recovery is not beyond the bounds."""
     if rule.operator not in _ORDERED:
         if rule.recovery is not None and rule.operator != "between":
-            yield "recovery", f"recovery makes no sense with {rule.operator!r}; remove it"
+            yield "recovery", f"recovery is not allowed with operator {rule.operator!r}; remove it"
         return
-    loose = ">=" if rule.operator in {">", ">="} else "<="
+    inclusive = ">=" if rule.operator in {">", ">="} else "<="
     numbers = [b for b in (rule.critical, rule.warning) if isinstance(b, float)]
-    if len(numbers) == len(rule.bounds) == 2 and not meets(numbers[0], loose, numbers[1]):  # noqa: PLR2004
+    if len(numbers) == len(rule.bounds) == 2 and not meets(numbers[0], inclusive, numbers[1]):  # noqa: PLR2004
         yield "critical", "critical is reached before warning; swap the two numbers"
     lowest = next(reversed(rule.bounds.values()), None)
-    back = rule.recovery if isinstance(rule.recovery, float) else lowest
-    if isinstance(lowest, float) and not meets(lowest, loose, lowest if back is None else back):
-        yield "recovery", f"recovery lies beyond the bound {lowest:g}; it is where it is over"
+    recovery = rule.recovery
+    if (
+        isinstance(lowest, float)
+        and isinstance(recovery, float)
+        and not meets(lowest, inclusive, recovery)
+    ):
+        yield (
+            "recovery",
+            f"recovery is beyond the bound {lowest:g}; expected a value that resolves the alert",
+        )
 
 
-def _keys(rule: Rule) -> Iterator[Problem]:
+def _key_problems(rule: Rule) -> Iterator[Problem]:
     for column in rule.group_by:
         if column not in rule.key_columns:
             yield (
                 "group_by",
-                f"{column!r} is no key column{instead(column, rule.key_columns)}"
+                f"{column!r} is not a key column{instead(column, rule.key_columns)}"
                 if rule.key_columns
                 else "group_by needs key_columns",
             )
@@ -108,17 +121,17 @@ def _keys(rule: Rule) -> Iterator[Problem]:
         yield "compare_to", "compare_to needs measure: change or change_percent"
 
 
-def _times(rule: Rule) -> Iterator[Problem]:
+def _period_problems(rule: Rule) -> Iterator[Problem]:
     if not rule.every:
-        yield "every", "every has to be longer than 0s"
+        yield "every", "every must be longer than 0s"
     if rule.repeat_every is not None and rule.repeat_every < rule.every:
         yield (
             "repeat_every",
-            "repeat_every is shorter than every; the rule is not evaluated so often",
+            "repeat_every is shorter than every; expected at least the period of evaluation",
         )
 
 
-def _people(rule: Rule) -> Iterator[Problem]:
+def _recipient_problems(rule: Rule) -> Iterator[Problem]:
     if rule.owner and "@" in rule.owner:
         try:
             _ADDRESS.validate_python(rule.owner)

@@ -1,7 +1,7 @@
-"""Rules as code: definitions/alerts.yml and definitions/thresholds.yml.
+"""Load the rules of definitions/alerts.yml and definitions/thresholds.yml.
 
-Reads the two files; writes nothing. Every mistake of both files is reported at once, each with its
-line and what to write instead.
+Reads the two files; writes nothing. Mistakes of both files are reported together, each with its line
+and a fix.
 """
 
 from pathlib import Path
@@ -17,9 +17,9 @@ from analytics_worker.definitions.yaml_definitions import (
 )
 from analytics_worker.settings import project_root
 from analytics_worker.user_templates.rendering import UserTemplateError, render
-from flows.alerts.notifications.rendering import sample_context
-from flows.alerts.rules.model import EVERY, Kind, Rule
-from flows.alerts.rules.validation import problems
+from flows.alerts.notifications.rendering import example_context
+from flows.alerts.rules.model import DEFAULT_EVERY, Kind, Rule
+from flows.alerts.rules.validation import find_problems
 
 FILES: dict[Kind, str] = {"alert": "alerts", "threshold": "thresholds"}
 Definitions = dict[tuple[Kind, str], Rule]
@@ -27,15 +27,15 @@ Definitions = dict[tuple[Kind, str], Rule]
 
 
 def definitions_dir() -> Path:
-    """Folder of the definition files."""
+    """Return the folder of the definition files."""
     return project_root() / "definitions"
 
 
 def load(folder: Path | None = None) -> Definitions:
-    """All rules of both files.
+    """Return the rules of both files.
 
     Raises:
-        DefinitionError: something is wrong; one line for each mistake.
+        DefinitionError: the files have mistakes; one line for each.
     """
     rules: Definitions = {}
     mistakes: list[str] = []
@@ -57,39 +57,36 @@ def load(folder: Path | None = None) -> Definitions:
 
 
 def _rule(entry: Entry, kind: Kind, mistakes: list[str]) -> Rule | None:
-    content = {"every": format_duration(EVERY[kind]), **entry.content}
-    rule, found = validate(entry.document, entry.place, Rule, content)
-    if rule is None:
-        mistakes += found
-        return None
-    found = [entry.at(field, problem) for field, problem in problems(rule)]
-    if not found:
-        found = _template_mistakes(entry, rule)
-    mistakes += found
-    return None if found else rule
+    content = {"every": format_duration(DEFAULT_EVERY[kind]), **entry.content}
+    rule, new_mistakes = validate(entry.document, entry.place, Rule, content)
+    if rule is not None:
+        new_mistakes = [entry.at(field, problem) for field, problem in find_problems(rule)]
+        new_mistakes = new_mistakes or _template_mistakes(entry, rule)
+    mistakes += new_mistakes
+    return None if new_mistakes else rule
 
 
 def _template_mistakes(entry: Entry, rule: Rule) -> list[str]:
-    """Try the rule's own templates on a made-up alert."""
-    found: list[str] = []
-    context = sample_context(rule)
+    """Render the templates of the rule with an example alert."""
+    mistakes: list[str] = []
+    context = example_context(rule)
     for part in ("subject", "text", "html"):
         source = getattr(rule.template, part)
         try:
             render(source or "", context, html=part == "html")
         except UserTemplateError as error:
-            place = (*entry.place, "template", part)
-            found.append(entry.document.at(place, f"{rule.name}: {error}"))
-    return found
+            path = (*entry.place, "template", part)
+            mistakes.append(entry.document.at(path, f"{rule.name}: {error}"))
+    return mistakes
 
 
 def find(rules: Definitions, name: str) -> Rule:
-    """The rule of that name.
+    """Return the rule of that name.
 
     Raises:
-        DefinitionError: there is none; names a similar one.
+        DefinitionError: no rule has that name; suggests a similar one.
     """
     by_name = {rule.name: rule for rule in rules.values()}
     if name not in by_name:
-        raise DefinitionError([f"There is no rule {name!r}{instead(name, by_name)}"])
+        raise DefinitionError([f"No rule {name!r} found{instead(name, by_name)}"])
     return by_name[name]

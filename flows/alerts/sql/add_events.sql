@@ -1,4 +1,4 @@
--- What somebody is notified of, one row per notice; returns the ids by which its messages refer to it.
+-- Record one event per notification; return the ids, by which messages refer to them.
 insert into ops.alert_events (uid, rule_id, kind, severity, audience, group_key, keys, details, flow_run_id, created_at)
 select
     uid, rule_id, kind, severity, audience, group_key, keys, details, cast(:flow_run_id as uuid), created_at

@@ -1,5 +1,5 @@
--- Rules that are due, locked: another run skips them, and a killed one gives them back. Healthy ones
--- first, so that slow or broken rules can't keep the others waiting.
+-- Lock the due rules. Other runs skip them; the locks of a killed run are released. Healthy rules come
+-- first, so that slow or failing rules do not delay the others.
 with clock as (
     select coalesce(cast(:now as timestamptz), clock_timestamp()) as now
 )
@@ -22,8 +22,8 @@ where
     and rule.enabled
     and rule.watched
     and rule.kind = any(cast(:kinds as text []))
-    and rule.id <> all(cast(:passed_over as bigint []))
+    and rule.id <> all(cast(:excluded as bigint []))
     and (rule.evaluated_slot is null or rule.evaluated_slot < date_bin(rule.every, clock.now, timestamptz 'epoch'))
 order by rule.error_since is not null, rule.milliseconds > 1000, rule.evaluated_at nulls first, rule.id
-limit :batch
+limit :batch_size
 for update of rule skip locked

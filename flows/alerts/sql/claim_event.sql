@@ -1,4 +1,4 @@
--- The rule that came with an event, stored under its name and locked. Its period is the instant.
+-- Store the rule of an event under its identity, and lock it. Its slot is the time of the evaluation.
 with clock as (
     select coalesce(cast(:now as timestamptz), clock_timestamp()) as now
 )

@@ -5,13 +5,13 @@ select
     status,
     severity,
     value,
-    reading,
-    worst,
+    reading as sample,
+    worst as worst_value,
     pending_since,
     firing_since,
     empty_since,
-    told,
-    told_at,
+    told as notified_severity,
+    told_at as notified_at,
     changes,
     flapping_since
 from ops.alert_states

@@ -1,4 +1,4 @@
--- Rules that left their file: over, without a word.
+-- Retire rules removed from their file, without a notification.
 with retired as (
     update ops.alert_rules
     set retired_at = now(), error = null, error_since = null, error_told = false, updated_at = now()

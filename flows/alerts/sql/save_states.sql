@@ -1,7 +1,7 @@
-with gone as (
+with removed as (
     delete from ops.alert_states as state
-    using jsonb_to_recordset(cast(:gone as jsonb)) as gone (rule_id bigint, key text)
-    where state.rule_id = gone.rule_id and state.key = gone.key
+    using jsonb_to_recordset(cast(:removed_states as jsonb)) as removed_state (rule_id bigint, key text)
+    where state.rule_id = removed_state.rule_id and state.key = removed_state.key
 )
 
 insert into ops.alert_states as state (
@@ -9,14 +9,14 @@ insert into ops.alert_states as state (
     empty_since, told, told_at, changes, flapping_since
 )
 select
-    rule_id, key, since, status, severity, value, reading, worst, pending_since, firing_since,
-    empty_since, told, told_at, changes, flapping_since
+    rule_id, key, since, status, severity, value, sample, worst_value, pending_since, firing_since,
+    empty_since, notified_severity, notified_at, changes, flapping_since
 from
-    jsonb_to_recordset(cast(:states as jsonb)) as found (
+    jsonb_to_recordset(cast(:states as jsonb)) as new_state (
         rule_id bigint, key text, since timestamptz, status text, severity text,
-        value double precision, reading double precision, worst double precision,
+        value double precision, sample double precision, worst_value double precision,
         pending_since timestamptz, firing_since timestamptz, empty_since timestamptz,
-        told text, told_at timestamptz, changes timestamptz [], flapping_since timestamptz
+        notified_severity text, notified_at timestamptz, changes timestamptz [], flapping_since timestamptz
     )
 on conflict (rule_id, key) do update
     set

@@ -1,4 +1,4 @@
--- What came with an event is known to people by its own name; its identity is in parentheses.
+-- The rule of an event is shown by its name, with its identity in parentheses.
 select
     case
         when status.kind = 'event' and rule.definition ->> 'name' <> status.name
@@ -23,4 +23,4 @@ order by
     status.severity nulls last,
     status.name,
     status.key
-limit :most
+limit :max_rows

@@ -1,6 +1,6 @@
-"""What a rule would have told: its conditions, replayed over the past.
+"""Backtest a rule: replay its conditions over the past and list the notifications.
 
-Reads the recorded readings of the rule, or, if its SQL says ``:now``, runs it as of each past period.
+Reads the recorded samples of the rule. If its SQL uses ``:now``, runs it as of each past period instead.
 Writes nothing.
 """
 
@@ -12,19 +12,21 @@ from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.database.reader_sessions import reader_session
 from analytics_worker.database.select_guard import placeholders
 from analytics_worker.errors import PermanentError
-from flows.alerts.evaluation.queries import read
+from flows.alerts.evaluation.observation import Failure, Observation
+from flows.alerts.evaluation.queries import read_samples
 from flows.alerts.evaluation.samples import NO_KEY
-from flows.alerts.evaluation.transition import Failure, Found, advance
-from flows.alerts.notifications.model import EventKind, Health, States
+from flows.alerts.evaluation.state_machine import RuleHealth, States
+from flows.alerts.evaluation.transition import apply_evaluation
+from flows.alerts.notifications.model import EventKind
 from flows.alerts.rules.model import Rule
 from flows.alerts.rules.validation import NOW
 
-MOST_PERIODS = 2000
+MAX_PERIODS = 2000
 
 
 @dataclass(frozen=True)
-class Told:
-    """One notice that would have been."""
+class ReplayedNotification:
+    """One notification of a replay."""
 
     at: datetime
     kind: EventKind
@@ -35,9 +37,9 @@ class Told:
 
 @dataclass(frozen=True)
 class Replay:
-    """A rule's past."""
+    """Result of a backtest."""
 
-    told: list[Told]
+    notifications: list[ReplayedNotification]
     evaluations: int
     source: str
 
@@ -46,54 +48,59 @@ def backtest(rule: Rule, since: datetime) -> Replay:
     """Replay a rule from a time until now.
 
     Raises:
-        PermanentError: there is nothing to replay.
+        PermanentError: no samples are recorded and the SQL does not use ``:now``.
     """
     if NOW in placeholders(rule.sql or ""):
-        return replay(rule, _asked(rule, since), "each as of its time (the SQL uses :now)")
-    recorded = _recorded(rule, since)
+        return replay(
+            rule, _historical_observations(rule, since), "each as of its time (the SQL uses :now)"
+        )
+    recorded = _recorded_observations(rule, since)
     if not recorded:
         raise PermanentError(
-            f"{rule.name} has no recorded readings since {since:%Y-%m-%d %H:%M}. Let it run for a while,"
-            " or use :now in its SQL for the time as of which it is evaluated."
+            f"No recorded samples of {rule.name} found since {since:%Y-%m-%d %H:%M}. Wait for evaluations"
+            " of the rule, or use :now in its SQL for the time of the evaluation."
         )
-    return replay(rule, recorded, "from recorded readings")
+    return replay(rule, recorded, "from recorded samples")
 
 
-def replay(rule: Rule, past: Iterable[tuple[datetime, Found]], source: str) -> Replay:
-    """Move a rule on over past findings, from no state."""
+def replay(rule: Rule, past: Iterable[tuple[datetime, Observation]], source: str) -> Replay:
+    """Apply past observations to a rule, starting without a state."""
     states: States = {}
-    health, told, evaluations = Health(), list[Told](), 0
-    for at, found in past:
-        after = advance(rule, states, health, found, at)
-        states, health, evaluations = after.states, after.health, evaluations + 1
-        told += [Told(at, n.kind, n.severity, len(n.states), after.value) for n in after.notices]
-    return Replay(told, evaluations, source)
+    health, notifications, evaluations = RuleHealth(), list[ReplayedNotification](), 0
+    for at, observation in past:
+        result = apply_evaluation(rule, states, health, observation, at)
+        states, health, evaluations = result.states, result.health, evaluations + 1
+        notifications += [
+            ReplayedNotification(at, each.kind, each.severity, len(each.states), result.value)
+            for each in result.notifications
+        ]
+    return Replay(notifications, evaluations, source)
 
 
-def _recorded(rule: Rule, since: datetime) -> list[tuple[datetime, Found]]:
+def _recorded_observations(rule: Rule, since: datetime) -> list[tuple[datetime, Observation]]:
     with warehouse() as connection:
-        rows = run_sql(connection, "alerts/past_readings", rule_name=rule.name, since=since)
-    past: list[tuple[datetime, Found]] = []
+        rows = run_sql(connection, "alerts/recorded_samples", rule_name=rule.name, since=since)
+    observations: list[tuple[datetime, Observation]] = []
     for row in rows:
         if row["error"] is not None:
-            past.append((row["slot"], Failure(row["error"])))
-        elif row["readings"] is not None:
-            numbers = {k: None if v is None else float(v) for k, v in row["readings"].items()}
-            past.append((row["slot"], numbers))
+            observations.append((row["slot"], Failure(row["error"])))
+        elif row["samples"] is not None:
+            samples = {k: None if v is None else float(v) for k, v in row["samples"].items()}
+            observations.append((row["slot"], samples))
         else:
-            past.append((row["slot"], {NO_KEY: row["reading"]}))
-    return past
+            observations.append((row["slot"], {NO_KEY: row["sample"]}))
+    return observations
 
 
-def _asked(rule: Rule, since: datetime) -> Iterator[tuple[datetime, Found]]:
-    """Each period since then, or as many as there may be, evenly spread."""
+def _historical_observations(rule: Rule, since: datetime) -> Iterator[tuple[datetime, Observation]]:
+    """Run the SQL as of each period, or as of MAX_PERIODS evenly spaced times."""
     now = datetime.now(UTC)
-    step = max(rule.every, (now - since) / MOST_PERIODS)
+    step = max(rule.every, (now - since) / MAX_PERIODS)
     with reader_session(rule.reader) as session:
         at = since
         while at <= now:
             try:
-                yield at, read(session, rule, at)[0]
+                yield at, read_samples(session, rule, at)[0]
             except PermanentError as error:
                 yield at, Failure(str(error))
             at += step

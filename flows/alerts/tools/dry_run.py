@@ -1,6 +1,6 @@
-"""Try a rule: evaluate it now, from no state, and show what it would say.
+"""Evaluate a rule now, without a previous state, and show its message.
 
-Reads what the rule reads. Writes nothing; with `send`, a test notice goes the way of real ones.
+Reads what the rule reads; writes nothing. `send_test` sends a test message over the rule's channels.
 """
 
 import re
@@ -15,85 +15,95 @@ from analytics_worker.delivery.outbox import default_key
 from analytics_worker.delivery.routing import ChannelUnavailableError, send_once
 from analytics_worker.errors import PermanentError
 from analytics_worker.user_templates.rendering import number_text
-from flows.alerts.evaluation.queries import read
-from flows.alerts.evaluation.samples import NO_KEY, Readings, label
-from flows.alerts.evaluation.state_machine import AlertState
-from flows.alerts.evaluation.transition import advance
-from flows.alerts.notifications.messages import as_test
-from flows.alerts.notifications.model import Advance, Health, Notice, worst_first
-from flows.alerts.notifications.recipients import recipients
-from flows.alerts.notifications.rendering import WORST, render_notice
+from flows.alerts.evaluation.queries import read_samples
+from flows.alerts.evaluation.result import EvaluationResult
+from flows.alerts.evaluation.samples import NO_KEY, Samples, key_label
+from flows.alerts.evaluation.state_machine import AlertState, RuleHealth
+from flows.alerts.evaluation.transition import apply_evaluation
+from flows.alerts.notifications.messages import mark_as_test
+from flows.alerts.notifications.model import Notification, sort_worst_first
+from flows.alerts.notifications.recipients import resolve_recipients
+from flows.alerts.notifications.rendering import MAX_LISTED_KEYS, render_notification
 from flows.alerts.rules.model import Rule
 
-NOTHING = "This is a test; nothing happened."
-_BODY = re.compile(r"^(.*<body[^>]*>)?", re.DOTALL)
+TEST_NOTE = "This is a test message. No alert is firing."
+NO_RECIPIENTS = "The rule has no channels, and no default channel is configured."
+_BODY_START = re.compile(r"^(.*<body[^>]*>)?", re.DOTALL)
 
 
 @dataclass(frozen=True)
-class Trial:
-    """What a rule came to."""
+class DryRun:
+    """Result of a dry run."""
 
     rule: Rule
     text: str
     failed: bool
-    content: Content
+    test_content: Content
 
 
-def trial(rule: Rule) -> Trial:
-    """Evaluate a rule as if for the first time, and as if its pending period were over."""
+def dry_run(rule: Rule) -> DryRun:
+    """Evaluate a rule as if for the first time, without its pending period."""
     now = datetime.now(UTC)
     try:
         with reader_session(rule.reader) as session:
-            found, rows = read(session, rule, now)
+            samples, rows = read_samples(session, rule, now)
     except PermanentError as error:
-        notice = Notice("error", "owner", health=Health(str(error), now))
-        return Trial(rule, f"ERROR: {error}", failed=True, content=_test(rule, notice, now))
-    eager = rule.model_copy(update={"wait": rule.wait * 0, "muted": False})
-    after = advance(eager, {}, Health(), found, now)
-    notices = after.notices or [
-        Notice("firing", states={"": AlertState(now, "firing", rule.highest)})
-    ]
-    lines = [*_described(rule, found, after, f"{rows} row{'' if rows == 1 else 's'}")]
-    if after.notices:
-        rendered = render_notice(rule, notices[0], now, "test")
-        lines += ["", f"Subject: {rendered.subject}", "", rendered.text.rstrip()]
-    return Trial(rule, "\n".join(lines), failed=False, content=_test(rule, notices[0], now))
+        failure = Notification("error", "owner", health=RuleHealth(str(error), now))
+        content = _test_content(rule, failure, now)
+        return DryRun(rule, f"ERROR: {error}", failed=True, test_content=content)
+    immediate = rule.model_copy(update={"pending_period": rule.pending_period * 0, "muted": False})
+    result = apply_evaluation(immediate, {}, RuleHealth(), samples, now)
+    lines = [*_result_lines(rule, samples, result, f"{rows} row{'' if rows == 1 else 's'}")]
+    if result.notifications:
+        lines += _message_lines(rule, result.notifications[0], now)
+    example = Notification(
+        "firing", states={NO_KEY: AlertState(now, "firing", rule.highest_severity)}
+    )
+    content = _test_content(rule, next(iter(result.notifications), example), now)
+    return DryRun(rule, "\n".join(lines), failed=False, test_content=content)
 
 
-def _described(rule: Rule, found: Readings, after: Advance, source: str) -> Iterator[str]:
-    """What was found, and what that means; of many keys the worst."""
+def _result_lines(
+    rule: Rule, samples: Samples, result: EvaluationResult, source: str
+) -> Iterator[str]:
+    """Describe samples and status; of many keys only the worst."""
     if not rule.key_columns:
-        yield f"{after.status}: {_value(found.get(NO_KEY))} from {source}"
+        yield f"{result.status}: {_sample_text(samples.get(NO_KEY))} from {source}"
     else:
-        yield f"{after.status}: {after.firing} of {len(after.states)} keys fire, from {source}"
-        for key, state in worst_first(rule, after.states)[:WORST]:
-            yield f"  {label(key):<30} {_value(state.reading):>14}  {state.status}"
-        if len(after.states) > WORST:
-            yield f"  … and {len(after.states) - WORST:,} more"
+        yield f"{result.status}: {result.firing} of {len(result.states)} keys fire, from {source}"
+        for key, state in sort_worst_first(rule, result.states)[:MAX_LISTED_KEYS]:
+            yield f"  {key_label(key):<30} {_sample_text(state.sample):>14}  {state.status}"
+        if len(result.states) > MAX_LISTED_KEYS:
+            yield f"  … and {len(result.states) - MAX_LISTED_KEYS:,} more"
     if rule.measure.startswith("change"):
-        yield "This rule compares with an earlier reading, which a test has not; backtest replays those."
+        yield "This rule compares with an earlier sample, which a dry run does not have; use backtest."
 
 
-def _value(reading: float | None) -> str:
-    return "no value" if reading is None else number_text(reading)
+def _message_lines(rule: Rule, notification: Notification, now: datetime) -> list[str]:
+    content = render_notification(rule, notification, now, "test")
+    return ["", f"Subject: {content.subject}", "", content.text.rstrip()]
 
 
-def _test(rule: Rule, notice: Notice, now: datetime) -> Content:
-    rendered = render_notice(rule, notice, now, "test")
-    html = _BODY.sub(rf"\g<0><p>{NOTHING}</p>", rendered.html or "", count=1)
-    return as_test(rendered, NOTHING, html)
+def _sample_text(sample: float | None) -> str:
+    return "no value" if sample is None else number_text(sample)
 
 
-def send(trial: Trial) -> list[str]:
-    """Send the test notice to everybody whom the rule would tell; one line each."""
-    people = recipients(trial.rule, "readers")
-    message = Message("alerts", "test", trial.content, people, id=uuid4())
+def _test_content(rule: Rule, notification: Notification, now: datetime) -> Content:
+    content = render_notification(rule, notification, now, "test")
+    html = _BODY_START.sub(rf"\g<0><p>{TEST_NOTE}</p>", content.html or "", count=1)
+    return mark_as_test(content, TEST_NOTE, html)
+
+
+def send_test(run: DryRun) -> list[str]:
+    """Send the test message to the recipients of the rule; return one line for each."""
+    recipients = resolve_recipients(run.rule, "readers")
+    message = Message("alerts", "test", run.test_content, recipients, id=uuid4())
     lines: list[str] = []
-    for to in people:
-        whom = to.channel if to.address == to.channel else f"{to.channel} {to.address}"
+    for to in recipients:
+        label = to.channel if to.address == to.channel else f"{to.channel} {to.address}"
         try:
             result = send_once(to.channel, message, to, default_key(message.id, to))
-            lines.append(f"{whom}: {result.status} {result.detail}".rstrip())
+            lines.append(f"{label}: {result.status} {result.detail}".rstrip())
         except (PermanentError, ChannelUnavailableError) as error:
-            lines.append(f"{whom}: {error}")
-    return lines or ["The rule has no channels, and no default channel is configured."]
+            lines.append(f"{label}: {error}")
+    return lines or [NO_RECIPIENTS]

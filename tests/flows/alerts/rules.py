@@ -1,11 +1,11 @@
-"""Rules to test with, and what the database knows of them."""
+"""Rules for tests, and queries of their state in the database."""
 
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from flows.alerts.evaluation.runner import Evaluations, evaluate_due
+from flows.alerts.evaluation.runner import EvaluationCounts, evaluate_due
 from flows.alerts.rules.model import Kind, Rule
 from flows.alerts.rules.sync import sync
 from tests.support.sql import execute, query
@@ -33,12 +33,12 @@ def store(*rules: Rule, kind: Kind = "alert") -> None:
     sync({(kind, each.name): each for each in rules})
 
 
-def tick(number: int, kinds: Sequence[Kind] = ("alert", "event")) -> Evaluations:
+def tick(number: int, kinds: Sequence[Kind] = ("alert", "event")) -> EvaluationCounts:
     return evaluate_due(kinds, now=START + number * TICK)
 
 
-def metric(value: float | None) -> None:
-    """Set what `METRIC` reads."""
+def set_metric(value: float | None) -> None:
+    """Set the value that `METRIC` reads."""
     execute("create table if not exists analytics.metric (value double precision)")
     execute("grant select on analytics.metric to analytics_reader")
     execute("delete from analytics.metric")
@@ -48,8 +48,8 @@ def metric(value: float | None) -> None:
 METRIC = "select value from analytics.metric"
 
 
-def told() -> list[tuple[str, str]]:
-    """Kind of each message and its recipient, in order."""
+def deliveries() -> list[tuple[str, str]]:
+    """Return kind and recipient of each delivery, in order."""
     return query(
         "select message.kind, delivery.recipient from ops.messages as message"
         " join ops.deliveries as delivery on delivery.message_id = message.id"
@@ -57,7 +57,7 @@ def told() -> list[tuple[str, str]]:
     )
 
 
-def content() -> dict[str, Any]:
-    """Of the last message."""
-    (found,) = query("select content::text from ops.messages order by position desc limit 1")
-    return json.loads(found)
+def last_content() -> dict[str, Any]:
+    """Return the content of the last message."""
+    (content,) = query("select content::text from ops.messages order by position desc limit 1")
+    return json.loads(content)

@@ -1,4 +1,4 @@
-"""SQL that wants more than to read, on a real database, as the role that rules run as."""
+"""Attacks by the SQL of rules, on a real database, with the role that rules run as."""
 
 import time
 from contextlib import closing
@@ -12,7 +12,7 @@ from analytics_worker.database import reader_sessions
 from analytics_worker.database.connections import engine
 from analytics_worker.database.query_canceller import watching
 from analytics_worker.database.reader_sessions import UserSqlError, reader_session
-from tests.flows.alerts.rules import execute, metric, query
+from tests.flows.alerts.rules import execute, query, set_metric
 from tests.support.attacks import attack
 
 pytestmark = pytest.mark.usefixtures("environment")
@@ -52,22 +52,22 @@ ATTACKS = [
 
 @pytest.fixture(autouse=True)
 def _metric(environment):  # noqa: ARG001  # its database
-    metric(7)
+    set_metric(7)
 
 
 @pytest.fixture(autouse=True)
 def _unchecked(monkeypatch):
-    """Without our checks: all goes straight to the session that rules run in."""
+    """Disable the checks of the SQL text, so that only the server protects."""
     monkeypatch.setattr(reader_sessions, "refuse_functions", lambda *_: None)
 
 
 @attack(
     by="author",
     what="Writing, DDL, COPY, roles, server files, large objects, ops.* in the SQL of a rule",
-    answer="refused by the server, also without the checks of the text",
+    answer="rejected by the server, even without the checks of the text",
 )
 @pytest.mark.parametrize("sql", ATTACKS)
-def test_is_refused_by_the_server_itself(sql):
+def test_the_server_rejects_the_statement(sql):
     with reader_session() as session:
         with pytest.raises(UserSqlError):
             session.fetch(sql)
@@ -80,14 +80,14 @@ def test_is_refused_by_the_server_itself(sql):
 @attack(
     by="author",
     what="set_config('statement_timeout', '0', false) in a rule",
-    answer="the timeout holds for the same statement and for the next",
+    answer="the timeout applies to this statement and to the next",
 )
-def test_a_limit_that_was_lifted_holds_for_the_same_and_for_the_next_statement():
+def test_a_statement_can_not_lift_its_timeout_nor_that_of_the_next():
     with reader_session() as session:
         started = time.monotonic()
-        lifted = "select set_config('statement_timeout', '0', false), pg_sleep(3600)"
+        no_limit = "select set_config('statement_timeout', '0', false), pg_sleep(3600)"
         with pytest.raises(UserSqlError, match="timeout"):
-            session.fetch(lifted, timeout=timedelta(seconds=1))
+            session.fetch(no_limit, timeout=timedelta(seconds=1))
         session.fetch("select set_config('statement_timeout', '0', false)")
         with pytest.raises(UserSqlError, match="timeout"):
             session.fetch("select pg_sleep(3600)", timeout=timedelta(seconds=1))
@@ -96,10 +96,10 @@ def test_a_limit_that_was_lifted_holds_for_the_same_and_for_the_next_statement()
 
 @attack(
     by="author",
-    what="Settings and advisory locks left behind for the next rule",
-    answer="gone before the next statement",
+    what="Settings and advisory locks that remain for the next rule",
+    answer="reset before the next statement",
 )
-def test_nothing_of_a_statement_is_left_to_the_next():
+def test_the_session_is_reset_before_the_next_statement():
     with reader_session() as session:
         session.fetch("select set_config('search_path', 'ops', false), pg_advisory_lock(1)")
         session.fetch("select set_config('role', 'analytics_reader', false)")
@@ -109,7 +109,7 @@ def test_nothing_of_a_statement_is_left_to_the_next():
     assert (path, locks) == ('"$user", public', 0)
 
 
-def test_a_session_that_was_killed_is_replaced():
+def test_a_killed_session_is_replaced():
     with reader_session() as session:
         with pytest.raises((UserSqlError, psycopg2.Error)):
             session.fetch("select pg_terminate_backend(pg_backend_pid())")
@@ -121,7 +121,7 @@ def test_a_session_that_was_killed_is_replaced():
     what="pg_terminate_backend of the worker's own session",
     answer="permission denied",
 )
-def test_it_can_end_only_sessions_of_its_own_role():
+def test_only_sessions_of_the_same_role_can_be_terminated():
     (pid,) = query("select pg_backend_pid()")
     with reader_session() as session, pytest.raises(UserSqlError, match="permission denied"):
         session.fetch(f"select pg_terminate_backend({pid})")
@@ -130,9 +130,9 @@ def test_it_can_end_only_sessions_of_its_own_role():
 @attack(
     by="author",
     what="A query that the server does not stop in time",
-    answer="cancelled from this side",
+    answer="cancelled by the worker",
 )
-def test_the_watchdog_cancels_what_the_server_does_not_stop():
+def test_the_query_canceller_cancels_a_query_that_the_server_does_not_stop():
     connection = engine("warehouse").raw_connection()
     try:
         with (
@@ -148,10 +148,10 @@ def test_the_watchdog_cancels_what_the_server_does_not_stop():
 @attack(
     by="data",
     what="'; drop table …; -- as the value of a parameter",
-    answer="a value, quoted by the driver",
+    answer="bound as a value, quoted by the driver",
 )
-def test_values_are_bound_and_never_part_of_the_statement():
+def test_parameter_values_are_bound():
     with reader_session() as session:
-        evil = "'; drop table analytics.metric; --"
-        assert session.fetch("select :evil as value", {"evil": evil}).rows == [(evil,)]
+        value = "'; drop table analytics.metric; --"
+        assert session.fetch("select :value as value", {"value": value}).rows == [(value,)]
     execute("select 1 from analytics.metric")

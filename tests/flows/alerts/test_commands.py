@@ -1,4 +1,4 @@
-"""``analytics-worker alerts …`` as people type it, on a real database, and what it answers."""
+"""The commands ``analytics-worker alerts …`` and their output, on a real database."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from analytics_worker.cli.alerts import alerts
 from flows.alerts.evaluation.runner import evaluate_due
-from tests.flows.alerts.rules import METRIC, metric, query
+from tests.flows.alerts.rules import METRIC, query, set_metric
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -46,7 +46,7 @@ alerts:
 
 
 class Shell:
-    """Commands, and what they print."""
+    """Run commands on a folder of definition files."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -56,23 +56,23 @@ class Shell:
     def write(self, alerts_yml: str) -> None:
         (self.folder / "alerts.yml").write_text(alerts_yml)
 
-    def run(self, *words: str, code: int = 0) -> str:
-        if words[0] != "silence":
-            words = (*words, "--definitions", str(self.folder))
-        done = CliRunner().invoke(alerts, list(words))
-        assert done.exit_code == code, done.output
-        assert done.exception is None or isinstance(done.exception, SystemExit)
-        return done.output.replace(f"{self.folder}/", "")
+    def run(self, *arguments: str, code: int = 0) -> str:
+        if arguments[0] != "silence":
+            arguments = (*arguments, "--definitions", str(self.folder))
+        result = CliRunner().invoke(alerts, list(arguments))
+        assert result.exit_code == code, result.output
+        assert result.exception is None or isinstance(result.exception, SystemExit)
+        return result.output.replace(f"{self.folder}/", "")
 
 
 @pytest.fixture
 def shell(tmp_path):
-    metric(48250.5)
+    set_metric(48250.5)
     return Shell(tmp_path)
 
 
 def test_validate(shell):
-    assert shell.run("validate") == "5 rules are fine\n"
+    assert shell.run("validate") == "5 rules are valid\n"
     shell.write("defaults: {chanels: [email]}\n" + RULES.replace("threshold", "treshold", 1))
     assert shell.run("validate", code=1) == (
         "alerts.yml:1: unknown key 'chanels'; did you mean 'channels'?\n"
@@ -80,7 +80,7 @@ def test_validate(shell):
     )
 
 
-def test_mistakes_change_nothing(shell):
+def test_sync_stores_nothing_if_the_files_have_mistakes(shell):
     shell.write(RULES.replace("select nope", "select 1; drop table analytics.metric"))
     assert "alerts.yml:21: broken: there are 2 statements" in shell.run("sync", code=1)
     assert query("select count(*) from ops.alert_rules") == [0]
@@ -91,8 +91,8 @@ def test_diff_and_sync(shell):
     assert query("select count(*) from ops.alert_rules") == [0]
     shell.run("sync")
     assert shell.run("sync") == "nothing to change\n"
-    longer = RULES.replace(METRIC, f"{METRIC}\n      where value > 3")
-    shell.write(longer.replace("threshold: 10", "threshold: 12", 1).split("  - name: past")[0])
+    changed = RULES.replace(METRIC, f"{METRIC}\n      where value > 3")
+    shell.write(changed.replace("threshold: 10", "threshold: 12", 1).split("  - name: past")[0])
     expected = """\
 changed  alert metric
          sql:
@@ -106,19 +106,19 @@ retired  alert past
     assert query("select name from ops.alert_rules where retired_at is not null") == ["past"]
 
 
-def test_test_shows_what_would_be_said_and_changes_nothing(shell):
+def test_test_shows_the_message_and_stores_nothing(shell):
     lines = shell.run("test", "metric").splitlines()
     assert lines[0] == "firing: 48,250.5 from 1 row"
     assert lines[2] == "Subject: [CRITICAL] metric: 48,250.5 (value > 10)"
     assert "Value:     48,250.5" in lines
-    metric(3)
+    set_metric(3)
     assert shell.run("test", "metric") == "ok: 3 from 1 row\n"
-    metric(None)
+    set_metric(None)
     assert shell.run("test", "metric") == "no_data: no value from 1 row\n"
     assert query("select count(*) from ops.alert_rules") == [0]
 
 
-def test_test_shows_the_keys(shell):
+def test_test_lists_the_keys(shell):
     lines = [" ".join(line.split()) for line in shell.run("test", "teams").splitlines()]
     assert lines[:4] == [
         "firing: 1 of 3 keys fire, from 3 rows",
@@ -128,52 +128,52 @@ def test_test_shows_the_keys(shell):
     ]
 
 
-def test_test_says_what_it_can_not_know_and_what_is_broken(shell):
-    assert "backtest replays" in shell.run("test", "growth")
+def test_test_reports_its_limits_and_errors(shell):
+    assert "use backtest" in shell.run("test", "growth")
     broken = shell.run("test", "broken", code=1)
     assert broken == 'ERROR: column "nope" does not exist (line 1 of the SQL)\n'
-    assert (
-        shell.run("test", "brokn", code=1) == "There is no rule 'brokn'; did you mean 'broken'?\n"
-    )
+    assert shell.run("test", "brokn", code=1) == "No rule 'brokn' found; did you mean 'broken'?\n"
 
 
 @pytest.mark.usefixtures("default_channels")
-def test_test_can_send(shell, smtp_sink, http_sink):
+def test_test_sends_a_test_message(shell, smtp_sink, http_sink):
     lines = shell.run("test", "metric", "--send").splitlines()
     assert lines[-2:] == ["webhook: sent", "email ann@example.com: sent"]
     assert http_sink.requests[0].json["test"] is True
-    (mail,) = smtp_sink.messages
-    assert mail.mail["Subject"] == "[TEST] [CRITICAL] metric: 48,250.5 (value > 10)"
+    (received,) = smtp_sink.messages
+    assert received.mail["Subject"] == "[TEST] [CRITICAL] metric: 48,250.5 (value > 10)"
     for kind in ("plain", "html"):
-        part = mail.mail.get_body((kind,))
+        part = received.mail.get_body((kind,))
         assert part is not None
-        assert "This is a test; nothing happened." in part.get_content()
+        assert "This is a test message. No alert is firing." in part.get_content()
     assert query("select count(*) from ops.deliveries") == [0]
 
 
 def test_backtest(shell):
     shell.run("sync")
-    assert "has no recorded readings" in shell.run("backtest", "metric", "--since", "1d", code=1)
+    assert "No recorded samples of metric found" in shell.run(
+        "backtest", "metric", "--since", "1d", code=1
+    )
     start = datetime.now(UTC) - timedelta(minutes=10)
     for number, value in enumerate((3, 11, 40, 9)):
-        metric(value)
+        set_metric(value)
         evaluate_due(["alert"], now=start + number * timedelta(minutes=2))
     out = shell.run("backtest", "metric", "--since", "1d")
     assert [line.split()[2:] for line in out.splitlines()[1:3]] == [
         ["firing", "critical", "1", "11"],
         ["resolved", "1", "9"],
     ]
-    assert "2 notices in 4 evaluations, from recorded readings" in out
+    assert "2 notifications in 4 evaluations, from recorded samples" in out
     since = f"{(datetime.now(UTC) - datetime(2025, 12, 31, tzinfo=UTC)).days}d"
-    asked = shell.run("backtest", "past", "--since", since)
-    assert re.search(r"2 notices in \d+ evaluations, each as of its time", asked)
+    historical = shell.run("backtest", "past", "--since", since)
+    assert re.search(r"2 notifications in \d+ evaluations, each as of its time", historical)
     assert "'soon' is no length of time" in shell.run("backtest", "past", "--since", "soon", code=1)
 
 
 def test_silence(shell):
     shell.run("sync")
     assert shell.run("silence", "metric", "--for", "2h").startswith(
-        "metric is silent for 2h, until"
+        "metric is silenced for 2h, until"
     )
-    assert shell.run("silence", "metric", "--for", "0s") == "metric is silent no more\n"
+    assert shell.run("silence", "metric", "--for", "0s") == "metric is no longer silenced\n"
     assert "did you mean 'metric'?" in shell.run("silence", "metrik", code=1)

@@ -1,6 +1,6 @@
-"""A run that is killed after it evaluated, or after it committed, loses nothing and says nothing twice.
+"""Runs killed before and after the commit: nothing is lost, and nothing is notified twice.
 
-What happens to a sender that is killed: tests/delivery/test_kill.py.
+Killed senders are tested in tests/delivery/test_kill.py.
 """
 
 import multiprocessing
@@ -27,24 +27,24 @@ def evaluate() -> None:
     evaluate_due(["alert"])
 
 
-def evaluate_and_die() -> None:
+def evaluate_and_kill() -> None:
     evaluate_due(["alert"])
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def run(work: Callable[[], None]):
-    process = multiprocessing.get_context("fork").Process(target=work)
+def start(function: Callable[[], None]):
+    process = multiprocessing.get_context("fork").Process(target=function)
     process.start()
     return process
 
 
 def evaluated() -> bool:
-    """Another run has done it, once PostgreSQL has seen that the killed one is gone."""
+    """Evaluate again; succeeds once PostgreSQL has released the locks of the killed run."""
     evaluate()
     return query("select count(*) from ops.alert_evaluations") != [0]
 
 
-def waits_to_write() -> bool:
+def is_waiting_for_lock() -> bool:
     return bool(
         query(
             "select 1 from pg_stat_activity where wait_event_type = 'Lock'"
@@ -53,12 +53,12 @@ def waits_to_write() -> bool:
     )
 
 
-def test_killed_after_evaluation(smtp_sink, http_sink):
-    """The SQL was run, states and history are written, and nothing is committed yet."""
+def test_a_run_killed_before_its_commit_is_rolled_back(smtp_sink, http_sink):
+    """States and history are written but not committed when the run is killed."""
     with warehouse() as connection:
         connection.execute(text("lock table ops.alert_events in share mode"))
-        process = run(evaluate)
-        wait_until(waits_to_write, timeout=60)
+        process = start(evaluate)
+        wait_until(is_waiting_for_lock, timeout=60)
         process.kill()
         process.join()
     assert query("select count(*) from ops.alert_evaluations") == [0]
@@ -68,14 +68,14 @@ def test_killed_after_evaluation(smtp_sink, http_sink):
     assert query("select kind from ops.alert_events") == ["firing"]
 
 
-def test_killed_after_the_commit(smtp_sink, http_sink):
-    """State, event and deliveries are there; any later run sends them, with the ids of then."""
-    process = run(evaluate_and_die)
+def test_a_later_run_sends_the_notifications_of_a_run_killed_after_its_commit(smtp_sink, http_sink):
+    """The later run uses the stored ids."""
+    process = start(evaluate_and_kill)
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
     ids = set(query("select idempotency_key from ops.deliveries where status = 'pending'"))
     evaluate()
     assert deliver_due()["sent"] == 2
     assert deliver_due()["sent"] == 0
-    (mail,), (hook,) = smtp_sink.ids(), http_sink.keys()
-    assert {mail.strip("<>").removesuffix("@example.com"), hook} == ids
+    (message_id,), (key,) = smtp_sink.ids(), http_sink.keys()
+    assert {message_id.strip("<>").removesuffix("@example.com"), key} == ids

@@ -1,4 +1,4 @@
-"""The four flows, called as people call them, with a real receiver at the other end."""
+"""The four alert flows, with a real receiver."""
 
 import json
 import multiprocessing
@@ -19,7 +19,7 @@ from flows.alerts import (
     trigger_alert,
 )
 from flows.alerts.evaluation.runner import evaluate_due
-from tests.flows.alerts.rules import METRIC, execute, metric, query, rule, store
+from tests.flows.alerts.rules import METRIC, execute, query, rule, set_metric, store
 from tests.support.http_sink import HttpSink
 from tests.support.waiting import wait_until
 
@@ -38,103 +38,108 @@ def next_period():
     execute("update ops.alert_evaluations set slot = slot - interval '1 hour'")
 
 
-def heard(hook: HttpSink) -> list[tuple[str, str]]:
-    return [(posted.json["rule"], posted.json["kind"]) for posted in hook.requests]
+def received(hook: HttpSink) -> list[tuple[str, str]]:
+    """Return rule and kind of each notification."""
+    return [(request.json["rule"], request.json["kind"]) for request in hook.requests]
 
 
-def table() -> list[dict[str, str]]:
+def published_rows() -> list[dict[str, str]]:
     artifact = cast("Artifact | None", Artifact.get("alert-states"))
     assert artifact is not None
     return json.loads(str(artifact.data))
 
 
-def shown() -> dict[str, str]:
-    """Rule and state, as the artifact shows them."""
-    return {row["rule"]: row["state"] for row in table()}
+def published_states() -> dict[str, str]:
+    """Return the state of each rule in the artifact."""
+    return {row["rule"]: row["state"] for row in published_rows()}
 
 
 @pytest.mark.parametrize(
     ("value", "text"), [("1234567.8", "1,234,568"), ("12.3456789", "12.3457"), ("-7", "-7")]
 )
-def test_the_table_is_short(value, text):
+def test_published_numbers_and_columns_are_short(value, text):
     store(rule("quiet", f"select {value}::float8 as value", threshold=9_999_999, owner=None))
     process_pending_alerts()
-    (row,) = table()
-    assert set(row) <= {"rule", "state", "severity", "value", "since (UTC)", "told"}
+    (row,) = published_rows()
+    assert set(row) <= {"rule", "state", "severity", "value", "since (UTC)", "notified"}
     assert (row["value"], "error" in row) == (text, False)
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", row["since (UTC)"])
 
 
-def test_alerts_are_evaluated_told_and_shown(hook):
-    metric(11)
+def test_alerts_are_evaluated_notified_and_published(hook):
+    set_metric(11)
     store(rule(sql=METRIC, channels=None), rule("quiet", "select 1 as value"))
     result = process_pending_alerts()
-    assert result["message"] == "2 rules evaluated, 1 firing, 1 notices sent"
-    metric(9)
+    assert result["message"] == "2 rules evaluated, 1 firing, 1 notifications sent"
+    set_metric(9)
     next_period()
     assert process_pending_alerts()["summary"]["firing"] == 0
-    assert heard(hook) == [("r", "firing"), ("r", "resolved")]
-    assert shown() == {"r": "ok", "quiet": "ok"}
+    assert received(hook) == [("r", "firing"), ("r", "resolved")]
+    assert published_states() == {"r": "ok", "quiet": "ok"}
     assert query("select count(flow_run_id) from ops.alert_evaluations") == [4]
 
 
-def test_thresholds_are_checked_apart(hook):
+def test_only_threshold_rules_are_evaluated(hook):
     store(rule("alert"))
     store(rule("t", threshold=None, warning=5, critical=20, channels=None), kind="threshold")
     execute("update ops.alert_rules set retired_at = null")
     result = check_threshold_conditions()
     assert result["summary"]["evaluated"] == 1
-    assert heard(hook) == [("t", "firing")]
+    assert received(hook) == [("t", "firing")]
     assert hook.requests[0].json["severity"] == "warning"
 
 
-def test_a_broken_rule_makes_the_run_partial_and_harms_no_other(hook):
+def test_a_failing_rule_makes_the_run_partial_and_does_not_affect_the_others(hook):
     store(rule("broken", "select nope"), rule("fine", channels=None))
     state = process_pending_alerts(return_state=True)
     assert (state.name, state.type.value) == ("Partial", "FAILED")
-    assert "1 can't be evaluated" in (state.message or "")
-    assert ("fine", "firing") in heard(hook)
+    assert "1 failed" in (state.message or "")
+    assert ("fine", "firing") in received(hook)
 
 
-def test_nothing_due_is_a_success():
-    assert process_pending_alerts()["message"] == "0 rules evaluated, 0 firing, 0 notices sent"
+def test_a_run_without_due_rules_succeeds():
+    assert (
+        process_pending_alerts()["message"] == "0 rules evaluated, 0 firing, 0 notifications sent"
+    )
 
 
 ALERT = {"id": 7, "name": "Fell", "query": METRIC, "threshold": 10, "operator": ">"}
 
 
-def test_an_alert_that_an_event_triggers_is_told_once_and_looked_after_until_it_is_over(hook):
-    metric(11)
+def test_a_triggered_alert_is_notified_once_and_evaluated_until_it_resolves(hook):
+    set_metric(11)
     data = {**ALERT, "notification_channels": [{"type": "webhook"}]}
     assert trigger_alert(data)["triggered"]
     assert trigger_alert(data)["alert"]["notices"] == 0
-    assert shown() == {"Fell (alert:7)": "firing"}
-    metric(1)
+    assert published_states() == {"Fell (alert:7)": "firing"}
+    set_metric(1)
     next_period()
     process_pending_alerts()
-    assert heard(hook) == [("Fell", "firing"), ("Fell", "resolved")]
+    assert received(hook) == [("Fell", "firing"), ("Fell", "resolved")]
     next_period()
     assert process_pending_alerts()["summary"]["evaluated"] == 0
 
 
-def test_an_alert_whose_query_fails_fails_with_the_reason():
+def test_a_triggered_alert_with_a_failing_query_fails_with_the_reason():
     with pytest.raises(RunFailed, match='column "nope" does not exist'):
         trigger_alert({**ALERT, "query": "select nope"})
 
 
-def test_bad_data_is_refused_by_name_before_anything_changes():
+def test_invalid_data_is_rejected_before_anything_is_stored():
     with pytest.raises(RunFailed, match=r"alert_data\.operator is missing"):
         trigger_alert({"id": 1, "query": "select 1", "threshold": 1})
-    with pytest.raises(RunFailed, match="status 'kritical' is unknown; did you mean 'critical'"):
+    with pytest.raises(
+        RunFailed, match="'kritical' is not a valid status; did you mean 'critical'"
+    ):
         create_threshold_alert({"id": 1, "metric_name": "m"}, 5, "kritical")
     assert query("select count(*) from ops.alert_rules") == [0]
 
 
-def test_a_threshold_alert_is_told_and_ends_with_ok(hook):
+def test_a_threshold_alert_is_notified_and_resolved_with_ok(hook):
     data = {"id": "m", "metric_name": "mrr", "warning_threshold": 10, "critical_threshold": 5, "comparison_operator": "<"}  # fmt: skip
     assert create_threshold_alert(data, 4, "critical")["triggered"]
     create_threshold_alert(data, 40, "ok")
-    assert heard(hook) == [("mrr", "firing"), ("mrr", "resolved")]
+    assert received(hook) == [("mrr", "firing"), ("mrr", "resolved")]
     assert hook.requests[0].json["value"] == 4
 
 
@@ -142,7 +147,7 @@ def _evaluate() -> None:
     evaluate_due(["alert"])
 
 
-def test_a_run_that_is_killed_while_it_evaluates_loses_nothing():
+def test_a_run_killed_during_evaluation_loses_nothing():
     store(
         rule("a"),
         rule("slow", "select pg_sleep(60)::text, 1 as value", value="value", timeout="2m"),
@@ -155,7 +160,7 @@ def test_a_run_that_is_killed_while_it_evaluates_loses_nothing():
     assert query("select count(*) from ops.alert_evaluations") == [0]
     os.kill(child.pid or 0, signal.SIGKILL)
     child.join()
-    # The server releases the locks once it has noticed that the client is gone.
+    # The server releases the locks once it detects the lost connection.
     wait_until(
         lambda: len(query("select id from ops.alert_rules for update skip locked")) == 2, timeout=60
     )

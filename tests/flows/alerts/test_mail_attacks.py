@@ -1,4 +1,4 @@
-"""Names in somebody's table that want to be headers, as keys and errors of alerts, up to the mail server."""
+"""Header injection by data: keys and errors of alerts, up to the mail server."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ def _customers(default_channels):  # noqa: ARG001  # its database
 
 
 def labels(text: str) -> list[str]:
-    """What stands before a colon at the start of each line."""
+    """Return the text before the colon at the start of each line."""
     return re.findall(r"(?m)^(\w+): ", text)
 
 
@@ -51,10 +51,10 @@ def per_customer(**fields):
 
 @attack(
     by="data",
-    what="A customer's name with a header, line ends or control characters, as the key of an alert that is mailed",
+    what="A customer's name with a header, line ends or control characters, as the key of an alert that is emailed",
     answer="Subject, text and HTML show it as one line; no header, no line `Severity: ok`, no markup",
 )
-def test_keys_in_mails(smtp_sink):
+def test_keys_in_emails(smtp_sink):
     store(per_customer(channels=[{"email": [ANN]}]))
     tick(0)
     assert deliver_due()["sent"] == len(TEXTS) == len(smtp_sink.messages)
@@ -62,10 +62,10 @@ def test_keys_in_mails(smtp_sink):
     for text in TEXTS:
         key = value_line(text)
         shown = f" ({key})" if key else ""
-        head = f"[CRITICAL] r{shown}: "
-        subject = one_line(head + (f"{key} at 11 (value > 10)" if key else "11 (value > 10)"))
-        mail = assert_is_one_mail(received[subject], subject)
-        plain, html = part_text(mail, "text/plain"), part_text(mail, "text/html")
+        prefix = f"[CRITICAL] r{shown}: "
+        subject = one_line(prefix + (f"{key} at 11 (value > 10)" if key else "11 (value > 10)"))
+        email = assert_is_one_mail(received[subject], subject)
+        plain, html = part_text(email, "text/plain"), part_text(email, "text/html")
         assert labels(plain) == [
             "Rule",
             "Severity",
@@ -84,27 +84,27 @@ def test_keys_in_mails(smtp_sink):
     what="The same names in the error of a rule's SQL, which quotes the value",
     answer="One line `Error:` in the text, escaped in the HTML",
 )
-def test_errors_in_mails(smtp_sink):
+def test_errors_in_emails(smtp_sink):
     sql = "select cast(name as integer) as value from analytics.customers where number = {}"
     names = [f"r{number}" for number in range(len(TEXTS))]
     store(*(rule(name, sql.format(n), channels=[{"email": [ANN]}]) for n, name in enumerate(names)))
     tick(0)
     assert deliver_due()["sent"] == len(TEXTS) == len(smtp_sink.messages)
     for received in smtp_sink.messages:
-        mail = assert_is_one_mail(received, str(received.mail["Subject"]))
-        assert str(mail["To"]) == OWNER
-        assert str(mail["Subject"]).startswith("[ERROR] r")
-        plain, html = part_text(mail, "text/plain"), part_text(mail, "text/html")
+        email = assert_is_one_mail(received, str(received.mail["Subject"]))
+        assert str(email["To"]) == OWNER
+        assert str(email["Subject"]).startswith("[ERROR] r")
+        plain, html = part_text(email, "text/plain"), part_text(email, "text/html")
         assert labels(plain) == ["Rule", "Error", "Since", "Owner"]
         assert re.search(r"<(script|h1>pay|img|https)", html) is None
 
 
 @attack(
     by="data",
-    what="The same names in what the owner of a rule gets when nobody could be reached",
-    answer="Quoted as one line; the mail has the fields of any mail",
+    what="The same names in the email to the owner of a rule whose message could not be delivered",
+    answer="Quoted as one line; the email has the same headers as any other",
 )
-def test_undelivered_mails(smtp_sink):
+def test_undelivered_emails(smtp_sink):
     smtp_sink.refuse(ANN, 550)
     store(per_customer(channels=[{"email": [ANN]}]))
     tick(0)
@@ -112,30 +112,32 @@ def test_undelivered_mails(smtp_sink):
     assert (counts["failed"], counts["sent"]) == (len(TEXTS), len(TEXTS))
     for received in smtp_sink.messages:
         subject = str(received.mail["Subject"])
-        mail = assert_is_one_mail(received, subject, "Content-Transfer-Encoding")
+        email = assert_is_one_mail(received, subject, "Content-Transfer-Encoding")
         assert subject.startswith("Not delivered: [CRITICAL] r")
-        assert labels(part_text(mail, "text/plain")) == ["Message", "Channel"]
+        assert labels(part_text(email, "text/plain")) == ["Message", "Channel"]
 
 
 @attack(
     by="data",
-    what="The same names in the JSON of webhooks and in the headers that go with it",
-    answer="JSON text, exactly the value; the headers are those of any request, keys in plain ASCII",
+    what="The same names in the JSON of webhooks and in their headers",
+    answer="JSON text with the exact value; the headers are the same for all requests, keys are ASCII",
 )
 def test_keys_in_webhooks(http_sink):
     store(per_customer(channels=["webhook"]))
     tick(0)
     assert deliver_due()["sent"] == len(TEXTS)
-    assert sorted(posted.json["worst"][0]["key"] for posted in http_sink.requests) == sorted(TEXTS)
-    names = {frozenset(posted.headers) for posted in http_sink.requests}
+    assert sorted(request.json["worst"][0]["key"] for request in http_sink.requests) == sorted(
+        TEXTS
+    )
+    names = {frozenset(request.headers) for request in http_sink.requests}
     assert len(names) == 1
-    assert all(re.fullmatch(r"[!-~]+", posted.key) for posted in http_sink.requests)
+    assert all(re.fullmatch(r"[!-~]+", request.key) for request in http_sink.requests)
 
 
 @attack(
     by="data",
-    what="The same names in a text for Slack: links, mentions of a channel, control characters",
-    answer="Escaped as Slack wants it; no link, no mention",
+    what="The same names in a Slack message: links, mentions of a channel, control characters",
+    answer="Escaped for Slack; no link, no mention",
 )
 def test_keys_in_slack(http_sink, monkeypatch):
     monkeypatch.setenv("ALERT_SLACK_URL", http_sink.url)
@@ -143,16 +145,16 @@ def test_keys_in_slack(http_sink, monkeypatch):
     store(per_customer(channels=["slack"]))
     tick(0)
     assert deliver_due()["sent"] == len(TEXTS)
-    for posted in http_sink.requests:
-        assert not set(posted.json["text"]) & set("<>")
-        found = list(strings(posted.json))
-        assert not set("".join(text for _, text in found)) & set("\r\x1b\u202e")
-        assert not {text for kind, text in found if kind == "mrkdwn" and set(text) & set("<>")}
-        assert any("value &gt; 10" in text for _, text in found)
+    for request in http_sink.requests:
+        assert not set(request.json["text"]) & set("<>")
+        texts = list(strings(request.json))
+        assert not set("".join(text for _, text in texts)) & set("\r\x1b\u202e")
+        assert not {text for kind, text in texts if kind == "mrkdwn" and set(text) & set("<>")}
+        assert any("value &gt; 10" in text for _, text in texts)
 
 
 def strings(value: Any, kind: str = "") -> Iterator[tuple[str, str]]:
-    """All texts of a message, each with the type of the object that it belongs to."""
+    """Yield all texts of a message, each with the type of its object."""
     match value:
         case str():
             yield kind, value

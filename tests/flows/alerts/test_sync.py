@@ -1,4 +1,4 @@
-"""Rules of the files in the database: what changes, what stays, and what is over."""
+"""Synchronization of the rules in the database with the definition files."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from flows.alerts.rules.model import Rule
 from flows.alerts.rules.silence import silence
 from flows.alerts.rules.sync import diff, sync
 from flows.alerts.rules.yaml_files import Definitions
-from tests.flows.alerts.rules import METRIC, execute, metric, query, rule, tick, told
+from tests.flows.alerts.rules import METRIC, deliveries, execute, query, rule, set_metric, tick
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -17,18 +17,18 @@ def rules(*each: Rule) -> Definitions:
     return {("alert", r.name): r for r in each}
 
 
-def test_a_second_time_changes_nothing():
-    wanted = rules(rule("a"), rule("b"))
-    assert [c.action for c in sync(wanted)] == ["new", "new"]
+def test_a_second_sync_changes_nothing():
+    definitions = rules(rule("a"), rule("b"))
+    assert [c.action for c in sync(definitions)] == ["new", "new"]
     before = query("select xmin::text, name from ops.alert_rules")
-    assert sync(wanted) == []
+    assert sync(definitions) == []
     assert query("select xmin::text, name from ops.alert_rules") == before
 
 
-def test_diff_shows_what_sync_would_do_and_does_nothing():
+def test_diff_returns_the_changes_and_stores_nothing():
     sync(rules(rule("a"), rule("b")))
-    wanted = rules(rule("a", threshold=50), rule("c"))
-    changes = {c.name: c for c in diff(wanted)}
+    definitions = rules(rule("a", threshold=50), rule("c"))
+    changes = {c.name: c for c in diff(definitions)}
     assert {name: c.action for name, c in changes.items()} == {
         "a": "changed",
         "b": "retired",
@@ -36,29 +36,29 @@ def test_diff_shows_what_sync_would_do_and_does_nothing():
     }
     assert changes["a"].fields == {"threshold": (10.0, 50.0)}
     assert query("select name from ops.alert_rules order by 1") == ["a", "b"]
-    assert diff(wanted) == list(changes.values())
+    assert diff(definitions) == list(changes.values())
 
 
-def test_a_changed_rule_counts_from_the_next_period_and_keeps_its_state():
-    metric(11)
+def test_a_changed_rule_takes_effect_in_the_next_period_and_keeps_its_state():
+    set_metric(11)
     sync(rules(rule(sql=METRIC)))
     tick(0)
     sync(rules(rule(sql=METRIC, threshold=5)))
     assert tick(0).evaluated == 0
     assert tick(1).evaluated == 1
-    assert told() == [("firing", "webhook")]
+    assert deliveries() == [("firing", "webhook")]
 
 
-def test_a_removed_rule_is_over_without_a_word():
+def test_a_removed_rule_is_retired_without_a_notification():
     sync(rules(rule()))
     tick(0)
     sync({})
     assert tick(1).evaluated == 0
     assert query("select count(*) from ops.alert_status") == [0]
-    assert told() == [("firing", "webhook")]
+    assert deliveries() == [("firing", "webhook")]
 
 
-def test_other_keys_mean_other_states():
+def test_changed_keys_replace_the_states():
     sql = "select 'a' as k, 'b' as l, 11 as value"
     sync(rules(rule(sql=sql, key_columns=["k"], value="value")))
     tick(0)
@@ -67,16 +67,16 @@ def test_other_keys_mean_other_states():
     assert query("select key from ops.alert_states") == ['["b"]']
 
 
-def test_a_definition_that_this_version_can_not_read_costs_one_rule():
+def test_an_invalid_stored_definition_affects_only_its_rule():
     sync(rules(rule("old"), rule("new")))
     execute(
         "update ops.alert_rules set definition = definition || '{\"color\": 1}' where name = 'old'"
     )
     assert (tick(0).errors, tick(1).firing) == (1, 1)
-    assert told()[0] in {("error", "owner@example.com"), ("firing", "webhook")}
+    assert deliveries()[0] in {("error", "owner@example.com"), ("firing", "webhook")}
 
 
-def test_silencing_what_is_not_there_names_what_is():
+def test_silencing_an_unknown_rule_suggests_a_similar_one():
     sync(rules(rule("win-rate")))
     with pytest.raises(PermanentError, match="did you mean 'win-rate'"):
         silence("win-rte", parse_duration("1h"), "")

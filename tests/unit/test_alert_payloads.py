@@ -1,8 +1,8 @@
-"""What callers of the event-driven alerts may send, and what they are told if it does not fit."""
+"""Payloads of event-driven alerts, and messages for invalid ones."""
 
 import pytest
 
-from flows.alerts.rules.payloads import AlertRequestError, alert_rule, threshold_rule
+from flows.alerts.rules.payloads import AlertRequestError, parse_alert, parse_threshold
 from tests.support.attacks import attack
 
 ALERT = {
@@ -28,8 +28,8 @@ THRESHOLD = {
 }
 
 
-def test_an_alert_becomes_a_rule():
-    identity, rule = alert_rule(ALERT)
+def test_an_alert_is_converted_to_a_rule():
+    identity, rule = parse_alert(ALERT)
     assert identity == "alert:7"
     assert (rule.name, rule.operator, rule.threshold) == ("Pipeline fell", "<", 1000)
     assert [(c.name, c.to) for c in rule.channels or []] == [
@@ -37,34 +37,37 @@ def test_an_alert_becomes_a_rule():
     ]  # fmt: skip
 
 
-def test_a_threshold_becomes_a_rule():
-    identity, rule = threshold_rule(THRESHOLD)
+def test_a_threshold_is_converted_to_a_rule():
+    identity, rule = parse_threshold(THRESHOLD)
     assert identity == "threshold:mrr"
     assert (rule.name, rule.warning, rule.critical) == ("MRR", 10, 5)
-    assert threshold_rule({"id": 1, "metric_name": "x"})[1].sql is None
+    assert parse_threshold({"id": 1, "metric_name": "x"})[1].sql is None
 
 
-def test_keys_of_a_rule_work_too():
-    _, rule = alert_rule({**ALERT, "reduce": "max", "repeat_every": "5m"})
+def test_keys_of_a_rule_are_accepted():
+    _, rule = parse_alert({**ALERT, "reduce": "max", "repeat_every": "5m"})
     assert rule.reduce == "max"
 
 
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        ({"id": None, "name": None}, "has no id"),
+        ({"id": None, "name": None}, r"alert_data\.id is missing"),
         ({"query": None}, r"alert_data\.query is missing"),
         ({"query": "select 1; delete from x"}, "2 statements"),
-        ({"threshold": "many"}, r"alert_data\.threshold is 'many', not a number"),
+        ({"threshold": "many"}, r"alert_data\.threshold: 'many' is not a valid number"),
         ({"operator": "~"}, "operator"),
-        ({"notification_channels": [{"type": "mail"}]}, "type 'mail'; did you mean 'email'"),
+        (
+            {"notification_channels": [{"type": "mail"}]},
+            r"type: 'mail' is not a valid type; did you mean 'email'",
+        ),
         ({"notification_channels": [{"type": "email", "to": "a@b.c\r\nBcc: x@y.z"}]}, "channels"),
         ({"reduce": "avg"}, r"alert_data\.reduce"),
     ],
 )
-def test_what_does_not_fit_is_named(change, complaint):
+def test_an_invalid_key_is_named(change, complaint):
     with pytest.raises(AlertRequestError, match=complaint):
-        alert_rule({**ALERT, **change})
+        parse_alert({**ALERT, **change})
 
 
 @pytest.mark.parametrize(
@@ -79,8 +82,8 @@ def test_what_does_not_fit_is_named(change, complaint):
         ([{"type": "webhook", "name": "ops-hook"}], [("ops-hook", [])]),
     ],
 )  # fmt: skip
-def test_channels_may_be_written_as_callers_used_to(channels, expected):
-    _, rule = alert_rule({**ALERT, "notification_channels": channels})
+def test_channels_of_older_callers_are_accepted(channels, expected):
+    _, rule = parse_alert({**ALERT, "notification_channels": channels})
     assert [(c.name, c.to) for c in rule.channels or []] == expected
 
 
@@ -94,13 +97,13 @@ def test_channels_may_be_written_as_callers_used_to(channels, expected):
 )
 @attack(
     by="API caller",
-    what="URLs and passwords in the parameters of an alert, which everybody can read",
-    answer="refused without being repeated; the message names the variable",
+    what="URLs and passwords in the parameters of an alert, which all users of Prefect can read",
+    answer="rejected without quoting them; the message names the variable",
 )
-def test_a_secret_is_refused_with_the_way_to_move_it_and_without_repeating_it(channel, variable):
+def test_a_secret_is_rejected_with_its_replacement_and_without_quoting_it(channel, variable):
     kind = channel["type"]
-    with pytest.raises(AlertRequestError, match=variable) as refused:
-        alert_rule({**ALERT, "notification_channels": ["email", channel]})
-    assert "alert_data.notification_channels[1]:" in str(refused.value)
-    assert f'{{"type": "{kind}", "block": "ops-{kind}"}}' in str(refused.value)
-    assert "s3cr3t" not in str(refused.value)
+    with pytest.raises(AlertRequestError, match=variable) as raised:
+        parse_alert({**ALERT, "notification_channels": ["email", channel]})
+    assert "alert_data.notification_channels[1]:" in str(raised.value)
+    assert f'{{"type": "{kind}", "block": "ops-{kind}"}}' in str(raised.value)
+    assert "s3cr3t" not in str(raised.value)

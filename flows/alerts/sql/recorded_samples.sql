@@ -1,7 +1,7 @@
 select
     evaluation.slot,
-    evaluation.reading,
-    evaluation.readings,
+    evaluation.reading as sample,
+    evaluation.readings as samples,
     evaluation.error
 from ops.alert_evaluations as evaluation
 inner join ops.alert_rules as rule on evaluation.rule_id = rule.id

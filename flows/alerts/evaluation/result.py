@@ -1,0 +1,61 @@
+"""Summarize the evaluation of a rule: its most urgent status and its worst value.
+
+Reads nothing, writes nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from flows.alerts.evaluation.conditions import worst_value
+from flows.alerts.evaluation.state_machine import RuleHealth, States, Status
+from flows.alerts.notifications.model import Notification
+from flows.alerts.rules.model import SEVERITY_RANK, Rule, Severity, highest_severity
+
+_URGENCY: list[Status] = ["ok", "unknown", "no_data", "pending", "firing"]
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """A rule after an evaluation."""
+
+    states: States
+    health: RuleHealth
+    notifications: list[Notification]
+    status: Status | Literal["error"]
+    severity: Severity | None
+    value: float | None
+    firing: int
+    unnotified: bool = False
+    """Whether a notification is still due, although the rule is not muted."""
+
+
+def summarize(
+    rule: Rule,
+    states: States,
+    health: RuleHealth,
+    notifications: list[Notification],
+    *,
+    failed: bool,
+) -> EvaluationResult:
+    """Return the result of an evaluation."""
+    urgency = max((_URGENCY.index(state.status) for state in states.values()), default=0)
+    return EvaluationResult(
+        states=states,
+        health=health,
+        notifications=notifications,
+        status="error" if failed else _URGENCY[urgency],
+        severity=highest_severity(state.severity for state in states.values()),
+        value=worst_value(rule, [state.value for state in states.values()]),
+        firing=sum(state.status == "firing" for state in states.values()),
+        unnotified=not rule.muted and _is_unnotified(states, health),
+    )
+
+
+def _is_unnotified(states: States, health: RuleHealth) -> bool:
+    """Return whether an alert fires, or the rule fails, without a notification."""
+    fires = any(
+        state.status == "firing"
+        and SEVERITY_RANK[state.severity] > SEVERITY_RANK[state.notified_severity]
+        for state in states.values()
+    )
+    return fires or (health.error is not None and not health.notified)
