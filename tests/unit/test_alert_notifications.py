@@ -55,7 +55,7 @@ def test_during_a_silence_states_change_and_nothing_is_notified():
     assert run.evaluate(11, silenced=True) == []
     assert run.state.status == "firing"
     assert run.evaluate(9, silenced=True) == []
-    assert run.evaluate(9) == [], "resolved only follows a firing notice"
+    assert run.evaluate(9) == [], "resolved only follows a firing notification"
 
 
 def test_an_alert_that_is_still_firing_after_a_silence_is_notified_then():

@@ -115,7 +115,7 @@ def _render_texts(template: Template, context: Mapping[str, Any], *, html: bool)
 
 
 def _facts(context: Mapping[str, Any]) -> tuple[Fact, ...]:
-    """Return the labelled values of a card."""
+    """Return the labeled values of a card."""
     item = context["worst"][0] if context["count"] == 1 else {"value": None, "worst": None}
     facts = {
         "Error": context["error"],
