@@ -30,7 +30,8 @@ def evaluate_alerts() -> EvaluationSummary:
 def process_pending_alerts() -> ScheduledResult:
     """Evaluate due alert rules; send due messages, including those of earlier runs.
 
-    If a rule can't be evaluated, the others are; the run ends as Partial and the owner is notified.
+    A rule that can't be evaluated does not affect the others. The run ends as Partial, and the owner of
+    the rule is notified.
     """
     evaluated = evaluate_alerts()
     deliveries = deliver_notifications(evaluated["messages"])

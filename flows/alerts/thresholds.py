@@ -27,7 +27,8 @@ def evaluate_thresholds() -> EvaluationSummary:
 def check_threshold_conditions() -> ScheduledResult:
     """Evaluate all metrics with thresholds, and notify of those that crossed one.
 
-    If a rule can't be evaluated, the others are; the run ends as Partial and the owner is notified.
+    A rule that can't be evaluated does not affect the others. The run ends as Partial, and the owner of
+    the rule is notified.
     """
     evaluated = evaluate_thresholds()
     deliveries = deliver_notifications(evaluated["messages"])

@@ -240,7 +240,7 @@ def test_a_file_has_no_bound_on_all_of_its_bytes(tmp_path):
 
 @pytest.mark.usefixtures("_unchecked")
 def test_a_timeout_that_was_stored_before_there_was_a_bound_is_cut(monkeypatch):
-    monkeypatch.setattr("flows.alerts.evaluation.queries.LONGEST_TIMEOUT", timedelta(seconds=1))
+    monkeypatch.setattr("flows.alerts.evaluation.queries.MAX_TIMEOUT", timedelta(seconds=1))
     endless = rule(sql="select pg_sleep(3600)", timeout="400d")
     with reader_session() as session, pytest.raises(UserSqlError, match="stopped after 1 s"):
         read_samples(session, endless, None)

@@ -21,7 +21,7 @@ from flows.alerts.evaluation.locking import Claim
 from flows.alerts.evaluation.observation import Failure, Observation, ReportedStatus
 from flows.alerts.evaluation.samples import Samples, extract_samples
 from flows.alerts.rules.model import Rule
-from flows.alerts.rules.validation import LONGEST_TIMEOUT, NOW
+from flows.alerts.rules.validation import MAX_TIMEOUT, NOW
 
 RULES_PER_CONNECTION = 8
 """Fewer rules than this are not worth another connection."""
@@ -120,7 +120,7 @@ def read_samples(session: ReaderSession, rule: Rule, now: object) -> tuple[Sampl
     table = session.fetch(
         rule.sql or "",
         {**rule.parameters, NOW: now},
-        timeout=min(rule.timeout, LONGEST_TIMEOUT),
+        timeout=min(rule.timeout, MAX_TIMEOUT),
         row_cap=rule.row_cap,
     )
     return extract_samples(rule, table), len(table.rows)

@@ -14,7 +14,7 @@ from analytics_worker.definitions.yaml_definitions import instead
 from flows.alerts.evaluation.conditions import meets
 from flows.alerts.rules.model import Address, Rule
 
-LONGEST_TIMEOUT = timedelta(minutes=3)
+MAX_TIMEOUT = timedelta(minutes=3)
 """The time limit of the flows that evaluate rules is four minutes."""
 
 NOW = "now"
@@ -34,7 +34,7 @@ def find_problems(rule: Rule) -> list[Problem]:
         *_key_problems(rule),
         *_period_problems(rule),
         *_recipient_problems(rule),
-        *limit_problems(rule.timeout, LONGEST_TIMEOUT, rule.reader),
+        *limit_problems(rule.timeout, MAX_TIMEOUT, rule.reader),
     ]
 
 
