@@ -251,7 +251,7 @@ def test_the_made_up_alert_of_validation_fits_every_documented_name():
 def test_the_texts_of_the_documentation_are_valid():
     page = (Path(__file__).parents[2] / "docs" / "alerts.md").read_text()
     (block,) = re.findall(r"```yaml\n(template:.*?)```", page, re.DOTALL)
-    names = re.findall(r"`(\w+)`", page.split("\nNames: ")[1].split("Texts longer")[0])
+    names = re.findall(r"`(\w+)`", page.split("\nAvailable names: ")[1].split("Texts are")[0])
     rule, notification = alert(**yaml.safe_load(block))
     sent = render_notification(rule, notification, datetime.now(UTC), "uid")
     assert sent.json_body is not None
