@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SAWarning
 
 BATCH = 2_000
 SHIFTED = (
@@ -29,9 +30,7 @@ Rows = dict[str, list[dict[str, Any]]]
 def seed(engine: sa.Engine, runs: Sequence[UUID], count: int, days: float) -> None:
     """Add so many copies of these ended runs, evenly over the days before now."""
     metadata = sa.MetaData()
-    with warnings.catch_warnings(
-        action="ignore", category=sa.exc.SAWarning
-    ):  # indexes on expressions
+    with warnings.catch_warnings(action="ignore", category=SAWarning):  # indexes on expressions
         metadata.reflect(engine, only=["flow_run", *PARENTS])
     with engine.begin() as connection:
         if engine.dialect.name == "sqlite":

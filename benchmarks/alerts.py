@@ -21,6 +21,7 @@ import requests
 from prefect import get_client
 
 from analytics_worker.database.connections import reader_url
+from analytics_worker.delivery import deliver_due
 from analytics_worker.prefect_support.runs import submit
 from analytics_worker.settings import settings
 from benchmarks._celery import celery_worker
@@ -30,7 +31,6 @@ from benchmarks._deployed import Deployed, deployed
 from benchmarks.table import Row, render
 from benchmarks.warehouse import connect, execute
 from flows.alerts.evaluation.runner import evaluate_due
-from flows.alerts.notifications.outbox import deliver_due
 from flows.alerts.rules.model import Rule
 from flows.alerts.rules.sync import sync
 from tests.support.waiting import wait_until
@@ -172,7 +172,7 @@ def _ours(url: str) -> float:
     counts = evaluate_due(["alert"])
     seconds = time.perf_counter() - started
     assert (counts.evaluated, counts.firing, counts.deliveries) == (RULES, FIRING, FIRING), counts
-    assert deliver_due()["sent"] == FIRING, "not all web hooks were sent"
+    assert deliver_due("alerts")["sent"] == FIRING, "not all web hooks were sent"
     return seconds
 
 

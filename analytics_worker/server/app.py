@@ -33,6 +33,7 @@ from analytics_worker.server.request_guard import RequestGuard
 from analytics_worker.server.request_limit import limit_api_requests
 from analytics_worker.server.request_rules import Rules
 from analytics_worker.server.sqlite_indexes import create_indexes
+from analytics_worker.server.unauthorized import UnauthorizedExplanation
 from analytics_worker.settings import settings
 from analytics_worker.transport.address_filter import configured_allow_list
 
@@ -91,7 +92,7 @@ def app(port: int | None = None) -> RequestGuard:
     rules = _rules(port or get_current_settings().server.api.port)
     served = create_app()
     limit_api_requests(served, served.api_app)  # pyright: ignore[reportAttributeAccessIssue]
-    return RequestGuard(served, rules)
+    return RequestGuard(UnauthorizedExplanation(served), rules)
 
 
 def _rules(port: int) -> Rules:

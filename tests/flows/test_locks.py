@@ -14,13 +14,13 @@ from flows.reports.runs.store import ledger
 from tests.support.attacks import attack
 from tests.support.sql import query
 
-pytestmark = pytest.mark.usefixtures("environment")
+pytestmark = pytest.mark.usefixtures("usual_grants")
 
 SEEN = "select classid::bigint << 32 | objid::bigint from pg_locks where locktype = 'advisory' and objsubid = 1"
 
 
 @pytest.fixture
-def reader(environment):  # noqa: ARG001  # its database
+def reader(usual_grants):  # noqa: ARG001  # its database
     with closing(engine("reader").raw_connection()) as connection:
         driver: Any = connection.driver_connection
         driver.autocommit = True

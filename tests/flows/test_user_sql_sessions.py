@@ -23,7 +23,7 @@ from tests.support.attacks import attack
 from tests.support.sql import execute, query
 from tests.support.waiting import wait_until
 
-pytestmark = pytest.mark.usefixtures("environment")
+pytestmark = pytest.mark.usefixtures("usual_grants")
 
 ENDS_ITSELF = "select pg_terminate_backend(pg_backend_pid()), pg_sleep(10)"
 BUSY = "select count(*) from generate_series(1, 10000000000)"

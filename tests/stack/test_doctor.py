@@ -36,6 +36,7 @@ from tests.support.contrib_postgres import ContribPostgres
 from tests.support.ports import free_port
 from tests.support.postgres import administer
 from tests.support.processes import Server
+from tests.support.sql import query
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -105,10 +106,20 @@ def test_each_power_of_the_reader_is_named_with_the_statement_that_ends_it(postg
     finally:
         administer(postgres, "revoke pg_signal_backend from {role}", role=READER_ROLE)
         administer(postgres, "alter role {role} nobypassrls", role=READER_ROLE)
-    said = "; ".join(f.fix for f in readers.reader() if f.level == "warn")
-    assert "revoke execute on function" in said
-    assert "pg_terminate_backend(integer,bigint)" in said
-    assert "revoke temporary on database" in said
+
+
+def test_the_embedded_database_leaves_the_reader_nothing_but_select(postgres):
+    database = warehouse_url().database
+    assert query("select has_database_privilege('public', 'analytics', 'temporary')") == [False]
+    execute(f"revoke temporary on database {database} from public")  # which no copy takes over
+    assert bad(readers.reader()) == {}
+    functions = "pg_terminate_backend, lo_create"
+    administer(postgres, f"grant execute on function {functions} to public", database=database)
+    execute(f"grant temporary on database {database} to public")
+    fixes = "; ".join(finding.fix for finding in readers.reader() if finding.level == "warn")
+    assert "revoke execute on function" in fixes
+    assert "lo_create(oid), pg_terminate_backend(integer,bigint)" in fixes
+    assert f"revoke temporary on database {database} from public" in fixes
 
 
 def test_tables_that_are_behind_fail():

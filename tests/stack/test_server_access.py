@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from http import HTTPStatus
 
 import httpx
@@ -60,6 +61,20 @@ def test_a_name_of_a_reverse_proxy_passes(closed_server: Server):
     for host in (PROXY, f"{PROXY}:{closed_server.port}", f"127.0.0.1:{closed_server.port}"):
         answer = send(closed_server.port, "GET", "/api/health", headers, host=host)
         assert answer.status == HTTPStatus.OK
+
+
+@pytest.mark.parametrize("login", [None, "admin:wrong"])
+def test_commands_of_prefect_show_the_variable(closed_server: Server, login: str | None):
+    shown = subprocess.run(
+        [sys.executable, "-m", "prefect", "deployment", "ls"],
+        env=_environment(closed_server, login),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert shown.returncode == 1
+    assert "Set PREFECT_API_AUTH_STRING to USER:PASSWORD" in " ".join(shown.stderr.split())
 
 
 @pytest.mark.parametrize("login", [None, "admin:wrong"])

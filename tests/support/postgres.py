@@ -21,9 +21,12 @@ TEMPLATE = "analytics_template"
 _numbers = itertools.count(1)
 
 
-def administer(postgres: EmbeddedPostgres, statement: str, **names: str) -> None:
+def administer(
+    postgres: EmbeddedPostgres, statement: str, *, database: str | None = None, **names: str
+) -> None:
     """Run a statement as superuser outside any transaction; `names` are identifiers."""
     url = make_url(postgres.superuser_url)
+    url = url.set(database=database or url.database)
     connection = psycopg2.connect(
         host=url.query["host"], user=url.username, password=url.password, dbname=url.database
     )
@@ -33,6 +36,13 @@ def administer(postgres: EmbeddedPostgres, statement: str, **names: str) -> None
         connection.cursor().execute(sql.SQL(statement).format(**identifiers))
     finally:
         connection.close()
+
+
+@pytest.fixture
+def usual_grants(postgres: EmbeddedPostgres, environment: str) -> None:
+    """Let everybody call every function of the server, as a server does that is not ours."""
+    everything = "grant execute on all functions in schema pg_catalog to public"
+    administer(postgres, everything, database=make_url(environment).database)
 
 
 def database_on(postgres: EmbeddedPostgres, name: str) -> str:

@@ -21,6 +21,7 @@ from analytics_worker.stack.postgres.account import Account, environment
 SUPERUSER = "postgres"
 OWNER = "analytics"
 DATABASE = "analytics"
+TEMPLATE = "template1"
 CREATE_OWNER = Path(__file__).parent / "sql/create_owner.sql"
 
 
@@ -56,7 +57,7 @@ class Cluster:
         options += [] if self.durable else ["--no-sync"]
         self._run("initdb", "-D", str(unfinished), *options)
         (unfinished / "pg_hba.conf").write_text("local all all scram-sha-256\n")
-        self._run("postgres", "--single", "-j", "-D", str(unfinished), SUPERUSER, stdin=self._sql())
+        self._run("postgres", "--single", "-j", "-D", str(unfinished), TEMPLATE, stdin=self._sql())
         unfinished.rename(self.path)
 
     def processes(self) -> Iterator[psutil.Process]:
