@@ -30,7 +30,8 @@ from analytics_worker.database.connections import (
     reader_engine,
     reader_url,
 )
-from analytics_worker.database.query_canceller import watching
+from analytics_worker.database.overdue_sessions import mark, overdue_sessions, refuse_overdue
+from analytics_worker.database.query_canceller import ignored_cancellation, watching
 from analytics_worker.database.select_guard import (
     bind,
     literal,
@@ -110,8 +111,10 @@ def once_more(action: Callable[[], T]) -> T:
         return action()
 
 
-def after_loss(error: psycopg2.Error, url: URL) -> Exception:
+def after_loss(error: psycopg2.Error, connection: Any, url: URL) -> Exception:
     """What a lost connection means: the database is down only if there is no new one either."""
+    if reason := ignored_cancellation(connection):
+        return UserSqlError(reason)
     try:
         with direct(url):
             reason = " ".join(str(error).split())[:200]
@@ -128,6 +131,7 @@ class ReaderSession:
         self._name = name
         self._reader = reader
         self._pooled: Any = None
+        self._overdue: Mapping[str, int] = {}
 
     def fetch(
         self,
@@ -153,10 +157,11 @@ class ReaderSession:
     ) -> Table:
         connection = self._connection()
         refuse_functions(sql, reader_engine(self._reader), connection)
+        refuse_overdue(sql, self._overdue)
         text = bind(sql, parameters, connection)
         try:
             with timed(QUERY, "user"), watching(connection, timeout), connection.cursor() as cursor:
-                cursor.execute(_opening(text, timeout, connection))
+                cursor.execute(mark(sql, timeout) + _opening(text, timeout, connection))
                 again = (
                     ""
                     if is_small(cursor.description, row_cap + 1)
@@ -167,8 +172,9 @@ class ReaderSession:
                 columns = [column.name for column in cursor.description]
         except psycopg2.Error as error:
             raise self._explained(error, timeout) from None
-        except (ValueError, OverflowError) as error:
-            raise UserSqlError(f"a value can't be read ({error}); cast it to text") from None
+        except Exception as error:  # noqa: BLE001  # the driver raises what a value provokes
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise UserSqlError(f"a value can't be read ({reason}); cast it to text") from None
         return Table(columns, rows)
 
     def _connection(self) -> Any:
@@ -178,6 +184,7 @@ class ReaderSession:
             connection.autocommit = True
             name = literal(self._name, connection)
             connection.cursor().execute(f"set application_name = {name}; {_SETTINGS}")
+            self._overdue = overdue_sessions(connection)
         return self._pooled.driver_connection
 
     def _explained(self, error: psycopg2.Error, timeout: timedelta) -> Exception:
@@ -185,9 +192,10 @@ class ReaderSession:
 
         Whatever the SQLSTATE: functions raise any. Only a connection that is gone is one.
         """
-        if self._pooled.driver_connection.closed:
+        connection = self._pooled.driver_connection
+        if connection.closed:
             self._drop()
-            return after_loss(error, reader_url(self._reader))
+            return after_loss(error, connection, reader_url(self._reader))
         if sqlstate(error) == errorcodes.QUERY_CANCELED:
             return UserSqlError(f"stopped after {timeout.total_seconds():g} s (timeout)")
         return UserSqlError(too_large(error) or _sentence(error))

@@ -25,6 +25,7 @@ KNOWN = re.compile(
     r"|pg_(?:reload_conf|rotate_logfile|export_snapshot|promote|stat_(?:reset|force)\w*)"
     r"|pg_(?:create|drop|copy|switch|backup|wal_replay|sync|clear|restore|log)_\w+|pg_file_\w+"
     r"|lo_\w+|lo(?:read|write)|dblink\w*|(?:query|table|cursor|schema|database)_to_xml\w*"
+    r"|normalize|is_normalized"  # quadratic, and never look for a cancellation
     r"|ts_stat|ts_rewrite|crosstab\w*|connectby|xpath_table|setval|nextval|binary_upgrade_\w+"
 )
 HARMLESS = (
@@ -39,6 +40,7 @@ HARMLESS = (
     "pg_last_wal_receive_lsn", "pg_last_wal_replay_lsn", "pg_current_wal_lsn", "pg_blocking_pids",
     "pg_xact_commit_timestamp", "txid_status", "pg_xact_status", "pg_sequence_last_value",
 )  # fmt: skip
+_BEFORE_NORMALIZED = frozenset({"not", "nfc", "nfd", "nfkc", "nfkd"})
 _WORD = re.compile(r"[^\W\d]\w*")
 _of_engine: WeakKeyDictionary[Any, frozenset[str]] = WeakKeyDictionary()
 
@@ -63,11 +65,19 @@ def mentions(sql: str, names: frozenset[str]) -> bool:
     """Whether one of the names stands anywhere in the SQL, be it in a text; quick."""
     text = folded(sql)
     words = set(_WORD.findall(text))
-    return 'u&"' in text or any(word in names or KNOWN.fullmatch(word) for word in words)
+    return (
+        'u&"' in text
+        or "normalized" in words
+        or any(word in names or KNOWN.fullmatch(word) for word in words)
+    )
 
 
 def called(parts: Iterable[Token]) -> Iterator[str]:
-    """Names before a parenthesis: of functions, and of whatever else is written like a call."""
+    """Return the names before a parenthesis, and the function of ``IS [form] NORMALIZED``."""
+    after_is = False
     for token, following in pairwise(parts):
         if token.kind in {"name", "quoted_name"} and following.value == "(":
             yield token.value
+        after_is = token.value == "is" or (after_is and token.value in _BEFORE_NORMALIZED)
+        if after_is and following.value == "normalized":
+            yield "is_normalized"

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 SERVER, POSTGRES, WORKER, EXPORTER = "server", "postgres", "worker", "exporter"
 # A dozen threads, most of them SQLite's, would fill an arena each; Python lets one run at a time.
+POSTGRES_STOP_SECONDS = 6.0
 SINGLE_ARENA = {"MALLOC_ARENA_MAX": "1"}
 DRAIN_SECONDS = 5.0  # of the fifteen in which the whole stack stops
 
@@ -48,7 +49,7 @@ class Components:
         self._changed = changed
 
     def postgres(self, server: EmbeddedPostgres) -> SupervisedProcess:
-        """The embedded PostgreSQL; it shuts down fast on SIGINT."""
+        """Return the embedded PostgreSQL, which shuts down fast on SIGINT and at once on SIGQUIT."""
         return SupervisedProcess(
             POSTGRES,
             server.command,
@@ -60,6 +61,9 @@ class Components:
             self._changed,
             prepare=lambda: run_in_daemon_thread(server.prepare),
             stop_signal=signal.SIGINT,
+            stop_seconds=POSTGRES_STOP_SECONDS,
+            # Sessions end at once, also those whose function never looks for a signal.
+            abort_signal=signal.SIGQUIT,
         )
 
     def server(self) -> SupervisedProcess:

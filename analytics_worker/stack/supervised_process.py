@@ -47,6 +47,8 @@ class SupervisedProcess:
     prepare: Callable[[], Awaitable[None]] | None = None
     stop_signal: signal.Signals = signal.SIGTERM
     stop_seconds: float = 4.0
+    abort_signal: signal.Signals | None = None
+    """Sent to a process that has not stopped in time, before its group is killed."""
     check_seconds: float = 0.1
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     restarts: int = 0
@@ -95,14 +97,15 @@ class SupervisedProcess:
         process = self.process
         if process is None or process.returncode is not None:
             return
-        with contextlib.suppress(ProcessLookupError):
-            process.send_signal(self.stop_signal)
-        try:
-            await asyncio.wait_for(process.wait(), self.stop_seconds)
-        except TimeoutError:
+        for number in filter(None, (self.stop_signal, self.abort_signal)):
             with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+                process.send_signal(number)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(process.wait(), self.stop_seconds)
+                return
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
 
     async def _run_once(self) -> str:
         """Start the process and wait for its end; how it ended, in words."""

@@ -17,8 +17,6 @@ import logging
 from collections.abc import Generator, Iterable, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple, Self
 
 import httpcore
@@ -34,12 +32,11 @@ from analytics_worker.send_result import (
 )
 from analytics_worker.settings import settings
 from analytics_worker.transport.address_filter import AllowList, allow_list
+from analytics_worker.transport.http_answer import read_answer, retry_after
 from analytics_worker.transport.http_backend import CheckedBackend, Deadline
 from analytics_worker.transport.tls import trust
 from analytics_worker.transport.webhook import (
     IDLE_SECONDS,
-    MAX_ANSWER,
-    MAX_RETRY_AFTER_SECONDS,
     TRY_LATER,
 )
 from analytics_worker.transport.webhook_url import Target, parse_url
@@ -184,8 +181,8 @@ class HttpSession:
         with self._pool.stream(
             "POST", url, headers=all_headers, content=iter(body), extensions=limits
         ) as response:
-            pause = _retry_after(response)
-            return HttpAnswer(response.status, _read(response), pause, str(target))
+            pause = retry_after(response)
+            return HttpAnswer(response.status, read_answer(response), pause, str(target))
 
 
 def json_bytes(body: Mapping[str, Any]) -> bytes:
@@ -196,32 +193,6 @@ def json_bytes(body: Mapping[str, Any]) -> bytes:
 def _ascii(headers: Headers, size: int) -> list[tuple[bytes, bytes]]:
     every = {**headers, "Content-Length": str(size)}
     return [(name.encode(), value.encode("ascii", "replace")) for name, value in every.items()]
-
-
-def _read(response: httpcore.Response) -> bytes:
-    """Return the answer's beginning; a longer one costs the connection."""
-    answer = b""
-    for chunk in response.iter_stream():
-        answer += chunk
-        if len(answer) > MAX_ANSWER:
-            break
-    return answer[:MAX_ANSWER]
-
-
-def _retry_after(response: httpcore.Response) -> float:
-    """Return the seconds that the service asks to wait, an hour at most."""
-    values = (value for name, value in response.headers if name.lower() == b"retry-after")
-    value = next(values, b"").decode("latin-1")
-    return min(max(_seconds(value), 0), MAX_RETRY_AFTER_SECONDS)
-
-
-def _seconds(value: str) -> float:
-    if value.isdecimal():
-        return float(value)
-    try:
-        return (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-    except (TypeError, ValueError):
-        return 0
 
 
 def _reason(error: Exception) -> str:

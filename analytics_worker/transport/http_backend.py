@@ -54,8 +54,14 @@ class Deadline(threading.local):
         self.at = time.monotonic() + seconds
 
     def left(self, timeout: float | None) -> float:
-        """The time for the next wait; never zero, which would mean not to wait at all."""
-        remaining = max(self.at - time.monotonic(), 0.001)
+        """Return the seconds for the next wait.
+
+        Raises:
+            httpcore.ReadTimeout: the deadline has passed, even if the peer still sends.
+        """
+        remaining = self.at - time.monotonic()
+        if remaining <= 0:
+            raise httpcore.ReadTimeout("the deadline has passed")
         return remaining if timeout is None else min(timeout, remaining)
 
 

@@ -34,8 +34,6 @@ import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, Self
 
 import httpcore
@@ -46,12 +44,11 @@ from analytics_worker.send_result import SENT, SendResult, permanent, temporary,
 from analytics_worker.settings import settings
 from analytics_worker.telemetry import timed_request
 from analytics_worker.transport.address_filter import AllowList, configured_allow_list
+from analytics_worker.transport.http_answer import read_answer, retry_after
 from analytics_worker.transport.http_backend import CheckedBackend, Deadline
 from analytics_worker.transport.tls import trust
 from analytics_worker.transport.webhook_url import Target, parse_url
 
-MAX_ANSWER = 64 * 1024
-MAX_RETRY_AFTER_SECONDS = 3600.0
 IDLE_SECONDS = 15
 TRY_LATER = frozenset({408, 425, 429})
 
@@ -163,7 +160,7 @@ class WebhookSession:
         with self._pool.stream(
             "POST", url, headers=headers, content=body, extensions=limits
         ) as response:
-            return self._verdict(response, _read(response))
+            return self._verdict(response, read_answer(response))
 
     def _verdict(self, response: httpcore.Response, answer: bytes) -> SendResult:
         status = response.status
@@ -177,7 +174,7 @@ class WebhookSession:
                 return permanent(said, code=status)
             case _:
                 later = temporary(said, code=status, outage=status not in TRY_LATER)
-                return replace(later, retry_after_seconds=_retry_after(response))
+                return replace(later, retry_after_seconds=retry_after(response))
 
     def _telling(self, answer: bytes) -> str:
         """The answer, if it is a few plain words and no part of the address among them."""
@@ -186,31 +183,6 @@ class WebhookSession:
         if not _TELLING.fullmatch(words) or any(part in words for part in parts):
             return ""
         return f": {words}"
-
-
-def _read(response: httpcore.Response) -> bytes:
-    """The answer's beginning; a longer one costs the connection."""
-    answer = b""
-    for chunk in response.iter_stream():
-        answer += chunk
-        if len(answer) > MAX_ANSWER:
-            break
-    return answer[:MAX_ANSWER]
-
-
-def _retry_after(response: httpcore.Response) -> float:
-    """Seconds that the receiver asks to be left alone, an hour at most."""
-    value = next((v for k, v in response.headers if k.lower() == b"retry-after"), b"").decode(
-        "latin-1"
-    )
-    if value.isdecimal():
-        seconds = float(value)
-    else:
-        try:
-            seconds = (parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds()
-        except (TypeError, ValueError):
-            return 0
-    return min(max(seconds, 0), MAX_RETRY_AFTER_SECONDS)
 
 
 def _reason(error: Exception) -> str:

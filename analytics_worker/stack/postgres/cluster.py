@@ -98,4 +98,5 @@ class Cluster:
         )
         if done.returncode or "ERROR:" in done.stderr:
             lines = (done.stderr or done.stdout).strip().splitlines() or [str(done.returncode)]
-            raise StackError(f"{program} failed in {self.data_dir}: {lines[-1]}")
+            reason = next((line for line in lines if "ERROR:" in line), lines[-1])
+            raise StackError(f"{program} failed in {self.data_dir}: {reason}")

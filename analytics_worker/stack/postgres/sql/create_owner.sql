@@ -16,7 +16,8 @@ revoke execute on function
     pg_advisory_xact_lock_shared(bigint), pg_advisory_xact_lock_shared(integer, integer),
     pg_try_advisory_lock_shared(bigint), pg_try_advisory_lock_shared(integer, integer),
     pg_try_advisory_xact_lock_shared(bigint), pg_try_advisory_xact_lock_shared(integer, integer),
-    lo_create(oid), lo_creat(integer), lo_from_bytea(oid, bytea)
+    lo_create(oid), lo_creat(integer), lo_from_bytea(oid, bytea),
+    pg_catalog.normalize(text, text), is_normalized(text, text)
 from public;
 
 grant execute on function
@@ -29,7 +30,8 @@ grant execute on function
     pg_advisory_xact_lock_shared(bigint), pg_advisory_xact_lock_shared(integer, integer),
     pg_try_advisory_lock_shared(bigint), pg_try_advisory_lock_shared(integer, integer),
     pg_try_advisory_xact_lock_shared(bigint), pg_try_advisory_xact_lock_shared(integer, integer),
-    lo_create(oid), lo_creat(integer), lo_from_bytea(oid, bytea)
+    lo_create(oid), lo_creat(integer), lo_from_bytea(oid, bytea),
+    pg_catalog.normalize(text, text), is_normalized(text, text)
 to analytics;
 
 create database analytics owner analytics;

@@ -89,7 +89,7 @@ def place(number: int) -> sql.Identifier:
 def explained(snapshot: Snapshot, error: psycopg2.Error, title: str) -> Exception:
     """The error for the query's author, or the database's if it is away."""
     if snapshot.connection.closed:
-        return after_loss(error, snapshot.pool.url)
+        return after_loss(error, snapshot.connection, snapshot.pool.url)
     code = sqlstate(error)
     if code == errorcodes.QUERY_CANCELED:
         return UserSqlError(f"{title}: stopped: it was cancelled or took too long")

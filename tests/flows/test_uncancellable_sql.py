@@ -1,0 +1,79 @@
+"""SQL whose function never looks for a cancellation: its rule or report fails, the others go on."""
+
+from datetime import timedelta
+
+import pytest
+
+from analytics_worker.circuit_breaker import db_circuit_breaker
+from analytics_worker.database import query_canceller
+from analytics_worker.database.reader_sessions import UserSqlError, reader_session
+from analytics_worker.errors import PermanentError
+from flows.reports.formats import Table, fetch, snapshot
+from tests.flows.alerts.rules import rule, store, tick
+from tests.support.attacks import attack
+from tests.support.sql import execute, query
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.usefixtures("usual_grants")
+
+# `normalize` is refused in the text of SQL; a view of somebody's own hides it.
+VIEW = """create view analytics.endless as
+select length(normalize(repeat(chr(768) || chr(790), 30000), NFC)) as value"""
+SQL = "select value from analytics.endless"
+COMPUTING = """select count(*) from pg_stat_activity
+where state = 'active' and query like '%analytics.endless%' and pid <> pg_backend_pid()
+and datname = current_database()"""
+SECOND = timedelta(seconds=1)
+
+
+def computing() -> int:
+    """Count the executions of the view; a role sees the SQL of its own sessions only."""
+    with reader_session() as session:
+        return session.fetch(COMPUTING).rows[0][0]
+
+
+@pytest.fixture
+def endless(usual_grants, monkeypatch):  # noqa: ARG001  # its database
+    monkeypatch.setattr(query_canceller, "GRACE", timedelta(seconds=0.5))
+    monkeypatch.setattr(query_canceller, "PATIENCE", timedelta(seconds=1))
+    execute(VIEW)
+    execute("grant select on analytics.endless to public")
+    yield
+    wait_until(lambda: computing() == 0, timeout=300)  # it ends by itself, in time
+
+
+@attack(
+    by="author",
+    what="SQL that ignores statement_timeout and cancellation (normalize() in a view), in a rule",
+    answer="that rule fails after its timeout and 7 s; the others are evaluated, the breaker stays closed",
+)
+@pytest.mark.usefixtures("endless")
+def test_a_rule_that_does_not_stop_is_left():
+    store(rule("endless", SQL, timeout="1s"), rule("well"))
+    counts = tick(0)
+    assert (counts.evaluated, counts.errors, counts.firing) == (2, 1, 1)
+    (reason,) = query("select error from ops.alert_evaluations where error is not null")
+    assert "still computes in process" in reason  # the second attempt did not run
+    assert db_circuit_breaker.fail_counter == 0
+
+
+@attack(
+    by="author",
+    what="The same SQL again and again, to take one more session of the server each time",
+    answer="it is refused while an earlier execution still computes",
+)
+@pytest.mark.usefixtures("endless")
+def test_it_is_not_run_again_while_it_computes():
+    for reason in ("ignores its cancellation: the database server", "still computes in process"):
+        with reader_session() as session, pytest.raises(PermanentError, match=reason):
+            session.fetch(SQL, timeout=SECOND)
+    assert computing() == 1
+
+
+@pytest.mark.usefixtures("endless")
+def test_a_report_that_does_not_stop_is_left():
+    with (
+        pytest.raises(UserSqlError, match="ignores its cancellation"),
+        snapshot(timeout=SECOND) as of_report,
+    ):
+        fetch(of_report, Table("endless", SQL), 1)
