@@ -5,6 +5,7 @@ is retried once at the end, on a reset session. Only an unavailable database end
 """
 
 import contextvars
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,19 +14,24 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import psycopg2
+from sqlalchemy.exc import SQLAlchemyError
 
+from analytics_worker.circuit_breaker import CircuitOpenError
 from analytics_worker.database.reader_sessions import ReaderSession, reader_sessions
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
+from analytics_worker.text import one_line
 from flows.alerts.evaluation.locking import Claim
 from flows.alerts.evaluation.observation import Failure, Observation, ReportedStatus
 from flows.alerts.evaluation.samples import Samples, extract_samples
 from flows.alerts.rules.model import Rule
 from flows.alerts.rules.validation import MAX_TIMEOUT, NOW
 
+MAX_ERROR_LENGTH = 1000
 RULES_PER_CONNECTION = 8
 """Fewer rules than this are not worth another connection."""
 
+logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
@@ -51,6 +57,19 @@ def run_queries(claims: Sequence[Claim], deadline: float) -> dict[int, QueryResu
     if failed:
         results |= _run_all(failed, deadline, attempt=2)
     return results
+
+
+def failure_of(error: Exception) -> Failure:
+    """Return the failure of a rule: one line, and of an error that nobody expected also its type."""
+    match error:
+        case PermanentError():
+            text = str(error)
+        case psycopg2.Error():
+            text = "the connection was lost while the SQL ran"
+        case _:
+            logger.warning("unexpected error of a rule", exc_info=error)
+            text = f"{type(error).__name__}: {error}"
+    return Failure(one_line(text, MAX_ERROR_LENGTH))
 
 
 def _has_failed(result: QueryResult | None) -> bool:
@@ -108,10 +127,10 @@ def _run_query(
     rows = None
     try:
         observation, rows = read_samples(session_for(claim.rule.reader), claim.rule, claim.now)
-    except PermanentError as error:
-        observation = Failure(str(error))
-    except psycopg2.Error:
-        observation = Failure("the connection was lost while the SQL ran")
+    except (CircuitOpenError, SQLAlchemyError):
+        raise  # the database is unavailable
+    except Exception as error:  # noqa: BLE001  # any other error is this rule's own
+        observation = failure_of(error)
     return QueryResult(observation, rows, (time.perf_counter() - started) * 1000, attempt)
 
 

@@ -8,72 +8,30 @@ import contextvars
 import math
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection
-
 from analytics_worker.database.connections import warehouse
+from flows.alerts.evaluation.batch import EvaluationCounts, evaluate_batch, evaluate_rule
 from flows.alerts.evaluation.locking import (
     BATCH_SIZE,
-    Claim,
     claim_due,
     claim_event,
-    load_baselines,
     load_states,
 )
-from flows.alerts.evaluation.observation import Failure, Observation, ReportedStatus
-from flows.alerts.evaluation.queries import QueryResult, run_queries
+from flows.alerts.evaluation.observation import Observation, ReportedStatus
+from flows.alerts.evaluation.queries import run_queries
 from flows.alerts.evaluation.result import EvaluationResult
-from flows.alerts.evaluation.state_machine import States
 from flows.alerts.evaluation.store import WriteBatch
-from flows.alerts.evaluation.transition import apply_evaluation
-from flows.alerts.notifications.model import AUDIENCES
-from flows.alerts.notifications.recipients import audiences_without_recipients
 from flows.alerts.rules.model import Kind, Rule
 
 BUDGET = timedelta(seconds=90)
 """How long a run claims rules; the remaining rules are due for the next run."""
 
 TRANSACTION_SECONDS = 300.0
-
-
-@dataclass
-class EvaluationCounts:
-    """Counts of a run."""
-
-    evaluated: int = 0
-    errors: int = 0
-    firing: int = 0
-    """Rules with at least one firing key."""
-    notifications: int = 0
-    deliveries: int = 0
-    unnotified: int = 0
-    """Rules with a due notification and no recipients."""
-    postponed: int = 0
-    """Due rules that the run had no time for."""
-    message_ids: list[UUID] = field(default_factory=list[UUID])
-    """The enqueued messages."""
-
-    def add(self, other: "EvaluationCounts") -> None:
-        """Add the counts of a batch."""
-        for name in (each.name for each in fields(self)):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-
-    def summary(self) -> dict[str, int]:
-        """Return the counts with the keys of the flow results."""
-        return {
-            "evaluated": self.evaluated,
-            "errors": self.errors,
-            "firing": self.firing,
-            "notices": self.notifications,
-            "deliveries": self.deliveries,
-            "untold": self.unnotified,
-            "postponed": self.postponed,
-        }
 
 
 @dataclass(frozen=True)
@@ -131,7 +89,7 @@ class _BatchRunner:
             claims = claim_due(connection, self._kinds, now=self._now, excluded=excluded)
             with self._query_lock:
                 results = run_queries(claims, self._deadline) if claims else {}
-            counts = _evaluate_batch(connection, claims, results)
+            counts = evaluate_batch(connection, claims, results)
         self._batches.append(counts)
         self._postponed |= {claim.id for claim in claims if claim.id not in results}
         return len(claims) == BATCH_SIZE
@@ -165,61 +123,7 @@ def evaluate_event(
         observation = query.observation if query else reported or ReportedStatus("ok", None)
         writes = WriteBatch()
         before = load_states(connection, [claim])[claim.id]
-        result = _evaluate_rule(writes, claim, before, observation, query)
+        result = evaluate_rule(writes, claim, before, observation, query)
         writes.write(connection)
     unnotified = result.unnotified and not claim.silenced
     return EventEvaluation(result, observation, writes.deliveries, unnotified, writes.message_ids)
-
-
-def _evaluate_rule(
-    writes: WriteBatch,
-    claim: Claim,
-    before: States,
-    observation: Observation,
-    query: QueryResult | None,
-    baseline: Mapping[str, float] | None = None,
-) -> EvaluationResult:
-    """Apply the evaluation of one rule and collect the rows to write."""
-    result = apply_evaluation(
-        claim.rule,
-        before,
-        claim.health,
-        observation,
-        claim.now,
-        suppressed=AUDIENCES if claim.silenced else audiences_without_recipients(claim.rule),
-        baseline=baseline,
-    )
-    writes.add(claim, before, observation, result, **_query_statistics(query))
-    return result
-
-
-def _evaluate_batch(
-    connection: Connection, claims: Sequence[Claim], results: Mapping[int, QueryResult]
-) -> EvaluationCounts:
-    """Evaluate the rules that have a query result, and write everything."""
-    claims = [claim for claim in claims if claim.id in results]
-    counts, writes = EvaluationCounts(evaluated=len(claims)), WriteBatch()
-    if not claims:
-        return counts
-    states, baselines = load_states(connection, claims), load_baselines(connection, claims)
-    for claim in claims:
-        query, before = results[claim.id], states[claim.id]
-        baseline = baselines.get(claim.id)
-        result = _evaluate_rule(writes, claim, before, query.observation, query, baseline)
-        counts.errors += isinstance(query.observation, Failure)
-        counts.firing += bool(result.firing)
-        counts.unnotified += result.unnotified and not claim.silenced
-    counts.notifications, counts.deliveries = len(writes.events), writes.deliveries
-    counts.message_ids = writes.message_ids
-    writes.write(connection)
-    return counts
-
-
-def _query_statistics(query: QueryResult | None) -> dict[str, float | None]:
-    if query is None:
-        return {"rows": None, "milliseconds": None, "attempts": 1}
-    return {
-        "rows": query.rows,
-        "milliseconds": round(query.milliseconds, 3),
-        "attempts": query.attempts,
-    }

@@ -4,6 +4,7 @@ Reads nothing, writes nothing. Missing data (no row, NULL, NaN) is None and neve
 number. Text that contains a number is converted. An interval is converted to seconds.
 """
 
+import hashlib
 import json
 import math
 import re
@@ -19,6 +20,9 @@ from analytics_worker.text import value_line
 from flows.alerts.rules.model import Reduce, Rule
 
 NO_KEY = ""
+MAX_KEY_BYTES = 1000
+MAX_CUT_BYTES = 350  # six times that in JSON, where each character is escaped
+MIN_VALUE_BYTES = 8
 Samples = dict[str, float | None]
 """Sample by key; a rule without keys has one sample under `NO_KEY`."""
 
@@ -104,7 +108,25 @@ def _position(column: str, table: Table) -> int:
 
 
 def _encode_key(values: Iterable[Any]) -> str:
-    return json.dumps([None if v is None else str(v) for v in values], ensure_ascii=False)
+    """Return the key as a JSON list of texts.
+
+    The database identifies a state by its key and takes no key longer than an index entry. In a key
+    longer than that, long values are cut and end with a hash, so that different keys stay different.
+    """
+    texts = [None if value is None else str(value) for value in values]
+    key = json.dumps(texts, ensure_ascii=False)
+    if len(key.encode()) <= MAX_KEY_BYTES:
+        return key
+    length = max(MIN_VALUE_BYTES, MAX_CUT_BYTES // len(texts))
+    return json.dumps([text and _cut(text, length) for text in texts], ensure_ascii=False)
+
+
+def _cut(text: str, length: int) -> str:
+    data = text.encode()
+    if len(data) <= length:
+        return text
+    digest = hashlib.sha256(data).hexdigest()[:16]
+    return f"{data[:length].decode(errors='ignore')}… #{digest}"
 
 
 def key_label(key: str) -> str:

@@ -4,9 +4,9 @@ Writes ops.alert_evaluations, alert_rules, alert_states, alert_events, messages 
 transaction of the caller, which holds the locks of the rules: all rows are written, or none.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, Self
 from uuid import UUID, uuid4
 
 from prefect.context import FlowRunContext
@@ -39,6 +39,16 @@ class WriteBatch:
     messages: list[Message] = field(default_factory=list[Message])
     followed_lookups: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     """For each notification that ends an alert: where to find the message that started it."""
+
+    @classmethod
+    def merged(cls, batches: Sequence["WriteBatch"]) -> Self:
+        """Return all rows of several batches."""
+        merged = cls()
+        for each in fields(cls):
+            getattr(merged, each.name).extend(
+                row for batch in batches for row in getattr(batch, each.name)
+            )
+        return merged
 
     @property
     def deliveries(self) -> int:

@@ -1,0 +1,175 @@
+"""Evaluate the rules of a batch apart from each other, and write all of them in one transaction.
+
+Reads the states; writes what `WriteBatch` writes. An error of one rule, or a value of it that the
+database refuses, is the failure of that rule. Only an unavailable database ends the batch.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from uuid import UUID
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from analytics_worker.errors import PermanentError, is_database_outage
+from flows.alerts.evaluation.locking import Claim, load_baselines, load_states
+from flows.alerts.evaluation.observation import Failure, Observation
+from flows.alerts.evaluation.queries import QueryResult, failure_of
+from flows.alerts.evaluation.result import EvaluationResult
+from flows.alerts.evaluation.state_machine import States
+from flows.alerts.evaluation.store import WriteBatch
+from flows.alerts.evaluation.transition import apply_evaluation
+from flows.alerts.notifications.model import AUDIENCES
+from flows.alerts.notifications.recipients import audiences_without_recipients
+
+
+@dataclass
+class EvaluationCounts:
+    """Counts of a run."""
+
+    evaluated: int = 0
+    errors: int = 0
+    firing: int = 0
+    """Rules with at least one firing key."""
+    notifications: int = 0
+    deliveries: int = 0
+    unnotified: int = 0
+    """Rules with a due notification and no recipients."""
+    postponed: int = 0
+    """Due rules that the run had no time for."""
+    message_ids: list[UUID] = field(default_factory=list[UUID])
+    """The enqueued messages."""
+
+    def add(self, other: "EvaluationCounts") -> None:
+        """Add the counts of a batch."""
+        for name in (each.name for each in fields(self)):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+    def summary(self) -> dict[str, int]:
+        """Return the counts with the keys of the flow results."""
+        return {
+            "evaluated": self.evaluated,
+            "errors": self.errors,
+            "firing": self.firing,
+            "notices": self.notifications,
+            "deliveries": self.deliveries,
+            "untold": self.unnotified,
+            "postponed": self.postponed,
+        }
+
+
+@dataclass
+class RuleEvaluation:
+    """The evaluation of one rule, applied and written apart from those of others."""
+
+    claim: Claim
+    before: States
+    query: QueryResult
+    baseline: Mapping[str, float] | None = None
+    writes: WriteBatch = field(default_factory=WriteBatch)
+    result: EvaluationResult | None = None
+
+    def apply(self) -> None:
+        """Apply the query's result; what fails then is the failure of the rule."""
+        try:
+            self._apply(self.query.observation)
+        except Exception as error:  # noqa: BLE001  # any error is this rule's own
+            self.fail(error)
+
+    def fail(self, error: Exception) -> None:
+        """Apply a failure in place of what the query returned."""
+        self.query = replace(self.query, observation=failure_of(error))
+        self._apply(self.query.observation)
+
+    def _apply(self, observation: Observation) -> None:
+        self.writes = WriteBatch()
+        self.result = evaluate_rule(
+            self.writes, self.claim, self.before, observation, self.query, self.baseline
+        )
+
+
+def evaluate_rule(
+    writes: WriteBatch,
+    claim: Claim,
+    before: States,
+    observation: Observation,
+    query: QueryResult | None,
+    baseline: Mapping[str, float] | None = None,
+) -> EvaluationResult:
+    """Apply the evaluation of one rule and collect the rows to write."""
+    result = apply_evaluation(
+        claim.rule,
+        before,
+        claim.health,
+        observation,
+        claim.now,
+        suppressed=AUDIENCES if claim.silenced else audiences_without_recipients(claim.rule),
+        baseline=baseline,
+    )
+    writes.add(claim, before, observation, result, **_query_statistics(query))
+    return result
+
+
+def evaluate_batch(
+    connection: Connection, claims: Sequence[Claim], results: Mapping[int, QueryResult]
+) -> EvaluationCounts:
+    """Evaluate the rules that have a query result, and write everything."""
+    claims = [claim for claim in claims if claim.id in results]
+    if not claims:
+        return EvaluationCounts()
+    states, baselines = load_states(connection, claims), load_baselines(connection, claims)
+    evaluations = [
+        RuleEvaluation(each, states[each.id], results[each.id], baselines.get(each.id))
+        for each in claims
+    ]
+    for evaluation in evaluations:
+        evaluation.apply()
+    _write(connection, evaluations)
+    return _counts(evaluations)
+
+
+def _write(connection: Connection, evaluations: Sequence[RuleEvaluation]) -> None:
+    """Write all evaluations at once; if the database refuses a value, one rule after the other."""
+    try:
+        with connection.begin_nested():
+            WriteBatch.merged([each.writes for each in evaluations]).write(connection)
+    except DBAPIError as error:
+        if error.connection_invalidated or is_database_outage(error):
+            raise
+        for each in evaluations:
+            _write_alone(connection, each)
+
+
+def _write_alone(connection: Connection, evaluation: RuleEvaluation) -> None:
+    """Write the evaluation of one rule; what the database refuses is the failure of the rule."""
+    try:
+        with connection.begin_nested():
+            evaluation.writes.write(connection)
+    except DBAPIError as error:
+        if error.connection_invalidated or is_database_outage(error):
+            raise
+        evaluation.fail(PermanentError(f"the result can't be stored: {error.orig}"))
+        evaluation.writes.write(connection)
+
+
+def _counts(evaluations: Sequence[RuleEvaluation]) -> EvaluationCounts:
+    counts = EvaluationCounts(evaluated=len(evaluations))
+    for each in evaluations:
+        result, writes = each.result, each.writes
+        counts.errors += isinstance(each.query.observation, Failure)
+        counts.firing += bool(result and result.firing)
+        counts.unnotified += bool(result and result.unnotified and not each.claim.silenced)
+        counts.notifications += len(writes.events)
+        counts.deliveries += writes.deliveries
+        counts.message_ids += writes.message_ids
+    return counts
+
+
+def _query_statistics(query: QueryResult | None) -> dict[str, float | None]:
+    if query is None:
+        return {"rows": None, "milliseconds": None, "attempts": 1}
+    return {
+        "rows": query.rows,
+        "milliseconds": round(query.milliseconds, 3),
+        "attempts": query.attempts,
+    }
