@@ -18,7 +18,7 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext
 
 from analytics_worker.prefect_support.pagination import LARGEST_PAGE
-from analytics_worker.prefect_support.results import outcome, state_of
+from analytics_worker.prefect_support.results import flow_result, state_of
 from analytics_worker.prefect_support.run_filters import runs
 
 LATE = timedelta(seconds=45)
@@ -70,7 +70,7 @@ def skipped(run: FlowRun, newer: FlowRun) -> State[Any]:
         f"was due at {_time(run)} and is made up for by the run of {_time(newer)}"
         " (one run per schedule catches up)"
     )
-    return state_of(outcome("skipped", message))
+    return state_of(flow_result("skipped", message))
 
 
 def skip_if_overdue() -> State[Any] | None:

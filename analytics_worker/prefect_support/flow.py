@@ -14,7 +14,7 @@ from prefect.client.schemas.objects import State
 from analytics_worker.circuit_breaker import CircuitOpenError
 from analytics_worker.errors import chain, is_permanent
 from analytics_worker.prefect_support.catch_up import skip_if_overdue
-from analytics_worker.prefect_support.results import RunFailed, outcome, state_of
+from analytics_worker.prefect_support.results import RunFailed, flow_result, state_of
 from analytics_worker.prefect_support.safe_logs import protect_logs
 from analytics_worker.telemetry import measured
 from analytics_worker.text import printable
@@ -86,6 +86,6 @@ def _failed(error: Exception) -> State[Any]:
     expected = opened or is_permanent(error)
     get_run_logger().error(message, exc_info=None if expected else error)
     return state_of(
-        {**outcome("failed", message.split("\n")[0], error=message)},
+        {**flow_result("failed", message.split("\n")[0], error=message)},
         "CircuitOpen" if opened else None,
     )

@@ -40,8 +40,8 @@ class RunFailed(Exception):  # noqa: N818  # named like Prefect's FailedRun
         self.result = result
 
 
-def outcome(status: Status, message: str, *, error: str | None = None) -> FlowResult:
-    """The common fields, as of now: ``return {**outcome("success", "4 views"), "results": …}``."""
+def flow_result(status: Status, message: str, *, error: str | None = None) -> FlowResult:
+    """The common fields, as of now: ``return {**flow_result("success", "4 views"), "results": …}``."""
     common = FlowResult(status=status, message=message, timestamp=datetime.now(UTC).isoformat())
     if error is not None:
         common["error"] = error

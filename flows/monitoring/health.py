@@ -14,7 +14,7 @@ from prefect.artifacts import create_markdown_artifact
 
 from analytics_worker.prefect_support.deployments import pools
 from analytics_worker.prefect_support.flow import flow
-from analytics_worker.prefect_support.results import FlowResult, outcome
+from analytics_worker.prefect_support.results import FlowResult, flow_result
 from analytics_worker.prefect_support.retries import MONITORING
 from analytics_worker.prefect_support.task import task
 from analytics_worker.settings import settings
@@ -85,7 +85,7 @@ def health_check() -> HealthCheck:
         get_run_logger().warning("%s: %s", result["name"], _told(result))
     verdict = overall(results)
     status = "failed" if verdict == "unhealthy" else "success"
-    return {**outcome(status, sentence(results)), "overall": verdict, "checks": results}
+    return {**flow_result(status, sentence(results)), "overall": verdict, "checks": results}
 
 
 def sentence(results: list[CheckResult]) -> str:

@@ -14,7 +14,7 @@ from typing import TypedDict
 from prefect import get_client
 
 from analytics_worker.prefect_support.flow import flow
-from analytics_worker.prefect_support.results import FlowResult, outcome
+from analytics_worker.prefect_support.results import FlowResult, flow_result
 from analytics_worker.prefect_support.retries import MONITORING
 from analytics_worker.prefect_support.task import task
 from analytics_worker.settings import settings
@@ -162,10 +162,10 @@ def _sentence(deleted: dict[str, Expired], freed: int, days: int, *, preview: bo
 def judge(sentence: str, events: WaitingEvents) -> FlowResult:
     """The outcome of the clean-up, partial if nobody deletes the events."""
     if overdue := events["overdue"]:
-        return outcome(
+        return flow_result(
             "partial",
             f"{sentence}; {overdue:,} events should be deleted by the server's vacuum and are not:"
             " PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED=events,flow_runs",
         )
     waiting = f"; {events['items']:,} events wait for the server's vacuum"
-    return outcome("success", sentence + (waiting if events["items"] else ""))
+    return flow_result("success", sentence + (waiting if events["items"] else ""))

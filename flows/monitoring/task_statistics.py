@@ -14,7 +14,7 @@ from prefect.artifacts import create_table_artifact
 
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.prefect_support.flow import flow
-from analytics_worker.prefect_support.results import FlowResult, outcome
+from analytics_worker.prefect_support.results import FlowResult, flow_result
 from analytics_worker.prefect_support.retries import MONITORING
 from analytics_worker.prefect_support.task import task
 from analytics_worker.settings import settings
@@ -73,7 +73,7 @@ def update_task_statistics() -> TaskStatistics:
     store(rows, until)
     show(rows)
     return {
-        **outcome("success", _sentence(rows)),
+        **flow_result("success", _sentence(rows)),
         "window_start": (until - WINDOW).isoformat(),
         "window_end": until.isoformat(),
         "statistics": rows,

@@ -18,7 +18,7 @@ from analytics_worker.circuit_breaker import CircuitOpenError
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.delivery import DeliveryCounts, counts_text
 from analytics_worker.prefect_support.flow import flow
-from analytics_worker.prefect_support.results import FlowResult, outcome
+from analytics_worker.prefect_support.results import FlowResult, flow_result
 from analytics_worker.prefect_support.retries import MONITORING
 from analytics_worker.prefect_support.run_filters import HOLDING_A_SLOT, runs
 from analytics_worker.settings import settings
@@ -143,7 +143,7 @@ def collect_worker_metrics() -> WorkerMetrics:
     result |= {"untold": changes.untold, "deliveries": deliveries.counts}
     status = "partial" if deliveries.failed or deliveries.counts["unheard"] else "success"
     message = f"{_sentence(result)}{_noteworthy(result, deliveries)}"
-    return cast("WorkerMetrics", {**outcome(status, message), **result})
+    return cast("WorkerMetrics", {**flow_result(status, message), **result})
 
 
 def _has_been_listening(now: datetime) -> bool:

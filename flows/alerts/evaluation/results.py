@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NotRequired, TypedDict
 
 from analytics_worker.delivery.counts import Count, DeliveryCounts
-from analytics_worker.prefect_support.results import FlowResult, Status, outcome
+from analytics_worker.prefect_support.results import FlowResult, Status, flow_result
 from analytics_worker.user_templates.rendering import number_text
 from flows.alerts.evaluation.runner import Outcome
 from flows.alerts.evaluation.transition import Failure
@@ -106,7 +106,7 @@ def event_result(verdict: Verdict, sending: Sending) -> EventResult:
     message = verdict["error"] or f"{shown}{untold}; {sent(sending)}"
     failed = "failed" if verdict["error"] else "partial" if not_delivered(sending) else "success"
     return EventResult(
-        **outcome(failed, message, error=verdict["error"]),
+        **flow_result(failed, message, error=verdict["error"]),
         triggered=verdict["state"] == "firing",
         alert=verdict,
         own=sending["own"],
@@ -118,7 +118,7 @@ def processing(
     summary: dict[str, int], sending: Sending, others: DeliveryCounts | None = None
 ) -> Processing:
     """Report on a scheduled run."""
-    common = outcome(status(summary, sending, others), sentence(summary, sending, others))
+    common = flow_result(status(summary, sending, others), sentence(summary, sending, others))
     result = Processing(**common, summary=summary, own=sending["own"], delivery=sending["delivery"])
     if others is not None:
         result["other_delivery"] = others

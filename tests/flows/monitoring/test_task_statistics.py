@@ -8,7 +8,7 @@ import pytest
 from prefect import get_client, task
 
 from analytics_worker.prefect_support.flow import flow
-from analytics_worker.prefect_support.results import outcome
+from analytics_worker.prefect_support.results import flow_result
 from flows.monitoring import update_task_statistics
 from flows.monitoring._ended_runs import EndedRun, ended_runs
 from flows.monitoring._run_statistics import percentile, summarize, trend
@@ -93,7 +93,7 @@ def shaky() -> None:
 def counted_by_the_statistics(status: str):
     """Retry once and report."""
     shaky()
-    return outcome(status, "so be it")  # pyright: ignore[reportArgumentType]
+    return flow_result(status, "so be it")  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.usefixtures("environment", "prefect_api")
