@@ -16,12 +16,12 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from pydantic import SecretStr
 
 from analytics_worker.prefect_support.heartbeat_settings import (
-    AUTOMATION,
-    EVENT,
+    CRASH_MESSAGE,
+    HEARTBEAT_AUTOMATION,
+    HEARTBEAT_EVENT,
+    HEARTBEAT_TIMEOUT,
     MONITORING_AUTOMATION,
-    MONITORING_SILENCE,
-    REASON,
-    SILENCE,
+    MONITORING_TIMEOUT,
 )
 from analytics_worker.settings import settings
 from blocks.warehouse import is_protected
@@ -33,7 +33,7 @@ MONITOR = "collect-worker-metrics/monitoring"
 SUCCESS = "prefect.flow-run.Completed"
 MESSAGE = (
     '{"event": "monitoring_failed", "deployment": "' + MONITOR + '", "message": "'
-    f"It has not succeeded for {MONITORING_SILENCE.seconds // 60} minutes: its runs fail, or no worker is there."
+    f"It has not succeeded for {MONITORING_TIMEOUT.seconds // 60} minutes: its runs fail, or no worker is there."
     ' Failures of deployments are not told until it does."}'
 )
 
@@ -58,19 +58,21 @@ def sync_automations(
 def _silent_runs(deployments: Iterable[UUID]) -> AutomationCore:
     """Whatever happens to a run after a heartbeat shows that it lives, or that it ended."""
     return AutomationCore(
-        name=AUTOMATION,
+        name=HEARTBEAT_AUTOMATION,
         description="A run whose process died with its worker would hold its pool's slot forever.",
         trigger=EventTrigger(
-            after={EVENT},
+            after={HEARTBEAT_EVENT},
             expect={"prefect.flow-run.*"},
             for_each={"prefect.resource.id"},
             match_related={"prefect.resource.id": sorted(map(_resource, deployments))},
             posture=Posture.Proactive,
             threshold=1,
-            within=SILENCE,
+            within=HEARTBEAT_TIMEOUT,
         ),
         actions=[
-            ChangeFlowRunState(name=None, state=StateType.CRASHED, message=REASON, force=False)
+            ChangeFlowRunState(
+                name=None, state=StateType.CRASHED, message=CRASH_MESSAGE, force=False
+            )
         ],
     )
 
@@ -89,7 +91,7 @@ def monitoring_silent(deployment: UUID, block: UUID) -> AutomationCore:
             match_related={"prefect.resource.id": [_resource(deployment)]},
             posture=Posture.Proactive,
             threshold=1,
-            within=MONITORING_SILENCE,
+            within=MONITORING_TIMEOUT,
         ),
         actions=[CallWebhook(block_document_id=block, payload=MESSAGE)],
     )

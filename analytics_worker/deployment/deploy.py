@@ -25,7 +25,7 @@ from prefect.workers.process import ProcessWorker
 from analytics_worker.database.connections import MissingDatabaseError, warehouse_url
 from analytics_worker.deployment.automations import sync_automations
 from analytics_worker.deployment.event_triggers import sync_triggers
-from analytics_worker.prefect_support.deployments import Entry, Pool, deployed_flows, pools
+from analytics_worker.prefect_support.deployments import DeployedFlow, Pool, deployed_flows, pools
 from analytics_worker.prefect_support.pagination import pages as pages_of
 from analytics_worker.settings import project_root
 from blocks import notifications, warehouse
@@ -52,14 +52,14 @@ class Desired:
     """What the server should have: one set of fields for each deployment."""
 
     pools: Sequence[Pool]
-    deployments: Mapping[str, tuple[Entry, dict[str, Any]]]
+    deployments: Mapping[str, tuple[DeployedFlow, dict[str, Any]]]
 
 
 def desired() -> Desired:
     """Read prefect.yaml and the flows it names.
 
     Raises:
-        CatalogueError: the file is refused.
+        PrefectYamlError: the file is refused.
     """
     rows = {entry.deployment.full_name: (entry, _fields(entry)) for entry in deployed_flows()}
     return Desired(pools(), rows)
@@ -132,7 +132,7 @@ def _automations(wanted: Desired, client: SyncPrefectClient) -> Iterator[Change]
 
 def _deployment(
     name: str,
-    entry: Entry,
+    entry: DeployedFlow,
     fields: dict[str, Any],
     existing: DeploymentResponse | None,
     client: SyncPrefectClient,
@@ -153,7 +153,7 @@ def _deployment(
     return Change("deployment", name, "updated" if different else "unchanged", different)
 
 
-def _fields(entry: Entry) -> dict[str, Any]:
+def _fields(entry: DeployedFlow) -> dict[str, Any]:
     """What `prefect deploy` would send for this stanza."""
     stanza = entry.deployment
     limit = stanza.concurrency_limit

@@ -23,7 +23,7 @@ def login(client: SyncPrefectClient) -> Iterator[Finding]:
     """The server asks for a login where anybody else can reach it."""
     api = _server_api(client)
     if api["auth_string"]:
-        yield Finding(AREA, "login", "ok", "the server asks for a login")
+        yield Finding(AREA, "login", "ok", "the server requires a login")
         return
     beyond, others = api["host"] not in LOOPBACK, other_accounts()
     remote = client.api_url.host not in LOOPBACK

@@ -16,10 +16,10 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
 from analytics_worker.doctor.database import skew
 from analytics_worker.doctor.findings import Finding, judged
-from analytics_worker.prefect_support.deployments import Entry, deployed_flows, pools
-from analytics_worker.prefect_support.heartbeat_settings import AUTOMATION
+from analytics_worker.prefect_support.deployments import DeployedFlow, deployed_flows, pools
+from analytics_worker.prefect_support.heartbeat_settings import HEARTBEAT_AUTOMATION
 from analytics_worker.prefect_support.pagination import pages
-from analytics_worker.prefect_support.run_filters import due, runs
+from analytics_worker.prefect_support.run_filters import runs_due, runs_in_states
 
 LATE = timedelta(minutes=2)
 DEPLOY = "`analytics-worker deploy`"
@@ -54,7 +54,7 @@ def schedules(client: SyncPrefectClient) -> Iterator[Finding]:
             yield _schedule(client, entry, late)
 
 
-def _schedule(client: SyncPrefectClient, entry: Entry, late: Counter[object]) -> Finding:
+def _schedule(client: SyncPrefectClient, entry: DeployedFlow, late: Counter[object]) -> Finding:
     name = str(entry)
     try:
         deployment = client.read_deployment_by_name(name)
@@ -75,13 +75,13 @@ def _schedule(client: SyncPrefectClient, entry: Entry, late: Counter[object]) ->
 
 
 def _late_runs(client: SyncPrefectClient) -> Counter[object]:
-    wanted = due(datetime.now(UTC) - LATE)
+    wanted = runs_due(datetime.now(UTC) - LATE)
     read = partial(client.read_flow_runs, flow_run_filter=wanted, sort=FlowRunSort.ID_DESC)
     return Counter(run.deployment_id for run in pages(read))
 
 
 def _next_run(client: SyncPrefectClient, deployment: object) -> FlowRun | None:
-    wanted = runs([StateType.SCHEDULED], deployment_id={"any_": [str(deployment)]})
+    wanted = runs_in_states([StateType.SCHEDULED], deployment_id={"any_": [str(deployment)]})
     found = client.read_flow_runs(
         flow_run_filter=wanted, sort=FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC, limit=1
     )
@@ -101,11 +101,11 @@ def retention(client: SyncPrefectClient) -> Iterator[Finding]:
 
 def recovery(client: SyncPrefectClient) -> Iterator[Finding]:
     """The automation that ends silent runs is there and not paused."""
-    found = client.read_automations_by_name(AUTOMATION)
+    found = client.read_automations_by_name(HEARTBEAT_AUTOMATION)
     if not found:
         yield Finding("recovery", "silent runs", "fail", "no automation ends them", DEPLOY)
         return
     paused = not found[0].enabled
     message = "the automation is paused" if paused else "ended by an automation"
-    fix = f"`prefect automation resume '{AUTOMATION}'`"
+    fix = f"`prefect automation resume '{HEARTBEAT_AUTOMATION}'`"
     yield judged("recovery", "silent runs", message, warn=paused, fix=fix)

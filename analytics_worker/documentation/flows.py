@@ -6,7 +6,7 @@ from typing import Any
 
 from prefect import Task
 
-from analytics_worker.prefect_support.deployments import Entry, deployed_flows, pools
+from analytics_worker.prefect_support.deployments import DeployedFlow, deployed_flows, pools
 
 
 def flows_page() -> str:
@@ -30,7 +30,7 @@ def flows_page() -> str:
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _row(entry: Entry) -> str:
+def _row(entry: DeployedFlow) -> str:
     what = (entry.flow.description or "").split("\n")[0]
     return (
         f"| `{entry}` | {_schedules(entry)} | {_retries(entry)} |"
@@ -38,14 +38,14 @@ def _row(entry: Entry) -> str:
     )
 
 
-def _schedules(entry: Entry) -> str:
+def _schedules(entry: DeployedFlow) -> str:
     schedules = entry.deployment.schedules
     times = [f"{s.slug} (`{s.cron}` {s.timezone})" for s in schedules]
     events = [f"event `{name}`" for t in entry.deployment.triggers for name in t.expect]
     return "<br>".join([*times, *events]) or "manual"
 
 
-def _retries(entry: Entry) -> str:
+def _retries(entry: DeployedFlow) -> str:
     tasks = tasks_of(entry)
     most = max(tasks, key=lambda task: task.retries, default=None)
     if most is None or not most.retries or not isinstance(most.retry_delay_seconds, list):
@@ -54,7 +54,7 @@ def _retries(entry: Entry) -> str:
     return f"{most.retries}, at most {longest:.0f} s apart"
 
 
-def tasks_of(entry: Entry) -> list[Task[..., Any]]:
+def tasks_of(entry: DeployedFlow) -> list[Task[..., Any]]:
     """The tasks that a flow's module defines or imports."""
     module = importlib.import_module(entry.deployment.entrypoint.rsplit(".", 1)[0])
     return [value for value in vars(module).values() if isinstance(value, Task)]
@@ -68,10 +68,10 @@ def _duration(seconds: float | None) -> str:
     return f"{seconds / 60:.0f} min" if seconds % 60 == 0 else f"{seconds:.0f} s"
 
 
-def _section(entry: Entry) -> list[str]:
+def _section(entry: DeployedFlow) -> list[str]:
     call = f"{entry.flow.fn.__name__}{_signature(entry)}"
     return [f"## {entry}", "", f"`{call}`", "", inspect.cleandoc(entry.flow.description or ""), ""]
 
 
-def _signature(entry: Entry) -> str:
+def _signature(entry: DeployedFlow) -> str:
     return str(inspect.signature(entry.flow.fn).replace(return_annotation=inspect.Signature.empty))

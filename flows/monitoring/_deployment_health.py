@@ -23,7 +23,7 @@ from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.delivery import Recipient, enqueue
 from analytics_worker.prefect_support.deployments import pools
 from analytics_worker.prefect_support.pagination import pages
-from analytics_worker.prefect_support.run_filters import ended
+from analytics_worker.prefect_support.run_filters import runs_ended
 from analytics_worker.text import one_line
 from flows.monitoring._ended_runs import deployment_names
 from flows.monitoring._health_messages import turn_messages, untold_message
@@ -106,7 +106,7 @@ def _ends(client: SyncPrefectClient, since: datetime, until: datetime) -> Iterab
     names = deployment_names(client, flows)
     read = partial(
         client.read_flow_runs,
-        flow_run_filter=ended(since, until),
+        flow_run_filter=runs_ended(since, until),
         work_pool_filter=ours,
         sort=FlowRunSort.ID_DESC,
     )

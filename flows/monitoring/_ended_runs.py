@@ -17,7 +17,7 @@ from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.client.schemas.sorting import FlowRunSort, TaskRunSort
 
 from analytics_worker.prefect_support.pagination import LARGEST_PAGE, pages
-from analytics_worker.prefect_support.run_filters import ended, tasks_ended
+from analytics_worker.prefect_support.run_filters import runs_ended, task_runs_ended
 
 NO_FLOW = "(no flow)"
 
@@ -38,7 +38,7 @@ class EndedRun:
 
 def ended_runs(client: SyncPrefectClient, since: datetime, until: datetime) -> list[EndedRun]:
     """Every run that ended in between, flows and tasks."""
-    read = partial(client.read_flow_runs, flow_run_filter=ended(since, until))
+    read = partial(client.read_flow_runs, flow_run_filter=runs_ended(since, until))
     flow_runs = {run.id: run for run in pages(partial(read, sort=FlowRunSort.ID_DESC))}
     names = _names(client, flow_runs.values())
     found = [_of_flow(run, names[run.id]) for run in flow_runs.values()]
@@ -48,7 +48,7 @@ def ended_runs(client: SyncPrefectClient, since: datetime, until: datetime) -> l
 def _task_runs(
     client: SyncPrefectClient, since: datetime, until: datetime, names: dict[UUID, str]
 ) -> Iterator[EndedRun]:
-    read = partial(client.read_task_runs, task_run_filter=tasks_ended(since, until))
+    read = partial(client.read_task_runs, task_run_filter=task_runs_ended(since, until))
     task_runs: list[TaskRun] = list(pages(partial(read, sort=TaskRunSort.ID_DESC)))
     # Tasks of runs that have not ended yet.
     missing = {run.flow_run_id for run in task_runs if run.flow_run_id} - names.keys()

@@ -20,7 +20,7 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
 from analytics_worker.prefect_support.deployments import deployed_flows, pools
 from analytics_worker.prefect_support.pagination import LARGEST_PAGE, pages
-from analytics_worker.prefect_support.run_filters import ENDED, runs
+from analytics_worker.prefect_support.run_filters import FINAL_STATES, runs_in_states
 from flows.monitoring._ended_runs import deployment_names
 
 OURS = "flows."  # what the entrypoints of our deployments begin with
@@ -102,7 +102,7 @@ def _our_pools() -> WorkPoolFilter:
 
 def _expired(client: SyncPrefectClient, before: datetime, offset: int = 0) -> list[FlowRun]:
     return client.read_flow_runs(
-        flow_run_filter=runs(ENDED, end_time={"before_": before}),
+        flow_run_filter=runs_in_states(FINAL_STATES, end_time={"before_": before}),
         work_pool_filter=_our_pools(),
         sort=FlowRunSort.ID_DESC,
         limit=LARGEST_PAGE,

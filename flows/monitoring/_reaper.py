@@ -18,11 +18,15 @@ from prefect.events.filters import EventFilter
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed
 
-from analytics_worker.prefect_support.heartbeat_settings import EVENT, SILENCE, VARIABLE
+from analytics_worker.prefect_support.heartbeat_settings import (
+    HEARTBEAT_EVENT,
+    HEARTBEAT_TIMEOUT,
+    HEARTBEAT_VARIABLE,
+)
 
 UNSTARTED = timedelta(minutes=5)
 UNFINISHED = timedelta(minutes=5)
-LOST = SILENCE + timedelta(minutes=1)
+LOST = HEARTBEAT_TIMEOUT + timedelta(minutes=1)
 """Silence after which the automation of the server has had its chance."""
 
 
@@ -85,7 +89,11 @@ def judge(
             message=f"Claimed {minutes} ago ({state.name}) and never started: the worker that"
             " claimed it is gone, or could not start its process. The next run is not affected."
         )
-    if state.is_cancelling() and age > UNFINISHED and (silence is None or silence > SILENCE):
+    if (
+        state.is_cancelling()
+        and age > UNFINISHED
+        and (silence is None or silence > HEARTBEAT_TIMEOUT)
+    ):
         return Cancelled(
             message=f"Asked to stop {minutes} ago, and nothing was heard of its process since."
         )
@@ -99,7 +107,7 @@ def judge(
 def _silence(client: SyncPrefectClient, run: FlowRun, now: datetime) -> timedelta | None:
     wanted = EventFilter.model_validate(
         {
-            "event": {"name": [EVENT]},
+            "event": {"name": [HEARTBEAT_EVENT]},
             "resource": {"id": [f"prefect.flow-run.{run.id}"]},
             "occurred": {"since": run.start_time or now - timedelta(days=1)},
         }
@@ -117,7 +125,7 @@ def _beats(client: SyncPrefectClient, run: FlowRun) -> bool:
         variables = client.read_deployment(run.deployment_id).job_variables or {}
     except ObjectNotFound:
         return False
-    return VARIABLE in (variables.get("env") or {})
+    return HEARTBEAT_VARIABLE in (variables.get("env") or {})
 
 
 def _lives_here(run: FlowRun) -> bool:

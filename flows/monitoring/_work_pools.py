@@ -18,7 +18,7 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
 from analytics_worker.prefect_support.deployments import pools
 from analytics_worker.prefect_support.pagination import pages
-from analytics_worker.prefect_support.run_filters import HOLDING_A_SLOT, due, runs
+from analytics_worker.prefect_support.run_filters import ACTIVE_STATES, runs_due, runs_in_states
 
 LATE = "Late"
 
@@ -58,8 +58,8 @@ class Queues:
 
 def read_queues(client: SyncPrefectClient) -> Queues:
     """Look at every pool of prefect.yaml."""
-    holding = matching(client, runs(HOLDING_A_SLOT))
-    overdue = matching(client, due(datetime.now(UTC)))
+    holding = matching(client, runs_in_states(ACTIVE_STATES))
+    overdue = matching(client, runs_due(datetime.now(UTC)))
     used = Counter(run.work_pool_name for run in holding)
     waiting = Counter(run.work_pool_name for run in overdue)
     late = Counter(run.work_pool_name for run in overdue if run.state_name == LATE)

@@ -20,7 +20,7 @@ from analytics_worker.delivery import DeliveryCounts, counts_text
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.results import FlowResult, flow_result
 from analytics_worker.prefect_support.retries import MONITORING
-from analytics_worker.prefect_support.run_filters import HOLDING_A_SLOT, runs
+from analytics_worker.prefect_support.run_filters import ACTIVE_STATES, runs_in_states
 from analytics_worker.settings import settings
 from analytics_worker.text import one_line
 from flows.monitoring._database_outage import database_is_away, database_is_back
@@ -93,7 +93,7 @@ def end_stuck_runs() -> list[str]:
     """End runs that nobody works on; what they were and why."""
     now = datetime.now(UTC)
     with get_client(sync_client=True) as client:
-        in_progress = matching(client, runs(HOLDING_A_SLOT))
+        in_progress = matching(client, runs_in_states(ACTIVE_STATES))
         return reap(client, in_progress, now, heard=_has_been_listening(now))
 
 

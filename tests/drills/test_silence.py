@@ -19,12 +19,12 @@ from prefect.states import Completed
 from analytics_worker.deployment import automations
 from analytics_worker.deployment.automations import sync_automations
 from analytics_worker.prefect_support.heartbeat_settings import (
-    AUTOMATION,
-    BEAT_SECONDS,
+    CRASH_MESSAGE,
+    HEARTBEAT_AUTOMATION,
+    HEARTBEAT_SECONDS,
+    HEARTBEAT_TIMEOUT,
+    HEARTBEAT_VARIABLE,
     MONITORING_AUTOMATION,
-    REASON,
-    SILENCE,
-    VARIABLE,
 )
 from analytics_worker.settings import settings
 from tests.support.case_runs import Workspace
@@ -33,7 +33,7 @@ from tests.support.prefect_server import worker_environment
 from tests.support.processes import Process, Server, our_worker, stock_worker
 from tests.support.waiting import wait_until
 
-MINUTES = SILENCE.total_seconds() + 60
+MINUTES = HEARTBEAT_TIMEOUT.total_seconds() + 60
 
 
 @pytest.fixture
@@ -46,10 +46,10 @@ def server(prefect_server: Server, tmp_path: Path) -> Iterator[Server]:
 
 def watched(work: Workspace, *flows: str) -> None:
     """Deploy them and have the server listen to their heartbeats."""
-    beats = {VARIABLE: str(BEAT_SECONDS)}
+    beats = {HEARTBEAT_VARIABLE: str(HEARTBEAT_SECONDS)}
     deployments = {name: work.deploy(name, env=beats) for name in flows}
     work._deployments |= {f"cases.{name}/[]": id_ for name, id_ in deployments.items()}
-    for automation in work.client.read_automations_by_name(AUTOMATION):
+    for automation in work.client.read_automations_by_name(HEARTBEAT_AUTOMATION):
         deployments |= {f"known-{n}": one for n, one in enumerate(listed(automation))}
         work.client.delete_automation(automation.id)
     list(sync_automations(deployments, work.client))
@@ -105,8 +105,8 @@ def test_the_dead_are_ended_and_the_busy_are_not(
     pid = doomed.pid(dying)
     worker.end(signal.SIGKILL)
     os.kill(pid, signal.SIGKILL)
-    state = doomed.wait(dying, timeout=SILENCE.total_seconds() + 15)
-    assert (state.name, state.message) == ("Crashed", REASON)
+    state = doomed.wait(dying, timeout=HEARTBEAT_TIMEOUT.total_seconds() + 15)
+    assert (state.name, state.message) == ("Crashed", CRASH_MESSAGE)
     start(doomed, "host-c")
     assert doomed.wait(doomed.submit("ok"), timeout=90).name == "Completed"  # the slot is free
     assert busy.wait(computing, timeout=MINUTES + 90).name == "Completed"
@@ -146,7 +146,7 @@ def test_monitoring_that_falls_silent_is_told_once_until_it_works_again(
     http_sink: HttpSink, server: Server, monkeypatch: pytest.MonkeyPatch
 ):
     """The sink comes first: the server, too, needs it among the permitted hosts."""
-    monkeypatch.setattr(automations, "MONITORING_SILENCE", timedelta(seconds=10))
+    monkeypatch.setattr(automations, "MONITORING_TIMEOUT", timedelta(seconds=10))
     monkeypatch.setenv("ALERT_WEBHOOK_URL", http_sink.url)
     settings.cache_clear()
     with (

@@ -15,7 +15,7 @@ from prefect.settings import PREFECT_SERVER_API_AUTH_STRING, temporary_settings
 from analytics_worker.database.connections import parse_url
 from analytics_worker.deployment.deploy import deploy, desired
 from analytics_worker.prefect_support import deployments, heartbeat_settings
-from analytics_worker.prefect_support.deployments import CatalogueError, prefect_yaml
+from analytics_worker.prefect_support.deployments import PrefectYamlError, prefect_yaml
 from analytics_worker.settings import settings
 from blocks import warehouse
 
@@ -151,7 +151,7 @@ def test_a_misspelled_key_is_refused_by_name_before_anything_changes(client, cha
     deploy(desired(), client)
     before = snapshot(client)
     changed_yaml(lambda content: content["deployments"][0].update(shedules=[]))
-    with pytest.raises(CatalogueError, match="shedules: unknown key"):
+    with pytest.raises(PrefectYamlError, match="shedules: unknown key"):
         deploy(desired(), client)
     assert snapshot(client) == before
 
@@ -177,13 +177,13 @@ def test_the_automation_of_silent_runs_names_our_deployments_and_no_other(
     client: SyncPrefectClient,
 ):
     deploy(desired(), client)
-    (stored,) = client.read_automations_by_name(heartbeat_settings.AUTOMATION)
+    (stored,) = client.read_automations_by_name(heartbeat_settings.HEARTBEAT_AUTOMATION)
     ours = [client.read_deployment_by_name(name).id for name in desired().deployments]
     related = stored.trigger.model_dump(mode="json")["match_related"]["prefect.resource.id"]
     assert sorted(related) == sorted(f"prefect.deployment.{one}" for one in ours)
     client.delete_automation(stored.id)
-    assert actions(client, "automation") == {"created": {heartbeat_settings.AUTOMATION}}
-    assert actions(client, "automation") == {"unchanged": {heartbeat_settings.AUTOMATION}}
+    assert actions(client, "automation") == {"created": {heartbeat_settings.HEARTBEAT_AUTOMATION}}
+    assert actions(client, "automation") == {"unchanged": {heartbeat_settings.HEARTBEAT_AUTOMATION}}
 
 
 def test_a_server_with_a_login_tells_that_monitoring_is_silent(

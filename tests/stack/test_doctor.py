@@ -28,7 +28,7 @@ from analytics_worker.doctor import (
     server,
     versions,
 )
-from analytics_worker.prefect_support.heartbeat_settings import AUTOMATION
+from analytics_worker.prefect_support.heartbeat_settings import HEARTBEAT_AUTOMATION
 from analytics_worker.settings import settings
 from analytics_worker.stack.state_dir import StackRecord, StateFolder, created
 from tests.support.attacks import attack
@@ -235,7 +235,7 @@ def test_workers_schedules_and_recovery(client):
     client.update_deployment(deployment, DeploymentUpdate(paused=True))
     assert bad(server.schedules(client))[name].message == "paused"
     client.update_deployment(deployment, DeploymentUpdate(paused=False))
-    (automation,) = client.read_automations_by_name(AUTOMATION)
+    (automation,) = client.read_automations_by_name(HEARTBEAT_AUTOMATION)
     assert bad(server.recovery(client)) == {}
     client.pause_automation(automation.id)
     assert "paused" in bad(server.recovery(client))["silent runs"].message

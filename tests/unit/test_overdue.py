@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prefect.client.schemas.objects import FlowRun
 
-from analytics_worker.prefect_support.catch_up import is_late, schedule_of, superseded
+from analytics_worker.prefect_support.catch_up import is_late, schedule_key, superseded_runs
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 DEPLOYMENT, DAILY, WEEKLY = uuid4(), uuid4(), uuid4()
@@ -28,13 +28,13 @@ def run(minutes_ago: float, schedule: UUID | None = DAILY, **values: Any) -> Flo
 
 
 def old(*runs: FlowRun) -> list[UUID]:
-    return [older.id for older, _ in superseded(runs)]
+    return [older.id for older, _ in superseded_runs(runs)]
 
 
 def test_the_newest_of_a_schedule_catches_up():
     first, second, third = run(60), run(30), run(1)
     assert old(third, first, second) == [first.id, second.id]
-    assert {newest.id for _, newest in superseded([first, second, third])} == {third.id}
+    assert {newest.id for _, newest in superseded_runs([first, second, third])} == {third.id}
 
 
 def test_each_schedule_of_a_deployment_catches_up_for_itself():
@@ -49,7 +49,7 @@ def test_without_a_schedule_the_parameters_tell_runs_apart():
 
 
 def test_the_same_schedule_id_in_two_deployments_is_two_schedules():
-    assert schedule_of(run(1)) != schedule_of(run(1, deployment_id=uuid4()))
+    assert schedule_key(run(1)) != schedule_key(run(1, deployment_id=uuid4()))
 
 
 @pytest.mark.parametrize(
@@ -72,9 +72,9 @@ def test_exactly_one_instant_of_each_schedule_is_left(pairs: list[tuple[int, UUI
     runs = [run(minutes, schedule) for minutes, schedule in pairs]
     gone = set(old(*runs))
     left = [one for one in runs if one.id not in gone]
-    assert {schedule_of(one) for one in left} == {schedule_of(one) for one in runs}
+    assert {schedule_key(one) for one in left} == {schedule_key(one) for one in runs}
     for one in left:
-        same = [r for r in runs if schedule_of(r) == schedule_of(one)]
+        same = [r for r in runs if schedule_key(r) == schedule_key(one)]
         assert max(map(due, same)) == due(one)
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from analytics_worker.circuit_breaker import CircuitOpenError
 from analytics_worker.errors import PermanentError, is_database_outage, is_permanent
 from analytics_worker.prefect_support import retries
-from analytics_worker.prefect_support.retries import capped_backoff, worth_retrying
+from analytics_worker.prefect_support.retries import capped_backoff, should_retry
 
 
 @given(
@@ -120,7 +120,7 @@ def refused(message):
     ids=str,
 )
 def test_what_is_tried_again_and_what_counts_as_an_outage(error, retried, outage):
-    assert asyncio.run(worth_retrying(None, None, Failed(data=error))) is retried  # pyright: ignore[reportArgumentType]
+    assert asyncio.run(should_retry(None, None, Failed(data=error))) is retried  # pyright: ignore[reportArgumentType]
     assert is_permanent(error) is not retried
     assert is_database_outage(error) is outage
 
@@ -130,4 +130,4 @@ def test_an_open_breaker_is_never_retried_also_as_a_cause():
     outer = RuntimeError("could not refresh")
     outer.__cause__ = opened
     for error in (opened, outer):
-        assert asyncio.run(worth_retrying(None, None, Failed(data=error))) is False  # pyright: ignore[reportArgumentType]
+        assert asyncio.run(should_retry(None, None, Failed(data=error))) is False  # pyright: ignore[reportArgumentType]

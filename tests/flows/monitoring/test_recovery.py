@@ -11,7 +11,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelling, Paused, Pending, Running, Scheduled
 
-from analytics_worker.prefect_support.heartbeat_settings import EVENT
+from analytics_worker.prefect_support.heartbeat_settings import HEARTBEAT_EVENT
 from flows.monitoring._reaper import find_stuck, judge, reap
 from tests.support.waiting import wait_until
 
@@ -73,7 +73,7 @@ def test_a_run_that_moved_on_meanwhile_is_left_alone(client: SyncPrefectClient, 
 def beat(client: SyncPrefectClient, run: Any) -> None:
     event = {
         "id": str(uuid4()),
-        "event": EVENT,
+        "event": HEARTBEAT_EVENT,
         "occurred": datetime.now(UTC).isoformat(),
         "resource": {"prefect.resource.id": f"prefect.flow-run.{run.id}"},
     }

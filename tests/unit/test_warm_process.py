@@ -1,4 +1,4 @@
-"""A spare process runs a program as a fresh interpreter would, with less to import."""
+"""A warm process runs a program as a fresh interpreter would, with less to import."""
 
 import json
 import os
@@ -15,17 +15,17 @@ from analytics_worker.settings import project_root
 PARENT = """
 import json, os, sys, threading
 from pathlib import Path
-import colorsys  # what the spare has imported
-from analytics_worker.prefect_support import warm_process as spare_process
+import colorsys  # what the warm process has imported
+from analytics_worker.prefect_support import warm_process
 
 folder = Path(sys.argv[1])
-if "spare" in sys.argv:
-    spare_process.prepare()
+if "warm" in sys.argv:
+    warm_process.fork_warm_process()
     if "kill" in sys.argv:
-        os.kill(spare_process._spares[0].pid, 9)
+        os.kill(warm_process._warm_processes[0].pid, 9)
 threading.Thread(target=threading.Event().wait, daemon=True).start()
 with (folder / "out").open("wb") as out, (folder / "in").open("rb") as source:
-    process = spare_process.start(
+    process = warm_process.start_program(
         folder / "program.py", ["one", "two"], directory=folder,
         environment={"ONLY": "this", "PATH": os.environ["PATH"]},
         streams=(source.fileno(), out.fileno(), out.fileno()),
@@ -46,7 +46,7 @@ print(json.dumps({
 def run(tmp_path: Path):
     def begin(*options: str, program: str = PROGRAM) -> tuple[str, list[int]]:
         (tmp_path / "program.py").write_text(program)
-        (tmp_path / "in").write_text("asked")
+        (tmp_path / "in").write_text("input")
         done = subprocess.run(
             [sys.executable, "-c", PARENT, str(tmp_path), *options],
             cwd=project_root(), check=True, capture_output=True, text=True,
@@ -56,21 +56,21 @@ def run(tmp_path: Path):
     return begin
 
 
-@pytest.mark.parametrize("options", [(), ("spare",), ("spare", "kill")], ids=str)
-def test_the_program_finds_what_it_was_promised(run, options, tmp_path):
+@pytest.mark.parametrize("options", [(), ("warm",), ("warm", "kill")], ids=str)
+def test_a_program_gets_its_arguments_environment_folder_and_streams(run, options, tmp_path):
     printed, (_, status, again) = run(*options)
-    found = json.loads(printed)
+    program = json.loads(printed)
     assert (status, again) == (0, 0)
-    assert found["argv"] == ["one", "two"]
-    assert found["only"] == "this"
-    assert found["names"] <= 3  # ours, and LC_CTYPE, which Python sets when it starts
-    assert found["folder"] == str(tmp_path)
-    assert found["input"] == "asked"
-    assert found["leads"]
-    assert found["imported"] is (options == ("spare",))
+    assert program["argv"] == ["one", "two"]
+    assert program["only"] == "this"
+    assert program["names"] <= 3  # ours, and LC_CTYPE, which Python sets when it starts
+    assert program["folder"] == str(tmp_path)
+    assert program["input"] == "input"
+    assert program["leads"]
+    assert program["imported"] is (options == ("warm",))
 
 
-@pytest.mark.parametrize("options", [(), ("spare",)], ids=str)
+@pytest.mark.parametrize("options", [(), ("warm",)], ids=str)
 @pytest.mark.parametrize(
     ("program", "status"),
     [
@@ -80,21 +80,21 @@ def test_the_program_finds_what_it_was_promised(run, options, tmp_path):
         ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", -signal.SIGKILL),
     ],
 )
-def test_its_exit_status_is_known(run, options, program, status):
-    _, (_, found, _) = run(*options, program=program)
-    assert found == status
+def test_the_exit_status_is_reported(run, options, program, status):
+    _, (_, exit_status, _) = run(*options, program=program)
+    assert exit_status == status
 
 
-@pytest.mark.parametrize("options", [(), ("spare",)], ids=str)
-def test_what_it_dies_of_is_written_to_its_error_output(run, options):
+@pytest.mark.parametrize("options", [(), ("warm",)], ids=str)
+def test_the_fatal_error_is_written_to_standard_error(run, options):
     printed, _ = run(*options, program="raise ValueError('no')")
     assert "ValueError: no" in printed
     printed, _ = run(*options, program="import sys; sys.exit('why')")
     assert "why" in printed
 
 
-def test_a_spare_that_is_not_needed_ends_with_its_parent():
-    program = "from analytics_worker.prefect_support import warm_process as s; s.prepare(); print(s._spares[0].pid, flush=True)"
+def test_an_unused_warm_process_ends_with_its_parent():
+    program = "from analytics_worker.prefect_support import warm_process as s; s.fork_warm_process(); print(s._warm_processes[0].pid, flush=True)"
     ended = subprocess.run(
         [sys.executable, "-c", program], cwd=project_root(), check=True, capture_output=True
     )
