@@ -20,7 +20,7 @@ from analytics_worker.prefect_support.results import flow_result, state_of
 from analytics_worker.prefect_support.safe_logs import SafeFormatter, protect_logs
 from analytics_worker.stack.rotating_log import LogFile
 from analytics_worker.stack.terminal import Terminal, fail
-from flows.monitoring.health import page
+from flows.monitoring.health import health_page
 from tests.support.attacks import attack
 from tests.support.header_attacks import HEADER_ATTACKS, IN_DATABASE
 
@@ -163,6 +163,6 @@ def test_the_page_of_the_health_check():
         "fix": "Correct ALERT_EMAIL_*.",
         "milliseconds": 1.0,
     }
-    shown = page([result])
+    shown = health_page([result])
     assert re.search(r"(?<!\\)\[Login|(?<!\\)<img|(?<!\\)\*\*y", shown) is None
     assert len(shown.splitlines()) == 7
