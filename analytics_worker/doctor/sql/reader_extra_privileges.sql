@@ -1,5 +1,5 @@
--- What the role that runs users' SQL may do besides reading tables, each with the statement that ends
--- it. Of what a superuser may do anyway, nothing is said.
+-- Privileges of the role that runs users' SQL besides reading tables, each with the statement that revokes
+-- it. Privileges of superusers are not listed.
 with me as (
     select r.*, quote_ident(r.rolname) as name from pg_roles as r where r.rolname = current_user
 )
@@ -11,7 +11,7 @@ from me
 inner join pg_roles as m on m.oid <> me.oid and pg_has_role(me.oid, m.oid, 'member')
 where not me.rolsuper
 union all
-select 'fail', 'row level security does not hold for it', concat('alter role ', me.name, ' nobypassrls;')
+select 'fail', 'row level security does not apply to it', concat('alter role ', me.name, ' nobypassrls;')
 from me where me.rolbypassrls and not me.rolsuper
 union all
 select 'fail', 'it may replicate the whole server', concat('alter role ', me.name, ' noreplication;')
@@ -27,13 +27,13 @@ where c.relnamespace <> cast('pg_toast' as regnamespace)
 union all
 select
     'warn',
-    'it may make temporary tables',
+    'it may create temporary tables',
     concat('revoke temporary on database ', quote_ident(current_database()), ' from public;')
 from me where has_database_privilege(current_database(), 'temporary') and not me.rolsuper
 union all
 select
     'warn',
-    'no bound on its temporary files',
+    'no limit of its temporary files',
     concat('As a superuser: alter role ', me.name, ' set temp_file_limit = ''10GB'';')
 from me where current_setting('temp_file_limit') = '-1' and not me.rolsuper
 union all

@@ -1,4 +1,4 @@
--- What the role that runs users' SQL may do beyond SELECT: all of it should be empty or false.
+-- Privileges of the role that runs users' SQL beyond SELECT: all should be empty or false.
 select
     current_user as role,
     (select r.rolsuper or r.rolcreaterole or r.rolcreatedb from pg_roles as r where r.rolname = current_user)
