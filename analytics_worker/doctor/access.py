@@ -16,7 +16,9 @@ from analytics_worker.stack.accounts import other_accounts
 
 AREA = "access"
 FOREIGN_HOST = {"Host": "web-page.invalid"}
-COMMANDS_WARNING = "no login: whoever reaches the API without a login runs commands as the worker's user (SECURITY.md)"
+COMMANDS_WARNING = (
+    "no login: anyone who reaches the API runs commands as the worker's user (SECURITY.md)"
+)
 
 
 def login(client: SyncPrefectClient) -> Iterator[Finding]:

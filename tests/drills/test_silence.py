@@ -155,7 +155,7 @@ def test_monitoring_that_falls_silent_is_told_once_until_it_works_again(
     ):
         flow = client.create_flow_from_name("collect-worker-metrics")
         monitor = client.create_deployment(flow, name="monitoring")
-        list(sync_automations({automations.MONITOR: monitor}, client))
+        list(sync_automations({automations.MONITORING_DEPLOYMENT: monitor}, client))
         for expected in (1, 2):
             succeed(client, monitor)
             succeed(client, monitor)
@@ -164,7 +164,10 @@ def test_monitoring_that_falls_silent_is_told_once_until_it_works_again(
         wait_until(lambda: datetime.now(UTC) > quiet, timeout=30)
     assert len(http_sink.requests) == 2
     told = http_sink.requests[0].json
-    assert (told["event"], told["deployment"]) == ("monitoring_failed", automations.MONITOR)
+    assert (told["event"], told["deployment"]) == (
+        "monitoring_failed",
+        automations.MONITORING_DEPLOYMENT,
+    )
 
 
 def test_a_server_that_was_away_waits_for_monitoring_too(server: Server):
@@ -173,7 +176,7 @@ def test_a_server_that_was_away_waits_for_monitoring_too(server: Server):
         get_client(sync_client=True) as client,
     ):
         monitor = uuid4()
-        made = automations.monitoring_silent(monitor, uuid4())
+        made = automations.monitoring_failed(monitor, uuid4())
         client.create_automation(made)
         (stored,) = client.read_automations_by_name(MONITORING_AUTOMATION)
     server.end(signal.SIGKILL)

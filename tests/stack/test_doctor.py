@@ -17,7 +17,7 @@ from prefect.settings import (
 from sqlalchemy import text
 
 from analytics_worker.database.connections import READER_ROLE, direct, warehouse_url
-from analytics_worker.deployment.deploy import deploy, desired
+from analytics_worker.deployment.deploy import deploy, desired_state
 from analytics_worker.doctor import (
     Finding,
     database,
@@ -227,7 +227,7 @@ def test_an_unavailable_service_is_a_finding_and_the_others_are_checked(
 def client(request: pytest.FixtureRequest):
     request.getfixturevalue("prefect_api")
     with get_client(sync_client=True) as api:
-        deploy(desired(), api)
+        deploy(desired_state(), api)
         yield api
 
 

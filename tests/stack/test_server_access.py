@@ -153,10 +153,7 @@ def test_the_doctor_finds_what_is_open(bare_server: Server, monkeypatch: pytest.
     with client_of(bare_server) as client:
         found = bad(access.login(client))["login"]
         assert found.level == "warn"
-        assert (
-            "runs commands as the worker's user (SECURITY.md); it is reached by ann"
-            in found.message
-        )
+        assert "runs commands as the worker's user (SECURITY.md); reachable by ann" in found.message
         assert "CSRF protection" in bad(access.csrf(client))
         monkeypatch.setattr(access, "other_accounts", list)
         assert bad(access.login(client)) == {}

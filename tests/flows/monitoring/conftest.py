@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import State
 from sqlalchemy import make_url
 
 from analytics_worker.database import connections
-from analytics_worker.deployment.deploy import deploy, desired
+from analytics_worker.deployment.deploy import deploy, desired_state
 from analytics_worker.settings import settings
 
 DEPLOYMENT = "dbt-docs-generate/dbt"
@@ -62,7 +62,7 @@ def variables(monkeypatch: pytest.MonkeyPatch):
 def client(request: pytest.FixtureRequest):
     request.getfixturevalue("prefect_api")
     with get_client(sync_client=True) as api:
-        deploy(desired(), api)
+        deploy(desired_state(), api)
         yield api
 
 

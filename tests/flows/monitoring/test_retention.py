@@ -17,7 +17,7 @@ from prefect.settings import PREFECT_LOCAL_STORAGE_PATH, temporary_settings
 from prefect.states import Completed
 
 from analytics_worker.circuit_breaker import db_circuit_breaker, external_circuit_breaker
-from analytics_worker.deployment.deploy import deploy, desired
+from analytics_worker.deployment.deploy import deploy, desired_state
 from analytics_worker.settings import settings
 from flows.monitoring import cleanup_expired_tasks
 from flows.monitoring.cleanup.events import WaitingEvents, waiting_events
@@ -44,7 +44,7 @@ pytestmark = pytest.mark.usefixtures("environment")
 def client(request: pytest.FixtureRequest):
     request.getfixturevalue("prefect_api")
     with get_client(sync_client=True) as api:
-        deploy(desired(), api)
+        deploy(desired_state(), api)
         yield api
 
 
