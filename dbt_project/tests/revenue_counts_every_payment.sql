@@ -1,4 +1,4 @@
--- Months that are over: what the KPI collected is what was paid.
+-- In past months, the collected amount of the KPI equals the payments.
 with kpis as (
 
     select

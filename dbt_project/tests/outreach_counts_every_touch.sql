@@ -1,4 +1,4 @@
--- Weeks that are over: the KPI holds as many touches as staging.
+-- In past weeks, the KPI has as many touches as staging.
 with kpis as (
 
     select

@@ -1,4 +1,4 @@
--- Months that are over: decided deals in the KPI and in staging agree in number and value.
+-- In past months, the KPI and staging have the same number and value of decided deals.
 with kpis as (
 
     select
