@@ -36,10 +36,12 @@ def _privileges(label: str, row: RowMapping, *, is_default: bool) -> Iterator[Fi
     message = "; ".join(privileges) if privileges else f"{row['role']} can only SELECT"
     fix = f"REVOKE it: rules and reports run SQL of users as {row['role']}."
     yield graded("permissions", f"{label} can't write", message, fail=bool(privileges), fix=fix)
-    hidden = row["can_not_read"] if is_default else 0  # others exist to read less
-    message = f"{hidden} relations can't be read" if hidden else "reads its analytics schemas"
+    unreadable = row["can_not_read"] if is_default else 0  # others exist to read less
+    message = (
+        f"{unreadable} relations can't be read" if unreadable else "reads its analytics schemas"
+    )
     fix = "`analytics-worker migrate` grants SELECT."
-    yield graded("permissions", f"{label} can read", message, warn=bool(hidden), fix=fix)
+    yield graded("permissions", f"{label} can read", message, warn=bool(unreadable), fix=fix)
 
 
 def _extra_privileges(label: str, connection: Connection) -> Iterator[Finding]:

@@ -22,7 +22,7 @@ from analytics_worker.prefect_support.pagination import pages
 from analytics_worker.prefect_support.run_filters import runs_due, runs_in_states
 
 MIN_LATENESS = timedelta(minutes=2)
-DEPLOY = "`analytics-worker deploy`"
+DEPLOY_FIX = "`analytics-worker deploy`"
 
 
 def clock(client: SyncPrefectClient) -> Iterator[Finding]:
@@ -39,7 +39,7 @@ def workers(client: SyncPrefectClient) -> Iterator[Finding]:
         try:
             pool_workers = client.read_workers_for_work_pool(pool.name)
         except PrefectHTTPStatusError:
-            yield Finding("workers", pool.name, "fail", "work pool not found", DEPLOY)
+            yield Finding("workers", pool.name, "fail", "work pool not found", DEPLOY_FIX)
             continue
         online = sum(worker.status is WorkerStatus.ONLINE for worker in pool_workers)
         fix = f"`analytics-worker worker --pool {pool.name}`, or `make up`"
@@ -61,7 +61,7 @@ def _schedule(
     try:
         deployment = client.read_deployment_by_name(name)
     except ObjectNotFound:
-        return Finding("schedules", name, "fail", "not deployed", DEPLOY)
+        return Finding("schedules", name, "fail", "not deployed", DEPLOY_FIX)
     if deployment.paused or not any(schedule.active for schedule in deployment.schedules):
         fix = f"`prefect deployment schedule resume {name} …`, or leave it."
         return Finding("schedules", name, "warn", "paused", fix)
@@ -106,7 +106,7 @@ def recovery(client: SyncPrefectClient) -> Iterator[Finding]:
     automations = client.read_automations_by_name(HEARTBEAT_AUTOMATION)
     if not automations:
         yield Finding(
-            "recovery", "runs without heartbeats", "fail", "no automation ends them", DEPLOY
+            "recovery", "runs without heartbeats", "fail", "no automation ends them", DEPLOY_FIX
         )
         return
     paused = not automations[0].enabled

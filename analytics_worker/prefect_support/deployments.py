@@ -163,12 +163,12 @@ class DeployedFlow:
     @cached_property
     def flow(self) -> WorkerFlow[..., Any]:
         """Import the flow on demand: one that can't be imported does not affect the others."""
-        loaded = load_flow_from_entrypoint(self.deployment.entrypoint, use_placeholder_flow=False)
-        if not isinstance(loaded, WorkerFlow):
+        flow = load_flow_from_entrypoint(self.deployment.entrypoint, use_placeholder_flow=False)
+        if not isinstance(flow, WorkerFlow):
             raise PrefectYamlError(
                 f"{self.deployment.entrypoint}: decorate it with analytics_worker.prefect_support.flow.flow"
             )
-        return loaded
+        return flow
 
 
 def prefect_yaml() -> Path:

@@ -9,20 +9,23 @@ from collections.abc import Callable
 
 from prefect import serializers
 
-PICKLE = frozenset({"cloudpickle", "pickle", "dill"})
-COMPRESSION = frozenset({"lzma", "bz2", "gzip", "zlib"})
-Check = Callable[[str], str]
+PICKLE_LIBRARIES = frozenset({"cloudpickle", "pickle", "dill"})
+COMPRESSION_LIBRARIES = frozenset({"lzma", "bz2", "gzip", "zlib"})
+LibraryCheck = Callable[[str], str]
 
 
 def restrict_result_libraries() -> None:
-    """Check only known libraries; any other is not imported until the result is read."""
-    for name, known in (("validate_picklelib", PICKLE), ("validate_compressionlib", COMPRESSION)):
-        check: Check = getattr(serializers, name)
+    """LibraryCheck only known libraries; any other is not imported until the result is read."""
+    for name, known in (
+        ("validate_picklelib", PICKLE_LIBRARIES),
+        ("validate_compressionlib", COMPRESSION_LIBRARIES),
+    ):
+        check: LibraryCheck = getattr(serializers, name)
         if not hasattr(check, "known"):
             setattr(serializers, name, _check_known(known, check))
 
 
-def _check_known(known: frozenset[str], check: Check) -> Check:
+def _check_known(known: frozenset[str], check: LibraryCheck) -> LibraryCheck:
     def check_if_known(value: str) -> str:
         return check(value) if value in known else value
 

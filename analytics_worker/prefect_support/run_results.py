@@ -117,7 +117,7 @@ def _read_content(key: str, block: object) -> bytes:
         raise ResultRefusedError(
             f"The run's result {value_line(key)} cannot be read: {reason}"
         ) from None
-    return _limited(content)
+    return _check_size(content)
 
 
 def _may_be_result(path: Path, folder: Path) -> bool:
@@ -135,10 +135,10 @@ def _read_from_block(key: str, block_id: str) -> bytes:
             f"The run's result is in the storage block {value_line(block_id)}, which {STORAGE_VARIABLE} does not"
             " name here; set it to that block's type/name if the block is yours"
         )
-    return _limited(block.read_path(key, _sync=True))
+    return _check_size(block.read_path(key, _sync=True))
 
 
-def _limited(content: bytes) -> bytes:
+def _check_size(content: bytes) -> bytes:
     if len(content) > MAX_BYTES:
         raise ResultRefusedError(f"The run's result is larger than {MAX_BYTES:,} bytes")
     return content

@@ -30,7 +30,7 @@ from analytics_worker.prefect_support.run_results import (
     read_state,
 )
 
-FIRST_POLL_SECONDS, SLOWEST_POLL_SECONDS = 0.05, 1.0
+FIRST_POLL_SECONDS, MAX_POLL_SECONDS = 0.05, 1.0
 POLL_SHARE = 0.05
 """Share of the time waited so far by which the poll interval grows: it keeps the extra delay small."""
 
@@ -102,7 +102,7 @@ class Run:
                 if state is not None and state.is_final():
                     return _reported_result(state, data)
                 waited = time.monotonic() - started
-                pause = min(SLOWEST_POLL_SECONDS, FIRST_POLL_SECONDS + waited * POLL_SHARE)
+                pause = min(MAX_POLL_SECONDS, FIRST_POLL_SECONDS + waited * POLL_SHARE)
                 if time.monotonic() + pause > deadline:
                     now = state.name if state else "not scheduled"
                     raise TimeoutError(f"{self} is {now} after {timeout} s")

@@ -105,13 +105,13 @@ _warm_processes: list[WarmProcess] = []
 
 def fork_warm_process() -> None:
     """Fork a warm process. Call it only in a process that has never started a thread."""
-    ours, theirs = socket.socketpair()
+    parent_socket, child_socket = socket.socketpair()
     pid = os.fork()
     if pid == 0:
-        ours.close()
-        _run_child(theirs)
-    theirs.close()
-    _warm_processes.append(WarmProcess(pid, ours))
+        parent_socket.close()
+        _run_child(child_socket)
+    child_socket.close()
+    _warm_processes.append(WarmProcess(pid, parent_socket))
 
 
 def start_program(

@@ -1,4 +1,4 @@
--- In past months, MRR, which the KPI adds up from changes, equals the subscriptions of the last day.
+-- In past months, MRR, which the KPI adds up from changes, equals that of the last day.
 with kpis as (
 
     select * from {{ ref('revenue_kpis') }}

@@ -112,9 +112,9 @@ def notify_database_recovery() -> list[str]:
 
 
 @task(**MONITORING, name="deliver messages")
-def deliver(own: list[UUID]) -> Deliveries:
+def deliver(message_ids: list[UUID]) -> Deliveries:
     """Send the due messages of monitoring; return the status of this run's own messages, too."""
-    return deliver_messages(own)
+    return deliver_messages(message_ids)
 
 
 @task(**MONITORING, name="notify database outage")

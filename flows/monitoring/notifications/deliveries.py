@@ -37,17 +37,17 @@ class Deliveries(NamedTuple):
     failed_notifications: list[str]
 
 
-def deliver_messages(own: Sequence[UUID]) -> Deliveries:
+def deliver_messages(message_ids: Sequence[UUID]) -> Deliveries:
     """Send the due messages.
 
     Args:
-        own: Ids of the messages that this run enqueued.
+        message_ids: Ids of the messages that this run enqueued.
     """
     counts = deliver_due("monitoring", budget=BUDGET)
     retention = timedelta(days=settings().run_retention_days)
     with warehouse() as connection:
-        failed = delivery_statuses(connection, own).get("failed", 0)
-        rows = undelivered(connection, "monitoring", own)
+        failed = delivery_statuses(connection, message_ids).get("failed", 0)
+        rows = undelivered(connection, "monitoring", message_ids)
         prune(connection, "monitoring", retention)
     reasons = [f"{row['channel']}: {row['last_error'] or 'not attempted yet'}" for row in rows]
     return Deliveries(counts, failed, reasons)

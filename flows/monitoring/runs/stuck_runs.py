@@ -67,21 +67,21 @@ def find_stuck(
         if run.state is None or _runs_on_this_host(run):
             continue
         age = timedelta(seconds=now.timestamp() - run.state.timestamp.timestamp())
-        silence = age if run.state.is_pending() else _time_since_heartbeat(client, run, now)
-        state = final_state(run.state, age, silence, server_available=server_available)
+        heartbeat_age = age if run.state.is_pending() else _heartbeat_age(client, run, now)
+        state = final_state(run.state, age, heartbeat_age, server_available=server_available)
         if state is not None:
             yield StuckRun(run, state)
 
 
 def final_state(
-    state: State[Any], age: timedelta, silence: timedelta | None, *, server_available: bool
+    state: State[Any], age: timedelta, heartbeat_age: timedelta | None, *, server_available: bool
 ) -> State[Any] | None:
     """Return the final state of a stuck run; None if the run continues.
 
     Args:
         state: Its current state.
         age: Time since it entered that state.
-        silence: Time since its last heartbeat; None if it does not send heartbeats.
+        heartbeat_age: Time since its last heartbeat; None if it does not send heartbeats.
         server_available: Whether heartbeats could arrive.
     """
     minutes = f"{age.total_seconds() / 60:.0f} min"
@@ -93,7 +93,7 @@ def final_state(
     if (
         state.is_cancelling()
         and age > CANCELLATION_TIMEOUT
-        and (silence is None or silence > HEARTBEAT_TIMEOUT)
+        and (heartbeat_age is None or heartbeat_age > HEARTBEAT_TIMEOUT)
     ):
         return Cancelled(
             message=f"Cancellation was requested {minutes} ago, and its process has not responded since."
@@ -101,18 +101,16 @@ def final_state(
     if (
         state.is_running()
         and server_available
-        and silence is not None
-        and silence > FALLBACK_TIMEOUT
+        and heartbeat_age is not None
+        and heartbeat_age > FALLBACK_TIMEOUT
     ):
         return Crashed(
-            message=f"No heartbeat for {silence.total_seconds():.0f} s: its process is gone."
+            message=f"No heartbeat for {heartbeat_age.total_seconds():.0f} s: its process is gone."
         )
     return None
 
 
-def _time_since_heartbeat(
-    client: SyncPrefectClient, run: FlowRun, now: datetime
-) -> timedelta | None:
+def _heartbeat_age(client: SyncPrefectClient, run: FlowRun, now: datetime) -> timedelta | None:
     criteria = EventFilter.model_validate(
         {
             "event": {"name": [HEARTBEAT_EVENT]},

@@ -23,7 +23,7 @@ NAME = "dbt-docs-generate/dbt"
 
 
 @pytest.mark.parametrize(
-    ("state", "age", "silence", "end"),
+    ("state", "age", "heartbeat_age", "end"),
     [
         (Pending(), LONG, LONG, "Crashed"),
         (Pending(name="Submitting"), LONG, LONG, "Crashed"),
@@ -40,9 +40,9 @@ NAME = "dbt-docs-generate/dbt"
     ],
 )
 def test_which_runs_are_ended(
-    state: State[Any], age: timedelta, silence: timedelta | None, end: str | None
+    state: State[Any], age: timedelta, heartbeat_age: timedelta | None, end: str | None
 ):
-    final = final_state(state, age, silence, server_available=True)
+    final = final_state(state, age, heartbeat_age, server_available=True)
     assert (final.name if final else None) == end
     assert final is None or final.message
 
