@@ -10,7 +10,6 @@ import json
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, cast
-from uuid import UUID
 
 from prefect import get_client, get_run_logger, task
 from sqlalchemy.exc import SQLAlchemyError
@@ -34,6 +33,10 @@ from flows.monitoring.notifications.deliveries import Deliveries, deliver_messag
 from flows.monitoring.runs.stuck_runs import FALLBACK_TIMEOUT, end_stuck
 
 MIN_SAMPLES = 2
+
+
+notify_database_recovery = task(**MONITORING, name="notify database recovery")(notify_recovery)
+deliver = task(**MONITORING, name="deliver messages")(deliver_messages)
 
 
 class WorkerMetrics(FlowResult):
@@ -103,18 +106,6 @@ def update_deployment_health() -> HealthUpdate:
     """Process the runs that ended, and enqueue messages about changes of deployment health."""
     with get_client(sync_client=True) as client:
         return update_health(client, datetime.now(UTC))
-
-
-@task(**MONITORING, name="notify database recovery")
-def notify_database_recovery() -> list[str]:
-    """Notify recipients of the outage of its end; return which channels failed."""
-    return notify_recovery()
-
-
-@task(**MONITORING, name="deliver messages")
-def deliver(message_ids: list[UUID]) -> Deliveries:
-    """Send the due messages of monitoring; return the status of this run's own messages, too."""
-    return deliver_messages(message_ids)
 
 
 @task(**MONITORING, name="notify database outage")
