@@ -1,4 +1,4 @@
-"""Promises that every flow keeps. A twenty-first flow is tested the moment it is listed."""
+"""Contracts of every deployed flow. A new deployment in prefect.yaml is tested automatically."""
 
 import importlib
 import importlib.util
@@ -23,7 +23,7 @@ from analytics_worker.settings import project_root
 DOMAINS = {"analytics", "dbt", "alerts", "reports", "monitoring"}
 LIMITS = {"analytics": 2, "dbt": 1, "alerts": 4, "reports": 2, "monitoring": 1}
 
-# What the registry promises: flow → how often at most it is tried again, seconds of the longest delay.
+# By flow: maximum number of retries, longest delay in seconds (None: 300).
 RETRIES = {
     "refresh-catalog": (3, 300),
     "refresh-materialized-views": (3, 600),
@@ -54,55 +54,59 @@ TIMEOUTS = {
 }
 
 
-every_flow = pytest.mark.parametrize("entry", deployed_flows(), ids=str)
+every_flow = pytest.mark.parametrize("deployed", deployed_flows(), ids=str)
 
 
 @every_flow
-def test_is_named_after_its_function(entry: DeployedFlow):
-    assert entry.flow.name == entry.deployment.flow_name
+def test_is_named_after_its_function(deployed: DeployedFlow):
+    assert deployed.flow.name == deployed.deployment.flow_name
 
 
 @every_flow
-def test_can_be_imported_from_its_domain(entry: DeployedFlow):
-    domain = importlib.import_module(f"flows.{entry.deployment.domain}")
-    assert getattr(domain, entry.flow.fn.__name__) is entry.flow
+def test_can_be_imported_from_its_domain(deployed: DeployedFlow):
+    domain = importlib.import_module(f"flows.{deployed.deployment.domain}")
+    assert getattr(domain, deployed.flow.fn.__name__) is deployed.flow
 
 
 @every_flow
-def test_explains_itself_and_gives_up_eventually(entry: DeployedFlow):
-    assert entry.flow.description, "the docstring is what operators read in the UI"
-    assert entry.flow.timeout_seconds == TIMEOUTS.get(entry.flow.name, entry.flow.timeout_seconds)
-    assert entry.flow.timeout_seconds
+def test_has_a_description_and_a_timeout(deployed: DeployedFlow):
+    assert deployed.flow.description, "the UI shows the docstring"
+    assert deployed.flow.timeout_seconds == TIMEOUTS.get(
+        deployed.flow.name, deployed.flow.timeout_seconds
+    )
+    assert deployed.flow.timeout_seconds
 
 
 @every_flow
-def test_runs_on_its_domains_pool(entry: DeployedFlow):
-    assert entry.deployment.work_pool.name == entry.deployment.name == entry.deployment.domain
+def test_runs_on_its_domains_pool(deployed: DeployedFlow):
+    assert (
+        deployed.deployment.work_pool.name == deployed.deployment.name == deployed.deployment.domain
+    )
 
 
 @every_flow
-def test_its_runs_send_heartbeats_whichever_worker_starts_them(entry: DeployedFlow):
-    environment = entry.deployment.work_pool.job_variables["env"]
+def test_its_runs_send_heartbeats_whichever_worker_starts_them(deployed: DeployedFlow):
+    environment = deployed.deployment.work_pool.job_variables["env"]
     assert environment == {
         heartbeat_settings.HEARTBEAT_VARIABLE: str(heartbeat_settings.HEARTBEAT_SECONDS)
     }
 
 
 @every_flow
-def test_parameters_in_yaml_fit_the_signature(entry: DeployedFlow):
-    if entry.flow.parameters.required:
-        return  # the event or the caller brings them
+def test_parameters_in_yaml_fit_the_signature(deployed: DeployedFlow):
+    if deployed.flow.parameters.required:
+        return  # the event or the caller provides them
     for parameters in [
-        entry.deployment.parameters,
-        *(schedule.parameters for schedule in entry.deployment.schedules),
+        deployed.deployment.parameters,
+        *(schedule.parameters for schedule in deployed.deployment.schedules),
     ]:
-        entry.flow.validate_parameters(parameters)
+        deployed.flow.validate_parameters(parameters)
 
 
 @every_flow
-def test_its_tasks_are_tried_again_as_the_registry_says(entry: DeployedFlow):
-    retries, cap_seconds = RETRIES[entry.flow.name]
-    tasks = tasks_of(entry)
+def test_its_tasks_have_the_documented_retries(deployed: DeployedFlow):
+    retries, cap_seconds = RETRIES[deployed.flow.name]
+    tasks = tasks_of(deployed)
     assert {task.retries for task in tasks} <= {0, retries}
     assert any(task.retries == retries for task in tasks)
     for task in tasks:
@@ -114,42 +118,44 @@ def test_its_tasks_are_tried_again_as_the_registry_says(entry: DeployedFlow):
 
 
 @every_flow
-def test_refuses_overlapping_runs(entry: DeployedFlow):
-    """Unless what it is about comes as a parameter: then none may be refused."""
-    limit = entry.deployment.concurrency_limit
-    if entry.flow.parameters.required:
+def test_refuses_overlapping_runs(deployed: DeployedFlow):
+    """Except flows with required parameters: each of their runs is different."""
+    limit = deployed.deployment.concurrency_limit
+    if deployed.flow.parameters.required:
         assert limit is None
         return
     assert limit is not None
-    waits = any(schedule.parameters for schedule in entry.deployment.schedules[1:])
+    waits = any(schedule.parameters for schedule in deployed.deployment.schedules[1:])
     assert (limit.limit, limit.collision_strategy) == (1, "ENQUEUE" if waits else "CANCEL_NEW")
 
 
 @every_flow
-def test_its_triggers_give_every_parameter_from_the_event(entry: DeployedFlow):
-    for trigger in entry.deployment.triggers:
-        assert set(trigger.parameters) == set(entry.flow.parameters.properties)
+def test_its_triggers_set_every_parameter_from_the_event(deployed: DeployedFlow):
+    for trigger in deployed.deployment.triggers:
+        assert set(trigger.parameters) == set(deployed.flow.parameters.properties)
         assert all("{{ event.payload." in template for template in trigger.parameters.values())
 
 
 @every_flow
-def test_persists_its_result_as_json(entry: DeployedFlow):
-    assert entry.flow.persist_result
-    assert entry.flow.result_serializer == "json"
+def test_persists_its_result_as_json(deployed: DeployedFlow):
+    assert deployed.flow.persist_result
+    assert deployed.flow.result_serializer == "json"
 
 
-def test_the_pools_have_the_registry_s_limits():
+def test_the_work_pools_have_the_documented_limits():
     assert {pool.name: pool.concurrency_limit for pool in pools()} == LIMITS
 
 
-def test_no_flow_is_left_undeployed():
-    listed = {entry.deployment.entrypoint.rsplit(".", 1)[0] for entry in deployed_flows()}
-    written = {
+def test_every_flow_module_is_deployed():
+    deployed_modules = {
+        deployed.deployment.entrypoint.rsplit(".", 1)[0] for deployed in deployed_flows()
+    }
+    flow_modules = {
         ".".join(path.relative_to(project_root()).with_suffix("").parts)
         for path in (project_root() / "flows").glob("*/*.py")
         if not path.name.startswith("_") and path.name != "tasks.py"
     }
-    assert listed == written
+    assert deployed_modules == flow_modules
 
 
 def test_no_two_schedules_start_in_the_same_minute_of_every_hour():
@@ -164,7 +170,7 @@ def test_no_two_schedules_start_in_the_same_minute_of_every_hour():
 
 
 def test_no_module_shadows_an_installed_package():
-    """A module flows/reports/email.py would hide the standard library's when run as a script."""
+    """A module flows/reports/email.py would shadow that of the standard library when run as a script."""
     names = {path.stem for path in (project_root() / "flows").glob("*/*.py")} - {"__init__"}
     installed = {
         name
@@ -175,7 +181,7 @@ def test_no_module_shadows_an_installed_package():
 
 
 @pytest.mark.parametrize(
-    ("change", "complaint"),
+    ("change", "message"),
     [
         (lambda d: d["deployments"][0].update(shedules=[]), r"deployments\.0\.shedules: unknown key"),
         (lambda d: d["deployments"][0].update(work_pool={"name": "analytic"}), "'analytic'.*analytics, dbt"),
@@ -185,10 +191,10 @@ def test_no_module_shadows_an_installed_package():
         (lambda d: d["deployments"].append(d["deployments"][0]), "duplicate deployments: refresh-catalog/analytics"),
     ],
 )  # fmt: skip
-def test_a_mistake_in_prefect_yaml_is_refused_by_name(tmp_path, change, complaint):
+def test_an_invalid_prefect_yaml_is_refused_with_the_name_of_the_key(tmp_path, change, message):
     document = yaml.safe_load(prefect_yaml().read_text())
     change(document)
-    broken = tmp_path / "prefect.yaml"
-    broken.write_text(yaml.safe_dump(document))
-    with pytest.raises(PrefectYamlError, match=complaint):
-        read(broken)
+    invalid = tmp_path / "prefect.yaml"
+    invalid.write_text(yaml.safe_dump(document))
+    with pytest.raises(PrefectYamlError, match=message):
+        read(invalid)
