@@ -14,7 +14,7 @@ up: $(READY)          ## start the whole worker and run its pipeline once; Ctrl-
 test: $(READY)        ## all tests, on real services; a file's tests stay in one of two processes
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
-drills: $(READY)      ## faults of the worker, minutes each: killed, stopped, cut off
+drills: $(READY)      ## faults of the worker, minutes each: killed, stopped, disconnected
 	@$(BIN)/python -m pytest tests/drills
 
 fast: $(READY)        ## the tests that need no services
@@ -32,16 +32,16 @@ check: $(READY)       ## lint, format, types, import layers, words, links
 docs: $(READY)        ## the documentation as a site in .state/site; broken links are errors
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
-bench: $(READY)       ## side by side with the plain way of doing each job
+bench: $(READY)       ## compare each job with its usual implementation
 	@$(BIN)/python -m benchmarks
 
-soak: $(READY)        ## a quarter of an hour of runs: does anything grow, fail, or stay behind?
+soak: $(READY)        ## a quarter of an hour of runs: check that nothing grows, fails or is left behind
 	@$(BIN)/python -m benchmarks soak
 
 images: $(READY)      ## the report's pictures in the README, from the warehouse of a running `make up`
 	@$(BIN)/python -m analytics_worker.cli.report_images
 
-sbom: $(READY)        ## what is installed, as CycloneDX 1.6 in sbom.cdx.json (not committed)
+sbom: $(READY)        ## the installed packages, as CycloneDX 1.6 in sbom.cdx.json (not committed)
 	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o sbom.cdx.json $(BIN)/python
 	@echo sbom.cdx.json
 

@@ -1,9 +1,9 @@
-"""Ways to reach recipients, as Prefect blocks: email, webhooks, chats, incident services, Apprise.
+"""Define channels as Prefect blocks: email, webhooks, chats, incident services, Apprise.
 
-A rule or report names a block by its name. `analytics-worker deploy` registers the types, so that the
-blocks can be filled in in the UI. Their secrets are `SecretStr`: in no parameter, state or log.
-Anyone who reaches an API without authentication can read every block's secrets; set
-PREFECT_SERVER_API_AUTH_STRING first, or use the variables ALERT_* instead of blocks.
+A rule or report refers to a block by its name. `analytics-worker deploy` registers the types, so that blocks
+can be created in the UI. Their secrets are `SecretStr`: they are in no parameter, state or log. Anyone who
+reaches an API without authentication can read the secrets of every block; set PREFECT_SERVER_API_AUTH_STRING
+first, or use the variables ALERT_* instead of blocks.
 """
 
 from typing import Annotated, Literal, Self
@@ -21,7 +21,7 @@ Region = Literal["us", "eu"]
 Rate = Annotated[
     str | None,
     Field(
-        description="Messages that the receiver takes, such as 30/1m or 1/2s; empty: no limit.",
+        description="Messages that the receiver accepts, such as 30/1m or 1/2s; empty: no limit.",
         pattern=r"^[1-9][0-9]{0,5}/[0-9]{0,4}[smhd]$",
     ),
 ]
@@ -38,14 +38,14 @@ class EmailChannel(Block):
     security: Security = Field(
         default="starttls", description="How the connection is secured; never less than this."
     )
-    user: str | None = Field(default=None, description="Login, if the server asks for one.")
+    user: str | None = Field(default=None, description="Login, if the server requires one.")
     password: SecretStr | None = Field(default=None, description="Its password.")
     sender: str = Field(description="From: alerts@example.com or Alerts <alerts@example.com>.")
-    to: list[str] = Field(default=[], description="Who gets it if a rule names nobody.")
+    to: list[str] = Field(default=[], description="Recipients if a rule names none.")
     rate: Rate = None
 
     def server(self, timeout_seconds: float, allowed: AllowList | None) -> MailServer:
-        """Where to hand in mails; ``allowed`` is None for a server that the operator chose."""
+        """Return the SMTP server; ``allowed`` is None for a server that the operator configured."""
         return MailServer(
             host=self.host,
             port=self.port,
@@ -58,7 +58,7 @@ class EmailChannel(Block):
 
 
 class WebhookChannel(Block):
-    """JSON posted to an address, signed if there is a secret."""
+    """JSON posted to a URL, signed if there is a secret."""
 
     _block_type_name = "Webhook Channel"
     _block_type_slug = "webhook-channel"
@@ -73,7 +73,7 @@ class WebhookChannel(Block):
 class SlackChannel(Block):
     """Slack: an incoming webhook, or a bot that keeps each alert in a thread and uploads files.
 
-    Servers that understand Slack's incoming webhooks (Mattermost, Rocket.Chat) take the plain text.
+    Servers that support Slack's incoming webhooks (Mattermost, Rocket.Chat) get the plain text.
     """
 
     _block_type_name = "Slack Channel"
@@ -95,7 +95,7 @@ class SlackChannel(Block):
     rate: Rate = None
 
     @model_validator(mode="after")
-    def _has_an_address(self) -> Self:
+    def _require_url_or_bot_token(self) -> Self:
         if self.bot_token and not self.channel:
             raise ValueError("channel is missing; a bot token needs the ID of a channel")
         if not self.url and not self.bot_token:
@@ -157,7 +157,7 @@ class AppriseChannel(Block):
     _block_type_name = "Apprise Channel"
     _block_type_slug = "apprise-channel"
 
-    url: SecretStr = Field(description="As https://github.com/caronc/apprise spells it.")
+    url: SecretStr = Field(description="Apprise URL (https://github.com/caronc/apprise).")
     rate: Rate = None
 
 
@@ -172,7 +172,7 @@ ChannelBlock = (
     | AppriseChannel
 )
 
-BLOCKS: list[type[ChannelBlock]] = [
+CHANNEL_BLOCKS: list[type[ChannelBlock]] = [
     EmailChannel,
     WebhookChannel,
     SlackChannel,
@@ -185,19 +185,19 @@ BLOCKS: list[type[ChannelBlock]] = [
 
 
 def register_type(
-    kind: type[ChannelBlock], client: SyncPrefectClient
+    block_type: type[ChannelBlock], client: SyncPrefectClient
 ) -> Literal["created", "updated", "unchanged"]:
-    """Make a type of channel known to the API, so that people can fill it in."""
+    """Register a type of channel block with the API, so that it can be created in the UI."""
     try:
-        client.read_block_type_by_slug(kind.get_block_type_slug())
+        client.read_block_type_by_slug(block_type.get_block_type_slug())
     except ObjectNotFound:
         action = "created"
     else:
         try:
-            client.read_block_schema_by_checksum(kind._calculate_schema_checksum())  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # as Prefect itself compares them
+            client.read_block_schema_by_checksum(block_type._calculate_schema_checksum())  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # as Prefect itself compares them
         except ObjectNotFound:
             action = "updated"
         else:
             return "unchanged"
-    kind.register_type_and_schema(_sync=True)  # pyright: ignore[reportCallIssue]
+    block_type.register_type_and_schema(_sync=True)  # pyright: ignore[reportCallIssue]
     return action

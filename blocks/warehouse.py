@@ -1,8 +1,8 @@
-"""The analytics database as a Prefect block, for people who look for it in the UI.
+"""Define the analytics database as a Prefect block, for use in the UI.
 
-Writes the block ``warehouse`` (SQLAlchemy Connector). Safe to repeat: an equal block is left alone.
-Anyone who reaches an API without authentication can read every block's secrets, so the password is
-stored only where the server asks for one itself.
+Writes the block ``warehouse`` (SQLAlchemy Connector). Safe to repeat: an equal block stays unchanged. Anyone
+who reaches an API without authentication can read the secrets of every block, so the password is stored only
+on a server that requires a login.
 """
 
 from typing import Any, Literal
@@ -17,18 +17,18 @@ NAME = "warehouse"
 
 
 def is_protected() -> bool:
-    """Whether the API asks for authentication, as far as this process is configured for it."""
+    """Whether the API requires authentication, according to the settings of this process."""
     current = get_current_settings()
     return bool(current.api.auth_string or current.api.key or current.server.api.auth_string)
 
 
 def block(url: URL, *, with_password: bool) -> SqlAlchemyConnector:
-    """The block for a URL."""
+    """Return the block for a URL."""
     components = ConnectionComponents(
         driver=SyncDriver.POSTGRESQL_PSYCOPG2,
         database=url.database or "",
         username=url.username,
-        password=url.password if with_password else None,  # pyright: ignore[reportArgumentType]  # pydantic makes the secret
+        password=url.password if with_password else None,  # pyright: ignore[reportArgumentType]  # pydantic converts it to a secret
         host=url.host,
         port=url.port,
         query={key: str(value) for key, value in url.query.items()} or None,
@@ -37,12 +37,12 @@ def block(url: URL, *, with_password: bool) -> SqlAlchemyConnector:
 
 
 def register(url: URL, client: SyncPrefectClient) -> Literal["created", "updated", "unchanged"]:
-    """Bring the block in step with the URL."""
-    wanted = block(url, with_password=is_protected())
+    """Update the block to match the URL."""
+    desired = block(url, with_password=is_protected())
     stored = _stored(client)
-    if stored == _plain(wanted):
+    if stored == _plain(desired):
         return "unchanged"
-    wanted.save(NAME, overwrite=True)
+    desired.save(NAME, overwrite=True)
     return "updated" if stored is not None else "created"
 
 
@@ -55,6 +55,6 @@ def _stored(client: SyncPrefectClient) -> dict[str, Any] | None:
 
 
 def _plain(connector: SqlAlchemyConnector) -> dict[str, Any]:
-    """What two blocks are compared by."""
+    """Return the fields by which blocks are compared."""
     dumped = connector.model_dump(mode="json", context={"include_secrets": True})
     return dict(dumped["connection_info"])

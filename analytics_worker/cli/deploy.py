@@ -6,19 +6,19 @@ from analytics_worker.cli.stack_env import use_running_stack
 
 
 def deploy() -> None:
-    """Bring pools, blocks and deployments of the Prefect API in step with prefect.yaml."""
+    """Update pools, blocks and deployments of the Prefect API to match prefect.yaml."""
     use_running_stack()
     from prefect import get_client  # noqa: PLC0415  # reads the address that was just chosen
 
     from analytics_worker.cli.errors import exit_on_error  # noqa: PLC0415
-    from analytics_worker.deployment.deploy import deploy as bring_in_step  # noqa: PLC0415
-    from analytics_worker.deployment.deploy import desired  # noqa: PLC0415
+    from analytics_worker.deployment.deploy import deploy as apply_state  # noqa: PLC0415
+    from analytics_worker.deployment.deploy import desired_state  # noqa: PLC0415
     from analytics_worker.stack.registration import summary  # noqa: PLC0415
 
     with exit_on_error():
-        wanted = desired()
+        state = desired_state()
         with get_client(sync_client=True) as client:
-            changes = bring_in_step(wanted, client)
+            changes = apply_state(state, client)
             api = client.api_url
     for change in changes:
         if change.action != "unchanged":

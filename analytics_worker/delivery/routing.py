@@ -111,9 +111,9 @@ def _stored_block(name: str) -> Any:
     from httpx import HTTPError  # noqa: PLC0415
     from prefect.exceptions import PrefectException  # noqa: PLC0415  # takes a second
 
-    from blocks.notifications import BLOCKS  # noqa: PLC0415
+    from blocks.notifications import CHANNEL_BLOCKS  # noqa: PLC0415
 
-    for kind in BLOCKS:
+    for kind in CHANNEL_BLOCKS:
         try:
             return kind.load(name, _sync=True)  # pyright: ignore[reportCallIssue]
         except (PrefectException, HTTPError, OSError, ValueError, RuntimeError) as error:

@@ -1,7 +1,7 @@
-"""Automations of the whole project on the Prefect server: what must work while no worker does.
+"""Register automations of the Prefect server, which work without a worker: crash runs, watch monitoring.
 
-Writes two automations and, for the second, a block. Safe to repeat: equal ones are left alone. They
-name our deployments by id, so that runs of other projects on the same server are not touched.
+Writes two automations and, for the second one, a block. Safe to repeat: equal ones stay unchanged. They name
+our deployments by id, so that runs of other projects on the same server are not affected.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,12 +16,12 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from pydantic import SecretStr
 
 from analytics_worker.prefect_support.heartbeat_settings import (
-    AUTOMATION,
-    EVENT,
+    CRASH_MESSAGE,
+    HEARTBEAT_AUTOMATION,
+    HEARTBEAT_EVENT,
+    HEARTBEAT_TIMEOUT,
     MONITORING_AUTOMATION,
-    MONITORING_SILENCE,
-    REASON,
-    SILENCE,
+    MONITORING_TIMEOUT,
 )
 from analytics_worker.settings import settings
 from blocks.warehouse import is_protected
@@ -29,17 +29,17 @@ from blocks.warehouse import is_protected
 Action = Literal["created", "updated", "unchanged"]
 
 WEBHOOK_BLOCK = "analytics-worker-monitoring"
-MONITOR = "collect-worker-metrics/monitoring"
-SUCCESS = "prefect.flow-run.Completed"
-MESSAGE = (
-    '{"event": "monitoring_failed", "deployment": "' + MONITOR + '", "message": "'
-    f"It has not succeeded for {MONITORING_SILENCE.seconds // 60} minutes: its runs fail, or no worker is there."
-    ' Failures of deployments are not told until it does."}'
+MONITORING_DEPLOYMENT = "collect-worker-metrics/monitoring"
+SUCCESS_EVENT = "prefect.flow-run.Completed"
+MONITORING_FAILED_BODY = (
+    '{"event": "monitoring_failed", "deployment": "' + MONITORING_DEPLOYMENT + '", "message": "'
+    f"It has not succeeded for {MONITORING_TIMEOUT.seconds // 60} minutes: its runs fail or no worker is online."
+    ' Notifications of failing deployments are suspended until it succeeds."}'
 )
 
 
-class Synced(NamedTuple):
-    """What happened to one automation."""
+class AutomationChange(NamedTuple):
+    """The change of one automation."""
 
     name: str
     action: Action
@@ -47,73 +47,77 @@ class Synced(NamedTuple):
 
 def sync_automations(
     deployments: Mapping[str, UUID], client: SyncPrefectClient
-) -> Iterator[Synced]:
-    """Bring both in step with the deployments that there are."""
-    yield _sync(_silent_runs(deployments.values()), client)
+) -> Iterator[AutomationChange]:
+    """Update both automations to match the deployments."""
+    yield _sync(_crash_runs_without_heartbeats(deployments.values()), client)
     url = settings().alert_webhook_url
-    if url is not None and is_protected() and MONITOR in deployments:
-        yield _sync(monitoring_silent(deployments[MONITOR], _webhook(url)), client)
+    if url is not None and is_protected() and MONITORING_DEPLOYMENT in deployments:
+        yield _sync(
+            monitoring_failed(deployments[MONITORING_DEPLOYMENT], _save_webhook_block(url)), client
+        )
 
 
-def _silent_runs(deployments: Iterable[UUID]) -> AutomationCore:
-    """Whatever happens to a run after a heartbeat shows that it lives, or that it ended."""
+def _crash_runs_without_heartbeats(deployments: Iterable[UUID]) -> AutomationCore:
+    """Return the automation that crashes a run without any event after a heartbeat."""
     return AutomationCore(
-        name=AUTOMATION,
-        description="A run whose process died with its worker would hold its pool's slot forever.",
+        name=HEARTBEAT_AUTOMATION,
+        description="Without it, a run whose process and worker are gone would hold a slot of its pool.",
         trigger=EventTrigger(
-            after={EVENT},
+            after={HEARTBEAT_EVENT},
             expect={"prefect.flow-run.*"},
             for_each={"prefect.resource.id"},
             match_related={"prefect.resource.id": sorted(map(_resource, deployments))},
             posture=Posture.Proactive,
             threshold=1,
-            within=SILENCE,
+            within=HEARTBEAT_TIMEOUT,
         ),
         actions=[
-            ChangeFlowRunState(name=None, state=StateType.CRASHED, message=REASON, force=False)
+            ChangeFlowRunState(
+                name=None, state=StateType.CRASHED, message=CRASH_MESSAGE, force=False
+            )
         ],
     )
 
 
-def monitoring_silent(deployment: UUID, block: UUID) -> AutomationCore:
-    """The flow that tells of failures can't tell of its own; the server does, once until it works again."""
+def monitoring_failed(deployment: UUID, block: UUID) -> AutomationCore:
+    """Return the automation that notifies, once, if the monitoring flow itself stops succeeding."""
     return AutomationCore(
         name=MONITORING_AUTOMATION,
-        description=f"{MONITOR} tells of failing deployments; the server tells of its own silence.",
+        description=f"{MONITORING_DEPLOYMENT} notifies of failing deployments; the server notifies if it fails itself.",
         trigger=EventTrigger(
-            after={SUCCESS},
-            expect={SUCCESS},
+            after={SUCCESS_EVENT},
+            expect={SUCCESS_EVENT},
             for_each={
                 "related:deployment:prefect.resource.id"
-            },  # without, it would tell again and again
+            },  # without it, each period would notify again
             match_related={"prefect.resource.id": [_resource(deployment)]},
             posture=Posture.Proactive,
             threshold=1,
-            within=MONITORING_SILENCE,
+            within=MONITORING_TIMEOUT,
         ),
-        actions=[CallWebhook(block_document_id=block, payload=MESSAGE)],
+        actions=[CallWebhook(block_document_id=block, payload=MONITORING_FAILED_BODY)],
     )
 
 
-def _webhook(url: SecretStr) -> UUID:
-    """The block with the address: only on a server that asks who wants to read it."""
+def _save_webhook_block(url: SecretStr) -> UUID:
+    """Save the block with the address; only on a server that requires a login."""
     headers = {"Content-Type": "application/json"}
     block = Webhook.model_validate({"url": url.get_secret_value(), "headers": headers})
     return block.save(WEBHOOK_BLOCK, overwrite=True, _sync=True)  # pyright: ignore[reportCallIssue]
 
 
-def _sync(wanted: AutomationCore, client: SyncPrefectClient) -> Synced:
-    stored = client.read_automations_by_name(wanted.name)
-    if [_text(automation) for automation in stored] == [_text(wanted)]:
-        return Synced(wanted.name, "unchanged")
-    for automation in stored:
-        client.delete_automation(automation.id)
-    client.create_automation(wanted)
-    return Synced(wanted.name, "updated" if stored else "created")
+def _sync(automation: AutomationCore, client: SyncPrefectClient) -> AutomationChange:
+    stored = client.read_automations_by_name(automation.name)
+    if [_comparable(each) for each in stored] == [_comparable(automation)]:
+        return AutomationChange(automation.name, "unchanged")
+    for each in stored:
+        client.delete_automation(each.id)
+    client.create_automation(automation)
+    return AutomationChange(automation.name, "updated" if stored else "created")
 
 
-def _text(automation: AutomationCore) -> str:
-    """What two automations are compared by; whether one is paused is the operator's business."""
+def _comparable(automation: AutomationCore) -> str:
+    """Return the fields by which automations are compared; a paused one stays paused."""
     fields = set(AutomationCore.model_fields) - {"owner_resource", "enabled"}
     return automation.model_dump_json(include=fields, exclude={"trigger": {"id"}})
 

@@ -1,8 +1,8 @@
-"""Bring pools, blocks, deployments and automations of a Prefect API in step with prefect.yaml.
+"""Update pools, blocks, deployments and automations of a Prefect API to match prefect.yaml.
 
 Reads prefect.yaml through its strict model and imports every flow before it changes anything.
-Writes only what differs, so repeating it says "unchanged"; removes deployments of our flows that
-left the file. Whether a deployment or schedule is paused is the operator's business and stays.
+Writes only what differs, so a second run changes nothing. Removes deployments of our flows that are no longer
+in the file. Paused deployments and schedules stay paused.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,18 +25,18 @@ from prefect.workers.process import ProcessWorker
 from analytics_worker.database.connections import MissingDatabaseError, warehouse_url
 from analytics_worker.deployment.automations import sync_automations
 from analytics_worker.deployment.event_triggers import sync_triggers
-from analytics_worker.prefect_support.deployments import Entry, Pool, deployed_flows, pools
+from analytics_worker.prefect_support.deployments import DeployedFlow, Pool, deployed_flows, pools
 from analytics_worker.prefect_support.pagination import pages as pages_of
 from analytics_worker.settings import project_root
 from blocks import notifications, warehouse
 
-OURS = "flows."  # what the entrypoints of our deployments begin with
-PULL = "prefect.deployments.steps.set_working_directory"
+ENTRYPOINT_PREFIX = "flows."  # of the deployments of this project
+PULL_STEP = "prefect.deployments.steps.set_working_directory"
 
 
 @dataclass(frozen=True)
-class Change:
-    """What happened to one thing on the server."""
+class DeploymentChange:
+    """The change of one object on the server."""
 
     kind: Literal["pool", "block", "deployment", "automation"]
     name: str
@@ -48,127 +48,131 @@ class Change:
 
 
 @dataclass(frozen=True)
-class Desired:
-    """What the server should have: one set of fields for each deployment."""
+class DesiredState:
+    """The desired pools and deployments, with the fields of each deployment."""
 
     pools: Sequence[Pool]
-    deployments: Mapping[str, tuple[Entry, dict[str, Any]]]
+    deployments: Mapping[str, tuple[DeployedFlow, dict[str, Any]]]
 
 
-def desired() -> Desired:
-    """Read prefect.yaml and the flows it names.
+def desired_state() -> DesiredState:
+    """Return the state that prefect.yaml and its flows define.
 
     Raises:
-        CatalogueError: the file is refused.
+        PrefectYamlError: the file is not valid.
     """
-    rows = {entry.deployment.full_name: (entry, _fields(entry)) for entry in deployed_flows()}
-    return Desired(pools(), rows)
+    deployments = {str(each): (each, _fields(each)) for each in deployed_flows()}
+    return DesiredState(pools(), deployments)
 
 
-def deploy(wanted: Desired, client: SyncPrefectClient) -> list[Change]:
-    """Make the changes and say what they were."""
+def deploy(state: DesiredState, client: SyncPrefectClient) -> list[DeploymentChange]:
+    """Apply the desired state and return the changes."""
     return [
-        *_pools(wanted, client),
+        *_pools(state, client),
         *_blocks(client),
-        *_deployments(wanted, client),
-        *_automations(wanted, client),
+        *_deployments(state, client),
+        *_automations(state, client),
     ]
 
 
-def _pools(wanted: Desired, client: SyncPrefectClient) -> Iterator[Change]:
+def _pools(state: DesiredState, client: SyncPrefectClient) -> Iterator[DeploymentChange]:
     existing = {pool.name: pool for pool in pages_of(client.read_work_pools)}
-    for pool in wanted.pools:
+    for pool in state.pools:
         yield _pool(pool, existing.get(pool.name), client)
 
 
-def _pool(pool: Pool, existing: WorkPool | None, client: SyncPrefectClient) -> Change:
+def _pool(pool: Pool, existing: WorkPool | None, client: SyncPrefectClient) -> DeploymentChange:
     if existing is None:
         template = ProcessWorker.get_default_base_job_template()
         values = pool.model_dump()
         client.create_work_pool(WorkPoolCreate(**values, base_job_template=template))
-        return Change("pool", pool.name, "created")
-    # A pool that an operator made of another type (docker, kubernetes) keeps it.
+        return DeploymentChange("pool", pool.name, "created")
+    # A pool that an operator created with another type (docker, kubernetes) keeps it.
     values = pool.model_dump(include={"concurrency_limit", "description"})
-    different = _different(values, {key: getattr(existing, key) for key in values})
-    if different:
+    changed = _changed_fields(values, {key: getattr(existing, key) for key in values})
+    if changed:
         client.update_work_pool(pool.name, WorkPoolUpdate(**values))
-    return Change("pool", pool.name, "updated" if different else "unchanged", different)
+    return DeploymentChange("pool", pool.name, "updated" if changed else "unchanged", changed)
 
 
-def _blocks(client: SyncPrefectClient) -> Iterator[Change]:
-    for kind in notifications.BLOCKS:
+def _blocks(client: SyncPrefectClient) -> Iterator[DeploymentChange]:
+    for kind in notifications.CHANNEL_BLOCKS:
         slug = kind.get_block_type_slug()
-        yield Change("block", slug, notifications.register_type(kind, client))
+        yield DeploymentChange("block", slug, notifications.register_type(kind, client))
     try:
         url = warehouse_url()
     except MissingDatabaseError:
-        return  # the workers' hosts know the database, this one does not have to
+        return  # only the hosts of workers need the database
     action = warehouse.register(url, client)
-    without = () if warehouse.is_protected() else ("(no password: this API asks for none)",)
-    yield Change("block", warehouse.NAME, action, () if action == "unchanged" else without)
+    note = () if warehouse.is_protected() else ("(no password: this API requires no login)",)
+    yield DeploymentChange("block", warehouse.NAME, action, () if action == "unchanged" else note)
 
 
-def _deployments(wanted: Desired, client: SyncPrefectClient) -> Iterator[Change]:
+def _deployments(state: DesiredState, client: SyncPrefectClient) -> Iterator[DeploymentChange]:
     flows = {flow.id: flow.name for flow in pages_of(client.read_flows)}
     existing = {
         f"{flows[deployment.flow_id]}/{deployment.name}": deployment
         for deployment in pages_of(client.read_deployments)
     }
-    for name, (entry, fields) in wanted.deployments.items():
-        yield _deployment(name, entry, fields, existing.get(name), client)
-    ours = {pool.name for pool in wanted.pools}
-    for name in sorted(existing.keys() - wanted.deployments.keys()):
+    for name, (deployed_flow, fields) in state.deployments.items():
+        yield _deployment(name, deployed_flow, fields, existing.get(name), client)
+    our_pools = {pool.name for pool in state.pools}
+    for name in sorted(existing.keys() - state.deployments.keys()):
         old = existing[name]
-        if (old.entrypoint or "").startswith(OURS) and old.work_pool_name in ours:
+        if (old.entrypoint or "").startswith(ENTRYPOINT_PREFIX) and old.work_pool_name in our_pools:
             client.delete_deployment(old.id)
-            yield Change("deployment", name, "removed")
+            yield DeploymentChange("deployment", name, "removed")
 
 
-def _automations(wanted: Desired, client: SyncPrefectClient) -> Iterator[Change]:
-    deployed = {name: client.read_deployment_by_name(name).id for name in wanted.deployments}
-    for name, action in sync_automations(deployed, client):
-        yield Change("automation", name, action)
+def _automations(state: DesiredState, client: SyncPrefectClient) -> Iterator[DeploymentChange]:
+    deployment_ids = {name: client.read_deployment_by_name(name).id for name in state.deployments}
+    for name, action in sync_automations(deployment_ids, client):
+        yield DeploymentChange("automation", name, action)
 
 
 def _deployment(
     name: str,
-    entry: Entry,
+    deployed_flow: DeployedFlow,
     fields: dict[str, Any],
     existing: DeploymentResponse | None,
     client: SyncPrefectClient,
-) -> Change:
-    triggers = [trigger.model_dump() for trigger in entry.deployment.triggers]
+) -> DeploymentChange:
+    triggers = [trigger.model_dump() for trigger in deployed_flow.deployment.triggers]
     if existing is None:
-        flow_id = client.create_flow_from_name(entry.deployment.flow_name)
-        made = client.create_deployment(flow_id, name=entry.deployment.name, **fields)
-        sync_triggers(made, entry.deployment.name, triggers, client)
-        return Change("deployment", name, "created")
-    different = _different(_comparable(fields), _comparable(_stored(existing)))
-    if different:
+        flow_id = client.create_flow_from_name(deployed_flow.deployment.flow_name)
+        deployment_id = client.create_deployment(
+            flow_id, name=deployed_flow.deployment.name, **fields
+        )
+        sync_triggers(deployment_id, deployed_flow.deployment.name, triggers, client)
+        return DeploymentChange("deployment", name, "created")
+    changed = _changed_fields(_comparable(fields), _comparable(_stored_fields(existing)))
+    if changed:
         schedules = [schedule.model_dump(exclude_unset=True) for schedule in fields["schedules"]]
-        changed = DeploymentUpdate.model_validate(fields | {"schedules": schedules})
-        client.update_deployment(existing.id, changed)
-    if sync_triggers(existing.id, entry.deployment.name, triggers, client):
-        different = (*different, "triggers")
-    return Change("deployment", name, "updated" if different else "unchanged", different)
+        update = DeploymentUpdate.model_validate(fields | {"schedules": schedules})
+        client.update_deployment(existing.id, update)
+    if sync_triggers(existing.id, deployed_flow.deployment.name, triggers, client):
+        changed = (*changed, "triggers")
+    return DeploymentChange("deployment", name, "updated" if changed else "unchanged", changed)
 
 
-def _fields(entry: Entry) -> dict[str, Any]:
-    """What `prefect deploy` would send for this stanza."""
-    stanza = entry.deployment
-    limit = stanza.concurrency_limit
+def _fields(deployed_flow: DeployedFlow) -> dict[str, Any]:
+    """Return the fields that `prefect deploy` would send for this deployment."""
+    deployment = deployed_flow.deployment
+    limit = deployment.concurrency_limit
     return {
-        "entrypoint": stanza.entrypoint,
+        "entrypoint": deployment.entrypoint,
         "version": version("analytics-worker"),
-        "description": stanza.description,
-        "work_pool_name": stanza.work_pool.name,
+        "description": deployment.description,
+        "work_pool_name": deployment.work_pool.name,
         "concurrency_limit": limit and limit.limit,
         "concurrency_options": limit and {"collision_strategy": limit.collision_strategy},
-        "parameters": stanza.parameters,
-        "tags": stanza.tags,
-        "job_variables": stanza.work_pool.job_variables,
-        "pull_steps": [{PULL: {"directory": str(project_root())}}],
-        "parameter_openapi_schema": parameter_schema(entry.flow).model_dump(exclude_unset=True),
+        "parameters": deployment.parameters,
+        "tags": deployment.tags,
+        "job_variables": deployment.work_pool.job_variables,
+        "pull_steps": [{PULL_STEP: {"directory": str(project_root())}}],
+        "parameter_openapi_schema": parameter_schema(deployed_flow.flow).model_dump(
+            exclude_unset=True
+        ),
         "enforce_parameter_schema": True,
         "schedules": [
             DeploymentScheduleCreate.model_validate(
@@ -179,14 +183,14 @@ def _fields(entry: Entry) -> dict[str, Any]:
                 }
                 | ({} if schedule.active else {"active": False})
             )
-            for schedule in stanza.schedules
+            for schedule in deployment.schedules
         ],
     }
 
 
-def _stored(deployment: DeploymentResponse) -> dict[str, Any]:
+def _stored_fields(deployment: DeploymentResponse) -> dict[str, Any]:
     limit, options = deployment.global_concurrency_limit, deployment.concurrency_options
-    same = (
+    names = (
         "entrypoint",
         "version",
         "description",
@@ -195,15 +199,15 @@ def _stored(deployment: DeploymentResponse) -> dict[str, Any]:
         "tags",
         "job_variables",
     )
-    same += ("pull_steps", "parameter_openapi_schema", "enforce_parameter_schema", "schedules")
-    return {name: getattr(deployment, name) for name in same} | {
+    names += ("pull_steps", "parameter_openapi_schema", "enforce_parameter_schema", "schedules")
+    return {name: getattr(deployment, name) for name in names} | {
         "concurrency_limit": limit and limit.limit,
         "concurrency_options": options and {"collision_strategy": options.collision_strategy.value},
     }
 
 
 def _comparable(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields in which order and representation do not matter."""
+    """Return the fields in a form in which order and representation do not matter."""
     schedules = [
         schedule.model_dump(mode="json", include={"schedule", "slug", "parameters"})
         for schedule in fields["schedules"]
@@ -215,5 +219,5 @@ def _comparable(fields: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _different(wanted: Mapping[str, Any], stored: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(name for name in wanted if wanted[name] != stored[name])
+def _changed_fields(desired: Mapping[str, Any], stored: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(name for name in desired if desired[name] != stored[name])

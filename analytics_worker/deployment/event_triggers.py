@@ -1,7 +1,7 @@
-"""Event triggers of a deployment: stored by Prefect as automations that the deployment owns.
+"""Update the event triggers of a deployment, which Prefect stores as automations of the deployment.
 
-Writes automations. Safe to repeat: equal ones are left alone, others are replaced together, which
-is how `prefect deploy` treats them, too.
+Writes automations. Safe to repeat: equal ones stay unchanged, others are replaced together, as
+`prefect deploy` does.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from prefect.events import DeploymentTriggerTypes
 from prefect.events.schemas.automations import AutomationCore
 from pydantic import TypeAdapter
 
-_SPECIFICATION: TypeAdapter[DeploymentTriggerTypes] = TypeAdapter(DeploymentTriggerTypes)
+_SPECIFICATION_TYPE: TypeAdapter[DeploymentTriggerTypes] = TypeAdapter(DeploymentTriggerTypes)
 
 
 def sync_triggers(
@@ -22,35 +22,35 @@ def sync_triggers(
     specifications: Sequence[Mapping[str, Any]],
     client: SyncPrefectClient,
 ) -> bool:
-    """Bring the automations of a deployment in step; whether anything changed."""
+    """Update the automations of a deployment; return whether anything changed."""
     resource = f"prefect.deployment.{deployment_id}"
     prefix = f"{deployment_name}__automation_"
-    wanted = [
+    automations = [
         _automation(deployment_id, f"{prefix}{number}", specification)
         for number, specification in enumerate(specifications, start=1)
     ]
-    # The API does not say whose an automation is; others that concern the deployment may be people's.
-    names = {automation.name for automation in wanted}
+    # The API does not return the owner; related automations may have been created by users.
+    names = {automation.name for automation in automations}
     stored = [
         automation
         for automation in client.read_resource_related_automations(resource)
         if automation.name in names or automation.name.startswith(prefix)
     ]
-    if sorted(map(_text, wanted)) == sorted(map(_text, stored)):
+    if sorted(map(_comparable, automations)) == sorted(map(_comparable, stored)):
         return False
     client.delete_resource_owned_automations(resource)
-    for automation in wanted:
+    for automation in automations:
         client.create_automation(automation)
     return True
 
 
 def _automation(deployment_id: UUID, name: str, specification: Mapping[str, Any]) -> AutomationCore:
-    trigger = _SPECIFICATION.validate_python({"name": name} | dict(specification))
+    trigger = _SPECIFICATION_TYPE.validate_python({"name": name} | dict(specification))
     trigger.set_deployment_id(deployment_id)
     return trigger.as_automation()
 
 
-def _text(automation: AutomationCore) -> str:
-    """What two automations are compared by."""
+def _comparable(automation: AutomationCore) -> str:
+    """Return the fields by which automations are compared."""
     fields = set(AutomationCore.model_fields) - {"owner_resource"}
     return automation.model_dump_json(include=fields, exclude={"trigger": {"id"}})

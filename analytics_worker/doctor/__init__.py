@@ -1,4 +1,4 @@
-"""Looks over everything once and says what to do: the checks behind `analytics-worker doctor`."""
+"""The checks of `analytics-worker doctor`: each finding names its fix."""
 
 from analytics_worker.doctor.findings import Finding, Level
 from analytics_worker.doctor.runner import run_checks

@@ -1,6 +1,6 @@
-"""Who can use the Prefect API: whoever reaches it without a login runs commands as the worker's user.
+"""Check who can use the Prefect API: without a login, any caller runs commands as the worker's user.
 
-Reads the server's own settings through its API, and this machine's accounts; writes nothing.
+Reads the server's settings through its API, and the accounts of this host; writes nothing.
 """
 
 from collections.abc import Iterator
@@ -11,47 +11,49 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import PrefectHTTPStatusError
 
 from analytics_worker.authority import LOOPBACK
-from analytics_worker.doctor.findings import Finding, judged
+from analytics_worker.doctor.findings import Finding, graded
 from analytics_worker.stack.accounts import other_accounts
 
 AREA = "access"
-FOREIGN = {"Host": "web-page.invalid"}
-RUNS_COMMANDS = "no login: whoever reaches the API without a login runs commands as the worker's user (SECURITY.md)"
+FOREIGN_HOST = {"Host": "web-page.invalid"}
+COMMANDS_WARNING = (
+    "no login: anyone who reaches the API runs commands as the worker's user (SECURITY.md)"
+)
 
 
 def login(client: SyncPrefectClient) -> Iterator[Finding]:
-    """The server asks for a login where anybody else can reach it."""
+    """Check that the server requires a login if other hosts or accounts can reach it."""
     api = _server_api(client)
     if api["auth_string"]:
-        yield Finding(AREA, "login", "ok", "the server asks for a login")
+        yield Finding(AREA, "login", "ok", "the server requires a login")
         return
-    beyond, others = api["host"] not in LOOPBACK, other_accounts()
-    remote = client.api_url.host not in LOOPBACK
-    who = "other hosts" if beyond or remote else ", ".join(others) or "this account only"
+    is_exposed, others = api["host"] not in LOOPBACK, other_accounts()
+    is_remote = client.api_url.host not in LOOPBACK
+    callers = "other hosts" if is_exposed or is_remote else ", ".join(others) or "this account only"
     fix = "Unset SERVER_LOGIN and start `make up` again, or set PREFECT_SERVER_API_AUTH_STRING."
-    message = f"{RUNS_COMMANDS}; it is reached by {who}"
-    yield judged(AREA, "login", message, warn=remote or bool(others), fail=beyond, fix=fix)
+    message = f"{COMMANDS_WARNING}; reachable by {callers}"
+    yield graded(AREA, "login", message, warn=is_remote or bool(others), fail=is_exposed, fix=fix)
 
 
 def csrf(client: SyncPrefectClient) -> Iterator[Finding]:
-    """Writing takes a token that web pages of others can't read."""
-    on = bool(_server_api(client)["csrf_protection_enabled"])
+    """Check that write requests need a CSRF token, which other web pages can't read."""
+    is_on = bool(_server_api(client)["csrf_protection_enabled"])
     fix = "Start the server with PREFECT_SERVER_CSRF_PROTECTION_ENABLED=true."
-    yield judged(AREA, "CSRF protection", "on" if on else "off", warn=not on, fix=fix)
+    yield graded(AREA, "CSRF protection", "on" if is_on else "off", warn=not is_on, fix=fix)
 
 
 def web_pages(client: SyncPrefectClient) -> Iterator[Finding]:
-    """The server refuses requests under a foreign name, as `analytics_worker.server` does and Prefect's does not."""
+    """Check that the server refuses foreign host names, as `analytics_worker.server` does."""
     try:
-        client.request("GET", "/health", headers=FOREIGN)
+        client.request("GET", "/health", headers=FOREIGN_HOST)
         refused = False
     except PrefectHTTPStatusError as error:
         refused = error.response.status_code == HTTPStatus.MISDIRECTED_REQUEST
-    message = "refused" if refused else "web pages that people visit can use the API"
+    message = "refused" if refused else "any web page that a user visits can call the API"
     fix = "Start the server with `make up` or `python -m analytics_worker.server PORT`."
-    yield judged(AREA, "requests of web pages", message, warn=not refused, fix=fix)
+    yield graded(AREA, "requests of web pages", message, warn=not refused, fix=fix)
 
 
 def _server_api(client: SyncPrefectClient) -> dict[str, Any]:
-    answer: dict[str, Any] = client.request("GET", "/admin/settings").json()
-    return answer["server"]["api"]
+    response: dict[str, Any] = client.request("GET", "/admin/settings").json()
+    return response["server"]["api"]

@@ -1,6 +1,6 @@
-"""The analytics database: reachable, ours in time, its tables bounded.
+"""Check the clock of the analytics database and the sizes of its tables.
 
-Reads the catalog as the worker's role; writes nothing.
+Reads the system catalog as the worker's role; writes nothing.
 """
 
 from collections.abc import Iterator
@@ -8,36 +8,36 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection, text
 
-from analytics_worker.doctor.findings import Finding, judged, size
+from analytics_worker.doctor.findings import Finding, graded, size
 from analytics_worker.doctor.statements import statement
 
-LARGE_TABLE = 1_000_000_000
-SKEW_SECONDS, WRONG_CLOCK_SECONDS = 2.0, 30.0
+LARGE_TABLE_BYTES = 1_000_000_000
+WARN_SKEW_SECONDS, FAIL_SKEW_SECONDS = 2.0, 30.0
 
 
 def clock(connection: Connection) -> Iterator[Finding]:
-    """The database's clock against ours."""
-    theirs: datetime = connection.execute(text("select clock_timestamp()")).scalar_one()
-    yield skew("database", abs((theirs - datetime.now(UTC)).total_seconds()))
+    """Compare the database's clock with this host's."""
+    database_time: datetime = connection.execute(text("select clock_timestamp()")).scalar_one()
+    yield skew("database", abs((database_time - datetime.now(UTC)).total_seconds()))
 
 
-def skew(whose: str, seconds: float) -> Finding:
-    """A difference between two clocks, as a finding."""
-    return judged(
+def skew(name: str, seconds: float) -> Finding:
+    """Return the finding for a difference between two clocks."""
+    return graded(
         "clock",
-        whose,
+        name,
         f"{seconds:.1f} s from this host's",
-        warn=seconds > SKEW_SECONDS,
-        fail=seconds > WRONG_CLOCK_SECONDS,
-        fix="Let NTP set both clocks: schedules and periods of rules count on them.",
+        warn=seconds > WARN_SKEW_SECONDS,
+        fail=seconds > FAIL_SKEW_SECONDS,
+        fix="Let NTP set both clocks: schedules and periods of rules depend on them.",
     )
 
 
 def sizes(connection: Connection) -> Iterator[Finding]:
-    """Every table of schema ops."""
+    """Check the size of every table of schema ops."""
     rows = connection.execute(text(statement("table_sizes"))).mappings().all()
     for row in rows:
         message = f"{size(row['bytes'])}, about {row['rows']:,.0f} rows"
         fix = "Lower the variable *_RETENTION_DAYS of its history, then VACUUM FULL it."
-        large = row["bytes"] > LARGE_TABLE
-        yield judged("size", f"ops.{row['name']}", message, warn=large, fix=fix)
+        large = row["bytes"] > LARGE_TABLE_BYTES
+        yield graded("size", f"ops.{row['name']}", message, warn=large, fix=fix)

@@ -1,4 +1,4 @@
-"""What an examination finds, one line each. Reads and writes nothing."""
+"""Define the findings of `doctor`. Reads and writes nothing."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ Level = Literal["ok", "warn", "fail"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One line; what is not ok says what to do about it."""
+    """The result of one check; one that is not ok has a fix."""
 
     area: str
     name: str
@@ -17,16 +17,16 @@ class Finding:
     fix: str = ""
 
 
-def judged(
+def graded(
     area: str, name: str, message: str, *, warn: bool = False, fail: bool = False, fix: str = ""
 ) -> Finding:
-    """A finding whose level follows from two conditions; the fix is shown only if one holds."""
+    """Return a finding whose level follows from two conditions, with the fix unless it is ok."""
     level: Level = "fail" if fail else "warn" if warn else "ok"
     return Finding(area, name, level, message, "" if level == "ok" else fix)
 
 
 def size(number: float) -> str:
-    """Bytes as people read them."""
+    """Format a number of bytes with its unit."""
     for unit in ("B", "kB", "MB"):
         if number < 1000:  # noqa: PLR2004  # the step between units
             return f"{number:.0f} {unit}"

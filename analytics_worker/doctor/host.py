@@ -1,4 +1,4 @@
-"""This host: settings, ports, disk, and the files that grow.
+"""Check this host: settings, ports, free disk space, and files that grow.
 
 Reads the settings, the file systems and local ports; writes nothing.
 """
@@ -12,34 +12,34 @@ from pathlib import Path
 from prefect.settings import get_current_settings
 from sqlalchemy.engine import make_url
 
-from analytics_worker.doctor.findings import Finding, judged, size
+from analytics_worker.doctor.findings import Finding, graded, size
 from analytics_worker.settings import settings
 from analytics_worker.stack.state_dir import StateFolder
 
-LARGE_FILES = {"STATE_DIR": 20e9, "LOG_DIR": 1e9, "REPORT_OUTPUT_DIR": 10e9}
-LARGE_DATABASE = 2e9
+LARGE_FOLDER_BYTES = {"STATE_DIR": 20e9, "LOG_DIR": 1e9, "REPORT_OUTPUT_DIR": 10e9}
+LARGE_DATABASE_BYTES = 2e9
 MEGABYTE = 1_000_000
 
 
 def variables() -> Iterator[Finding]:
-    """What is set, and what should be."""
-    chosen = settings()
-    for line in chosen.replaced_variables():
+    """Check for replaced variables, a default channel and the account of the worker."""
+    config = settings()
+    for line in config.replaced_variables():
         name, _, meaning = line.partition(": ")
         yield Finding("settings", name, "warn", meaning, "Remove it.")
-    channels = [chosen.alert_webhook_url, chosen.alert_slack_url, chosen.alert_email_host]
-    told = any(channels)
-    message = "configured" if told else "no recipients for alerts and failing deployments"
+    channels = [config.alert_webhook_url, config.alert_slack_url, config.alert_email_host]
+    has_channel = any(channels)
+    message = "configured" if has_channel else "no recipients for alerts and failing deployments"
     fix = "Set ALERT_WEBHOOK_URL, ALERT_SLACK_URL or ALERT_EMAIL_*."
-    yield judged("settings", "default channel", message, warn=not told, fix=fix)
+    yield graded("settings", "default channel", message, warn=not has_channel, fix=fix)
     is_root = os.geteuid() == 0
-    message = "root: whoever may use the API runs commands as root" if is_root else "not root"
+    message = "root: any caller of the API can run commands as root" if is_root else "not root"
     fix = "Run the worker as an ordinary user."
-    yield judged("settings", "account of the worker", message, warn=is_root, fix=fix)
+    yield graded("settings", "account of the worker", message, warn=is_root, fix=fix)
 
 
 def ports() -> Iterator[Finding]:
-    """What should listen does."""
+    """Check that the Prefect API and the metrics endpoint listen."""
     url = make_url(str(get_current_settings().api.url or "http://localhost"))
     api = (url.host or "localhost", url.port or 80)
     metrics = ("127.0.0.1", _metrics_port())
@@ -48,41 +48,41 @@ def ports() -> Iterator[Finding]:
         "`python -m analytics_worker.exporter`, or `make up`.",
     )
     for name, address, fix in zip(("prefect api", "metrics"), (api, metrics), fixes, strict=True):
-        open_ = _listens(*address)
-        message = f"{address[0]}:{address[1]} {'listens' if open_ else 'does not answer'}"
-        failed = not open_ and name == "prefect api"
-        yield judged("ports", name, message, warn=not open_, fail=failed, fix=fix)
+        is_open = _listens(*address)
+        message = f"{address[0]}:{address[1]} {'listens' if is_open else 'does not answer'}"
+        failed = not is_open and name == "prefect api"
+        yield graded("ports", name, message, warn=not is_open, fail=failed, fix=fix)
 
 
 def _metrics_port() -> int:
-    """The port that was set; else that of the stack which runs here, which may have been another shell's."""
-    chosen = settings()
-    record = StateFolder(chosen.state_dir).read()
-    if "prometheus_port" in chosen.model_fields_set or record is None or not record.is_running():
-        return chosen.prometheus_port
-    return record.metrics_port or chosen.prometheus_port
+    """Return the configured port, or else that of the running stack, which another shell may have set."""
+    config = settings()
+    record = StateFolder(config.state_dir).read()
+    if "prometheus_port" in config.model_fields_set or record is None or not record.is_running():
+        return config.prometheus_port
+    return record.metrics_port or config.prometheus_port
 
 
 def disk() -> Iterator[Finding]:
-    """Room where the worker writes, and what it has written."""
-    chosen = settings()
+    """Check the free space and the sizes of the worker's folders."""
+    config = settings()
     folders = {
-        "STATE_DIR": chosen.state_dir,
-        "LOG_DIR": chosen.log_dir,
-        "REPORT_OUTPUT_DIR": chosen.report_output_dir,
+        "STATE_DIR": config.state_dir,
+        "LOG_DIR": config.log_dir,
+        "REPORT_OUTPUT_DIR": config.report_output_dir,
     }
     for variable, folder in folders.items():
         usage = shutil.disk_usage(_existing(folder))
-        low = usage.free < chosen.health_min_free_mb * MEGABYTE
+        low = usage.free < config.health_min_free_mb * MEGABYTE
         message = f"{size(usage.free)} of {size(usage.total)} free at {folder}"
         fix = f"Free some space, or set {variable} to a folder on another disk."
-        yield judged("disk", variable, message, fail=low, fix=fix)
+        yield graded("disk", variable, message, fail=low, fix=fix)
     for variable, folder in folders.items():
         used = _used(folder)
         fix = "`prefect deployment run cleanup-expired-tasks/monitoring`"
-        large = used > LARGE_FILES[variable]
-        yield judged("size", variable, size(used), warn=large, fix=fix)
-    yield from _databases(chosen.state_dir)
+        large = used > LARGE_FOLDER_BYTES[variable]
+        yield graded("size", variable, size(used), warn=large, fix=fix)
+    yield from _databases(config.state_dir)
 
 
 def _databases(state_dir: Path) -> Iterator[Finding]:
@@ -94,7 +94,7 @@ def _databases(state_dir: Path) -> Iterator[Finding]:
         if path.exists():
             used = _used(path)
             fix = "Lower RUN_RETENTION_DAYS, or keep the server's data in PostgreSQL."
-            yield judged("size", name, size(used), warn=used > LARGE_DATABASE, fix=fix)
+            yield graded("size", name, size(used), warn=used > LARGE_DATABASE_BYTES, fix=fix)
 
 
 def _used(path: Path) -> int:
@@ -108,7 +108,7 @@ def _bytes(file: Path) -> int:
     try:
         return file.stat().st_size if file.is_file() and not file.is_symlink() else 0
     except OSError:
-        return 0  # gone, or somebody else's
+        return 0  # deleted meanwhile, or not readable
 
 
 def _existing(folder: Path) -> Path:

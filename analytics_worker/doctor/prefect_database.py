@@ -1,7 +1,7 @@
-"""What the Prefect server has stored, table by table: runs, their states, logs, events.
+"""Check the table sizes of the Prefect server: runs, their states, logs, events.
 
-Reads the server's database where this host can: the SQLite file of the state folder, or the PostgreSQL
-that ``PREFECT_SERVER_DATABASE_CONNECTION_URL`` names. Writes nothing, and holds no lock.
+Reads the server's database if this host can: the SQLite file of the state folder, or the PostgreSQL that
+``PREFECT_SERVER_DATABASE_CONNECTION_URL`` names. Writes nothing, and holds no lock.
 """
 
 import sqlite3
@@ -13,11 +13,11 @@ from prefect.settings import get_current_settings
 from sqlalchemy import URL, text
 
 from analytics_worker.database.connections import direct, parse_url
-from analytics_worker.doctor.findings import Finding, judged, size
+from analytics_worker.doctor.findings import Finding, graded, size
 from analytics_worker.settings import settings
 
-LARGE_TABLE = 2e9
-GROWING = (
+LARGE_TABLE_BYTES = 2e9
+GROWING_TABLES = (
     "flow_run",
     "flow_run_state",
     "task_run",
@@ -27,49 +27,50 @@ GROWING = (
     "event_resources",
     "artifact",
 )
-UNSEEN = (
-    "not seen from here; where it is PostgreSQL, PREFECT_SERVER_DATABASE_CONNECTION_URL shows it"
+NOT_FOUND = (
+    "not found on this host; if it is PostgreSQL, set PREFECT_SERVER_DATABASE_CONNECTION_URL"
 )
 FIX = "Lower RUN_RETENTION_DAYS, or keep the server's data in PostgreSQL."
 
 
 def sizes() -> Iterator[Finding]:
-    """Each table of the server that grows, largest first, as far as its database can be asked."""
+    """Check each growing table of the server, largest first, if its database is accessible."""
     secret = get_current_settings().server.database.connection_url
     url = secret.get_secret_value() if secret else ""
-    found = _of_postgres(url) if url.startswith("postgres") else _of_file(_file())
-    if not found:
-        yield Finding("size", "prefect's database", "ok", UNSEEN)
-    for name, used in sorted(found.items(), key=lambda one: -one[1]):
-        yield judged("size", f"prefect.{name}", size(used), warn=used > LARGE_TABLE, fix=FIX)
+    is_postgres = url.startswith("postgres")
+    table_sizes = _postgres_sizes(url) if is_postgres else _sqlite_sizes(_sqlite_file())
+    if not table_sizes:
+        yield Finding("size", "prefect's database", "ok", NOT_FOUND)
+    for name, used in sorted(table_sizes.items(), key=lambda item: -item[1]):
+        yield graded("size", f"prefect.{name}", size(used), warn=used > LARGE_TABLE_BYTES, fix=FIX)
 
 
-def _file() -> Path:
+def _sqlite_file() -> Path:
     return settings().state_dir / "prefect" / "prefect.db"
 
 
-def _of_postgres(url: str) -> Mapping[str, float]:
+def _postgres_sizes(url: str) -> Mapping[str, float]:
     with direct(_for_psycopg2(url)) as connection:
-        rows = connection.execute(text(_sql("prefect_postgres")), {"names": list(GROWING)})
+        rows = connection.execute(text(_sql("prefect_postgres")), {"names": list(GROWING_TABLES)})
         return {name: float(used) for name, used in rows}
 
 
 def _for_psycopg2(url: str) -> URL:
-    """The server's URL in the words of another driver: the server connects with asyncpg."""
+    """Translate the server's URL from asyncpg to psycopg2."""
     parsed = parse_url(url)
-    kept = {key: value for key, value in parsed.query.items() if key in {"host", "port"}}
-    encrypted = {"sslmode": parsed.query["ssl"]} if "ssl" in parsed.query else {}
-    return parsed.set(query=kept | encrypted)
+    address = {key: value for key, value in parsed.query.items() if key in {"host", "port"}}
+    encryption = {"sslmode": parsed.query["ssl"]} if "ssl" in parsed.query else {}
+    return parsed.set(query=address | encryption)
 
 
-def _of_file(path: Path) -> Mapping[str, float]:
-    """Empty where there is no such file, or an SQLite that does not tell."""
+def _sqlite_sizes(path: Path) -> Mapping[str, float]:
+    """Return the sizes; empty without the file, or if SQLite lacks dbstat."""
     if not path.exists():
         return {}
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as connection:
             rows = connection.execute(_sql("prefect_sqlite"))
-            return {name: used for name, used in rows if name in GROWING}
+            return {name: used for name, used in rows if name in GROWING_TABLES}
     except sqlite3.OperationalError:
         return {}
 

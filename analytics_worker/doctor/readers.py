@@ -1,6 +1,6 @@
-"""The roles that run users' SQL: that each can read what it should, and nothing else.
+"""Check the roles that run users' SQL: each can read what it should, and nothing else.
 
-Reads the catalog as each of them; writes nothing.
+Reads the system catalog as each role; writes nothing.
 """
 
 from collections.abc import Iterator
@@ -9,49 +9,51 @@ from typing import cast
 from sqlalchemy import Connection, RowMapping, text
 
 from analytics_worker.database.connections import direct, reader_url, warehouse_url
-from analytics_worker.doctor.findings import Finding, Level, judged
+from analytics_worker.doctor.findings import Finding, Level, graded
 from analytics_worker.doctor.statements import statement
 from analytics_worker.settings import settings
 
 
 def readers() -> Iterator[Finding]:
-    """What each role may do: the usual one, and those of READER_DATABASE_URLS."""
+    """Check each role: the default reader, and those of READER_DATABASE_URLS."""
     yield from reader()
     for name in settings().reader_database_urls:
         yield from reader(name)
 
 
 def reader(name: str | None = None) -> Iterator[Finding]:
-    """What one role may do."""
+    """Check the privileges of one role."""
     label = "reader" if name is None else f"reader {name}"
     with direct(reader_url(name)) as connection:
         schemas = {"schemas": settings().analytics_schemas}
-        row = connection.execute(text(statement("reader_rights")), schemas).mappings().one()
-        yield from _rights(label, row, is_usual=name is None)
-        yield from _powers(label, connection)
+        row = connection.execute(text(statement("reader_privileges")), schemas).mappings().one()
+        yield from _privileges(label, row, is_default=name is None)
+        yield from _extra_privileges(label, connection)
 
 
-def _rights(label: str, row: RowMapping, *, is_usual: bool) -> Iterator[Finding]:
-    excess = list(_excess(row))
-    message = "; ".join(excess) if excess else f"{row['role']} can only SELECT"
+def _privileges(label: str, row: RowMapping, *, is_default: bool) -> Iterator[Finding]:
+    privileges = list(_write_privileges(row))
+    message = "; ".join(privileges) if privileges else f"{row['role']} can only SELECT"
     fix = f"REVOKE it: rules and reports run SQL of users as {row['role']}."
-    yield judged("permissions", f"{label} can't write", message, fail=bool(excess), fix=fix)
-    hidden = row["can_not_read"] if is_usual else 0  # others are there to read less
-    message = f"{hidden} relations can't be read" if hidden else "reads its analytics schemas"
+    yield graded("permissions", f"{label} can't write", message, fail=bool(privileges), fix=fix)
+    unreadable = row["can_not_read"] if is_default else 0  # others exist to read less
+    message = (
+        f"{unreadable} relations can't be read" if unreadable else "reads its analytics schemas"
+    )
     fix = "`analytics-worker migrate` grants SELECT."
-    yield judged("permissions", f"{label} can read", message, warn=bool(hidden), fix=fix)
+    yield graded("permissions", f"{label} can read", message, warn=bool(unreadable), fix=fix)
 
 
-def _powers(label: str, connection: Connection) -> Iterator[Finding]:
+def _extra_privileges(label: str, connection: Connection) -> Iterator[Finding]:
     owner = {"owner": warehouse_url().username or ""}
-    for row in connection.execute(text(statement("reader_powers")), owner).mappings():
+    for row in connection.execute(text(statement("reader_extra_privileges")), owner).mappings():
         level = cast("Level", row["level"])
         yield Finding(
             "permissions", f"{label} can do more than SELECT", level, row["message"], row["fix"]
         )
 
 
-def _excess(row: RowMapping) -> Iterator[str]:
+def _write_privileges(row: RowMapping) -> Iterator[str]:
     if row["is_privileged"]:
         yield f"{row['role']} is a superuser, or may create roles or databases"
     if row["sees_ops"]:

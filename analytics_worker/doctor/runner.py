@@ -1,6 +1,6 @@
-"""All checks in the order in which people read them; one that can't be made is a finding, too.
+"""Run all checks in the order of the output; a check that fails with an error becomes a finding.
 
-Reads what its parts read; writes nothing.
+Reads what the checks read; writes nothing.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,33 +26,33 @@ from analytics_worker.errors import PermanentError
 from analytics_worker.prefect_support.api_client import refusal_message
 from analytics_worker.text import one_line
 
-Part = Callable[[], Iterator[Finding]]
-EXPECTED = (SQLAlchemyError, PermanentError, HTTPError, PrefectHTTPStatusError, OSError)
+CheckGroup = Callable[[], Iterator[Finding]]
+EXPECTED_ERRORS = (SQLAlchemyError, PermanentError, HTTPError, PrefectHTTPStatusError, OSError)
 
 
 def run_checks() -> Iterator[Finding]:
-    """Every finding."""
-    yield from _safely("versions", versions.packages)
-    yield from _safely("settings", host.variables)
-    yield from _safely("ports", host.ports)
-    yield from _safely("disk", host.disk)
-    yield from _safely("database", _database)
-    yield from _safely("permissions", readers.readers)
-    yield from _safely("prefect's database", prefect_database.sizes)
-    yield from _safely("prefect api", _server)
+    """Yield the findings of all checks."""
+    yield from _run_group("versions", versions.packages)
+    yield from _run_group("settings", host.variables)
+    yield from _run_group("ports", host.ports)
+    yield from _run_group("disk", host.disk)
+    yield from _run_group("database", _database)
+    yield from _run_group("permissions", readers.readers)
+    yield from _run_group("prefect's database", prefect_database.sizes)
+    yield from _run_group("prefect api", _server)
 
 
 def _database() -> Iterator[Finding]:
     with direct(warehouse_url()) as connection:
         url = warehouse_url()
-        where = f"{url.host or url.query.get('host') or 'localhost'}, database {url.database}"
-        yield Finding("database", "analytics database", "ok", where)
-        for look in (versions.tables, database.clock, database.sizes):
-            yield from look(connection)
+        address = f"{url.host or url.query.get('host') or 'localhost'}, database {url.database}"
+        yield Finding("database", "analytics database", "ok", address)
+        for check in (versions.tables, database.clock, database.sizes):
+            yield from check(connection)
 
 
 def _server() -> Iterator[Finding]:
-    looks: tuple[Callable[[SyncPrefectClient], Iterator[Finding]], ...] = (
+    checks: tuple[Callable[[SyncPrefectClient], Iterator[Finding]], ...] = (
         versions.server,
         access.login,
         access.csrf,
@@ -64,15 +64,15 @@ def _server() -> Iterator[Finding]:
         server.recovery,
     )
     with get_client(sync_client=True) as client:
-        for look in looks:
-            yield from look(client)
+        for check in checks:
+            yield from check(client)
 
 
-def _safely(area: str, part: Part) -> Iterator[Finding]:
+def _run_group(area: str, group: CheckGroup) -> Iterator[Finding]:
     try:
-        yield from part()
-    except EXPECTED as error:
+        yield from group()
+    except EXPECTED_ERRORS as error:
         reason = getattr(error, "orig", None) or error
         message = refusal_message(error) or one_line(str(reason) or type(error).__name__)
         fix = "`make up`, or correct DATABASE_URL and PREFECT_API_URL."
-        yield Finding(area, "can't be looked at", "fail", message, fix)
+        yield Finding(area, "can't be checked", "fail", message, fix)

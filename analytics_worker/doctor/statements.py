@@ -1,8 +1,8 @@
-"""The SQL of the examination, from its files. Writes nothing."""
+"""Load the SQL of the checks. Writes nothing."""
 
 from pathlib import Path
 
 
 def statement(name: str) -> str:
-    """Text of ``stack/sql/<name>.sql``."""
+    """Return the text of ``doctor/sql/<name>.sql``."""
     return (Path(__file__).parent / "sql" / f"{name}.sql").read_text()

@@ -1,4 +1,4 @@
-"""Write every generated document: ``python -m analytics_worker.documentation``."""
+"""Generate all generated documents: ``python -m analytics_worker.documentation``."""
 
 import tempfile
 from collections.abc import Generator

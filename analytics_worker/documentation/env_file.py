@@ -10,7 +10,7 @@ from analytics_worker.settings import Settings, project_root
 
 ENV_HEADER = """\
 # Every variable that the worker reads. Copy to .env and uncomment what you need; the environment
-# wins over .env. Values shown are the defaults.
+# takes precedence over .env. The values are the defaults.
 """
 
 SECTIONS = {
@@ -39,10 +39,10 @@ PREFECT_VARIABLES = """
 # Address that the Prefect server listens on; 0.0.0.0 lets other hosts reach it, with a login.
 # PREFECT_SERVER_API_HOST=127.0.0.1
 
-# Login of that server, as user:password. Empty: `make up` makes one where SERVER_LOGIN asks for it.
+# Login of that server, as user:password. Empty: `make up` generates one if SERVER_LOGIN requires it.
 # PREFECT_SERVER_API_AUTH_STRING=
 
-# Login that flows and commands use; those of this folder know the one of a running `make up`.
+# Login that flows and commands use; those of this folder find the login of a running `make up`.
 # PREFECT_API_AUTH_STRING=
 """
 

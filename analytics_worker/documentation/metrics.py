@@ -1,7 +1,4 @@
-"""``docs/metrics.md``, which follows from the code: ``python -m analytics_worker.documentation`` writes it.
-
-A contract test keeps the two equal.
-"""
+"""Generate docs/metrics.md from the declarations of the metrics."""
 
 from analytics_worker.exporter.app import families
 from analytics_worker.exporter.metric_families import Family
@@ -9,22 +6,23 @@ from analytics_worker.exporter.metric_families import Family
 HEADER = """\
 # Metrics
 
-Made from the code by `python -m analytics_worker.documentation`. `make up` serves them on
-<http://127.0.0.1:8000/metrics> (`PROMETHEUS_PORT`, `PROMETHEUS_HOST`); `python -m analytics_worker.exporter` does so alone.
+Generated from the code by `python -m analytics_worker.documentation`. `make up` serves them on
+<http://127.0.0.1:8000/metrics> (`PROMETHEUS_PORT`, `PROMETHEUS_HOST`). `python -m analytics_worker.exporter` serves
+them without the stack.
 
-- Counters count each thing once and never fall: neither a restart nor a deleted run changes them
+- Counters count each event once and never decrease: neither a restart nor a deleted run changes them
   ([exporter.md](decisions/exporter.md)).
-- A run that reaches a terminal state twice, because somebody retried it by hand, counts once for each.
-- `deployment` is `<flow>/<deployment>`; of a run without deployment it is the flow's name.
-- No label holds a run, a host or a process. A sample that has no value yet is left out.
+- A run that is retried manually and reaches a final state again counts again.
+- `deployment` is `<flow>/<deployment>`, or the flow's name for a run without a deployment.
+- No label contains a run, a host or a process. A metric without a value is omitted.
 
-| metric | type | labels | what it says |
+| metric | type | labels | meaning |
 |---|---|---|---|
 """
 
 
 def metrics_page() -> str:
-    """Text of docs/metrics.md: one row per family."""
+    """Return the text of docs/metrics.md: one row per metric family."""
     return HEADER + "".join(map(_row, families()))
 
 

@@ -10,7 +10,7 @@ HEADER = """\
 # Schema ops
 
 The worker's own tables. Generated from the comments in the database by
-`python -m analytics_worker.documentation`. Everything in it may be read; only the worker writes to it.
+`python -m analytics_worker.documentation`. Reading is safe; only the worker writes to it.
 """
 
 

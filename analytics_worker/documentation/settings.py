@@ -14,8 +14,8 @@ HEADER = """\
 # Settings
 
 Generated from `analytics_worker/settings/` by `python -m analytics_worker.documentation`. Sources, the
-first one wins: the environment, `.env` in the project root, and `stack.env`, which `make up` writes. An
-empty variable counts as not set. Prefect's own `PREFECT_*` variables are described in its documentation.
+first one takes precedence: the environment, `.env` in the project root, and `stack.env`, which `make up`
+writes. An empty variable counts as not set. Prefect's own `PREFECT_*` variables are described in its documentation.
 """
 
 

@@ -1,7 +1,7 @@
-"""Hooks of mkdocs: add the pages of the project's root to the site and point links at them.
+"""Hooks of mkdocs: add the pages of the project's root to the site and adapt their links.
 
-The pages are written for a code browser: README.md links to docs/alerts.md, docs/alerts.md to
-../definitions/alerts.yml. On the site both folders are one, and files that are no pages become text.
+The links of the pages are those of the repository: README.md links to docs/alerts.md, docs/alerts.md to
+../definitions/alerts.yml. On the site both folders are one, and links to files that are not pages become text.
 """
 
 import re
@@ -38,7 +38,7 @@ def on_files(files: Files, config: Any) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Any, **_: Any) -> str:
-    """Point the page's links at pages of the site; a link to any other file becomes its text."""
+    """Adapt the page's links to the site; a link to any other file becomes its text."""
     folder = Path(page.file.src_uri).parent
     is_root = page.file.src_uri in ROOT_PAGES
     return _LINK.sub(lambda link: _on_site(link, folder, is_root=is_root), markdown)

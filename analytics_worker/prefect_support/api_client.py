@@ -1,6 +1,6 @@
-"""Prefect's client with the login of the stack that runs here, and errors that name the login.
+"""Provide Prefect's client with the login of the local stack, and errors that name the missing login.
 
-Reads Prefect's settings and ``stack.env``; writes nothing. A login that the user set wins.
+Reads Prefect's settings and ``stack.env``; writes nothing. A login that the user set takes precedence.
 """
 
 from collections.abc import Generator
@@ -17,11 +17,11 @@ from prefect.settings import (
 )
 
 from analytics_worker.errors import PermanentError
-from analytics_worker.prefect_support.result_libraries import keep_state_data_inert
+from analytics_worker.prefect_support.result_libraries import restrict_result_libraries
 from analytics_worker.stack_access import API_LOGIN, login_file, stack_login
 from analytics_worker.text import one_line
 
-REFUSED = frozenset(
+REFUSAL_STATUSES = frozenset(
     {
         HTTPStatus.UNAUTHORIZED,
         HTTPStatus.FORBIDDEN,
@@ -32,15 +32,15 @@ REFUSED = frozenset(
 
 
 class ApiRefusedError(PermanentError):
-    """The Prefect API does not accept who asks, or how; the message names what to set."""
+    """The Prefect API refuses the caller or the request; the message names the variable to set."""
 
 
 @contextmanager
 def with_stack_login() -> Generator[None]:
-    """Use the login of the stack that runs here, if Prefect's settings name that stack and no login."""
+    """Use the login of the local stack if Prefect's settings name its API and no login."""
     api = get_current_settings().api
-    known = api.auth_string and api.auth_string.get_secret_value()
-    login = None if known or api.key else stack_login(api.url)
+    configured = api.auth_string and api.auth_string.get_secret_value()
+    login = None if configured or api.key else stack_login(api.url)
     if login is None:
         yield
         return
@@ -50,12 +50,12 @@ def with_stack_login() -> Generator[None]:
 
 @contextmanager
 def api_client() -> Generator[SyncPrefectClient]:
-    """A client for the API of Prefect's settings.
+    """Open a client for the API of Prefect's settings.
 
     Raises:
-        ApiRefusedError: the API asks for a login, or refuses the request before it looks at it.
+        ApiRefusedError: the API requires a login, or refuses the request.
     """
-    keep_state_data_inert()
+    restrict_result_libraries()
     with with_stack_login(), get_client(sync_client=True) as client:
         try:
             yield client
@@ -66,7 +66,7 @@ def api_client() -> Generator[SyncPrefectClient]:
 
 
 def check_access() -> None:
-    """Ask the API for something, to be refused now and not at every poll; one that is away may come.
+    """Send one request, to fail now if the API refuses it; an unavailable API is not an error.
 
     Raises:
         ApiRefusedError: as `api_client`.
@@ -76,27 +76,30 @@ def check_access() -> None:
 
 
 def refusal_message(error: BaseException) -> str | None:
-    """What a person does about a refusal; None if the error is of another kind."""
-    if not isinstance(error, httpx.HTTPStatusError) or error.response.status_code not in REFUSED:
+    """Return how to fix a refusal; None for any other error."""
+    if (
+        not isinstance(error, httpx.HTTPStatusError)
+        or error.response.status_code not in REFUSAL_STATUSES
+    ):
         return None
     api = f"The Prefect API {get_current_settings().api.url}"
     if error.response.status_code == HTTPStatus.UNAUTHORIZED:
-        return f"{api} {_login_needed()}"
+        return f"{api} {_login_message()}"
     detail = _detail(error.response)
     csrf = " Set PREFECT_CLIENT_CSRF_SUPPORT_ENABLED=true." if "CSRF" in detail else ""
     return f"{api} refused the request: {detail}{csrf}"
 
 
-def _login_needed() -> str:
-    given = get_current_settings().api.auth_string
-    what = f"does not accept the login in {API_LOGIN}" if given else "asks for a login"
+def _login_message() -> str:
+    login = get_current_settings().api.auth_string
+    problem = f"does not accept the login in {API_LOGIN}" if login else "requires a login"
     file = login_file()
-    where = f" That of `make up` in this folder is in {file}." if file.exists() else ""
-    return f"{what}: set {API_LOGIN}=user:password.{where}"
+    hint = f" The login of `make up` in this folder is in {file}." if file.exists() else ""
+    return f"{problem}: set {API_LOGIN}=user:password.{hint}"
 
 
 def _detail(response: httpx.Response) -> str:
-    """The reason in the answer, which is somebody else's text."""
+    """Return the reason in the response in one line: it is untrusted text."""
     try:
         body = response.json()
         return one_line(str(body.get("detail") or body.get("exception_message") or body))

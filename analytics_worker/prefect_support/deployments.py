@@ -1,7 +1,7 @@
-"""The project's table of contents, derived: ``prefect.yaml`` says when and where, the flow says how.
+"""List the deployments of ``prefect.yaml``, with their flows, work pools and schedules.
 
-Reads prefect.yaml with a strict model, because Prefect ignores keys that it does not know:
-``shedules:`` would deploy fine and never run.
+Reads prefect.yaml with a strict model, because Prefect ignores unknown keys: a deployment with
+``shedules:`` would never run.
 """
 
 from collections.abc import Sequence
@@ -29,19 +29,21 @@ from analytics_worker.prefect_support.flow import WorkerFlow
 from analytics_worker.settings import project_root
 
 
-class CatalogueError(PermanentError):
-    """prefect.yaml can't be used; says where and why."""
+class PrefectYamlError(PermanentError):
+    """prefect.yaml is not valid; the message says where and why."""
 
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _known_timezone(name: str) -> str:
+def _valid_timezone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError(f"{name!r} is no IANA time zone, such as Europe/Paris or UTC") from error
+        raise ValueError(
+            f"{name!r} is not a valid time zone; expected an IANA name such as Europe/Paris or UTC"
+        ) from error
     return name
 
 
@@ -51,31 +53,31 @@ def _valid_cron(cron: str) -> str:
 
 
 class Schedule(_Strict):
-    """When a deployment runs, and with which parameters."""
+    """A schedule of a deployment, with the parameters of its runs."""
 
     cron: Annotated[str, AfterValidator(_valid_cron)]
-    timezone: Annotated[str, AfterValidator(_known_timezone)]
+    timezone: Annotated[str, AfterValidator(_valid_timezone)]
     slug: str
     active: bool = True
     parameters: dict[str, Any] = {}
 
 
 class ConcurrencyLimit(_Strict):
-    """How many runs of one deployment may overlap, and what becomes of the others."""
+    """How many runs of one deployment may overlap, and whether others wait or are cancelled."""
 
     limit: PositiveInt
     collision_strategy: Literal["ENQUEUE", "CANCEL_NEW"]
 
 
 class PoolReference(_Strict):
-    """The pool that a deployment's runs queue in, and what its workers give to each of them."""
+    """The work pool of a deployment, with the job variables of its runs."""
 
     name: str
     job_variables: dict[str, Any] = {}
 
 
 class Pool(_Strict):
-    """A work pool: a queue with a limit on the runs at the same time, over all its workers."""
+    """A work pool: a queue with a limit of concurrent runs, over all its workers."""
 
     name: str
     concurrency_limit: PositiveInt
@@ -84,7 +86,7 @@ class Pool(_Strict):
 
 
 class Trigger(_Strict):
-    """An event that starts the deployment, and the parameters that its payload gives the run."""
+    """An event that starts a run, with the parameters that the run takes from its payload."""
 
     type: Literal["event"] = "event"
     expect: Annotated[list[str], Field(min_length=1)]
@@ -99,7 +101,7 @@ class Trigger(_Strict):
 
 
 class Deployment(_Strict):
-    """One stanza of prefect.yaml."""
+    """One deployment as prefect.yaml defines it."""
 
     name: str
     entrypoint: str
@@ -113,22 +115,22 @@ class Deployment(_Strict):
 
     @property
     def flow_name(self) -> str:
-        """``refresh-catalog`` for ``flows.analytics.catalog.refresh_catalog``."""
+        """Return ``refresh-catalog`` for ``flows.analytics.catalog.refresh_catalog``."""
         return self.entrypoint.rsplit(".", 1)[-1].replace("_", "-")
 
     @property
     def full_name(self) -> str:
-        """``<flow>/<pool>``, as `prefect deployment run` takes it."""
+        """Return ``<flow>/<pool>``, as `prefect deployment run` takes it."""
         return f"{self.flow_name}/{self.name}"
 
     @property
     def domain(self) -> str:
-        """Folder below flows/."""
+        """Return the folder below flows/."""
         return self.entrypoint.split(".")[1]
 
 
 class Definitions(_Strict):
-    """Anchors that the stanzas use; the pools are ours, Prefect does not read them."""
+    """Anchors that deployments refer to; Prefect does not read ``pools``."""
 
     pools: list[Pool]
     no_overlap: ConcurrencyLimit
@@ -137,7 +139,7 @@ class Definitions(_Strict):
 
 
 class ProjectFile(BaseModel):
-    """All of prefect.yaml."""
+    """The content of prefect.yaml."""
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, alias_generator=lambda name: name.replace("_", "-")
@@ -150,8 +152,8 @@ class ProjectFile(BaseModel):
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A flow and how it is deployed."""
+class DeployedFlow:
+    """A deployment and its flow."""
 
     deployment: Deployment
 
@@ -160,85 +162,87 @@ class Entry:
 
     @cached_property
     def flow(self) -> WorkerFlow[..., Any]:
-        """Imported on demand: a flow that does not import fails its own row, not the table."""
-        loaded = load_flow_from_entrypoint(self.deployment.entrypoint, use_placeholder_flow=False)
-        if not isinstance(loaded, WorkerFlow):
-            raise CatalogueError(
+        """Import the flow on demand: one that can't be imported does not affect the others."""
+        flow = load_flow_from_entrypoint(self.deployment.entrypoint, use_placeholder_flow=False)
+        if not isinstance(flow, WorkerFlow):
+            raise PrefectYamlError(
                 f"{self.deployment.entrypoint}: decorate it with analytics_worker.prefect_support.flow.flow"
             )
-        return loaded
+        return flow
 
 
 def prefect_yaml() -> Path:
-    """Path of the file that owns the schedule."""
+    """Return the path of prefect.yaml."""
     return project_root() / "prefect.yaml"
 
 
 def read(path: Path) -> ProjectFile:
-    """The checked content of a prefect.yaml.
+    """Return the validated content of a prefect.yaml.
 
     Raises:
-        CatalogueError: it is missing, is no YAML, or has a key or value that does not belong.
+        PrefectYamlError: it is missing, is not valid YAML, or has an unknown key or an invalid value.
     """
     try:
         content = ProjectFile.model_validate(yaml.safe_load(path.read_text()))
     except OSError as error:
-        raise CatalogueError(f"{path} can't be read: {error.strerror}") from error
+        raise PrefectYamlError(f"{path} can't be read: {error.strerror}") from error
     except yaml.YAMLError as error:
-        raise CatalogueError(f"{path} is no valid YAML: {error}") from error
+        raise PrefectYamlError(f"{path} is not valid YAML: {error}") from error
     except ValidationError as error:
-        raise CatalogueError(f"{path} is refused:\n{_explain(error)}") from error
+        raise PrefectYamlError(f"{path} is not valid:\n{_explain(error)}") from error
     _check_references(path, content)
     return content
 
 
 def _explain(error: ValidationError) -> str:
-    reasons = {"extra_forbidden": "unknown key"}
+    messages = {"extra_forbidden": "unknown key"}
     return "\n".join(
-        f"  {'.'.join(map(str, item['loc']))}: {reasons.get(item['type'], item['msg'])}"
+        f"  {'.'.join(map(str, item['loc']))}: {messages.get(item['type'], item['msg'])}"
         for item in error.errors()
     )
 
 
 def _check_references(path: Path, content: ProjectFile) -> None:
-    known = [pool.name for pool in content.definitions.pools]
+    names_of_pools = [pool.name for pool in content.definitions.pools]
     for deployment in content.deployments:
-        if deployment.work_pool.name not in known:
-            raise CatalogueError(
+        if deployment.work_pool.name not in names_of_pools:
+            raise PrefectYamlError(
                 f"{path}: {deployment.full_name} runs on pool {deployment.work_pool.name!r};"
-                f" definitions.pools has {', '.join(known)}"
+                f" definitions.pools has {', '.join(names_of_pools)}"
             )
     names = [deployment.full_name for deployment in content.deployments]
-    twice = {name for name in names if names.count(name) > 1}
-    if twice:
-        raise CatalogueError(f"{path}: deployed twice: {', '.join(sorted(twice))}")
+    duplicates = {name for name in names if names.count(name) > 1}
+    if duplicates:
+        raise PrefectYamlError(f"{path}: duplicate deployments: {', '.join(sorted(duplicates))}")
 
 
 @lru_cache
 def project() -> ProjectFile:
-    """This project's prefect.yaml, read once."""
+    """Return the content of this project's prefect.yaml, read once."""
     return read(prefect_yaml())
 
 
 @lru_cache
-def deployed_flows() -> tuple[Entry, ...]:
-    """Every deployed flow, in the order in which prefect.yaml lists them."""
-    return tuple(Entry(deployment) for deployment in project().deployments)
+def deployed_flows() -> tuple[DeployedFlow, ...]:
+    """Return every deployed flow, in the order of prefect.yaml."""
+    return tuple(DeployedFlow(deployment) for deployment in project().deployments)
 
 
 def pools() -> Sequence[Pool]:
-    """The five work pools and their limits."""
+    """Return the work pools."""
     return project().definitions.pools
 
 
 def deployment_name(flow_name: str) -> str:
-    """``refresh-catalog/analytics`` for ``refresh-catalog`` (or for the full name itself).
+    """Return ``refresh-catalog/analytics`` for ``refresh-catalog`` or for the full name.
 
     Raises:
-        CatalogueError: no deployment runs that flow; lists those there are.
+        PrefectYamlError: no deployment runs that flow; the message lists the deployments.
     """
     names = [entry.deployment.full_name for entry in deployed_flows()]
     for name in names:
         if flow_name in {name, name.split("/")[0]}:
             return name
-    raise CatalogueError(f"No deployment of {flow_name!r}. There are: {', '.join(names)}")
+    raise PrefectYamlError(
+        f"no deployment of {flow_name!r} found; expected one of: {', '.join(names)}"
+    )

@@ -1,22 +1,19 @@
-"""How a run shows that it lives, and how long its silence is believed to be no more than that.
+"""Define the interval and timeout of heartbeats, and the automations that depend on them.
 
-Reads nothing, writes nothing. Every run of prefect.yaml sends a heartbeat so often, whichever worker
-starts it; an automation of the server ends runs that fall silent. Another one tells of the silence of
-the flow that tells of everything else.
+Every run of a deployment in prefect.yaml sends heartbeats, whichever worker starts it. One automation of
+the server crashes runs without heartbeats. Another one notifies when the monitoring flow stops succeeding.
 """
 
 from datetime import timedelta
 
-BEAT_SECONDS = 30  # the shortest that Prefect allows
-MISSED_BEATS = 3
-SILENCE = timedelta(seconds=BEAT_SECONDS * MISSED_BEATS)
+HEARTBEAT_SECONDS = 30  # the shortest that Prefect allows
+MISSED_HEARTBEATS = 3
+HEARTBEAT_TIMEOUT = timedelta(seconds=HEARTBEAT_SECONDS * MISSED_HEARTBEATS)
 
-EVENT = "prefect.flow-run.heartbeat"
-VARIABLE = "PREFECT_FLOWS_HEARTBEAT_FREQUENCY"
-AUTOMATION = "analytics-worker: crash runs that fell silent"
-REASON = (
-    f"No heartbeat for {BEAT_SECONDS * MISSED_BEATS} s: the run's process is gone, or its host is."
-)
+HEARTBEAT_EVENT = "prefect.flow-run.heartbeat"
+HEARTBEAT_VARIABLE = "PREFECT_FLOWS_HEARTBEAT_FREQUENCY"
+HEARTBEAT_AUTOMATION = "analytics-worker: crash runs that fell silent"
+CRASH_MESSAGE = f"No heartbeat for {HEARTBEAT_SECONDS * MISSED_HEARTBEATS} s: the run's process or its host is gone."
 
 MONITORING_AUTOMATION = "analytics-worker: tell that monitoring fails"
-MONITORING_SILENCE = timedelta(minutes=10)  # of a flow that should succeed every minute
+MONITORING_TIMEOUT = timedelta(minutes=10)  # of a flow that should succeed every minute

@@ -1,4 +1,4 @@
-"""Everything that a paged query of the Prefect API has. Reads only."""
+"""Iterate over all pages of a query of the Prefect API."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ LARGEST_PAGE = 200
 
 
 def pages(read: Callable[..., Sequence[Any]], size: int = LARGEST_PAGE) -> Iterator[Any]:
-    """Each item that ``read(limit=…, offset=…)`` gives, asked for a page at a time."""
+    """Yield each item of ``read(limit=…, offset=…)``, one page at a time."""
     offset = 0
     while page := read(limit=size, offset=offset):
         yield from page

@@ -1,30 +1,33 @@
-"""Keep Prefect from importing whatever module the data of a run's state names.
+"""Prevent Prefect from importing arbitrary modules that the data of a run's state names.
 
 Prefect's model of a state imports the pickle or compression library that its data names, to check it,
-wherever the state is read: in a worker, a flow that counts runs, a command. Whoever may call the API
-writes that name. Changes Prefect's two checks in this process; doing it twice changes nothing more.
+wherever the state is read: in a worker, a flow that counts runs, a command. Any API caller can set that
+name. Replaces Prefect's two checks in this process; safe to repeat.
 """
 
 from collections.abc import Callable
 
 from prefect import serializers
 
-PICKLE = frozenset({"cloudpickle", "pickle", "dill"})
-COMPRESSION = frozenset({"lzma", "bz2", "gzip", "zlib"})
-Check = Callable[[str], str]
+PICKLE_LIBRARIES = frozenset({"cloudpickle", "pickle", "dill"})
+COMPRESSION_LIBRARIES = frozenset({"lzma", "bz2", "gzip", "zlib"})
+LibraryCheck = Callable[[str], str]
 
 
-def keep_state_data_inert() -> None:
-    """Check only libraries that are known; any other is left alone until somebody reads the result."""
-    for name, known in (("validate_picklelib", PICKLE), ("validate_compressionlib", COMPRESSION)):
-        check: Check = getattr(serializers, name)
+def restrict_result_libraries() -> None:
+    """LibraryCheck only known libraries; any other is not imported until the result is read."""
+    for name, known in (
+        ("validate_picklelib", PICKLE_LIBRARIES),
+        ("validate_compressionlib", COMPRESSION_LIBRARIES),
+    ):
+        check: LibraryCheck = getattr(serializers, name)
         if not hasattr(check, "known"):
-            setattr(serializers, name, _only(known, check))
+            setattr(serializers, name, _check_known(known, check))
 
 
-def _only(known: frozenset[str], check: Check) -> Check:
-    def of_known(value: str) -> str:
+def _check_known(known: frozenset[str], check: LibraryCheck) -> LibraryCheck:
+    def check_if_known(value: str) -> str:
         return check(value) if value in known else value
 
-    vars(of_known)["known"] = known
-    return of_known
+    vars(check_if_known)["known"] = known
+    return check_if_known

@@ -1,8 +1,8 @@
-"""What a flow reports: a JSON object whose ``status`` decides the state that the run ends in.
+"""Define the result of a flow: a JSON object whose ``status`` decides the final state of the run.
 
-No false green: ``partial`` and ``failed`` end in a FAILED state of that name, an open circuit
-breaker in a FAILED state named ``CircuitOpen``, ``skipped`` in a COMPLETED state named ``Skipped``.
-The state's data is the object itself, persisted as JSON, so that any process can read it.
+``partial`` and ``failed`` end in a FAILED state of that name, an open circuit breaker in a FAILED state
+named ``CircuitOpen``, ``skipped`` in a COMPLETED state named ``Skipped``. The data of the state is the
+object itself, persisted as JSON, so that any process can read it.
 """
 
 from collections.abc import Mapping
@@ -14,25 +14,25 @@ from prefect.states import Completed, Failed
 
 from analytics_worker.text import one_line
 
-MAX_MESSAGE = 5000
+MAX_MESSAGE_LENGTH = 5000
 Status = Literal["success", "partial", "failed", "skipped"]
 
 
 class FlowResult(TypedDict):
-    """The fields that every result has; each flow's own type adds to them."""
+    """The fields of every result; each flow's own type adds to them."""
 
     status: Status
     message: str
     timestamp: str
-    """When the result was made: ISO 8601, UTC."""
+    """When the flow returned: ISO 8601, UTC."""
     error: NotRequired[str]
 
 
 class RunFailed(Exception):  # noqa: N818  # named like Prefect's FailedRun
-    """A flow that was called directly, or awaited, did not succeed.
+    """A flow that was called directly, or waited for, did not succeed.
 
     Attributes:
-        result: What the flow reported, or None if it died before it could.
+        result: The result of the flow, or None if it ended without one.
     """
 
     def __init__(self, message: str, result: Mapping[str, Any] | None = None) -> None:
@@ -40,8 +40,8 @@ class RunFailed(Exception):  # noqa: N818  # named like Prefect's FailedRun
         self.result = result
 
 
-def outcome(status: Status, message: str, *, error: str | None = None) -> FlowResult:
-    """The common fields, as of now: ``return {**outcome("success", "4 views"), "results": …}``."""
+def flow_result(status: Status, message: str, *, error: str | None = None) -> FlowResult:
+    """Return the common fields, as of now: ``return {**flow_result("success", "4 views"), "results": …}``."""
     common = FlowResult(status=status, message=message, timestamp=datetime.now(UTC).isoformat())
     if error is not None:
         common["error"] = error
@@ -49,16 +49,16 @@ def outcome(status: Status, message: str, *, error: str | None = None) -> FlowRe
 
 
 def status_of(*, succeeded: int, failed: int) -> Status:
-    """``success`` without failures, ``partial`` with some, ``failed`` if nothing succeeded."""
+    """Return ``success`` without failures, ``partial`` with some, ``failed`` if nothing succeeded."""
     if not failed:
         return "success"
     return "partial" if succeeded else "failed"
 
 
 def state_of(result: Mapping[str, Any], name: str | None = None) -> State[Any]:
-    """The terminal state for a result."""
+    """Return the final state of a run with that result."""
     status = cast("FlowResult", result)["status"]
-    message = one_line(str(result.get("message", "")), MAX_MESSAGE)
+    message = one_line(str(result.get("message", "")), MAX_MESSAGE_LENGTH)
     data = dict(result)
     if status in {"success", "skipped"}:
         default = "Completed" if status == "success" else "Skipped"

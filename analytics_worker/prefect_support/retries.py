@@ -1,7 +1,7 @@
-"""How hard each kind of work is tried again: ``@task(**REFRESH)``.
+"""Define the retry policy of each kind of task: ``@task(**REFRESH)``.
 
-Reads nothing, writes nothing. Delays double, are spread by jitter, and never pass their cap.
-Retries belong to tasks, because only tasks have a retry condition.
+Delays double, are spread by jitter, and never exceed their cap. Retries belong to tasks, because only
+tasks have a retry condition.
 """
 
 from collections.abc import Awaitable, Callable
@@ -18,7 +18,7 @@ JITTER = 0.5
 
 
 class TaskPolicy(TypedDict):
-    """The keyword arguments that all tasks of one kind share."""
+    """The keyword arguments of all tasks of one kind."""
 
     retries: int
     retry_delay_seconds: Callable[[int], list[float]]
@@ -31,15 +31,15 @@ class TaskPolicy(TypedDict):
 def capped_backoff(
     *, base_seconds: float, cap_seconds: float, jitter: float
 ) -> Callable[[int], list[float]]:
-    """Doubling delays in seconds; the cap holds after Prefect has added up to ``jitter`` of each."""
+    """Return doubling delays in seconds; the cap includes the jitter that Prefect adds to each."""
     ceiling = cap_seconds / (1 + jitter)
     return lambda retries: [
         min(ceiling, base_seconds * 2 ** min(attempt, 64)) for attempt in range(retries)
     ]
 
 
-async def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Neither a permanent error nor an open circuit breaker gets another try."""
+async def should_retry(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Whether to retry: neither after a permanent error nor while a circuit breaker is open."""
     error = await state.aresult(raise_on_failure=False)
     if not isinstance(error, BaseException):
         return True
@@ -48,21 +48,21 @@ async def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]
 
 
 def policy(*, retries: int, base_seconds: float = 2, cap_seconds: float = 300) -> TaskPolicy:
-    """``retries`` more tries after the first, the longest delay ``cap_seconds``."""
+    """Return a policy of ``retries`` attempts after the first one, at most ``cap_seconds`` apart."""
     return TaskPolicy(
         retries=retries,
         retry_delay_seconds=capped_backoff(
             base_seconds=base_seconds, cap_seconds=cap_seconds, jitter=JITTER
         ),
         retry_jitter_factor=JITTER,
-        retry_condition_fn=worth_retrying,
+        retry_condition_fn=should_retry,
         cache_policy=NO_CACHE,
-        persist_result=False,  # only flows leave results behind
+        persist_result=False,  # only results of flows are persisted
     )
 
 
-# All delays of a task together outlast a minute without the database (a restart, a failover), also
-# where jitter shortens each by a third.
+# The delays of a task add up to more than a minute without the database (a restart, a failover), even
+# if jitter shortens each by a third.
 CATALOG = policy(retries=3, base_seconds=15, cap_seconds=300)
 REFRESH = policy(retries=3, base_seconds=15, cap_seconds=600)
 STATISTICS = policy(retries=2, base_seconds=35)

@@ -1,4 +1,4 @@
-"""Questions to the Prefect API about flow runs, in few words. Reads and writes nothing itself."""
+"""Build filters for runs of flows and tasks. Reads and writes nothing."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -7,31 +7,31 @@ from typing import Any
 from prefect.client.schemas.filters import FlowRunFilter, TaskRunFilter
 from prefect.client.schemas.objects import TERMINAL_STATES, StateType
 
-ENDED = sorted(TERMINAL_STATES)
-HOLDING_A_SLOT = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
+FINAL_STATES = sorted(TERMINAL_STATES)
+ACTIVE_STATES = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
 
-def runs(states: Sequence[StateType], **conditions: dict[str, Any]) -> FlowRunFilter:
-    """Runs in one of these states: ``runs(ENDED, end_time={"after_": since})``."""
+def runs_in_states(states: Sequence[StateType], **conditions: dict[str, Any]) -> FlowRunFilter:
+    """Return a filter for runs in one of these states: ``runs_in_states(FINAL_STATES, end_time={"after_": since})``."""
     state = {"type": {"any_": list(states)}}
     return FlowRunFilter.model_validate({"state": state, **conditions})
 
 
-def due(instant: datetime) -> FlowRunFilter:
-    """Runs that should have started by then and hold no slot."""
-    return runs([StateType.SCHEDULED], next_scheduled_start_time={"before_": instant})
+def runs_due(instant: datetime) -> FlowRunFilter:
+    """Return a filter for runs that should have started by then and hold no slot."""
+    return runs_in_states([StateType.SCHEDULED], next_scheduled_start_time={"before_": instant})
 
 
-def ended(since: datetime, until: datetime) -> FlowRunFilter:
-    """Runs that reached their end in between."""
-    return runs(ENDED, end_time={"after_": since, "before_": until})
+def runs_ended(since: datetime, until: datetime) -> FlowRunFilter:
+    """Return a filter for runs that ended in between."""
+    return runs_in_states(FINAL_STATES, end_time={"after_": since, "before_": until})
 
 
-def tasks_ended(since: datetime, until: datetime) -> TaskRunFilter:
-    """Task runs that reached their end in between."""
+def task_runs_ended(since: datetime, until: datetime) -> TaskRunFilter:
+    """Return a filter for task runs that ended in between."""
     return TaskRunFilter.model_validate(
         {
-            "state": {"type": {"any_": ENDED}},
+            "state": {"type": {"any_": FINAL_STATES}},
             "end_time": {"after_": since, "before_": until},
         }
     )

@@ -1,8 +1,8 @@
-"""Read what a run reported, as plain JSON: nothing that the API or a file says is executed or imported.
+"""Read the result of a run as plain JSON: nothing that the API or a file names is executed or imported.
 
-Whoever may call the API can set the data of any run's state: a serializer (pickle), a storage block, a
-path. Prefect's ``state.result()`` does what it says; its JSON, too, names functions and calls them. Reads
-the Prefect API and one file, or the block that this process names; writes nothing.
+Any API caller can set the data of a run's state: a serializer (pickle), a storage block, a path. Prefect's
+``state.result()`` follows it, and its JSON serializer also calls functions that the data names. Reads the
+Prefect API and one file, or the block that this process names; writes nothing.
 """
 
 import json
@@ -23,23 +23,23 @@ from analytics_worker.errors import PermanentError
 from analytics_worker.text import value_line
 
 MAX_BYTES = 64 * 1024 * 1024
-EXCEPTION = "__exc_type__"
-ENCODED = frozenset({"__class__", "data"})
-"""What Prefect makes of a value that JSON does not have; the class is the file's word."""
-RECORD = ["metadata", "result"]
+EXCEPTION_KEY = "__exc_type__"
+ENCODED_KEYS = frozenset({"__class__", "data"})
+"""Keys of Prefect's encoding of a value that JSON does not have; the class is untrusted."""
+RECORD_KEYS = ["metadata", "result"]
 GENERATED_NAME = re.compile("[0-9a-f]{32}")
-STORAGE = "PREFECT_DEFAULT_RESULT_STORAGE_BLOCK"
+STORAGE_VARIABLE = "PREFECT_DEFAULT_RESULT_STORAGE_BLOCK"
 
 
 class ResultRefusedError(PermanentError):
-    """A run's result is not JSON in storage of ours; says what it is and what to do."""
+    """A run's result is not JSON in our storage; the message says what it is and how to fix it."""
 
 
 def read_run(client: SyncPrefectClient, run: UUID) -> dict[str, Any]:
-    """A flow run as JSON: Prefect's model of its state would import what the state's data names.
+    """Return a flow run as JSON: Prefect's model of its state would import what the state's data names.
 
     Raises:
-        ObjectNotFound: there is none.
+        ObjectNotFound: there is no such run.
     """
     try:
         return client.request("GET", "/flow_runs/{id}", path_params={"id": str(run)}).json()
@@ -50,7 +50,7 @@ def read_run(client: SyncPrefectClient, run: UUID) -> dict[str, Any]:
 
 
 def read_state(client: SyncPrefectClient, run: UUID) -> tuple[State[Any] | None, Any]:
-    """The state of a run without its data, and its data as JSON."""
+    """Return the state of a run without its data, and its data as JSON."""
     state = read_run(client, run).get("state")
     if not state:
         return None, None
@@ -58,27 +58,27 @@ def read_state(client: SyncPrefectClient, run: UUID) -> tuple[State[Any] | None,
 
 
 def read_result(data: Any) -> Any:
-    """What the data of a state stands for; values that JSON does not have are as they were written.
+    """Return the result that the data of a state refers to; values that JSON does not have stay encoded.
 
     Raises:
-        ResultRefusedError: it is not JSON, or not in storage of ours.
+        ResultRefusedError: it is not JSON, or not in our storage.
     """
     if not isinstance(data, Mapping) or "storage_key" not in data:
         return data
-    described = cast("Mapping[str, Any]", data)
-    _check_serializer(described)
-    content = _content(str(described["storage_key"]), described.get("storage_block_id"))
+    reference = cast("Mapping[str, Any]", data)
+    _check_serializer(reference)
+    content = _read_content(str(reference["storage_key"]), reference.get("storage_block_id"))
     try:
-        return _decoded(content)
+        return _decode(content)
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        place = value_line(str(described["storage_key"]))
-        raise ResultRefusedError(f"{place} is not a result that Prefect stored as JSON") from None
+        key = value_line(str(reference["storage_key"]))
+        raise ResultRefusedError(f"{key} is not a result that Prefect stored as JSON") from None
 
 
-def _decoded(content: bytes) -> Any:
-    """The result itself, or Prefect's record of one: its metadata, and the result as text."""
+def _decode(content: bytes) -> Any:
+    """Return the result of the content, which is the result itself or Prefect's record of one."""
     result: Any = json.loads(content, object_hook=_plain)
-    if not (isinstance(result, dict) and sorted(cast("dict[str, Any]", result)) == RECORD):
+    if not (isinstance(result, dict) and sorted(cast("dict[str, Any]", result)) == RECORD_KEYS):
         return cast("Any", result)
     _check_serializer(result["metadata"])
     text: Any = result["result"]
@@ -86,12 +86,12 @@ def _decoded(content: bytes) -> Any:
 
 
 def is_exception(result: Any) -> bool:
-    """Whether Prefect stored the error that ended the run."""
-    return isinstance(result, Mapping) and EXCEPTION in result
+    """Whether the result is the error that ended the run."""
+    return isinstance(result, Mapping) and EXCEPTION_KEY in result
 
 
-def _check_serializer(described: Mapping[str, Any]) -> None:
-    serializer = described.get("serializer") or {}
+def _check_serializer(reference: Mapping[str, Any]) -> None:
+    serializer = reference.get("serializer") or {}
     kind = serializer.get("type", "pickle") if isinstance(serializer, Mapping) else serializer
     if kind != "json":
         raise ResultRefusedError(
@@ -100,9 +100,9 @@ def _check_serializer(described: Mapping[str, Any]) -> None:
         )
 
 
-def _content(key: str, block: object) -> bytes:
+def _read_content(key: str, block: object) -> bytes:
     if block is not None:
-        return _from_block(key, str(block))
+        return _read_from_block(key, str(block))
     folder = Path(get_current_settings().results.local_storage_path)
     path = folder / key
     try:
@@ -117,32 +117,32 @@ def _content(key: str, block: object) -> bytes:
         raise ResultRefusedError(
             f"The run's result {value_line(key)} cannot be read: {reason}"
         ) from None
-    return _bounded(content)
+    return _check_size(content)
 
 
 def _may_be_result(path: Path, folder: Path) -> bool:
-    """Whether it is in this process's storage, or named as Prefect names results in another one's."""
+    """Whether the path is in this process's storage, or has a name that Prefect generates for results."""
     inside = path.resolve().is_relative_to(folder.resolve())
     return inside or GENERATED_NAME.fullmatch(path.name) is not None
 
 
-def _from_block(key: str, wanted: str) -> bytes:
-    """Read from the block that the operator of this process named, never from one that data names."""
+def _read_from_block(key: str, block_id: str) -> bytes:
+    """Read from the block that this process is configured with, never from one that data names."""
     name = get_current_settings().results.default_storage_block
     block: Any = Block.load(name, _sync=True) if name else None  # pyright: ignore[reportCallIssue]
-    if block is None or str(block._block_document_id) != wanted:  # noqa: SLF001  # its only id
+    if block is None or str(block._block_document_id) != block_id:  # noqa: SLF001  # its only id
         raise ResultRefusedError(
-            f"The run's result is in the storage block {value_line(wanted)}, which {STORAGE} does not"
+            f"The run's result is in the storage block {value_line(block_id)}, which {STORAGE_VARIABLE} does not"
             " name here; set it to that block's type/name if the block is yours"
         )
-    return _bounded(block.read_path(key, _sync=True))
+    return _check_size(block.read_path(key, _sync=True))
 
 
-def _bounded(content: bytes) -> bytes:
+def _check_size(content: bytes) -> bytes:
     if len(content) > MAX_BYTES:
         raise ResultRefusedError(f"The run's result is larger than {MAX_BYTES:,} bytes")
     return content
 
 
-def _plain(found: dict[str, Any]) -> Any:
-    return found["data"] if found.keys() == ENCODED else found
+def _plain(value: dict[str, Any]) -> Any:
+    return value["data"] if value.keys() == ENCODED_KEYS else value

@@ -1,7 +1,7 @@
-"""Queue a flow on its work pool, from any Python process, and follow the run.
+"""Submit a run of a flow from any Python process, and wait for its result.
 
 ``run = submit(refresh_materialized_views, view_names=["pipeline_kpis"])`` returns at once;
-``run.get(timeout=300)`` waits. Reads and writes the Prefect API only.
+``run.get(timeout=300)`` waits for the result. Reads and writes the Prefect API only.
 """
 
 import math
@@ -30,18 +30,18 @@ from analytics_worker.prefect_support.run_results import (
     read_state,
 )
 
-FIRST_POLL_SECONDS, SLOWEST_POLL_SECONDS = 0.05, 1.0
+FIRST_POLL_SECONDS, MAX_POLL_SECONDS = 0.05, 1.0
 POLL_SHARE = 0.05
-"""Of the time that the run has taken so far: a result is heard of hardly later than it is there."""
+"""Share of the time waited so far by which the poll interval grows: it keeps the extra delay small."""
 
 
 class SubmitError(PermanentError):
-    """The run could not be queued: unknown deployment, parameters that do not fit."""
+    """The run could not be queued: unknown deployment or invalid parameters."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One queued run: a handle that any process can use."""
+    """A handle of one run, usable in any process."""
 
     id: UUID
     name: str
@@ -52,47 +52,47 @@ class Run:
 
     @property
     def url(self) -> str | None:
-        """Where the Prefect UI shows this run."""
+        """Return the address of this run in the Prefect UI."""
         ui = get_current_settings().ui_url
         return f"{ui}/runs/flow-run/{self.id}" if ui else None
 
     def state(self) -> State[Any] | None:
-        """The run's state now."""
+        """Return the current state of the run."""
         with api_client() as client:
             return read_state(client, self.id)[0]
 
     def ready(self) -> bool:
-        """Whether the run has ended, one way or another."""
+        """Whether the run has ended, in any state."""
         state = self.state()
         return state is not None and state.is_final()
 
     def successful(self) -> bool:
-        """Whether the run ended well; False while it still runs."""
+        """Whether the run succeeded; False while it still runs."""
         state = self.state()
         return state is not None and state.is_completed()
 
     @property
     def result(self) -> Any:
-        """What the run reported; the error if it died without a report; None while it runs."""
+        """Return the result of the run; the error if it ended without a result; None while it runs."""
         with api_client() as client:
             state, data = read_state(client, self.id)
         if state is None or not state.is_final():
             return None
         try:
-            return _reported(state, data)
+            return _reported_result(state, data)
         except RunFailed as error:
             return error
 
     def get(self, timeout: float | None = None) -> Any:
-        """Wait for the end and return what the run reported, also if that is a failure.
+        """Wait for the run to end and return its result, even if that is a failure.
 
         Args:
-            timeout: Seconds to wait; None waits for ever.
+            timeout: Seconds to wait; None waits without limit.
 
         Raises:
-            TimeoutError: the run has not ended by then; it goes on.
-            RunFailed: the run crashed, was cancelled or timed out before it could report.
-            ResultRefusedError: what it reported is not JSON in storage of ours.
+            TimeoutError: the run has not ended by then; it continues.
+            RunFailed: the run crashed, was cancelled or timed out without a result.
+            ResultRefusedError: its result is not JSON in our storage.
         """
         started = time.monotonic()
         deadline = math.inf if timeout is None else started + timeout
@@ -100,22 +100,22 @@ class Run:
             while True:
                 state, data = read_state(client, self.id)
                 if state is not None and state.is_final():
-                    return _reported(state, data)
+                    return _reported_result(state, data)
                 waited = time.monotonic() - started
-                pause = min(SLOWEST_POLL_SECONDS, FIRST_POLL_SECONDS + waited * POLL_SHARE)
+                pause = min(MAX_POLL_SECONDS, FIRST_POLL_SECONDS + waited * POLL_SHARE)
                 if time.monotonic() + pause > deadline:
                     now = state.name if state else "not scheduled"
                     raise TimeoutError(f"{self} is {now} after {timeout} s")
                 time.sleep(pause)  # noqa: TID251  # the caller asked to wait
 
     def cancel(self) -> None:
-        """Ask for the run to be stopped."""
+        """Request cancellation of the run."""
         with api_client() as client:
             client.set_flow_run_state(self.id, Cancelling())
 
 
 def submit(flow: Flow[..., Any] | str, *args: Any, **parameters: Any) -> Run:
-    """Queue a run on the flow's work pool and return at once.
+    """Queue a run on the flow's work pool and return immediately.
 
     Args:
         flow: The flow itself, its name (``refresh-catalog``) or ``<flow>/<pool>``.
@@ -123,7 +123,7 @@ def submit(flow: Flow[..., Any] | str, *args: Any, **parameters: Any) -> Run:
         parameters: The flow's parameters.
 
     Raises:
-        SubmitError: nothing is deployed under that name, or the parameters do not fit.
+        SubmitError: no deployment of that name exists, or the parameters are not valid.
     """
     name = deployment_name(flow if isinstance(flow, str) else flow.name)
     values = _bind(flow, args, parameters)
@@ -142,15 +142,15 @@ def submit(flow: Flow[..., Any] | str, *args: Any, **parameters: Any) -> Run:
 
 
 def find(flow_run_id: UUID | str) -> Run:
-    """The handle of a run that was queued elsewhere."""
+    """Return the handle of a run that another process queued."""
     with api_client() as client:
         run = read_run(client, UUID(str(flow_run_id)))
-        known = partial(Run, id=UUID(run["id"]), name=run["name"])
+        handle = partial(Run, id=UUID(run["id"]), name=run["name"])
         if run["deployment_id"] is None:
-            return known(deployment="called directly")
+            return handle(deployment="called directly")
         deployment = client.read_deployment(UUID(run["deployment_id"]))
         flow = client.read_flow(UUID(run["flow_id"]))
-    return known(deployment=f"{flow.name}/{deployment.name}")
+    return handle(deployment=f"{flow.name}/{deployment.name}")
 
 
 def _bind(
@@ -166,7 +166,7 @@ def _bind(
         raise SubmitError(f"{flow.name}: {error}") from error
 
 
-def _reported(state: State[Any], data: Any) -> Any:
+def _reported_result(state: State[Any], data: Any) -> Any:
     with with_stack_login():
         result = read_result(data)
     if isinstance(result, Mapping) and not is_exception(result):

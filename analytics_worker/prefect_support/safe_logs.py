@@ -1,9 +1,9 @@
-"""Log records that stay one record, whatever text of data they quote.
+"""Prevent values in log records from forging other records or controlling the terminal.
 
-Reads nothing; changes the formatters of Prefect's console handlers, whose output goes to a terminal or
-to a file. What goes to the API is left as it is: the UI shows it as text. Terminal escapes
-become visible, and every line of a record but its first is indented, so that no value can begin a line
-that looks like a record of its own. Safe to repeat: a formatter is wrapped once.
+Changes the formatters of Prefect's console handlers, whose output goes to a terminal or to a file. Terminal
+escapes become visible, and every line of a record but its first is indented, so that no value can start a
+line that looks like a record. Records that go to the API stay unchanged: the UI shows them as text. Safe to
+repeat: a formatter is wrapped once.
 """
 
 import logging
@@ -17,14 +17,14 @@ INDENT = "    "
 
 
 class SafeFormatter(logging.Formatter):
-    """Formats as another one does."""
+    """A formatter that makes the output of another one safe."""
 
     def __init__(self, formatter: logging.Formatter) -> None:
         super().__init__()
         self._formatter = formatter
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record's text: printable, and indented from its second line on."""
+        """Return the record's text: printable, and indented from its second line."""
         return printable(self._formatter.format(record)).replace("\n", f"\n{INDENT}")
 
 
@@ -37,6 +37,6 @@ def protect_logs() -> None:
 
 
 def _handlers() -> Iterator[logging.Handler]:
-    known = [logging.getLogger(name) for name in list(logging.root.manager.loggerDict)]
-    for logger in [logging.getLogger(), *known]:
+    loggers = [logging.getLogger(name) for name in list(logging.root.manager.loggerDict)]
+    for logger in [logging.getLogger(), *loggers]:
         yield from (h for h in logger.handlers if isinstance(h, PrefectConsoleHandler))

@@ -1,9 +1,9 @@
-"""The ``@task`` of this project: Prefect's, with the timings of what it does inside.
+"""Define the ``@task`` decorator of this project: Prefect's, with telemetry of its timings.
 
-Reads nothing; writes what `analytics_worker.telemetry` writes. ::
+Example::
 
-    @task(**CATALOG, name="count orders")
-    def count_orders(schemas: list[str]) -> int: ...
+@task(**CATALOG, name="count orders")
+def count_orders(schemas: list[str]) -> int: ...
 """
 
 from collections.abc import Callable

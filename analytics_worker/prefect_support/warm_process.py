@@ -1,8 +1,8 @@
-"""A spare process: a copy of this one, made while that is safe, that waits to run a Python program.
+"""Run a Python program in a warm process: a fork of this process that has its imports already.
 
-The program finds imported what this process had imported when the spare was made; for dbt that is two
-to three CPU seconds. Without a spare, a program is started as usual. Writes nothing; a spare that is
-never needed ends with its parent.
+A warm process is forked while that is safe and waits for a program. The program skips the imports that
+this process had made by then; for dbt these take two to three CPU seconds. Without a warm process, a
+program is started as usual. Writes nothing; an unused warm process ends with its parent.
 """
 
 import json
@@ -20,23 +20,23 @@ from typing import Any, NoReturn, Protocol
 
 CHUNK = 1 << 16
 STREAMS = 3
-ANSWER_SECONDS = 60
+REPLY_TIMEOUT_SECONDS = 60
 
 
 class Process(Protocol):
-    """What `subprocess.Popen` and a spare have in common."""
+    """The interface that `subprocess.Popen` and a warm process share."""
 
     @property
     def pid(self) -> int:
-        """Process id; the process leads a session and a process group of its own."""
+        """Return the process id; the process leads its own session and process group."""
         ...
 
     def poll(self) -> int | None:
-        """The exit status, negative for a signal; None while it runs."""
+        """Return the exit status, negative for a signal; None while it runs."""
         ...
 
     def wait(self, timeout: float | None = None) -> int:
-        """The exit status, once there is one.
+        """Wait for the process to end and return its exit status.
 
         Raises:
             subprocess.TimeoutExpired: it still runs after so many seconds.
@@ -44,43 +44,42 @@ class Process(Protocol):
         ...
 
 
-class Spare:
-    """A process that waits to be told what to run."""
+class WarmProcess:
+    """A forked process that waits for a program."""
 
     def __init__(self, pid: int, sock: socket.socket) -> None:
-        """Take hold of a child that `prepare` forked."""
         self.pid = pid
         self._sock = sock
         self._status: int | None = None
 
     def run(self, request: Mapping[str, Any], streams: Sequence[int]) -> None:
-        """Have it run a program; it has the whole request when this returns.
+        """Send it a program to run; it has read the whole request when this returns.
 
         Raises:
-            OSError: it died, or did not answer, before it began.
+            OSError: it ended, or did not reply, before it started the program.
         """
         with self._sock:
-            self._sock.settimeout(ANSWER_SECONDS)
+            self._sock.settimeout(REPLY_TIMEOUT_SECONDS)
             socket.send_fds(self._sock, [b"!"], streams)
             self._sock.sendall(json.dumps(request).encode())
             self._sock.shutdown(socket.SHUT_WR)
             if not self._sock.recv(1):
-                raise ConnectionError("the spare process ended before it began")
+                raise ConnectionError("the warm process ended before it started the program")
 
-    def end(self) -> None:
-        """Kill it, if it still lives, and wait for its end."""
+    def kill(self) -> None:
+        """Kill it if it is still running, and wait for it to end."""
         if self.poll() is None:
             os.kill(self.pid, signal.SIGKILL)
             self.wait()
 
     def poll(self) -> int | None:
-        """The exit status, negative for a signal; None while it runs."""
+        """Return the exit status, negative for a signal; None while it runs."""
         return self._reap(os.WNOHANG)
 
     def wait(self, timeout: float | None = None) -> int:
-        """The exit status, once there is one."""
+        """Wait for the process to end and return its exit status."""
         if timeout is not None and not self._has_ended(timeout):
-            raise subprocess.TimeoutExpired("spare process", timeout)
+            raise subprocess.TimeoutExpired("warm process", timeout)
         status = self._reap(0)
         assert status is not None  # noqa: S101  # a blocking wait returns at the end only
         return status
@@ -101,21 +100,21 @@ class Spare:
         return self._status
 
 
-_spares: list[Spare] = []
+_warm_processes: list[WarmProcess] = []
 
 
-def prepare() -> None:
-    """Fork a spare. Only for a process that has never started a thread."""
-    ours, theirs = socket.socketpair()
+def fork_warm_process() -> None:
+    """Fork a warm process. Call it only in a process that has never started a thread."""
+    parent_socket, child_socket = socket.socketpair()
     pid = os.fork()
     if pid == 0:
-        ours.close()
-        _live(theirs)
-    theirs.close()
-    _spares.append(Spare(pid, ours))
+        parent_socket.close()
+        _run_child(child_socket)
+    child_socket.close()
+    _warm_processes.append(WarmProcess(pid, parent_socket))
 
 
-def start(
+def start_program(
     program: Path,
     arguments: Sequence[str],
     *,
@@ -123,25 +122,25 @@ def start(
     environment: Mapping[str, str],
     streams: Sequence[int],
 ) -> Process:
-    """Run a Python program in a process and a session of its own, in the spare if there is one.
+    """Run a Python program in its own process and session, in a warm process if there is one.
 
     Args:
-        program: File with the program.
+        program: File that contains the program.
         arguments: Its ``sys.argv[1:]``.
-        directory: Where it runs.
-        environment: All of its variables.
-        streams: Descriptors that become its standard input, output and error.
+        directory: Its working directory.
+        environment: Its complete environment.
+        streams: Descriptors of its standard input, output and error.
     """
     argv = [str(program), *arguments]
     request = {"argv": argv, "directory": str(directory), "environment": dict(environment)}
-    while _spares:
-        spare = _spares.pop()
+    while _warm_processes:
+        warm = _warm_processes.pop()
         try:
-            spare.run(request, streams)
+            warm.run(request, streams)
         except OSError:
-            spare.end()  # somebody killed it: start the program as usual
+            warm.kill()  # it was killed: start the program as usual
         else:
-            return spare
+            return warm
     stdin, stdout, stderr = streams
     return subprocess.Popen(
         [sys.executable, "-P", *argv],
@@ -154,21 +153,21 @@ def start(
     )
 
 
-def _live(sock: socket.socket) -> NoReturn:
-    """The whole life of a spare: wait, run, leave without tearing down the heap it shares."""
+def _run_child(sock: socket.socket) -> NoReturn:
+    """Wait for a program, run it, and exit without tearing down the shared heap."""
     code = 1
     try:
         os.setsid()
         request = _receive(sock)
         code = 0 if request is None else _run(request)
-    except BaseException:  # noqa: BLE001  # the interpreter's own last resort
+    except BaseException:  # noqa: BLE001  # the last resort of an interpreter
         traceback.print_exc()
     finally:
         os._exit(code)
 
 
 def _receive(sock: socket.socket) -> dict[str, Any] | None:
-    """Take over the streams that come with the request; None if the parent has ended."""
+    """Return the request and adopt its streams; None if the parent has ended."""
     message, streams, _, _ = socket.recv_fds(sock, 1, STREAMS)
     if not message:
         return None
@@ -185,7 +184,7 @@ def _receive(sock: socket.socket) -> dict[str, Any] | None:
 def _run(request: Mapping[str, Any]) -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD):
         signal.signal(number, signal.SIG_DFL)
-    os.environ.clear()  # noqa: TID251  # this process becomes another one
+    os.environ.clear()  # noqa: TID251  # this process becomes the program
     os.environ.update(request["environment"])  # noqa: TID251
     os.chdir(request["directory"])
     sys.argv = list(request["argv"])
@@ -200,7 +199,7 @@ def _run(request: Mapping[str, Any]) -> int:
 
 
 def exit_status(error: SystemExit) -> int:
-    """What the interpreter would exit with; an exit message goes to standard error, as there."""
+    """Return the exit status of the interpreter; print an exit message to standard error, as it does."""
     if error.code is None:
         return 0
     if isinstance(error.code, int):

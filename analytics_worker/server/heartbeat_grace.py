@@ -12,10 +12,10 @@ from prefect.server.database import PrefectDBInterface, provide_database_interfa
 from sqlalchemy.exc import DBAPIError
 
 from analytics_worker.prefect_support.heartbeat_settings import (
-    AUTOMATION,
+    HEARTBEAT_AUTOMATION,
+    HEARTBEAT_TIMEOUT,
     MONITORING_AUTOMATION,
-    MONITORING_SILENCE,
-    SILENCE,
+    MONITORING_TIMEOUT,
 )
 
 
@@ -23,7 +23,7 @@ async def extend_heartbeat_deadlines() -> None:
     """Extend the deadlines that have passed, or nearly; a new database has none."""
     database = provide_database_interface()
     engine = await database.engine()
-    waits = {AUTOMATION: SILENCE, MONITORING_AUTOMATION: MONITORING_SILENCE}
+    waits = {HEARTBEAT_AUTOMATION: HEARTBEAT_TIMEOUT, MONITORING_AUTOMATION: MONITORING_TIMEOUT}
     statements = [_extended_deadlines(database, name, wait) for name, wait in waits.items()]
     try:
         async with database.session_context(begin_transaction=True) as session:

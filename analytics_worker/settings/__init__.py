@@ -1,7 +1,7 @@
-"""Every variable that the worker reads, and nothing else reads the environment.
+"""Define the settings of the worker; no other module reads the environment.
 
-Sources, first wins: the environment, ``.env`` in the project root, and ``stack.env`` in the state
-directory, which ``make up`` writes so that every process of this checkout finds the running stack.
+Sources in order of precedence: the environment, ``.env`` in the project root, and ``stack.env`` in the state
+folder, which ``make up`` writes so that every process of this checkout finds the running stack.
 """
 
 import os
@@ -15,7 +15,7 @@ from pydantic_settings import SettingsConfigDict
 
 from analytics_worker.settings.messages import MessageSettings
 from analytics_worker.settings.types import (
-    REPLACED,
+    REPLACED_PREFIXES,
     Folders,
     Limit,
     Names,
@@ -32,7 +32,7 @@ __all__ = ["Settings", "project_root", "settings"]
 class Settings(MessageSettings):
     """One attribute per variable: ``DATABASE_URL`` sets ``settings().database_url``."""
 
-    # An empty variable is one that was not set: it must not hide what `make up` wrote.
+    # An empty variable counts as not set: it must not override what `make up` wrote.
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
 
     # Monitoring
@@ -52,7 +52,7 @@ class Settings(MessageSettings):
     )
     health_min_free_mb: PositiveInt = Field(
         default=500,
-        description="Free space below which a disk that reports, logs or state are on is unhealthy.",
+        description="Free space below which the disk of reports, logs or state is unhealthy.",
     )
 
     # Metrics
@@ -63,16 +63,16 @@ class Settings(MessageSettings):
     )
     prometheus_allowed_hosts: Names = Field(
         default=[],
-        description="Host names by which the metrics may be asked for, comma separated, besides localhost and addresses. Empty: no other on loopback, any elsewhere.",
+        description="Host names that requests for metrics may use, comma separated, besides localhost and addresses. Empty: no other on loopback, any elsewhere.",
     )
     exporter_poll_seconds: PositiveFloat = Field(
-        default=5.0, description="How often the metrics are brought up to date."
+        default=5.0, description="Interval in which the metrics are updated."
     )
 
     # The worker
     worker_preload: Names = Field(
         default=[],
-        description="Modules that every run finds imported, comma separated: libraries, never flows. The worker adds those that it needs itself.",
+        description="Modules that are imported before runs are forked, comma separated: libraries, never flows. The worker adds those that it needs.",
     )
     worker_run_memory_limit_mb: Limit = Field(
         default=None,
@@ -80,7 +80,7 @@ class Settings(MessageSettings):
     )
     worker_allow_job_overrides: bool = Field(
         default=False,
-        description="Let whoever may call the Prefect API start other code: commands, environments, folders and pull steps of their choice (docs/decisions/job-overrides.md).",
+        description="Allow callers of the Prefect API to run other code: commands, environments, folders and pull steps of their choice (docs/decisions/job-overrides.md).",
     )
     worker_code_folders: Folders = Field(
         default=[],
@@ -88,27 +88,27 @@ class Settings(MessageSettings):
     )
     worker_job_environment: Names = Field(
         default=[],
-        description="Variables that job variables may set for a run besides the harmless ones (docs/decisions/job-overrides.md), comma separated.",
+        description="Environment variables that job variables may set for a run besides the safe ones (docs/decisions/job-overrides.md), comma separated.",
     )
     worker_drain_seconds: PositiveFloat = Field(
-        default=30.0, description="How long runs in progress may go on when the worker is stopped."
+        default=30.0, description="How long active runs may continue when the worker is stopped."
     )
     worker_recycle_after_runs: PositiveInt = Field(
         default=1000,
-        description="Runs after which the process that runs are forked from is renewed.",
+        description="Runs after which the fork server is restarted.",
     )
 
     # The Prefect server that `make up` starts
     server_login: Annotated[Literal["auto", "on", "off"], BeforeValidator(lower)] = Field(
         default="auto",
-        description="Whether the Prefect server that `make up` starts asks for a login: auto, on or off. auto: if other hosts can reach it, or other people have accounts on this one.",
+        description="Whether the Prefect server that `make up` starts requires a login: auto, on or off. auto: if other hosts can reach it, or this host has other accounts.",
     )
     server_allowed_hosts: Names = Field(
         default=[],
-        description="Further names of that server, as host or host:port, comma separated: what a reverse proxy, or a worker on another host, calls it.",
+        description="More names of that server, as host or host:port, comma separated: those that a reverse proxy or a worker on another host uses.",
     )
 
-    # What the Celery worker used: recognized, and answered with what replaced it
+    # Variables of the Celery worker: recognized, with their replacements
     celery_broker_url: Secret = Field(
         default=None, description="Not used: Prefect's server queues the runs (PREFECT_API_URL)."
     )
@@ -122,20 +122,20 @@ class Settings(MessageSettings):
 
     @property
     def profiles_dir(self) -> Path:
-        """Folder that holds profiles.yml."""
+        """Return the folder of profiles.yml."""
         return self.dbt_profiles_dir or self.dbt_project_path
 
     def replaced_variables(self) -> list[str]:
-        """One line for each variable that is set and has been replaced: by what."""
+        """Return one line for each replaced variable that is set, with its replacement."""
         fields = type(self).model_fields
-        replaced = [n for n in fields if str(fields[n].description).startswith(REPLACED)]
-        given = [n for n in replaced if n in self.model_fields_set and getattr(self, n)]
-        return [f"{n.upper()}: {fields[n].description}" for n in given]
+        replaced = [n for n in fields if str(fields[n].description).startswith(REPLACED_PREFIXES)]
+        set_names = [n for n in replaced if n in self.model_fields_set and getattr(self, n)]
+        return [f"{n.upper()}: {fields[n].description}" for n in set_names]
 
 
 @lru_cache
 def settings() -> Settings:
-    """Read once, on first use: importing a flow must never need a configured environment."""
-    own = project_root() / ".env"
-    chosen = os.environ.get("STATE_DIR") or dotenv_values(own).get("STATE_DIR") or ".state"
-    return Settings(_env_file=(f"{below_root(chosen)}/stack.env", own))  # pyright: ignore[reportCallIssue]  # pydantic-settings takes it at run time
+    """Return the settings, read on first use: importing a flow needs no configured environment."""
+    env_file = project_root() / ".env"
+    state_dir = os.environ.get("STATE_DIR") or dotenv_values(env_file).get("STATE_DIR") or ".state"
+    return Settings(_env_file=(f"{below_root(state_dir)}/stack.env", env_file))  # pyright: ignore[reportCallIssue]  # pydantic-settings takes it at run time

@@ -20,12 +20,12 @@ from analytics_worker.settings.types import (
 
 
 class DataSettings(BaseSettings):
-    """Settings of what the worker reads and writes; ``state_dir`` first, because others are in it."""
+    """Settings of databases and folders; ``state_dir`` first, because other defaults depend on it."""
 
-    # This host; first, because other folders are in the state directory unless they are named
+    # This host; first, because other folders are in the state folder unless they are set
     state_dir: ProjectPath = Field(
         default=project_root() / ".state",
-        description="Folder of what `make up` keeps: embedded database, Prefect home, breaker state, and, unless they are named, logs and reports.",
+        description="Folder of the data of `make up`: embedded database, Prefect home, breaker state, and, unless they are set, logs and reports.",
     )
     log_dir: ProjectPath = Field(
         default_factory=in_state_dir("logs"), description="Folder of the log files."
@@ -38,11 +38,11 @@ class DataSettings(BaseSettings):
     )
     reader_database_url: Secret = Field(
         default=None,
-        description="URL of the role that can only SELECT, for SQL that users wrote. Empty: derived from DATABASE_URL.",
+        description="URL of the role that can only SELECT, for user SQL. Empty: derived from DATABASE_URL.",
     )
     reader_database_urls: dict[str, SecretStr] = Field(
         default={},
-        description='URLs of more roles that can only SELECT, by the name that a rule or report gives as `reader`, as JSON: {"finance": "postgresql://…"}.',
+        description='URLs of more roles that can only SELECT, by the name that rules and reports use as `reader`, as JSON: {"finance": "postgresql://…"}.',
     )
     user_sql_max_mb: PositiveInt = Field(
         default=16,
@@ -53,7 +53,7 @@ class DataSettings(BaseSettings):
         description="Name of a Prefect SqlAlchemyConnector block to use instead of DATABASE_URL.",
     )
     database_pool_size: PositiveInt = Field(
-        default=4, description="Connections that one process keeps open at most."
+        default=4, description="Maximum number of open connections of one process."
     )
     connect_timeout_seconds: PositiveInt = Field(
         default=10, description="How long one attempt to connect may take."
@@ -85,7 +85,7 @@ class DataSettings(BaseSettings):
     )
     refresh_max_age_hours: PositiveFloat = Field(
         default=24.0,
-        description="Age from which a materialized view is refreshed even if nothing seems changed.",
+        description="Age from which a materialized view is refreshed even if no change is detected.",
     )
     refresh_log_retention_days: PositiveInt = Field(
         default=30, description="Days that rows of the refresh log and other histories are kept."

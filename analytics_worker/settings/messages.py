@@ -23,7 +23,7 @@ from analytics_worker.settings.types import (
 
 
 class MessageSettings(DataSettings):
-    """Settings of what leaves the worker."""
+    """Settings of alerts, delivery and reports."""
 
     # Alerts
     alert_webhook_url: Secret = Field(
@@ -40,7 +40,7 @@ class MessageSettings(DataSettings):
     alert_email_port: PositiveInt = Field(default=587, description="SMTP port.")
     alert_email_user: Text = Field(default=None, description="SMTP user.")
     alert_email_password: Secret = Field(default=None, description="SMTP password.")
-    alert_email_from: Text = Field(default=None, description="Sender of alert and report mails.")
+    alert_email_from: Text = Field(default=None, description="Sender of emails.")
     alert_email_to: Names = Field(
         default=[], description="Recipients of the default channel, comma separated."
     )
@@ -49,19 +49,19 @@ class MessageSettings(DataSettings):
     )
     alert_email_timeout_seconds: PositiveFloat = Field(
         default=30.0,
-        description="How long the SMTP server may take to connect, and for one answer.",
+        description="Timeout of the SMTP connection, and of each response.",
     )
     webhook_timeout_seconds: PositiveFloat = Field(
-        default=10.0, description="How long one webhook may take from connecting to the answer."
+        default=10.0, description="Timeout of one webhook, from connecting to the response."
     )
     outbound_allowed_hosts: Names = Field(
         default=[],
         validation_alias=AliasChoices("outbound_allowed_hosts", "webhook_allowed_hosts"),
-        description="Host names and address ranges (10.1.0.0/16) inside the network that channels, report storage and automations of the server may reach, comma separated. WEBHOOK_ALLOWED_HOSTS, its old name, is read where it is not set.",
+        description="Host names and address ranges (10.1.0.0/16) inside the network that channels, report storage and automations of the server may reach, comma separated. WEBHOOK_ALLOWED_HOSTS, its old name, is read if it is not set.",
     )
     email_allowed_ports: Ports = Field(
         default=[25, 465, 587, 2525],
-        description="Ports that Email Channel blocks may connect to, comma separated; ALERT_EMAIL_PORT of ALERT_EMAIL_HOST always.",
+        description="Ports that Email Channel blocks may connect to, comma separated; ALERT_EMAIL_PORT of ALERT_EMAIL_HOST is always allowed.",
     )
     alert_delivery_attempts: PositiveInt = Field(
         default=8, description="Deprecated: set DELIVERY_MAX_ATTEMPTS."
@@ -76,13 +76,14 @@ class MessageSettings(DataSettings):
         default=2, description="Connections that evaluate alert rules at the same time."
     )
     alert_history_retention_days: PositiveInt = Field(
-        default=30, description="Days that evaluations, events and sent notices of alerts are kept."
+        default=30,
+        description="Days that evaluations, events and sent notifications of alerts are kept.",
     )
 
     # Delivery
     delivery_max_attempts: PositiveInt = Field(
         default_factory=same_as("alert_delivery_attempts"),
-        description="Attempts after which a message that its receiver refuses is given up; the owner of its rule or report is notified.",
+        description="Attempts after which a message that its receiver refuses fails permanently; the owner of its rule or report is notified.",
     )
     delivery_max_age_hours: PositiveFloat = Field(
         default_factory=same_as("alert_delivery_max_hours"),
@@ -90,11 +91,11 @@ class MessageSettings(DataSettings):
     )
     delivery_concurrency: PositiveInt = Field(
         default_factory=same_as("alert_delivery_posters"),
-        description="Messages that one webhook channel sends at the same time; as many may be repeated if the sender is killed.",
+        description="Messages that one webhook channel sends concurrently; as many may be sent twice if the sender is killed.",
     )
     delivery_rates: Names = Field(
         default=[],
-        description="Messages that channels take, over all hosts, comma separated: slack=1/s, webhook=30/m.",
+        description="Limits of messages per channel, over all hosts, comma separated: slack=1/s, webhook=30/m.",
     )
 
     # Reports
@@ -105,10 +106,10 @@ class MessageSettings(DataSettings):
         default=30, description="Days that reports are kept, except the last good one of each."
     )
     report_retention_count: PositiveInt = Field(
-        default=100, description="Reports of one name that are kept at most."
+        default=100, description="Maximum number of reports of one name that are kept."
     )
     report_retention_mb: PositiveInt = Field(
-        default=10_000, description="Megabytes of report files that are kept at most."
+        default=10_000, description="Maximum size of all report files in megabytes."
     )
     report_storage_block: Text = Field(
         default=None,
@@ -120,15 +121,15 @@ class MessageSettings(DataSettings):
     )
     report_storage_protocols: Names = Field(
         default=["s3"],
-        description="Protocols of fsspec that Report Storage blocks may use, comma separated; folders always.",
+        description="Protocols of fsspec that Report Storage blocks may use, comma separated; folders are always allowed.",
     )
     report_link_base: Text = Field(
         default=None,
-        description="Where people find the report files, such as https://files.example.com/reports; links in mails start with it. Empty: the path.",
+        description="Address of the report files for readers, such as https://files.example.com/reports; links in emails start with it. Empty: the path.",
     )
     report_allowed_domains: Names = Field(
         default=[],
-        description="Mail domains that reports may be sent to, comma separated. Empty: any.",
+        description="Email domains that reports may be sent to, comma separated. Empty: any.",
     )
     report_allowed_channels: Names = Field(
         default=[],
@@ -136,5 +137,5 @@ class MessageSettings(DataSettings):
     )
     report_mail_max_mb: PositiveFloat = Field(
         default=10.0,
-        description="Size of a mail, as it is sent, above which its attachments become links.",
+        description="Encoded size of an email above which its attachments become links.",
     )

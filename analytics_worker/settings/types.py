@@ -14,12 +14,12 @@ from pydantic_settings import NoDecode
 
 
 def project_root() -> Path:
-    """Folder of the checkout (or installation) that this code runs from."""
+    """Return the folder of the checkout or installation of this code."""
     return Path(__file__).resolve().parents[2]
 
 
 def below_root(value: object) -> object:
-    """Relative paths are relative to the project root, wherever the process was started."""
+    """Resolve a relative path against the project root."""
     return project_root() / str(value) if value else value
 
 
@@ -57,6 +57,6 @@ Secret = SecretStr | None
 Text = str | None
 Folders = Annotated[list[Path], NoDecode, BeforeValidator(below_root_each)]
 Limit = Annotated[NonNegativeInt | None, BeforeValidator(_off_is_zero)]
-REPLACED = ("Not used: ", "Deprecated: ")
+REPLACED_PREFIXES = ("Not used: ", "Deprecated: ")
 Names = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 Ports = Annotated[list[Port], NoDecode, BeforeValidator(_split)]

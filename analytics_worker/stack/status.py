@@ -24,8 +24,8 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from rich.markup import escape
 
-from analytics_worker.prefect_support.deployments import Entry, deployed_flows, pools
-from analytics_worker.prefect_support.results import MAX_MESSAGE
+from analytics_worker.prefect_support.deployments import DeployedFlow, deployed_flows, pools
+from analytics_worker.prefect_support.results import MAX_MESSAGE_LENGTH
 from analytics_worker.stack.state_dir import Component, StackRecord
 from analytics_worker.stack.terminal import Terminal
 from analytics_worker.text import one_line
@@ -86,7 +86,7 @@ def _slots(client: SyncPrefectClient, pool: WorkPool) -> int:
     return len(runs)
 
 
-def _deployment(client: SyncPrefectClient, entry: Entry) -> Sequence[str]:
+def _deployment(client: SyncPrefectClient, entry: DeployedFlow) -> Sequence[str]:
     name = str(entry)
     try:
         deployment = client.read_deployment_by_name(name)
@@ -108,12 +108,12 @@ def _deployment(client: SyncPrefectClient, entry: Entry) -> Sequence[str]:
         name,
         _when(last.start_time),
         state,
-        escape(one_line(last.state.message or "", MAX_MESSAGE)),
+        escape(one_line(last.state.message or "", MAX_MESSAGE_LENGTH)),
         planned,
     )
 
 
-def _started_by(entry: Entry) -> str:
+def _started_by(entry: DeployedFlow) -> str:
     """What starts a deployment that has no schedule."""
     return "event" if entry.deployment.triggers else "manual"
 

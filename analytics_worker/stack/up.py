@@ -224,9 +224,9 @@ class Stack:
 
 
 def _read_deployments() -> Any:
-    from analytics_worker.deployment.deploy import desired  # noqa: PLC0415  # imports Prefect and every flow
+    from analytics_worker.deployment.deploy import desired_state  # noqa: PLC0415  # imports Prefect and every flow
 
-    return desired()
+    return desired_state()
 
 
 def _deploy(wanted: Any) -> list[str]:

@@ -13,8 +13,8 @@ import httpx
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.logging import get_logger
 
-from analytics_worker.prefect_support.heartbeat_settings import BEAT_SECONDS, EVENT
-from analytics_worker.prefect_support.run_filters import runs
+from analytics_worker.prefect_support.heartbeat_settings import HEARTBEAT_EVENT, HEARTBEAT_SECONDS
+from analytics_worker.prefect_support.run_filters import runs_in_states
 from analytics_worker.worker.run_executor import RunExecutor
 
 logger = get_logger("analytics_worker.worker.heartbeats")
@@ -24,7 +24,7 @@ async def send_heartbeats(run_executor: RunExecutor) -> None:
     """Send one for each process that has lived for a beat, forever; short runs cost nothing."""
     known: set[UUID] = set()
     while True:
-        await asyncio.sleep(BEAT_SECONDS)
+        await asyncio.sleep(HEARTBEAT_SECONDS)
         alive = set(run_executor.pids())
         try:
             await _send(run_executor, sorted(alive & known))
@@ -36,7 +36,7 @@ async def send_heartbeats(run_executor: RunExecutor) -> None:
 async def _send(run_executor: RunExecutor, ids: list[UUID]) -> None:
     if not ids:
         return
-    wanted = runs([StateType.RUNNING], id={"any_": ids})
+    wanted = runs_in_states([StateType.RUNNING], id={"any_": ids})
     running = await run_executor.client.read_flow_runs(flow_run_filter=wanted)
     # Asked again: a run that ended meanwhile must not be expected to send another one.
     events = [_event(run) for run in running if run.id in run_executor.pids()]
@@ -49,7 +49,7 @@ def _event(run: FlowRun) -> dict[str, object]:
     related = [("flow", "flow", run.flow_id), ("deployment", "deployment", run.deployment_id)]
     return {
         "id": str(uuid4()),
-        "event": EVENT,
+        "event": HEARTBEAT_EVENT,
         "occurred": datetime.now(UTC).isoformat(),
         "resource": {
             "prefect.resource.id": f"prefect.flow-run.{run.id}",

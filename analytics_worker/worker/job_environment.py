@@ -9,7 +9,10 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from analytics_worker.prefect_support.heartbeat_settings import BEAT_SECONDS, VARIABLE
+from analytics_worker.prefect_support.heartbeat_settings import (
+    HEARTBEAT_SECONDS,
+    HEARTBEAT_VARIABLE,
+)
 
 MAX_BEAT_SECONDS = 3600
 MAX_LENGTH = 32_768
@@ -37,7 +40,7 @@ def _is_time_zone(value: str) -> bool:
 
 
 def _is_beat(value: str) -> bool:
-    return bool(DIGITS.fullmatch(value)) and BEAT_SECONDS <= int(value) <= MAX_BEAT_SECONDS
+    return bool(DIGITS.fullmatch(value)) and HEARTBEAT_SECONDS <= int(value) <= MAX_BEAT_SECONDS
 
 
 def _is_text(value: str) -> bool:
@@ -53,7 +56,9 @@ HARMLESS: Mapping[str, Rule] = {
     "LANG": OF_LOCALE,
     "LANGUAGE": OF_LOCALE,
     "TZ": Rule("the name of a time zone, such as Europe/Berlin", _is_time_zone),
-    VARIABLE: Rule(f"whole seconds from {BEAT_SECONDS} to {MAX_BEAT_SECONDS}", _is_beat),
+    HEARTBEAT_VARIABLE: Rule(
+        f"whole seconds from {HEARTBEAT_SECONDS} to {MAX_BEAT_SECONDS}", _is_beat
+    ),
     "PREFECT_LOGGING_LEVEL": Rule(f"one of {', '.join(LEVELS)}", lambda v: v.upper() in LEVELS),
     "PREFECT_LOGGING_LOG_PRINTS": Rule("true or false", lambda v: v.lower() in SWITCHES),
 }

@@ -14,7 +14,12 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
 
-from analytics_worker.prefect_support.catch_up import is_late, skipped, superseded, waiting_runs
+from analytics_worker.prefect_support.catch_up import (
+    is_late,
+    skipped_state,
+    superseded_runs,
+    unclaimed_runs,
+)
 from analytics_worker.prefect_support.pagination import LARGEST_PAGE
 
 
@@ -27,14 +32,14 @@ async def skip_superseded(
     if not late:
         return set()
     waiting = await client.read_flow_runs(
-        flow_run_filter=waiting_runs(late, now),
+        flow_run_filter=unclaimed_runs(late, now),
         sort=FlowRunSort.EXPECTED_START_TIME_DESC,
         limit=LARGEST_PAGE,
     )
     fresh = [run for run in waiting if run.auto_scheduled and not run.run_count]
-    pairs = superseded(fresh)
+    pairs = superseded_runs(fresh)
     for run, newer in pairs:
         if time.monotonic() > deadline:
             break
-        await client.set_flow_run_state(run.id, skipped(run, newer))
+        await client.set_flow_run_state(run.id, skipped_state(run, newer))
     return {run.id for run, _ in pairs}

@@ -18,7 +18,7 @@ from uuid import UUID
 import anyio
 from prefect.logging import get_logger
 
-from analytics_worker.prefect_support.result_libraries import keep_state_data_inert
+from analytics_worker.prefect_support.result_libraries import restrict_result_libraries
 from analytics_worker.worker.event_listener import EventListener
 from analytics_worker.worker.fork_server.child_environment import child_environment
 from analytics_worker.worker.fork_server.client import ForkServerClient
@@ -245,5 +245,5 @@ async def _restart_on_error(name: str, work: Callable[[], Awaitable[None]]) -> N
 
 def serve(options: Options) -> None:
     """Run one worker process to its end."""
-    keep_state_data_inert()
+    restrict_result_libraries()
     asyncio.run(WorkerProcess(options).serve())

@@ -1,5 +1,5 @@
-{# Post-hook of the KPIs: `select * from analytics_pipeline_kpis` works as it did before the KPIs
-   moved to a schema of their own. Part of the model's transaction, so no reader sees it missing. #}
+{# Post-hook of the KPIs: keep `select * from analytics_pipeline_kpis` working, the name that KPIs had before
+   they moved to another schema. Part of the model's transaction, so it is never missing for readers. #}
 {% macro compatibility_view(relation) %}
     {% if execute %}
         {% set view = api.Relation.create(
@@ -10,14 +10,14 @@
         ) %}
         {% if relation_kind(view) not in (none, 'v') %}
             {% do exceptions.raise_compiler_error(
-                view.include(database=false) ~ ' is in the way: it is not a view. Rename it, or set the'
+                view.include(database=false) ~ ' already exists and is not a view. Rename it, or set the'
                 ~ ' variable compatibility_schema to another schema.'
             ) %}
         {% endif %}
         {% do put_view(view, 'select * from ' ~ relation.include(database=false)) %}
         {% call statement('comment') %}
             comment on view {{ view }}
-            is {{ literal('The same as ' ~ relation.schema ~ '.' ~ relation.identifier ~ ', under the name it had before.') }}
+            is {{ literal('The same as ' ~ relation.schema ~ '.' ~ relation.identifier ~ ', under its previous name.') }}
         {% endcall %}
     {% endif %}
 {% endmacro %}

@@ -1,4 +1,4 @@
--- Months that are over: MRR, which the KPI adds up from movements, is what ran on the last day.
+-- In past months, MRR, which the KPI adds up from changes, equals that of the last day.
 with kpis as (
 
     select * from {{ ref('revenue_kpis') }}

@@ -12,7 +12,7 @@ from sqlalchemy import RowMapping
 
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.prefect_support.flow import flow
-from analytics_worker.prefect_support.results import FlowResult, outcome
+from analytics_worker.prefect_support.results import FlowResult, flow_result
 from analytics_worker.prefect_support.retries import CATALOG
 from analytics_worker.prefect_support.task import task
 from analytics_worker.settings import settings
@@ -87,7 +87,7 @@ def refresh_catalog() -> CatalogRefresh:
     create_markdown_artifact(
         _markdown_table(stats), key="catalog", description="Contents of the analytics schemas"
     )
-    return {**outcome("success", _summary_line(stats)), "stats": stats}
+    return {**flow_result("success", _summary_line(stats)), "stats": stats}
 
 
 def _summary_line(stats: CatalogStats) -> str:

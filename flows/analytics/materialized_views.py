@@ -16,7 +16,7 @@ from analytics_worker.circuit_breaker import CircuitOpenError
 from analytics_worker.database.connections import warehouse
 from analytics_worker.errors import chain
 from analytics_worker.prefect_support.flow import flow
-from analytics_worker.prefect_support.results import FlowResult, outcome, status_of
+from analytics_worker.prefect_support.results import FlowResult, flow_result, status_of
 from analytics_worker.prefect_support.retries import REFRESH
 from analytics_worker.prefect_support.task import task
 from analytics_worker.settings import settings
@@ -125,7 +125,7 @@ def _flow_result(plan: Plan) -> RefreshViews:
             description=summary_line(summary),
         )
     status = status_of(succeeded=summary["successful"], failed=summary["failed"])
-    return {**outcome(status, summary_line(summary)), "results": results, "summary": summary}
+    return {**flow_result(status, summary_line(summary)), "results": results, "summary": summary}
 
 
 def _raise_if_circuit_open(errors: Iterable[BaseException]) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, RowMapping
 
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.prefect_support.flow import flow
-from analytics_worker.prefect_support.results import FlowResult, outcome, status_of
+from analytics_worker.prefect_support.results import FlowResult, flow_result, status_of
 from analytics_worker.prefect_support.retries import STATISTICS
 from analytics_worker.prefect_support.task import task
 from analytics_worker.settings import settings
@@ -118,7 +118,7 @@ def update_query_statistics() -> QueryStatistics:
         failed=len(relations["not_analyzed"]),
     )
     return {
-        **outcome(status, _summary_line(relations, statements)),
+        **flow_result(status, _summary_line(relations, statements)),
         "relations": relations,
         "statements": statements,
     }

@@ -6,7 +6,7 @@ Reads and deletes from ``ops.refresh_log``, ``ops.catalog_changes``, ``ops.query
 
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.prefect_support.flow import flow
-from analytics_worker.prefect_support.results import FlowResult, outcome
+from analytics_worker.prefect_support.results import FlowResult, flow_result
 from analytics_worker.prefect_support.retries import CLEANUP
 from analytics_worker.prefect_support.task import task
 from analytics_worker.settings import settings
@@ -63,7 +63,7 @@ def cleanup_old_refresh_logs(dry_run: bool = False) -> Cleanup:
     total = sum(deleted.values())
     message = f"{total:,} rows older than {days} days {'to delete' if dry_run else 'deleted'}"
     return Cleanup(
-        **outcome("success", message),
+        **flow_result("success", message),
         dry_run=dry_run,
         retention_days=days,
         deleted=deleted,

@@ -121,7 +121,7 @@ def dbt_process(
         errors.open("wb") as stderr,
     ):
         child_streams = (requests_in, events_out, stderr)
-        process = warm_process.start(
+        process = warm_process.start_program(
             PROGRAM,
             [str(os.getpid())],
             directory=directory,

@@ -5,7 +5,7 @@ Writes the history tables and a table artifact once per run.
 
 from prefect.artifacts import create_table_artifact
 
-from analytics_worker.prefect_support.results import Status, outcome
+from analytics_worker.prefect_support.results import Status, flow_result
 from flows.dbt._attempts import DbtRun
 from flows.dbt._history import record_run
 from flows.dbt._results import (
@@ -35,7 +35,7 @@ def finish_run(dbt_run: DbtRun, *, artifact: str, unit: str) -> DbtResult:
     )
     error = None if status in {"success", "skipped"} else _error(dbt_run, nodes)
     result = DbtResult(
-        **outcome(status, _message(dbt_run, summary, error, unit), error=error),
+        **flow_result(status, _message(dbt_run, summary, error, unit), error=error),
         summary=summary,
         results=nodes,
         errors=errors_of(nodes),

@@ -1,4 +1,4 @@
-"""The monitoring flows: what the worker says about itself, and the tidying up after it."""
+"""The monitoring flows: metrics, health, statistics and retention of the worker itself."""
 
 from flows.monitoring.health import health_check
 from flows.monitoring.retention import cleanup_expired_tasks

@@ -1,8 +1,8 @@
-"""Delete what is past its time: runs and their results, logs, workers, deployments, keys in Redis.
+"""Delete expired runs and their results, logs, workers, deployments and keys in Redis.
 
-Reads and deletes through the Prefect API, below the folders of results and logs, and in Redis; the age
-is RUN_RETENTION_DAYS. Safe to repeat, and to interrupt: each batch is complete in itself. Events are for
-the server's own vacuum, which nobody else can do; here it is told whether it does.
+Reads and deletes through the Prefect API, below the folders of results and logs, and in Redis. The age is
+RUN_RETENTION_DAYS. Safe to repeat and to interrupt: each batch is complete. Only the server's own vacuum can
+delete events; the result reports whether it does.
 """
 
 from collections.abc import Iterable
@@ -14,36 +14,36 @@ from typing import TypedDict
 from prefect import get_client
 
 from analytics_worker.prefect_support.flow import flow
-from analytics_worker.prefect_support.results import FlowResult, outcome
+from analytics_worker.prefect_support.results import FlowResult, flow_result
 from analytics_worker.prefect_support.retries import MONITORING
 from analytics_worker.prefect_support.task import task
 from analytics_worker.settings import settings
-from flows.monitoring._expired_events import WaitingEvents, waiting_events
-from flows.monitoring._expired_files import expired_logs, expired_results, size_of
-from flows.monitoring._expired_keys import delete_keys, expired_keys
-from flows.monitoring._expired_runs import (
+from flows.monitoring.cleanup.events import WaitingEvents, waiting_events
+from flows.monitoring.cleanup.files import expired_logs, expired_results, size_of
+from flows.monitoring.cleanup.keys import delete_keys, expired_keys
+from flows.monitoring.cleanup.runs import (
     ExpiredRuns,
     count_expired_runs,
     delete_expired_runs,
     delete_worker,
-    gone_deployments,
+    removed_deployments,
     stale_workers,
 )
 
-MOST_RUNS = 20_000  # in one go; what is left is for the next time
+MAX_RUNS = 20_000  # in one run of the flow; the next run deletes the others
 STALE_WORKER = timedelta(days=1)
 BATCH = 500
 
 
 class Expired(TypedDict):
-    """What was deleted, or would be."""
+    """Numbers of items and bytes that were deleted, or would be."""
 
     items: int
     bytes: int
 
 
 class ExpiredTasks(FlowResult):
-    """What `cleanup_expired_tasks` reports."""
+    """The result of `cleanup_expired_tasks`."""
 
     preview: bool
     retention_days: int
@@ -53,39 +53,39 @@ class ExpiredTasks(FlowResult):
     bytes: int
 
 
-@task(**MONITORING, name="ended runs")
-def clean_runs(before: datetime, *, preview: bool) -> dict[str, Expired]:
-    """Ended runs with their artifacts and logs, a batch at a time."""
-    found = ExpiredRuns()
+@task(**MONITORING, name="delete ended runs")
+def delete_runs(before: datetime, *, dry_run: bool) -> dict[str, Expired]:
+    """Delete ended runs with their artifacts and logs, one batch at a time."""
+    total = ExpiredRuns()
     with get_client(sync_client=True) as client:
-        if preview:
-            found = count_expired_runs(client, before, MOST_RUNS)
-        while not preview and found.runs < MOST_RUNS:
+        if dry_run:
+            total = count_expired_runs(client, before, MAX_RUNS)
+        while not dry_run and total.runs < MAX_RUNS:
             batch = delete_expired_runs(client, before)
-            found = found.plus(batch)
+            total = total.plus(batch)
             if not batch.runs:
                 break
-    return {name: Expired(items=items, bytes=0) for name, items in found._asdict().items()}
+    return {name: Expired(items=items, bytes=0) for name, items in total._asdict().items()}
 
 
-@task(**MONITORING, name="files")
-def clean_files(before: datetime, *, preview: bool) -> dict[str, Expired]:
-    """Results and rotated logs."""
+@task(**MONITORING, name="delete files")
+def delete_files(before: datetime, *, dry_run: bool) -> dict[str, Expired]:
+    """Delete persisted results and rotated logs."""
     return {
-        "results": _unlink(expired_results(before), preview=preview),
-        "log files": _unlink(expired_logs(before), preview=preview),
+        "results": _unlink(expired_results(before), dry_run=dry_run),
+        "log files": _unlink(expired_logs(before), dry_run=dry_run),
     }
 
 
-@task(**MONITORING, name="workers and deployments")
-def clean_server(*, preview: bool) -> dict[str, Expired]:
-    """Workers that are gone, and deployments that prefect.yaml does not have any more."""
+@task(**MONITORING, name="delete workers and deployments")
+def delete_workers_and_deployments(*, dry_run: bool) -> dict[str, Expired]:
+    """Delete offline workers, and deployments that were removed from prefect.yaml."""
     with get_client(sync_client=True) as client:
         workers = list(stale_workers(client, datetime.now(UTC) - STALE_WORKER))
-        deployments = gone_deployments(client)
-        for pool, worker in [] if preview else workers:
+        deployments = removed_deployments(client)
+        for pool, worker in [] if dry_run else workers:
             delete_worker(client, pool, worker)
-        for deployment in [] if preview else deployments.values():
+        for deployment in [] if dry_run else deployments.values():
             client.delete_deployment(deployment.id)
     return {
         "workers": Expired(items=len(workers), bytes=0),
@@ -93,45 +93,45 @@ def clean_server(*, preview: bool) -> dict[str, Expired]:
     }
 
 
-@task(**MONITORING, name="keys in redis")
-def clean_keys(before: datetime, *, preview: bool) -> dict[str, Expired]:
-    """Breakers and results that nobody uses."""
-    total, found = 0, expired_keys(before)
-    while keys := list(islice(found, BATCH)):
+@task(**MONITORING, name="delete Redis keys")
+def delete_unused_keys(before: datetime, *, dry_run: bool) -> dict[str, Expired]:
+    """Delete unused circuit breakers and results of the Celery worker."""
+    total, expired = 0, expired_keys(before)
+    while keys := list(islice(expired, BATCH)):
         total += len(keys)
-        if not preview:
+        if not dry_run:
             delete_keys(keys)
     return {"redis keys": Expired(items=total, bytes=0)}
 
 
-@task(**MONITORING, name="events")
-def look_at_events() -> WaitingEvents:
-    """Events that the server has not deleted yet."""
+@task(**MONITORING, name="count events")
+def count_waiting_events() -> WaitingEvents:
+    """Count events that the server has not deleted yet."""
     with get_client(sync_client=True) as client:
         return waiting_events(client, datetime.now(UTC))
 
 
 @flow(timeout_seconds=3600)
-def cleanup_expired_tasks(preview: bool = False) -> ExpiredTasks:
-    """Delete ended runs, results, logs, workers, deployments and Redis keys that are past their time.
+def cleanup_expired_tasks(dry_run: bool = False) -> ExpiredTasks:
+    """Delete expired runs, results, logs, workers, deployments and Redis keys.
 
     Args:
-        preview: Only count what would be deleted.
+        dry_run: Count what would be deleted, and delete nothing.
     """
     days = settings().run_retention_days
     before = datetime.now(UTC) - timedelta(days=days)
     deleted = {
-        **clean_runs(before, preview=preview),
-        **clean_files(before, preview=preview),
-        **clean_server(preview=preview),
-        **clean_keys(before, preview=preview),
+        **delete_runs(before, dry_run=dry_run),
+        **delete_files(before, dry_run=dry_run),
+        **delete_workers_and_deployments(dry_run=dry_run),
+        **delete_unused_keys(before, dry_run=dry_run),
     }
     total = sum(section["items"] for section in deleted.values())
     freed = sum(section["bytes"] for section in deleted.values())
-    events = look_at_events()
+    events = count_waiting_events()
     return ExpiredTasks(
-        **judge(_sentence(deleted, freed, days, preview=preview), events),
-        preview=preview,
+        **retention_result(_summary_line(deleted, freed, days, dry_run=dry_run), events),
+        preview=dry_run,
         retention_days=days,
         deleted=deleted,
         waiting_events=events,
@@ -140,32 +140,32 @@ def cleanup_expired_tasks(preview: bool = False) -> ExpiredTasks:
     )
 
 
-def _unlink(paths: Iterable[Path], *, preview: bool) -> Expired:
+def _unlink(paths: Iterable[Path], *, dry_run: bool) -> Expired:
     items = freed = 0
     for path in paths:
         items, freed = items + 1, freed + size_of(path)
-        if not preview:
+        if not dry_run:
             path.unlink(missing_ok=True)
     return Expired(items=items, bytes=freed)
 
 
-def _sentence(deleted: dict[str, Expired], freed: int, days: int, *, preview: bool) -> str:
-    found = [
+def _summary_line(deleted: dict[str, Expired], freed: int, days: int, *, dry_run: bool) -> str:
+    parts = [
         f"{section['items']:,} {name}" for name, section in deleted.items() if section["items"]
     ]
-    if not found:
+    if not parts:
         return f"nothing is older than {days} days"
-    verb = "to delete" if preview else "deleted"
-    return f"{', '.join(found)} {verb}, {freed / 1e6:.1f} MB of files"
+    verb = "to delete" if dry_run else "deleted"
+    return f"{', '.join(parts)} {verb}, {freed / 1e6:.1f} MB of files"
 
 
-def judge(sentence: str, events: WaitingEvents) -> FlowResult:
-    """The outcome of the clean-up, partial if nobody deletes the events."""
+def retention_result(summary: str, events: WaitingEvents) -> FlowResult:
+    """Return the common fields of the result: partial if the server does not delete events."""
     if overdue := events["overdue"]:
-        return outcome(
+        return flow_result(
             "partial",
-            f"{sentence}; {overdue:,} events should be deleted by the server's vacuum and are not:"
+            f"{summary}; {overdue:,} events were not deleted by the server's vacuum; enable it:"
             " PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED=events,flow_runs",
         )
     waiting = f"; {events['items']:,} events wait for the server's vacuum"
-    return outcome("success", sentence + (waiting if events["items"] else ""))
+    return flow_result("success", summary + (waiting if events["items"] else ""))

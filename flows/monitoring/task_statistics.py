@@ -1,4 +1,4 @@
-"""How the flows and tasks did over the last 24 hours, and whether that is better than the day before.
+"""Compute statistics of flows and tasks over the last 24 hours, compared with the day before.
 
 Reads the runs that ended within two days from the Prefect API; writes one row per day and flow or task
 to ``ops.task_statistics`` and the artifact ``task-statistics``. Safe to repeat: a later run on the same
@@ -14,18 +14,18 @@ from prefect.artifacts import create_table_artifact
 
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.prefect_support.flow import flow
-from analytics_worker.prefect_support.results import FlowResult, outcome
+from analytics_worker.prefect_support.results import FlowResult, flow_result
 from analytics_worker.prefect_support.retries import MONITORING
 from analytics_worker.prefect_support.task import task
 from analytics_worker.settings import settings
-from flows.monitoring._ended_runs import ended_runs
-from flows.monitoring._run_statistics import Statistics, summarize, trend
+from flows.monitoring.runs.ended_runs import ended_runs
+from flows.monitoring.runs.statistics import Statistics, summarize, trend
 
 WINDOW = timedelta(hours=24)
 
 
 class TaskStatistics(FlowResult):
-    """What `update_task_statistics` reports."""
+    """The result of `update_task_statistics`."""
 
     window_start: str
     window_end: str
@@ -34,7 +34,7 @@ class TaskStatistics(FlowResult):
 
 @task(**MONITORING, name="summarize runs")
 def summarize_runs(until: datetime) -> list[Statistics]:
-    """Count the runs of two days."""
+    """Summarize the runs of two days."""
     with get_client(sync_client=True) as client:
         runs = ended_runs(client, until - 2 * WINDOW, until)
     return summarize(runs, until - WINDOW)
@@ -42,7 +42,7 @@ def summarize_runs(until: datetime) -> list[Statistics]:
 
 @task(**MONITORING, name="store statistics")
 def store(rows: list[Statistics], until: datetime) -> None:
-    """All rows of the day, in one statement."""
+    """Store all rows of the day in one statement."""
     with warehouse() as connection:
         run_sql(
             connection,
@@ -54,12 +54,12 @@ def store(rows: list[Statistics], until: datetime) -> None:
         )
 
 
-@task(**MONITORING, name="show statistics")
-def show(rows: list[Statistics]) -> None:
-    """Leave the table in the UI, what fails most on top."""
+@task(**MONITORING, name="publish statistics")
+def publish_statistics(rows: list[Statistics]) -> None:
+    """Publish the table as an artifact in the UI, lowest success rate first."""
     ordered = sorted(rows, key=lambda row: (row["kind"], _rate(row), row["name"]))
     create_table_artifact(
-        [_shown(row) for row in ordered],
+        [_table_row(row) for row in ordered],
         key="task-statistics",
         description="Flows and tasks over the last 24 hours, in seconds",
     )
@@ -71,16 +71,16 @@ def update_task_statistics() -> TaskStatistics:
     until = datetime.now(UTC)
     rows = summarize_runs(until)
     store(rows, until)
-    show(rows)
+    publish_statistics(rows)
     return {
-        **outcome("success", _sentence(rows)),
+        **flow_result("success", _summary_line(rows)),
         "window_start": (until - WINDOW).isoformat(),
         "window_end": until.isoformat(),
         "statistics": rows,
     }
 
 
-def _sentence(rows: list[Statistics]) -> str:
+def _summary_line(rows: list[Statistics]) -> str:
     flows = [row for row in rows if row["kind"] == "flow"]
     total = sum(row["runs"] for row in flows)
     failed = sum(round(row["runs"] * (1 - _rate(row))) for row in flows)
@@ -94,8 +94,8 @@ def _rate(row: Statistics) -> float:
     return 1.0 if row["success_rate"] is None else row["success_rate"]
 
 
-def _shown(row: Statistics) -> dict[str, Any]:
-    """Columns in the order of their use: the UI shows the first ones without scrolling."""
+def _table_row(row: Statistics) -> dict[str, Any]:
+    """Return the columns, most important first: the UI shows the first ones without scrolling."""
     return {
         "name": row["name"],
         "runs": row["runs"],

@@ -1,15 +1,15 @@
-"""Every minute: measure the worker, end runs that nobody works on, notify of deployments that fail.
+"""Measure the worker every minute, end stuck runs, and notify of failing deployments.
 
-Reads /proc and the Prefect API; writes one row to ``ops.worker_metrics``, final states of stuck runs,
-``ops.deployment_health`` and the messages that follow from it. Without the database it still ends
-stuck runs, and notifies that the database is away. Safe to repeat: a minute has one row, the end of a
-run is counted once, and a message has one key for all its attempts.
+Reads /proc and the Prefect API. Writes one row to ``ops.worker_metrics``, final states of stuck runs,
+``ops.deployment_health`` and the messages about its changes. Without the database it still ends stuck runs
+and notifies of the outage. Safe to repeat: a minute has one row, the end of a run is processed once, and a
+message has the same key in all its attempts.
 """
 
 import json
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, cast
-from uuid import UUID
 
 from prefect import get_client, get_run_logger, task
 from sqlalchemy.exc import SQLAlchemyError
@@ -18,65 +18,69 @@ from analytics_worker.circuit_breaker import CircuitOpenError
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.delivery import DeliveryCounts, counts_text
 from analytics_worker.prefect_support.flow import flow
-from analytics_worker.prefect_support.results import FlowResult, outcome
+from analytics_worker.prefect_support.results import FlowResult, flow_result
 from analytics_worker.prefect_support.retries import MONITORING
-from analytics_worker.prefect_support.run_filters import HOLDING_A_SLOT, runs
+from analytics_worker.prefect_support.run_filters import ACTIVE_STATES, runs_in_states
 from analytics_worker.settings import settings
 from analytics_worker.text import one_line
-from flows.monitoring._database_outage import database_is_away, database_is_back
-from flows.monitoring._deliveries import Deliveries, deliver_messages
-from flows.monitoring._deployment_health import HealthChanges, update_health
-from flows.monitoring._health_messages import untold_text
-from flows.monitoring._host import Host, measure_host
-from flows.monitoring._processes import Processes, measure_processes
-from flows.monitoring._reaper import LOST, reap
-from flows.monitoring._work_pools import Queue, matching, read_queues
+from flows.monitoring.deployment_health.messages import no_recipient_text
+from flows.monitoring.deployment_health.update import HealthUpdate, update_health
+from flows.monitoring.measurements.host import Host, measure_host
+from flows.monitoring.measurements.processes import ProcessMemory, measure_processes
+from flows.monitoring.measurements.work_pools import PoolStatus, read_flow_runs, read_pools
+from flows.monitoring.notifications.database_outage import notify_outage, notify_recovery
+from flows.monitoring.notifications.deliveries import Deliveries, deliver_messages
+from flows.monitoring.runs.stuck_runs import FALLBACK_TIMEOUT, end_stuck
 
-TWICE = 2
+MIN_SAMPLES = 2
+
+
+notify_database_recovery = task(**MONITORING, name="notify database recovery")(notify_recovery)
+deliver = task(**MONITORING, name="deliver messages")(deliver_messages)
 
 
 class WorkerMetrics(FlowResult):
-    """What `collect_worker_metrics` reports."""
+    """The result of `collect_worker_metrics`."""
 
     host: Host
-    processes: dict[str, Processes]
-    pools: dict[str, Queue]
+    processes: dict[str, ProcessMemory]
+    pools: dict[str, PoolStatus]
     workers_online: int
     runs_running: int
     runs_waiting: int
     runs_late: int
-    reaped: list[str]
-    """Runs that were ended because nobody worked on them, and why."""
-    turns: list[str]
-    """Deployments that began to fail, or work again."""
+    crashed_runs: list[str]
+    """Stuck runs that were ended, and why."""
+    health_changes: list[str]
+    """Deployments that started to fail or recovered."""
     untold: list[str]
-    """Deployments that fail and that nobody was notified of, because there is no recipient."""
-    not_sent: list[str]
-    """Channels that did not take a message of this run, and why; it is retried."""
+    """Failing deployments without a notification, because there are no recipients."""
+    failed_notifications: list[str]
+    """Channels that did not accept a message of this run, and why; it is retried."""
     deliveries: DeliveryCounts
-    """Messages of this run and earlier ones that were due."""
+    """Due messages of this run and earlier ones."""
 
 
 @task(**MONITORING, name="measure the worker")
-def measure() -> dict[str, Any]:
-    """Host, processes and queues, as of now."""
+def measure_worker() -> dict[str, Any]:
+    """Measure host, processes and work pools."""
     state_dir = settings().state_dir
     with get_client(sync_client=True) as client:
-        queues = read_queues(client)
+        pools = read_pools(client)
     return {
         "host": measure_host(state_dir),
         "processes": measure_processes(state_dir),
-        "pools": queues.by_pool,
-        "workers_online": queues.online,
-        "runs_running": len(queues.in_progress),
-        "runs_waiting": queues.waiting,
-        "runs_late": queues.late,
+        "pools": pools.by_pool,
+        "workers_online": pools.online,
+        "runs_running": len(pools.in_progress),
+        "runs_waiting": pools.waiting,
+        "runs_late": pools.late,
     }
 
 
 @task(**MONITORING, name="store metrics")
-def store(sample: dict[str, Any]) -> None:
-    """One row for this minute."""
+def store_metrics(sample: dict[str, Any]) -> None:
+    """Store one row for this minute."""
     columns = {**sample, **sample["host"]}
     columns |= {name: json.dumps(sample[name]) for name in ("processes", "pools")}
     with warehouse() as connection:
@@ -90,77 +94,71 @@ def store(sample: dict[str, Any]) -> None:
 
 @task(**MONITORING, name="end stuck runs")
 def end_stuck_runs() -> list[str]:
-    """End runs that nobody works on; what they were and why."""
+    """End stuck runs; return their names and why."""
     now = datetime.now(UTC)
     with get_client(sync_client=True) as client:
-        in_progress = matching(client, runs(HOLDING_A_SLOT))
-        return reap(client, in_progress, now, heard=_has_been_listening(now))
+        in_progress = read_flow_runs(client, runs_in_states(ACTIVE_STATES))
+        return end_stuck(client, in_progress, now, server_available=_was_monitoring(now))
 
 
 @task(**MONITORING, name="update deployment health")
-def judge() -> HealthChanges:
-    """Bring the ledger of deployments in step, and enqueue messages about what turned."""
+def update_deployment_health() -> HealthUpdate:
+    """Process the runs that ended, and enqueue messages about changes of deployment health."""
     with get_client(sync_client=True) as client:
         return update_health(client, datetime.now(UTC))
 
 
-@task(**MONITORING, name="notify database recovery")
-def notify_database_recovery() -> list[str]:
-    """Notify those who know that the database was away; return which channels did not take it."""
-    return database_is_back()
-
-
-@task(**MONITORING, name="deliver messages")
-def deliver(own: list[UUID]) -> Deliveries:
-    """Send what is due in this domain; return what became of this run's own messages, too."""
-    return deliver_messages(own)
-
-
 @task(**MONITORING, name="notify database outage")
 def notify_database_outage(reason: str) -> None:
-    """Notify of the outage past the database, in which nothing can be stored."""
-    for line in database_is_away(reason):
+    """Notify of the outage without the database, which can't store messages."""
+    for line in notify_outage(reason):
         get_run_logger().warning(line)
 
 
 @flow(timeout_seconds=55)
 def collect_worker_metrics() -> WorkerMetrics:
-    """Measure the worker's host, processes and queues into ops.worker_metrics."""
-    sample = measure()
-    reaped = end_stuck_runs()
+    """Measure the worker's host, processes and work pools into ops.worker_metrics."""
+    sample = measure_worker()
+    crashed_runs = end_stuck_runs()
     try:
-        store(sample)
-        changes, not_sent = judge(), notify_database_recovery()
-        deliveries = deliver(changes.messages)
+        store_metrics(sample)
+        update, failed_notifications = update_deployment_health(), notify_database_recovery()
+        deliveries = deliver(update.messages)
     except (CircuitOpenError, SQLAlchemyError) as error:
         notify_database_outage(_reason(error))
         raise
-    turns = [f"{turn.end.deployment} {turn.kind}" for turn in changes.turns]
-    not_sent += deliveries.not_sent
-    for line in (*reaped, *turns, *not_sent):
+    warnings = {
+        "crashed_runs": crashed_runs,
+        "health_changes": [f"{each.end.deployment} {each.kind}" for each in update.changes],
+        "failed_notifications": failed_notifications + deliveries.failed_notifications,
+    }
+    for line in chain(*warnings.values()):
         get_run_logger().warning(line)
-    result = {**sample, "reaped": reaped, "turns": turns, "not_sent": not_sent}
-    result |= {"untold": changes.untold, "deliveries": deliveries.counts}
+    return _result({**sample, **warnings, "untold": update.unnotified}, deliveries)
+
+
+def _result(fields: dict[str, Any], deliveries: Deliveries) -> WorkerMetrics:
     status = "partial" if deliveries.failed or deliveries.counts["unheard"] else "success"
-    message = f"{_sentence(result)}{_noteworthy(result, deliveries)}"
-    return cast("WorkerMetrics", {**outcome(status, message), **result})
+    message = f"{_summary_line(fields)}{_details(fields, deliveries)}"
+    result = {**flow_result(status, message), **fields, "deliveries": deliveries.counts}
+    return cast("WorkerMetrics", result)
 
 
-def _has_been_listening(now: datetime) -> bool:
-    """Whether we have looked twice in the time that a run must be silent: the server was there."""
+def _was_monitoring(now: datetime) -> bool:
+    """Whether this flow ran twice while heartbeats were missing, so that the server was available."""
     try:
         with warehouse() as connection:
-            row = run_sql(connection, "monitoring/samples_since", since=now - LOST)[0]
+            row = run_sql(connection, "monitoring/samples_since", since=now - FALLBACK_TIMEOUT)[0]
     except (CircuitOpenError, SQLAlchemyError):
         return False
-    return row["samples"] >= TWICE
+    return row["samples"] >= MIN_SAMPLES
 
 
 def _reason(error: Exception) -> str:
     return one_line(str(getattr(error, "orig", None) or error))
 
 
-def _sentence(sample: dict[str, Any]) -> str:
+def _summary_line(sample: dict[str, Any]) -> str:
     host = sample["host"]
     free = host["memory_available_bytes"] / host["memory_total_bytes"]
     return (
@@ -170,13 +168,13 @@ def _sentence(sample: dict[str, Any]) -> str:
     )
 
 
-def _noteworthy(result: dict[str, Any], deliveries: Deliveries) -> str:
-    parts = [f"{len(result['reaped'])} stuck runs ended"] if result["reaped"] else []
-    parts += result["turns"]
+def _details(result: dict[str, Any], deliveries: Deliveries) -> str:
+    parts = [f"{len(result['crashed_runs'])} stuck runs ended"] if result["crashed_runs"] else []
+    parts += result["health_changes"]
     if text := counts_text(deliveries.counts):
         parts.append(f"messages: {text}")
     if deliveries.failed:
         parts.append(f"{deliveries.failed} of this run's messages could not be delivered")
     if result["untold"]:
-        parts.append(untold_text(result["untold"]))
+        parts.append(no_recipient_text(result["untold"]))
     return "".join(f"; {part}" for part in parts)

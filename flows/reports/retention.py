@@ -14,7 +14,7 @@ from prefect import get_run_logger
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.delivery import prune
 from analytics_worker.prefect_support.flow import flow
-from analytics_worker.prefect_support.results import FlowResult, Status, outcome
+from analytics_worker.prefect_support.results import FlowResult, Status, flow_result
 from analytics_worker.prefect_support.retries import REPORT_CLEANUP
 from analytics_worker.prefect_support.task import task
 from analytics_worker.report_storage.storage import Folder, StorageError, storage
@@ -121,7 +121,7 @@ def cleanup_old_reports(dry_run: bool = False) -> ReportCleanup:
     message += f", {len(failed)} could not be deleted" if failed else ""
     status: Status = "success" if not failed else "partial" if gone else "failed"
     return ReportCleanup(
-        **outcome(status, message),
+        **flow_result(status, message),
         dry_run=dry_run,
         deleted=len(gone),
         files=sum(len(each["files"]) for each in gone),

@@ -10,7 +10,7 @@ from typing import Any
 
 from analytics_worker.errors import PermanentError
 from analytics_worker.prefect_support.flow import flow
-from analytics_worker.prefect_support.results import FlowResult, Status, outcome
+from analytics_worker.prefect_support.results import FlowResult, Status, flow_result
 from analytics_worker.prefect_support.retries import SCHEDULED_REPORTS
 from analytics_worker.prefect_support.task import task
 from flows.reports.output.generator import Made
@@ -60,7 +60,9 @@ def generate_scheduled_reports(schedule_type: str = "daily") -> ScheduledReports
     show_all(made)
     summary = _summary(made, planned)
     again = run_again(planned.look_again, due)
-    common = outcome(_status(made, planned, delivery), _sentence(made, planned, delivery) + again)
+    common = flow_result(
+        _status(made, planned, delivery), _sentence(made, planned, delivery) + again
+    )
     return ScheduledReports(
         **common,
         schedule_type=schedule_type,

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from analytics_worker.circuit_breaker import CircuitOpenError
 from analytics_worker.errors import chain
-from analytics_worker.prefect_support.results import FlowResult, Status, outcome
+from analytics_worker.prefect_support.results import FlowResult, Status, flow_result
 from analytics_worker.text import one_line
 from flows.reports.output.files import about
 from flows.reports.output.generator import Made, make, summary
@@ -116,7 +116,7 @@ def result_of_one(asked: Sequence[int], made: list[Made], delivery: Delivery) ->
     errors = [each["error"] for each in made if "error" in each]
     reports = [described(each) for each in made] or [_reason_not_made(asked)]
     message = f"{'; '.join(reports[:5])}; {described_delivery(delivery)}"
-    common = outcome(status(made, delivery), message, error=errors[0] if errors else None)
+    common = flow_result(status(made, delivery), message, error=errors[0] if errors else None)
     return ReportResult(**common, reports=made, delivery=delivery)
 
 

@@ -239,7 +239,7 @@ def test_no_secret_is_anywhere_a_person_looks(stack: RunningStack):
 def test_the_doctor_finds_nothing_that_fails(stack: RunningStack):
     done = stack.run("doctor")
     assert done.returncode == 0, done.stdout
-    expected = ("analytics_reader can only SELECT", "on time, next", "asks for a login", "0 failed")
+    expected = ("analytics_reader can only SELECT", "on time, next", "requires a login", "0 failed")
     assert all(said in done.stdout for said in expected)
 
 

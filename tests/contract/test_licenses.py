@@ -1,6 +1,6 @@
 """Every locked package has a license that was decided on, and the page says which."""
 
-from analytics_worker.documentation.licenses import ACCEPTED, Package, packages, page, undecided
+from analytics_worker.documentation.licenses import ACCEPTED, Package, not_accepted, packages, page
 from analytics_worker.settings import project_root
 
 
@@ -10,7 +10,7 @@ def test_the_page_is_up_to_date():
 
 
 def test_every_license_was_decided_on():
-    assert undecided(packages()) == []
+    assert not_accepted(packages()) == []
 
 
 def test_a_license_of_one_package_is_none_for_others():
@@ -19,7 +19,7 @@ def test_a_license_of_one_package_is_none_for_others():
         Package("left-pad", "1", "LGPL-3.0-or-later", "runtime"),
         Package("left-pad", "1", "not installed", "runtime"),
     ]
-    assert len(undecided(others)) == len(others)
+    assert len(not_accepted(others)) == len(others)
 
 
 def test_no_license_is_accepted_that_binds_the_whole_work():

@@ -19,12 +19,12 @@ from prefect.states import Completed
 from analytics_worker.deployment import automations
 from analytics_worker.deployment.automations import sync_automations
 from analytics_worker.prefect_support.heartbeat_settings import (
-    AUTOMATION,
-    BEAT_SECONDS,
+    CRASH_MESSAGE,
+    HEARTBEAT_AUTOMATION,
+    HEARTBEAT_SECONDS,
+    HEARTBEAT_TIMEOUT,
+    HEARTBEAT_VARIABLE,
     MONITORING_AUTOMATION,
-    REASON,
-    SILENCE,
-    VARIABLE,
 )
 from analytics_worker.settings import settings
 from tests.support.case_runs import Workspace
@@ -33,7 +33,7 @@ from tests.support.prefect_server import worker_environment
 from tests.support.processes import Process, Server, our_worker, stock_worker
 from tests.support.waiting import wait_until
 
-MINUTES = SILENCE.total_seconds() + 60
+MINUTES = HEARTBEAT_TIMEOUT.total_seconds() + 60
 
 
 @pytest.fixture
@@ -46,10 +46,10 @@ def server(prefect_server: Server, tmp_path: Path) -> Iterator[Server]:
 
 def watched(work: Workspace, *flows: str) -> None:
     """Deploy them and have the server listen to their heartbeats."""
-    beats = {VARIABLE: str(BEAT_SECONDS)}
+    beats = {HEARTBEAT_VARIABLE: str(HEARTBEAT_SECONDS)}
     deployments = {name: work.deploy(name, env=beats) for name in flows}
     work._deployments |= {f"cases.{name}/[]": id_ for name, id_ in deployments.items()}
-    for automation in work.client.read_automations_by_name(AUTOMATION):
+    for automation in work.client.read_automations_by_name(HEARTBEAT_AUTOMATION):
         deployments |= {f"known-{n}": one for n, one in enumerate(listed(automation))}
         work.client.delete_automation(automation.id)
     list(sync_automations(deployments, work.client))
@@ -105,8 +105,8 @@ def test_the_dead_are_ended_and_the_busy_are_not(
     pid = doomed.pid(dying)
     worker.end(signal.SIGKILL)
     os.kill(pid, signal.SIGKILL)
-    state = doomed.wait(dying, timeout=SILENCE.total_seconds() + 15)
-    assert (state.name, state.message) == ("Crashed", REASON)
+    state = doomed.wait(dying, timeout=HEARTBEAT_TIMEOUT.total_seconds() + 15)
+    assert (state.name, state.message) == ("Crashed", CRASH_MESSAGE)
     start(doomed, "host-c")
     assert doomed.wait(doomed.submit("ok"), timeout=90).name == "Completed"  # the slot is free
     assert busy.wait(computing, timeout=MINUTES + 90).name == "Completed"
@@ -146,7 +146,7 @@ def test_monitoring_that_falls_silent_is_told_once_until_it_works_again(
     http_sink: HttpSink, server: Server, monkeypatch: pytest.MonkeyPatch
 ):
     """The sink comes first: the server, too, needs it among the permitted hosts."""
-    monkeypatch.setattr(automations, "MONITORING_SILENCE", timedelta(seconds=10))
+    monkeypatch.setattr(automations, "MONITORING_TIMEOUT", timedelta(seconds=10))
     monkeypatch.setenv("ALERT_WEBHOOK_URL", http_sink.url)
     settings.cache_clear()
     with (
@@ -155,7 +155,7 @@ def test_monitoring_that_falls_silent_is_told_once_until_it_works_again(
     ):
         flow = client.create_flow_from_name("collect-worker-metrics")
         monitor = client.create_deployment(flow, name="monitoring")
-        list(sync_automations({automations.MONITOR: monitor}, client))
+        list(sync_automations({automations.MONITORING_DEPLOYMENT: monitor}, client))
         for expected in (1, 2):
             succeed(client, monitor)
             succeed(client, monitor)
@@ -164,7 +164,10 @@ def test_monitoring_that_falls_silent_is_told_once_until_it_works_again(
         wait_until(lambda: datetime.now(UTC) > quiet, timeout=30)
     assert len(http_sink.requests) == 2
     told = http_sink.requests[0].json
-    assert (told["event"], told["deployment"]) == ("monitoring_failed", automations.MONITOR)
+    assert (told["event"], told["deployment"]) == (
+        "monitoring_failed",
+        automations.MONITORING_DEPLOYMENT,
+    )
 
 
 def test_a_server_that_was_away_waits_for_monitoring_too(server: Server):
@@ -173,7 +176,7 @@ def test_a_server_that_was_away_waits_for_monitoring_too(server: Server):
         get_client(sync_client=True) as client,
     ):
         monitor = uuid4()
-        made = automations.monitoring_silent(monitor, uuid4())
+        made = automations.monitoring_failed(monitor, uuid4())
         client.create_automation(made)
         (stored,) = client.read_automations_by_name(MONITORING_AUTOMATION)
     server.end(signal.SIGKILL)

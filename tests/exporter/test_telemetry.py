@@ -17,7 +17,7 @@ from analytics_worker.exporter.collectors.timings import CONNECT, ERRORS, QUERY,
 from analytics_worker.exporter.metric_families import Histogram
 from analytics_worker.exporter.prefect_client import PrefectApi
 from analytics_worker.prefect_support.flow import flow
-from analytics_worker.prefect_support.results import outcome
+from analytics_worker.prefect_support.results import flow_result
 from analytics_worker.prefect_support.retries import CLEANUP
 from analytics_worker.prefect_support.task import task
 from analytics_worker.send_result import SENT, SendResult, temporary
@@ -68,7 +68,7 @@ def work():
     context = FlowRunContext.get()
     assert context is not None
     assert context.flow_run is not None
-    return outcome("success", str(context.flow_run.id))
+    return flow_result("success", str(context.flow_run.id))
 
 
 @pytest.mark.usefixtures("environment", "prefect_api")

@@ -14,7 +14,7 @@ from analytics_worker.circuit_breaker import CircuitOpenError, external_circuit_
 from analytics_worker.errors import PermanentError
 from analytics_worker.prefect_support import retries
 from analytics_worker.prefect_support.flow import flow
-from analytics_worker.prefect_support.results import RunFailed, outcome
+from analytics_worker.prefect_support.results import RunFailed, flow_result
 from analytics_worker.prefect_support.runs import find
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("prefect_api")
 @flow(timeout_seconds=30)
 def report(status: str):
     """Report a status."""
-    return {**outcome(status, f"it is {status}"), "summary": {"total": 3}}  # pyright: ignore[reportArgumentType]
+    return {**flow_result(status, f"it is {status}"), "summary": {"total": 3}}  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def call_service():
 def depend():
     """Call a service that is known to be down."""
     call_service()
-    return outcome("success", "it answered")
+    return flow_result("success", "it answered")
 
 
 def test_an_open_breaker_ends_the_run_as_circuit_open_without_retries():

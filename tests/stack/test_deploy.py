@@ -1,4 +1,4 @@
-"""`analytics-worker deploy`: idempotent, complete, the same as Prefect's own, and never half."""
+"""`analytics-worker deploy` is idempotent, complete, atomic, and equal to `prefect deploy`."""
 
 import os
 import subprocess
@@ -13,16 +13,16 @@ from prefect.client.schemas.actions import DeploymentScheduleUpdate, DeploymentU
 from prefect.settings import PREFECT_SERVER_API_AUTH_STRING, temporary_settings
 
 from analytics_worker.database.connections import parse_url
-from analytics_worker.deployment.deploy import deploy, desired
+from analytics_worker.deployment.deploy import deploy, desired_state
 from analytics_worker.prefect_support import deployments, heartbeat_settings
-from analytics_worker.prefect_support.deployments import CatalogueError, prefect_yaml
+from analytics_worker.prefect_support.deployments import PrefectYamlError, prefect_yaml
 from analytics_worker.settings import settings
 from blocks import warehouse
 
 URL = parse_url("postgresql://me:canary-password@db.example:5433/sales")
-PASSING = {
+VOLATILE_FIELDS = {
     *("id", "created", "updated", "created_by", "updated_by", "last_polled", "status"),
-    "global_concurrency_limit",  # its name is made of the deployment's id
+    "global_concurrency_limit",  # its name contains the deployment's id
     *("version", "version_id", "version_info", "flow_id", "work_queue_id", "deployment_id"),
 }
 pytestmark = pytest.mark.usefixtures("prefect_api", "environment")
@@ -30,13 +30,13 @@ pytestmark = pytest.mark.usefixtures("prefect_api", "environment")
 
 @pytest.fixture
 def client():
-    with get_client(sync_client=True) as opened:
-        yield opened
+    with get_client(sync_client=True) as api:
+        yield api
 
 
 @pytest.fixture
 def changed_yaml(tmp_path, monkeypatch):
-    """Write another prefect.yaml and have it read."""
+    """Return a function that replaces prefect.yaml by a changed one."""
 
     def write(change) -> None:
         content = yaml.safe_load(prefect_yaml_of_the_project.read_text())
@@ -44,29 +44,29 @@ def changed_yaml(tmp_path, monkeypatch):
         path = tmp_path / "prefect.yaml"
         path.write_text(yaml.safe_dump(content))
         monkeypatch.setattr(deployments, "prefect_yaml", lambda: path)
-        forget()
+        clear_caches()
 
     prefect_yaml_of_the_project = prefect_yaml()
     yield write
     monkeypatch.undo()
-    forget()
+    clear_caches()
 
 
-def forget() -> None:
+def clear_caches() -> None:
     deployments.project.cache_clear()
     deployments.deployed_flows.cache_clear()
 
 
 def actions(client: SyncPrefectClient, kind: str = "deployment") -> dict[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for change in deploy(desired(), client):
+    names: dict[str, set[str]] = {}
+    for change in deploy(desired_state(), client):
         if change.kind == kind:
-            found.setdefault(change.action, set()).add(change.name)
-    return found
+            names.setdefault(change.action, set()).add(change.name)
+    return names
 
 
 def snapshot(client: SyncPrefectClient) -> dict[str, object]:
-    """Every deployment, without what differs from one creation to the next."""
+    """Return every deployment without the fields that differ each time it is created."""
     rows = client.read_deployments(limit=200)
     return {row.entrypoint or "": plain(row.model_dump(mode="json")) for row in rows} | {
         f"limit of {row.entrypoint}": row.global_concurrency_limit
@@ -77,7 +77,7 @@ def snapshot(client: SyncPrefectClient) -> dict[str, object]:
 
 def plain(value: object) -> object:
     if isinstance(value, dict):
-        return {key: plain(inner) for key, inner in value.items() if key not in PASSING}
+        return {key: plain(inner) for key, inner in value.items() if key not in VOLATILE_FIELDS}
     return [plain(inner) for inner in value] if isinstance(value, list) else value
 
 
@@ -86,19 +86,19 @@ def remove_deployments(client: SyncPrefectClient) -> None:
         client.delete_deployment(row.id)
 
 
-def test_it_creates_everything_once(client):
+def test_everything_is_created_once(client):
     remove_deployments(client)
-    assert actions(client) == {"created": set(desired().deployments)}
-    assert actions(client) == {"unchanged": set(desired().deployments)}
-    assert actions(client, "pool") == {"unchanged": {pool.name for pool in desired().pools}}
+    assert actions(client) == {"created": set(desired_state().deployments)}
+    assert actions(client) == {"unchanged": set(desired_state().deployments)}
+    assert actions(client, "pool") == {"unchanged": {pool.name for pool in desired_state().pools}}
 
 
-def test_prefect_deploy_gives_the_same(client):
+def test_prefect_deploy_creates_the_same_deployments(client):
     remove_deployments(client)
-    deploy(desired(), client)
+    deploy(desired_state(), client)
     ours = snapshot(client)
     remove_deployments(client)
-    done = subprocess.run(
+    completed = subprocess.run(
         [Path(sys.executable).with_name("prefect"), "--no-prompt", "deploy", "--all"],
         env=os.environ | {"PREFECT_API_URL": str(client.api_url)},
         cwd=prefect_yaml().parent,
@@ -106,57 +106,57 @@ def test_prefect_deploy_gives_the_same(client):
         text=True,
         check=False,
     )
-    assert done.returncode == 0, done.stdout + done.stderr
+    assert completed.returncode == 0, completed.stdout + completed.stderr
     assert snapshot(client) == ours
 
 
-def test_what_somebody_changed_on_the_server_is_put_right_and_named(client):
-    deploy(desired(), client)
+def test_a_change_on_the_server_is_reverted_and_named(client):
+    deploy(desired_state(), client)
     row = client.read_deployment_by_name("refresh-catalog/analytics")
     client.update_deployment(row.id, DeploymentUpdate(description="mine", tags=["x"]))
-    (change,) = [c for c in deploy(desired(), client) if c.action == "updated"]
+    (change,) = [c for c in deploy(desired_state(), client) if c.action == "updated"]
     assert (change.name, change.fields) == ("refresh-catalog/analytics", ("description", "tags"))
 
 
-def test_what_an_operator_paused_stays_paused(client):
-    deploy(desired(), client)
+def test_a_paused_schedule_stays_paused(client):
+    deploy(desired_state(), client)
     row = client.read_deployment_by_name("refresh-catalog/analytics")
     (schedule,) = row.schedules
     paused = DeploymentScheduleUpdate(active=False)
     client.update_deployment_schedule(row.id, schedule.id, active=paused.active)
     client.update_deployment(row.id, DeploymentUpdate(description="mine", tags=row.tags))
-    deploy(desired(), client)
+    deploy(desired_state(), client)
     (schedule,) = client.read_deployment_by_name("refresh-catalog/analytics").schedules
     assert schedule.active is False
     client.update_deployment_schedule(row.id, schedule.id, active=True)
 
 
-def test_deployments_that_left_the_file_are_removed_and_those_of_others_stay(client, changed_yaml):
-    deploy(desired(), client)
-    flow_id = client.create_flow_from_name("somebody-elses")
-    client.create_deployment(flow_id, name="theirs", entrypoint="their.flow")
+def test_deployments_removed_from_the_file_are_deleted_and_foreign_ones_stay(client, changed_yaml):
+    deploy(desired_state(), client)
+    flow_id = client.create_flow_from_name("foreign-flow")
+    client.create_deployment(flow_id, name="foreign", entrypoint="their.flow")
     changed_yaml(lambda content: content["deployments"].pop(0))
     assert actions(client)["removed"] == {"refresh-catalog/analytics"}
-    assert client.read_deployment_by_name("somebody-elses/theirs")
+    assert client.read_deployment_by_name("foreign-flow/foreign")
 
 
-def test_a_pool_keeps_its_limit_in_step(client, changed_yaml):
-    deploy(desired(), client)
+def test_the_limit_of_a_pool_is_updated(client, changed_yaml):
+    deploy(desired_state(), client)
     changed_yaml(lambda content: content["definitions"]["pools"][0].update(concurrency_limit=7))
     assert actions(client, "pool")["updated"] == {"analytics"}
     assert client.read_work_pool("analytics").concurrency_limit == 7
 
 
 def test_a_misspelled_key_is_refused_by_name_before_anything_changes(client, changed_yaml):
-    deploy(desired(), client)
+    deploy(desired_state(), client)
     before = snapshot(client)
     changed_yaml(lambda content: content["deployments"][0].update(shedules=[]))
-    with pytest.raises(CatalogueError, match="shedules: unknown key"):
-        deploy(desired(), client)
+    with pytest.raises(PrefectYamlError, match="shedules: unknown key"):
+        deploy(desired_state(), client)
     assert snapshot(client) == before
 
 
-def test_the_block_has_no_password_where_the_server_asks_for_none(client):
+def test_the_block_has_no_password_on_a_server_without_login(client):
     assert warehouse.register(URL, client) in {"created", "updated"}
     assert warehouse.register(URL, client) == "unchanged"
     document = client.read_block_document_by_name(
@@ -166,37 +166,39 @@ def test_the_block_has_no_password_where_the_server_asks_for_none(client):
     assert "canary-password" not in str(document.data)
 
 
-def test_the_block_has_the_password_where_the_server_is_protected():
+def test_the_block_has_the_password_on_a_server_with_login():
     with temporary_settings({PREFECT_SERVER_API_AUTH_STRING: "admin:secret"}):
         assert warehouse.is_protected()
-        made = warehouse.block(URL, with_password=warehouse.is_protected())
-    assert "canary-password" in str(made.model_dump(context={"include_secrets": True}))
+        block = warehouse.block(URL, with_password=warehouse.is_protected())
+    assert "canary-password" in str(block.model_dump(context={"include_secrets": True}))
 
 
-def test_the_automation_of_silent_runs_names_our_deployments_and_no_other(
+def test_the_heartbeat_automation_names_only_our_deployments(
     client: SyncPrefectClient,
 ):
-    deploy(desired(), client)
-    (stored,) = client.read_automations_by_name(heartbeat_settings.AUTOMATION)
-    ours = [client.read_deployment_by_name(name).id for name in desired().deployments]
+    deploy(desired_state(), client)
+    (stored,) = client.read_automations_by_name(heartbeat_settings.HEARTBEAT_AUTOMATION)
+    ours = [client.read_deployment_by_name(name).id for name in desired_state().deployments]
     related = stored.trigger.model_dump(mode="json")["match_related"]["prefect.resource.id"]
     assert sorted(related) == sorted(f"prefect.deployment.{one}" for one in ours)
     client.delete_automation(stored.id)
-    assert actions(client, "automation") == {"created": {heartbeat_settings.AUTOMATION}}
-    assert actions(client, "automation") == {"unchanged": {heartbeat_settings.AUTOMATION}}
+    assert actions(client, "automation") == {"created": {heartbeat_settings.HEARTBEAT_AUTOMATION}}
+    assert actions(client, "automation") == {"unchanged": {heartbeat_settings.HEARTBEAT_AUTOMATION}}
 
 
-def test_a_server_with_a_login_tells_that_monitoring_is_silent(
+def test_a_server_with_a_login_notifies_that_monitoring_fails(
     client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch
 ):
     monkeypatch.setenv("ALERT_WEBHOOK_URL", "https://hooks.example.com/secret")
     settings.cache_clear()
-    deploy(desired(), client)
+    deploy(desired_state(), client)
     assert client.read_automations_by_name(heartbeat_settings.MONITORING_AUTOMATION) == []
     with temporary_settings({PREFECT_SERVER_API_AUTH_STRING: "admin:secret"}):
         for action in ("created", "unchanged"):
-            done = {c.name: c.action for c in deploy(desired(), client) if c.kind == "automation"}
-            assert done[heartbeat_settings.MONITORING_AUTOMATION] == action
+            applied = {
+                c.name: c.action for c in deploy(desired_state(), client) if c.kind == "automation"
+            }
+            assert applied[heartbeat_settings.MONITORING_AUTOMATION] == action
     (stored,) = client.read_automations_by_name(heartbeat_settings.MONITORING_AUTOMATION)
     assert "hooks.example.com" not in stored.model_dump_json()
     client.delete_automation(stored.id)

@@ -1,4 +1,4 @@
-"""`analytics-worker doctor`: each thing that is wrong is found, and its line says what to do."""
+"""`analytics-worker doctor` reports each problem with its fix."""
 
 import os
 import socket
@@ -17,7 +17,7 @@ from prefect.settings import (
 from sqlalchemy import text
 
 from analytics_worker.database.connections import READER_ROLE, direct, warehouse_url
-from analytics_worker.deployment.deploy import deploy, desired
+from analytics_worker.deployment.deploy import deploy, desired_state
 from analytics_worker.doctor import (
     Finding,
     database,
@@ -28,7 +28,7 @@ from analytics_worker.doctor import (
     server,
     versions,
 )
-from analytics_worker.prefect_support.heartbeat_settings import AUTOMATION
+from analytics_worker.prefect_support.heartbeat_settings import HEARTBEAT_AUTOMATION
 from analytics_worker.settings import settings
 from analytics_worker.stack.state_dir import StackRecord, StateFolder, created
 from tests.support.attacks import attack
@@ -41,10 +41,10 @@ from tests.support.sql import query
 pytestmark = pytest.mark.usefixtures("environment")
 
 
-def bad(findings) -> dict[str, Finding]:
-    found = {finding.name: finding for finding in findings if finding.level != "ok"}
-    assert all(finding.fix for finding in found.values()), "each problem names its fix"
-    return found
+def problems(findings) -> dict[str, Finding]:
+    named = {finding.name: finding for finding in findings if finding.level != "ok"}
+    assert all(finding.fix for finding in named.values()), "each problem names its fix"
+    return named
 
 
 def execute(statement: str) -> None:
@@ -52,14 +52,14 @@ def execute(statement: str) -> None:
         connection.execute(text(statement))
 
 
-def test_a_reader_that_can_only_select_is_fine():
+def test_a_reader_that_can_only_select_does_not_fail():
     execute("create table raw.orders (id int)")
-    (more,) = bad(readers.reader()).items()
-    assert (more[0], more[1].level) == ("reader can do more than SELECT", "warn")
+    (problem,) = problems(readers.reader()).items()
+    assert (problem[0], problem[1].level) == ("reader can do more than SELECT", "warn")
 
 
 @pytest.mark.parametrize(
-    ("grant", "said"),
+    ("grant", "message"),
     [
         ("grant insert on raw.orders to {role}", "it may write to raw.orders"),
         ("grant truncate on raw.orders to {role}", "it may write to raw.orders"),
@@ -67,22 +67,23 @@ def test_a_reader_that_can_only_select_is_fine():
         ("grant usage on schema ops to {role}", "it sees the schema ops"),
     ],
 )
-def test_a_reader_that_can_do_more_fails(grant: str, said: str):
+def test_a_reader_that_can_do_more_fails(grant: str, message: str):
     execute(f"create table raw.orders (id int); {grant.format(role=READER_ROLE)}")
-    finding = bad(readers.reader())["reader can't write"]
-    assert (finding.level, finding.message) == ("fail", said)
+    finding = problems(readers.reader())["reader can't write"]
+    assert (finding.level, finding.message) == ("fail", message)
 
 
 def test_a_relation_that_the_reader_can_not_read_is_named():
     execute(f"create table raw.orders (id int); revoke select on raw.orders from {READER_ROLE}")
-    assert "1 relations can't be read" in bad(readers.reader())["reader can read"].message
+    assert "1 relations can't be read" in problems(readers.reader())["reader can read"].message
 
 
 def test_a_privileged_reader_fails(postgres):
     administer(postgres, "alter role {role} createdb", role=READER_ROLE)
     try:
         assert (
-            "may create roles or databases" in bad(readers.reader())["reader can't write"].message
+            "may create roles or databases"
+            in problems(readers.reader())["reader can't write"].message
         )
     finally:
         administer(postgres, "alter role {role} nocreatedb", role=READER_ROLE)
@@ -91,13 +92,13 @@ def test_a_privileged_reader_fails(postgres):
 @attack(
     by="author",
     what="What an administrator gave the reader by mistake: membership, BYPASSRLS, tables of its own",
-    answer="doctor fails and names the statement that takes it back",
+    answer="doctor fails and names the statement that revokes it",
 )
-def test_each_power_of_the_reader_is_named_with_the_statement_that_ends_it(postgres):
+def test_each_privilege_of_the_reader_is_named_with_the_statement_that_revokes_it(postgres):
     execute("create table raw.orders (id int)")
-    given = ["grant pg_signal_backend to {role}", "alter role {role} bypassrls"]
+    grants = ["grant pg_signal_backend to {role}", "alter role {role} bypassrls"]
     try:
-        for statement in given:
+        for statement in grants:
             administer(postgres, statement, role=READER_ROLE)
         assert [f.fix for f in readers.reader() if f.level == "fail"] == [
             f"revoke pg_signal_backend from {READER_ROLE};",
@@ -112,7 +113,7 @@ def test_the_embedded_database_leaves_the_reader_nothing_but_select(postgres):
     database = warehouse_url().database
     assert query("select has_database_privilege('public', 'analytics', 'temporary')") == [False]
     execute(f"revoke temporary on database {database} from public")  # which no copy takes over
-    assert bad(readers.reader()) == {}
+    assert problems(readers.reader()) == {}
     functions = "pg_terminate_backend, lo_create"
     administer(postgres, f"grant execute on function {functions} to public", database=database)
     execute(f"grant temporary on database {database} to public")
@@ -122,14 +123,14 @@ def test_the_embedded_database_leaves_the_reader_nothing_but_select(postgres):
     assert f"revoke temporary on database {database} from public" in fixes
 
 
-def test_tables_that_are_behind_fail():
+def test_an_old_revision_of_the_tables_fails():
     with direct(warehouse_url()) as connection:
-        assert bad(versions.tables(connection)) == {}
+        assert problems(versions.tables(connection)) == {}
         connection.execute(text("update ops.alembic_version set version_num = '0001_dbt_history'"))
-        assert "`analytics-worker migrate`" in bad(versions.tables(connection))["tables"].fix
+        assert "`analytics-worker migrate`" in problems(versions.tables(connection))["tables"].fix
 
 
-def test_every_table_of_ours_has_its_size():
+def test_every_table_of_schema_ops_has_its_size():
     with direct(warehouse_url()) as connection:
         names = {finding.name for finding in database.sizes(connection)}
     assert {"ops.refresh_log", "ops.worker_metrics", "ops.alert_events"} <= names
@@ -151,40 +152,42 @@ def test_a_prefect_server_on_postgresql_has_its_sizes_too(
         Server(tmp_path / "home", PREFECT_API_DATABASE_CONNECTION_URL=contrib_postgres.url),
         temporary_settings({PREFECT_API_DATABASE_CONNECTION_URL: url}),
     ):
-        found = {finding.name: finding for finding in prefect_database.sizes()}
-    assert {"prefect.flow_run", "prefect.log", "prefect.events"} <= found.keys()
-    assert all(finding.message.endswith("B") for finding in found.values())
+        sizes = {finding.name: finding for finding in prefect_database.sizes()}
+    assert {"prefect.flow_run", "prefect.log", "prefect.events"} <= sizes.keys()
+    assert all(finding.message.endswith("B") for finding in sizes.values())
 
 
-def test_a_database_that_this_host_does_not_see_is_said_to_be_so():
+def test_a_database_that_is_not_on_this_host_is_reported():
     (finding,) = prefect_database.sizes()
     assert "PREFECT_SERVER_DATABASE_CONNECTION_URL" in finding.message
 
 
 @pytest.mark.parametrize(("seconds", "level"), [(0.5, "ok"), (10, "warn"), (60, "fail")])
-def test_clocks_that_differ(seconds: float, level: str):
+def test_the_level_follows_from_the_difference_of_clocks(seconds: float, level: str):
     assert database.skew("database", seconds).level == level
 
 
-def test_packages_are_those_of_the_lock_file():
+def test_installed_packages_match_the_lock_file():
     assert "packages as in requirements.lock" in next(
         finding.message for finding in versions.packages() if finding.name == "packages"
     )
 
 
-def test_a_full_disk_and_a_dead_port(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_a_full_disk_and_a_closed_port_are_reported(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
     monkeypatch.setenv("HEALTH_MIN_FREE_MB", str(10**9))
     monkeypatch.setenv("PROMETHEUS_PORT", str(free_port()))
     monkeypatch.setenv("LOG_DIR", str(tmp_path / "logs"))
     settings.cache_clear()
-    assert {"STATE_DIR", "LOG_DIR", "REPORT_OUTPUT_DIR"} <= bad(host.disk()).keys()
-    assert bad(host.ports())["metrics"].level == "warn"
+    assert {"STATE_DIR", "LOG_DIR", "REPORT_OUTPUT_DIR"} <= problems(host.disk()).keys()
+    assert problems(host.ports())["metrics"].level == "warn"
 
 
-def test_the_metrics_of_the_stack_are_looked_for_where_it_serves_them(
+def test_the_metrics_port_is_read_from_the_running_stack(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):
-    """Another shell chose the port; this one has no PROMETHEUS_PORT."""
+    """Start the stack with a port that this shell does not set."""
     monkeypatch.setenv("STATE_DIR", str(tmp_path))
     monkeypatch.delenv("PROMETHEUS_PORT", raising=False)
     settings.cache_clear()
@@ -200,64 +203,66 @@ def test_the_metrics_of_the_stack_are_looked_for_where_it_serves_them(
             metrics_port=port,
         )
         StateFolder(tmp_path).write(record)
-        (found,) = [finding for finding in host.ports() if finding.name == "metrics"]
-        assert (found.level, found.message) == ("ok", f"127.0.0.1:{port} listens")
+        (metrics,) = [finding for finding in host.ports() if finding.name == "metrics"]
+        assert (metrics.level, metrics.message) == ("ok", f"127.0.0.1:{port} listens")
         monkeypatch.setenv("PROMETHEUS_PORT", str(free_port()))
         settings.cache_clear()
-        assert str(settings().prometheus_port) in bad(host.ports())["metrics"].message
+        assert str(settings().prometheus_port) in problems(host.ports())["metrics"].message
         monkeypatch.delenv("PROMETHEUS_PORT")
         settings.cache_clear()
         StateFolder(tmp_path).write(replace(record, created=1.0))
-        (found,) = [finding for finding in host.ports() if finding.name == "metrics"]
-        assert f":{settings().prometheus_port} " in found.message
+        (metrics,) = [finding for finding in host.ports() if finding.name == "metrics"]
+        assert f":{settings().prometheus_port} " in metrics.message
 
 
-def test_a_variable_of_the_celery_worker_is_answered(monkeypatch: pytest.MonkeyPatch):
+def test_a_variable_of_the_celery_worker_names_its_replacement(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("FLOWER_PORT", "5555")
     settings.cache_clear()
-    assert "Prefect UI" in bad(host.variables())["FLOWER_PORT"].message
+    assert "Prefect UI" in problems(host.variables())["FLOWER_PORT"].message
 
 
-def test_what_does_not_answer_is_a_finding_and_the_rest_is_looked_at(
+def test_an_unavailable_service_is_a_finding_and_the_others_are_checked(
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setenv("DATABASE_URL", "postgresql://me:canary@127.0.0.1:1/kpis")
     settings.cache_clear()
     with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{free_port()}/api"}):
-        found = list(run_checks())
-    failed = {finding.area for finding in found if finding.name == "can't be looked at"}
+        findings = list(run_checks())
+    failed = {finding.area for finding in findings if finding.name == "can't be checked"}
     assert {"database", "permissions", "prefect api"} <= failed
-    assert any(finding.area == "disk" and finding.level == "ok" for finding in found)
-    assert "canary" not in str(found)
+    assert any(finding.area == "disk" and finding.level == "ok" for finding in findings)
+    assert "canary" not in str(findings)
 
 
 @pytest.fixture
 def client(request: pytest.FixtureRequest):
     request.getfixturevalue("prefect_api")
-    with get_client(sync_client=True) as opened:
-        deploy(desired(), opened)
-        yield opened
+    with get_client(sync_client=True) as api:
+        deploy(desired_state(), api)
+        yield api
 
 
 def test_workers_schedules_and_recovery(client):
-    assert "analytics" in bad(server.workers(client))
+    assert "analytics" in problems(server.workers(client))
     name = "run-dbt-tests/dbt"
     deployment = client.read_deployment_by_name(name).id
     client.update_deployment(deployment, DeploymentUpdate(paused=True))
-    assert bad(server.schedules(client))[name].message == "paused"
+    assert problems(server.schedules(client))[name].message == "paused"
     client.update_deployment(deployment, DeploymentUpdate(paused=False))
-    (automation,) = client.read_automations_by_name(AUTOMATION)
-    assert bad(server.recovery(client)) == {}
+    (automation,) = client.read_automations_by_name(HEARTBEAT_AUTOMATION)
+    assert problems(server.recovery(client)) == {}
     client.pause_automation(automation.id)
-    assert "paused" in bad(server.recovery(client))["silent runs"].message
+    assert "paused" in problems(server.recovery(client))["runs without heartbeats"].message
     client.delete_automation(automation.id)
-    assert bad(server.recovery(client))["silent runs"].level == "fail"
+    assert problems(server.recovery(client))["runs without heartbeats"].level == "fail"
 
 
 def test_a_schedule_whose_runs_are_late_fails(client, monkeypatch: pytest.MonkeyPatch):
     name = "run-dbt-tests/dbt"
-    assert "late" not in str(bad(server.schedules(client)).get(name))
+    assert "late" not in str(problems(server.schedules(client)).get(name))
     run = client.create_flow_run_from_deployment(client.read_deployment_by_name(name).id)
-    monkeypatch.setattr(server, "LATE", timedelta(minutes=-5))  # as if five minutes had passed
-    assert "runs are late" in bad(server.schedules(client))[name].message
+    monkeypatch.setattr(
+        server, "MIN_LATENESS", timedelta(minutes=-5)
+    )  # as if five minutes had passed
+    assert "runs are late" in problems(server.schedules(client))[name].message
     client.delete_flow_run(run.id)

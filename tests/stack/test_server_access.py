@@ -94,7 +94,7 @@ def test_commands_name_the_variable(
     assert process.returncode == 1, said
     assert "PREFECT_API_AUTH_STRING" in said
     assert "Traceback" not in said
-    assert ("does not accept the login" if login else "asks for a login") in said
+    assert ("does not accept the login" if login else "requires a login") in said
 
 
 def _environment(server: Server, login: str | None) -> dict[str, str]:
@@ -107,7 +107,7 @@ def test_python_is_told_the_variable_and_the_file(closed_server: Server):
     file.parent.mkdir(parents=True, exist_ok=True)
     file.touch(0o600)
     with temporary_settings({PREFECT_API_URL: closed_server.api_url}):
-        with pytest.raises(ApiRefusedError, match=f"asks for a login: {NAMED}") as refused:
+        with pytest.raises(ApiRefusedError, match=f"requires a login: {NAMED}") as refused:
             submit("refresh-catalog")
         assert str(file) in str(refused.value)
         with pytest.raises(ApiRefusedError, match=NAMED):
@@ -168,10 +168,7 @@ def test_the_doctor_finds_what_is_open(bare_server: Server, monkeypatch: pytest.
     with client_of(bare_server) as client:
         found = bad(access.login(client))["login"]
         assert found.level == "warn"
-        assert (
-            "runs commands as the worker's user (SECURITY.md); it is reached by ann"
-            in found.message
-        )
+        assert "runs commands as the worker's user (SECURITY.md); reachable by ann" in found.message
         assert "CSRF protection" in bad(access.csrf(client))
         monkeypatch.setattr(access, "other_accounts", list)
         assert bad(access.login(client)) == {}

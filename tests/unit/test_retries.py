@@ -1,4 +1,4 @@
-"""Backoff never passes its cap, and hopeless work is not tried again."""
+"""Backoff never exceeds its cap, and permanent errors are not retried."""
 
 import asyncio
 
@@ -13,24 +13,24 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 from analytics_worker.circuit_breaker import CircuitOpenError
 from analytics_worker.errors import PermanentError, is_database_outage, is_permanent
 from analytics_worker.prefect_support import retries
-from analytics_worker.prefect_support.retries import capped_backoff, worth_retrying
+from analytics_worker.prefect_support.retries import capped_backoff, should_retry
 
 
 @given(
     base=st.floats(0.1, 60),
     cap=st.floats(0.1, 600),
     jitter=st.floats(0, 2),
-    tries=st.integers(0, 80),
+    retry_count=st.integers(0, 80),
 )
-def test_delays_never_shrink_and_never_pass_the_cap_even_with_jitter(base, cap, jitter, tries):
-    delays = capped_backoff(base_seconds=base, cap_seconds=cap, jitter=jitter)(tries)
-    assert len(delays) == tries
+def test_delays_never_decrease_and_never_exceed_the_cap_with_jitter(base, cap, jitter, retry_count):
+    delays = capped_backoff(base_seconds=base, cap_seconds=cap, jitter=jitter)(retry_count)
+    assert len(delays) == retry_count
     assert delays == sorted(delays)
     assert all(delay * (1 + jitter) <= cap * 1.000001 for delay in delays)
 
 
 @pytest.mark.parametrize(
-    ("policy", "tries", "cap"),
+    ("policy", "retry_count", "cap"),
     [
         (retries.CATALOG, 3, 300),
         (retries.REFRESH, 3, 600),
@@ -42,9 +42,9 @@ def test_delays_never_shrink_and_never_pass_the_cap_even_with_jitter(base, cap, 
         (retries.DBT_FRESHNESS, 1, 300),
     ],
 )
-def test_policies_are_the_registry_s(policy, tries, cap):
-    assert policy["retries"] == tries
-    longest = max(policy["retry_delay_seconds"](tries), default=0)
+def test_policies_match_the_documented_retries(policy, retry_count, cap):
+    assert policy["retries"] == retry_count
+    longest = max(policy["retry_delay_seconds"](retry_count), default=0)
     assert longest * (1 + policy["retry_jitter_factor"]) <= cap
 
 
@@ -67,7 +67,7 @@ def test_the_delays_outlast_a_minute_without_the_database(policy):
 
 
 class _DriverError(psycopg2.Error):
-    """psycopg2 sets pgcode itself and does not let others do so."""
+    """An error with a SQLSTATE: psycopg2 does not allow setting pgcode."""
 
     def __init__(self, code):
         super().__init__(f"SQLSTATE {code}")
@@ -104,11 +104,11 @@ def refused(message):
         (wrapped("55P03"), True, False),  # lock not available
         (wrapped("40001"), True, False),  # serialization failure
         (wrapped("57014"), True, False),  # statement timeout
-        (wrapped("57P01"), True, False),  # somebody ended the session
+        (wrapped("57P01"), True, False),  # the session was terminated
         (wrapped("57P02"), True, True),  # server crashed
         (wrapped("57P03"), True, True),  # server is starting
         (wrapped("08006"), True, False),  # of a foreign server
-        (lost("08006"), True, True),  # of ours
+        (lost("08006"), True, True),  # of the warehouse
         (driver(psycopg2.DataError("unable to parse date")), True, False),
         (wrapped("53300"), True, True),  # too many connections
         (refused('FATAL:  password authentication failed for user "x"'), False, False),
@@ -119,15 +119,15 @@ def refused(message):
     ],
     ids=str,
 )
-def test_what_is_tried_again_and_what_counts_as_an_outage(error, retried, outage):
-    assert asyncio.run(worth_retrying(None, None, Failed(data=error))) is retried  # pyright: ignore[reportArgumentType]
+def test_which_errors_are_retried_and_which_count_as_an_outage(error, retried, outage):
+    assert asyncio.run(should_retry(None, None, Failed(data=error))) is retried  # pyright: ignore[reportArgumentType]
     assert is_permanent(error) is not retried
     assert is_database_outage(error) is outage
 
 
-def test_an_open_breaker_is_never_retried_also_as_a_cause():
-    opened = CircuitOpenError.__new__(CircuitOpenError)
+def test_an_open_breaker_is_never_retried_even_as_a_cause():
+    circuit_open = CircuitOpenError.__new__(CircuitOpenError)
     outer = RuntimeError("could not refresh")
-    outer.__cause__ = opened
-    for error in (opened, outer):
-        assert asyncio.run(worth_retrying(None, None, Failed(data=error))) is False  # pyright: ignore[reportArgumentType]
+    outer.__cause__ = circuit_open
+    for error in (circuit_open, outer):
+        assert asyncio.run(should_retry(None, None, Failed(data=error))) is False  # pyright: ignore[reportArgumentType]

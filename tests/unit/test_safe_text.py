@@ -16,11 +16,11 @@ from analytics_worker.errors import PermanentError
 from analytics_worker.exporter.console import log_line
 from analytics_worker.exporter.metric_families import Family
 from analytics_worker.exporter.poller import text as exposition
-from analytics_worker.prefect_support.results import outcome, state_of
+from analytics_worker.prefect_support.results import flow_result, state_of
 from analytics_worker.prefect_support.safe_logs import SafeFormatter, protect_logs
 from analytics_worker.stack.rotating_log import LogFile
 from analytics_worker.stack.terminal import Terminal, fail
-from flows.monitoring.health import page
+from flows.monitoring.health import health_page
 from tests.support.attacks import attack
 from tests.support.header_attacks import HEADER_ATTACKS, IN_DATABASE
 
@@ -120,7 +120,7 @@ def test_a_log_file(text, tmp_path):
 )
 @every_attack
 def test_the_message_of_a_state(text):
-    message = state_of(outcome("failed", f"sales: {text}")).message
+    message = state_of(flow_result("failed", f"sales: {text}")).message
     assert message is not None
     assert message.startswith("sales:")
     assert OBEYED.search(message) is None
@@ -163,6 +163,6 @@ def test_the_page_of_the_health_check():
         "fix": "Correct ALERT_EMAIL_*.",
         "milliseconds": 1.0,
     }
-    shown = page([result])
+    shown = health_page([result])
     assert re.search(r"(?<!\\)\[Login|(?<!\\)<img|(?<!\\)\*\*y", shown) is None
     assert len(shown.splitlines()) == 7

@@ -1,4 +1,4 @@
-"""Variables are read once, from three places, and bad ones are refused by name."""
+"""Settings are read once, from three sources, and invalid ones are refused by name."""
 
 import subprocess
 import sys
@@ -17,7 +17,7 @@ from analytics_worker.settings import project_root, settings
 from tests.support.attacks import attack
 
 
-def test_the_environment_wins_over_what_make_up_wrote(tmp_path, monkeypatch):
+def test_the_environment_takes_precedence_over_stack_env(tmp_path, monkeypatch):
     (tmp_path / "stack.env").write_text("DATABASE_URL=postgresql://a@h/stack\nLOG_DIR=from-stack\n")
     monkeypatch.setenv("STATE_DIR", str(tmp_path))
     monkeypatch.delenv("LOG_DIR")
@@ -26,7 +26,7 @@ def test_the_environment_wins_over_what_make_up_wrote(tmp_path, monkeypatch):
     assert settings().log_dir == project_root() / "from-stack"
 
 
-def test_an_empty_variable_does_not_hide_what_make_up_wrote(tmp_path, monkeypatch):
+def test_an_empty_variable_does_not_override_stack_env(tmp_path, monkeypatch):
     (tmp_path / "stack.env").write_text("DATABASE_URL=postgresql://a@h/stack\n")
     monkeypatch.setenv("STATE_DIR", str(tmp_path))
     monkeypatch.setenv("DATABASE_URL", "")
@@ -35,19 +35,19 @@ def test_an_empty_variable_does_not_hide_what_make_up_wrote(tmp_path, monkeypatc
     assert settings().prometheus_port == 8000
 
 
-def test_a_stack_is_found_in_the_state_directory_that_the_file_names(tmp_path, monkeypatch):
+def test_a_stack_is_found_in_the_state_folder_of_the_env_file(tmp_path, monkeypatch):
     root = tmp_path / "checkout"
-    (root / "kept").mkdir(parents=True)
-    (root / ".env").write_text("STATE_DIR=kept\n")
-    (root / "kept/stack.env").write_text("DATABASE_URL=postgresql://a@h/stack\n")
+    (root / "state").mkdir(parents=True)
+    (root / ".env").write_text("STATE_DIR=state\n")
+    (root / "state/stack.env").write_text("DATABASE_URL=postgresql://a@h/stack\n")
     monkeypatch.delenv("STATE_DIR")
     for module in ("analytics_worker.settings", "analytics_worker.settings.types"):
         monkeypatch.setattr(f"{module}.project_root", lambda: root)
-    assert settings().state_dir == root / "kept"
+    assert settings().state_dir == root / "state"
     assert warehouse_url().database == "stack"
 
 
-def test_logs_and_reports_are_in_the_state_directory_unless_they_are_named(monkeypatch, tmp_path):
+def test_logs_and_reports_are_in_the_state_folder_unless_they_are_set(monkeypatch, tmp_path):
     monkeypatch.setenv("STATE_DIR", str(tmp_path))
     monkeypatch.delenv("LOG_DIR", raising=False)
     monkeypatch.setenv("REPORT_OUTPUT_DIR", "elsewhere")
@@ -55,7 +55,7 @@ def test_logs_and_reports_are_in_the_state_directory_unless_they_are_named(monke
     assert settings().report_output_dir == project_root() / "elsewhere"
 
 
-def test_a_bad_value_is_refused_by_name(monkeypatch):
+def test_an_invalid_value_is_refused_by_name(monkeypatch):
     monkeypatch.setenv("PROMETHEUS_PORT", "eight thousand")
     with pytest.raises(ValidationError, match="prometheus_port"):
         settings()
@@ -78,7 +78,7 @@ def test_lists_are_comma_separated(monkeypatch):
 
 
 @pytest.mark.parametrize(("text", "limit"), [("off", 0), ("0", 0), ("900", 900), ("", None)])
-def test_the_memory_limit_can_be_switched_off(monkeypatch, text, limit):
+def test_the_memory_limit_can_be_disabled(monkeypatch, text, limit):
     monkeypatch.setenv("WORKER_RUN_MEMORY_LIMIT_MB", text)
     assert settings().worker_run_memory_limit_mb == limit
 
@@ -91,7 +91,7 @@ def test_code_folders_are_paths_below_the_project_unless_absolute(monkeypatch):
     ]
 
 
-def test_celery_s_variables_are_answered_with_what_replaced_them(monkeypatch):
+def test_variables_of_celery_name_their_replacements(monkeypatch):
     monkeypatch.setenv("FLOWER_PORT", "5555")
     monkeypatch.setenv("CELERY_BROKER_URL", "redis://localhost")
     lines = settings().replaced_variables()
@@ -99,7 +99,7 @@ def test_celery_s_variables_are_answered_with_what_replaced_them(monkeypatch):
     assert "Prefect UI" in lines[1]
 
 
-def test_no_database_says_how_to_get_one(tmp_path, monkeypatch):
+def test_a_missing_database_names_the_fix(tmp_path, monkeypatch):
     monkeypatch.setenv("STATE_DIR", str(tmp_path))
     with pytest.raises(MissingDatabaseError, match="make up"):
         warehouse_url()
@@ -108,13 +108,13 @@ def test_no_database_says_how_to_get_one(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     "url", ["mysql://u:canary@h/d", "not a url canary", "postgresql://u:canary@h:port/d"]
 )
-def test_a_url_that_is_no_postgresql_url_is_refused_without_repeating_it(url):
+def test_an_invalid_database_url_is_refused_without_quoting_it(url):
     with pytest.raises(PermanentError, match="postgresql://user:password@host") as refused:
         parse_url(url)
     assert "canary" not in str(refused.value)
 
 
-def test_the_reader_logs_in_with_a_password_of_its_own(monkeypatch):
+def test_the_reader_has_its_own_password(monkeypatch):
     monkeypatch.setenv("DATABASE_URL", "postgres://owner:secret@h/d")
     url = reader_url()
     assert url.drivername == "postgresql+psycopg2"
@@ -133,5 +133,7 @@ def test_importing_everything_reads_no_environment_and_opens_nothing():
         "from analytics_worker.settings import settings;"
         "sys.exit(settings.cache_info().currsize)"
     )
-    done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    completed = subprocess.run(
+        [sys.executable, "-c", code], check=False, capture_output=True, text=True
+    )
+    assert completed.returncode == 0, completed.stderr

@@ -1,4 +1,4 @@
--- Every table of the worker that grows, largest first.
+-- Every table of schema ops, largest first.
 select
     c.relname as name,
     pg_total_relation_size(c.oid) as bytes,

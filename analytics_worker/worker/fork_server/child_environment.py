@@ -9,7 +9,10 @@ from pathlib import Path
 import certifi
 from prefect.settings import get_current_settings
 
-from analytics_worker.prefect_support.heartbeat_settings import BEAT_SECONDS, VARIABLE
+from analytics_worker.prefect_support.heartbeat_settings import (
+    HEARTBEAT_SECONDS,
+    HEARTBEAT_VARIABLE,
+)
 
 CLIENT_RETRIES = "8"
 """Over eight minutes instead of one: a run that ends while the server is away must still report."""
@@ -22,7 +25,7 @@ def child_environment(folder: Path) -> dict[str, str]:
     environment = {**os.environ, **settings}  # noqa: TID251  # passed on to children
     environment.setdefault("PREFECT_CLIENT_MAX_RETRIES", CLIENT_RETRIES)
     # As prefect.yaml gives it to each run: equal settings need not be parsed again.
-    environment.setdefault(VARIABLE, str(BEAT_SECONDS))
+    environment.setdefault(HEARTBEAT_VARIABLE, str(HEARTBEAT_SECONDS))
     certificate = _one_certificate(folder)
     if certificate is not None:
         environment.setdefault("PREFECT_API_SSL_CERT_FILE", str(certificate))

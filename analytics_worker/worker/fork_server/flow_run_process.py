@@ -93,7 +93,7 @@ def adopt_environment(request: ForkRequest, server_environment: Mapping[str, str
     if request["spare"]:
         from analytics_worker.prefect_support import warm_process  # noqa: PLC0415  # the run's own, see analytics_worker/worker/fork_server/code_reload.py
 
-        warm_process.prepare()
+        warm_process.fork_warm_process()
     _redirect(request["output"])
     environment = request["environment"]
     os.environ.clear()  # noqa: TID251  # this process becomes another one

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from analytics_worker.prefect_support.result_libraries import keep_state_data_inert
+from analytics_worker.prefect_support.result_libraries import restrict_result_libraries
 from analytics_worker.worker import prefect_internals
 from analytics_worker.worker.fork_server import flow_run_process
 from analytics_worker.worker.fork_server.protocol import ForkReply, ForkRequest, encode, receive
@@ -71,7 +71,7 @@ def preload(modules: Sequence[str]) -> None:
         importlib.import_module(name)
     for name in modules:
         _import_if_possible(name)
-    keep_state_data_inert()
+    restrict_result_libraries()
     prefect_internals.disable_heartbeat_join()
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         raise ThreadStartedError(f"one of these modules started a thread: {', '.join(modules)}")

@@ -1,4 +1,4 @@
-{# No two rows agree in all of the columns. #}
+{# Fail for rows that have the same values in all of the columns. #}
 {% test unique_combination(model, columns) %}
     select {{ columns | join(', ') }}
     from {{ model }}

@@ -1,4 +1,4 @@
-{# No value lies below `least` or above `most`; nulls pass. #}
+{# Fail for values below `least` or above `most`; nulls pass. #}
 {% test within(model, column_name, least=none, most=none) %}
     select {{ column_name }}
     from {{ model }}

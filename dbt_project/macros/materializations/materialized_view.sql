@@ -1,7 +1,6 @@
-{# dbt-postgres refreshes an unchanged materialized view in a way that blocks its readers, ignores a
-   changed query, and replaces one by dropping what was built on it. This one refreshes concurrently,
-   lets PostgreSQL compare the queries, and builds a new version beside the old one before it takes
-   the old one's name. #}
+{# dbt-postgres refreshes an unchanged materialized view in a way that blocks its readers, ignores a changed
+   query, and replaces a view by dropping its dependent objects. This materialization refreshes concurrently,
+   lets PostgreSQL compare the queries, and builds a new version next to the old one before it renames both. #}
 {% materialization materialized_view, adapter='postgres' %}
     {%- set target_relation = this.incorporate(type=this.MaterializedView) -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
@@ -37,13 +36,13 @@
 {% endmacro %}
 
 
-{# Whether the relation keeps its query: because it is the right one, or because a changed one is not
-   to be applied (on_configuration_change). #}
+{# Return whether the relation keeps its query: because it is unchanged, or because on_configuration_change
+   does not apply changes. #}
 {% macro keeps_definition(state, relation) %}
     {% if state == 'unchanged' %}{% do return(not should_full_refresh()) %}{% endif %}
     {% set reaction = config.get('on_configuration_change') %}
     {% if should_full_refresh() or reaction == 'apply' %}{% do return(false) %}{% endif %}
-    {% set message = relation.include(database=false) ~ ' has another query than its model' %}
+    {% set message = relation.include(database=false) ~ ' has a different query from its model' %}
     {% if reaction == 'fail' %}
         {% do exceptions.raise_compiler_error(message ~ ', and on_configuration_change is fail') %}
     {% endif %}
@@ -52,25 +51,26 @@
 {% endmacro %}
 
 
-{# New indexes come first, so that a unique one can serve the refresh; old ones go last. #}
+{# Refresh an unchanged view. Create new indexes first, so that the refresh can use a unique one; drop old
+   ones last. #}
 {% macro refresh_in_place(relation) %}
     {% set described = postgres__describe_materialized_view(relation) %}
     {% set changes = relation.get_materialized_view_config_change_collection(described, config.model) %}
-    {% set wanted = changes.indexes | selectattr('action', 'equalto', 'create') | list if changes else [] %}
-    {% set unwanted = changes.indexes | selectattr('action', 'equalto', 'drop') | list if changes else [] %}
+    {% set new_indexes = changes.indexes | selectattr('action', 'equalto', 'create') | list if changes else [] %}
+    {% set old_indexes = changes.indexes | selectattr('action', 'equalto', 'drop') | list if changes else [] %}
     {% for index in config.get('indexes', []) %}
-        {% for change in wanted if change.context.column_names | sort == index.columns | map('lower') | sort %}
+        {% for change in new_indexes if change.context.column_names | sort == index.columns | map('lower') | sort %}
             {% call statement('create_index') %}{{ get_create_index_sql(relation, index) }}{% endcall %}
         {% endfor %}
     {% endfor %}
     {% call statement('main') %}{{ refresh_materialized_view(relation) }}{% endcall %}
-    {% for change in unwanted %}
-        {% call patiently(relation) %}{{ postgres__get_drop_index_sql(relation, change.context.name) }};{% endcall %}
+    {% for change in old_indexes %}
+        {% call with_lock_retries(relation) %}{{ postgres__get_drop_index_sql(relation, change.context.name) }};{% endcall %}
     {% endfor %}
 {% endmacro %}
 
 
-{# CONCURRENTLY wherever PostgreSQL allows it: a full unique index on plain columns, and data inside. #}
+{# Refresh CONCURRENTLY if PostgreSQL allows it: with a full unique index on plain columns, and populated. #}
 {% macro postgres__refresh_materialized_view(relation) %}
     {% call statement('eligible', fetch_result=true) %}
         select
@@ -88,7 +88,7 @@
     {% if load_result('eligible').table.columns[0].values()[0] %}
         refresh materialized view concurrently {{ relation }}
     {% else %}
-        {% do log(relation.include(database=false) ~ ': readers wait for this refresh; a unique index on plain columns would spare them', info=true) %}
+        {% do log(relation.include(database=false) ~ ': readers wait for this refresh; a unique index on plain columns would avoid that', info=true) %}
         refresh materialized view {{ relation }}
     {% endif %}
 {% endmacro %}

@@ -1,6 +1,6 @@
-{# dbt-postgres makes a new view, renames, and drops the old one with everything built on it: every
-   run would take the materialized views along. This one changes only what changed. A view holds
-   no data, so --full-refresh asks for nothing more. #}
+{# dbt-postgres creates a new view, renames it, and drops the old one with all dependent objects: every run
+   would drop the materialized views. This materialization changes a view only if its query changed. A view
+   has no data, so --full-refresh makes no difference. #}
 {% materialization view, adapter='postgres' %}
     {%- set target_relation = this.incorporate(type='view') -%}
     {{ run_hooks(pre_hooks, inside_transaction=False) }}
@@ -8,8 +8,8 @@
     {%- if config.get('contract').enforced -%}
         {{ get_assert_columns_equivalent(sql) }}
     {%- endif -%}
-    {%- set outcome = put_view(target_relation, sql) -%}
-    {%- call noop_statement('main', message=outcome, code=outcome, rows_affected=-1) -%}
+    {%- set action = put_view(target_relation, sql) -%}
+    {%- call noop_statement('main', message=action, code=action, rows_affected=-1) -%}
         {{ sql }}
     {%- endcall -%}
     {% do persist_docs(target_relation, model) %}

@@ -1,4 +1,4 @@
-{# information_schema, which dbt asks, does not know the columns of materialized views; without them
+{# Read columns from pg_attribute: information_schema, which dbt uses, lacks those of materialized views, and
    their descriptions would not be stored. #}
 {% macro postgres__get_columns_in_relation(relation) -%}
     {% call statement('get_columns_in_relation', fetch_result=true) %}

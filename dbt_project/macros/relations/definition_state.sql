@@ -1,11 +1,11 @@
-{# How a relation in the database compares with the query it should hold: absent, unchanged,
-   extended (new columns at the end, or another query for the same columns) or different.
-   `kind` is v or m as in pg_class. PostgreSQL itself normalizes both queries, so layout and
-   comments make no difference, and a query over a retired relation is a different one. #}
+{# Compare a relation in the database with the query of its model: absent, unchanged, extended (new columns at
+   the end, or another query for the same columns) or different. `kind` is v or m as in pg_class. PostgreSQL
+   normalizes both queries, so layout and comments make no difference, and a query of a retired relation is
+   different. #}
 {% macro definition_state(relation, sql, kind) %}
-    {% set found = relation_kind(relation) %}
-    {% if found is none %}{% do return('absent') %}{% endif %}
-    {% if found != kind %}{% do return('different') %}{% endif %}
+    {% set existing_kind = relation_kind(relation) %}
+    {% if existing_kind is none %}{% do return('absent') %}{% endif %}
+    {% if existing_kind != kind %}{% do return('different') %}{% endif %}
     {% call statement('make_probe') %}
         create temporary view dbt_definition_probe as {{ sql }}
     {% endcall %}
@@ -13,17 +13,17 @@
         with ids as (
             select
                 cast({{ literal(relation.include(database=false)) }} as regclass) as existing,
-                cast('pg_temp.dbt_definition_probe' as regclass) as wanted
+                cast('pg_temp.dbt_definition_probe' as regclass) as desired
         )
 
         select
             case
-                when pg_get_viewdef(existing) = pg_get_viewdef(wanted) then 'unchanged'
+                when pg_get_viewdef(existing) = pg_get_viewdef(desired) then 'unchanged'
                 when exists (
                     select from pg_attribute as old
                     left join pg_attribute as new
                         on
-                            new.attrelid = wanted
+                            new.attrelid = desired
                             and (old.attnum, old.attname, old.atttypid, old.atttypmod, old.attcollation)
                             = (new.attnum, new.attname, new.atttypid, new.atttypmod, new.attcollation)
                     where old.attrelid = existing and old.attnum > 0 and new.attnum is null
@@ -39,8 +39,8 @@
 {% endmacro %}
 
 
-{# relkind of what has this name now, or none. Asks the database, because dbt's cache does not see
-   what other programs do. #}
+{# Return the relkind of the relation, or none if it does not exist. Reads the database, because dbt's cache
+   does not contain changes of other programs. #}
 {% macro relation_kind(relation) %}
     {% call statement('relation_kind', fetch_result=true) %}
         select relkind

@@ -1,5 +1,5 @@
-{# dbt stores every description again in every run: a hundred changes of the catalog that change
-   nothing. This one asks first whether a description differs. #}
+{# Store descriptions only if one differs. dbt stores every description in every run: a hundred updates of the
+   system catalog without effect. #}
 {% macro postgres__persist_docs(relation, model, for_relation, for_columns) %}
     {% if not are_described(relation, model) %}
         {% do default__persist_docs(relation, model, for_relation, for_columns) %}
@@ -15,20 +15,20 @@
             {% for name, column in model.columns.items() -%}
             , ({{ literal(name) }}, {{ literal(column.description) }})
             {% endfor %}
-        ) as wanted (column_name, description)
+        ) as desired (column_name, description)
         cross join (
             select to_regclass({{ literal(relation.include(database=false)) }}) as id
         ) as relation
         left join pg_attribute as attribute
             on
                 attribute.attrelid = relation.id
-                and attribute.attname = wanted.column_name
+                and attribute.attname = desired.column_name
                 and not attribute.attisdropped
         where
-            (wanted.column_name = '' or attribute.attnum is not null)
-            and wanted.description is distinct from coalesce(
+            (desired.column_name = '' or attribute.attnum is not null)
+            and desired.description is distinct from coalesce(
                 case
-                    when wanted.column_name = '' then obj_description(relation.id, 'pg_class')
+                    when desired.column_name = '' then obj_description(relation.id, 'pg_class')
                     else col_description(relation.id, attribute.attnum)
                 end,
                 ''

@@ -1,5 +1,5 @@
-{# dbt drops with CASCADE, which takes along whatever was built on a relation without a word.
-   These refuse instead, and PostgreSQL's message names what is in the way. #}
+{# Drop without CASCADE, with which dbt silently drops all dependent objects. PostgreSQL then refuses, and its
+   message names the dependent objects. #}
 {% macro default__drop_view(relation) -%}
     drop view if exists {{ relation }}
 {%- endmacro %}

@@ -1,5 +1,5 @@
-{# Make `target` the view of this query and say what that took. A view that is right already is not
-   touched; one whose columns stay is replaced in place; otherwise the old one is retired. #}
+{# Create or change the view `target` and return the action. An unchanged view is kept; one with the same
+   columns is replaced; otherwise the old one is retired. #}
 {% macro put_view(target, sql) %}
     {% set state = definition_state(target, sql, 'v') %}
     {% if state == 'absent' %}
@@ -8,7 +8,7 @@
     {% elif state == 'unchanged' %}
         {% do return('UNCHANGED') %}
     {% elif state == 'extended' %}
-        {% call patiently(target) %}
+        {% call with_lock_retries(target) %}
             execute $definition$create or replace view {{ target }} as {{ sql }}$definition$;
         {% endcall %}
         {% do return('REPLACE VIEW') %}

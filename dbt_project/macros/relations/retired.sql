@@ -1,5 +1,5 @@
-{# After a model: drop what nobody reads any more, and name those who read its old version. Usually
-   there is nothing retired, and one question is all it takes. #}
+{# After a model: drop unused retired relations, and warn about readers of its old version. Usually there are no
+   retired relations, and one query is enough. #}
 {% macro clear_retired(target) %}
     {% call statement('are_retired', fetch_result=true) %}
         select exists ({{ retired_relations() }}) as are_retired
@@ -11,8 +11,8 @@
 {% endmacro %}
 
 
-{# Drop retired relations that nobody reads any more. One that is in use right now is left for the
-   next run. Commits. #}
+{# Drop retired relations without dependent objects, and commit. One that is currently in use is dropped by a
+   later run. #}
 {% macro drop_retired() %}
     {% call statement('drop_retired') %}
         do $drop_retired$
@@ -20,7 +20,7 @@
             retired record;
             dropped boolean := true;
         begin
-            -- one at a time; anybody may hold an advisory lock, so do not wait for it
+            -- one process at a time; any role may hold an advisory lock, so do not wait for it
             if not pg_try_advisory_xact_lock(hashtext('dbt drop_retired')) then
                 return;
             end if;
@@ -44,7 +44,7 @@
 {% endmacro %}
 
 
-{# Say which readers of this model's old version this run will not rebuild. #}
+{# Warn about readers of this model's old version that this run does not rebuild. #}
 {% macro warn_about_readers_of_retired(target) %}
     {% call statement('readers', fetch_result=true) %}
         select

@@ -1,8 +1,8 @@
-{# Put `built` in the place of what is called `target` now. Nothing is dropped: the old relation is
-   renamed, so whatever reads it goes on working. Grants are copied. Views that read the old relation
-   are pointed at the new one, where its columns allow that. #}
+{# Replace `target` by `built`. Nothing is dropped: the old relation is renamed, so its readers continue to
+   work. Grants are copied. Views that read the old relation are re-created on the new one, if its columns
+   allow that. #}
 {% macro swap(built, target) %}
-    {% call patiently(target) %}
+    {% call with_lock_retries(target) %}
         declare
             old oid := cast({{ literal(target.include(database=false)) }} as regclass);
             new oid := cast({{ literal(built.include(database=false)) }} as regclass);
@@ -12,7 +12,7 @@
             readers := array(
                 select format(
                     'create or replace view %s.%I%s as %s',
-                    view.relnamespace::regnamespace, -- an unqualified view would be made elsewhere
+                    view.relnamespace::regnamespace, -- an unqualified view would be created elsewhere
                     view.relname,
                     ' with (' || array_to_string(view.reloptions, ', ') || ')',
                     pg_get_viewdef(view.oid)
@@ -59,7 +59,7 @@
                     execute statement;
                 exception
                     when lock_not_available then raise;
-                    when others then raise notice '%: %', statement, sqlerrm; -- it keeps reading the old one
+                    when others then raise notice '%: %', statement, sqlerrm; -- it continues to read the old one
                 end;
             end loop;
         end;
@@ -67,7 +67,7 @@
 {% endmacro %}
 
 
-{# Query for the oids of the views and materialized views that read the relation `id` directly. #}
+{# Return a query for the oids of the views and materialized views that read the relation `id` directly. #}
 {% macro readers_of(id) -%}
     select pg_rewrite.ev_class
     from pg_depend

@@ -56,7 +56,7 @@ judged_consents as (
 
 best_consents as (
 
-    -- a valid consent counts, whatever came after it; without one, the last shows what is wrong
+    -- a valid consent counts, regardless of later ones; without one, the last consent decides
     select distinct on (account_id)
         account_id,
         status

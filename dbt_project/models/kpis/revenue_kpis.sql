@@ -63,7 +63,7 @@ movements as (
 
     union all
 
-    -- what moved to another plan is gone from this one
+    -- a customer who moved to another plan leaves this one
     select
         started_on as moved_on,
         previous_plan as plan,

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NotRequired, TypedDict
 
 from analytics_worker.delivery.counts import Count, DeliveryCounts
-from analytics_worker.prefect_support.results import FlowResult, Status, outcome
+from analytics_worker.prefect_support.results import FlowResult, Status, flow_result
 from analytics_worker.user_templates.rendering import number_text
 from flows.alerts.evaluation.observation import Failure
 from flows.alerts.evaluation.runner import EventEvaluation
@@ -109,7 +109,7 @@ def event_result(alert: AlertResult, deliveries: DeliverySummary) -> EventResult
     message = alert["error"] or f"{text}; {delivery_line(deliveries)}"
     status = "failed" if alert["error"] else "partial" if has_undelivered(deliveries) else "success"
     return EventResult(
-        **outcome(status, message, error=alert["error"]),
+        **flow_result(status, message, error=alert["error"]),
         triggered=alert["state"] == "firing",
         alert=alert,
         own=deliveries["own"],
@@ -122,7 +122,7 @@ def scheduled_result(
 ) -> ScheduledResult:
     """Return the result of a scheduled run."""
     result = ScheduledResult(
-        **outcome(_status(summary, deliveries, others), _message(summary, deliveries, others)),
+        **flow_result(_status(summary, deliveries, others), _message(summary, deliveries, others)),
         summary=summary,
         own=deliveries["own"],
         delivery=deliveries["delivery"],

@@ -1,4 +1,4 @@
--- Sessions and their limit; the lag of a standby, or of the slowest standby of this server.
+-- Count sessions and their limit; measure the lag of this standby, or of the slowest standby of this server.
 select
     current_setting('server_version') as version,
     cast(current_setting('max_connections') as integer)

@@ -1,4 +1,4 @@
--- The sample, and a few of those that are too old.
+-- Insert the sample and delete some of those that are too old.
 with expired as (
     delete from ops.worker_metrics
     where ctid in (

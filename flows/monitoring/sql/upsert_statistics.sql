@@ -1,4 +1,4 @@
--- One row per day and flow or task, all in one statement; and a few of those that are too old.
+-- Upsert one row per day and flow or task; delete rows that are too old.
 with expired as (
     delete from ops.task_statistics
     where day < current_date - :days

@@ -10,7 +10,7 @@ from analytics_worker.delivery.channels.opening import parse_rate
 from analytics_worker.delivery.channels.registry import OPENERS, channel_target
 from analytics_worker.errors import PermanentError
 from blocks.notifications import (
-    BLOCKS,
+    CHANNEL_BLOCKS,
     PagerDutyChannel,
     SlackChannel,
     TeamsChannel,
@@ -23,8 +23,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:Deprecati
 
 
 def test_every_block_has_a_channel_and_a_description():
-    assert set(OPENERS) == set(BLOCKS)
-    for kind in BLOCKS:
+    assert set(OPENERS) == set(CHANNEL_BLOCKS)
+    for kind in CHANNEL_BLOCKS:
         assert "rate" in kind.model_fields
         for name, field in kind.model_fields.items():
             assert field.description, f"{kind.__name__}.{name}"

@@ -8,7 +8,7 @@ from prefect.logging import disable_run_logger
 from sqlalchemy import text
 
 from analytics_worker.database.connections import direct, warehouse_url
-from analytics_worker.prefect_support.results import outcome
+from analytics_worker.prefect_support.results import flow_result
 from flows.dbt._history import record_run
 from flows.dbt._results import DbtResult, NodeResult, summary_of
 from tests.flows.dbt.seen import rows
@@ -31,7 +31,7 @@ def result_of(count: int) -> DbtResult:
         for number in range(count)
     ]
     return DbtResult(
-        **outcome("success", "done"), summary=summary_of(nodes, 9), results=nodes, errors=[]
+        **flow_result("success", "done"), summary=summary_of(nodes, 9), results=nodes, errors=[]
     )
 
 

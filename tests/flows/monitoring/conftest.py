@@ -1,4 +1,4 @@
-"""What the monitoring tests share: a server that takes connections and never says a word."""
+"""Fixtures of the monitoring tests, among them a server that accepts connections and never answers."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import State
 from sqlalchemy import make_url
 
 from analytics_worker.database import connections
-from analytics_worker.deployment.deploy import deploy, desired
+from analytics_worker.deployment.deploy import deploy, desired_state
 from analytics_worker.settings import settings
 
 DEPLOYMENT = "dbt-docs-generate/dbt"
@@ -22,21 +22,21 @@ Sql = Callable[..., list[tuple[Any, ...]]]
 
 @pytest.fixture
 def black_hole() -> Iterator[int]:
-    """Port of it."""
+    """Return the port of a server that accepts connections and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         yield server.getsockname()[1]
 
 
 @pytest.fixture
 def sql(environment: str) -> Sql:
-    """The test's database, as the worker's role."""
+    """Execute SQL in the test's database as the worker's role."""
 
     def execute(statement: str, parameters: Any = None) -> list[tuple[Any, ...]]:
         url = make_url(environment)
-        opened = psycopg2.connect(
+        session = psycopg2.connect(
             host=url.query["host"], user=url.username, password=url.password, dbname=url.database
         )
-        with closing(opened) as connection:
+        with closing(session) as connection:
             connection.autocommit = True
             with connection.cursor() as cursor:
                 cursor.execute(statement, parameters)
@@ -47,7 +47,7 @@ def sql(environment: str) -> Sql:
 
 @pytest.fixture
 def variables(monkeypatch: pytest.MonkeyPatch):
-    """Set variables of the environment after the database is known."""
+    """Set environment variables after the database is configured."""
 
     def set_variables(**values: object) -> None:
         for name, value in values.items():
@@ -61,23 +61,23 @@ def variables(monkeypatch: pytest.MonkeyPatch):
 @pytest.fixture
 def client(request: pytest.FixtureRequest):
     request.getfixturevalue("prefect_api")
-    with get_client(sync_client=True) as opened:
-        deploy(desired(), opened)
-        yield opened
+    with get_client(sync_client=True) as api:
+        deploy(desired_state(), api)
+        yield api
 
 
 @pytest.fixture
 def run(client: SyncPrefectClient):
-    """Make a run of one of our deployments in a state; gone after the test."""
-    made: list[Any] = []
+    """Create runs of one of our deployments in a given state; delete them after the test."""
+    run_ids: list[Any] = []
 
-    def make(state: State[Any]) -> Any:
+    def create(state: State[Any]) -> Any:
         deployment = client.read_deployment_by_name(DEPLOYMENT)
-        found = client.create_flow_run_from_deployment(deployment.id)
-        client.set_flow_run_state(found.id, state, force=True)
-        made.append(found.id)
-        return client.read_flow_run(found.id)
+        flow_run = client.create_flow_run_from_deployment(deployment.id)
+        client.set_flow_run_state(flow_run.id, state, force=True)
+        run_ids.append(flow_run.id)
+        return client.read_flow_run(flow_run.id)
 
-    yield make
-    for one in made:
-        client.delete_flow_run(one)
+    yield create
+    for run_id in run_ids:
+        client.delete_flow_run(run_id)

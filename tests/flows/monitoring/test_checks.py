@@ -1,12 +1,12 @@
-"""Checks run side by side, and one that hangs holds nobody up."""
+"""Health checks run concurrently; one that hangs does not delay the others."""
 
 import threading
 from collections.abc import Iterator
 
 import pytest
 
-from flows.monitoring._checks import Check, CheckResult, Finding, overall, run_checks
-from flows.monitoring.health import page, sentence
+from flows.monitoring.checks.runner import Check, CheckResult, Finding, overall_status, run_checks
+from flows.monitoring.health import health_page, summary_line
 from tests.support.attacks import attack
 
 
@@ -16,22 +16,22 @@ def healthy() -> Finding:
 
 @pytest.fixture
 def hang() -> Iterator[Check]:
-    """A check that never ends by itself."""
+    """A check that ends only after the test."""
     released = threading.Event()
 
-    def look() -> Finding:
+    def wait() -> Finding:
         released.wait(60)
         return healthy()
 
-    yield Check("hanging", look, 0.2, "degraded", "Wait no longer.")
+    yield Check("hanging", wait, 0.2, "degraded", "Wait no longer.")
     released.set()
 
 
-def test_a_check_that_hangs_is_out_of_time_and_the_others_answer(hang: Check):
-    both_met = threading.Barrier(2)  # proves that they run at the same time
+def test_a_check_that_hangs_times_out_and_the_others_complete(hang: Check):
+    barrier = threading.Barrier(2)  # proves that they run at the same time
 
     def meet() -> Finding:
-        both_met.wait(20)
+        barrier.wait(20)
         return healthy()
 
     others = [Check(name, meet, 30) for name in ("one", "other")]
@@ -44,7 +44,7 @@ def test_a_check_that_hangs_is_out_of_time_and_the_others_answer(hang: Check):
     assert {results["one"]["status"], results["other"]["status"]} == {"healthy"}
 
 
-def test_an_answer_after_the_time_is_no_answer():
+def test_a_result_after_the_timeout_is_ignored():
     go, late = threading.Event(), threading.Event()
 
     def answer_late() -> Finding:
@@ -62,32 +62,32 @@ def test_an_answer_after_the_time_is_no_answer():
     assert [result["status"] for result in results] == ["unhealthy", "healthy"]
 
 
-def test_a_check_that_raises_says_why_in_one_line():
+def test_an_error_of_a_check_becomes_a_one_line_message():
     def fail() -> Finding:
         raise ValueError("no\nway")
 
-    (result,) = run_checks([Check("broken", fail, 5, "degraded", "Mend it.")])
+    (result,) = run_checks([Check("broken", fail, 5, "degraded", "Repair it.")])
     assert (result["status"], result["message"], result["fix"]) == (
         "degraded",
         "no way",
-        "Mend it.",
+        "Repair it.",
     )
 
 
-def test_the_verdict_is_the_worst_and_skipped_is_no_worse_than_healthy(hang: Check):
+def test_the_overall_status_is_the_worst_and_skipped_counts_as_healthy(hang: Check):
     skipped = Check("skipped", lambda: Finding("skipped", "not configured"), 5)
     fine = Check("fine", healthy, 5)
-    assert overall(run_checks([skipped])) == "healthy"
-    assert overall(run_checks([skipped, fine])) == "healthy"
+    assert overall_status(run_checks([skipped])) == "healthy"
+    assert overall_status(run_checks([skipped, fine])) == "healthy"
     results = run_checks([fine, hang, skipped])
-    assert overall(results) == "degraded"
-    assert sentence(results) == "degraded: hanging: no answer within 0.2 s. Wait no longer."
-    assert "| hanging | 🟡 degraded |" in page(results)
+    assert overall_status(results) == "degraded"
+    assert summary_line(results) == "degraded: hanging: no answer within 0.2 s. Wait no longer."
+    assert "| hanging | 🟡 degraded |" in health_page(results)
 
 
-def test_tables_survive_what_services_say():
+def test_messages_of_services_do_not_break_the_table():
     (result,) = run_checks([Check("odd", lambda: Finding("healthy", "a | b"), 5)])
-    assert "a \\| b" in page([result])
+    assert "a \\| b" in health_page([result])
 
 
 @attack(
@@ -95,10 +95,10 @@ def test_tables_survive_what_services_say():
     what="Markdown in a message of a health check: an image, a link, a tag, another table cell",
     answer="shown as text: the Prefect UI loads and links nothing",
 )
-def test_a_message_is_no_markdown():
+def test_markdown_in_a_message_is_escaped():
     hostile = "![x](http://evil.example/p.png) [a](b) <img src=x> | cell\n# title"
-    found = CheckResult(name="n", status="healthy", milliseconds=1.0, message=hostile, fix="Wait.")
-    row = page([found]).splitlines()[-1]
+    result = CheckResult(name="n", status="healthy", milliseconds=1.0, message=hostile, fix="Wait.")
+    row = health_page([result]).splitlines()[-1]
     assert r"!\[x\](http" in row
     assert r"\<img" in row
     assert r"\| cell # title" in row

@@ -1,4 +1,4 @@
-"""Streaks of failures are notified once, and recoveries to those who know of them, whoever dies."""
+"""Failing deployments are notified once, recoveries to recipients of the failure, across crashes."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from analytics_worker.delivery import deliver_due
 from analytics_worker.prefect_support.results import RunFailed
 from blocks.notifications import WebhookChannel
 from flows.monitoring import collect_worker_metrics
-from flows.monitoring._delivery_check import check_messages
+from flows.monitoring.checks.delivery import check_messages
 from tests.flows.monitoring.conftest import DEPLOYMENT
 from tests.support.http_sink import HttpSink
 from tests.support.smtp_sink import SmtpSink
@@ -26,39 +26,39 @@ pytestmark = pytest.mark.usefixtures("environment")
 
 
 @pytest.fixture
-def told(variables, http_sink: HttpSink, run, sql) -> Callable[[], list[str]]:  # noqa: ARG001  # deploys
-    """What the web hook was told since the last look, for our deployment."""
+def notified_events(variables, http_sink: HttpSink, run, sql) -> Callable[[], list[str]]:  # noqa: ARG001  # deploys
+    """Run the flow and return the events that it sent to the webhook."""
     variables(alert_webhook_url=http_sink.url)
-    collect_worker_metrics()  # judges what other tests left
+    collect_worker_metrics()  # processes runs of other tests
     http_sink.requests.clear()
 
-    def look() -> list[str]:
+    def collect_events() -> list[str]:
         collect_worker_metrics()
         events = [posted.json["event"] for posted in http_sink.requests]
         http_sink.requests.clear()
         return events
 
-    return look
+    return collect_events
 
 
-def test_a_streak_is_told_once_and_so_is_the_recovery(run, told):
+def test_consecutive_failures_are_notified_once_and_so_is_the_recovery(run, notified_events):
     run(Completed())
-    assert told() == []
+    assert notified_events() == []
     run(Failed(message="the disk is full"))
-    assert told() == ["deployment_failing"]
+    assert notified_events() == ["deployment_failing"]
     run(Failed(message="the disk is full"))
-    assert told() == []
+    assert notified_events() == []
     run(Completed(name="Skipped"))
-    assert told() == []
+    assert notified_events() == []
     run(Completed(message="4 pages"))
-    assert told() == ["deployment_recovered"]
-    assert told() == []
+    assert notified_events() == ["deployment_recovered"]
+    assert notified_events() == []
 
 
-def test_mail_and_web_hook_say_what_failed(
-    run, told, variables, http_sink: HttpSink, smtp_sink: SmtpSink, sql
+def test_email_and_webhook_name_the_failure(
+    run, notified_events, variables, http_sink: HttpSink, smtp_sink: SmtpSink, sql
 ):
-    assert told() == []
+    assert notified_events() == []
     variables(
         alert_email_host="127.0.0.1",
         alert_email_port=smtp_sink.port,
@@ -72,29 +72,29 @@ def test_mail_and_web_hook_say_what_failed(
     assert posted.json["deployment"] == DEPLOYMENT
     assert posted.json["message"] == "the disk is full"
     assert posted.json["run_id"] == str(failed.id)
-    subjects = [str(mail.mail["Subject"]) for mail in smtp_sink.messages]
+    subjects = [str(email.mail["Subject"]) for email in smtp_sink.messages]
     assert subjects == [f"[failing] {DEPLOYMENT}: Failed"] * 2
     assert sql("select status, count(*) from ops.deliveries group by 1") == [("sent", 3)]
     assert sql("select status, count(*) from ops.deployment_notices group by 1") == [("sent", 3)]
 
 
-def test_a_notice_waits_for_its_receiver(run, told, http_sink: HttpSink, sql):
+def test_a_message_waits_for_its_receiver(run, notified_events, http_sink: HttpSink, sql):
     http_sink.stop()
     run(Failed())
     result = collect_worker_metrics()
     assert "messages: 1 will be retried" in result["message"]
     assert result["status"] == "success"
-    (reason,) = result["not_sent"]
+    (reason,) = result["failed_notifications"]
     assert reason == "webhook: http://127.0.0.1: [Errno 111] Connection refused"
     ((status, error),) = sql("select status, last_error from ops.deliveries")
     assert (status, "127.0.0.1" in error) == ("pending", True)
     http_sink.start()
     sql("update ops.deliveries set next_attempt_at = now()")
-    assert told() == ["deployment_failing"]
+    assert notified_events() == ["deployment_failing"]
 
 
-def test_a_killed_sender_leaves_its_notice_to_the_next_with_the_same_key(
-    run, told, http_sink: HttpSink, variables
+def test_a_message_of_a_killed_sender_is_sent_by_the_next_with_the_same_key(
+    run, notified_events, http_sink: HttpSink, variables
 ):
     variables(alert_webhook_url="")
     run(Completed())
@@ -103,20 +103,20 @@ def test_a_killed_sender_leaves_its_notice_to_the_next_with_the_same_key(
     run(Failed())
     code = "from flows.monitoring import collect_worker_metrics; collect_worker_metrics()"
     environment = {**os.environ, "PREFECT_API_URL": str(PREFECT_API_URL.value())}
-    with http_sink.holding_answer(to=1) as held:
+    with http_sink.holding_answer(to=1) as answer:
         child = subprocess.Popen([sys.executable, "-c", code], env=environment)
-        assert held.wait(60)
+        assert answer.wait(60)
         child.send_signal(signal.SIGKILL)
         child.wait()
     (first,) = http_sink.requests
     wait_until(lambda: deliver_due("monitoring")["sent"] == 1, timeout=20, interval=0.2)
     assert http_sink.keys() == [first.key, first.key]
     http_sink.requests.clear()
-    assert told() == []
+    assert notified_events() == []
 
 
 def collect() -> dict[str, object]:
-    """One minute's run, whatever its state."""
+    """Run the flow and return its result, whatever its state."""
     try:
         return dict(collect_worker_metrics())
     except RunFailed as failed:
@@ -124,9 +124,9 @@ def collect() -> dict[str, object]:
 
 
 @pytest.fixture
-def nobody(run, variables) -> Callable[..., None]:  # noqa: ARG001  # deploys
-    """No channel at all; returned: sets variables and forgets nothing."""
-    collect()  # judges what other tests left
+def no_recipients(run, variables) -> Callable[..., None]:  # noqa: ARG001  # deploys
+    """Configure no channel; return a function that sets variables."""
+    collect()  # processes runs of other tests
     return variables
 
 
@@ -134,20 +134,20 @@ def events(http_sink: HttpSink) -> list[str]:
     return [posted.json["event"] for posted in http_sink.requests]
 
 
-def test_a_failure_without_a_recipient_shows_and_is_notified_when_there_is_one(
-    run, nobody, http_sink: HttpSink
+def test_a_failure_without_a_recipient_is_reported_and_notified_later(
+    run, no_recipients, http_sink: HttpSink
 ):
     run(Failed(message="the disk is full"))
     result = collect()
     assert result["untold"] == [DEPLOYMENT]
-    assert f"nobody was notified that {DEPLOYMENT} failed" in str(result["message"])
+    assert f"no recipients were notified that {DEPLOYMENT} failed" in str(result["message"])
     assert result["status"] == "success"
-    found = check_messages()
-    assert (found.status, DEPLOYMENT in found.message) == ("degraded", True)
-    assert "ALERT_WEBHOOK_URL" in found.fix
+    finding = check_messages()
+    assert (finding.status, DEPLOYMENT in finding.message) == ("degraded", True)
+    assert "ALERT_WEBHOOK_URL" in finding.fix
     failed = run(Failed(message="still full"))
     assert collect()["untold"] == [DEPLOYMENT]
-    nobody(alert_webhook_url=http_sink.url)
+    no_recipients(alert_webhook_url=http_sink.url)
     assert collect()["untold"] == []
     assert check_messages().status == "healthy"
     (posted,) = http_sink.requests
@@ -159,13 +159,15 @@ def test_a_failure_without_a_recipient_shows_and_is_notified_when_there_is_one(
     assert events(http_sink) == ["deployment_failing", "deployment_recovered"]
 
 
-def test_what_recovered_before_there_was_a_recipient_is_no_news(run, nobody, http_sink: HttpSink):
+def test_a_recovery_before_there_was_a_recipient_is_not_notified(
+    run, no_recipients, http_sink: HttpSink
+):
     run(Failed())
     collect()
     run(Completed())
     result = collect()
-    assert (result["untold"], result["turns"]) == ([], [f"{DEPLOYMENT} recovered"])
-    nobody(alert_webhook_url=http_sink.url)
+    assert (result["untold"], result["health_changes"]) == ([], [f"{DEPLOYMENT} recovered"])
+    no_recipients(alert_webhook_url=http_sink.url)
     collect()
     assert http_sink.requests == []
     run(Failed())
@@ -175,18 +177,18 @@ def test_what_recovered_before_there_was_a_recipient_is_no_news(run, nobody, htt
     assert events(http_sink) == ["deployment_failing", "deployment_recovered"]
 
 
-def test_a_streak_within_one_minute_is_notified_with_both_messages_in_order(
-    run, told, http_sink: HttpSink
+def test_a_failure_and_its_recovery_within_one_minute_are_notified_in_order(
+    run, notified_events, http_sink: HttpSink
 ):
     run(Failed())
     run(Completed())
-    assert told() == ["deployment_failing", "deployment_recovered"]
+    assert notified_events() == ["deployment_failing", "deployment_recovered"]
     assert http_sink.requests == []
 
 
 @pytest.fixture
-def mails(variables, smtp_sink: SmtpSink) -> Callable[[], list[tuple[str, str]]]:
-    """Mail to ann besides the webhook; returned: who got what."""
+def emails(variables, smtp_sink: SmtpSink) -> Callable[[], list[tuple[str, str]]]:
+    """Configure email to ann besides the webhook; return a function that reads recipients and subjects."""
     server = {"host": "127.0.0.1", "port": smtp_sink.port, "tls": "none"}
     server |= {"from": "worker@example.com", "to": "ann@example.com"}
     variables(**{f"alert_email_{name}": value for name, value in server.items()})
@@ -198,8 +200,8 @@ def mails(variables, smtp_sink: SmtpSink) -> Callable[[], list[tuple[str, str]]]
     return read
 
 
-def test_only_who_knows_of_the_failure_is_notified_of_the_recovery(
-    run, told, mails, variables, smtp_sink: SmtpSink, sql
+def test_only_recipients_of_the_failure_are_notified_of_the_recovery(
+    run, notified_events, emails, variables, smtp_sink: SmtpSink, sql
 ):
     smtp_sink.refuse("ann@example.com", 550)
     run(Failed())
@@ -207,54 +209,52 @@ def test_only_who_knows_of_the_failure_is_notified_of_the_recovery(
     smtp_sink.refuse("ann@example.com", 250)
     variables(alert_email_to="ann@example.com,new@example.com")
     run(Completed())
-    assert "deployment_recovered" in told()
-    assert mails() == []
+    assert "deployment_recovered" in notified_events()
+    assert emails() == []
     cancelled = sql("select recipient from ops.deliveries where status = 'cancelled' order by 1")
     assert cancelled == [("ann@example.com",), ("new@example.com",)]
 
 
-def test_a_message_that_is_given_up_makes_the_run_partial(
-    run, told, mails, smtp_sink: SmtpSink, http_sink: HttpSink
+def test_a_message_that_fails_permanently_makes_the_run_partial(
+    run, notified_events, emails, smtp_sink: SmtpSink, http_sink: HttpSink
 ):
     smtp_sink.refuse("ann@example.com", 550)
     run(Failed())
     result = collect()
     assert result["status"] == "partial"
     assert "1 of this run's messages could not be delivered" in str(result["message"])
-    assert "email: 550" in str(result["not_sent"])
+    assert "email: 550" in str(result["failed_notifications"])
     assert [posted.json["event"] for posted in http_sink.requests] == [
         "deployment_failing",
         "delivery_failed",
     ]
-    assert mails() == []
+    assert emails() == []
     result = collect()
-    assert (result["status"], result["not_sent"]) == ("success", [])
-    del told
+    assert (result["status"], result["failed_notifications"]) == ("success", [])
+    del notified_events
 
 
-def test_a_message_that_nobody_is_left_to_hear_of_makes_the_run_partial(
-    run, nobody, mails, smtp_sink: SmtpSink
+def test_a_failed_message_without_an_owner_to_notify_makes_the_run_partial(
+    run, no_recipients, emails, smtp_sink: SmtpSink
 ):
     smtp_sink.refuse("ann@example.com", 550)
     run(Failed())
     result = collect()
     assert result["status"] == "partial"
     assert "1 given up without anybody left to notify" in str(result["message"])
-    del nobody, mails
+    del no_recipients, emails
 
 
-def test_a_block_is_a_channel_and_its_absence_degrades_the_health(
-    run, nobody, http_sink: HttpSink, sql
-):
-    nobody(monitoring_channels="team-hook", alert_slack_url=http_sink.url)
+def test_a_missing_channel_block_degrades_the_health(run, no_recipients, http_sink: HttpSink, sql):
+    no_recipients(monitoring_channels="team-hook", alert_slack_url=http_sink.url)
     run(Failed())
     result = collect()
     assert (result["status"], result["untold"]) == ("success", [])
     assert "1 waiting for configuration" in str(result["message"])
-    found = check_messages()
-    assert found.status == "degraded"
-    assert found.message.startswith("1 message has waited for channel 'team-hook' since ")
-    assert "create a channel block of that name" in found.message
+    finding = check_messages()
+    assert finding.status == "degraded"
+    assert finding.message.startswith("1 message has waited for channel 'team-hook' since ")
+    assert "create a channel block of that name" in finding.message
     WebhookChannel(url=SecretStr(http_sink.url)).save("team-hook", _sync=True)  # pyright: ignore[reportCallIssue]
     try:
         sql("update ops.deliveries set next_attempt_at = now()")
@@ -265,9 +265,11 @@ def test_a_block_is_a_channel_and_its_absence_degrades_the_health(
     assert check_messages().status == "healthy"
 
 
-def test_old_messages_go_and_what_waits_stays(run, told, http_sink: HttpSink, sql):
+def test_old_messages_are_deleted_and_waiting_ones_stay(
+    run, notified_events, http_sink: HttpSink, sql
+):
     run(Failed())
-    assert told() == ["deployment_failing"]
+    assert notified_events() == ["deployment_failing"]
     http_sink.stop()
     run(Completed())
     collect()

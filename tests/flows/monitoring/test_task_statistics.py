@@ -1,4 +1,4 @@
-"""update_task_statistics: every run counted once, compared with the day before."""
+"""update_task_statistics counts every run once and compares with the day before."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,10 +8,10 @@ import pytest
 from prefect import get_client, task
 
 from analytics_worker.prefect_support.flow import flow
-from analytics_worker.prefect_support.results import outcome
+from analytics_worker.prefect_support.results import flow_result
 from flows.monitoring import update_task_statistics
-from flows.monitoring._ended_runs import EndedRun, ended_runs
-from flows.monitoring._run_statistics import percentile, summarize, trend
+from flows.monitoring.runs.ended_runs import EndedRun, ended_runs
+from flows.monitoring.runs.statistics import percentile, summarize, trend
 from tests.support.waiting import wait_until
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
@@ -39,15 +39,15 @@ def row(*runs: EndedRun):
 
 
 def test_each_run_belongs_to_its_day():
-    found = row(ended(1), ended(23.9), ended(24.1), ended(47))
-    assert (found["runs"], found["runs_before"]) == (2, 2)
+    statistics = row(ended(1), ended(23.9), ended(24.1), ended(47))
+    assert (statistics["runs"], statistics["runs_before"]) == (2, 2)
 
 
 def test_states_success_and_retries_are_counted():
     failed = {"state": "Partial", "completed": False, "retries": 2}
-    found = row(ended(1), ended(2, state="Skipped"), ended(3, **failed), ended(4, **failed))
-    assert found["states"] == {"Completed": 1, "Skipped": 1, "Partial": 2}
-    assert (found["success_rate"], found["retries"]) == (0.5, 4)
+    statistics = row(ended(1), ended(2, state="Skipped"), ended(3, **failed), ended(4, **failed))
+    assert statistics["states"] == {"Completed": 1, "Skipped": 1, "Partial": 2}
+    assert (statistics["success_rate"], statistics["retries"]) == (0.5, 4)
 
 
 @pytest.mark.parametrize(
@@ -58,13 +58,13 @@ def test_percentiles_are_values_that_occurred(values, p50, p95):
     assert (percentile(values, 50), percentile(values, 95)) == (p50, p95)
 
 
-def test_no_runs_have_no_percentile():
+def test_without_runs_there_is_no_percentile():
     assert percentile([], 50) is None
     assert row(ended(30))["duration"] == {"p50": None, "p95": None, "max": None}
 
 
 @pytest.mark.parametrize(
-    ("runs", "words"),
+    ("runs", "text"),
     [
         ([ended(1)], "new"),
         ([ended(30)], "no runs"),
@@ -75,25 +75,25 @@ def test_no_runs_have_no_percentile():
         ([ended(1, duration_seconds=0.5), ended(30)], "▲ faster -50%"),
     ],
 )
-def test_the_trend_in_words(runs, words):
-    assert trend(row(*runs)) == words
+def test_the_trend_is_described(runs, text):
+    assert trend(row(*runs)) == text
 
 
-tries: list[int] = []
+attempts: list[int] = []
 
 
 @task(retries=1, retry_delay_seconds=0)
 def shaky() -> None:
-    tries.append(1)
-    if len(tries) % 2:
-        raise ValueError("the first try fails")
+    attempts.append(1)
+    if len(attempts) % 2:
+        raise ValueError("the first attempt fails")
 
 
 @flow(timeout_seconds=30)
 def counted_by_the_statistics(status: str):
     """Retry once and report."""
     shaky()
-    return outcome(status, "so be it")  # pyright: ignore[reportArgumentType]
+    return flow_result(status, "done")  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.usefixtures("environment", "prefect_api")

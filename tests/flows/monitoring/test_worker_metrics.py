@@ -1,4 +1,4 @@
-"""collect_worker_metrics: one row a minute, of this host and its queues."""
+"""collect_worker_metrics stores one row a minute, of this host and its work pools."""
 
 import json
 import os
@@ -8,13 +8,13 @@ import pytest
 
 from analytics_worker.settings import settings
 from flows.monitoring import collect_worker_metrics
-from flows.monitoring._processes import _recorded, measure_processes
+from flows.monitoring.measurements.processes import _stack_processes, measure_processes
 
 pytestmark = pytest.mark.usefixtures("environment")
 
 
 @pytest.mark.usefixtures("prefect_api")
-def test_a_minute_has_one_row_and_old_ones_go(sql):
+def test_a_minute_has_one_row_and_old_rows_are_deleted(sql):
     collect_worker_metrics()
     sql("update ops.worker_metrics set collected_at = now() - interval '15 days'")
     collect_worker_metrics()
@@ -34,7 +34,7 @@ def record(pid: int, created: float) -> None:
     (folder / "stack.json").write_text(json.dumps({"components": [component]}))
 
 
-def test_processes_of_a_stack_are_known_by_its_record():
+def test_processes_of_a_stack_are_read_from_its_record():
     me = psutil.Process()
     record(me.pid, me.create_time())
     measured = measure_processes(settings().state_dir)["worker"]
@@ -42,6 +42,6 @@ def test_processes_of_a_stack_are_known_by_its_record():
     assert measured["processes"] >= 1
 
 
-def test_a_process_that_took_over_a_number_is_not_ours():
+def test_a_process_with_a_reused_pid_is_ignored():
     record(os.getpid(), 12345.0)
-    assert _recorded(settings().state_dir) == {}
+    assert _stack_processes(settings().state_dir) == {}

@@ -185,7 +185,7 @@ def spare() -> dict[str, bool]:
 def _imported_dbt(program: Path) -> bool:
     answer = program.with_suffix(".txt")
     with answer.open("wb") as out, Path(os.devnull).open("rb") as nothing:
-        process = warm_process.start(
+        process = warm_process.start_program(
             program,
             [],
             directory=Path.cwd(),

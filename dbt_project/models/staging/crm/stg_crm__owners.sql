@@ -17,9 +17,9 @@ known as (
 
 ),
 
-nobody as (
+unassigned as (
 
-    -- rows without an owner count for this one, so that keys are never null
+    -- rows without an owner refer to this one, so that keys are never null
     select
         0 as owner_id,
         'Unassigned' as owner_name,
@@ -34,7 +34,7 @@ final as (
 
     select * from known
     union all
-    select * from nobody
+    select * from unassigned
 
 )
 

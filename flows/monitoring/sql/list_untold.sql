@@ -1,5 +1,0 @@
--- Deployments that fail and that nobody was notified of.
-select deployment
-from ops.deployment_health
-where status = 'failing' and notified_since is distinct from since
-order by since, deployment;
