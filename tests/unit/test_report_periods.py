@@ -32,18 +32,18 @@ def test_the_last_period_is_over_and_the_next_is_not(kind, at, zone):
 @given(KINDS, INSTANTS, ZONES)
 def test_a_period_starts_where_the_one_before_it_ends(kind, at, zone):
     period = last_period(kind, at, zone)
-    assert period.before().end == period.start
+    assert period.previous().end == period.start
     assert named_period(period.label, kind, zone) == period
 
 
 @given(KINDS, INSTANTS, ZONES, st.integers(0, 5))
-def test_missed_periods_join_the_last_one_and_are_not_too_many(kind, at, zone, most):
+def test_missed_periods_join_the_last_one_and_are_not_too_many(kind, at, zone, limit):
     since = at - timedelta(days=500)
-    found = missed_periods(kind, at, zone, since=since, most=most)
+    found = missed_periods(kind, at, zone, since=since, limit=limit)
     ends = [period.end for period in found] + [last_period(kind, at, zone).end]
-    assert len(found) == most
+    assert len(found) == limit
     assert ends == sorted(set(ends))
-    assert missed_periods(kind, at, zone, since=at, most=most) == []
+    assert missed_periods(kind, at, zone, since=at, limit=limit) == []
 
 
 def test_days_when_clocks_change_have_23_and_25_hours():
@@ -65,6 +65,6 @@ def test_midnight_is_that_of_the_report_s_zone():
 
 def test_a_label_of_another_kind_is_refused_with_an_example():
     with pytest.raises(
-        PermanentError, match="'2026-11' is no daily period; write it like 2026-11-22"
+        PermanentError, match="'2026-11' is not a valid daily period; expected one like 2026-11-22"
     ):
         named_period("2026-11", "daily", "UTC")

@@ -2,10 +2,10 @@
 
 import pytest
 
-from analytics_worker.report_storage.storage import checked
+from analytics_worker.report_storage.storage import checked_filename
 from flows.reports.definitions.model import Report
-from flows.reports.definitions.payloads import ReportRequestError, requested
-from flows.reports.output.files import slug
+from flows.reports.definitions.payloads import ReportRequestError, report_from_payload
+from flows.reports.output.files import slugify
 from flows.reports.output.recipients import RecipientError, recipients_of
 from tests.support.attacks import attack
 
@@ -25,38 +25,40 @@ DATA = {"name": "Custom Report", "query": "SELECT 1", "format": "csv", "recipien
 
 def refusal(**changes: object) -> str:
     with pytest.raises(ReportRequestError) as refused:
-        requested(DATA | changes, "report_config")
+        report_from_payload(DATA | changes, "report_config")
     return str(refused.value)
 
 
 def test_the_example_of_the_registry():
-    report = requested(DATA, "report_config")
+    report = report_from_payload(DATA, "report_config")
     assert (report.name, report.sql, report.format) == ("Custom Report", "SELECT 1", ["csv"])
     assert report.recipients.to == ["a@example.com"]
 
 
 def test_a_whole_row_of_the_original_with_columns_that_nobody_needs():
     row = {"id": 7, "schedule_type": "weekly", "created_at": "2026-01-01", "is_active": True}
-    report = requested(DATA | row | {"format": "excel"}, "report_data")
+    report = report_from_payload(DATA | row | {"format": "excel"}, "report_data")
     assert (report.schedule, report.format) == ("weekly", ["xlsx"])
 
 
 def test_recipients_may_be_one_text():
-    report = requested(DATA | {"recipients": "a@example.com, b@example.com"}, "report_data")
+    report = report_from_payload(
+        DATA | {"recipients": "a@example.com, b@example.com"}, "report_data"
+    )
     assert report.recipients.to == ["a@example.com", "b@example.com"]
 
 
 def test_zero_recipients_are_no_mistake():
-    assert requested(DATA | {"recipients": None}, "report_data").recipients.to == []
+    assert report_from_payload(DATA | {"recipients": None}, "report_data").recipients.to == []
 
 
 def test_what_can_not_be_used_is_named_with_what_to_write():
-    known = "there are csv, excel, html, json, ndjson, parquet, pdf, xlsx"
+    known = "expected one of csv, excel, html, json, ndjson, parquet, pdf, xlsx"
     assert known in refusal(format="docx")
-    assert "there are daily, weekly, monthly, manual" in refusal(schedule_type="dayly")
+    assert "expected daily, weekly, monthly, manual" in refusal(schedule_type="dayly")
     assert "report_config.query is missing" in refusal(query=None)
     assert "DROP is not allowed" in refusal(query="drop table x")
-    assert "the SQL uses :team, which is no parameter" in refusal(query="select :team")
+    assert ":team is not a parameter of the report" in refusal(query="select :team")
     assert "report_config.recipients" in refusal(recipients=["nobody"])
     assert "report_config.name is missing" in refusal(name=None)
 
@@ -67,7 +69,9 @@ def test_what_can_not_be_used_is_named_with_what_to_write():
     answer="refused",
 )
 def test_a_name_of_ten_thousand_characters_is_refused():
-    assert refusal(name="x" * 10_000) == "report_config.name has 10,000 characters; write 1 to 200"
+    assert (
+        refusal(name="x" * 10_000) == "report_config.name has 10,000 characters; expected 1 to 200"
+    )
 
 
 @pytest.mark.parametrize("name", NAUGHTY)
@@ -78,8 +82,8 @@ def test_a_name_of_ten_thousand_characters_is_refused():
 )
 def test_no_name_leads_out_of_the_folder(name):
     """Whatever it is called, its file has a plain name."""
-    report = requested(DATA | {"name": name}, "report_config")
-    assert checked(f"{slug(report.name)}-1-2026-11-24.csv")
+    report = report_from_payload(DATA | {"name": name}, "report_config")
+    assert checked_filename(f"{slugify(report.name)}-1-2026-11-24.csv")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from analytics_worker.database.connections import engine
 from analytics_worker.errors import PermanentError
-from flows.reports.formats import Table, export, snapshot
+from flows.reports.formats import TableQuery, export, open_snapshot
 from flows.reports.formats.query import statement
 from tests.flows.alerts.test_attacks import ATTACKS
 from tests.support.attacks import attack
@@ -25,8 +25,8 @@ def _metric(environment):  # noqa: ARG001  # its database
 
 def refused(sql: str, name: str, path: Path) -> bool:
     try:
-        with snapshot() as moment:
-            export(moment, [Table("Attack", sql)], path, name)
+        with open_snapshot() as snapshot:
+            export(snapshot, [TableQuery("Attack", sql)], path, name)
     except (PermanentError, psycopg2.Error):
         return not path.exists()
     return False
@@ -60,11 +60,11 @@ def test_attacks_are_refused_by_the_server_itself(name, tmp_path, monkeypatch):
 def test_nothing_of_a_report_is_left_to_the_next(tmp_path, monkeypatch):
     unchecked(monkeypatch)
     sql = "select set_config('search_path', 'ops', false), set_config('statement_timeout', '0', false)"
-    with snapshot() as moment:
-        export(moment, [Table("Sets", sql)], tmp_path / "f", "csv")
+    with open_snapshot() as snapshot:
+        export(snapshot, [TableQuery("Sets", sql)], tmp_path / "f", "csv")
         export(
-            moment,
-            [Table("Next", "select current_setting('search_path') as p")],
+            snapshot,
+            [TableQuery("Next", "select current_setting('search_path') as p")],
             tmp_path / "g",
             "csv",
         )
@@ -83,12 +83,12 @@ def test_nothing_of_a_report_is_left_to_the_next(tmp_path, monkeypatch):
 )
 def test_parameters_are_values_whatever_they_look_like(tmp_path):
     naughty = "'); drop table analytics.metric; --"
-    with snapshot() as moment:
-        table = Table(
+    with open_snapshot() as snapshot:
+        table = TableQuery(
             "Bound",
             "select :x as x, cast(:list as text []) as l",
             {"x": naughty, "list": ["a'b", naughty]},
         )
-        export(moment, [table], tmp_path / "f", "ndjson")
+        export(snapshot, [table], tmp_path / "f", "ndjson")
     assert naughty in (tmp_path / "f").read_text()
     assert query("select value from analytics.metric") == [7.0]

@@ -175,7 +175,7 @@ class TestFailures:
         settings.cache_clear()
         store(report(sql="select nope", owner=None))
         state = generate_scheduled_reports(return_state=True)
-        nobody = "Nobody is notified: it has no owner, and there is no default channel"
+        nobody = "No notification was sent: it has no owner, and there is no default channel"
         assert nobody in str(state.message)
         assert query("select count(*) from ops.messages") == [0]
         monkeypatch.setenv("ALERT_WEBHOOK_URL", f"{http_sink.url}/hook")

@@ -68,7 +68,7 @@ def test_sending_again_to_everybody_has_new_ids_because_receivers_drop_known_one
 def test_there_is_nothing_to_send_again():
     run_now(report(recipients=[]), None)
     (run_id,) = query(SECRET_RUN)
-    with pytest.raises(ResendError, match="nobody missed it"):
+    with pytest.raises(ResendError, match="none of its deliveries failed"):
         resend(run_id, failed=True)
     with pytest.raises(ResendError, match=r"There is no run 4711.*\n.*sales"):
         resend(4711, failed=False)
@@ -144,7 +144,7 @@ class TestTooLarge:
         link = f"https://files.example.com/reports/{file.name}"
         for kind in ("plain", "html"):
             assert link in body(received, kind)
-            assert "The files are too large for a mail (over 0.1 MB)" in body(received, kind)
+            assert "The files are too large for an email (over 0.1 MB)" in body(received, kind)
 
     def test_a_mail_below_the_limit_has_its_file(self, smtp_sink, monkeypatch):
         monkeypatch.setenv("REPORT_MAIL_MAX_MB", "0.2")

@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("prefect_api", "post")
 
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch):
-    task = scheduled_flow.make_report
+    task = scheduled_flow.generate_report
     monkeypatch.setattr(task, "retry_delay_seconds", [0.0] * task.retries)
 
 
@@ -98,7 +98,7 @@ def test_a_connection_that_drops_in_a_large_export_is_tried_again(postgres, post
     store(report(sql="select n, repeat('x', 100) as t from generate_series(1, 200000) as n"))
     drops: list[int] = []
 
-    class Dropping(ui_artifacts._Progress):
+    class Dropping(ui_artifacts._ProgressArtifact):
         def update(self, rows: int) -> None:
             if not drops:
                 drops.append(rows)
@@ -108,7 +108,7 @@ def test_a_connection_that_drops_in_a_large_export_is_tried_again(postgres, post
                     " where usename = 'analytics_reader'",
                 )
 
-    monkeypatch.setattr(ui_artifacts, "_Progress", Dropping)
+    monkeypatch.setattr(ui_artifacts, "_ProgressArtifact", Dropping)
     assert generate_scheduled_reports()["summary"]["made"] == 1
     assert drops[0] >= registry.PROGRESS_ROWS
     (file,) = post.iterdir()
@@ -127,7 +127,7 @@ def test_a_database_that_is_known_to_be_down_ends_the_run_without_trying():
 def test_bad_input_changes_nothing(smtp_sink):
     good = {"name": "r", "query": "select 1", "format": "csv", "recipients": []}
     for change, message in (
-        ({"format": "docx"}, "there are csv, excel"),
+        ({"format": "docx"}, "expected one of csv, excel"),
         ({"query": "delete from x"}, "DELETE is not allowed"),
         ({"name": "x" * 10_000}, "10,000 characters"),
         ({"recipients": ["nobody"]}, "recipients"),

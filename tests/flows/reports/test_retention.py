@@ -6,7 +6,7 @@ import time
 import pytest
 
 from analytics_worker.delivery import deliver_due
-from analytics_worker.report_storage.folder import LEFT_AFTER_SECONDS
+from analytics_worker.report_storage.folder import ABANDONED_AFTER_SECONDS
 from analytics_worker.settings import settings
 from flows.reports import cleanup_old_reports, generate_ad_hoc_report
 from flows.reports.runs.manual import run_now
@@ -98,7 +98,7 @@ def test_a_preview_deletes_nothing(five, post):
     result = cleanup_old_reports(dry_run=True)
     assert (result["deleted"], result["message"]) == (
         4,
-        "4 reports of 0.0 MB to delete, 0 leftovers",
+        "4 reports of 0.0 MB and 0 temporary files to delete",
     )
     assert left(post) == (five, five)
 
@@ -138,7 +138,7 @@ def test_what_a_killed_run_left_goes_a_day_later(post):
     fresh, old = post / ".a-1.csv.0000.part", post / ".b-1.csv.0000.part"
     for path in (fresh, old):
         path.touch()
-    past = time.time() - LEFT_AFTER_SECONDS - 1
+    past = time.time() - ABANDONED_AFTER_SECONDS - 1
     os.utime(old, (past, past))
     assert cleanup_old_reports()["leftovers"] == 1
     assert list(post.iterdir()) == [fresh]

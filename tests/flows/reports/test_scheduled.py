@@ -6,7 +6,7 @@ import pytest
 
 from analytics_worker.prefect_support.results import RunFailed
 from flows.reports import generate_scheduled_reports
-from flows.reports.scheduling.planner import plan
+from flows.reports.scheduling.planner import plan_runs
 from tests.flows.reports.reports import (
     ANN,
     OWNER,
@@ -30,7 +30,7 @@ def test_it_is_made_and_sent_once_whatever_the_number_of_runs(smtp_sink):
     store(report(format=["csv", "xlsx"], title="Sales"))
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     result = generate_scheduled_reports("daily")
-    assert result["message"] == "1 report made; 1 message sent"
+    assert result["message"] == "1 report generated; 1 message sent"
     assert result["summary"] == {"made": 1, "skipped": 0, "waiting": 0, "failed": 0}
     again = generate_scheduled_reports("daily")
     assert again["delivery"]["sent"] == 0
@@ -54,7 +54,7 @@ def test_other_schedules_are_left_alone(smtp_sink):
 
 
 def test_an_unknown_schedule_is_refused_with_those_that_there_are():
-    with pytest.raises(RunFailed, match="'dayly' is unknown; there are daily, weekly, monthly"):
+    with pytest.raises(RunFailed, match="'dayly' is not valid; expected daily, weekly, monthly"):
         generate_scheduled_reports("dayly")
 
 
@@ -99,7 +99,7 @@ def test_a_new_report_does_not_make_up_for_days_before_it_was_there():
 
 def test_what_a_killed_run_left_is_made_by_the_next_one(smtp_sink):
     store(report())
-    plan("daily", datetime.now(UTC))
+    plan_runs("daily", datetime.now(UTC))
     execute(
         "update ops.report_runs set status = 'running', lease_owner = 'gone/1/x', lease_until = now() + interval '1 h'"
     )
@@ -230,7 +230,7 @@ def test_a_definition_that_this_version_can_not_read_costs_one_report(smtp_sink)
 def test_zero_recipients_keep_the_file_and_say_so(smtp_sink, post):
     store(report(recipients=[]))
     result = generate_scheduled_reports()
-    assert result["reports"][0]["notes"] == ["Nobody gets this report: it has no recipients."]
+    assert result["reports"][0]["notes"] == ["This report is not sent: it has no recipients."]
     assert (smtp_sink.messages, len(list(post.iterdir()))) == ([], 1)
 
 

@@ -53,7 +53,7 @@ def test_a_failure_that_nobody_could_be_notified_of_makes_it_partial(smtp_sink):
     run_now(report("earlier"), None)
     state = generate_ad_hoc_report(CONFIG | {"recipients": []}, return_state=True)
     assert state.name == "Partial"
-    assert "nobody could be notified that 1 message failed" in str(state.message)
+    assert "1 message failed without an owner or channel left to notify" in str(state.message)
 
 
 def test_what_waits_is_said_by_its_reason(smtp_sink):
@@ -68,7 +68,7 @@ def test_what_waits_is_said_by_its_reason(smtp_sink):
 def test_whatever_waits_starts_no_further_run(monkeypatch):
     """Asking for reports while an email waits made a follow-up run of each, again and again."""
     followed = []
-    monkeypatch.setattr(rescheduling, "_follow_up", lambda *when: followed.append(when))
+    monkeypatch.setattr(rescheduling, "_create_flow_run", lambda *when: followed.append(when))
     without_mail_server(monkeypatch)
     generate_ad_hoc_report(CONFIG)
     generate_ad_hoc_report(CONFIG | {"recipients": []})
@@ -88,7 +88,7 @@ def test_a_report_that_was_made_before_is_not_said_to_be_in_the_making():
     data = CONFIG | {"id": 7, "schedule_type": "monthly"}
     generate_single_report(data)
     again = generate_single_report(data)
-    assert again["message"] == "it was made before; 0 messages sent"
+    assert again["message"] == "it was already generated; 0 messages sent"
 
 
 def test_the_scheduled_sender_of_any_domain_sends_what_waits(smtp_sink, monkeypatch):

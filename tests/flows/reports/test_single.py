@@ -60,7 +60,7 @@ def test_the_ui_has_a_link_to_each_file():
 
 
 def test_a_long_export_shows_its_progress(monkeypatch):
-    monkeypatch.setattr(ui_artifacts, "SECONDS_BETWEEN", 0.0)
+    monkeypatch.setattr(ui_artifacts, "UPDATE_SECONDS", 0.0)
     generate_single_report(DATA | {"query": "select n from generate_series(1, 200000) n"})
     assert artifacts()["progress"].data == 100.0  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -90,7 +90,7 @@ def test_the_data_is_as_old_as_the_oldest_view_that_the_report_reads(smtp_sink):
 def test_a_report_made_by_hand_is_not_made_again_for_the_same_period():
     (first,), (second,) = run_now(report(), "2026-11-24"), run_now(report(), "2026-11-24")
     assert (first["status"], second["status"]) == ("ready", "skipped")
-    assert f"reports resend {first['run']} sends it again" in str(second.get("reason"))
+    assert f"to resend it: reports resend {first['run']}" in str(second.get("reason"))
     assert query("select count(*) from ops.report_runs") == [1]
 
 

@@ -9,7 +9,12 @@ import fsspec
 import pytest
 
 from analytics_worker.delivery import deliver_due
-from analytics_worker.report_storage.storage import Folder, StorageError, checked, storage
+from analytics_worker.report_storage.storage import (
+    FolderStorage,
+    StorageError,
+    checked_filename,
+    open_storage,
+)
 from analytics_worker.settings import settings
 from blocks.report_storage import ReportStorage
 from flows.reports.runs.manual import run_now
@@ -45,11 +50,11 @@ from tests.support.sql import query
 )
 def test_a_name_that_the_project_does_not_give_is_refused(name):
     with pytest.raises(StorageError):
-        checked(name)
+        checked_filename(name)
 
 
 def test_a_file_appears_whole_and_writing_again_replaces_it(tmp_path):
-    place = Folder(tmp_path / "new", "", None)
+    place = FolderStorage(tmp_path / "new", "", None)
     for text in ("one", "two"):
         temporary = place.temporary("a-1.csv")
         temporary.write_text(text)
@@ -70,7 +75,7 @@ def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
     folder = tmp_path / "reports"
     folder.mkdir()
     (folder / "a-1.csv").symlink_to(tmp_path / "secret")
-    place = Folder(folder, "", None)
+    place = FolderStorage(folder, "", None)
     with pytest.raises(StorageError, match="leads out"), place.local("a-1.csv"):
         pass
     with pytest.raises(StorageError, match="leads out"):
@@ -147,9 +152,9 @@ def test_a_kind_of_storage_that_is_not_installed_says_what_to_install(block, mon
     monkeypatch.delitem(import_module("fsspec.registry")._registry, "s3", raising=False)
     ReportStorage(base="s3://bucket/reports").save(block, overwrite=True)
     with pytest.raises(StorageError, match=r"pip install 'analytics-worker\[s3\]'"):
-        storage(block)
+        open_storage(block)
 
 
 def test_a_block_that_is_not_there_is_named(prefect_api):  # noqa: ARG001
     with pytest.raises(StorageError, match="no Report Storage block named 'nowhere'"):
-        storage("nowhere")
+        open_storage("nowhere")

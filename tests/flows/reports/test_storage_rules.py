@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from prefect.blocks.fields import SecretDict
 
-from analytics_worker.report_storage.folder import Folder
-from analytics_worker.report_storage.storage import StorageError, storage
+from analytics_worker.report_storage.folder import FolderStorage
+from analytics_worker.report_storage.storage import StorageError, open_storage
 from analytics_worker.settings import settings
 from blocks.report_storage import ReportStorage
 from tests.support.attacks import attack
@@ -30,7 +30,7 @@ def block(monkeypatch, tmp_path):
 
 
 def publish(path: Path) -> None:
-    place = storage("place")
+    place = open_storage("place")
     temporary = place.temporary("a-1.csv")
     temporary.write_text(path.name)
     place.publish(temporary, "a-1.csv")
@@ -48,11 +48,11 @@ def test_a_folder_that_the_operator_did_not_name_is_refused(base, block, tmp_pat
     (tmp_path / "reports" / "link").symlink_to(out)
     block(base.format(out=out))
     with pytest.raises(StorageError, match="REPORT_STORAGE_FOLDERS"):
-        storage("place")
+        open_storage("place")
     assert not out.exists()
     monkeypatch.setenv("REPORT_STORAGE_FOLDERS", f"/srv/others,{out}")
     settings.cache_clear()
-    assert isinstance(storage("place"), Folder)
+    assert isinstance(open_storage("place"), FolderStorage)
 
 
 @pytest.mark.parametrize("base", ["monthly", "file://monthly", "{reports}/monthly", "{reports}"])
@@ -93,7 +93,7 @@ def test_another_protocol_is_refused(base, block, http_sink, monkeypatch):
     settings.cache_clear()
     block(base.format(port=http_sink.port))
     with pytest.raises(StorageError, match=r"REPORT_STORAGE_PROTOCOLS|REPORT_STORAGE_FOLDERS"):
-        storage("place")
+        open_storage("place")
     assert http_sink.connections == 0
 
 
@@ -157,7 +157,7 @@ def test_an_endpoint_that_is_listed_is_reached(block, monkeypatch, tmp_path):
 def test_the_worker_s_credentials_are_for_aws_only(block):
     block("s3://bucket", endpoint_url="https://s3.example.com")
     with pytest.raises(StorageError, match="needs key and secret"):
-        storage("place")
+        open_storage("place")
 
 
 @attack(
@@ -183,7 +183,7 @@ def test_the_worker_s_credentials_are_for_aws_only(block):
 def test_an_option_that_is_not_known_is_refused(options, block):
     block("s3://bucket", **OWN, **options)
     with pytest.raises(StorageError, match="is not permitted; expected"):
-        storage("place")
+        open_storage("place")
 
 
 @pytest.mark.parametrize(
@@ -192,14 +192,14 @@ def test_an_option_that_is_not_known_is_refused(options, block):
 def test_an_option_that_means_nothing_is_refused(options, block):
     block("s3://bucket", **OWN, **options)
     with pytest.raises(StorageError, match=r"is not (a )?valid"):
-        storage("place")
+        open_storage("place")
 
 
 @pytest.mark.parametrize("base", ["s3://", "s3://a@b/x", "s3://bucket/x?y", "s3://b/x"])
 def test_a_bucket_has_a_name_of_buckets(base, block):
     block(base, **OWN)
     with pytest.raises(StorageError, match="not a valid base"):
-        storage("place")
+        open_storage("place")
 
 
 @attack(
@@ -213,4 +213,4 @@ def test_a_bucket_has_a_name_of_buckets(base, block):
 def test_a_link_is_a_web_address(link, block):
     block("monthly", link=link)
     with pytest.raises(StorageError, match="not a valid link"):
-        storage("place")
+        open_storage("place")

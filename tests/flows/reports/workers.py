@@ -28,11 +28,11 @@ def worker_context() -> ForkServerContext:
 def make_and_deliver() -> None:
     """What generate_scheduled_reports does, without Prefect."""
     from analytics_worker.delivery import deliver_due  # noqa: PLC0415  # preloaded
-    from flows.reports.scheduling.planner import plan  # noqa: PLC0415
-    from flows.reports.tasks import make_run  # noqa: PLC0415
+    from flows.reports.scheduling.planner import plan_runs  # noqa: PLC0415
+    from flows.reports.tasks import generate_run  # noqa: PLC0415
 
-    for run_id in plan("daily", datetime.now(UTC)).runs:
-        make_run(run_id)
+    for run_id in plan_runs("daily", datetime.now(UTC)).runs:
+        generate_run(run_id)
     deliver_due("reports")
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from flows.reports.formats import Table, export, snapshot
-from flows.reports.formats.formula_escaping import FIRST_CHARACTERS
+from flows.reports.formats import TableQuery, export, open_snapshot
+from flows.reports.formats.formula_escaping import FORMULA_PREFIXES
 from tests.support.attacks import attack
 
 pytestmark = pytest.mark.usefixtures("environment")
@@ -33,8 +33,10 @@ SQL = """select :text as note, cast(:text as varchar(99)) as short, array[:text]
 
 def write(path: Path, name: str, start: str, *, raw: bool = False) -> None:
     text = f"{start}cmd|' /C calc'!A0,\"x\""
-    with snapshot() as moment:
-        export(moment, [Table("T", SQL, {"text": text, "number": "-5"})], path, name, raw=raw)
+    with open_snapshot() as snapshot:
+        export(
+            snapshot, [TableQuery("T", SQL, {"text": text, "number": "-5"})], path, name, raw=raw
+        )
 
 
 def row_of(path: Path) -> list[str]:
@@ -42,7 +44,7 @@ def row_of(path: Path) -> list[str]:
 
 
 def test_no_start_is_forgotten():
-    assert set(NAMES) == set(FIRST_CHARACTERS)
+    assert set(NAMES) == set(FORMULA_PREFIXES)
 
 
 @every_start
@@ -90,10 +92,10 @@ def test_a_workbook_has_the_text_itself_that_stays_text_when_edited(tmp_path, st
     answer="text in csv and xlsx",
 )
 def test_a_header_is_text_too(tmp_path, start):
-    with snapshot() as moment:
+    with open_snapshot() as snapshot:
         for name in ("csv", "xlsx"):
-            table = Table("T", f'select 1 as "{start}x"')
-            export(moment, [table], tmp_path / f"f.{name}", name)
+            table = TableQuery("T", f'select 1 as "{start}x"')
+            export(snapshot, [table], tmp_path / f"f.{name}", name)
     with (tmp_path / "f.csv").open(newline="") as file:
         assert next(csv.reader(file)) == [f"'{start}x"]
     assert openpyxl.load_workbook(tmp_path / "f.xlsx")["T"]["A1"].data_type == "s"

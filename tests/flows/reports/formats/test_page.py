@@ -13,25 +13,25 @@ import pytest
 from flows.reports.formats import (
     Chart,
     Column,
+    ColumnKind,
     Document,
+    FetchedRows,
     File,
     FormatError,
-    Found,
     Html,
-    Kind,
     Series,
     Tile,
-    chart_of,
+    chart_from_rows,
     render_html,
     render_pdf,
 )
-from flows.reports.formats.pages.pdf_process import pngs
+from flows.reports.formats.pages.pdf_process import render_pngs
 from tests.support.attacks import attack
 
 EVIL = "<script>alert(1)</script>{{ 7 * 7 }}"
-ROWS = Found(
+ROWS = FetchedRows(
     "Teams",
-    (Column("team", Kind.TEXT), Column("deals_won", Kind.INTEGER)),
+    (Column("team", ColumnKind.TEXT), Column("deals_won", ColumnKind.INTEGER)),
     (("A", 1200), (EVIL, None)),
 )
 CHART = Chart(
@@ -67,23 +67,23 @@ def test_it_has_everything_and_escapes_it():
         warnings=["The data may be old."],
         owner="o@example.com",
     )
-    for text in (made.text, made.mail):
+    for text in (made.text, made.email):
         assert "<script" not in text
         assert "{{ 7 * 7 }}" in text
         for words in ("November 2026", "2026-11-25 06:00 UTC", "1,250.00", "The data may be old.",
                       "Deals won", "1,200", "o@example.com", "viewport", "before: 1,000.00"):  # fmt: skip
             assert words in text
-    assert "▲ +25.0%" in made.mail
+    assert "▲ +25.0%" in made.email
 
 
 def test_charts_are_images_in_the_page_and_beside_the_mail_with_words_for_those_who_do_not_see_them():
     made = page(charts=[CHART])
     (image,) = made.images
-    assert f'src="cid:{image.name}"' in made.mail
+    assert f'src="cid:{image.name}"' in made.email
     assert image.data.startswith(b"\x89PNG")
     assert len(image.data) < 40_000
     assert "data:image/svg+xml;base64," in made.text
-    (alternative,) = re.findall(r'alt="([^"]*)"', made.mail)
+    (alternative,) = re.findall(r'alt="([^"]*)"', made.email)
     assert alternative == (
         "Line chart: Won by month. won: lowest 1\u00a0EUR (Jan), highest 2\u00a0EUR (Feb), last"
         " 2\u00a0EUR (Feb). lost: lowest 3\u00a0EUR (Jan), highest 3\u00a0EUR (Jan), last 3\u00a0EUR (Jan)."
@@ -91,7 +91,7 @@ def test_charts_are_images_in_the_page_and_beside_the_mail_with_words_for_those_
 
 
 def test_what_does_not_fit_is_said():
-    long = Found("Long", (Column("t", Kind.TEXT),), (("x" * 500,),), truncated=True)
+    long = FetchedRows("Long", (Column("t", ColumnKind.TEXT),), (("x" * 500,),), truncated=True)
     wide = Chart("Many", [str(n) for n in range(100)], [Series("n", [1.0] * 100)])
     made = page(tables=[long], charts=[wide])
     assert "The first 1 rows; there are more." in made.text
@@ -109,16 +109,18 @@ def test_nothing_is_silently_empty():
 
 def test_a_chart_without_numbers_is_refused_with_what_it_needs():
     with pytest.raises(FormatError, match="labels in its first column and numbers in others"):
-        chart_of(replace(ROWS, columns=(Column("a", Kind.TEXT), Column("b", Kind.TEXT))))
+        chart_from_rows(
+            replace(ROWS, columns=(Column("a", ColumnKind.TEXT), Column("b", ColumnKind.TEXT)))
+        )
 
 
 def test_files_that_did_not_fit_are_links():
     made = page(
         files=[File("a.csv", 20_000_000, 5, "https://x.example/a.csv"), File("b.csv", 10, 1)]
     )
-    assert '<a href="https://x.example/a.csv"' in made.mail
-    assert "19.1 MB" in made.mail
-    assert "attached" in made.mail
+    assert '<a href="https://x.example/a.csv"' in made.email
+    assert "19.1 MB" in made.email
+    assert "attached" in made.email
 
 
 def test_pdf_has_the_same_words(tmp_path):
@@ -156,7 +158,7 @@ def test_pictures_fetch_nothing(tmp_path):
     link = f"file://{tmp_path}/secret.svg"
     empty = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">{}</svg>'
     hostile = f'<image href="{link}" width="9" height="9"/><style>@import "{link}";</style>'
-    (plain, attacked) = pngs([(empty.format(inside), 9, 9) for inside in ("", hostile)])
+    (plain, attacked) = render_pngs([(empty.format(inside), 9, 9) for inside in ("", hostile)])
     assert attacked == plain
 
 

@@ -18,13 +18,13 @@ from pyarrow import parquet
 from analytics_worker.database.reader_sessions import SessionEndedError
 from analytics_worker.errors import PermanentError
 from flows.reports.formats import (
-    Exported,
+    ExportResult,
     FormatError,
     Snapshot,
-    Table,
+    TableQuery,
     export,
-    format_named,
-    snapshot,
+    get_format,
+    open_snapshot,
 )
 from flows.reports.formats import parquet as parquet_format
 from flows.reports.formats.xlsx import sheets
@@ -36,10 +36,10 @@ MIXED = """select 1 as a, 'x,"y' || e'\\n' as b, null::text as c, '' as d, true 
  -5 as g, '\uff1d2' as h, 'NaN'::float8 as i, 1234567890123456789 as a, '{"k":\n1}'::json as j; -- end"""
 
 
-def write(path: Path, name: str, *queries: str, **options) -> Exported:
-    tables = [Table(f"Query {number}", query) for number, query in enumerate(queries, 1)]
-    with snapshot() as moment:
-        exported = export(moment, tables, path, name, **options)
+def write(path: Path, name: str, *queries: str, **options) -> ExportResult:
+    tables = [TableQuery(f"Query {number}", query) for number, query in enumerate(queries, 1)]
+    with open_snapshot() as snapshot:
+        exported = export(snapshot, tables, path, name, **options)
     assert exported.size == path.stat().st_size
     return exported
 
@@ -164,11 +164,11 @@ def test_parquet_says_what_it_can_not_hold(tmp_path):
 
 
 def test_a_full_sheet_is_followed_by_another_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(sheets, "MOST_ROWS", 4)
+    monkeypatch.setattr(sheets, "MAX_ROWS", 4)
     write(tmp_path / "f.xlsx", "xlsx", "select n from generate_series(1, 8) n")
     book = openpyxl.load_workbook(tmp_path / "f.xlsx")
     rows = {sheet.title: [row[0].value for row in sheet] for sheet in book}
-    assert rows.pop("Notes") == ["Query 1: on 3 sheets, as one can't hold all rows."]
+    assert rows.pop("Notes") == ["Query 1: the rows are on 3 sheets, because one can't hold all."]
     assert list(rows.values()) == [["n", 1, 2, 3], ["n", 4, 5, 6], ["n", 7, 8]]
 
 
@@ -179,17 +179,17 @@ def test_a_full_disk_is_an_error_that_leaves_no_file(tmp_path):
     assert not (tmp_path / "f").is_symlink()
 
 
-MANY = Table("Many", "select n, repeat('x', 200) from generate_series(1, 2000000) n")
+MANY = TableQuery("Many", "select n, repeat('x', 200) from generate_series(1, 2000000) n")
 
 
-def cut_wire(moment: Snapshot) -> None:
-    with socket.socket(fileno=os.dup(moment.connection.fileno())) as wire:
+def cut_wire(snapshot: Snapshot) -> None:
+    with socket.socket(fileno=os.dup(snapshot.connection.fileno())) as wire:
         wire.shutdown(socket.SHUT_RDWR)
 
 
 def test_a_connection_that_drops_in_the_middle_leaves_no_file(tmp_path):
-    with pytest.raises(SessionEndedError), snapshot() as moment:
-        export(moment, [MANY], tmp_path / "f", "csv", progress=lambda _rows: cut_wire(moment))
+    with pytest.raises(SessionEndedError), open_snapshot() as snapshot:
+        export(snapshot, [MANY], tmp_path / "f", "csv", progress=lambda _rows: cut_wire(snapshot))
     assert not (tmp_path / "f").exists()
 
 
@@ -224,4 +224,4 @@ def test_what_is_not_one_reading_statement_leaves_no_file(tmp_path, attack):
 
 def test_an_unknown_format_names_the_known_ones():
     with pytest.raises(FormatError, match="csv, excel, html, json, ndjson, parquet, pdf, xlsx"):
-        format_named("docx")
+        get_format("docx")

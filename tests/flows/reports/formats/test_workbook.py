@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from flows.reports.formats import Table, export, snapshot
+from flows.reports.formats import TableQuery, export, open_snapshot
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -29,10 +29,10 @@ LONGEST, MOST_NAME = 32_767, 31
 @pytest.fixture
 def parts(tmp_path: Path) -> dict[str, bytes]:
     """The parts of a workbook of several queries, one of them without rows."""
-    empty = Table("[Ein sehr langer Titel: history/*?", "select 1 as a where false")
-    tables = [Table("history", TYPES), empty, empty]
-    with snapshot(timezone="Europe/Berlin") as moment:
-        export(moment, tables, tmp_path / "f.xlsx", "xlsx")
+    empty = TableQuery("[Ein sehr langer Titel: history/*?", "select 1 as a where false")
+    tables = [TableQuery("history", TYPES), empty, empty]
+    with open_snapshot(timezone="Europe/Berlin") as snapshot:
+        export(snapshot, tables, tmp_path / "f.xlsx", "xlsx")
     with zipfile.ZipFile(tmp_path / "f.xlsx") as archive:
         assert archive.testzip() is None
         return {name: archive.read(name) for name in archive.namelist()}
