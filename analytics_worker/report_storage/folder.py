@@ -20,7 +20,7 @@ from analytics_worker.report_storage.rules import StorageError
 PART = ".part"
 ABANDONED_AFTER_SECONDS = 86_400
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*(?:\.[a-z0-9]+){1,2}")
-_LONGEST_NAME = 200
+_MAX_NAME_LENGTH = 200
 
 
 def checked_filename(filename: str) -> str:
@@ -29,7 +29,7 @@ def checked_filename(filename: str) -> str:
     Raises:
         StorageError: it is not, and could lead elsewhere.
     """
-    if not _NAME.fullmatch(filename) or len(filename) > _LONGEST_NAME:
+    if not _NAME.fullmatch(filename) or len(filename) > _MAX_NAME_LENGTH:
         raise StorageError(f"{filename[:80]!r} is not a valid name of a report file")
     return filename
 
@@ -64,7 +64,7 @@ class FolderStorage:
         except OSError as error:
             raise StorageError(
                 f"{self._root} can't be written ({error.strerror}): set REPORT_OUTPUT_DIR to a"
-                " folder that the worker may write to, or make room"
+                " folder that the worker may write to, or free some space"
             ) from None
         return path
 

@@ -75,9 +75,9 @@ def generate_scheduled_reports(schedule_type: str = "daily") -> ScheduledReports
 
 
 def _checked_type(schedule_type: str) -> ScheduleType:
-    for known in SCHEDULE_TYPES:
-        if schedule_type == known:
-            return known
+    for schedule in SCHEDULE_TYPES:
+        if schedule_type == schedule:
+            return schedule
     raise PermanentError(
         f"schedule_type {schedule_type!r} is not valid; expected {', '.join(SCHEDULE_TYPES)}"
     )

@@ -70,32 +70,35 @@ class _RowGroupWriter:
 
     def _flush(self) -> None:
         import pyarrow as pa  # noqa: PLC0415
-        from pyarrow import csv  # noqa: PLC0415
 
         if not self._buffer:
             return
         try:
-            group = csv.read_csv(
-                pa.BufferReader(self._buffer),
-                read_options=csv.ReadOptions(
-                    column_names=self._schema.names,
-                    use_threads=False,
-                    block_size=len(self._buffer) + 1,
-                ),
-                parse_options=csv.ParseOptions(newlines_in_values=True),
-                convert_options=csv.ConvertOptions(
-                    column_types=self._schema,
-                    null_values=[""],
-                    strings_can_be_null=True,
-                    quoted_strings_can_be_null=False,
-                    true_values=["t"],
-                    false_values=["f"],
-                ),
-            )
+            row_group = self._read_buffer()
         except pa.ArrowInvalid as error:
             raise FormatError(f"{self._title}: parquet can't hold a value: {error}") from None
-        self._writer.write_table(group)
+        self._writer.write_table(row_group)
         self._buffer = bytearray()  # pyarrow may still refer to the previous one
+
+    def _read_buffer(self) -> Any:
+        """Return the csv of the buffer as a table of pyarrow."""
+        import pyarrow as pa  # noqa: PLC0415
+        from pyarrow import csv  # noqa: PLC0415
+
+        names, size = self._schema.names, len(self._buffer) + 1
+        return csv.read_csv(
+            pa.BufferReader(self._buffer),
+            read_options=csv.ReadOptions(column_names=names, use_threads=False, block_size=size),
+            parse_options=csv.ParseOptions(newlines_in_values=True),
+            convert_options=csv.ConvertOptions(
+                column_types=self._schema,
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+                true_values=["t"],
+                false_values=["f"],
+            ),
+        )
 
 
 def _type(pa: Any, column: Column) -> Any:

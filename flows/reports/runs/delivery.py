@@ -30,7 +30,7 @@ class DeliverySummary(TypedDict):
 
     sent: int
     failed: int
-    """Failed for good; the owner is notified."""
+    """Failed permanently; the owner is notified."""
     retrying: int
     """Due for another attempt, by any later sender."""
     waiting_for_configuration: int

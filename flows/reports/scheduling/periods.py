@@ -92,7 +92,7 @@ def missed_periods(
         as_of: The time that decides which period is the last one.
         timezone: Time zone of the report.
         since: End of the last period that was scheduled.
-        limit: Number of periods at most, the latest ones.
+        limit: Maximum number of periods; the latest ones are returned.
     """
     missed: list[Period] = []
     period = last_period(kind, as_of, timezone).previous()

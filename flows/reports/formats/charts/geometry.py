@@ -40,12 +40,12 @@ class Drawing:
 
 def layout_chart(chart: Chart) -> Drawing:
     """Return the shapes of a chart; none if it has no values."""
-    known = [value for one in chart.series for value in one.values if value is not None]
-    if not known:
+    values = [value for one in chart.series for value in one.values if value is not None]
+    if not values:
         return Drawing(_EMPTY_HEIGHT)
     if chart.kind == "line":
-        return _lines(chart, known)
-    return _rows(chart, known) if _needs_rows(chart) else _columns(chart, known)
+        return _lines(chart, values)
+    return _rows(chart, values) if _needs_rows(chart) else _columns(chart, values)
 
 
 def _needs_rows(chart: Chart) -> bool:
@@ -88,9 +88,9 @@ class _Axis:
         return round(self.start + share * (self.end - self.start), 1)
 
 
-def _columns(chart: Chart, known: Sequence[float]) -> Drawing:
+def _columns(chart: Chart, values: Sequence[float]) -> Drawing:
     stacked = chart.kind == "stacked"
-    drawing, axis = _frame(chart, _sums(chart) if stacked else known, from_zero=True)
+    drawing, axis = _frame(chart, _sums(chart) if stacked else values, from_zero=True)
     slot = (drawing.right - drawing.left) / len(chart.labels)
     group = min(slot * _BAR_SHARE, _MAX_BAR_WIDTH * (1 if stacked else len(chart.series)))
     width = group if stacked else group / len(chart.series)
@@ -155,13 +155,13 @@ def _shorten(text: str, length: int) -> str:
     return text if len(text) <= length else f"{text[: length - 1]}\u2026"
 
 
-def _rows(chart: Chart, known: Sequence[float]) -> Drawing:
+def _rows(chart: Chart, values: Sequence[float]) -> Drawing:
     texts = [_shorten(label, MAX_LABEL_LENGTH) for label in chart.labels]
     left = 14 + _CHARACTER_WIDTH * max(map(len, texts))
-    positions = ticks(known, from_zero=True)
-    value_texts = [compact_number(value, chart.unit) for value in known]
+    positions = ticks(values, from_zero=True)
+    value_texts = [compact_number(value, chart.unit) for value in values]
     value_width = _CHARACTER_WIDTH * max(map(len, value_texts)) + 10
-    end_value = max(*known, 0) or positions[-1]
+    end_value = max(*values, 0) or positions[-1]
     axis = _Axis(min(0, positions[0]), end_value, left, WIDTH - value_width)
     drawing = Drawing(_ROW_HEIGHT * len(texts) + 10, left=left)
     for index, text in enumerate(texts):
@@ -176,8 +176,10 @@ def _rows(chart: Chart, known: Sequence[float]) -> Drawing:
     return drawing
 
 
-def _lines(chart: Chart, known: Sequence[float]) -> Drawing:
-    drawing, axis = _frame(chart, known, from_zero=min(known) > 0 and min(known) < max(known) / 2)
+def _lines(chart: Chart, values: Sequence[float]) -> Drawing:
+    drawing, axis = _frame(
+        chart, values, from_zero=min(values) > 0 and min(values) < max(values) / 2
+    )
     slot = (drawing.right - drawing.left) / len(chart.labels)
     floor = drawing.zero or axis.start
     for number, one in enumerate(chart.series):

@@ -29,8 +29,8 @@ def size_text(size: int) -> str:
 
 def column_heading(name: str) -> str:
     """Return ``deals_won`` as ``Deals won``."""
-    words = " ".join(name.replace("_", " ").split())
-    return words[:1].upper() + words[1:] if words.islower() else words or name
+    label = " ".join(name.replace("_", " ").split())
+    return label[:1].upper() + label[1:] if label.islower() else label or name
 
 
 def cell_texts(fetched: FetchedRows) -> tuple[list[list[str]], int]:

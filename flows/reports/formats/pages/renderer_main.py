@@ -73,33 +73,49 @@ def _distance(one: int, other: int) -> int:
     return sum((a - b) ** 2 for a, b in zip(_channels(one), _channels(other), strict=True))
 
 
-def render(folder: Path) -> None:
-    """Render the page or the images of the request."""
+def _refuse_resources() -> Any:
+    """Return a fetcher that refuses every resource."""
     import plutoprint as pluto  # noqa: PLC0415  # under the limits
 
     class NoResources(pluto.ResourceFetcher):
         def fetch_url(self, url: str) -> Any:
             raise ValueError(f"a report can't load resources: {url[:60]}")
 
+    return NoResources()
+
+
+def _render_png(image: dict[str, Any], scale: float) -> bytes:
+    import plutoprint as pluto  # noqa: PLC0415
+
+    width, height = (round(image[side] * scale) for side in ("width", "height"))
+    size = pluto.PageSize(image["width"] * pluto.UNITS_PX, image["height"] * pluto.UNITS_PX)
+    book = pluto.Book(size, pluto.PAGE_MARGINS_NONE, pluto.MEDIA_TYPE_SCREEN)
+    book.custom_resource_fetcher = _refuse_resources()
+    book.load_html(f"<style>*{{margin:0}}svg{{display:block}}</style>{image['svg']}")
+    canvas = pluto.ImageCanvas(width, height, pluto.IMAGE_FORMAT_RGB24)
+    canvas.clear_surface(1, 1, 1, 1)
+    canvas.scale(scale, scale)
+    book.render_document(canvas)
+    return encode_png(bytes(canvas.get_data()), width, height)
+
+
+def _render_pdf(html: str, title: str, path: Path) -> None:
+    import plutoprint as pluto  # noqa: PLC0415
+
+    book = pluto.Book(pluto.PAGE_SIZE_A4, pluto.PAGE_MARGINS_NORMAL, pluto.MEDIA_TYPE_PRINT)
+    book.custom_resource_fetcher = _refuse_resources()
+    book.load_html(html)
+    book.set_metadata(pluto.PDF_METADATA_TITLE, title)
+    book.write_to_pdf(path)
+
+
+def render(folder: Path) -> None:
+    """Render the page or the images of the request."""
     request = json.loads((folder / "request.json").read_bytes())
     for number, image in enumerate(request.get("images", [])):
-        width, height = (round(image[side] * request["scale"]) for side in ("width", "height"))
-        size = pluto.PageSize(image["width"] * pluto.UNITS_PX, image["height"] * pluto.UNITS_PX)
-        book = pluto.Book(size, pluto.PAGE_MARGINS_NONE, pluto.MEDIA_TYPE_SCREEN)
-        book.custom_resource_fetcher = NoResources()
-        book.load_html(f"<style>*{{margin:0}}svg{{display:block}}</style>{image['svg']}")
-        canvas = pluto.ImageCanvas(width, height, pluto.IMAGE_FORMAT_RGB24)
-        canvas.clear_surface(1, 1, 1, 1)
-        canvas.scale(request["scale"], request["scale"])
-        book.render_document(canvas)
-        png = encode_png(bytes(canvas.get_data()), width, height)
-        (folder / f"{number}.png").write_bytes(png)
+        (folder / f"{number}.png").write_bytes(_render_png(image, request["scale"]))
     if "html" in request:
-        book = pluto.Book(pluto.PAGE_SIZE_A4, pluto.PAGE_MARGINS_NORMAL, pluto.MEDIA_TYPE_PRINT)
-        book.custom_resource_fetcher = NoResources()
-        book.load_html(request["html"])
-        book.set_metadata(pluto.PDF_METADATA_TITLE, request["title"])
-        book.write_to_pdf(folder / "page.pdf")
+        _render_pdf(request["html"], request["title"], folder / "page.pdf")
 
 
 if __name__ == "__main__":
