@@ -1,4 +1,4 @@
-"""Report SQL that wants more than to read, on a real database, as the role that reports run as."""
+"""Report SQL that tries more than to read, on a real database, as the role of reports."""
 
 from pathlib import Path
 
@@ -32,7 +32,7 @@ def refused(sql: str, name: str, path: Path) -> bool:
     return False
 
 
-def unchecked(monkeypatch):
+def disable_checks(monkeypatch):
     monkeypatch.setattr(statement, "check", lambda _sql: None)
     monkeypatch.setattr(statement, "refuse_functions", lambda *_: None)
 
@@ -40,12 +40,12 @@ def unchecked(monkeypatch):
 @attack(
     by="author",
     what="Writing, DDL, COPY, roles, server files, large objects, ops.* in the SQL of a report",
-    answer="refused by the server, also without the checks of the text; no file",
+    answer="refused by the server, also without the checks of the text; no file is written",
 )
 @pytest.mark.parametrize("name", ["csv", "xlsx"])
 def test_attacks_are_refused_by_the_server_itself(name, tmp_path, monkeypatch):
-    """Without our checks: these go straight to the cursor that reports run in."""
-    unchecked(monkeypatch)
+    """The checks of the text are disabled, so the SQL reaches the cursor of reports."""
+    disable_checks(monkeypatch)
     assert [sql for sql in ATTACKS if not refused(sql, name, tmp_path / "f")] == []
     assert query("select to_regclass('analytics.stolen')") == [None]
     assert query("select value from analytics.metric") == [7.0]
@@ -57,8 +57,8 @@ def test_attacks_are_refused_by_the_server_itself(name, tmp_path, monkeypatch):
     what="search_path and limits set for the next report",
     answer="reset before each query, discarded before the connection is used again",
 )
-def test_nothing_of_a_report_is_left_to_the_next(tmp_path, monkeypatch):
-    unchecked(monkeypatch)
+def test_session_state_of_a_report_does_not_reach_the_next_one(tmp_path, monkeypatch):
+    disable_checks(monkeypatch)
     sql = "select set_config('search_path', 'ops', false), set_config('statement_timeout', '0', false)"
     with open_snapshot() as snapshot:
         export(snapshot, [TableQuery("Sets", sql)], tmp_path / "f", "csv")
@@ -78,10 +78,10 @@ def test_nothing_of_a_report_is_left_to_the_next(tmp_path, monkeypatch):
 
 @attack(
     by="data",
-    what="'); drop table …; -- as the value of a parameter or of a row that a report is made for",
+    what="'); drop table …; -- as the value of a parameter or of a row of for_each",
     answer="a value, quoted by the driver",
 )
-def test_parameters_are_values_whatever_they_look_like(tmp_path):
+def test_parameters_are_bound_as_values(tmp_path):
     naughty = "'); drop table analytics.metric; --"
     with open_snapshot() as snapshot:
         table = TableQuery(
