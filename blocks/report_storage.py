@@ -1,8 +1,8 @@
-"""Where report files are kept, as a Prefect block: a folder or S3.
+"""Report storage as a Prefect block: a folder or S3.
 
 REPORT_STORAGE_BLOCK names the block; REPORT_STORAGE_FOLDERS, REPORT_STORAGE_PROTOCOLS and
-OUTBOUND_ALLOWED_HOSTS limit what it may name. `analytics-worker deploy` registers the type, so that it
-can be filled in in the UI. Its options are secret: in no parameter, state or log. Anyone who reaches an API
+OUTBOUND_ALLOWED_HOSTS limit what it may name. `analytics-worker deploy` registers the type, so that blocks
+can be created in the UI. Its options are secret: they are in no parameter, state or log. Anyone who reaches an API
 without authentication can read every block's secrets; set PREFECT_SERVER_API_AUTH_STRING first.
 """
 
@@ -12,7 +12,7 @@ from pydantic import Field
 
 
 class ReportStorage(Block):
-    """A place for report files."""
+    """The storage of report files."""
 
     _block_type_name = "Report Storage"
     _block_type_slug = "report-storage"
@@ -26,5 +26,5 @@ class ReportStorage(Block):
     )
     link: str | None = Field(
         default=None,
-        description="Where people find the files, such as https://files.example.com/reports.",
+        description="Address of the files for readers, such as https://files.example.com/reports.",
     )

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from analytics_worker.report_storage.rules import StorageError
 
-PART = ".part"
+PART_SUFFIX = ".part"
 ABANDONED_AFTER_SECONDS = 86_400
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*(?:\.[a-z0-9]+){1,2}")
 _MAX_NAME_LENGTH = 200
@@ -47,7 +47,7 @@ class FolderStorage:
     def temporary(self, filename: str) -> Path:
         """Create an empty file beside the final one; remove those of killed writers of the same file."""
         path = self._create(f".{checked_filename(filename)}")
-        for other in self._root.glob(f".{filename}.*{PART}"):
+        for other in self._root.glob(f".{filename}.*{PART_SUFFIX}"):
             if other != path:
                 other.unlink(missing_ok=True)  # its writer died: this process has claimed the run
         return path
@@ -57,7 +57,7 @@ class FolderStorage:
         return self._create(f".copy-{checked_filename(filename)}")
 
     def _create(self, prefix: str) -> Path:
-        path = self._root / f"{prefix}.{secrets.token_hex(4)}{PART}"
+        path = self._root / f"{prefix}.{secrets.token_hex(4)}{PART_SUFFIX}"
         try:
             self._root.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o640, exist_ok=False)
@@ -87,7 +87,7 @@ class FolderStorage:
     def remove_abandoned(self, *, dry_run: bool) -> int:
         """Remove temporary files and folders of killed writers after a day; return how many."""
         before = time.time() - ABANDONED_AFTER_SECONDS
-        abandoned = [p for p in self._root.glob(f".*{PART}*") if p.lstat().st_mtime < before]
+        abandoned = [p for p in self._root.glob(f".*{PART_SUFFIX}*") if p.lstat().st_mtime < before]
         for path in [] if dry_run else abandoned:
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)

@@ -14,7 +14,7 @@ import fsspec
 
 from analytics_worker.errors import PermanentError
 from analytics_worker.report_storage.folder import (
-    PART,
+    PART_SUFFIX,
     FolderStorage,
     checked_filename,
     public_link,
@@ -134,7 +134,7 @@ class RemoteStorage:
 
     def publish(self, temporary: Path, filename: str) -> None:
         """Upload a file under a temporary name, rename it, and delete it on this host."""
-        part = f"{self._base}/.{checked_filename(filename)}{PART}"
+        part = f"{self._base}/.{checked_filename(filename)}{PART_SUFFIX}"
         with self._translate_errors():
             with suppress(FileExistsError):  # a bucket must exist already
                 self._files.mkdir(self._base, create_parents=False)

@@ -91,7 +91,7 @@ def test_sessions_of_reports_that_are_ended_open_no_breaker():
 )
 @pytest.mark.usefixtures("_unchecked")
 def test_a_cancelled_query_is_no_outage():
-    with pytest.raises(UserSqlError, match="Sales: stopped"):
+    with pytest.raises(UserSqlError, match="Sales: the query was cancelled"):
         count_while("pg_cancel_backend")
     assert db_circuit_breaker.fail_counter == 0
 

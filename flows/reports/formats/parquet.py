@@ -18,7 +18,7 @@ from flows.reports.formats.query.statement import PreparedQuery, column_identifi
 from flows.reports.formats.registry import FormatError
 
 GROUP_BYTES = 1 << 20
-"""Of csv in one row group; pyarrow needs several times as much while it writes one."""
+"""Size of the csv of one row group; pyarrow needs several times as much while it writes one."""
 MAX_DECIMAL_DIGITS = 38
 
 

@@ -37,10 +37,10 @@ class ProgressReporter(Protocol):
 
 
 class StoredFile(TypedDict):
-    """A file as ``ops.report_runs`` keeps it."""
+    """A file as ``ops.report_runs`` stores it."""
 
     name: str
-    """Its name in the storage; of a user's text it contains only the slug."""
+    """Name in the storage; of a user's text it contains only the slug."""
     attach_as: str
     format: str
     media_type: str

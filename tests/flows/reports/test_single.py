@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from prefect import get_client
+from prefect.client.schemas.sorting import ArtifactSort
 
 from analytics_worker.settings import settings
 from flows.reports import generate_single_report
@@ -19,7 +20,8 @@ DATA = {"id": 7, "name": "Single", "query": "select 1 as n", "format": "csv", "r
 
 def artifacts() -> dict[str, object]:
     with get_client(sync_client=True) as client:
-        return {str(each.key or each.type): each for each in client.read_artifacts()}
+        newest = client.read_artifacts(sort=ArtifactSort.CREATED_DESC)
+        return {str(each.key or each.type): each for each in reversed(newest)}
 
 
 def test_report_with_a_schedule_is_generated_once_per_period(smtp_sink):
