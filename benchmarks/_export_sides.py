@@ -21,20 +21,20 @@ MOST_PAGE_ROWS = 5_000
 
 def ours(name: str, path: Path, query: str) -> None:
     """What a report does."""
-    from flows.reports.formats import Table, export, format_named, snapshot  # noqa: PLC0415  # not on their side
+    from flows.reports.formats import TableQuery, export, get_format, open_snapshot  # noqa: PLC0415  # not on their side
 
-    with snapshot() as moment:
-        if format_named(name).document:
-            _page(name, path, moment, Table("Wide", query))
+    with open_snapshot() as snapshot:
+        if get_format(name).document:
+            _page(name, path, snapshot, TableQuery("Wide", query))
         else:
-            export(moment, [Table("Wide", query)], path, name)
+            export(snapshot, [TableQuery("Wide", query)], path, name)
 
 
-def _page(name: str, path: Path, moment: Any, table: Any) -> None:
+def _page(name: str, path: Path, snapshot: Any, table: Any) -> None:
     """As many rows as a page may have."""
-    from flows.reports.formats import Document, fetch, render_html, render_pdf  # noqa: PLC0415
+    from flows.reports.formats import Document, fetch_rows, render_html, render_pdf  # noqa: PLC0415
 
-    found = fetch(moment, table, MOST_PAGE_ROWS)
+    found = fetch_rows(snapshot, table, MOST_PAGE_ROWS)
     html = render_html(Document("Wide", "now", tables=[found]))
     if name == "html":
         path.write_text(html.text)

@@ -21,7 +21,7 @@ from flows.alerts.evaluation.runner import evaluate_due
 from flows.alerts.rules.model import Rule
 from flows.alerts.rules.sync import sync
 from flows.analytics.catalog import upsert_catalog
-from flows.reports.formats import Table, export, snapshot
+from flows.reports.formats import TableQuery, export, open_snapshot
 
 RULES = (100, 1_000, 10_000)
 RELATIONS = (500, 1_000, 2_000, 4_000)
@@ -101,10 +101,10 @@ def _relations(url: str, count: int) -> Callable[[], None]:
 
 
 def _rows(count: int, kind: str) -> Callable[[], None]:
-    table = Table("rows", QUERY.format(rows=count))
+    table = TableQuery("rows", QUERY.format(rows=count))
 
     def write() -> None:
-        with TemporaryDirectory() as place, snapshot() as moment:
-            assert export(moment, [table], Path(place) / "rows", kind).rows == count
+        with TemporaryDirectory() as place, open_snapshot() as snapshot:
+            assert export(snapshot, [table], Path(place) / "rows", kind).rows == count
 
     return write

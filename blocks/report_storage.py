@@ -1,9 +1,9 @@
-"""Define the report storage as a Prefect block: a folder or S3.
+"""Report storage as a Prefect block: a folder or S3.
 
 REPORT_STORAGE_BLOCK names the block; REPORT_STORAGE_FOLDERS, REPORT_STORAGE_PROTOCOLS and
-OUTBOUND_ALLOWED_HOSTS limit what it may use. `analytics-worker deploy` registers the type, so that it can be
-created in the UI. Its options are secret: they are in no parameter, state or log. Anyone who reaches an API
-without authentication can read the secrets of every block; set PREFECT_SERVER_API_AUTH_STRING first.
+OUTBOUND_ALLOWED_HOSTS limit what it may name. `analytics-worker deploy` registers the type, so that blocks
+can be created in the UI. Its options are secret: they are in no parameter, state or log. Anyone who reaches an API
+without authentication can read every block's secrets; set PREFECT_SERVER_API_AUTH_STRING first.
 """
 
 from prefect.blocks.core import Block
@@ -12,7 +12,7 @@ from pydantic import Field
 
 
 class ReportStorage(Block):
-    """Storage of report files."""
+    """The storage of report files."""
 
     _block_type_name = "Report Storage"
     _block_type_slug = "report-storage"

@@ -1,7 +1,7 @@
-"""``make images``: the reports' pictures in the README, drawn from the sample warehouse.
+"""``make images``: render the images of reports in the README from the sample warehouse.
 
-Reads the database that the settings name (that of a running `make up`) and definitions/reports.yml;
-writes docs/images/. No run, no file and no mail comes of it.
+Reads the database of the settings (that of a running `make up`) and definitions/reports.yml; writes
+docs/images/. It creates no run, file or message.
 """
 
 from datetime import UTC, datetime
@@ -13,34 +13,34 @@ import typer
 from analytics_worker.settings import project_root
 from flows.reports.definitions import yaml_files as report_files
 from flows.reports.definitions.model import Report
-from flows.reports.formats import Html, render_html, snapshot
-from flows.reports.output.document import page
-from flows.reports.runs.requests import kind_of, period_of
-from flows.reports.runs.store import Run
+from flows.reports.formats import Html, open_snapshot, render_html
+from flows.reports.output.document import report_document
+from flows.reports.runs.model import ReportRun
+from flows.reports.runs.requests import report_period, schedule_kind
 
 WIDTHS = {"report": 676, "report-phone": 390}
-TALLEST = 6000
-SHOWN = 1250
-"""Pixels from the top; the rest is more of the same table."""
+PAGE_HEIGHT = 6000
+IMAGE_HEIGHT = 1250
+"""Pixels from the top; below is only more of the same table."""
 
 
 def main() -> None:
-    """Draw the daily report as a wide screen and as a phone show it."""
+    """Render the daily report as it looks on a wide screen and on a phone."""
     folder = project_root() / "docs" / "images"
     folder.mkdir(exist_ok=True)
     html = _html(report_files.find(report_files.load(), "daily-pipeline"))
     for name, width in WIDTHS.items():
-        _draw(html, width, folder / f"{name}.png")
+        _render(html, width, folder / f"{name}.png")
         typer.echo(f"docs/images/{name}.png")
 
 
 def _html(report: Report) -> Html:
     now = datetime.now(UTC)
-    period = period_of(report, now)
-    run = Run(
+    period = report_period(report, now)
+    run = ReportRun(
         id=0,
         name=report.name,
-        kind=kind_of(report),
+        kind=schedule_kind(report),
         period=period.label,
         key="",
         report=report,
@@ -51,15 +51,15 @@ def _html(report: Report) -> Html:
         attempts=0,
         created_at=now,
     )
-    with snapshot(reader=report.reader, timezone=report.timezone) as moment:
-        return render_html(page(moment, run, now))
+    with open_snapshot(reader=report.reader, timezone=report.timezone) as snapshot:
+        return render_html(report_document(snapshot, run, now))
 
 
-def _draw(html: Html, width: int, path: Path) -> None:
-    size = pluto.PageSize(width * pluto.UNITS_PX, TALLEST * pluto.UNITS_PX)
+def _render(html: Html, width: int, path: Path) -> None:
+    size = pluto.PageSize(width * pluto.UNITS_PX, PAGE_HEIGHT * pluto.UNITS_PX)
     book = pluto.Book(size, pluto.PAGE_MARGINS_NONE, pluto.MEDIA_TYPE_SCREEN)
     book.load_html(html.text)
-    canvas = pluto.ImageCanvas(width, SHOWN, pluto.IMAGE_FORMAT_RGB24)
+    canvas = pluto.ImageCanvas(width, IMAGE_HEIGHT, pluto.IMAGE_FORMAT_RGB24)
     canvas.clear_surface(1, 1, 1, 1)
     book.render_page(canvas, 0)
     canvas.write_to_png(path)

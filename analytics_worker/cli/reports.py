@@ -1,7 +1,7 @@
-"""``analytics-worker reports``: check definitions, store them, make one report, send one again.
+"""``analytics-worker reports``: validate and store definitions, generate or resend one report.
 
 Reads the definition file and the database; `sync` writes ops.report_definitions, `run` and `resend`
-write what the flows write. Mistakes are named by file and line, and change nothing.
+write what the flows write. Mistakes are listed with file and line; then nothing is changed.
 """
 
 from pathlib import Path
@@ -13,12 +13,12 @@ from analytics_worker.cli.errors import exit_on_error
 from analytics_worker.cli.output import echo
 from flows.reports.definitions import sync as report_sync
 from flows.reports.definitions import yaml_files as report_files
-from flows.reports.output.generator import Made
+from flows.reports.output.generator import ReportRunResult
 from flows.reports.runs import manual
-from flows.reports.runs.delivery import Delivery, described_delivery, send_reports
-from flows.reports.tasks import described
+from flows.reports.runs.delivery import DeliverySummary, describe_delivery, send_reports
+from flows.reports.tasks import describe_result
 
-reports = typer.Typer(no_args_is_help=True, help="Check, store, make and send reports.")
+reports = typer.Typer(no_args_is_help=True, help="Validate, store, generate and send reports.")
 
 Folder = Annotated[Path | None, typer.Option("--definitions", help="Folder of reports.yml.")]
 Name = Annotated[str, typer.Argument(help="The report's name.")]
@@ -26,10 +26,10 @@ Name = Annotated[str, typer.Argument(help="The report's name.")]
 
 @reports.command()
 def validate(definitions: Folder = None) -> None:
-    """Check the definition file; name every mistake by line."""
+    """Validate the definition file; list every mistake with its line."""
     with exit_on_error():
-        found = report_files.load(definitions)
-    echo(f"{len(found)} reports are fine")
+        count = len(report_files.load(definitions))
+    echo(f"{count} reports are valid")
 
 
 @reports.command()
@@ -41,12 +41,12 @@ def diff(definitions: Folder = None) -> None:
 
 @reports.command()
 def sync(definitions: Folder = None) -> None:
-    """Store the reports of the definition file; retire those that are gone."""
+    """Store the reports of the definition file; retire those that were removed from it."""
     with exit_on_error():
         _show_changes(report_sync.sync(report_files.load(definitions)))
 
 
-def _show_changes(changes: list[report_sync.Change]) -> None:
+def _show_changes(changes: list[report_sync.ReportChange]) -> None:
     for change in changes:
         echo(f"{change.action:<8} {change.name}")
         for field, (before, after) in change.fields.items():
@@ -60,23 +60,23 @@ def run(
     name: Name,
     period: Annotated[
         str | None,
-        typer.Option(help="2026-11-22, 2026-W47 or 2026-11; by default the last one."),
+        typer.Option(help="2026-11-22, 2026-W47 or 2026-11; default: the last one."),
     ] = None,
     definitions: Folder = None,
 ) -> None:
-    """Make a report of the file for a period now, and send it, if that was not done before."""
+    """Generate and send a report for a period now, unless it was already generated."""
     with exit_on_error():
         report = report_files.find(report_files.load(definitions), name)
-        made = manual.run_now(report, period)
-        delivery = send_reports([each["run"] for each in made if each["status"] != "skipped"])
-    for each in made:
-        _show(each)
-    _end(delivery, failed=any(each["status"] == "failed" for each in made))
+        results = manual.run_now(report, period)
+        delivery = send_reports([each["run"] for each in results if each["status"] != "skipped"])
+    for result in results:
+        _show_result(result)
+    _exit_with(delivery, failed=any(result["status"] == "failed" for result in results))
 
 
-def _show(made: Made) -> None:
-    echo(f"run {made['run']}  {made['period']}  {described(made)}")
-    for line in [*made.get("files", []), *made.get("notes", [])]:
+def _show_result(result: ReportRunResult) -> None:
+    echo(f"run {result['run']}  {result['period']}  {describe_result(result)}")
+    for line in [*result.get("files", []), *result.get("notes", [])]:
         echo(f"  {line}")
 
 
@@ -84,16 +84,17 @@ def _show(made: Made) -> None:
 def resend(
     run_id: Annotated[int, typer.Argument(metavar="RUN", help="Number of the report run.")],
     failed: Annotated[
-        bool, typer.Option("--failed", help="Only to those whom it did not reach.")
+        bool, typer.Option("--failed", help="Only to recipients whose delivery failed.")
     ] = False,
 ) -> None:
-    """Send the stored files of a report run again."""
+    """Resend the stored files of a report run."""
     with exit_on_error():
         delivery = manual.resend(run_id, failed=failed)
-    _end(delivery, failed=False)
+    _exit_with(delivery, failed=False)
 
 
-def _end(delivery: Delivery, *, failed: bool) -> None:
-    echo(described_delivery(delivery))
+def _exit_with(delivery: DeliverySummary, *, failed: bool) -> None:
+    """Print the deliveries; exit with an error if a report or delivery failed."""
+    echo(describe_delivery(delivery))
     if failed or delivery["failed"] or delivery["unheard"]:
         raise typer.Exit(1)

@@ -28,9 +28,9 @@ def open_report_file(attachment: Attachment) -> Generator[Path]:
         FileNotFoundError: it does not exist any more.
         PermanentError: it is not a file of reports.
     """
-    from analytics_worker.report_storage.folder import checked  # noqa: PLC0415
+    from analytics_worker.report_storage.folder import checked_filename  # noqa: PLC0415
 
-    name = checked(attachment.name)
+    name = checked_filename(attachment.name)
     storage = _storage(attachment.storage)
     with ExitStack() as stack:
         try:
@@ -53,10 +53,10 @@ def _storage(name: str) -> "Storage":
     from httpx import HTTPError  # noqa: PLC0415
     from prefect.exceptions import PrefectException  # noqa: PLC0415  # takes a second
 
-    from analytics_worker.report_storage.storage import storage  # noqa: PLC0415  # imports fsspec
+    from analytics_worker.report_storage.storage import open_storage  # noqa: PLC0415  # imports fsspec
 
     try:
-        return storage(name)
+        return open_storage(name)
     except PermanentError as error:
         raise AttachmentUnavailable(str(error)) from None
     except (PrefectException, HTTPError, OSError, RuntimeError) as error:

@@ -1,4 +1,4 @@
-"""Keep the files of reports: a folder, or what a report-storage block names.
+"""Storage of report files: a folder, or the storage that a Report Storage block names.
 
-Flows write them, and whichever sender delivers a message with files opens them.
+Flows write the files; the sender of a message opens them.
 """

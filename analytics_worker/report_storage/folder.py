@@ -1,8 +1,8 @@
-"""Report files in a folder: whole or not there at all.
+"""Store report files in a folder, complete or not at all.
 
-A file is written under a temporary name, synced, and renamed; so writing again replaces it, and a
-reader never sees half of it. Names are checked: nothing outside that folder is written, read or removed,
-symbolic links included.
+A file is written under a temporary name, synced, and renamed. So writing again replaces it, and a reader
+never sees a partial file. Names are checked_filename: nothing outside that folder is written, read or removed, also
+not through symbolic links.
 """
 
 import os
@@ -17,91 +17,91 @@ from urllib.parse import quote
 
 from analytics_worker.report_storage.rules import StorageError
 
-PART = ".part"
-LEFT_AFTER_SECONDS = 86_400
+PART_SUFFIX = ".part"
+ABANDONED_AFTER_SECONDS = 86_400
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*(?:\.[a-z0-9]+){1,2}")
-_LONGEST_NAME = 200
+_MAX_NAME_LENGTH = 200
 
 
-def checked(filename: str) -> str:
-    """The name, if it is one that this project gives.
+def checked_filename(filename: str) -> str:
+    """Check that a name is one that this project generates, and return it.
 
     Raises:
-        StorageError: it could lead elsewhere.
+        StorageError: it is not, and could lead elsewhere.
     """
-    if not _NAME.fullmatch(filename) or len(filename) > _LONGEST_NAME:
-        raise StorageError(f"{filename[:80]!r} is no name of a report file")
+    if not _NAME.fullmatch(filename) or len(filename) > _MAX_NAME_LENGTH:
+        raise StorageError(f"{filename[:80]!r} is not a valid name of a report file")
     return filename
 
 
-class Folder:
+class FolderStorage:
     """A folder of this host, or one that several hosts share."""
 
     def __init__(self, root: Path, name: str, link_base: str | None) -> None:
-        """Nothing is opened; the folder is made when it is needed."""
+        """Store files in a folder, which is created when it is needed."""
         self.name = name
         self.is_remote = False
         self._root = root
         self._link_base = link_base
 
     def temporary(self, filename: str) -> Path:
-        """A new name beside the final one; what dead writers of the same file left is removed."""
-        path = self._created(f".{checked(filename)}")
-        for left in self._root.glob(f".{filename}.*{PART}"):
-            if left != path:
-                left.unlink(missing_ok=True)  # whoever wrote it is gone: this run is ours now
+        """Create an empty file beside the final one; remove those of killed writers of the same file."""
+        path = self._create(f".{checked_filename(filename)}")
+        for other in self._root.glob(f".{filename}.*{PART_SUFFIX}"):
+            if other != path:
+                other.unlink(missing_ok=True)  # its writer died: this process has claimed the run
         return path
 
     def temporary_copy(self, filename: str) -> Path:
-        """A new name for a copy to read; senders that read the same file have copies of their own."""
-        return self._created(f".copy-{checked(filename)}")
+        """Create an empty file for a copy; each sender that reads a file has its own copy."""
+        return self._create(f".copy-{checked_filename(filename)}")
 
-    def _created(self, prefix: str) -> Path:
-        path = self._root / f"{prefix}.{secrets.token_hex(4)}{PART}"
+    def _create(self, prefix: str) -> Path:
+        path = self._root / f"{prefix}.{secrets.token_hex(4)}{PART_SUFFIX}"
         try:
             self._root.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o640, exist_ok=False)
         except OSError as error:
             raise StorageError(
                 f"{self._root} can't be written ({error.strerror}): set REPORT_OUTPUT_DIR to a"
-                " folder that the worker may write to, or make room"
+                " folder that the worker may write to, or free some space"
             ) from None
         return path
 
     def publish(self, temporary: Path, filename: str) -> None:
-        """Rename it, and have the disk know."""
+        """Rename a file and sync the rename."""
         _sync(temporary)
-        temporary.replace(self._root / checked(filename))
+        temporary.replace(self._root / checked_filename(filename))
         _sync(self._root)
 
     @contextmanager
     def local(self, filename: str) -> Generator[Path]:
-        """The file itself."""
+        """Return the path of a published file."""
         yield self._inside(filename)
 
     def remove(self, filename: str) -> None:
-        """Delete it."""
+        """Delete a published file; no effect if it does not exist."""
         with suppress(FileNotFoundError):
             self._inside(filename).unlink()
 
-    def clear(self, *, dry_run: bool) -> int:
-        """Remove what killed writers left a day ago or earlier; how many files and folders."""
-        before = time.time() - LEFT_AFTER_SECONDS
-        left = [p for p in self._root.glob(f".*{PART}*") if p.lstat().st_mtime < before]
-        for path in [] if dry_run else left:
+    def remove_abandoned(self, *, dry_run: bool) -> int:
+        """Remove temporary files and folders of killed writers after a day; return how many."""
+        before = time.time() - ABANDONED_AFTER_SECONDS
+        abandoned = [p for p in self._root.glob(f".*{PART_SUFFIX}*") if p.lstat().st_mtime < before]
+        for path in [] if dry_run else abandoned:
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
-        return len(left)
+        return len(abandoned)
 
     def link(self, filename: str) -> str:
-        """The address below the link base, or the path."""
+        """Return the address below the link base, or the path."""
         return public_link(self._link_base, filename) or str((self._root / filename).resolve())
 
     def _inside(self, filename: str) -> Path:
-        """The path of a file that really is in this folder."""
-        path = self._root / checked(filename)
+        """Return the path of a file, which must not lead out of this folder."""
+        path = self._root / checked_filename(filename)
         if path.is_symlink() or path.resolve().parent != self._root.resolve():
             raise StorageError(f"{path} leads out of the report folder")
         if not path.exists():
@@ -110,11 +110,12 @@ class Folder:
 
 
 def public_link(base: str | None, filename: str) -> str | None:
+    """Return the address of a file below the link base; None without a base."""
     return f"{base.rstrip('/')}/{quote(filename)}" if base else None
 
 
 def _sync(path: Path) -> None:
-    """Until this returns, a power cut may undo what was done to the file or folder."""
+    """Sync a file or folder: only then does it survive a power failure."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

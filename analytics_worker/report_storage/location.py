@@ -1,4 +1,4 @@
-"""Name what decides which report files a process can open: its host and its settings.
+"""Identify which report files a process can open: by its host and its settings.
 
 Reads settings; writes nothing.
 """
@@ -10,7 +10,7 @@ from analytics_worker.settings import settings
 
 
 def location_name() -> str:
-    """Return the host and the report folders of this process; a shell on the same host may differ."""
-    chosen = settings()
-    folders = f"{chosen.report_output_dir}\n{chosen.report_storage_block}"
+    """Return the host and a hash of the storage settings; processes of one host may have others."""
+    current = settings()
+    folders = f"{current.report_output_dir}\n{current.report_storage_block}"
     return f"{socket.gethostname()}/{hashlib.sha256(folders.encode()).hexdigest()[:8]}"

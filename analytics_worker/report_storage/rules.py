@@ -1,9 +1,9 @@
-"""What a Report Storage block may name. Whoever writes blocks through the API is not the operator.
+"""Restrict what a Report Storage block may name: API users who write blocks are not the operator.
 
-Reads settings; writes and connects to nothing. A folder must be one that the operator named, a protocol
-one that the operator chose, and an S3 endpoint of the block is held to OUTBOUND_ALLOWED_HOSTS by
-`analytics_worker.transport.connection_guard`, without the environment's proxies and credentials. Where the block names no
-endpoint, S3 goes to AWS, or where the operator's AWS_ENDPOINT_URL says.
+Reads settings; writes and connects to nothing. Folders and protocols must be among those of the settings.
+An S3 endpoint of the block is limited to OUTBOUND_ALLOWED_HOSTS by
+`analytics_worker.transport.connection_guard`, and used without the environment's proxies and credentials.
+Without an endpoint in the block, S3 is AWS, or the operator's AWS_ENDPOINT_URL.
 """
 
 import re
@@ -21,30 +21,30 @@ LOCAL = frozenset({"file", "local"})
 _ALIASES = {"s3a": "s3"}
 _S3_BASE = re.compile(r"s3a?://[A-Za-z0-9][A-Za-z0-9._-]{1,62}(/[^?#:\\\x00-\x1f]*)?")
 
-# All others name files, addresses or programs, or are not for settings at all.
+# All other options name files, addresses or programs, or are not settings.
 _S3_OPTIONS = frozenset({"anon", "client_kwargs", "config_kwargs", "endpoint_url", "key", "requester_pays", "s3_additional_kwargs", "secret", "token", "use_ssl"})  # fmt: skip
 _CLIENT_OPTIONS = frozenset({"endpoint_url", "region_name", "use_ssl"})
 _CONFIG_OPTIONS = frozenset({"connect_timeout", "max_pool_connections", "read_timeout", "region_name", "retries", "s3", "signature_version"})  # fmt: skip
 
 
 class StorageError(PermanentError):
-    """A report file can't be where it should be; says what to change."""
+    """A report storage can't be used; the message says what to change."""
 
 
-class RemoteStorage(NamedTuple):
-    """A storage that fsspec may be asked for."""
+class RemoteLocation(NamedTuple):
+    """A storage that fsspec may open."""
 
     base: str
     options: dict[str, Any]
     allowed: AllowList | None
-    """Addresses inside the network that it may have; None if the block chose no address."""
+    """Internal addresses that it may connect to; None if the block names no address."""
 
 
 def local_folder(base: str) -> Path | None:
-    """The folder that a base names, or None if it names something else.
+    """Return the folder that a base names, or None if it names something else.
 
     Raises:
-        StorageError: the operator did not name this folder.
+        StorageError: the settings do not allow this folder.
     """
     protocol, separator, path = base.partition("://")
     if separator and protocol.lower() not in LOCAL:
@@ -60,11 +60,11 @@ def local_folder(base: str) -> Path | None:
     return folder
 
 
-def remote_storage(block: ReportStorage) -> RemoteStorage:
-    """What to ask fsspec for.
+def remote_location(block: ReportStorage) -> RemoteLocation:
+    """Return the location that a block names, with its options checked.
 
     Raises:
-        StorageError: the protocol or an option is not permitted.
+        StorageError: the protocol or an option is not allowed.
     """
     base = block.base
     scheme = base.partition("://")[0].lower()
@@ -79,34 +79,34 @@ def remote_storage(block: ReportStorage) -> RemoteStorage:
     options = dict(block.options.get_secret_value())
     if protocol == "s3":
         return _s3(base, options)
-    return RemoteStorage(base, options, configured_allow_list())
+    return RemoteLocation(base, options, configured_allow_list())
 
 
 def checked_link(link: str | None) -> str | None:
-    """The link base of a block: it stands in mails, so it must be a web address.
+    """Check the link base of a block, which is shown in emails; return it.
 
     Raises:
-        StorageError: it is something else.
+        StorageError: it is not a web address.
     """
     if link and not re.fullmatch(r"https?://[^\s<>\"'\\]+", link):
         raise StorageError(f"link {link[:80]!r} is not a valid link; expected https://host/path")
     return link
 
 
-def _s3(base: str, options: dict[str, Any]) -> RemoteStorage:
+def _s3(base: str, options: dict[str, Any]) -> RemoteLocation:
     if not _S3_BASE.fullmatch(base):
         raise StorageError(f"{base[:80]!r} is not a valid base; expected s3://bucket/folder")
     client = _mapping(options, "client_kwargs")
     config = _mapping(options, "config_kwargs")
-    for given, known in (
+    for names, known in (
         (options, _S3_OPTIONS),
         (client, _CLIENT_OPTIONS),
         (config, _CONFIG_OPTIONS),
     ):
-        _check_names(given, known)
+        _check_names(names, known)
     endpoints = [e for e in (options.get("endpoint_url"), client.get("endpoint_url")) if e]
     if not endpoints:
-        return RemoteStorage(base, options, None)
+        return RemoteLocation(base, options, None)
     for endpoint in endpoints:
         _check_endpoint(endpoint)
     if not options.get("anon") and not (options.get("key") and options.get("secret")):
@@ -114,7 +114,7 @@ def _s3(base: str, options: dict[str, Any]) -> RemoteStorage:
             "endpoint_url needs key and secret beside it: the worker's own credentials are for AWS"
         )
     options["config_kwargs"] = {**config, "proxies": {}}
-    return RemoteStorage(base, options, configured_allow_list())
+    return RemoteLocation(base, options, configured_allow_list())
 
 
 def _mapping(options: Mapping[str, Any], name: str) -> Mapping[str, Any]:
@@ -124,8 +124,8 @@ def _mapping(options: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return value
 
 
-def _check_names(given: Mapping[str, Any], known: frozenset[str]) -> None:
-    if unknown := sorted(str(name) for name in given.keys() - known):
+def _check_names(options: Mapping[str, Any], known: frozenset[str]) -> None:
+    if unknown := sorted(str(name) for name in options.keys() - known):
         raise StorageError(
             f"option {unknown[0][:80]!r} is not permitted; expected {', '.join(sorted(known))}"
         )

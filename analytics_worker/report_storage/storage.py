@@ -1,8 +1,8 @@
-"""Report files where people find them: whole or not there at all.
+"""Store report files, complete or not at all.
 
-Writes below REPORT_OUTPUT_DIR, or where a report-storage block says, as far as
-`analytics_worker.report_storage.rules` permits. A file gets its name when it is complete, so writing again
-replaces it, and a reader never sees half of it.
+Writes below REPORT_OUTPUT_DIR, or to the storage of a Report Storage block, as far as
+`analytics_worker.report_storage.rules` allows it. A file gets its name when it is complete. So writing again
+replaces it, and a reader never sees a partial file.
 """
 
 from collections.abc import Generator
@@ -13,13 +13,18 @@ from typing import Any, Protocol
 import fsspec
 
 from analytics_worker.errors import PermanentError
-from analytics_worker.report_storage.folder import PART, Folder, checked, public_link
+from analytics_worker.report_storage.folder import (
+    PART_SUFFIX,
+    FolderStorage,
+    checked_filename,
+    public_link,
+)
 from analytics_worker.report_storage.rules import (
-    RemoteStorage,
+    RemoteLocation,
     StorageError,
     checked_link,
     local_folder,
-    remote_storage,
+    remote_location,
 )
 from analytics_worker.settings import settings
 from analytics_worker.text import one_line
@@ -29,92 +34,92 @@ from blocks.report_storage import ReportStorage
 
 
 class Storage(Protocol):
-    """Where the files of reports are."""
+    """The storage of report files."""
 
     name: str
-    """Of its block; empty for REPORT_OUTPUT_DIR."""
+    """Name of its block; empty for REPORT_OUTPUT_DIR."""
 
     is_remote: bool
-    """Whether all hosts see the same files: what is missing there does not exist."""
+    """Whether all hosts see the same files, so that a missing file does not exist anywhere."""
 
     def temporary(self, filename: str) -> Path:
-        """Where to write a file before it is published; nothing else writes there."""
+        """Create an empty file of this process, to write to before it is published."""
         ...
 
     def publish(self, temporary: Path, filename: str) -> None:
-        """Give a file that is complete and synced its final name."""
+        """Rename a complete and synced file to its final name."""
         ...
 
     @contextmanager
     def local(self, filename: str) -> Generator[Path]:
-        """A published file as a path on this host."""
+        """Open a published file as a path on this host."""
         ...
 
     def remove(self, filename: str) -> None:
-        """Delete a published file; no effect if it is gone."""
+        """Delete a published file; no effect if it does not exist."""
         ...
 
     def link(self, filename: str) -> str:
-        """Where people find it."""
+        """Return the address of a file for readers."""
         ...
 
 
-def storage(block_name: str | None = None) -> Storage:
-    """The storage that the settings name, or that a stored report was written to.
+def open_storage(block_name: str | None = None) -> Storage:
+    """Open the storage of a block, by default that of the settings.
 
     Raises:
         StorageError: it can't be used.
     """
     name = settings().report_storage_block if block_name is None else block_name
     if not name:
-        return Folder(settings().report_output_dir, "", settings().report_link_base)
+        return FolderStorage(settings().report_output_dir, "", settings().report_link_base)
     try:
         block: Any = ReportStorage.load(name, _sync=True)  # pyright: ignore[reportCallIssue]
-    except ValueError:  # Prefect's word for: there is none
+    except ValueError:  # there is no such block
         raise StorageError(f"There is no Report Storage block named {name!r}.") from None
     try:
-        return _of_block(block, name)
+        return _block_storage(block, name)
     except PermanentError as error:
         raise StorageError(f"Report Storage block {name!r}: {error}") from None
 
 
-def _of_block(block: ReportStorage, name: str) -> Storage:
+def _block_storage(block: ReportStorage, name: str) -> Storage:
     link = checked_link(block.link) or settings().report_link_base
     if (folder := local_folder(block.base)) is not None:
-        return Folder(folder, name, link)
-    wanted = remote_storage(block)
-    filesystem, base = _filesystem(wanted)
-    spool = Folder(settings().report_output_dir, "", None)
-    return Remote(filesystem, base, name, link, spool, wanted.allowed)
+        return FolderStorage(folder, name, link)
+    location = remote_location(block)
+    filesystem, base = _filesystem(location)
+    spool = FolderStorage(settings().report_output_dir, "", None)
+    return RemoteStorage(filesystem, base, name, link, spool, location.allowed)
 
 
-def _filesystem(wanted: RemoteStorage) -> tuple[Any, str]:
+def _filesystem(location: RemoteLocation) -> tuple[Any, str]:
     try:
-        with _within(wanted.allowed):
-            return fsspec.core.url_to_fs(wanted.base, **wanted.options)
+        with _guard_connections(location.allowed):
+            return fsspec.core.url_to_fs(location.base, **location.options)
     except (ImportError, ValueError) as error:
-        missing = isinstance(error, ImportError) and wanted.base.startswith("s3")
-        cure = ": pip install 'analytics-worker[s3]'" if missing else ""
-        raise StorageError(f"{error}{cure}") from None
+        missing = isinstance(error, ImportError) and location.base.startswith("s3")
+        remedy = ": pip install 'analytics-worker[s3]'" if missing else ""
+        raise StorageError(f"{error}{remedy}") from None
 
 
-def _within(allowed: AllowList | None) -> AbstractContextManager[object]:
+def _guard_connections(allowed: AllowList | None) -> AbstractContextManager[object]:
     return nullcontext() if allowed is None else only_permitted(allowed)
 
 
-class Remote:
-    """A bucket or server that fsspec speaks to; files are written to this host first."""
+class RemoteStorage:
+    """A bucket or server that fsspec connects to; files are written on this host first."""
 
-    def __init__(  # each from another setting
+    def __init__(  # each comes from another setting
         self,
         filesystem: Any,
         base: str,
         name: str,
         link_base: str | None,
-        spool: Folder,
+        spool: FolderStorage,
         allowed: AllowList | None,
     ) -> None:
-        """Nothing is opened yet."""
+        """Use a file system of fsspec, with a folder of this host for temporary files."""
         self._allowed = allowed
         self.name = name
         self.is_remote = True
@@ -124,14 +129,14 @@ class Remote:
         self._spool = spool
 
     def temporary(self, filename: str) -> Path:
-        """On this host."""
+        """Create an empty file on this host."""
         return self._spool.temporary(filename)
 
     def publish(self, temporary: Path, filename: str) -> None:
-        """Upload under a temporary name, then move; the copy on this host goes."""
-        part = f"{self._base}/.{checked(filename)}{PART}"
-        with self._named():
-            with suppress(FileExistsError):  # a bucket that is not there is a mistake in the block
+        """Upload a file under a temporary name, rename it, and delete it on this host."""
+        part = f"{self._base}/.{checked_filename(filename)}{PART_SUFFIX}"
+        with self._translate_errors():
+            with suppress(FileExistsError):  # a bucket must exist already
                 self._files.mkdir(self._base, create_parents=False)
             self._files.put_file(str(temporary), part)
             self._files.mv(part, f"{self._base}/{filename}")
@@ -139,34 +144,34 @@ class Remote:
 
     @contextmanager
     def local(self, filename: str) -> Generator[Path]:
-        """A copy, for as long as it is needed."""
+        """Download a temporary copy of a file."""
         path = self._spool.temporary_copy(filename)
         try:
-            with self._named():
-                self._files.get_file(f"{self._base}/{checked(filename)}", str(path))
+            with self._translate_errors():
+                self._files.get_file(f"{self._base}/{checked_filename(filename)}", str(path))
             yield path
         finally:
             path.unlink(missing_ok=True)
 
     def remove(self, filename: str) -> None:
-        """Delete it."""
-        with suppress(FileNotFoundError), self._named():
-            self._files.rm_file(f"{self._base}/{checked(filename)}")
+        """Delete a published file; no effect if it does not exist."""
+        with suppress(FileNotFoundError), self._translate_errors():
+            self._files.rm_file(f"{self._base}/{checked_filename(filename)}")
 
     def link(self, filename: str) -> str:
-        """The address below the link base, or the one that fsspec knows it by."""
-        own = self._files.unstrip_protocol(f"{self._base}/{filename}")
-        return public_link(self._link_base, filename) or str(own)
+        """Return the address below the link base, or that of fsspec."""
+        address = self._files.unstrip_protocol(f"{self._base}/{filename}")
+        return public_link(self._link_base, filename) or str(address)
 
     @contextmanager
-    def _named(self) -> Generator[None]:
-        """Whatever goes wrong there is an OSError that names the block."""
+    def _translate_errors(self) -> Generator[None]:
+        """Raise any error of the file system as an OSError that names the block."""
         try:
-            with _within(self._allowed):
+            with _guard_connections(self._allowed):
                 yield
         except PermanentError as error:
             raise StorageError(f"Report Storage block {self.name!r}: {error}") from None
         except Exception as error:  # noqa: BLE001  # each library has errors of its own
             kind = FileNotFoundError if isinstance(error, FileNotFoundError) else OSError
-            what = one_line(str(error)) or type(error).__name__
-            raise kind(f"Report Storage block {self.name!r}: {what}") from None
+            message = one_line(str(error)) or type(error).__name__
+            raise kind(f"Report Storage block {self.name!r}: {message}") from None

@@ -1,4 +1,4 @@
-"""Reports: SQL turned into files and mails that arrive whole, on time, once."""
+"""Reports: SQL whose results are delivered as files and emails, once for each period."""
 
 from flows.reports.ad_hoc import generate_ad_hoc_report
 from flows.reports.retention import cleanup_old_reports

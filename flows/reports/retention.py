@@ -1,8 +1,8 @@
-"""Delete reports that nobody needs any more: file and row together.
+"""Delete expired reports: files and row together.
 
-Reads and shortens ``ops.report_runs``, the messages about those runs, and the report files. The file goes
-first: a run that is killed in between leaves a row, which the next one deletes. Leftovers of killed
-writers go, too. Safe to repeat: what is gone is gone.
+Reads and shortens ``ops.report_runs``, the messages about those runs, and the report files. The files are
+deleted first: a run that is killed in between leaves a row, which the next one deletes. Temporary files of
+killed writers are deleted, too. Safe to repeat.
 """
 
 import json
@@ -14,16 +14,16 @@ from prefect import get_run_logger
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.delivery import prune
 from analytics_worker.prefect_support.flow import flow
-from analytics_worker.prefect_support.results import FlowResult, Status, flow_result
+from analytics_worker.prefect_support.results import FlowResult, flow_result, status_of
 from analytics_worker.prefect_support.retries import REPORT_CLEANUP
 from analytics_worker.prefect_support.task import task
-from analytics_worker.report_storage.storage import Folder, StorageError, storage
+from analytics_worker.report_storage.storage import FolderStorage, StorageError, open_storage
 from analytics_worker.settings import settings
 
-MOST_LISTED = 200
+MAX_LISTED = 200
 
 
-class Expired(TypedDict):
+class ExpiredRun(TypedDict):
     """A report run to delete."""
 
     id: int
@@ -38,95 +38,101 @@ class Expired(TypedDict):
 
 
 class ReportCleanup(FlowResult):
-    """What `cleanup_old_reports` reports."""
+    """Result of `cleanup_old_reports`."""
 
     dry_run: bool
     deleted: int
     files: int
     bytes: int
     leftovers: int
-    """Temporary files of writers that were killed."""
+    """Number of temporary files of killed writers."""
     failed: dict[str, str]
     """Files that could not be deleted, and why; their rows stay."""
-    reports: list[Expired]
-    """The first of them."""
+    reports: list[ExpiredRun]
+    """The first `MAX_LISTED` of the deleted runs."""
 
 
 @task(**REPORT_CLEANUP, name="find expired reports")
-def find_expired() -> list[Expired]:
-    """Runs past the limits of the settings."""
+def find_expired_runs() -> list[ExpiredRun]:
+    """Return the runs that exceed the limits of the settings."""
     with warehouse() as connection:
         rows = run_sql(
             connection,
             "reports/expired_runs",
             days=settings().report_retention_days,
-            most=settings().report_retention_count,
-            most_bytes=settings().report_retention_mb * 1_000_000,
+            max_runs=settings().report_retention_count,
+            max_bytes=settings().report_retention_mb * 1_000_000,
         )
     return [
-        Expired(**{**row, "files": [file["name"] for file in row["files"]]})  # pyright: ignore[reportArgumentType]
+        ExpiredRun(**{**row, "files": [file["name"] for file in row["files"]]})  # pyright: ignore[reportArgumentType]
         for row in rows
     ]
 
 
 @task(**REPORT_CLEANUP, name="delete report")
-def delete(expired: Expired) -> str | None:
-    """Files, then row, and with it its messages; or why not."""
+def delete_run(run: ExpiredRun) -> str | None:
+    """Delete the files, then the row with its messages; return why not, or None."""
     try:
-        place = storage(expired["storage"])
-        for name in expired["files"]:
-            place.remove(name)
+        storage = open_storage(run["storage"])
+        for name in run["files"]:
+            storage.remove(name)
     except (OSError, StorageError) as error:
         return str(error)
     with warehouse() as connection:
-        run_sql(connection, "reports/delete_run", id=expired["id"])
+        run_sql(connection, "reports/delete_run", id=run["id"])
     return None
 
 
 @task(**REPORT_CLEANUP, name="delete digests")
 def delete_digests() -> int:
-    """Messages that stood for others and are about no run; how many."""
+    """Delete old digests, which belong to no run; return how many."""
     age = timedelta(days=settings().report_retention_days)
     with warehouse() as connection:
         return prune(connection, "reports", age, kind="digest")
 
 
-@task(**REPORT_CLEANUP, name="delete leftovers")
-def delete_leftovers(*, dry_run: bool) -> int:
-    """Temporary files that nobody writes any more; how many."""
-    return Folder(settings().report_output_dir, "", None).clear(dry_run=dry_run)
+@task(**REPORT_CLEANUP, name="delete temporary files")
+def delete_temporary_files(*, dry_run: bool) -> int:
+    """Delete the temporary files of killed writers; return how many."""
+    folder = FolderStorage(settings().report_output_dir, "", None)
+    return folder.remove_abandoned(dry_run=dry_run)
 
 
 @flow(timeout_seconds=3600)
 def cleanup_old_reports(dry_run: bool = False) -> ReportCleanup:
-    """Delete reports by age, number and size, never the last good one of a report.
+    """Delete reports by age, number and size, never the last successful one of a report.
 
     Args:
-        dry_run: Only say what would be deleted.
+        dry_run: Only report what would be deleted.
     """
-    expired = find_expired()
-    failed: dict[str, str] = {}
-    for each in [] if dry_run else expired:
-        reason = delete(each)
-        if reason is not None:
-            get_run_logger().error("%s stays: %s", ", ".join(each["files"]), reason)
-            failed[json.dumps(each["files"])] = reason
-    leftovers = delete_leftovers(dry_run=dry_run)
+    expired = find_expired_runs()
+    failed = {} if dry_run else _delete_runs(expired)
+    temporary_files = delete_temporary_files(dry_run=dry_run)
     if not dry_run:
         delete_digests()
-    gone = [each for each in expired if json.dumps(each["files"]) not in failed]
-    size = sum(each["bytes"] for each in gone)
+    deleted = [run for run in expired if json.dumps(run["files"]) not in failed]
+    size = sum(run["bytes"] for run in deleted)
     verb = "to delete" if dry_run else "deleted"
-    message = f"{len(gone)} reports of {size / 1e6:,.1f} MB {verb}, {leftovers} leftovers"
+    message = f"{len(deleted)} reports of {size / 1e6:,.1f} MB and {temporary_files} temporary files {verb}"
     message += f", {len(failed)} could not be deleted" if failed else ""
-    status: Status = "success" if not failed else "partial" if gone else "failed"
     return ReportCleanup(
-        **flow_result(status, message),
+        **flow_result(status_of(succeeded=len(deleted), failed=len(failed)), message),
         dry_run=dry_run,
-        deleted=len(gone),
-        files=sum(len(each["files"]) for each in gone),
+        deleted=len(deleted),
+        files=sum(len(run["files"]) for run in deleted),
         bytes=size,
-        leftovers=leftovers,
+        leftovers=temporary_files,
         failed=failed,
-        reports=gone[:MOST_LISTED],
+        reports=deleted[:MAX_LISTED],
     )
+
+
+def _delete_runs(expired: list[ExpiredRun]) -> dict[str, str]:
+    """Delete runs; return the files that could not be deleted, and why."""
+    failed: dict[str, str] = {}
+    for run in expired:
+        reason = delete_run(run)
+        if reason is not None:
+            get_run_logger().error("could not delete %s: %s", ", ".join(run["files"]), reason)
+            failed[json.dumps(run["files"])] = reason
+    return failed

@@ -1,7 +1,7 @@
-"""Make one report that an event or another program asks for, and send it.
+"""Generate and deliver one report that an event or another program requests.
 
-Reads whatever its SQL reads; writes a run, its file and its message. Repeating is safe: a report (by id)
-that says its schedule is made once per period, any other once per flow run.
+Reads whatever its SQL reads; writes a run, its file and its message. Safe to repeat: a report (by id)
+with a schedule is generated once per period, any other once per flow run.
 """
 
 from typing import Any
@@ -9,42 +9,35 @@ from typing import Any
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import SINGLE_REPORT
 from analytics_worker.prefect_support.task import task
-from flows.reports.definitions.payloads import requested
-from flows.reports.output.files import slug
+from flows.reports.definitions.payloads import report_from_payload
 from flows.reports.runs.delivery import send_reports
-from flows.reports.runs.requests import as_of, period_of, request_id, wanted
-from flows.reports.runs.store import ledger
-from flows.reports.tasks import ReportResult, make_all, make_run, result_of_one
+from flows.reports.runs.model import slugify
+from flows.reports.runs.requests import report_period, request_id, run_request, scheduled_time
+from flows.reports.tasks import ReportResult, generate_and_deliver, generate_run, request_run
 
-make_report = task(**SINGLE_REPORT, name="make report")(make_run)
+generate_report = task(**SINGLE_REPORT, name="generate report")(generate_run)
 deliver_reports = task(**SINGLE_REPORT, name="deliver reports")(send_reports)
 
 
-@task(**SINGLE_REPORT, name="ask for report")
-def ask_for_report(report_data: dict[str, Any]) -> list[int]:
-    """Check what is asked for, and write it down."""
-    report = requested(report_data, "report_data")
-    about = period_of(report, as_of())
-    run = wanted(
-        report, f"single/{slug(str(report_data.get('id') or report.name))}", "single", about
-    )
+@task(**SINGLE_REPORT, name="request report")
+def request_report(report_data: dict[str, Any]) -> list[int]:
+    """Check the payload and request its run."""
+    report = report_from_payload(report_data, "report_data")
+    name = f"single/{slugify(str(report_data.get('id') or report.name))}"
+    request = run_request(report, name, "single", report_period(report, scheduled_time()))
     if report.schedule == "manual":
-        run["period"] = request_id()
-    with ledger() as book:
-        return [asked.id for asked in book.ask([run])]
+        request["period"] = request_id()
+    return request_run(request)
 
 
 @flow(timeout_seconds=3600)
 def generate_single_report(report_data: dict[str, Any]) -> ReportResult:
-    """Make one report and send it to its recipients.
+    """Generate one report and send it to its recipients.
 
     Args:
         report_data: `id`, `name`, `query` (one SELECT), `format` (csv, json, ndjson, xlsx or excel,
-            html, pdf, parquet), `recipients`, and `schedule_type` if it is about a day, week or
+            html, pdf, parquet), `recipients`, and `schedule_type` if it covers a day, week or
             month. Keys of a report in definitions/reports.yml (`parameters`, `queries`, `charts`, …)
-            work, too.
+            are accepted, too.
     """
-    asked = ask_for_report(report_data)
-    made = make_all(make_report, asked)
-    delivery = deliver_reports([each["run"] for each in made])
-    return result_of_one(asked, made, delivery)
+    return generate_and_deliver(request_report(report_data), generate_report, deliver_reports)

@@ -1,7 +1,7 @@
-"""The steps that the report flows have in common: make, deliver, show; and what they report.
+"""Steps that the report flows share: generate runs, combine their results, and describe them.
 
-Reads and writes the report tables and files, sends messages, and writes artifacts. Each step is safe to
-repeat: a run is made once, a message is sent once to each recipient.
+Reads and writes the report tables and files, and writes artifacts. Each step is safe to repeat: a finished
+run is not generated again, and a message is sent once to each recipient.
 """
 
 from collections import deque
@@ -15,129 +15,140 @@ from analytics_worker.circuit_breaker import CircuitOpenError
 from analytics_worker.errors import chain
 from analytics_worker.prefect_support.results import FlowResult, Status, flow_result
 from analytics_worker.text import one_line
-from flows.reports.output.files import about
-from flows.reports.output.generator import Made, make, summary
-from flows.reports.output.ui_artifacts import progress_of, show
-from flows.reports.runs.delivery import Delivery, described_delivery
-from flows.reports.runs.failures import give_up
-from flows.reports.runs.store import Ledger, Run, ledger
-from flows.reports.scheduling.fan_out import expand
+from flows.reports.output.generator import ReportRunResult, generate, result_fields
+from flows.reports.output.ui_artifacts import publish_artifacts, report_progress
+from flows.reports.runs.delivery import DeliverySummary, describe_delivery
+from flows.reports.runs.failures import fail_run
+from flows.reports.runs.model import ReportRun, period_label
+from flows.reports.runs.store import RunStore, open_run_store
+from flows.reports.scheduling.fan_out import fan_out
 
-NOBODY_NOTIFIED = "Nobody is notified: it has no owner, and there is no default channel."
+MAX_NAMED_REPORTS = 5
+NOT_NOTIFIED = "No notification was sent: it has no owner, and there is no default channel."
 
 
 class ReportResult(FlowResult):
-    """What the two flows for one report return."""
+    """Result of the two flows for one report."""
 
-    reports: list[Made]
-    """One; or one for each row that the report is made for."""
-    delivery: Delivery
+    reports: list[ReportRunResult]
+    """One; with ``for_each`` one more for each row."""
+    delivery: DeliverySummary
 
 
-def make_run(run_id: int) -> Made | None:
-    """Make one run, if it is nobody else's.
+def request_run(request: dict[str, Any]) -> list[int]:
+    """Request one run; return its id in a list, as `generate_and_deliver` takes it."""
+    with open_run_store() as store:
+        return [run.id for run in store.request_runs([request])]
+
+
+def generate_run(run_id: int) -> ReportRunResult | None:
+    """Generate one run; None if it is finished or claimed by another worker.
 
     Raises:
-        Exception: it failed; the run waits for another attempt.
+        Exception: the attempt failed; the run is released for another attempt.
     """
-    with ledger() as book:
-        run = book.claim(run_id)
+    with open_run_store() as store:
+        run = store.claim(run_id)
         if run is None:
             return None
         try:
-            made = _made(book, run)
+            result = _generate(store, run)
         except Exception as error:
-            _put_back(book, run, error)
+            _release(store, run, error)
             raise
-    show(made)
-    return made
+    publish_artifacts(result)
+    return result
 
 
-def _made(book: Ledger, run: Run) -> Made:
+def _generate(store: RunStore, run: ReportRun) -> ReportRunResult:
     if run.report.for_each and not run.key:
-        return expand(book, run, run.report.for_each)
-    with progress_of(run) as progress:
-        return make(book, run, progress)
+        return fan_out(store, run, run.report.for_each)
+    with report_progress(run) as progress:
+        return generate(store, run, progress)
 
 
-def _put_back(book: Ledger, run: Run, error: Exception) -> None:
+def _release(store: RunStore, run: ReportRun, error: Exception) -> None:
     try:
-        book.put_back(run.id, one_line(str(error)))
+        store.release(run.id, one_line(str(error)))
     except SQLAlchemyError:
-        return  # the database is away: the run is taken up when this worker is seen to be gone
+        return  # the database is unavailable; the run can be claimed when this worker's lock is gone
 
 
-def make_all(task: Task[..., Any], run_ids: Iterable[int]) -> list[Made]:
-    """Make each run in a task of its own; what fails harms no other.
+def generate_all(generate_report: Task[..., Any], run_ids: Iterable[int]) -> list[ReportRunResult]:
+    """Generate each run, and the runs that ``for_each`` adds, in a task of its own.
 
     Raises:
-        CircuitOpenError: the database is known to be down; the rest waits for a later flow run.
+        CircuitOpenError: the circuit breaker of the database is open; a later flow run continues.
     """
-    found: list[Made] = []
+    results: list[ReportRunResult] = []
     queue = deque(run_ids)
     while queue:
         run_id = queue.popleft()
-        state = task(run_id, return_state=True)
+        state = generate_report(run_id, return_state=True)
         result = state.result(raise_on_failure=False)
         if isinstance(result, BaseException):
-            result = _given_up(run_id, result)
+            result = _failed_result(run_id, result)
         if result is not None:
             queue.extend(result.get("children", []))
-            found.append(result)
-    return found
+            results.append(result)
+    return results
 
 
-def _given_up(run_id: int, error: BaseException) -> Made:
-    """Nobody tries it again within this flow run: its owner is told."""
-    opened = next((link for link in chain(error) if isinstance(link, CircuitOpenError)), None)
-    if opened is not None:
-        raise opened
+def _failed_result(run_id: int, error: BaseException) -> ReportRunResult:
+    """Mark the run failed and notify its owner; it is not retried within this flow run."""
+    circuit_open = next((link for link in chain(error) if isinstance(link, CircuitOpenError)), None)
+    if circuit_open is not None:
+        raise circuit_open
     if not isinstance(error, Exception):
         raise error
     message = one_line(str(error)) or type(error).__name__
-    with ledger() as book:
-        run = book.read(run_id)
-        notified = give_up(book, run, message)
-    get_run_logger().error("%s of %s failed: %s", run.report.name, about(run), message)
-    notes = [] if notified else [NOBODY_NOTIFIED]
-    return Made(**summary(run, "failed"), error=message, notes=notes)
+    with open_run_store() as store:
+        run = store.read(run_id)
+        notified = fail_run(store, run, message)
+    get_run_logger().error("%s of %s failed: %s", run.report.name, period_label(run), message)
+    notes = [] if notified else [NOT_NOTIFIED]
+    return ReportRunResult(**result_fields(run, "failed"), error=message, notes=notes)
 
 
-def status(made: Sequence[Made], delivery: Delivery) -> Status:
-    """Not green if a report failed, a message failed, or nobody could be notified of that."""
-    failed = sum(each["status"] == "failed" for each in made)
+def generate_and_deliver(
+    run_ids: list[int], generate_report: Task[..., Any], deliver_reports: Task[..., Any]
+) -> ReportResult:
+    """Generate and deliver a report that was requested on its own."""
+    results = generate_all(generate_report, run_ids)
+    delivery: DeliverySummary = deliver_reports([result["run"] for result in results])
+    errors = [result["error"] for result in results if "error" in result]
+    reports = [describe_result(result) for result in results] or [_reason_not_generated(run_ids)]
+    message = f"{'; '.join(reports[:MAX_NAMED_REPORTS])}; {describe_delivery(delivery)}"
+    common = flow_result(
+        combined_status(results, delivery), message, error=errors[0] if errors else None
+    )
+    return ReportResult(**common, reports=results, delivery=delivery)
+
+
+def _reason_not_generated(run_ids: Sequence[int]) -> str:
+    with open_run_store() as store:
+        statuses = {store.status(run_id) for run_id in run_ids}
+    if statuses & {"pending", "running"}:
+        return "it is being generated by another run"
+    return "it was already generated"
+
+
+def combined_status(results: Sequence[ReportRunResult], delivery: DeliverySummary) -> Status:
+    """Return success, unless a report or a message failed, or a failed one has no one to notify."""
+    failed = sum(result["status"] == "failed" for result in results)
     if failed or delivery["failed"] or delivery["unheard"]:
-        return "failed" if failed == len(made) > 0 else "partial"
+        return "failed" if failed == len(results) > 0 else "partial"
     return "success"
 
 
-def result_of_one(asked: Sequence[int], made: list[Made], delivery: Delivery) -> ReportResult:
-    """Of a report that was asked for by itself."""
-    errors = [each["error"] for each in made if "error" in each]
-    reports = [described(each) for each in made] or [_reason_not_made(asked)]
-    message = f"{'; '.join(reports[:5])}; {described_delivery(delivery)}"
-    common = flow_result(status(made, delivery), message, error=errors[0] if errors else None)
-    return ReportResult(**common, reports=made, delivery=delivery)
-
-
-def _reason_not_made(asked: Sequence[int]) -> str:
-    with ledger() as book:
-        states = {book.status(run_id) for run_id in asked}
-    if states & {"pending", "running"}:
-        return "it is being made by another run"
-    return "it was made before"
-
-
-def described(made: Made) -> str:
-    """One report in a few words."""
-    name = f"{made['report']} ({made['key']})" if made["key"] else made["report"]
-    if made["status"] == "ready":
-        rows = made.get("rows", 0)
-        cut = ", cut" if made.get("truncated") else ""
-        return f"{name}: {rows:,} row{'' if rows == 1 else 's'}{cut}"
-    text = f"{name}: {made['status']}: {made.get('error') or made.get('reason') or ''}".rstrip(": ")
-    return f"{text} ({NOBODY_NOTIFIED.rstrip('.')})" if _is_unnotified(made) else text
-
-
-def _is_unnotified(made: Made) -> bool:
-    return NOBODY_NOTIFIED in made.get("notes", [])
+def describe_result(result: ReportRunResult) -> str:
+    """Describe the result of one report run in one line."""
+    name = f"{result['report']} ({result['key']})" if result["key"] else result["report"]
+    if result["status"] == "ready":
+        rows = result.get("rows", 0)
+        truncated = ", truncated" if result.get("truncated") else ""
+        return f"{name}: {rows:,} row{'' if rows == 1 else 's'}{truncated}"
+    reason = result.get("error") or result.get("reason") or ""
+    text = f"{name}: {result['status']}: {reason}".rstrip(": ")
+    not_notified = NOT_NOTIFIED in result.get("notes", [])
+    return f"{text} ({NOT_NOTIFIED.rstrip('.')})" if not_notified else text

@@ -10,7 +10,7 @@ from analytics_worker.database.connections import engine, warehouse
 from analytics_worker.delivery.store import delivery_store
 from flows.analytics import _refresh_log_store
 from flows.dbt._lock import DbtRunningError, dbt_lock
-from flows.reports.runs.store import ledger
+from flows.reports.runs.store import open_run_store
 from tests.support.attacks import attack
 from tests.support.sql import query
 
@@ -85,8 +85,8 @@ def test_nobody_makes_a_dead_worker_look_alive(reader):
     assert query("select ops.sender_is_alive('gone')") == [False]
     with delivery_store("alerts") as store:
         assert query("select ops.sender_is_alive(:o)", o=store.owner) == [True]
-    with ledger() as book:
-        assert query("select ops.report_worker_lives(:o)", o=book._owner) == [True]
+    with open_run_store() as store:
+        assert query("select ops.report_worker_lives(:o)", o=store._worker) == [True]
 
 
 @attack(

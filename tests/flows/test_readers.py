@@ -14,8 +14,8 @@ from analytics_worker.settings import settings
 from flows.alerts.rules.payloads import AlertRequestError, parse_alert
 from flows.alerts.rules.validation import find_problems
 from flows.alerts.rules.yaml_files import load as load_rules
-from flows.reports.definitions.payloads import ReportRequestError, requested
-from flows.reports.formats import Table, fetch, snapshot
+from flows.reports.definitions.payloads import ReportRequestError, report_from_payload
+from flows.reports.formats import TableQuery, fetch_rows, open_snapshot
 from tests.flows.alerts.rules import rule, store, tick
 from tests.support.attacks import attack
 from tests.support.postgres import administer
@@ -61,10 +61,15 @@ def test_a_team_reads_and_sees_only_its_own():
             "select query from pg_stat_activity where pid = :pid", {"pid": pid}
         ).rows
         assert seen == [("<insufficient privilege>",)]
-    with snapshot(reader="finance") as moment:
-        assert fetch(moment, Table("t", "select value from raw.finance"), 1).rows == ((11,),)
-    with pytest.raises(UserSqlError, match="permission denied"), snapshot(reader="sales") as moment:
-        fetch(moment, Table("t", "select value from raw.finance"), 1)
+    with open_snapshot(reader="finance") as snapshot:
+        assert fetch_rows(snapshot, TableQuery("t", "select value from raw.finance"), 1).rows == (
+            (11,),
+        )
+    with (
+        pytest.raises(UserSqlError, match="permission denied"),
+        open_snapshot(reader="sales") as snapshot,
+    ):
+        fetch_rows(snapshot, TableQuery("t", "select value from raw.finance"), 1)
 
 
 @pytest.mark.usefixtures("two_readers")
@@ -102,8 +107,8 @@ def test_callers_can_name_only_a_reader_that_is_configured(reader):
     with pytest.raises(AlertRequestError, match="there is no reader"):
         parse_alert(alert)
     with pytest.raises(ReportRequestError, match="there is no reader"):
-        requested({"name": "r", "query": "select 1", "reader": reader}, "report_config")
-    with pytest.raises(PermanentError, match="there is no reader"), snapshot(reader=reader):
+        report_from_payload({"name": "r", "query": "select 1", "reader": reader}, "report_config")
+    with pytest.raises(PermanentError, match="there is no reader"), open_snapshot(reader=reader):
         pass
     assert parse_alert({**alert, "reader": "sales"})[1].reader == "sales"
 
@@ -132,5 +137,5 @@ def test_a_timeout_has_an_upper_bound(tmp_path):
         raised.value
     )
     with pytest.raises(ReportRequestError, match="timeout 2h is too long; write 1h or less"):
-        requested({"name": "r", "query": "select 1", "timeout": "2h"}, "report_config")
+        report_from_payload({"name": "r", "query": "select 1", "timeout": "2h"}, "report_config")
     assert find_problems(rule(timeout="0s")) == [("timeout", "timeout has to be longer than 0s")]

@@ -8,7 +8,7 @@ from analytics_worker.circuit_breaker import db_circuit_breaker
 from analytics_worker.database import query_canceller
 from analytics_worker.database.reader_sessions import UserSqlError, reader_session
 from analytics_worker.errors import PermanentError
-from flows.reports.formats import Table, fetch, snapshot
+from flows.reports.formats import TableQuery, fetch_rows, open_snapshot
 from tests.flows.alerts.rules import rule, store, tick
 from tests.support.attacks import attack
 from tests.support.sql import execute, query
@@ -74,6 +74,6 @@ def test_it_is_not_run_again_while_it_computes():
 def test_a_report_that_does_not_stop_is_left():
     with (
         pytest.raises(UserSqlError, match="ignores its cancellation"),
-        snapshot(timeout=SECOND) as of_report,
+        open_snapshot(timeout=SECOND) as of_report,
     ):
-        fetch(of_report, Table("endless", SQL), 1)
+        fetch_rows(of_report, TableQuery("endless", SQL), 1)

@@ -10,7 +10,7 @@ from analytics_worker.database.select_guard import StatementError, refuse_functi
 from analytics_worker.database.sql_functions import HARMLESS, KNOWN, called, refused_functions
 from analytics_worker.database.sql_tokens import UnfinishedError, tokens
 from flows.alerts.evaluation.queries import read_samples
-from flows.reports.formats import Table, fetch, snapshot
+from flows.reports.formats import TableQuery, fetch_rows, open_snapshot
 from tests.flows.alerts.rules import rule
 from tests.support.attacks import attack
 from tests.support.sql import execute, query
@@ -136,9 +136,9 @@ def test_it_is_refused_where_it_is_run():
         read_samples(session, rule(sql=hidden), None)
     with (
         pytest.raises(StatementError, match="pg_terminate_backend"),
-        snapshot() as moment,
+        open_snapshot() as snapshot,
     ):
-        fetch(moment, Table("t", hidden), 1)
+        fetch_rows(snapshot, TableQuery("t", hidden), 1)
 
 
 @attack(

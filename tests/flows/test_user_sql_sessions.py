@@ -17,7 +17,7 @@ from analytics_worker.database.reader_sessions import (
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
 from flows.alerts.evaluation.queries import read_samples
-from flows.reports.formats import Table, export, fetch, snapshot
+from flows.reports.formats import TableQuery, export, fetch_rows, open_snapshot
 from tests.flows.alerts.rules import rule, store, tick
 from tests.support.attacks import attack
 from tests.support.sql import execute, query
@@ -55,10 +55,10 @@ def count_while(end):
     busy = (
         "select 1 from pg_stat_activity where pid = :pid and state = 'active' and query like :like"
     )
-    with snapshot(timeout=timedelta(seconds=60)) as moment, reader_session() as other:
-        of_this = {"pid": moment.connection.info.backend_pid, "like": "%(w.q).*%"}
+    with open_snapshot(timeout=timedelta(seconds=60)) as snapshot, reader_session() as other:
+        of_this = {"pid": snapshot.connection.info.backend_pid, "like": "%(w.q).*%"}
         with ThreadPoolExecutor() as pool:
-            running = pool.submit(fetch, moment, Table("Sales", BUSY), 1)
+            running = pool.submit(fetch_rows, snapshot, TableQuery("Sales", BUSY), 1)
             wait_until(lambda: other.fetch(busy, of_this).rows, timeout=50)
             other.fetch(f"select {end}(:pid)", of_this)
             return running.result(60)
@@ -91,7 +91,7 @@ def test_sessions_of_reports_that_are_ended_open_no_breaker():
 )
 @pytest.mark.usefixtures("_unchecked")
 def test_a_cancelled_query_is_no_outage():
-    with pytest.raises(UserSqlError, match="Sales: stopped"):
+    with pytest.raises(UserSqlError, match="Sales: the query was cancelled"):
         count_while("pg_cancel_backend")
     assert db_circuit_breaker.fail_counter == 0
 
@@ -120,8 +120,8 @@ def test_an_error_that_a_function_raises_is_its_own(code):
     )
     with reader_session() as session, pytest.raises(UserSqlError, match="made up"):
         session.fetch("select analytics.raises()")
-    with pytest.raises(UserSqlError, match="made up"), snapshot() as moment:
-        fetch(moment, Table("t", "select analytics.raises()"), 1)
+    with pytest.raises(UserSqlError, match="made up"), open_snapshot() as snapshot:
+        fetch_rows(snapshot, TableQuery("t", "select analytics.raises()"), 1)
     assert db_circuit_breaker.fail_counter == 0
 
 
@@ -142,8 +142,8 @@ def test_a_value_that_the_driver_cannot_read_is_the_rules_own_error(value):
     assert "connection" not in reason
     for _ in range(6):
         try:
-            with snapshot() as moment:
-                fetch(moment, Table("t", f"select {value}"), 1)
+            with open_snapshot() as snapshot:
+                fetch_rows(snapshot, TableQuery("t", f"select {value}"), 1)
         except PermanentError:
             pass
     assert db_circuit_breaker.fail_counter == 0
@@ -185,11 +185,14 @@ def test_a_rule_gets_only_so_many_bytes(sql):
 )
 @pytest.mark.parametrize("sql", LARGE)
 def test_a_page_gets_only_so_many_bytes(sql):
-    with snapshot() as moment:
-        fetch(moment, Table("t", "select 'warm'"), 10)
+    with open_snapshot() as snapshot:
+        fetch_rows(snapshot, TableQuery("t", "select 'warm'"), 10)
     before = memory()
-    with pytest.raises(UserSqlError, match=r"t: the rows have more than 16 MB"), snapshot() as m:
-        fetch(m, Table("t", sql), 1000)
+    with (
+        pytest.raises(UserSqlError, match=r"t: the rows have more than 16 MB"),
+        open_snapshot() as m,
+    ):
+        fetch_rows(m, TableQuery("t", sql), 1000)
     assert memory() - before < 40
 
 
@@ -234,8 +237,8 @@ def test_ends_of_statements_are_no_matter(sql):
 
 def test_a_file_has_no_bound_on_all_of_its_bytes(tmp_path):
     rows = "select repeat('x', 1000000) as value from generate_series(1, 40)"
-    with snapshot() as moment:
-        assert export(moment, [Table("t", rows)], tmp_path / "f", "csv").rows == 40
+    with open_snapshot() as snapshot:
+        assert export(snapshot, [TableQuery("t", rows)], tmp_path / "f", "csv").rows == 40
 
 
 @pytest.mark.usefixtures("_unchecked")

@@ -1,4 +1,4 @@
-"""Days, weeks and months in the time zones of reports: nothing between them, nothing twice."""
+"""Periods in the time zones of reports: without gaps, without overlaps."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -22,7 +22,7 @@ KINDS = st.sampled_from(SCHEDULE_TYPES)
 
 
 @given(KINDS, INSTANTS, ZONES)
-def test_the_last_period_is_over_and_the_next_is_not(kind, at, zone):
+def test_last_period_has_ended_and_the_next_has_not(kind, at, zone):
     period = last_period(kind, at, zone)
     assert period.start < period.end <= at
     assert period.end == last_period(kind, period.end, zone).end
@@ -30,20 +30,20 @@ def test_the_last_period_is_over_and_the_next_is_not(kind, at, zone):
 
 
 @given(KINDS, INSTANTS, ZONES)
-def test_a_period_starts_where_the_one_before_it_ends(kind, at, zone):
+def test_period_starts_when_the_previous_one_ends(kind, at, zone):
     period = last_period(kind, at, zone)
-    assert period.before().end == period.start
+    assert period.previous().end == period.start
     assert named_period(period.label, kind, zone) == period
 
 
 @given(KINDS, INSTANTS, ZONES, st.integers(0, 5))
-def test_missed_periods_join_the_last_one_and_are_not_too_many(kind, at, zone, most):
+def test_missed_periods_precede_the_last_one_within_the_limit(kind, at, zone, limit):
     since = at - timedelta(days=500)
-    found = missed_periods(kind, at, zone, since=since, most=most)
-    ends = [period.end for period in found] + [last_period(kind, at, zone).end]
-    assert len(found) == most
+    missed = missed_periods(kind, at, zone, since=since, limit=limit)
+    ends = [period.end for period in missed] + [last_period(kind, at, zone).end]
+    assert len(missed) == limit
     assert ends == sorted(set(ends))
-    assert missed_periods(kind, at, zone, since=at, most=most) == []
+    assert missed_periods(kind, at, zone, since=at, limit=limit) == []
 
 
 def test_days_when_clocks_change_have_23_and_25_hours():
@@ -52,7 +52,7 @@ def test_days_when_clocks_change_have_23_and_25_hours():
         assert period.end - period.start == timedelta(hours=hours)
 
 
-def test_midnight_is_that_of_the_report_s_zone():
+def test_midnight_is_in_the_report_time_zone():
     at = datetime(2026, 11, 25, 6, tzinfo=UTC)
     assert last_period("daily", at, "UTC").label == "2026-11-24"
     assert last_period("daily", at, "America/Los_Angeles").label == "2026-11-23"
@@ -63,8 +63,8 @@ def test_midnight_is_that_of_the_report_s_zone():
     assert period.text == "16 – 22 November 2026"
 
 
-def test_a_label_of_another_kind_is_refused_with_an_example():
+def test_label_of_another_kind_is_refused_with_an_example():
     with pytest.raises(
-        PermanentError, match="'2026-11' is no daily period; write it like 2026-11-22"
+        PermanentError, match="'2026-11' is not a valid daily period; expected one like 2026-11-22"
     ):
         named_period("2026-11", "daily", "UTC")

@@ -1,7 +1,7 @@
-"""What a report is: the model of definitions/reports.yml and of reports that arrive as data.
+"""The model of a report, as definitions/reports.yml and payloads define it.
 
-Reads nothing, writes nothing. The model checks each field by itself; `problems` in
-``_report_checks`` checks how they go together, once, before a report is stored or made.
+Reads nothing, writes nothing. The model checks each field on its own;
+`flows.reports.definitions.validation` checks their combination before a report is stored or requested.
 """
 
 from collections.abc import Mapping
@@ -20,35 +20,37 @@ from pydantic import (
 
 from analytics_worker.definitions.durations import Duration
 from analytics_worker.definitions.text_types import Address, ChannelName, Line
-from flows.reports.formats import Better, ChartKind, FormatError, format_named
+from flows.reports.formats import Better, ChartKind, FormatError, get_format
 from flows.reports.scheduling.periods import ScheduleType
 
 Schedule = Literal[ScheduleType, "manual"]
-LONGEST_SQL = 100_000
+MAX_SQL_LENGTH = 100_000
 
-Sql = Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_SQL)]
+Sql = Annotated[str, StringConstraints(min_length=1, max_length=MAX_SQL_LENGTH)]
 Addresses = Annotated[
     list[Address], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
 ]
 
 
-def _known_format(name: str) -> str:
+def _canonical_format(name: str) -> str:
     try:
-        return format_named(name).name
+        return get_format(name).name
     except FormatError as error:
         raise ValueError(str(error)) from None
 
 
-def _known_zone(name: str) -> str:
+def _checked_timezone(name: str) -> str:
     try:
         ZoneInfo(name)
     except (KeyError, ValueError, OSError):
-        raise ValueError(f"{name!r} is no IANA time zone, such as Europe/Paris or UTC") from None
+        raise ValueError(
+            f"{name!r} is not a valid time zone; expected an IANA name such as Europe/Paris or UTC"
+        ) from None
     return name
 
 
 def _time_of_day(value: object) -> object:
-    """``09:30``; YAML reads an unquoted one as a number of minutes."""
+    """Parse ``09:30``; YAML reads an unquoted one as a number of minutes."""
     if isinstance(value, str):
         try:
             return time.fromisoformat(value)
@@ -56,46 +58,46 @@ def _time_of_day(value: object) -> object:
             pass
     if isinstance(value, time):
         return value
-    raise ValueError(f'{value!r} is no time of day; write it in quotes: "09:30"')
+    raise ValueError(f'{value!r} is not a valid time of day; expected one in quotes: "09:30"')
 
 
-class _Strict(BaseModel):
+class _StrictModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
-class Recipients(_Strict):
-    """Who gets the report; those in bcc are named to nobody."""
+class Recipients(_StrictModel):
+    """Recipients of the report; those in ``bcc`` are in no header."""
 
     to: Addresses = []
     cc: Addresses = []
     bcc: Addresses = []
     channels: list[ChannelName] = []
-    """``email``, ``webhook``, ``slack``, or names of blocks: whoever they lead to."""
+    """``email``, ``webhook``, ``slack``, or names of channel blocks."""
 
 
 def _recipients(value: object) -> object:
-    """``ann@example.com, bob@example.com`` and a list are short for ``to: […]``."""
+    """Expand ``ann@example.com, bob@example.com`` or a list to ``to: […]``."""
     if isinstance(value, str):
         return {"to": [address.strip() for address in value.split(",") if address.strip()]}
     return {"to": value} if isinstance(value, list) else value
 
 
-class Parameter(_Strict):
-    """A value that the SQL uses as ``:name``, and what it is to PostgreSQL."""
+class Parameter(_StrictModel):
+    """A value that the SQL uses as ``:name``, and its type in PostgreSQL."""
 
     type: Literal["text", "integer", "number", "boolean", "date", "timestamp", "list"]
     value: Any
 
     @property
-    def bound(self) -> Any:
-        """As the driver takes it."""
+    def driver_value(self) -> Any:
+        """The value as it is passed to the database driver."""
         if isinstance(self.value, str) and self.type in {"date", "timestamp"}:
-            kind = date if self.type == "date" else datetime
-            return kind.fromisoformat(self.value)
+            python_type = date if self.type == "date" else datetime
+            return python_type.fromisoformat(self.value)
         return self.value
 
 
-_PLAIN: tuple[tuple[type, str], ...] = (
+_YAML_TYPES: tuple[tuple[type, str], ...] = (
     (bool, "boolean"),
     (int, "integer"),
     (float, "number"),
@@ -104,7 +106,7 @@ _PLAIN: tuple[tuple[type, str], ...] = (
     (list, "list"),
     (str, "text"),
 )
-_ACCEPTED: Mapping[str, tuple[type, ...]] = {
+_ACCEPTED_TYPES: Mapping[str, tuple[type, ...]] = {
     "text": (str,),
     "integer": (int,),
     "number": (int, float),
@@ -116,52 +118,56 @@ _ACCEPTED: Mapping[str, tuple[type, ...]] = {
 
 
 def _parameter(value: object) -> object:
-    """A plain value has the type that YAML gave it; ``{type: date, value: …}`` says it."""
+    """Expand a plain value to ``{type: …, value: …}``, with the type that YAML gave it."""
     if isinstance(value, Parameter):
         return value
-    given = cast("dict[str, Any]", value) if isinstance(value, dict) else None
-    if given is None:
-        kind = next((name for known, name in _PLAIN if isinstance(value, known)), None)
-        if kind is None:
-            raise ValueError(f"{value!r} can't be bound; write a text, number, date or list")
-        given = {"type": kind, "value": value}
-    _check_value(given)
-    shown = given.get("value")
-    return {**given, "value": shown.isoformat()} if isinstance(shown, date) else given
+    fields = cast("dict[str, Any]", value) if isinstance(value, dict) else None
+    if fields is None:
+        name = next((name for known, name in _YAML_TYPES if isinstance(value, known)), None)
+        if name is None:
+            raise ValueError(
+                f"{value!r} is not a valid value; expected a text, number, date or list"
+            )
+        fields = {"type": name, "value": value}
+    _check_value(fields)
+    content = fields.get("value")
+    return {**fields, "value": content.isoformat()} if isinstance(content, date) else fields
 
 
-def _check_value(given: Mapping[str, Any]) -> None:
-    kind, value = str(given.get("type")), given.get("value")
-    if kind not in _ACCEPTED:
+def _check_value(fields: Mapping[str, Any]) -> None:
+    name, value = str(fields.get("type")), fields.get("value")
+    if name not in _ACCEPTED_TYPES:
         return  # the model lists the known types
-    fits = isinstance(value, _ACCEPTED[kind]) and (kind == "boolean" or not isinstance(value, bool))
-    if fits and isinstance(value, str) and kind in {"date", "timestamp"}:
+    valid = isinstance(value, _ACCEPTED_TYPES[name])
+    if isinstance(value, bool) and name != "boolean":
+        valid = False
+    if valid and isinstance(value, str) and name in {"date", "timestamp"}:
         try:
-            (date if kind == "date" else datetime).fromisoformat(value)
+            (date if name == "date" else datetime).fromisoformat(value)
         except ValueError:
-            fits = False
-    if not fits:
-        raise ValueError(f"{value!r} is no {kind}")
+            valid = False
+    if not valid:
+        raise ValueError(f"{value!r} is not a valid {name}")
 
 
-class Query(_Strict):
+class TableDefinition(_StrictModel):
     """One table of a report."""
 
     title: Line
     sql: Sql
 
 
-class ForEach(_Strict):
-    """One report per row of a query; its columns may be used as parameters."""
+class ForEach(_StrictModel):
+    """A query that the report is generated for each row of; its columns are parameters."""
 
     sql: Sql
     key: Line
     to: Line | None = None
-    """Column with the address (or addresses, separated by commas) that this row's report goes to."""
+    """Column with the address, or addresses separated by commas, that the row's report is sent to."""
 
 
-class After(_Strict):
-    """What must have happened since the period ended before the report may be made."""
+class After(_StrictModel):
+    """The data that a report waits for: dbt and refreshes since its period ended."""
 
     dbt: Literal["run"] | None = None
     views: list[Line] = []
@@ -169,10 +175,10 @@ class After(_Strict):
     otherwise: Literal["deliver", "tell"] = "deliver"
 
 
-class Tile(_Strict):
+class TileDefinition(_StrictModel):
     """A number at the top of the page, and what it is compared with.
 
-    Without ``previous``, SQL that uses the period is asked again for the period before.
+    Without ``previous``, SQL that uses the period is run again for the previous period.
     """
 
     title: Line
@@ -183,8 +189,8 @@ class Tile(_Strict):
     better: Better = "up"
 
 
-class Chart(_Strict):
-    """A picture of a query: its first column along the bottom, a line or bar for each other one."""
+class ChartDefinition(_StrictModel):
+    """A chart of a query: its first column has the labels, each other one is a series."""
 
     title: Line
     sql: Sql
@@ -192,52 +198,52 @@ class Chart(_Strict):
     unit: str = ""
 
 
-class Report(_Strict):
-    """One report, whichever way it arrived. Lengths of time are written ``30s``, ``10m``."""
+class Report(_StrictModel):
+    """One report, from the file or a payload. Durations are written ``30s``, ``10m``."""
 
     name: Line
     title: Line | None = None
     description: str | None = None
     schedule: Schedule = "manual"
-    timezone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+    timezone: Annotated[str, AfterValidator(_checked_timezone)] = "UTC"
     format: Annotated[
-        list[Annotated[str, AfterValidator(_known_format)]],
+        list[Annotated[str, AfterValidator(_canonical_format)]],
         BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
         Field(min_length=1),
     ] = ["csv"]
     sql: Sql | None = None
-    queries: list[Query] = []
+    queries: list[TableDefinition] = []
     parameters: dict[str, Annotated[Parameter, BeforeValidator(_parameter)]] = {}
     recipients: Annotated[Recipients, BeforeValidator(_recipients)] = Recipients()
     owner: Address | None = None
     for_each: ForEach | None = None
     only_if: Literal["rows", "no_rows", "changed"] | None = None
     after: After | None = None
-    tiles: list[Tile] = []
-    charts: list[Chart] = []
+    tiles: list[TileDefinition] = []
+    charts: list[ChartDefinition] = []
     notes: list[str] = []
     max_rows: Annotated[int, Field(ge=1)] | None = None
     page_rows: Annotated[int, Field(ge=1, le=5000)] = 100
-    """Rows of each table on a page; csv and xlsx have all of them."""
+    """Rows of each table on a page; other formats have all rows."""
     raw: bool = False
     bom: bool = False
-    """Whether csv begins with the mark by which Excel knows UTF-8."""
+    """Whether csv begins with a UTF-8 byte order mark, which Excel needs."""
     timeout: Duration = timedelta(minutes=10)
     reader: Line | None = None
     catch_up: Annotated[int, Field(ge=0, le=31)] = 3
-    """Missed periods that are made up for."""
+    """Maximum number of missed periods that are caught up."""
     enabled: bool = True
 
     @property
     def heading(self) -> str:
-        """What people read."""
+        """The title, or the name."""
         return self.title or self.name
 
     @property
-    def tables(self) -> list[Query]:
-        """All its queries."""
-        return self.queries or [Query(title=self.heading, sql=self.sql or "")]
+    def tables(self) -> list[TableDefinition]:
+        """All queries; ``sql`` is one of them with the report's title."""
+        return self.queries or [TableDefinition(title=self.heading, sql=self.sql or "")]
 
-    def stored(self) -> str:
-        """The report as JSON text, without what was left out."""
+    def to_json(self) -> str:
+        """Return the definition as JSON text, without defaults."""
         return self.model_dump_json(exclude_none=True, exclude_defaults=True)

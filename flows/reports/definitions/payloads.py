@@ -1,7 +1,7 @@
-"""Reports that arrive as data: what callers of the Celery worker sent, as a report of ours.
+"""Parse reports that arrive as payloads, in the form that callers of the Celery worker sent.
 
-Reads nothing, writes nothing. Keys that are not needed are ignored, because callers send whole rows;
-keys of a report in definitions/reports.yml (``parameters``, ``queries``, ``charts`` …) may be there, too.
+Reads nothing, writes nothing. Unknown keys are ignored, because callers send whole rows; keys of a report
+in definitions/reports.yml (``parameters``, ``queries``, ``charts`` …) are accepted, too.
 """
 
 from collections.abc import Mapping
@@ -13,83 +13,89 @@ from analytics_worker.errors import PermanentError
 from analytics_worker.text import one_line
 from flows.reports.definitions.model import Report
 from flows.reports.definitions.validation import problems
-from flows.reports.formats import FormatError, format_named
+from flows.reports.formats import FormatError, get_format
 from flows.reports.output.recipients import RecipientError, check_recipients
 from flows.reports.scheduling.periods import SCHEDULE_TYPES
 
-_OWN_KEYS = set(Report.model_fields) - {"name", "sql", "format", "recipients", "schedule"}
-_IGNORED = {"after", "enabled", "catch_up"}
+_REPORT_KEYS = set(Report.model_fields) - {"name", "sql", "format", "recipients", "schedule"}
+_IGNORED_KEYS = {"after", "enabled", "catch_up"}
 
 
 class ReportRequestError(PermanentError):
-    """The data can't be used; says which key and what to write."""
+    """The payload is not valid; says which key and what is expected."""
 
 
-def requested(data: Mapping[str, Any], where: str) -> Report:
-    """The report that ``report_data`` or ``report_config`` asks for.
+def report_from_payload(payload: Mapping[str, Any], parameter: str) -> Report:
+    """Return the report of a payload.
+
+    Args:
+        payload: The value of the flow's parameter.
+        parameter: The parameter's name, for error messages.
 
     Raises:
-        ReportRequestError: something is missing or wrong.
+        ReportRequestError: a key is missing or not valid.
     """
-    content = {key: value for key, value in data.items() if key in _OWN_KEYS - _IGNORED}
-    content["name"] = _name(data, where)
-    query = data.get("query", data.get("sql"))
+    content = {key: value for key, value in payload.items() if key in _REPORT_KEYS - _IGNORED_KEYS}
+    content["name"] = _name(payload, parameter)
+    query = payload.get("query", payload.get("sql"))
     if query is not None:
         content["sql"] = query
     if not content.get("queries") and not content.get("sql"):
-        raise ReportRequestError(f"{where}.query is missing: write one SELECT")
-    content["format"] = _formats(data.get("format", "csv"), where)
-    content["recipients"] = data.get("recipients") or []
-    content["schedule"] = _schedule(data, where)
+        raise ReportRequestError(f"{parameter}.query is missing; expected one SELECT")
+    content["format"] = _formats(payload.get("format", "csv"), parameter)
+    content["recipients"] = payload.get("recipients") or []
+    content["schedule"] = _schedule(payload, parameter)
     try:
         report = Report.model_validate(content)
     except ValidationError as error:
-        raise ReportRequestError("; ".join(_sentences(error, where))) from None
-    _check(report, where)
+        raise ReportRequestError("; ".join(_messages(error, parameter))) from None
+    _check(report, parameter)
     return report
 
 
-def _check(report: Report, where: str) -> None:
-    found = [text for _, text in problems(report)]
-    if found:
-        raise ReportRequestError(f"{where}: {'; '.join(found)}")
+def _check(report: Report, parameter: str) -> None:
+    messages = [text for _, text in problems(report)]
+    if messages:
+        raise ReportRequestError(f"{parameter}: {'; '.join(messages)}")
     try:
         check_recipients(report.recipients)
     except RecipientError as error:
-        raise ReportRequestError(f"{where}.recipients: {error}") from None
+        raise ReportRequestError(f"{parameter}.recipients: {error}") from None
 
 
-def _name(data: Mapping[str, Any], where: str) -> str:
-    name = data.get("name") or data.get("id")
+def _name(payload: Mapping[str, Any], parameter: str) -> str:
+    name = payload.get("name") or payload.get("id")
     if not isinstance(name, str | int):
-        raise ReportRequestError(f"{where}.name is missing: what should the report be called?")
+        raise ReportRequestError(f"{parameter}.name is missing")
     text = one_line(str(name), 10_000)
     if not text or len(text) > 200:  # noqa: PLR2004  # as the model says
-        raise ReportRequestError(f"{where}.name has {len(str(name)):,} characters; write 1 to 200")
+        raise ReportRequestError(
+            f"{parameter}.name has {len(str(name)):,} characters; expected 1 to 200"
+        )
     return text
 
 
-def _formats(value: Any, where: str) -> list[str]:
+def _formats(value: Any, parameter: str) -> list[str]:
     names = value if isinstance(value, list) else [value]
     try:
-        return [format_named(str(name)).name for name in names]
+        return [get_format(str(name)).name for name in names]
     except FormatError as error:
-        raise ReportRequestError(f"{where}.format: {error}") from None
+        raise ReportRequestError(f"{parameter}.format: {error}") from None
 
 
-def _schedule(data: Mapping[str, Any], where: str) -> str:
-    """Of a row of the original, which period it is about; none if it does not say."""
+def _schedule(payload: Mapping[str, Any], parameter: str) -> str:
+    """Return the kind of the report's period; manual by default."""
     known = (*SCHEDULE_TYPES, "manual")
-    schedule = str(data.get("schedule_type") or data.get("schedule") or "manual")
+    schedule = str(payload.get("schedule_type") or payload.get("schedule") or "manual")
     if schedule not in known:
         raise ReportRequestError(
-            f"{where}.schedule_type {schedule!r} is unknown; there are {', '.join(known)}"
+            f"{parameter}.schedule_type {schedule!r} is not valid; expected {', '.join(known)}"
         )
     return schedule
 
 
-def _sentences(error: ValidationError, where: str) -> list[str]:
+def _messages(error: ValidationError, parameter: str) -> list[str]:
     return [
-        f"{where}.{'.'.join(map(str, item['loc']))}: {item['msg'].removeprefix('Value error, ')}"
+        f"{parameter}.{'.'.join(map(str, item['loc']))}: {item['msg'].removeprefix('Value error, ')}"
         for item in error.errors()
     ]

@@ -1,7 +1,7 @@
-"""Bring ops.report_definitions in step with the definition file.
+"""Store the definitions of the file in ops.report_definitions.
 
-Writes one row per report; reports that left the file are retired: what was made of them stays. Safe to
-repeat: a second time nothing is different.
+Writes one row per report. Reports that were removed from the file are retired; their runs and files stay.
+Safe to repeat: a second time nothing changes.
 """
 
 import json
@@ -20,51 +20,51 @@ Action = Literal["new", "changed", "retired"]
 
 
 @dataclass(frozen=True)
-class Change:
-    """What is different between the file and the database."""
+class ReportChange:
+    """A difference between the file and the database."""
 
     name: str
     action: Action
     fields: Mapping[str, tuple[Any, Any]]
-    """Of a changed report: before and after."""
+    """Fields of a changed report: before and after."""
 
 
-def diff(reports: Definitions) -> list[Change]:
-    """What `sync` would change."""
+def diff(reports: Definitions) -> list[ReportChange]:
+    """Return what `sync` would change."""
     with warehouse() as connection:
         return _changes(run_sql(connection, "reports/stored_definitions"), reports)
 
 
-def sync(reports: Definitions) -> list[Change]:
-    """Store the reports, retire those that are gone, and say what changed."""
+def sync(reports: Definitions) -> list[ReportChange]:
+    """Store the reports and retire those that were removed; return what changed."""
     with warehouse() as connection:
         changes = _changes(run_sql(connection, "reports/stored_definitions"), reports)
         rows = [_row(reports[c.name]) for c in changes if c.action != "retired"]
-        gone = [c.name for c in changes if c.action == "retired"]
+        retired = [c.name for c in changes if c.action == "retired"]
         if rows:
             run_sql(connection, "reports/sync_definitions", reports=json.dumps(rows))
-        if gone:
-            run_sql(connection, "reports/retire_definitions", names=gone)
+        if retired:
+            run_sql(connection, "reports/retire_definitions", names=retired)
     return changes
 
 
 def _row(report: Report) -> dict[str, Any]:
     return {
         "name": report.name,
-        "definition": json.loads(report.stored()),
+        "definition": json.loads(report.to_json()),
         "schedule": report.schedule,
         "enabled": report.enabled,
     }
 
 
-def _changes(stored: Sequence[RowMapping], reports: Definitions) -> list[Change]:
+def _changes(stored: Sequence[RowMapping], reports: Definitions) -> list[ReportChange]:
     rows = {row["name"]: row for row in stored}
-    changes: list[Change] = []
+    changes: list[ReportChange] = []
     for name, report in reports.items():
         row = rows.get(name)
         if row is None or row["retired"]:
-            changes.append(Change(name, "new", {}))
-        elif fields := differences(row["definition"], json.loads(report.stored())):
-            changes.append(Change(name, "changed", fields))
-    gone = [name for name, row in rows.items() if name not in reports and not row["retired"]]
-    return changes + [Change(name, "retired", {}) for name in gone]
+            changes.append(ReportChange(name, "new", {}))
+        elif fields := differences(row["definition"], json.loads(report.to_json())):
+            changes.append(ReportChange(name, "changed", fields))
+    removed = [name for name, row in rows.items() if name not in reports and not row["retired"]]
+    return changes + [ReportChange(name, "retired", {}) for name in removed]

@@ -1,4 +1,4 @@
-"""How the fields of a report go together; each mistake with the field it is about.
+"""Check how the fields of a report combine; each problem names its field.
 
 Reads the settings; writes nothing.
 """
@@ -9,35 +9,35 @@ from analytics_worker.database.select_guard import StatementError, check, placeh
 from analytics_worker.database.user_sql_checks import Problem, limit_problems
 from analytics_worker.definitions.yaml_definitions import instead
 from flows.reports.definitions.model import Report
-from flows.reports.formats import LONGEST_TIMEOUT, format_named
+from flows.reports.formats import MAX_TIMEOUT
 
-PERIOD = {"period_start", "period_end"}
-"""Placeholders that every report may use: its period in UTC instants, the end excluded."""
+PERIOD_PARAMETERS = {"period_start", "period_end"}
+"""Parameters of every report: the start and the exclusive end of its period."""
 
 
 def problems(report: Report) -> list[Problem]:
-    """Every mistake in how the fields go together; none for a report that can be made."""
+    """Return every problem in how the fields combine; none for a valid report."""
     return [
-        *_queries(report),
-        *_sql(report),
-        *_formats(report),
-        *_schedule(report),
-        *limit_problems(report.timeout, LONGEST_TIMEOUT, report.reader),
+        *_query_problems(report),
+        *_sql_problems(report),
+        *_format_problems(report),
+        *_schedule_problems(report),
+        *limit_problems(report.timeout, MAX_TIMEOUT, report.reader),
     ]
 
 
-def _queries(report: Report) -> Iterator[Problem]:
+def _query_problems(report: Report) -> Iterator[Problem]:
     if report.sql and report.queries:
-        yield "queries", "there are sql and queries; write one of them"
+        yield "queries", "sql and queries exclude each other; expected one of them"
     elif not report.sql and not report.queries:
-        yield "name", "there is no SQL: write sql, or queries with a title and sql each"
+        yield "name", "SQL is missing; expected sql, or queries with a title and sql each"
     titles = [query.title for query in report.queries]
     for title in sorted({title for title in titles if titles.count(title) > 1}):
-        yield "queries", f"two queries are called {title!r}"
+        yield "queries", f"title {title!r} is used by two queries"
 
 
 def _statements(report: Report) -> Iterator[tuple[str, str]]:
-    """Each SQL and the field it stands in."""
+    """Yield each SQL with its field."""
     if report.sql:
         yield "sql", report.sql
     for field in ("queries", "tiles", "charts"):
@@ -48,41 +48,40 @@ def _statements(report: Report) -> Iterator[tuple[str, str]]:
             yield "tiles", tile.previous
 
 
-def _sql(report: Report) -> Iterator[Problem]:
+def _sql_problems(report: Report) -> Iterator[Problem]:
     used: set[str] = set()
-    known = PERIOD | set(report.parameters)
+    known = PERIOD_PARAMETERS | set(report.parameters)
     if report.for_each:
-        yield from _checked("for_each", report.for_each.sql)
+        yield from _statement_problems("for_each", report.for_each.sql)
         used |= placeholders(report.for_each.sql)
     for field, sql in _statements(report):
-        yield from _checked(field, sql)
+        yield from _statement_problems(field, sql)
         names = placeholders(sql)
         used |= names
-        if not report.for_each:  # its columns are known when it has run
+        if not report.for_each:  # its columns are known after it has run
             for name in sorted(names - known):
-                yield field, f"the SQL uses :{name}, which is no parameter{instead(name, known)}"
+                suggestion = instead(name, known)
+                yield field, f":{name} is not a parameter of the report{suggestion}"
     for name in sorted(set(report.parameters) - used):
         yield "parameters", f"{name!r} is not used: write :{name} in the SQL, or remove it"
-    for name in sorted(set(report.parameters) & PERIOD):
-        yield "parameters", f"{name!r} is the report's period; call the parameter something else"
+    for name in sorted(set(report.parameters) & PERIOD_PARAMETERS):
+        yield "parameters", f"{name!r} is reserved for the report's period; expected another name"
 
 
-def _checked(field: str, sql: str) -> Iterator[Problem]:
+def _statement_problems(field: str, sql: str) -> Iterator[Problem]:
     try:
         check(sql)
     except StatementError as error:
         yield field, str(error)
 
 
-def _formats(report: Report) -> Iterator[Problem]:
+def _format_problems(report: Report) -> Iterator[Problem]:
     if len(set(report.format)) < len(report.format):
-        yield "format", "a format is there twice"
-    if report.only_if == "no_rows" and any(format_named(f).document for f in report.format):
-        return
+        yield "format", "a format is listed twice"
 
 
-def _schedule(report: Report) -> Iterator[Problem]:
+def _schedule_problems(report: Report) -> Iterator[Problem]:
     if report.after and not (report.after.dbt or report.after.views):
-        yield "after", "it waits for nothing: write `dbt: run`, or views"
+        yield "after", "it waits for nothing; expected `dbt: run` or views"
     if report.after and report.schedule == "manual":
-        yield "after", "nothing is awaited for a manual report; write a schedule"
+        yield "after", "a manual report does not wait for data; expected a schedule"

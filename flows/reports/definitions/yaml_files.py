@@ -1,7 +1,6 @@
-"""Reports as code: definitions/reports.yml.
+"""Load the report definitions of definitions/reports.yml.
 
-Reads the file; writes nothing. Every mistake is reported at once, each with its line and what to write
-instead.
+Reads the file; writes nothing. All mistakes are reported at once, each with its line and what is expected.
 """
 
 from pathlib import Path
@@ -25,15 +24,15 @@ Definitions = dict[str, Report]
 
 
 def definitions_dir() -> Path:
-    """Folder of the definition files."""
+    """Return the folder of the definition files."""
     return project_root() / "definitions"
 
 
 def load(folder: Path | None = None) -> Definitions:
-    """All reports of the file.
+    """Load all reports of the file.
 
     Raises:
-        DefinitionError: something is wrong; one line for each mistake.
+        DefinitionError: the file is not valid; one line for each mistake.
     """
     reports: Definitions = {}
     mistakes: list[str] = []
@@ -41,7 +40,7 @@ def load(folder: Path | None = None) -> Definitions:
     for entry in entries(document, SECTION, mistakes):
         report = _report(entry, mistakes)
         if report and report.name in reports:
-            mistakes.append(entry.at("name", f"there are two reports named {report.name!r}"))
+            mistakes.append(entry.at("name", f"name {report.name!r} is used by two reports"))
         elif report:
             reports[report.name] = report
     if mistakes:
@@ -50,26 +49,27 @@ def load(folder: Path | None = None) -> Definitions:
 
 
 def _report(entry: Entry, mistakes: list[str]) -> Report | None:
-    report, found = validate(entry.document, entry.place, Report, entry.content)
+    report, own_mistakes = validate(entry.document, entry.place, Report, entry.content)
     if report is None:
-        mistakes += found
+        mistakes += own_mistakes
         return None
-    found = [entry.at(field, problem) for field, problem in problems(report)]
+    own_mistakes = [entry.at(field, problem) for field, problem in problems(report)]
     if report.owner is None:
-        found.append(entry.at("owner", "owner is missing: the address that hears if it fails"))
+        text = "owner is missing; expected the address to notify if the report fails"
+        own_mistakes.append(entry.at("owner", text))
     try:
         check_recipients(report.recipients)
     except RecipientError as error:
-        found.append(entry.at("recipients", str(error)))
-    mistakes += found
-    return None if found else report
+        own_mistakes.append(entry.at("recipients", str(error)))
+    mistakes += own_mistakes
+    return None if own_mistakes else report
 
 
 def find(reports: Definitions, name: str) -> Report:
-    """The report of that name.
+    """Return the report of that name.
 
     Raises:
-        DefinitionError: there is none; names a similar one.
+        DefinitionError: there is none; suggests a similar name.
     """
     if name not in reports:
         raise DefinitionError([f"There is no report {name!r}{instead(name, reports)}"])

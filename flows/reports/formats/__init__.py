@@ -1,7 +1,7 @@
-"""Files and pages that reports are made of.
+"""File formats and pages of reports.
 
-`snapshot` opens one moment of the database, `export` streams queries from it to csv, json, ndjson,
-parquet or xlsx, `fetch` reads the rows of a page, `render_html` and `render_pdf` make it.
+`open_snapshot` opens a snapshot of the database. `export` streams queries from it to csv, json, ndjson,
+parquet or xlsx. `fetch_rows` reads the rows of a page, which `render_html` and `render_pdf` render.
 """
 
 from flows.reports.formats.export import export
@@ -13,51 +13,51 @@ from flows.reports.formats.pages.document import (
     File,
     Series,
     Tile,
-    chart_of,
+    chart_from_rows,
 )
 from flows.reports.formats.pages.html import Html, render_html, render_pdf
-from flows.reports.formats.query.columns import Column, Kind
-from flows.reports.formats.query.fetch import Found, Planned, fetch, planned
-from flows.reports.formats.query.snapshot import LONGEST_TIMEOUT, Snapshot, snapshot
+from flows.reports.formats.query.columns import Column, ColumnKind
+from flows.reports.formats.query.fetch import FetchedRows, QueryPlan, explain_query, fetch_rows
+from flows.reports.formats.query.snapshot import MAX_TIMEOUT, Snapshot, open_snapshot
 from flows.reports.formats.registry import (
     ALIASES,
     FORMATS,
-    Exported,
+    ExportResult,
     Format,
     FormatError,
-    Progress,
-    Table,
-    format_named,
+    ProgressCallback,
+    TableQuery,
+    get_format,
 )
 
 __all__ = [
     "ALIASES",
     "FORMATS",
-    "LONGEST_TIMEOUT",
+    "MAX_TIMEOUT",
     "Better",
     "Chart",
     "ChartKind",
     "Column",
+    "ColumnKind",
     "Document",
-    "Exported",
+    "ExportResult",
+    "FetchedRows",
     "File",
     "Format",
     "FormatError",
-    "Found",
     "Html",
-    "Kind",
-    "Planned",
-    "Progress",
+    "ProgressCallback",
+    "QueryPlan",
     "Series",
     "Snapshot",
-    "Table",
+    "TableQuery",
     "Tile",
-    "chart_of",
+    "chart_from_rows",
+    "explain_query",
     "export",
-    "fetch",
-    "format_named",
-    "planned",
+    "fetch_rows",
+    "get_format",
+    "open_snapshot",
     "render_html",
     "render_pdf",
-    "snapshot",
 ]

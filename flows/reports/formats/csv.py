@@ -1,8 +1,8 @@
-"""Comma separated values: UTF-8, a header, line feeds, NULL is nothing and '' is ``""``.
+"""Comma-separated values: UTF-8, a header, line feeds; NULL is empty and '' is ``""``.
 
-The server writes the file's text. Text that a spreadsheet would take for a formula gets an
-apostrophe in front, in the same statement; numbers, dates and what the server formats are left alone.
-A file that was cut says so in its last line, unless it is raw.
+The server writes the file's text. Text that a spreadsheet would interpret as a formula is prefixed with an
+apostrophe in the same statement; numbers, dates and other values are left as they are. The last line of a
+truncated file is a note, unless it is raw.
 """
 
 from codecs import BOM_UTF8
@@ -10,26 +10,26 @@ from typing import BinaryIO
 
 from psycopg2 import sql
 
-from flows.reports.formats.export_context import Job
-from flows.reports.formats.formula_escaping import defused, defused_name
-from flows.reports.formats.query.columns import TEXTS, Column, Kind
-from flows.reports.formats.query.copy import capped
-from flows.reports.formats.query.statement import Query, place
+from flows.reports.formats.export_context import ExportContext
+from flows.reports.formats.formula_escaping import escape_formula, escape_formula_text
+from flows.reports.formats.query.columns import TEXTS, Column, ColumnKind
+from flows.reports.formats.query.copy import limit_clause
+from flows.reports.formats.query.statement import PreparedQuery, column_identifier
 
 
-def write(job: Job, query: Query, file: BinaryIO) -> None:
-    """Header and rows of a query."""
-    if job.bom:
+def write(context: ExportContext, query: PreparedQuery, file: BinaryIO) -> None:
+    """Write header and rows of a query."""
+    if context.bom:
         file.write(BOM_UTF8)
-    names = query.names if job.raw else tuple(map(defused_name, query.names))
+    names = query.names if context.raw else tuple(map(escape_formula_text, query.names))
     file.write(",".join(map(_quoted, names)).encode() + b"\n")
-    cells = (_cell(number, column, raw=job.raw) for number, column in enumerate(query.columns))
+    cells = (_cell(number, column, raw=context.raw) for number, column in enumerate(query.columns))
     select = sql.SQL("select {} from {}{}").format(
-        sql.SQL(", ").join(cells), query.source, capped(job.max_rows)
+        sql.SQL(", ").join(cells), query.source, limit_clause(context.max_rows)
     )
-    job.copy(query, select, "format csv", file.write)
-    if job.cut:
-        file.write(_quoted(job.cut).encode() + b"\n")
+    context.copy(query, select, "format csv", file.write)
+    if context.truncation_note:
+        file.write(_quoted(context.truncation_note).encode() + b"\n")
 
 
 def _quoted(name: str) -> str:
@@ -38,9 +38,9 @@ def _quoted(name: str) -> str:
 
 
 def _cell(number: int, column: Column, *, raw: bool) -> sql.Composable:
-    cell = place(number)
-    if column.kind is Kind.BOOLEAN:
+    cell = column_identifier(number)
+    if column.kind is ColumnKind.BOOLEAN:
         return sql.SQL("{}::text").format(cell)  # true and false, not t and f
     if not raw and column.kind in TEXTS:
-        return defused(cell)
+        return escape_formula(cell)
     return cell

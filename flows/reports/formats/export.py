@@ -1,8 +1,7 @@
-"""Write the queries of a report to a file, in one of the streaming formats.
+"""Export the queries of a report to a file, in one of the formats that stream rows.
 
-Reads what the queries read, in the snapshot that it is given; writes one file and syncs it. The
-path is the caller's temporary name: it is replaced if it exists, and removed if anything goes wrong.
-So writing again is safe.
+Reads what the queries read, in the given snapshot; writes one file and syncs it. The path is the caller's
+temporary name: it is replaced if it exists, and removed on any error. So writing again is safe.
 """
 
 import io
@@ -16,89 +15,99 @@ from typing_extensions import override
 
 from flows.reports.formats import csv, json
 from flows.reports.formats import parquet as parquet_format
-from flows.reports.formats.export_context import Job
+from flows.reports.formats.export_context import ExportContext
 from flows.reports.formats.query.snapshot import Snapshot
-from flows.reports.formats.query.statement import prepared
-from flows.reports.formats.registry import Exported, FormatError, Progress, Table, format_named
+from flows.reports.formats.query.statement import prepare_query
+from flows.reports.formats.registry import (
+    ExportResult,
+    FormatError,
+    ProgressCallback,
+    TableQuery,
+    get_format,
+)
 from flows.reports.formats.xlsx import writer
 from flows.reports.formats.zip import write_each
 
-_WRITERS: Mapping[str, Callable[[Job, BinaryIO], None]] = {
-    "csv": lambda job, file: write_each(job, ".csv", file, csv.write),
+_WRITERS: Mapping[str, Callable[[ExportContext, BinaryIO], None]] = {
+    "csv": lambda context, file: write_each(context, ".csv", file, csv.write),
     "json": json.write_document,
-    "ndjson": lambda job, file: write_each(job, ".ndjson", file, json.write_lines),
-    "parquet": lambda job, file: write_each(job, ".parquet", file, parquet_format.write),
+    "ndjson": lambda context, file: write_each(context, ".ndjson", file, json.write_lines),
+    "parquet": lambda context, file: write_each(context, ".parquet", file, parquet_format.write),
     "xlsx": writer.write,
 }
 
 
 def export(  # noqa: PLR0913  # half of them are options, by name
     snapshot: Snapshot,
-    tables: Sequence[Table],
+    queries: Sequence[TableQuery],
     path: Path,
-    format: str,  # noqa: A002  # what everybody calls it
+    format: str,  # noqa: A002  # the usual name
     *,
     max_rows: int | None = None,
     raw: bool = False,
     bom: bool = False,
-    progress: Progress = lambda _rows: None,
-) -> Exported:
-    """Write the tables to a file.
+    progress: ProgressCallback = lambda _rows: None,
+) -> ExportResult:
+    """Write the queries to a file.
 
     Args:
-        snapshot: The moment that all of them show.
-        tables: At least one; several become sheets, keys of one object, or files in a zip.
+        snapshot: The snapshot in which all of them run.
+        queries: At least one; several become sheets, keys of one object, or files in a zip.
         path: A temporary name; the caller renames it.
-        format: csv, json, ndjson, parquet or xlsx (excel); html and pdf are made of a `Document`.
-        max_rows: The most rows of each table.
-        raw: Leave text as it is that a spreadsheet would take for a formula: for machines.
-        bom: Begin csv with the byte order mark by which Excel knows UTF-8.
-        progress: Is told the rows written so far.
+        format: csv, json, ndjson, parquet or xlsx (excel); html and pdf need a `Document`.
+        max_rows: Maximum number of rows of each query.
+        raw: Do not escape text that a spreadsheet would interpret as a formula: for programs.
+        bom: Begin csv with a UTF-8 byte order mark, which Excel needs.
+        progress: Is called with the number of rows written so far.
 
     Raises:
-        FormatError: the format is unknown or can't be written.
+        FormatError: the format is not valid or can't be written.
         UserSqlError: a query is at fault.
         OSError: the file can't be written.
-        psycopg2.Error: the database is away.
+        psycopg2.Error: the database is unavailable.
     """
-    chosen = format_named(format)
-    if chosen.document:
-        raise FormatError(f"{chosen.name} is a page, not rows: make a Document and render it")
-    if not tables:
+    file_format = get_format(format)
+    if file_format.document:
+        raise FormatError(
+            f"{file_format.name} is a page: render a Document instead of exporting rows"
+        )
+    if not queries:
         raise FormatError("there is no query to export")
-    queries = [prepared(snapshot, table) for table in tables]
-    job = Job(snapshot, queries, max_rows, raw, progress, bom)
+    prepared = [prepare_query(snapshot, query) for query in queries]
+    context = ExportContext(snapshot, prepared, max_rows, raw, progress, bom)
     with _new_file(path) as file:
-        _WRITERS[chosen.name](job, file)
-    columns = tuple(query.names for query in queries)
-    return Exported(job.rows, path.stat().st_size, job.truncated, tuple(job.notes), columns)
+        _WRITERS[file_format.name](context, file)
+    columns = tuple(query.names for query in prepared)
+    return ExportResult(
+        context.rows, path.stat().st_size, context.truncated, tuple(context.notes), columns
+    )
 
 
-WRITTEN_AT_ONCE = 8 << 20
+WRITEBACK_BYTES = 8 << 20
 
 
-class _File(io.FileIO):
-    """Goes to the disk while more of it is made, so that little is left to wait for at the end."""
+class _WritebackFile(io.FileIO):
+    """Starts to write to the disk while more rows arrive, so that the final sync is short."""
 
-    _size = _begun = 0
+    _size = _started = 0
 
     @override
     def write(self, data: Any, /) -> int:
         written = super().write(data)
         self._size += written
-        waiting = self._size - self._begun
-        if waiting >= WRITTEN_AT_ONCE:
-            # on Linux this starts to write pages that are not on the disk, and waits for nothing
-            os.posix_fadvise(self.fileno(), self._begun, waiting, os.POSIX_FADV_DONTNEED)
-            self._begun = self._size
+        pending = self._size - self._started
+        if pending >= WRITEBACK_BYTES:
+            # on Linux this starts the write-back of dirty pages without waiting for it
+            os.posix_fadvise(self.fileno(), self._started, pending, os.POSIX_FADV_DONTNEED)
+            self._started = self._size
         return written
 
 
 @contextmanager
 def _new_file(path: Path) -> Generator[BinaryIO]:
-    """A file that is whole and on the disk at the end, or gone."""
+    """Open a file that is complete and synced at the end, or removed on any error."""
     try:
-        with io.BufferedWriter(_File(path, "w")) as file:
+        with io.BufferedWriter(_WritebackFile(path, "w")) as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

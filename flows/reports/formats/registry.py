@@ -1,4 +1,4 @@
-"""What a report is made of and what comes out of it: plain values that every format shares.
+"""The formats of report files, and the types that all of them share.
 
 Reads nothing, writes nothing.
 """
@@ -9,22 +9,26 @@ from typing import Any
 
 from analytics_worker.errors import PermanentError
 
-Progress = Callable[[int], None]
-"""Is told the number of rows written so far, every `PROGRESS_ROWS` and at the end of a query."""
+ProgressCallback = Callable[[int], None]
+"""Is called with the number of rows written so far: every `PROGRESS_ROWS`, and after each query."""
 
 PROGRESS_ROWS = 50_000
 
 
 class FormatError(PermanentError):
-    """The report can't be written in this format; says what to change."""
+    """The report can't be written in this format; the message says what to change."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """A kind of file.
+    """A file format.
 
-    ``document``: a page for people, made by `render_html`; the other formats stream rows.
-    ``several``: holds several queries in one file; otherwise they become a zip of one file each.
+    Attributes:
+        name: Its canonical name.
+        suffix: Of file names.
+        media_type: Of files.
+        document: Whether it is a page, rendered by `render_html`; the others stream rows.
+        several: Whether a file holds several queries; otherwise they become a zip of files.
     """
 
     name: str
@@ -34,14 +38,14 @@ class Format:
     several: bool = False
 
     def file_suffix(self, queries: int = 1) -> str:
-        """End of the file's name for a report of this many queries."""
-        return self.suffix if self._one_file(queries) else f"{self.suffix}.zip"
+        """Return the suffix of the file of a report with this many queries."""
+        return self.suffix if self._is_single_file(queries) else f"{self.suffix}.zip"
 
     def file_media_type(self, queries: int = 1) -> str:
-        """Media type of the file for a report of this many queries."""
-        return self.media_type if self._one_file(queries) else "application/zip"
+        """Return the media type of the file of a report with this many queries."""
+        return self.media_type if self._is_single_file(queries) else "application/zip"
 
-    def _one_file(self, queries: int) -> bool:
+    def _is_single_file(self, queries: int) -> bool:
         return queries <= 1 or self.several or self.document
 
 
@@ -59,22 +63,23 @@ FORMATS: Mapping[str, Format] = {
 ALIASES = {"excel": "xlsx"}
 
 
-def format_named(name: str) -> Format:
-    """The format of this name; ``excel`` is xlsx.
+def get_format(name: str) -> Format:
+    """Return the format of this name; ``excel`` is xlsx.
 
     Raises:
-        FormatError: there is no such format; names those that there are.
+        FormatError: there is no such format; lists the known ones.
     """
-    found = FORMATS.get(ALIASES.get(name.strip().lower(), name.strip().lower()))
-    if found is None:
+    key = name.strip().lower()
+    file_format = FORMATS.get(ALIASES.get(key, key))
+    if file_format is None:
         known = ", ".join(sorted({*FORMATS, *ALIASES}))
-        raise FormatError(f"unknown format {name!r}; there are {known}")
-    return found
+        raise FormatError(f"format {name!r} is not valid; expected one of {known}")
+    return file_format
 
 
 @dataclass(frozen=True)
-class Table:
-    """One query of a report; its parameters are bound by name (``:period_start``)."""
+class TableQuery:
+    """A query of a report with its parameters, which are bound by name (``:period_start``)."""
 
     title: str
     sql: str
@@ -82,15 +87,15 @@ class Table:
 
 
 @dataclass(frozen=True)
-class Exported:
-    """What was written.
+class ExportResult:
+    """Result of an export.
 
     Attributes:
         rows: Rows in the file, of all queries, without headers.
-        size: Bytes of the file.
+        size: Size of the file in bytes.
         truncated: Whether rows or text were left out; `notes` say which.
-        notes: Sentences for the reader of the file: what was cut or changed, in plain words.
-        columns: Column names as the file has them, by query.
+        notes: Sentences for the readers of the file: what was truncated or changed.
+        columns: Column names in the file, by query.
     """
 
     rows: int

@@ -1,6 +1,6 @@
-"""Several queries in a format of one table a file: a zip with a file for each.
+"""Write several queries as a zip of files, for formats that hold one table per file.
 
-Reads what it is given; writes to the file that it is given.
+Reads what the queries read; writes to the given file.
 """
 
 import re
@@ -8,28 +8,33 @@ import zipfile
 from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
-from flows.reports.formats.export_context import Job
-from flows.reports.formats.query.columns import distinct
-from flows.reports.formats.query.statement import Query
+from flows.reports.formats.export_context import ExportContext
+from flows.reports.formats.query.columns import unique_names
+from flows.reports.formats.query.statement import PreparedQuery
 
-_LONGEST = 50
+_MAX_STEM_LENGTH = 50
 
 
 def write_each(
-    job: Job, suffix: str, file: BinaryIO, write: Callable[[Job, Query, BinaryIO], None]
+    context: ExportContext,
+    suffix: str,
+    file: BinaryIO,
+    write: Callable[[ExportContext, PreparedQuery, BinaryIO], None],
 ) -> None:
-    """The one query as it is, or a zip of all of them."""
-    if len(job.queries) == 1:
-        write(job, job.queries[0], file)
+    """Write a single query as it is, several as a zip."""
+    if len(context.queries) == 1:
+        write(context, context.queries[0], file)
         return
-    stems = distinct(file_stems([query.title for query in job.queries]))
+    stems = unique_names(file_stems([query.title for query in context.queries]))
     with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        for stem, query in zip(stems, job.queries, strict=True):
+        for stem, query in zip(stems, context.queries, strict=True):
             with archive.open(f"{stem}{suffix}", "w", force_zip64=True) as entry:
-                write(job, query, entry)  # pyright: ignore[reportArgumentType]  # IO[bytes]
+                write(context, query, entry)  # pyright: ignore[reportArgumentType]  # IO[bytes]
 
 
 def file_stems(titles: Sequence[str]) -> list[str]:
-    """Names for files that no system stumbles over."""
-    stems = [re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:_LONGEST] for title in titles]
+    """Return file names that are valid on every system."""
+    stems = [
+        re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:_MAX_STEM_LENGTH] for title in titles
+    ]
     return [stem or f"query-{number}" for number, stem in enumerate(stems, 1)]

@@ -1,7 +1,7 @@
-"""What a report says to people, whatever its format: heading, numbers, pictures, tables, notes.
+"""Build the page of a report, whatever its format: heading, tiles, charts, tables, notes.
 
-Reads what its tiles, charts and tables read, in the snapshot that it is given, and when the
-materialized views among that were refreshed; writes nothing.
+Reads, in the given snapshot, what its tiles, charts and tables read, and when the materialized views
+among that were refreshed; writes nothing.
 """
 
 from collections.abc import Sequence
@@ -11,99 +11,105 @@ from zoneinfo import ZoneInfo
 
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.database.select_guard import placeholders
-from flows.reports.definitions import model
-from flows.reports.definitions.validation import PERIOD
+from flows.reports.definitions.model import ChartDefinition, TileDefinition
+from flows.reports.definitions.validation import PERIOD_PARAMETERS
 from flows.reports.formats import (
     Chart,
     Document,
+    FetchedRows,
     FormatError,
-    Found,
     Snapshot,
-    Table,
+    TableQuery,
     Tile,
-    chart_of,
-    fetch,
-    format_named,
-    planned,
+    chart_from_rows,
+    explain_query,
+    fetch_rows,
+    get_format,
 )
 from flows.reports.formats.pages.document import Number
-from flows.reports.output.files import run_period, table, values
-from flows.reports.runs.store import Run
+from flows.reports.runs.model import ReportRun, run_period, sql_parameters
 
-CHART_POINTS = 60
+MAX_CHART_POINTS = 60
 
 
-def page(moment: Snapshot, run: Run, now: datetime) -> Document:
-    """The page of a run, without files and notes; with tables if one of its formats is a page."""
+def report_document(snapshot: Snapshot, run: ReportRun, now: datetime) -> Document:
+    """Return the page of a run, without files and notes; with tables if a format needs them."""
     report, period = run.report, run_period(run)
-    as_of = _data_as_of(moment, run, now).astimezone(ZoneInfo(report.timezone))
-    rows = min(report.page_rows, report.max_rows or report.page_rows)
-    with_tables = any(format_named(name).document for name in report.format)
+    data_as_of = _data_as_of(snapshot, run, now).astimezone(ZoneInfo(report.timezone))
+    with_tables = any(get_format(name).document for name in report.format)
     return Document(
         title=f"{report.heading} – {run.key}" if run.key else report.heading,
-        data_as_of=f"{as_of:%Y-%m-%d %H:%M %Z}",
+        data_as_of=f"{data_as_of:%Y-%m-%d %H:%M %Z}",
         period=period.text if period and run.kind != "ad_hoc" else "",
         description=report.description or "",
-        tiles=[_tile(moment, run, tile) for tile in report.tiles],
-        charts=[_chart(moment, run, chart) for chart in report.charts],
-        tables=[fetch(moment, table(q, run), rows) for q in report.tables] if with_tables else [],
+        tiles=[_tile(snapshot, run, tile) for tile in report.tiles],
+        charts=[_chart(snapshot, run, chart) for chart in report.charts],
+        tables=_tables(snapshot, run) if with_tables else [],
         owner=report.owner or "",
     )
 
 
-def _data_as_of(moment: Snapshot, run: Run, now: datetime) -> datetime:
-    """Now, or when the oldest of the materialized views that the report reads was refreshed."""
+def _tables(snapshot: Snapshot, run: ReportRun) -> list[FetchedRows]:
     report = run.report
-    queries = [*report.tiles, *report.charts, *report.tables]
-    tables = [Table(query.title, query.sql, values(run)) for query in queries]
-    relations = frozenset[str]().union(*(planned(moment, each).relations for each in tables))
+    limit = min(report.page_rows, report.max_rows or report.page_rows)
+    parameters = sql_parameters(run)
+    queries = [TableQuery(each.title, each.sql, parameters) for each in report.tables]
+    return [fetch_rows(snapshot, query, limit) for query in queries]
+
+
+def _data_as_of(snapshot: Snapshot, run: ReportRun, now: datetime) -> datetime:
+    """Return when the least recently refreshed view of the report was refreshed; now without views."""
+    report, parameters = run.report, sql_parameters(run)
+    definitions = [*report.tiles, *report.charts, *report.tables]
+    queries = [TableQuery(each.title, each.sql, parameters) for each in definitions]
+    relations = frozenset[str]().union(
+        *(explain_query(snapshot, query).relations for query in queries)
+    )
     with warehouse() as connection:
         (row,) = run_sql(connection, "reports/data_as_of", relations=sorted(relations))
     return row["at"] or now
 
 
-def with_notes(document: Document, run: Run, notes: Sequence[str]) -> Document:
-    """The page and what its readers must know."""
+def with_notes(document: Document, run: ReportRun, notes: Sequence[str]) -> Document:
+    """Return the page with its warnings and notes."""
     warnings = [run.reason] if run.reason else []
     return replace(document, warnings=warnings, notes=[*run.report.notes, *notes])
 
 
-def _tile(moment: Snapshot, run: Run, tile: model.Tile) -> Tile:
+def _tile(snapshot: Snapshot, run: ReportRun, tile: TileDefinition) -> Tile:
     return Tile(
         title=tile.title,
-        value=_number(moment, Table(tile.title, tile.sql, values(run))),
-        previous=_before(moment, run, tile),
+        value=_number(snapshot, TableQuery(tile.title, tile.sql, sql_parameters(run))),
+        previous=_previous_number(snapshot, run, tile),
         unit=tile.unit,
         decimals=tile.decimals,
         better=tile.better,
     )
 
 
-def _before(moment: Snapshot, run: Run, tile: model.Tile) -> Number | None:
-    """The number to compare with; none if the tile is not about a period."""
+def _previous_number(snapshot: Snapshot, run: ReportRun, tile: TileDefinition) -> Number | None:
+    """Return the number to compare with; None if the tile does not depend on a period."""
     period = run_period(run)
     if tile.previous:
-        return _number(moment, Table(tile.title, tile.previous, values(run)))
-    if period and placeholders(tile.sql) & PERIOD:
-        return _number(moment, Table(tile.title, tile.sql, values(run, period.before())))
+        return _number(snapshot, TableQuery(tile.title, tile.previous, sql_parameters(run)))
+    if period and placeholders(tile.sql) & PERIOD_PARAMETERS:
+        parameters = sql_parameters(run, period.previous())
+        return _number(snapshot, TableQuery(tile.title, tile.sql, parameters))
     return None
 
 
-def _number(moment: Snapshot, query: Table) -> Number | None:
-    """The one number of a tile."""
-    found = fetch(moment, query, 1)
-    value = found.rows[0][0] if found.rows else None
+def _number(snapshot: Snapshot, query: TableQuery) -> Number | None:
+    fetched = fetch_rows(snapshot, query, 1)
+    value = fetched.rows[0][0] if fetched.rows else None
     if value is None or isinstance(value, Number):
         return value
-    raise FormatError(f"{query.title}: a tile shows a number, not {str(value)[:40]!r}")
+    raise FormatError(f"{query.title}: {str(value)[:40]!r} is not a valid tile; expected a number")
 
 
-def _chart(moment: Snapshot, run: Run, chart: model.Chart) -> Chart:
-    found = fetch(moment, Table(chart.title, chart.sql, values(run)), CHART_POINTS)
-    return chart_of(_named_if_cut(found), chart.kind, chart.unit)
-
-
-def _named_if_cut(found: Found) -> Found:
-    """A chart that can't show everything says so in its title."""
-    title = f"{found.title} (the first {CHART_POINTS})"
-    return replace(found, title=title) if found.truncated else found
+def _chart(snapshot: Snapshot, run: ReportRun, chart: ChartDefinition) -> Chart:
+    query = TableQuery(chart.title, chart.sql, sql_parameters(run))
+    fetched = fetch_rows(snapshot, query, MAX_CHART_POINTS)
+    if fetched.truncated:
+        title = f"{fetched.title} (the first {MAX_CHART_POINTS})"
+        fetched = replace(fetched, title=title)
+    return chart_from_rows(fetched, chart.kind, chart.unit)

@@ -1,7 +1,7 @@
-"""The email of a report: text, HTML, and whether its files fit in it.
+"""Compose the email of a report: text, HTML, and whether its files are attached.
 
-Reads the template beside it; writes nothing. An email that would be over REPORT_MAIL_MAX_MB as it is
-sent, base64 included, has links in place of its attachments and says so.
+Reads the template beside it; writes nothing. If the email with its attachments, base64 included, exceeds
+REPORT_MAIL_MAX_MB, it has links in their place and a warning.
 """
 
 from collections.abc import Sequence
@@ -17,22 +17,22 @@ from analytics_worker.transport.mail import Attachment, InlineImage, Mail, encod
 from analytics_worker.user_templates.rendering import render_own, shortened
 from flows.reports.formats import Document, File, Tile, render_html
 from flows.reports.formats.pages.cell_text import size_text
-from flows.reports.formats.pages.tiles import shown
-from flows.reports.output.files import Draft
+from flows.reports.formats.pages.tiles import tile_texts
+from flows.reports.output.files import UnpublishedFile
 
-LONGEST_TEXT = 4000
-_HEADERS_BYTES = 4000  # sender, recipients and what servers on the way add
-MAX_NOTE = 2000
+MAX_TEXT_LENGTH = 4000
+_HEADERS_BYTES = 4000  # sender, recipients, and the headers that servers add
+MAX_NOTE_LENGTH = 2000
 
 
 class EmailBody(NamedTuple):
-    """What an email says.
+    """The content of an email.
 
     Attributes:
-        document: The page, with a warning if its files are too large to be attached.
+        document: The page, with a warning if its files are too large to attach.
         text: For clients that show no HTML.
-        html: With the pictures as ``cid:``.
-        images: Those pictures.
+        html: With its images as ``cid:``.
+        images: The charts.
         has_files: Whether the files are attached; otherwise the texts have links.
     """
 
@@ -44,28 +44,28 @@ class EmailBody(NamedTuple):
 
 
 def subject_of(document: Document) -> str:
-    """Title and period, in one line."""
+    """Return title and period in one line."""
     return one_line(" – ".join(filter(None, (document.title, document.period))))
 
 
-def email_body(document: Document, drafts: Sequence[Draft], storage: Storage) -> EmailBody:
-    """The texts, with the files attached, or with links to them if they are too large."""
-    body = _body(document, drafts, None)
-    if _size(body, drafts) <= settings().report_mail_max_mb * 1e6:
+def email_body(document: Document, files: Sequence[UnpublishedFile], storage: Storage) -> EmailBody:
+    """Compose the texts, with the files attached, or with links if they are too large."""
+    body = _body(document, files, None)
+    if _size(body, files) <= settings().report_mail_max_mb * 1e6:
         return body
-    links = [storage.link(draft.file["name"]) for draft in drafts]
-    return _body(_with_size_warning(document), drafts, links)
+    links = [storage.link(file.stored["name"]) for file in files]
+    return _body(_with_size_warning(document), files, links)
 
 
 def _with_size_warning(document: Document) -> Document:
     limit = f"{settings().report_mail_max_mb:g} MB"
-    warning = f"The files are too large for a mail (over {limit}); the links lead to them."
+    warning = f"The files are too large for an email (over {limit}); use the links."
     return replace(document, warnings=[*document.warnings, warning])
 
 
-def _size(body: EmailBody, drafts: Sequence[Draft]) -> int:
-    """Bytes on the wire with everything attached."""
-    sent = Mail(
+def _size(body: EmailBody, files: Sequence[UnpublishedFile]) -> int:
+    """Return the encoded size with everything attached, in bytes."""
+    mail = Mail(
         message_id="<size@localhost>",
         sender="size@localhost",
         to=("size@localhost",),
@@ -74,56 +74,67 @@ def _size(body: EmailBody, drafts: Sequence[Draft]) -> int:
         html=body.html,
         images=body.images,
         attachments=tuple(
-            Attachment(d.file["attach_as"], d.temporary, d.file["media_type"].split(";")[0])
-            for d in drafts
+            Attachment(
+                file.stored["attach_as"], file.temporary, file.stored["media_type"].split(";")[0]
+            )
+            for file in files
         ),
     )
-    return encoded_size(sent) + _HEADERS_BYTES
+    return encoded_size(mail) + _HEADERS_BYTES
 
 
-def _body(document: Document, drafts: Sequence[Draft], links: Sequence[str] | None) -> EmailBody:
-    """With links, or else with attachments."""
+def _body(
+    document: Document, unpublished: Sequence[UnpublishedFile], links: Sequence[str] | None
+) -> EmailBody:
+    """Compose the texts with these links, or with attachments if there are none."""
     files = [
-        File(d.file["attach_as"], d.file["bytes"], d.file["rows"], links[n] if links else None)
-        for n, d in enumerate(drafts)
+        File(
+            each.stored["attach_as"],
+            each.stored["bytes"],
+            each.stored["rows"],
+            links[n] if links else None,
+        )
+        for n, each in enumerate(unpublished)
     ]
     html = render_html(replace(document, files=files))
     return EmailBody(
         document=document,
         text=_text(document, files),
-        html=html.mail,
+        html=html.email,
         images=tuple(html.images),
         has_files=links is None,
     )
 
 
 def _text(document: Document, files: Sequence[File]) -> str:
-    """For clients that show no HTML."""
+    """Render the text for clients that show no HTML."""
     context = {
         "subject": subject_of(document),
         "description": document.description,
         "data_as_of": document.data_as_of,
         "owner": document.owner,
-        "notes": [value_line(note, MAX_NOTE) for note in (*document.warnings, *document.notes)],
-        "tiles": [_tile_text(tile) for tile in document.tiles],
+        "notes": [
+            value_line(note, MAX_NOTE_LENGTH) for note in (*document.warnings, *document.notes)
+        ],
+        "tiles": [_tile_line(tile) for tile in document.tiles],
         "files": [file_text(file) for file in files],
     }
-    text = render_own(_template("mail.txt"), shortened(context, LONGEST_TEXT), html=False)
+    text = render_own(_template("email.txt"), shortened(context, MAX_TEXT_LENGTH), html=False)
     return printable(text)
 
 
-def _tile_text(tile: Tile) -> str:
-    words = shown(tile)
-    before = f" ({words.before})" if words.before else ""
-    value = " ".join(filter(None, (words.value, words.unit, words.change)))
-    return value_line(f"{words.title}: {value}{before}")
+def _tile_line(tile: Tile) -> str:
+    texts = tile_texts(tile)
+    previous = f" ({texts.previous})" if texts.previous else ""
+    value = " ".join(filter(None, (texts.value, texts.unit, texts.change)))
+    return value_line(f"{texts.title}: {value}{previous}")
 
 
 def file_text(file: File) -> str:
-    """Name, size and whereabouts of a file, in one line."""
+    """Return name, size and location of a file in one line."""
     rows = "" if file.rows is None else "1 row, " if file.rows == 1 else f"{file.rows:,} rows, "
-    where = "attached" if file.url is None else f"at {file.url}"
-    return value_line(f"{file.name}: {rows}{size_text(file.size)}, {where}", MAX_NOTE)
+    location = "attached" if file.url is None else f"at {file.url}"
+    return value_line(f"{file.name}: {rows}{size_text(file.size)}, {location}", MAX_NOTE_LENGTH)
 
 
 @lru_cache

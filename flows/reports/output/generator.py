@@ -1,8 +1,8 @@
-"""Make one report: run its SQL, write its files, and enqueue its message.
+"""Generate one report: run its SQL, write its files, and enqueue its message.
 
 Reads what the report's SQL reads, in one snapshot. Writes files, then the run's row and its message in
-one transaction: a process that dies before that leaves a run that is made again, one that dies after it
-leaves a message that is sent later.
+one transaction. A process that dies before that leaves a run that is generated again; one that dies
+after it leaves a message that is sent later.
 """
 
 import json
@@ -14,14 +14,13 @@ from typing import Any, NotRequired, TypedDict
 
 from analytics_worker.database.reader_sessions import once_more
 from analytics_worker.delivery import Recipient
-from analytics_worker.report_storage.storage import Storage, storage
-from flows.reports.formats import Document, format_named, render_html, snapshot
-from flows.reports.output.document import page, with_notes
+from analytics_worker.report_storage.storage import Storage, open_storage
+from flows.reports.formats import Document, get_format, open_snapshot, render_html
+from flows.reports.output.document import report_document, with_notes
 from flows.reports.output.files import (
-    Content,
-    Progress,
-    about,
-    draft,
+    ProgressReporter,
+    WrittenFiles,
+    create_file,
     write_page,
     write_pdf,
     write_rows,
@@ -29,11 +28,12 @@ from flows.reports.output.files import (
 from flows.reports.output.message import report_message
 from flows.reports.output.recipients import recipients_of
 from flows.reports.output.send_conditions import content_hash, reason_to_skip
-from flows.reports.runs.store import Ledger, Run
+from flows.reports.runs.model import ReportRun, period_label
+from flows.reports.runs.store import RunStore
 
 
-class Made(TypedDict):
-    """What became of one report run."""
+class ReportRunResult(TypedDict):
+    """Result of one report run."""
 
     run: int
     report: str
@@ -49,124 +49,133 @@ class Made(TypedDict):
     reason: NotRequired[str | None]
     error: NotRequired[str]
     children: NotRequired[list[int]]
-    """Of a report that is made for each row of a query: their runs."""
+    """Runs for the rows of ``for_each``."""
 
 
 @dataclass
-class _Written:
-    """What came of the SQL."""
+class _Rendered:
+    """The unpublished files and the page of a report."""
 
-    content: Content
+    files: WrittenFiles
     document: Document
-    hashed: str | None
+    content_hash: str | None
 
 
-def make(book: Ledger, run: Run, progress: Progress) -> Made:
-    """Make a claimed run and write down what became of it.
+def generate(store: RunStore, run: ReportRun, progress: ProgressReporter) -> ReportRunResult:
+    """Generate the report of a claimed run and record the result.
 
     Raises:
         PermanentError: the report is at fault; nothing was published.
         OSError: the files can't be written.
-        SQLAlchemyError: the database is away.
+        SQLAlchemyError: the database is unavailable.
     """
     recipients = recipients_of(run.report, run.row)
-    place = storage()
-    with _drafts() as content:
-        written = once_more(lambda: _write(run, content, place, progress))
-        reason = reason_to_skip(book, run, content.rows, written.hashed)
+    storage = open_storage()
+    with _unpublished_files() as files:
+        rendered = once_more(lambda: _render(run, files, storage, progress))
+        reason = reason_to_skip(store, run, files.rows, rendered.content_hash)
         if reason is not None:
-            return skip(book, run, reason, content.rows)
-        return _deliverable(book, run, written, place, recipients)
+            return skip_run(store, run, reason, files.rows)
+        return _finalize(store, run, rendered, storage, recipients)
 
 
-def skip(book: Ledger, run: Run, reason: str, rows: int | None = None) -> Made:
-    """There is nothing to send, and that is no failure."""
-    book.finish(run.id, _row("skipped", reason=reason, rows=rows))
-    return Made(**summary(run, "skipped"), reason=reason)
+def skip_run(
+    store: RunStore, run: ReportRun, reason: str, rows: int | None = None
+) -> ReportRunResult:
+    """Record that there is nothing to send, which is not a failure."""
+    store.finish(run.id, _row("skipped", reason=reason, rows=rows))
+    return ReportRunResult(**result_fields(run, "skipped"), reason=reason)
 
 
-def _deliverable(
-    book: Ledger, run: Run, written: _Written, place: Storage, recipients: list[Recipient]
-) -> Made:
-    """Publish the files, and enqueue the message for those who get them."""
-    content, notes = written.content, written.content.notes
+def _finalize(
+    store: RunStore,
+    run: ReportRun,
+    rendered: _Rendered,
+    storage: Storage,
+    recipients: list[Recipient],
+) -> ReportRunResult:
+    """Publish the files, record the run, and enqueue its message."""
+    files, notes = rendered.files, rendered.files.notes
     if not recipients:
-        notes.append("Nobody gets this report: it has no recipients.")
-    document = with_notes(written.document, run, notes)
-    message = report_message(run, content, document, place, recipients)
-    files = content.publish(place)
+        notes.append("This report is not sent: it has no recipients.")
+    document = with_notes(rendered.document, run, notes)
+    message = report_message(run, files, document, storage, recipients)
+    published = files.publish(storage)
     row = _row(
         "ready",
-        rows=content.rows,
-        truncated=content.truncated,
-        content_hash=written.hashed,
-        storage=place.name,
-        files=json.dumps(files),
-        bytes=sum(file["bytes"] for file in files),
+        rows=files.rows,
+        truncated=files.truncated,
+        content_hash=rendered.content_hash,
+        storage=storage.name,
+        files=json.dumps(published),
+        bytes=sum(file["bytes"] for file in published),
     )
-    book.finish(run.id, row, message)
-    return Made(
-        **summary(run, "ready"),
-        rows=content.rows,
-        truncated=content.truncated,
+    store.finish(run.id, row, message)
+    return ReportRunResult(
+        **result_fields(run, "ready"),
+        rows=files.rows,
+        truncated=files.truncated,
         notes=[*document.warnings, *notes],
-        files=[place.link(file["name"]) for file in files],
+        files=[storage.link(file["name"]) for file in published],
         recipients=len(recipients),
     )
 
 
 def _row(status: str, **fields: Any) -> dict[str, Any]:
-    nothing = {"files": "[]", "bytes": 0, "storage": "", "truncated": False}
-    unknown = dict.fromkeys(("reason", "rows", "content_hash"))
-    return {"status": status, **nothing, **unknown, **fields}
+    no_files = {"files": "[]", "bytes": 0, "storage": "", "truncated": False}
+    nulls = dict.fromkeys(("reason", "rows", "content_hash"))
+    return {"status": status, **no_files, **nulls, **fields}
 
 
-def summary(run: Run, status: str) -> Any:
-    """The fields that every outcome has."""
+def result_fields(run: ReportRun, status: str) -> Any:
+    """Return the fields that every `ReportRunResult` has."""
     return {
         "run": run.id,
         "report": run.report.name,
-        "period": about(run),
+        "period": period_label(run),
         "key": run.key,
         "status": status,
     }
 
 
 @contextmanager
-def _drafts() -> Generator[Content]:
-    """Files that are published, or leave nothing behind."""
-    content = Content()
+def _unpublished_files() -> Generator[WrittenFiles]:
+    """Discard at the end whatever was not published."""
+    files = WrittenFiles()
     try:
-        yield content
+        yield files
     finally:
-        content.discard()
+        files.discard()
 
 
-def _write(run: Run, content: Content, place: Storage, progress: Progress) -> _Written:
-    """All formats, of one moment of the database."""
+def _render(
+    run: ReportRun, files: WrittenFiles, storage: Storage, progress: ProgressReporter
+) -> _Rendered:
+    """Write all formats from one snapshot of the database."""
     report = run.report
-    content.restart()
-    session = snapshot(reader=report.reader, timeout=report.timeout, timezone=report.timezone)
-    with session as moment:
-        document = page(moment, run, datetime.now(UTC))
+    files.restart()
+    session = open_snapshot(reader=report.reader, timeout=report.timeout, timezone=report.timezone)
+    with session as snapshot:
+        document = report_document(snapshot, run, datetime.now(UTC))
         for format_name in report.format:
-            if not format_named(format_name).document:
-                made = draft(run, format_name, place)
-                content.drafts.append(made)
-                write_rows(moment, run, content, made, progress)
-        hashed = content_hash(moment, run)
-    _draw(run, document, content, place)
-    return _Written(content, document, hashed)
+            if not get_format(format_name).document:
+                file = create_file(run, format_name, storage)
+                files.add(file)
+                write_rows(snapshot, run, files, file, progress)
+        hashed = content_hash(snapshot, run)
+    _render_pages(run, document, files, storage)
+    return _Rendered(files, document, hashed)
 
 
-def _draw(run: Run, document: Document, content: Content, place: Storage) -> None:
-    """The formats that are pages."""
-    names = [name for name in run.report.format if format_named(name).document]
+def _render_pages(
+    run: ReportRun, document: Document, files: WrittenFiles, storage: Storage
+) -> None:
+    names = [name for name in run.report.format if get_format(name).document]
     if not names:
         return
-    html = render_html(with_notes(document, run, content.notes))
+    html = render_html(with_notes(document, run, files.notes))
     for name in names:
-        made = draft(run, name, place)
-        content.drafts.append(made)
-        writer = write_page if name == "html" else write_pdf
-        writer(html, content, made, document.tables)
+        file = create_file(run, name, storage)
+        files.add(file)
+        write = write_page if name == "html" else write_pdf
+        write(html, files, file, document.tables)

@@ -1,7 +1,7 @@
-"""The message of a report, for every kind of channel: email, chat, or a program's webhook.
+"""Compose the message of a report for every kind of channel: email, chat, or a program's webhook.
 
-Reads settings; writes nothing. A channel shows the email's text and HTML, or tiles, facts and notes, or
-the JSON, and takes the files or the links to them.
+Reads settings; writes nothing. A channel shows text and HTML, or tiles, facts and notes, or the JSON, with
+the files or with links to them.
 """
 
 import math
@@ -26,26 +26,25 @@ from analytics_worker.text import value_line
 from flows.reports.formats import Document, File
 from flows.reports.formats import Tile as DocumentTile
 from flows.reports.formats.pages.document import Number
-from flows.reports.formats.pages.tiles import shown
-from flows.reports.output.email import MAX_NOTE, EmailBody, email_body, file_text, subject_of
-from flows.reports.output.files import Content as Written
-from flows.reports.output.files import StoredFile, about
+from flows.reports.formats.pages.tiles import tile_texts
+from flows.reports.output.email import MAX_NOTE_LENGTH, EmailBody, email_body, file_text, subject_of
+from flows.reports.output.files import StoredFile, WrittenFiles
 from flows.reports.output.recipients import identity, message_keys
-from flows.reports.runs.store import Run
+from flows.reports.runs.model import ReportRun, period_label
 
 NAMESPACE = UUID("9d7a2b0c-4f0e-4a9e-8d43-5d1a5a1f5c02")
 
 
 def report_message(
-    run: Run,
-    written: Written,
+    run: ReportRun,
+    written: WrittenFiles,
     document: Document,
     storage: Storage,
     recipients: Sequence[Recipient],
 ) -> Message:
-    """Compose the message of a run, whose files have no names yet."""
+    """Compose the message of a run whose files are not published yet."""
     name = identity(run.name, run.period, run.key)
-    body = email_body(document, written.drafts, storage)
+    body = email_body(document, written.files, storage)
     return Message(
         domain="reports",
         kind="report",
@@ -59,20 +58,20 @@ def report_message(
     )
 
 
-def message_id(kind: str, run: Run) -> UUID:
-    """The same whenever a run enqueues its message of this kind."""
+def message_id(kind: str, run: ReportRun) -> UUID:
+    """Return the id of a run's message of this kind; it is always the same."""
     return uuid5(NAMESPACE, f"{kind}/{run.id}")
 
 
 def _content(
-    run: Run,
-    written: Written,
+    run: ReportRun,
+    written: WrittenFiles,
     body: EmailBody,
     storage: Storage,
     recipients: Sequence[Recipient],
 ) -> Content:
     document = body.document
-    files = [draft.file for draft in written.drafts]
+    files = [file.stored for file in written.files]
     links = [storage.link(file["name"]) for file in files]
     return Content(
         subject=subject_of(document),
@@ -97,15 +96,15 @@ def _content(
 
 
 def _is_in(recipient: Recipient, role: str) -> bool:
-    """Whether the headers of emails name an address in this role."""
+    """Return whether the headers of emails name a recipient in this role."""
     return recipient.role == role and recipient.address != recipient.channel
 
 
-def _facts(document: Document, written: Written) -> tuple[Fact, ...]:
+def _facts(document: Document, written: WrittenFiles) -> tuple[Fact, ...]:
     values = {
         "Period": document.period,
         "Data as of": document.data_as_of,
-        "Rows": f"{written.rows:,}{' (cut)' if written.truncated else ''}",
+        "Rows": f"{written.rows:,}{' (truncated)' if written.truncated else ''}",
         "Questions": document.owner,
     }
     return tuple(Fact(label=label, value=value) for label, value in values.items() if value)
@@ -114,10 +113,10 @@ def _facts(document: Document, written: Written) -> tuple[Fact, ...]:
 def _items(
     document: Document, unattached: Sequence[StoredFile], links: Sequence[str]
 ) -> tuple[str, ...]:
-    """What readers must know, and where the files are that no link leads to."""
+    """Return the notes for readers, and the location of files that have no web link."""
     notes = (document.description, *document.warnings, *document.notes)
     return (
-        *(value_line(note, MAX_NOTE) for note in notes if note),
+        *(value_line(note, MAX_NOTE_LENGTH) for note in notes if note),
         *(
             file_text(File(file["attach_as"], file["bytes"], file["rows"], link))
             for file, link in zip(unattached, links, strict=False)
@@ -127,8 +126,8 @@ def _items(
 
 
 def _links(files: Sequence[StoredFile], links: Sequence[str]) -> tuple[Link, ...]:
-    named = zip(files, links, strict=True)
-    return tuple(Link(label=file["attach_as"], url=url) for file, url in named if _is_web(url))
+    pairs = zip(files, links, strict=True)
+    return tuple(Link(label=file["attach_as"], url=url) for file, url in pairs if _is_web(url))
 
 
 def _is_web(url: str) -> bool:
@@ -136,7 +135,7 @@ def _is_web(url: str) -> bool:
 
 
 def _tile(tile: DocumentTile) -> Tile:
-    texts = shown(tile)
+    texts = tile_texts(tile)
     value = " ".join(filter(None, (texts.value, texts.unit)))
     arrow, _, change = texts.change.partition(" ")
     if arrow == "=":  # unchanged
@@ -162,8 +161,10 @@ def _attachments(
     )
 
 
-def _json(run: Run, written: Written, document: Document, links: Sequence[str]) -> dict[str, Any]:
-    """What programs get (docs/reports.md)."""
+def _json(
+    run: ReportRun, written: WrittenFiles, document: Document, links: Sequence[str]
+) -> dict[str, Any]:
+    """Return the body of the webhook (docs/reports.md)."""
     return {
         "event": "report",
         "subject": subject_of(document),
@@ -171,7 +172,7 @@ def _json(run: Run, written: Written, document: Document, links: Sequence[str]) 
         "report": run.report.name,
         "title": document.title,
         "key": run.key,
-        "period": about(run),
+        "period": period_label(run),
         "period_start": run.start.isoformat(),
         "period_end": run.end.isoformat(),
         "data_as_of": document.data_as_of,
@@ -189,7 +190,7 @@ def _json(run: Run, written: Written, document: Document, links: Sequence[str]) 
         "warnings": list(document.warnings),
         "notes": list(document.notes),
         "files": [
-            _file(draft.file, link) for draft, link in zip(written.drafts, links, strict=True)
+            _file(file.stored, link) for file, link in zip(written.files, links, strict=True)
         ],
     }
 

@@ -1,4 +1,4 @@
-"""Who a report goes to, and whether it may go there.
+"""Determine the recipients of a report, and refuse those that are not allowed.
 
 Reads REPORT_ALLOWED_DOMAINS and REPORT_ALLOWED_CHANNELS; writes nothing.
 """
@@ -21,34 +21,36 @@ EMAIL = "email"
 
 
 class RecipientError(PermanentError):
-    """A report may not be sent to somebody; names the address or channel and the setting."""
+    """A recipient is not allowed; names the address or channel and the setting."""
 
 
 def recipients_of(report: Report, row: Mapping[str, Any]) -> list[Recipient]:
-    """Everybody who gets the report, each once: whoever is in ``to`` is not in ``cc`` as well.
+    """Return all recipients of a report, each address once: one in ``to`` is not in ``cc`` as well.
 
     Raises:
-        RecipientError: an address of the row is not valid, or somebody may not get reports.
+        RecipientError: an address of the row is not valid, or a recipient is not allowed.
     """
-    named = report.recipients
+    defined = report.recipients
+    to = (*defined.to, *_row_addresses(report, row))
     emails = [
-        *(Recipient(EMAIL, address, "to") for address in (*named.to, *_row_addresses(report, row))),
-        *(Recipient(EMAIL, address, "cc") for address in named.cc),
-        *(Recipient(EMAIL, address, "bcc") for address in named.bcc),
+        *(Recipient(EMAIL, address, "to") for address in to),
+        *(Recipient(EMAIL, address, "cc") for address in defined.cc),
+        *(Recipient(EMAIL, address, "bcc") for address in defined.bcc),
     ]
     unique: dict[str, Recipient] = {}
     for each in emails:
         unique.setdefault(each.address.lower(), each)
-    check_allowed([each.address for each in unique.values()], named.channels)
+    check_allowed([each.address for each in unique.values()], defined.channels)
     if len(unique) > MAX_RECIPIENTS:
         raise RecipientError(
             f"{len(unique)} recipients; at most {MAX_RECIPIENTS}: write to a mailing list"
         )
-    return [*unique.values(), *(Recipient(name, name) for name in dict.fromkeys(named.channels))]
+    channels = dict.fromkeys(defined.channels)
+    return [*unique.values(), *(Recipient(name, name) for name in channels)]
 
 
 def _row_addresses(report: Report, row: Mapping[str, Any]) -> list[str]:
-    """Those in the row that this report is made for."""
+    """Return the addresses in the row of ``for_each``."""
     column = report.for_each.to if report.for_each else None
     if column is None:
         return []
@@ -64,20 +66,21 @@ def _address(text: str) -> str:
         raise RecipientError(f"{one_line(text, 80)!r} is not a valid email address") from None
 
 
-def check_recipients(named: Recipients) -> None:
-    """Refuse recipients of a definition to whom reports may not be sent.
+def check_recipients(recipients: Recipients) -> None:
+    """Check the recipients of a definition.
 
     Raises:
-        RecipientError: names the first of them.
+        RecipientError: names the first one that is not allowed.
     """
-    check_allowed([*named.to, *named.cc, *named.bcc], named.channels)
+    addresses = [*recipients.to, *recipients.cc, *recipients.bcc]
+    check_allowed(addresses, recipients.channels)
 
 
 def check_allowed(addresses: Iterable[str], channels: Sequence[str] = ()) -> None:
-    """Refuse addresses outside the allowed domains, and channels that are not listed beside them.
+    """Check addresses by the allowed domains, and channels by the allowed channels.
 
     Raises:
-        RecipientError: names the first of them.
+        RecipientError: names the first one that is not allowed.
     """
     domains = {domain.lower().lstrip("@") for domain in settings().report_allowed_domains if domain}
     for address in addresses:
@@ -86,27 +89,27 @@ def check_allowed(addresses: Iterable[str], channels: Sequence[str] = ()) -> Non
                 f"{one_line(address, 80)} may not get reports: REPORT_ALLOWED_DOMAINS allows"
                 f" {', '.join(sorted(domains))}"
             )
-    listed = {name for name in settings().report_allowed_channels if name}
+    allowed_channels = {name for name in settings().report_allowed_channels if name}
     for name in channels:
-        if (domains or listed) and name not in listed:
+        if (domains or allowed_channels) and name not in allowed_channels:
             raise RecipientError(
                 f"channel {one_line(name, 80)} may not get reports: REPORT_ALLOWED_CHANNELS allows"
-                f" {', '.join(sorted(listed)) or 'none'}"
+                f" {', '.join(sorted(allowed_channels)) or 'none'}"
             )
 
 
 def message_keys(identity: str, recipients: Iterable[Recipient]) -> dict[Recipient, str]:
-    """Return the first half of each email's Message-ID."""
+    """Return the local part of each email's Message-ID."""
     return {
         each: message_key(identity, each.address) for each in recipients if each.channel == EMAIL
     }
 
 
 def message_key(identity: str, recipient: str) -> str:
-    """The first half of a Message-ID: the same for each attempt, different for anybody else."""
+    """Return the local part of a Message-ID: the same in every attempt, unique to the recipient."""
     return hashlib.sha256(f"{identity}\0{recipient.lower()}".encode()).hexdigest()[:32]
 
 
 def identity(report: str, period: str, key: str) -> str:
-    """What a report run is, whichever row it has."""
+    """Return what identifies a report run, independent of its id."""
     return f"{report}\0{period}\0{key}"

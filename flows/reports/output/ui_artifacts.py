@@ -1,7 +1,7 @@
-"""What people see of reports in the Prefect UI: progress while they are made, a link when they are.
+"""Show reports in the Prefect UI: progress while they are generated, links to their files afterwards.
 
-Writes artifacts of the current flow run; a report that is made outside of one has none. An API that
-is away costs a report its artifacts, nothing else.
+Writes artifacts of the current flow run; a report that is generated outside of one has none. If the
+Prefect API is unavailable, only the artifacts are missing.
 """
 
 import logging
@@ -20,37 +20,37 @@ from prefect.artifacts import (
 )
 from prefect.context import FlowRunContext
 
-from flows.reports.output.files import Progress, slug
-from flows.reports.output.generator import Made
-from flows.reports.runs.store import Run
+from flows.reports.output.files import ProgressReporter
+from flows.reports.output.generator import ReportRunResult
+from flows.reports.runs.model import ReportRun, slugify
 
-SECONDS_BETWEEN = 5.0
-"""Exports shorter than this show no progress."""
+UPDATE_SECONDS = 5.0
+"""Interval of updates; shorter exports show no progress."""
 
 
 _log = logging.getLogger(__name__)
 
 
 @contextmanager
-def _if_possible() -> Generator[None]:
+def _ignoring_api_errors() -> Generator[None]:
     try:
         yield
     except httpx.HTTPError as error:
-        _log.warning("the Prefect API took no artifact: %s", type(error).__name__)
+        _log.warning("could not create a Prefect artifact: %s", type(error).__name__)
 
 
 @contextmanager
-def progress_of(run: Run) -> Generator[Progress]:
-    """Takes the number of rows written so far, and shows it now and then."""
+def report_progress(run: ReportRun) -> Generator[ProgressReporter]:
+    """Show the progress of an export as an artifact of the current flow run."""
     if FlowRunContext.get() is None:
-        yield _Silent()
+        yield _NoProgress()
         return
-    shown = _Progress(run)
-    yield shown
-    shown.end()
+    progress = _ProgressArtifact(run)
+    yield progress
+    progress.complete()
 
 
-class _Silent:
+class _NoProgress:
     def expect(self, rows: int) -> None:
         pass
 
@@ -58,74 +58,74 @@ class _Silent:
         pass
 
 
-class _Progress:
-    def __init__(self, run: Run) -> None:
+class _ProgressArtifact:
+    def __init__(self, run: ReportRun) -> None:
         self._name = run.report.name
-        self._most = run.report.max_rows
+        self._max_rows = run.report.max_rows
         self._expected = 1
-        self._next = time.monotonic() + SECONDS_BETWEEN
+        self._next_update = time.monotonic() + UPDATE_SECONDS
         self._artifact = None
 
     def expect(self, rows: int) -> None:
-        self._expected = max(1, min(rows, self._most or rows))
+        self._expected = max(1, min(rows, self._max_rows or rows))
 
     def update(self, rows: int) -> None:
-        if time.monotonic() < self._next:
+        if time.monotonic() < self._next_update:
             return
-        self._next = time.monotonic() + SECONDS_BETWEEN
+        self._next_update = time.monotonic() + UPDATE_SECONDS
         get_run_logger().info("%s: %s rows so far", self._name, f"{rows:,}")
-        done = min(99.0, 100 * rows / self._expected)  # the planner's guess: it may be more
-        with _if_possible():
-            self._show(done)
+        percent = min(99.0, 100 * rows / self._expected)  # the planner may expect too few
+        with _ignoring_api_errors():
+            self._publish(percent)
 
-    def end(self) -> None:
+    def complete(self) -> None:
         if self._artifact is not None:
-            with _if_possible():
-                self._show(100.0)
+            with _ignoring_api_errors():
+                self._publish(100.0)
 
-    def _show(self, done: float) -> None:
+    def _publish(self, percent: float) -> None:
         if self._artifact is None:
             text = f"Rows of {self._name}"
-            self._artifact = create_progress_artifact(progress=done, description=text)
+            self._artifact = create_progress_artifact(progress=percent, description=text)
         else:
-            update_progress_artifact(self._artifact, progress=done)  # pyright: ignore[reportArgumentType]
+            update_progress_artifact(self._artifact, progress=percent)  # pyright: ignore[reportArgumentType]
 
 
-def show(made: Made) -> None:
-    """A link to each file of a report."""
+def publish_artifacts(result: ReportRunResult) -> None:
+    """Publish a link to each file of a report."""
     if FlowRunContext.get() is None:
         return
-    for link in made.get("files", []):
-        rows = f"{made.get('rows', 0):,} rows{', cut' if made.get('truncated') else ''}"
-        with _if_possible():
+    rows = f"{result.get('rows', 0):,} rows{', truncated' if result.get('truncated') else ''}"
+    for link in result.get("files", []):
+        with _ignoring_api_errors():
             create_link_artifact(
-                key=f"report-{slug(made['report'])}",
+                key=f"report-{slugify(result['report'])}",
                 link=link if "://" in link else Path(link).as_uri(),
                 link_text=Path(link).name,
-                description=f"{made['report']} of {made['period']}: {rows}",
+                description=f"{result['report']} of {result['period']}: {rows}",
             )
 
 
-def show_all(made: Sequence[Made]) -> None:
-    """All reports of a flow run as a table."""
-    if FlowRunContext.get() is None or not made:
+def publish_summary_table(results: Sequence[ReportRunResult]) -> None:
+    """Publish the results of a flow run as a table."""
+    if FlowRunContext.get() is None or not results:
         return
-    with _if_possible():
+    with _ignoring_api_errors():
         create_table_artifact(
             key="reports",
-            table=[
-                {
-                    "report": each["report"],
-                    "for": each["key"],
-                    "period": each["period"],
-                    "state": each["status"],
-                    "rows": f"{each.get('rows', 0):,}",
-                    "recipients": str(each.get("recipients", 0)),
-                    "note": each.get("error")
-                    or each.get("reason")
-                    or "; ".join(each.get("notes", [])),
-                }
-                for each in made
-            ],
-            description=f"{len(made)} reports",
+            table=[_table_row(result) for result in results],
+            description=f"{len(results)} reports",
         )
+
+
+def _table_row(result: ReportRunResult) -> dict[str, str]:
+    notes = "; ".join(result.get("notes", []))
+    return {
+        "report": result["report"],
+        "for": result["key"],
+        "period": result["period"],
+        "state": result["status"],
+        "rows": f"{result.get('rows', 0):,}",
+        "recipients": str(result.get("recipients", 0)),
+        "note": result.get("error") or result.get("reason") or notes,
+    }

@@ -1,7 +1,7 @@
-"""Send the messages of reports, and count what became of those of certain runs.
+"""Deliver the messages of reports, and summarize the deliveries of certain runs.
 
-Sends whatever is due in the domain: also what earlier runs left. Reads and writes the outbox; safe to
-repeat and to kill. What is not sent within the budget is sent by the next sender of any flow.
+Delivers whatever is due in the domain, including what earlier runs left. Reads and writes the outbox; safe
+to repeat and to kill. Deliveries beyond the time budget are left to the next sender of any flow.
 """
 
 from collections.abc import Iterable, Sequence
@@ -25,61 +25,63 @@ SEND_BUDGET = timedelta(minutes=10)
 MAX_REASONS = 3
 
 
-class Delivery(TypedDict):
-    """Messages of these runs by their status, one for each recipient; and what else was sent."""
+class DeliverySummary(TypedDict):
+    """Number of deliveries of certain runs by status; and how many others were sent."""
 
     sent: int
     failed: int
-    """Given up; the owner is notified."""
+    """Failed permanently; the owner is notified."""
     retrying: int
-    """Waiting for another attempt, by any later sender."""
+    """Due for another attempt, by any later sender."""
     waiting_for_configuration: int
-    """Waiting for somebody to configure the channel."""
+    """Their channel is not configured yet."""
     sending: int
-    """Being sent by another run now."""
+    """Being sent by another sender now."""
     reasons: list[str]
     """Why some were not sent."""
     others: int
-    """Messages of other runs that were sent, and notices."""
+    """Deliveries of other runs that were sent, and notices."""
     unheard: int
-    """Failed messages of which nobody could be notified."""
+    """Failed messages without an owner or channel left to notify."""
 
 
-def send_reports(run_ids: Iterable[int]) -> Delivery:
-    """Send what is due, then count the messages of these runs.
+def send_reports(run_ids: Iterable[int]) -> DeliverySummary:
+    """Deliver what is due, then summarize the deliveries of these runs.
 
     Raises:
-        CircuitOpenError: the database is known to be unavailable.
+        CircuitOpenError: the circuit breaker of the database is open.
     """
     with warehouse() as connection:
-        messages = _messages(connection, run_ids)
-    return send_messages(messages)
+        message_ids = _message_ids(connection, run_ids)
+    return send_messages(message_ids)
 
 
-def send_messages(message_ids: Sequence[UUID], *, sent_before: int = 0) -> Delivery:
-    """Send what is due, then count these messages, without those that had been sent before."""
+def send_messages(message_ids: Sequence[UUID], *, sent_before: int = 0) -> DeliverySummary:
+    """Deliver what is due, then summarize these messages, without what was sent before."""
     counts = deliver_due("reports", budget=SEND_BUDGET)
     with warehouse() as connection:
-        delivery = delivery_of(connection, message_ids)
+        delivery = summarize_deliveries(connection, message_ids)
     delivery["sent"] -= sent_before
     delivery["others"] = max(counts["sent"] - delivery["sent"], 0)
     delivery["unheard"] = counts["unheard"]
     return delivery
 
 
-def _messages(connection: Connection, run_ids: Iterable[int]) -> list[UUID]:
+def _message_ids(connection: Connection, run_ids: Iterable[int]) -> list[UUID]:
     return [
-        message for run_id in run_ids for message in messages_of(connection, "reports", str(run_id))
+        message_id
+        for run_id in run_ids
+        for message_id in messages_of(connection, "reports", str(run_id))
     ]
 
 
-def delivery_of(connection: Connection, message_ids: Sequence[UUID]) -> Delivery:
-    """Count what became of messages so far."""
+def summarize_deliveries(connection: Connection, message_ids: Sequence[UUID]) -> DeliverySummary:
+    """Count the deliveries of messages by status."""
     statuses = delivery_statuses(connection, message_ids)
     rows = undelivered(connection, "reports", message_ids)
-    unset = {each.channel for each in waiting_for_configuration(connection)}
-    waiting = sum(row["status"] == "pending" and row["channel"] in unset for row in rows)
-    return Delivery(
+    unconfigured = {each.channel for each in waiting_for_configuration(connection)}
+    waiting = sum(row["status"] == "pending" and row["channel"] in unconfigured for row in rows)
+    return DeliverySummary(
         sent=statuses.get("sent", 0) + statuses.get("digested", 0),
         failed=statuses.get("failed", 0),
         retrying=statuses.get("pending", 0) - waiting,
@@ -96,8 +98,8 @@ def _reasons(rows: Sequence[Any]) -> list[str]:
     return list(dict.fromkeys(texts))[:MAX_REASONS]
 
 
-def described_delivery(delivery: Delivery) -> str:
-    """What became of the messages, in a few words."""
+def describe_delivery(delivery: DeliverySummary) -> str:
+    """Describe the deliveries in one line."""
     labels = {
         "failed": "failed",
         "retrying": "will be retried",
@@ -106,14 +108,14 @@ def described_delivery(delivery: Delivery) -> str:
     }
     parts = [f"{delivery[name]} {label}" for name, label in labels.items() if delivery[name]]
     reasons = f" ({'; '.join(delivery['reasons'])})" if delivery["reasons"] else ""
-    text = ", ".join([f"{_messages_text(delivery['sent'])} sent", *parts]) + reasons
+    text = ", ".join([f"{_message_count(delivery['sent'])} sent", *parts]) + reasons
     if delivery["others"]:
-        text += f"; also sent {_messages_text(delivery['others'], 'other ')}"
+        text += f"; also sent {_message_count(delivery['others'], 'other ')}"
     if delivery["unheard"]:
-        count = _messages_text(delivery["unheard"])
-        text += f"; nobody could be notified that {count} failed"
+        count = _message_count(delivery["unheard"])
+        text += f"; {count} failed without an owner or channel left to notify"
     return text
 
 
-def _messages_text(count: int, which: str = "") -> str:
-    return f"1 {which}message" if count == 1 else f"{count} {which}messages"
+def _message_count(count: int, adjective: str = "") -> str:
+    return f"1 {adjective}message" if count == 1 else f"{count} {adjective}messages"

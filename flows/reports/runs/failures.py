@@ -1,33 +1,33 @@
-"""What the owner of a report is notified of when it was not made.
+"""Mark report runs failed and notify their owners.
 
-Writes the run's row and enqueues one message, in one transaction. Safe to repeat: the ids of message and
-email follow from the run. A report without owner has the default channels.
+Writes the run's row and enqueues one message, in one transaction. Safe to repeat: the ids of the message
+and of its emails are derived from the run. Without an owner, the default channels are notified.
 """
 
 from analytics_worker.delivery import Content, Message, Recipient, default_recipients
 from analytics_worker.delivery.message import Fact
 from analytics_worker.delivery.routing import owner_recipient
 from analytics_worker.text import one_line, value_line
-from flows.reports.output.files import about
 from flows.reports.output.message import message_id
 from flows.reports.output.recipients import identity, message_keys
-from flows.reports.runs.store import Ledger, Run
+from flows.reports.runs.model import ReportRun, period_label
+from flows.reports.runs.store import RunStore
 
-MAX_ERROR = 2000
+MAX_ERROR_LENGTH = 2000
 
 
-def give_up(book: Ledger, run: Run, error: str, *, final: bool = False) -> int:
-    """Write down that a run failed; if `final`, no later flow run tries it by itself.
+def fail_run(store: RunStore, run: ReportRun, error: str, *, final: bool = False) -> int:
+    """Mark a run failed; if `final`, no later flow run requeues it.
 
     Returns:
-        How many are notified: 0 if there is neither an owner nor a default channel.
+        Number of recipients notified: 0 if there is neither an owner nor a default channel.
     """
     message = failure_message(run, error)
-    book.give_up(run.id, error, message, final=final)
+    store.mark_failed(run.id, error, message, final=final)
     return len(message.recipients)
 
 
-def failure_message(run: Run, error: str) -> Message:
+def failure_message(run: ReportRun, error: str) -> Message:
     """Compose the message to the owner."""
     name = f"failed\0{identity(run.name, run.period, run.key)}"
     recipients = _recipients(run)
@@ -43,21 +43,22 @@ def failure_message(run: Run, error: str) -> Message:
     )
 
 
-def _recipients(run: Run) -> list[Recipient]:
+def _recipients(run: ReportRun) -> list[Recipient]:
     if run.report.owner:
         return [owner_recipient(run.report.owner)]
     return [each._replace(role="owner") for each in default_recipients()]
 
 
-def _content(run: Run, error: str) -> Content:
-    subject = one_line(f"Report failed: {run.report.heading} ({about(run)})")
+def _content(run: ReportRun, error: str) -> Content:
+    label = period_label(run)
+    subject = one_line(f"Report failed: {run.report.heading} ({label})")
     values = {
         "Report": value_line(run.report.name),
         "For": value_line(run.key),
-        "Period": about(run),
-        "Error": value_line(error, MAX_ERROR),
+        "Period": label,
+        "Error": value_line(error, MAX_ERROR_LENGTH),
     }
-    facts = {label: value for label, value in values.items() if value}
+    facts = {name: value for name, value in values.items() if value}
     return Content(
         subject=subject,
         headline=subject,
@@ -69,21 +70,21 @@ def _content(run: Run, error: str) -> Content:
             "report": run.report.name,
             "title": run.report.heading,
             "key": run.key,
-            "period": about(run),
+            "period": label,
             "error": values["Error"],
         },
         severity="warning",
-        facts=tuple(Fact(label=label, value=value) for label, value in facts.items()),
+        facts=tuple(Fact(label=name, value=value) for name, value in facts.items()),
     )
 
 
-def _text(run: Run, facts: dict[str, str]) -> str:
+def _text(run: ReportRun, facts: dict[str, str]) -> str:
     lines = [
-        "Your report was not made, and nobody got it.",
+        "Your report could not be generated and was not sent.",
         "",
-        *(f"{label}: {value}" for label, value in facts.items()),
+        *(f"{name}: {value}" for name, value in facts.items()),
     ]
     if run.kind == "scheduled":
-        again = f"analytics-worker reports run {run.report.name} --period {run.period}"
-        lines += ["", "The next run of its schedule tries again; so does", again]
+        command = f"analytics-worker reports run {run.report.name} --period {run.period}"
+        lines += ["", "The next scheduled run will retry it. To retry it now, run", command]
     return "\n".join(lines)

@@ -1,6 +1,6 @@
-"""Which report runs there have to be: as of when, about which period.
+"""Requests for report runs: the scheduled time, the period, and the row to insert.
 
-Reads the flow run that asks; writes nothing.
+Reads the current flow run; writes nothing.
 """
 
 import json
@@ -11,16 +11,16 @@ from uuid import uuid4
 from prefect.context import FlowRunContext
 
 from flows.reports.definitions.model import Report
-from flows.reports.runs.store import flow_run_id
+from flows.reports.runs.store import current_flow_run_id
 from flows.reports.scheduling.periods import Period, ScheduleType, last_period
-from flows.reports.scheduling.rescheduling import origin
+from flows.reports.scheduling.rescheduling import request_origin
 
 
-def as_of() -> datetime:
-    """When the schedule was due that started this flow run, however late that is; or now."""
-    first = origin()
-    if first is not None:
-        return first.due
+def scheduled_time() -> datetime:
+    """Return when the schedule of the current flow run was due, however late it starts; or now."""
+    origin = request_origin()
+    if origin is not None:
+        return origin.due
     context = FlowRunContext.get()
     run = context.flow_run if context else None
     if run and run.auto_scheduled and run.expected_start_time:
@@ -29,39 +29,39 @@ def as_of() -> datetime:
 
 
 def request_id() -> str:
-    """The same for all flow runs that see to one request."""
-    first = origin()
-    return first.flow_run_id if first else flow_run_id() or str(uuid4())
+    """Return an id that all flow runs of one request share."""
+    origin = request_origin()
+    return origin.flow_run_id if origin else current_flow_run_id() or str(uuid4())
 
 
-def kind_of(report: Report) -> ScheduleType:
-    """The kind of its period; a day, if it has no schedule."""
+def schedule_kind(report: Report) -> ScheduleType:
+    """Return the kind of a report's periods: daily, if it has no schedule."""
     return report.schedule if report.schedule != "manual" else "daily"
 
 
-def period_of(report: Report, at: datetime) -> Period:
-    """The period that a report is about as of a time."""
-    return last_period(kind_of(report), at, report.timezone)
+def report_period(report: Report, at: datetime) -> Period:
+    """Return the last period of a report that is over at a time."""
+    return last_period(schedule_kind(report), at, report.timezone)
 
 
-def wanted(
-    report: Report, name: str, kind: str, about: Period | None, **fields: object
+def run_request(
+    report: Report, name: str, kind: str, period: Period | None, /, **fields: object
 ) -> dict[str, Any]:
-    """A run, as the ledger is asked for it; `fields` are others than those of most runs."""
-    period: dict[str, Any] = {}
-    if about is not None:
-        period = {
-            "period": about.label,
-            "period_start": about.start,
-            "period_end": about.end,
+    """Return the row of a run to request; `fields` override the defaults."""
+    period_fields: dict[str, Any] = {}
+    if period is not None:
+        period_fields = {
+            "period": period.label,
+            "period_start": period.start,
+            "period_end": period.end,
         }
     return {
         "report": name,
         "kind": kind,
         "key": "",
-        "definition": json.loads(report.stored()),
+        "definition": json.loads(report.to_json()),
         "row_values": {},
         "reason": None,
-        **period,
+        **period_fields,
         **fields,
     }

@@ -1,6 +1,6 @@
-"""A report for each row of a query: the run that finds the rows asks for one run for each.
+"""Fan out a report over the rows of its ``for_each`` query: one run for each row.
 
-Reads what the query of ``for_each`` reads; writes runs. Safe to repeat: there is one run per key.
+Reads what the query reads; writes runs. Safe to repeat: there is one run per key.
 """
 
 from datetime import date, datetime
@@ -10,62 +10,66 @@ from typing import Any
 from analytics_worker.database.reader_sessions import once_more
 from analytics_worker.definitions.yaml_definitions import instead
 from flows.reports.definitions.model import ForEach
-from flows.reports.formats import FormatError, Found, Table, fetch, snapshot
-from flows.reports.output.files import values
-from flows.reports.output.generator import Made, skip, summary
-from flows.reports.runs.requests import wanted
-from flows.reports.runs.store import Ledger, Run
+from flows.reports.formats import FetchedRows, FormatError, TableQuery, fetch_rows, open_snapshot
+from flows.reports.output.generator import ReportRunResult, result_fields, skip_run
+from flows.reports.runs.model import ReportRun, sql_parameters
+from flows.reports.runs.requests import run_request
+from flows.reports.runs.store import RunStore
 
-MOST_ROWS = 1000
-LONGEST_KEY = 200
+MAX_ROWS = 1000
+MAX_KEY_LENGTH = 200
 
 
-def expand(book: Ledger, run: Run, each: ForEach) -> Made:
-    """Ask for the runs.
+def fan_out(store: RunStore, run: ReportRun, for_each: ForEach) -> ReportRunResult:
+    """Request a run for each row, and skip the run that they replace.
 
     Raises:
-        FormatError: the rows have no such column, too many, or the same key twice.
+        FormatError: a column is missing, there are too many rows, or two have the same key.
     """
-    rows = _keyed(once_more(lambda: _found(run, each)), each)
+    rows = _rows_by_key(once_more(lambda: _fetch(run, for_each)), for_each)
     fields = {"period": run.period, "period_start": run.start, "period_end": run.end}
-    asked = book.ask(
+    requested = store.request_runs(
         [
-            wanted(run.report, run.name, run.kind, None, key=key, row_values=row, **fields)
+            run_request(run.report, run.name, run.kind, None, key=key, row_values=row, **fields)
             for key, row in rows.items()
         ]
     )
-    made = skip(book, run, f"made for each of {len(rows)} rows")
-    return Made(
-        **summary(run, "skipped"), reason=made.get("reason"), children=[a.id for a in asked]
+    result = skip_run(store, run, f"generated for each of {len(rows)} rows")
+    return ReportRunResult(
+        **result_fields(run, "skipped"),
+        reason=result.get("reason"),
+        children=[child.id for child in requested],
     )
 
 
-def _found(run: Run, each: ForEach) -> Found:
+def _fetch(run: ReportRun, for_each: ForEach) -> FetchedRows:
     report = run.report
-    session = snapshot(reader=report.reader, timeout=report.timeout, timezone=report.timezone)
-    with session as moment:
-        return fetch(moment, Table("for_each", each.sql, values(run)), MOST_ROWS)
+    session = open_snapshot(reader=report.reader, timeout=report.timeout, timezone=report.timezone)
+    with session as snapshot:
+        query = TableQuery("for_each", for_each.sql, sql_parameters(run))
+        return fetch_rows(snapshot, query, MAX_ROWS)
 
 
-def _keyed(found: Found, each: ForEach) -> dict[str, dict[str, Any]]:
-    """The rows by key."""
-    for column in filter(None, (each.key, each.to)):
-        if column not in found.names:
-            raise FormatError(f"for_each has no column {column!r}{instead(column, found.names)}")
-    if found.truncated:
-        raise FormatError(f"for_each has more than {MOST_ROWS} rows; make it select fewer")
+def _rows_by_key(fetched: FetchedRows, for_each: ForEach) -> dict[str, dict[str, Any]]:
+    for column in filter(None, (for_each.key, for_each.to)):
+        if column not in fetched.names:
+            suggestion = instead(column, fetched.names)
+            raise FormatError(f"for_each has no column {column!r}{suggestion}")
+    if fetched.truncated:
+        raise FormatError(f"for_each has more than {MAX_ROWS} rows; make it select fewer")
     rows: dict[str, dict[str, Any]] = {}
-    for values_of in found.rows:
-        row = {name: _plain(v) for name, v in zip(found.names, values_of, strict=True)}
-        key = "".join(c for c in str(row[each.key]) if c.isprintable())[:LONGEST_KEY]
+    for values in fetched.rows:
+        row = {name: _json_value(v) for name, v in zip(fetched.names, values, strict=True)}
+        key = "".join(c for c in str(row[for_each.key]) if c.isprintable())[:MAX_KEY_LENGTH]
         if not key or key in rows:
-            raise FormatError(f"for_each: the key {key!r} is {'there twice' if key else 'empty'}")
+            problem = "not unique" if key else "empty"
+            raise FormatError(f"for_each: the key {key!r} is {problem}")
         rows[key] = row
     return rows
 
 
-def _plain(value: Any) -> Any:
-    """What the ledger can keep: exact numbers and dates as text, which PostgreSQL reads as such."""
+def _json_value(value: Any) -> Any:
+    """Return a value as JSON can hold it; decimals and dates as text that PostgreSQL reads back."""
     if isinstance(value, Decimal):
         return int(value) if value == value.to_integral_value() else str(value)
     return value.isoformat() if isinstance(value, date | datetime) else value

@@ -1,7 +1,7 @@
-"""The periods that reports are about: yesterday, last week, last month, in a time zone of the report's.
+"""The periods that reports cover: days, weeks and months, in the report's time zone.
 
-Reads nothing, writes nothing. A period starts where the one before it ends, also where clocks change:
-days are 23 to 25 hours long, and a midnight that a zone leaves out is the moment it jumps over it.
+Reads nothing, writes nothing. A period starts when the previous one ends, also across clock changes:
+days are 23 to 25 hours long, and a midnight that a zone skips is the instant of the jump.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ SCHEDULE_TYPES: tuple[ScheduleType, ...] = ("daily", "weekly", "monthly")
 
 @dataclass(frozen=True)
 class Period:
-    """A day, a week from Monday, or a month: from `start` on, before `end`, both in UTC."""
+    """A day, a week from Monday, or a month: from `start` to `end` exclusively, both in UTC."""
 
     kind: ScheduleType
     first: date
@@ -25,7 +25,7 @@ class Period:
 
     @property
     def label(self) -> str:
-        """``2026-11-22``, ``2026-W47`` or ``2026-11``: the same in every time zone."""
+        """The period as ``2026-11-22``, ``2026-W47`` or ``2026-11``; the same in every time zone."""
         if self.kind == "daily":
             return self.first.isoformat()
         if self.kind == "weekly":
@@ -34,41 +34,41 @@ class Period:
 
     @property
     def start(self) -> datetime:
-        """The first instant."""
+        """The first instant of the period."""
         return midnight(self.first, self.timezone)
 
     @property
     def end(self) -> datetime:
-        """The first instant after it."""
+        """The first instant after the period."""
         return midnight(_next_first(self.kind, self.first), self.timezone)
 
     @property
     def text(self) -> str:
-        """For people: ``Sunday, 22 November 2026``, ``16 – 22 November 2026``, ``November 2026``."""
+        """The period as readers see it: ``Sunday, 22 November 2026``, ``16 – 22 November 2026``, ``November 2026``."""
         if self.kind == "monthly":
             return f"{self.first:%B %Y}"
         if self.kind == "daily":
             return f"{self.first:%A}, {self.first.day} {self.first:%B %Y}"
         return _days_text(self.first, self.first + timedelta(days=6))
 
-    def before(self) -> "Period":
-        """The period before this one."""
+    def previous(self) -> "Period":
+        """Return the previous period."""
         return Period(
             self.kind, _first_of(self.kind, self.first - timedelta(days=1)), self.timezone
         )
 
 
 def last_period(kind: ScheduleType, as_of: datetime, timezone: str) -> Period:
-    """The last period that is over: yesterday, Monday to Sunday of last week, last month."""
+    """Return the last period that has ended: yesterday, last week from Monday, or last month."""
     today = as_of.astimezone(ZoneInfo(timezone)).date()
-    return Period(kind, _first_of(kind, today), timezone).before()
+    return Period(kind, _first_of(kind, today), timezone).previous()
 
 
 def named_period(label: str, kind: ScheduleType, timezone: str) -> Period:
-    """The period of a label such as ``2026-11-22``, ``2026-W47`` or ``2026-11``.
+    """Return the period of a label such as ``2026-11-22``, ``2026-W47`` or ``2026-11``.
 
     Raises:
-        PermanentError: it is no label of this kind of period.
+        PermanentError: it is not a label of this kind of period.
     """
     formats = {"daily": "%Y-%m-%d", "weekly": "%G-W%V-%u", "monthly": "%Y-%m"}
     examples = {"daily": "2026-11-22", "weekly": "2026-W47", "monthly": "2026-11"}
@@ -77,25 +77,33 @@ def named_period(label: str, kind: ScheduleType, timezone: str) -> Period:
         first = datetime.strptime(text, formats[kind]).replace(tzinfo=UTC).date()
     except ValueError:
         raise PermanentError(
-            f"{label!r} is no {kind} period; write it like {examples[kind]}"
+            f"{label!r} is not a valid {kind} period; expected one like {examples[kind]}"
         ) from None
     return Period(kind, first, timezone)
 
 
 def missed_periods(
-    kind: ScheduleType, as_of: datetime, timezone: str, *, since: datetime, most: int
+    kind: ScheduleType, as_of: datetime, timezone: str, *, since: datetime, limit: int
 ) -> list[Period]:
-    """Periods that ended after `since` and before the last one, the oldest first."""
-    found: list[Period] = []
-    period = last_period(kind, as_of, timezone).before()
-    while len(found) < most and period.end > since:
-        found.append(period)
-        period = period.before()
-    return found[::-1]
+    """Return the periods that ended after `since`, without the last one, the oldest first.
+
+    Args:
+        kind: Kind of the periods.
+        as_of: The time that decides which period is the last one.
+        timezone: Time zone of the report.
+        since: End of the last period that was scheduled.
+        limit: Maximum number of periods; the latest ones are returned.
+    """
+    missed: list[Period] = []
+    period = last_period(kind, as_of, timezone).previous()
+    while len(missed) < limit and period.end > since:
+        missed.append(period)
+        period = period.previous()
+    return missed[::-1]
 
 
 def midnight(day: date, timezone: str) -> datetime:
-    """When a day starts, in UTC."""
+    """Return when a day starts, in UTC."""
     local = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(timezone))
     return local.astimezone(UTC)
 

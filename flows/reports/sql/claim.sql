@@ -1,10 +1,10 @@
--- A report that is this process's to make: nobody else's, or that of a process that is gone.
+-- Claim a run that is pending, or whose worker died or let the lease expire.
 update ops.report_runs as run
 set
     status = 'running',
     attempts = run.attempts + 1,
     started_at = now(),
-    lease_owner = :owner,
+    lease_owner = :worker,
     lease_until = now() + make_interval(secs => :lease_seconds),
     flow_run_id = coalesce(cast(:flow_run_id as uuid), run.flow_run_id)
 where

@@ -1,4 +1,5 @@
--- When the oldest of these materialized views was last found fresh; null if none of them has a history.
+-- Return when the least recently refreshed of these materialized views was up to date; null if none of
+-- them has a history.
 select min(fresh_at) as at
 from (
     select max(started_at) as fresh_at

@@ -1,6 +1,6 @@
--- Runs to delete: too old, too many of one report, or too many bytes in all, the oldest first. The last
--- good run of each report and key of a schedule or event is kept whatever its age, and so is what is
--- not over yet.
+-- Runs to delete: too old, too many of one report, or too many bytes in total, the oldest first. The last
+-- successful run of each report and key is kept whatever its age, except for ad-hoc reports. So are runs
+-- that are not finished or have unfinished deliveries.
 with ended as (
     select
         run.id,
@@ -14,11 +14,11 @@ with ended as (
         run.kind <> 'ad_hoc' and run.status = 'ready' and row_number() over (
             partition by run.report, run.key, run.status
             order by run.period_end desc, run.id desc
-        ) = 1 as is_last_good,
+        ) = 1 as is_last_ready,
         row_number() over (
             partition by run.report, run.key order by run.period_end desc, run.id desc
-        ) as place,
-        sum(run.bytes) over (order by run.created_at desc, run.id desc) as bytes_so_far
+        ) as run_rank,
+        sum(run.bytes) over (order by run.created_at desc, run.id desc) as total_bytes
     from ops.report_runs as run
     where
         run.status in ('ready', 'skipped', 'failed')
@@ -43,15 +43,15 @@ select
     bytes,
     case
         when created_at < now() - make_interval(days => :days) then 'age'
-        when place > :most then 'count'
+        when run_rank > :max_runs then 'count'
         else 'bytes'
     end as why
 from ended
 where
-    not is_last_good
+    not is_last_ready
     and (
         created_at < now() - make_interval(days => :days)
-        or place > :most
-        or (bytes > 0 and bytes_so_far > :most_bytes)
+        or run_rank > :max_runs
+        or (bytes > 0 and total_bytes > :max_bytes)
     )
 order by id

@@ -1,4 +1,4 @@
--- The report is made: its files become known, and in the same transaction its message is enqueued.
+-- Record the result of a run. Its message is enqueued in the same transaction.
 update ops.report_runs
 set
     status = :status,
@@ -13,5 +13,5 @@ set
     finished_at = now(),
     lease_owner = null,
     lease_until = null
-where id = :id and status = 'running' and lease_owner = :owner
+where id = :id and status = 'running' and lease_owner = :worker
 returning id

@@ -1,4 +1,4 @@
-select concat_ws(' ', id, report, period, key) as shown
+select concat_ws(' ', id, report, period, key) as label
 from ops.report_runs
 where status = 'ready'
 order by id desc

@@ -1,11 +1,12 @@
--- Reports as their file says. One that comes back has missed nothing: it starts anew.
+-- Store the definitions of the file. A report that was retired and is back starts anew, without missed
+-- periods.
 insert into ops.report_definitions as stored (name, definition, schedule, enabled)
 select
     name,
     definition,
     schedule,
     enabled
-from jsonb_to_recordset(cast(:reports as jsonb)) as wanted (
+from jsonb_to_recordset(cast(:reports as jsonb)) as definitions (
     name text, definition jsonb, schedule text, enabled boolean
 )
 on conflict (name) do update

@@ -1,4 +1,4 @@
-"""Where reports of tests go: a folder and a mail server of the test's own."""
+"""Storage and mail server of the reports of tests."""
 
 from pathlib import Path
 
@@ -9,10 +9,10 @@ from tests.support.smtp_sink import SmtpSink
 
 
 @pytest.fixture
-def post(
+def report_folder(
     environment: str, smtp_sink: SmtpSink, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
-    """The folder of the report files; mails arrive at the sink."""
+    """Return the folder of the report files; emails are sent to the sink."""
     del environment
     folder = tmp_path / "reports"
     variables = {

@@ -1,4 +1,4 @@
-"""Reports to test with, and what the database and the mail server know of them."""
+"""Reports for tests, and what the database and the mail server have of them."""
 
 from typing import Any
 
@@ -24,22 +24,22 @@ def report(name: str = "sales", sql: str | None = "select 1 as n", **fields: Any
     )
 
 
-def store(*reports: Report) -> None:
+def store_reports(*reports: Report) -> None:
     sync({each.name: each for each in reports})
 
 
 def runs() -> list[tuple[str, str, str]]:
-    """Name, key and status of all runs."""
+    """Return name, key and status of all runs."""
     return query("select report, key, status from ops.report_runs order by id")
 
 
-def mails() -> list[tuple[str, str]]:
-    """Recipient and status of all deliveries in the outbox."""
+def deliveries() -> list[tuple[str, str]]:
+    """Return recipient and status of all deliveries."""
     return query("select recipient, status from ops.deliveries order by recipient, id")
 
 
-def let_time_pass() -> None:
-    """What waits for its next attempt is due now."""
+def make_retries_due() -> None:
+    """Make all pending deliveries due now."""
     execute(
         "update ops.deliveries set next_attempt_at = now(), refused_by = '{}'"
         " where status = 'pending'"
@@ -47,8 +47,8 @@ def let_time_pass() -> None:
 
 
 def attachment(received: Received, number: int = 0) -> bytes:
-    found = list(received.mail.iter_attachments())[number]
-    return found.get_payload(decode=True)  # pyright: ignore[reportReturnType]
+    part = list(received.mail.iter_attachments())[number]
+    return part.get_payload(decode=True)  # pyright: ignore[reportReturnType]
 
 
 def body(received: Received, kind: str = "plain") -> str:

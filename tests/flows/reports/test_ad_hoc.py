@@ -1,4 +1,4 @@
-"""One report that somebody asks for: a file, a mail, a result."""
+"""Ad-hoc reports: a file, an email, a result."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from flows.reports.ad_hoc import generate_ad_hoc_report
 pytestmark = pytest.mark.usefixtures("prefect_api")
 
 
-def test_csv_arrives_as_the_database_has_it(post, smtp_sink):
+def test_csv_has_the_rows_of_the_database(report_folder, smtp_sink):
     config = {
         "name": "Custom Report",
         "query": "select n, 'row ' || n as text from generate_series(1, 3) as n",
@@ -22,5 +22,5 @@ def test_csv_arrives_as_the_database_has_it(post, smtp_sink):
     assert attachment.get_filename().startswith("custom-report-")
     rows = attachment.get_payload(decode=True).decode().splitlines()
     assert rows == ["n,text", "1,row 1", "2,row 2", "3,row 3"]
-    (file,) = post.iterdir()
+    (file,) = report_folder.iterdir()
     assert file.read_bytes() == attachment.get_payload(decode=True)

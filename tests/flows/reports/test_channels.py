@@ -1,4 +1,4 @@
-"""A report goes to any channel, and each shows it in its own way."""
+"""Reports are delivered to any channel, each with its own rendering."""
 
 import uuid
 
@@ -9,10 +9,10 @@ from analytics_worker.settings import settings
 from blocks.notifications import EmailChannel
 from flows.reports import generate_scheduled_reports
 from flows.reports.runs.manual import run_now
-from tests.flows.reports.reports import ANN, OWNER, body, report, runs, store
+from tests.flows.reports.reports import ANN, OWNER, body, report, runs, store_reports
 from tests.support.sql import query
 
-pytestmark = pytest.mark.usefixtures("post")
+pytestmark = pytest.mark.usefixtures("report_folder")
 
 SQL = "select n from generate_series(1, 3) as n"
 TILES = [
@@ -29,7 +29,7 @@ TILES = [
 
 @pytest.fixture
 def hooks(monkeypatch, http_sink):
-    """Lead the channels ``webhook`` and ``slack`` to the sink."""
+    """Point the channels ``webhook`` and ``slack`` to the sink."""
     monkeypatch.setenv("ALERT_WEBHOOK_URL", f"{http_sink.url}/hook")
     monkeypatch.setenv("ALERT_SLACK_URL", f"http://{http_sink.host}:{http_sink.port}/slack")
     monkeypatch.setenv("REPORT_LINK_BASE", "https://files.example.com/reports")
@@ -41,11 +41,11 @@ def to(*channels, **others):
 
 
 @pytest.mark.usefixtures("hooks")
-def test_a_webhook_gets_numbers_and_links(http_sink, post):
+def test_webhook_has_numbers_and_links(http_sink, report_folder):
     (made,) = run_now(report(sql=SQL, tiles=TILES, recipients=to("webhook")), "2026-11-24")
     assert deliver_due("reports")["sent"] == 1
     (request,) = http_sink.requests
-    (file,) = post.iterdir()
+    (file,) = report_folder.iterdir()
     posted = request.json
     assert posted.pop("data_as_of").endswith("UTC")
     assert posted == {
@@ -80,14 +80,14 @@ def test_a_webhook_gets_numbers_and_links(http_sink, post):
 
 
 @pytest.mark.usefixtures("hooks")
-def test_a_chat_gets_tiles_facts_notes_and_a_link(http_sink, post):
+def test_chat_has_tiles_facts_notes_and_link(http_sink, report_folder):
     run_now(
         report(sql=SQL, tiles=TILES, notes=["Without <b>tests</b>"], recipients=to("slack")), None
     )
     assert deliver_due("reports")["sent"] == 1
     (request,) = http_sink.requests
     text = str(request.json)
-    (file,) = post.iterdir()
+    (file,) = report_folder.iterdir()
     for expected in (
         "▲ +25.1%",
         "= unchanged",
@@ -101,7 +101,7 @@ def test_a_chat_gets_tiles_facts_notes_and_a_link(http_sink, post):
 
 
 @pytest.mark.usefixtures("hooks")
-def test_email_and_channels_get_the_same_report_each_once(http_sink, smtp_sink):
+def test_email_and_channels_each_get_the_report_once(http_sink, smtp_sink):
     run_now(report(recipients=to("webhook", "slack", "webhook", to=[ANN])), None)
     assert deliver_due("reports")["sent"] == 3
     assert sorted(each.path for each in http_sink.requests) == ["/hook/hook", "/slack"]
@@ -109,7 +109,7 @@ def test_email_and_channels_get_the_same_report_each_once(http_sink, smtp_sink):
     assert str(smtp_sink.messages[0].mail["To"]) == ANN
 
 
-def test_a_block_with_addresses_is_a_mailing_list(prefect_api, smtp_sink):  # noqa: ARG001
+def test_email_block_delivers_to_all_its_addresses(prefect_api, smtp_sink):  # noqa: ARG001
     name = f"team-{uuid.uuid4().hex[:8]}"
     EmailChannel(
         host=smtp_sink.host,
@@ -128,19 +128,17 @@ def test_a_block_with_addresses_is_a_mailing_list(prefect_api, smtp_sink):  # no
 
 
 @pytest.mark.usefixtures("hooks")
-def test_a_report_of_which_only_a_page_is_too_large_names_its_files_in_chats(
-    http_sink, monkeypatch, post
-):
+def test_chat_names_files_that_are_too_large_to_attach(http_sink, monkeypatch, report_folder):
     monkeypatch.setenv("REPORT_MAIL_MAX_MB", "0.001")
     monkeypatch.delenv("REPORT_LINK_BASE")
     settings.cache_clear()
     run_now(report(recipients=to("slack")), None)
     deliver_due("reports")
-    (file,) = post.iterdir()
+    (file,) = report_folder.iterdir()
     assert f"at {file}" in str(http_sink.requests[0].json)
 
 
-def test_channels_are_limited_together_with_domains(monkeypatch):
+def test_allowed_channels_and_domains(monkeypatch):
     def error(channel, **variables):
         for name in ("DOMAINS", "CHANNELS"):
             monkeypatch.setenv(f"REPORT_ALLOWED_{name}", variables.get(name, ""))
@@ -157,10 +155,8 @@ def test_channels_are_limited_together_with_domains(monkeypatch):
 
 @pytest.mark.usefixtures("hooks", "prefect_api")
 class TestFailures:
-    def test_a_report_without_owner_that_is_not_made_is_sent_to_the_default_channels(
-        self, http_sink
-    ):
-        store(report(sql="select nope", owner=None))
+    def test_failure_without_owner_notifies_the_default_channels(self, http_sink):
+        store_reports(report(sql="select nope", owner=None))
         assert generate_scheduled_reports(return_state=True).is_failed()
         for request in http_sink.requests:
             assert "Report failed: sales" in str(request.json)
@@ -169,33 +165,31 @@ class TestFailures:
         generate_scheduled_reports(return_state=True)
         assert len(http_sink.requests) == 2, "once for each run"
 
-    def test_nobody_to_notify_is_said(self, monkeypatch, http_sink):
+    def test_message_states_that_no_notification_was_sent(self, monkeypatch, http_sink):
         for name in ("ALERT_WEBHOOK_URL", "ALERT_SLACK_URL"):
             monkeypatch.delenv(name)
         settings.cache_clear()
-        store(report(sql="select nope", owner=None))
+        store_reports(report(sql="select nope", owner=None))
         state = generate_scheduled_reports(return_state=True)
-        nobody = "Nobody is notified: it has no owner, and there is no default channel"
-        assert nobody in str(state.message)
+        expected = "No notification was sent: it has no owner, and there is no default channel"
+        assert expected in str(state.message)
         assert query("select count(*) from ops.messages") == [0]
         monkeypatch.setenv("ALERT_WEBHOOK_URL", f"{http_sink.url}/hook")
         settings.cache_clear()
         generate_scheduled_reports(return_state=True)
-        assert len(http_sink.requests) == 1, "notified as soon as there is somebody"
+        assert len(http_sink.requests) == 1, "notified as soon as a channel is configured"
 
-    def test_an_owner_who_can_not_be_reached_leaves_it_to_the_default_channels(
-        self, smtp_sink, http_sink
-    ):
+    def test_unreachable_owner_falls_back_to_the_default_channels(self, smtp_sink, http_sink):
         smtp_sink.refuse(OWNER, 550)
         smtp_sink.refuse(ANN, 550)
-        store(report())
+        store_reports(report())
         state = generate_scheduled_reports(return_state=True)
         assert (state.name, runs()) == ("Partial", [("sales", "", "ready")])
         assert {request.json.get("event") for request in http_sink.requests} >= {"delivery_failed"}
         assert smtp_sink.messages == []
 
 
-def test_the_owner_is_named_in_the_page_and_not_a_reader(smtp_sink):
+def test_page_names_the_owner_who_is_not_a_recipient(smtp_sink):
     run_now(report(), None)
     deliver_due("reports")
     (received,) = smtp_sink.messages

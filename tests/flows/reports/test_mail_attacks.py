@@ -1,4 +1,4 @@
-"""Names in somebody's table and titles of authors that want to be headers, in the mails of reports."""
+"""Header injection in the emails of reports, by values of tables and titles of authors."""
 
 import re
 
@@ -6,13 +6,13 @@ import pytest
 
 from analytics_worker.text import one_line
 from flows.reports import generate_scheduled_reports
-from tests.flows.reports.reports import ANN, OWNER, report, store
+from tests.flows.reports.reports import ANN, OWNER, report, store_reports
 from tests.support.attacks import attack
 from tests.support.header_attacks import HEADER_ATTACKS, IN_DATABASE
 from tests.support.received_mails import assert_is_one_mail, part_text
 from tests.support.sql import execute
 
-pytestmark = pytest.mark.usefixtures("prefect_api", "post")
+pytestmark = pytest.mark.usefixtures("prefect_api", "report_folder")
 
 TEXTS = list(IN_DATABASE.values())
 TITLES = [
@@ -23,7 +23,7 @@ TITLES = [
 
 
 @pytest.fixture(autouse=True)
-def _customers(post):  # noqa: ARG001  # its database
+def _customers(report_folder):  # noqa: ARG001  # its database
     execute("create table analytics.customers (number integer, name text)")
     execute("grant select on analytics.customers to analytics_reader")
     for number, name in enumerate(TEXTS):
@@ -42,12 +42,12 @@ def assert_has_no_markup(html: str) -> None:
 
 @attack(
     by="data",
-    what="A customer's name with a header, line ends or control characters, as the key of a report for each",
-    answer="Subject, text, HTML and file name show it as text; the mail has the fields of any mail",
+    what="A customer's name with a header, line ends or control characters, as a key of for_each",
+    answer="Text in subject, body, HTML and file name; the email has no further header",
 )
 def test_keys(smtp_sink):
     tile = {"title": "Sum", "sql": "select 1"}
-    store(report(sql="select :other as o", for_each=EACH, recipients=[ANN], tiles=[tile]))
+    store_reports(report(sql="select :other as o", for_each=EACH, recipients=[ANN], tiles=[tile]))
     assert generate_scheduled_reports()["summary"]["made"] == len(TEXTS)
     assert len(smtp_sink.messages) == len(TEXTS)
     for received in smtp_sink.messages:
@@ -65,11 +65,11 @@ def test_keys(smtp_sink):
 
 @attack(
     by="data",
-    what="The same names in the error that the owner of a report gets",
+    what="The same names in the error message to the owner of a report",
     answer="One line each for the key and the error",
 )
 def test_errors(smtp_sink):
-    store(
+    store_reports(
         report(
             sql="select cast('x' || :k as integer) as n",
             for_each=EACH | {"sql": f"{EACH['sql']} where number % 3 = 0"},
@@ -94,7 +94,7 @@ def test_errors(smtp_sink):
     answer="Text in subject, text part and HTML",
 )
 def test_titles(smtp_sink):
-    store(
+    store_reports(
         *(
             report(
                 f"r{number}",

@@ -1,4 +1,4 @@
-"""What a run says of its messages: its own ones by result, apart from what else it sent."""
+"""What a run reports about its deliveries: its own by status, apart from others."""
 
 from datetime import timedelta
 
@@ -10,10 +10,17 @@ from analytics_worker.settings import settings
 from flows.reports import generate_ad_hoc_report, generate_scheduled_reports, generate_single_report
 from flows.reports.runs.manual import ResendError, resend, run_now
 from flows.reports.scheduling import rescheduling
-from tests.flows.reports.reports import ANN, OWNER, let_time_pass, mails, report, store
+from tests.flows.reports.reports import (
+    ANN,
+    OWNER,
+    deliveries,
+    make_retries_due,
+    report,
+    store_reports,
+)
 from tests.support.sql import execute, query
 
-pytestmark = pytest.mark.usefixtures("prefect_api", "post")
+pytestmark = pytest.mark.usefixtures("prefect_api", "report_folder")
 
 CONFIG = {"name": "Question", "query": "select 1 as n", "recipients": [ANN]}
 
@@ -23,7 +30,7 @@ def without_mail_server(monkeypatch):
     settings.cache_clear()
 
 
-def test_only_its_own_messages_count(smtp_sink):
+def test_only_own_messages_are_counted(smtp_sink):
     run_now(report("earlier", recipients=["a@example.com", "b@example.com"]), None)
     result = generate_ad_hoc_report(CONFIG)
     assert result["message"] == "Question: 1 row; 1 message sent; also sent 2 other messages"
@@ -31,7 +38,7 @@ def test_only_its_own_messages_count(smtp_sink):
     assert len(smtp_sink.messages) == 3
 
 
-def test_what_failed_of_another_run_is_no_failure_of_this_one(smtp_sink):
+def test_failed_delivery_of_another_run_does_not_fail_this_one(smtp_sink):
     smtp_sink.refuse("gone@example.com", 550)
     run_now(report("earlier", recipients=["gone@example.com"]), None)
     state = generate_ad_hoc_report(CONFIG, return_state=True)
@@ -39,24 +46,24 @@ def test_what_failed_of_another_run_is_no_failure_of_this_one(smtp_sink):
     assert {each.recipients[0] for each in smtp_sink.messages} == {ANN, OWNER}
 
 
-def test_what_failed_of_its_own_makes_it_partial(smtp_sink):
+def test_failed_own_delivery_is_partial(smtp_sink):
     smtp_sink.refuse(ANN, 550)
-    store(report())
+    store_reports(report())
     state = generate_scheduled_reports(return_state=True)
     assert state.name == "Partial"
     assert "0 messages sent, 1 failed (550 refused for the test)" in str(state.message)
 
 
-def test_a_failure_that_nobody_could_be_notified_of_makes_it_partial(smtp_sink):
+def test_failure_without_owner_or_channel_to_notify_is_partial(smtp_sink):
     smtp_sink.refuse(ANN, 550)
     smtp_sink.refuse(OWNER, 550)
     run_now(report("earlier"), None)
     state = generate_ad_hoc_report(CONFIG | {"recipients": []}, return_state=True)
     assert state.name == "Partial"
-    assert "nobody could be notified that 1 message failed" in str(state.message)
+    assert "1 message failed without an owner or channel left to notify" in str(state.message)
 
 
-def test_what_waits_is_said_by_its_reason(smtp_sink):
+def test_waiting_deliveries_are_reported_with_reasons(smtp_sink):
     smtp_sink.refuse(ANN, 451, times=1)
     recipients = {"to": [ANN, "bob@example.com"], "channels": ["team"]}
     result = generate_ad_hoc_report(CONFIG | {"recipients": recipients})
@@ -65,45 +72,45 @@ def test_what_waits_is_said_by_its_reason(smtp_sink):
     assert text in result["message"]
 
 
-def test_whatever_waits_starts_no_further_run(monkeypatch):
-    """Asking for reports while an email waits made a follow-up run of each, again and again."""
-    followed = []
-    monkeypatch.setattr(rescheduling, "_follow_up", lambda *when: followed.append(when))
+def test_waiting_deliveries_start_no_further_run(monkeypatch):
+    """Each report that was requested while an email waited scheduled another flow run, repeatedly."""
+    scheduled = []
+    monkeypatch.setattr(rescheduling, "_create_flow_run", lambda *when: scheduled.append(when))
     without_mail_server(monkeypatch)
     generate_ad_hoc_report(CONFIG)
     generate_ad_hoc_report(CONFIG | {"recipients": []})
     generate_single_report(CONFIG | {"id": 1})
-    store(report())
+    store_reports(report())
     generate_scheduled_reports()
-    assert followed == []
+    assert scheduled == []
     with get_client(sync_client=True) as client:
         names = [run.state_name for run in client.read_flow_runs()]
     assert "Scheduled" not in names
-    store(report(after={"dbt": "run", "latest": "23:59"}, name="late"))
+    store_reports(report(after={"dbt": "run", "latest": "23:59"}, name="late"))
     generate_scheduled_reports()
-    assert len(followed) == 1, "data that is not there yet is looked for again"
+    assert len(scheduled) == 1, "missing data is checked again"
 
 
-def test_a_report_that_was_made_before_is_not_said_to_be_in_the_making():
+def test_finished_report_is_reported_as_already_generated():
     data = CONFIG | {"id": 7, "schedule_type": "monthly"}
     generate_single_report(data)
     again = generate_single_report(data)
-    assert again["message"] == "it was made before; 0 messages sent"
+    assert again["message"] == "it was already generated; 0 messages sent"
 
 
-def test_the_scheduled_sender_of_any_domain_sends_what_waits(smtp_sink, monkeypatch):
+def test_scheduled_sender_of_any_domain_sends_waiting_deliveries(smtp_sink, monkeypatch):
     host = settings().alert_email_host
     without_mail_server(monkeypatch)
     generate_ad_hoc_report(CONFIG)
     monkeypatch.setenv("ALERT_EMAIL_HOST", str(host))
     settings.cache_clear()
-    let_time_pass()
+    make_retries_due()
     assert deliver_due(None, budget=timedelta(seconds=30))["sent"] == 1
     (received,) = smtp_sink.messages
     assert list(received.mail.iter_attachments())
 
 
-def test_resending_counts_what_is_sent_again(smtp_sink):
+def test_resend_counts_only_resent_deliveries(smtp_sink):
     smtp_sink.refuse(ANN, 550, times=1)
     run_now(report(recipients=[ANN, "bob@example.com"]), None)
     deliver_due("reports")
@@ -112,7 +119,7 @@ def test_resending_counts_what_is_sent_again(smtp_sink):
     assert resend(run_id, failed=False)["sent"] == 2
 
 
-def test_resending_what_still_waits_says_so(monkeypatch):
+def test_resend_of_pending_deliveries_is_refused(monkeypatch):
     without_mail_server(monkeypatch)
     run_now(report(), None)
     (run_id,) = query("select id from ops.report_runs")
@@ -120,7 +127,7 @@ def test_resending_what_still_waits_says_so(monkeypatch):
         resend(run_id, failed=False)
 
 
-def test_a_message_about_a_failure_is_not_sent_again_with_the_report(smtp_sink):
+def test_failure_message_is_not_resent_with_the_report(smtp_sink):
     run_now(report(sql="select nope"), "2026-11-24")
     run_now(report(), "2026-11-24")
     deliver_due("reports")
@@ -129,21 +136,21 @@ def test_a_message_about_a_failure_is_not_sent_again_with_the_report(smtp_sink):
     assert [each.recipients for each in smtp_sink.messages].count([OWNER]) == 1
 
 
-def test_a_run_that_is_deleted_takes_its_messages_along():
+def test_messages_are_deleted_with_their_run():
     run_now(report(), None)
     execute("delete from ops.report_runs")
     assert query("select count(*) from ops.messages") == [0]
-    assert mails() == []
+    assert deliveries() == []
     run_now(report(), None)
-    assert mails() == [(ANN, "pending")]
+    assert deliveries() == [(ANN, "pending")]
 
 
-def test_the_version_before_leaves_alone_what_it_can_not_send():
+def test_view_for_the_previous_version_hides_what_it_can_not_send():
     run_now(report(recipients={"to": [ANN], "channels": ["slack"]}), None)
-    shown = query("select recipient, status from ops.report_deliveries order by recipient")
-    assert shown == [(ANN, "waiting"), ("slack", "waiting")]
+    rows = query("select recipient, status from ops.report_deliveries order by recipient")
+    assert rows == [(ANN, "waiting"), ("slack", "waiting")]
     execute("update ops.report_runs set mail = '{}'")
-    shown = query("select recipient, status from ops.report_deliveries order by recipient")
-    assert shown == [(ANN, "pending"), ("slack", "waiting")]
+    rows = query("select recipient, status from ops.report_deliveries order by recipient")
+    assert rows == [(ANN, "pending"), ("slack", "waiting")]
     claim = "select id from ops.report_deliveries where status = 'pending' for update skip locked"
     assert len(query(claim)) == 1

@@ -1,9 +1,10 @@
-"""One report that an event asks for: once per period if it says its schedule, else once per run."""
+"""Single reports: generated once per period with a schedule, otherwise once per flow run."""
 
 from datetime import UTC, datetime
 
 import pytest
 from prefect import get_client
+from prefect.client.schemas.sorting import ArtifactSort
 
 from analytics_worker.settings import settings
 from flows.reports import generate_single_report
@@ -12,31 +13,32 @@ from flows.reports.runs.manual import run_now
 from tests.flows.reports.reports import ANN, body, report, runs
 from tests.support.sql import execute, query
 
-pytestmark = pytest.mark.usefixtures("prefect_api", "post")
+pytestmark = pytest.mark.usefixtures("prefect_api", "report_folder")
 
-DATA = {"id": 7, "name": "Asked", "query": "select 1 as n", "format": "csv", "recipients": [ANN]}
+DATA = {"id": 7, "name": "Single", "query": "select 1 as n", "format": "csv", "recipients": [ANN]}
 
 
 def artifacts() -> dict[str, object]:
     with get_client(sync_client=True) as client:
-        return {str(each.key or each.type): each for each in client.read_artifacts()}
+        newest = client.read_artifacts(sort=ArtifactSort.CREATED_DESC)
+        return {str(each.key or each.type): each for each in reversed(newest)}
 
 
-def test_a_report_with_a_schedule_is_made_once_per_period_whoever_asks(smtp_sink):
+def test_report_with_a_schedule_is_generated_once_per_period(smtp_sink):
     for _ in range(2):
         generate_single_report(DATA | {"schedule_type": "monthly"})
     assert runs() == [("single/7", "", "ready")]
     assert len(smtp_sink.messages) == 1
 
 
-def test_a_report_without_one_is_made_whenever_somebody_asks(smtp_sink):
+def test_report_without_a_schedule_is_generated_on_every_request(smtp_sink):
     for _ in range(2):
         assert generate_single_report(DATA)["reports"][0]["status"] == "ready"
     assert len(smtp_sink.messages) == len(set(smtp_sink.ids())) == 2
 
 
-def test_all_that_a_report_of_the_file_may_have(smtp_sink):
-    more = {
+def test_payload_accepts_the_keys_of_a_definition(smtp_sink):
+    fields = {
         "format": ["html", "xlsx"],
         "parameters": {"least": 2},
         "queries": [
@@ -46,26 +48,27 @@ def test_all_that_a_report_of_the_file_may_have(smtp_sink):
         "max_rows": 1,
     }
     data = {key: value for key, value in DATA.items() if key != "query"}
-    (made,) = generate_single_report(data | more)["reports"]
-    assert (made["rows"], made["truncated"]) == (1, True)
-    assert "T: only the first 1 rows; there are more." in made["notes"]
+    (result,) = generate_single_report(data | fields)["reports"]
+    assert (result["rows"], result["truncated"]) == (1, True)
+    assert "T: only the first 1 rows; there are more." in result["notes"]
     assert len(smtp_sink.messages) == 1
 
 
-def test_the_ui_has_a_link_to_each_file():
-    (made,) = generate_single_report(DATA | {"name": "Shown", "format": ["csv", "json"]})["reports"]
-    found = artifacts()["report-shown"]
-    assert "Shown of" in found.description  # pyright: ignore[reportAttributeAccessIssue]
-    assert any(name.rpartition("/")[2] in str(found.data) for name in made["files"])  # pyright: ignore[reportAttributeAccessIssue]
+def test_ui_has_a_link_to_each_file():
+    data = DATA | {"name": "Linked", "format": ["csv", "json"]}
+    (result,) = generate_single_report(data)["reports"]
+    artifact = artifacts()["report-linked"]
+    assert "Linked of" in artifact.description  # pyright: ignore[reportAttributeAccessIssue]
+    assert any(name.rpartition("/")[2] in str(artifact.data) for name in result["files"])  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def test_a_long_export_shows_its_progress(monkeypatch):
-    monkeypatch.setattr(ui_artifacts, "SECONDS_BETWEEN", 0.0)
+def test_long_export_shows_its_progress(monkeypatch):
+    monkeypatch.setattr(ui_artifacts, "UPDATE_SECONDS", 0.0)
     generate_single_report(DATA | {"query": "select n from generate_series(1, 200000) n"})
     assert artifacts()["progress"].data == 100.0  # pyright: ignore[reportAttributeAccessIssue]
 
 
-def test_the_data_is_as_old_as_the_oldest_view_that_the_report_reads(smtp_sink):
+def test_data_is_as_old_as_the_least_recently_refreshed_view(smtp_sink):
     for name, day in (("old", 20), ("new", 23)):
         execute(f"create materialized view analytics.{name} as select 1 as n")
         execute(f"grant select on analytics.{name} to analytics_reader")
@@ -82,22 +85,22 @@ def test_the_data_is_as_old_as_the_oldest_view_that_the_report_reads(smtp_sink):
     for sql in ("select n from public.both", "select n from analytics.new"):
         generate_single_report(DATA | {"query": sql})
     generate_single_report(DATA | {"query": "select n from analytics.plain"})
-    found = [body(each).split("Data as of ")[1].split(".")[0] for each in smtp_sink.messages]
-    assert found[:2] == ["2026-11-20 05:13 UTC", "2026-11-23 05:13 UTC"]
-    assert found[2].startswith(f"{datetime.now(UTC):%Y-%m-%d}")
+    times = [body(each).split("Data as of ")[1].split(".")[0] for each in smtp_sink.messages]
+    assert times[:2] == ["2026-11-20 05:13 UTC", "2026-11-23 05:13 UTC"]
+    assert times[2].startswith(f"{datetime.now(UTC):%Y-%m-%d}")
 
 
-def test_a_report_made_by_hand_is_not_made_again_for_the_same_period():
+def test_manual_run_is_not_repeated_for_the_same_period():
     (first,), (second,) = run_now(report(), "2026-11-24"), run_now(report(), "2026-11-24")
     assert (first["status"], second["status"]) == ("ready", "skipped")
-    assert f"reports resend {first['run']} sends it again" in str(second.get("reason"))
+    assert f"to resend it: reports resend {first['run']}" in str(second.get("reason"))
     assert query("select count(*) from ops.report_runs") == [1]
 
 
-def test_the_result_says_what_its_messages_wait_for(monkeypatch: pytest.MonkeyPatch):
+def test_result_names_what_its_deliveries_wait_for(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.delenv("ALERT_EMAIL_HOST")
     settings.cache_clear()
-    asked = generate_single_report(DATA)
+    result = generate_single_report(DATA)
     expected = "0 messages sent, 1 waiting for configuration (Channel 'email' is not configured: set ALERT_EMAIL_HOST"
-    assert expected in asked["message"]
-    assert asked["delivery"]["waiting_for_configuration"] == 1
+    assert expected in result["message"]
+    assert result["delivery"]["waiting_for_configuration"] == 1

@@ -1,4 +1,4 @@
-"""Where files go: a folder, or what a report-storage block names; whole, or not there."""
+"""Report storage: a folder, or that of a block; files are complete or missing."""
 
 import sys
 import uuid
@@ -9,11 +9,16 @@ import fsspec
 import pytest
 
 from analytics_worker.delivery import deliver_due
-from analytics_worker.report_storage.storage import Folder, StorageError, checked, storage
+from analytics_worker.report_storage.storage import (
+    FolderStorage,
+    StorageError,
+    checked_filename,
+    open_storage,
+)
 from analytics_worker.settings import settings
 from blocks.report_storage import ReportStorage
 from flows.reports.runs.manual import run_now
-from tests.flows.reports.reports import attachment, let_time_pass, report
+from tests.flows.reports.reports import attachment, make_retries_due, report
 from tests.support.attacks import attack
 from tests.support.sql import query
 
@@ -40,21 +45,21 @@ from tests.support.sql import query
 )
 @attack(
     by="API caller",
-    what="a file name that leads out of the folder of reports",
+    what="a file name that leads out of the report folder",
     answer="refused",
 )
-def test_a_name_that_the_project_does_not_give_is_refused(name):
+def test_invalid_file_name_is_refused(name):
     with pytest.raises(StorageError):
-        checked(name)
+        checked_filename(name)
 
 
-def test_a_file_appears_whole_and_writing_again_replaces_it(tmp_path):
-    place = Folder(tmp_path / "new", "", None)
+def test_file_is_published_complete_and_replaced(tmp_path):
+    folder_storage = FolderStorage(tmp_path / "new", "", None)
     for text in ("one", "two"):
-        temporary = place.temporary("a-1.csv")
+        temporary = folder_storage.temporary("a-1.csv")
         temporary.write_text(text)
         before = [path.name for path in (tmp_path / "new").glob("[!.]*")]
-        place.publish(temporary, "a-1.csv")
+        folder_storage.publish(temporary, "a-1.csv")
         assert before == ([] if text == "one" else ["a-1.csv"])
     assert [path.name for path in (tmp_path / "new").iterdir()] == ["a-1.csv"]
     assert (tmp_path / "new" / "a-1.csv").read_text() == "two"
@@ -65,21 +70,21 @@ def test_a_file_appears_whole_and_writing_again_replaces_it(tmp_path):
     what="A symbolic link in the report folder in place of a report",
     answer="Neither read nor removed: it leads out of the folder",
 )
-def test_a_link_out_of_the_folder_is_not_followed(tmp_path):
+def test_symbolic_link_out_of_the_folder_is_not_followed(tmp_path):
     (tmp_path / "secret").write_text("x")
     folder = tmp_path / "reports"
     folder.mkdir()
     (folder / "a-1.csv").symlink_to(tmp_path / "secret")
-    place = Folder(folder, "", None)
-    with pytest.raises(StorageError, match="leads out"), place.local("a-1.csv"):
+    folder_storage = FolderStorage(folder, "", None)
+    with pytest.raises(StorageError, match="leads out"), folder_storage.local("a-1.csv"):
         pass
     with pytest.raises(StorageError, match="leads out"):
-        place.remove("a-1.csv")
+        folder_storage.remove("a-1.csv")
 
 
 @pytest.fixture
 def block(prefect_api, monkeypatch) -> str:  # noqa: ARG001  # where blocks are stored
-    """A bucket: fsspec's file system in memory."""
+    """Store a block on fsspec's memory file system; return its name."""
     name = f"bucket-{uuid.uuid4().hex[:8]}"
     ReportStorage(base=f"memory://{name}", link="https://files.example.com").save(name)
     monkeypatch.setenv("REPORT_STORAGE_BLOCK", name)
@@ -89,22 +94,22 @@ def block(prefect_api, monkeypatch) -> str:  # noqa: ARG001  # where blocks are 
     return name
 
 
-def test_a_report_in_a_bucket_is_sent_from_there(post, block, smtp_sink):
-    (made,) = run_now(report(), None)
+def test_report_in_a_bucket_is_sent_from_there(report_folder, block, smtp_sink):
+    (result,) = run_now(report(), None)
     bucket = fsspec.filesystem("memory")
     (path,) = bucket.ls(f"/{block}", detail=False)
     name = Path(path).name
-    assert made.get("files") == [f"https://files.example.com/{name}"]
+    assert result.get("files") == [f"https://files.example.com/{name}"]
     assert query("select storage from ops.report_runs") == [block]
-    assert not list(post.glob("*"))
+    assert not list(report_folder.glob("*"))
     deliver_due("reports")
     assert attachment(smtp_sink.messages[0]) == bucket.cat(path) == b"n\n1\n"
-    assert not list(post.glob(".*")), "no copy is left on this host"
+    assert not list(report_folder.glob(".*")), "no copy remains on this host"
 
 
 @pytest.fixture
-def away() -> dict[str, object]:
-    """Options of a bucket whose server does not answer."""
+def unreachable() -> dict[str, object]:
+    """Return the options of a bucket whose server does not answer."""
     once = {"retries": {"max_attempts": 0}}
     return {
         "key": "k",
@@ -114,42 +119,42 @@ def away() -> dict[str, object]:
     }
 
 
-def test_a_bucket_that_is_away_when_the_report_is_made_is_named(post, block, away):
-    ReportStorage(base="s3://bucket", options=away).save(block, overwrite=True)
-    (made,) = run_now(report(), None)
-    assert made["status"] == "failed"
-    assert f"Report Storage block '{block}': Could not connect" in made.get("error", "")
-    assert "canary" not in str(made)
-    assert not list(post.glob(".*"))
+def test_unavailable_bucket_is_named(report_folder, block, unreachable):
+    ReportStorage(base="s3://bucket", options=unreachable).save(block, overwrite=True)
+    (result,) = run_now(report(), None)
+    assert result["status"] == "failed"
+    assert f"Report Storage block '{block}': Could not connect" in result.get("error", "")
+    assert "canary" not in str(result)
+    assert not list(report_folder.glob(".*"))
 
 
-@pytest.mark.usefixtures("post")
-def test_mails_wait_for_a_bucket_that_is_away(block, away, smtp_sink):
+@pytest.mark.usefixtures("report_folder")
+def test_deliveries_wait_for_an_unavailable_bucket(block, unreachable, smtp_sink):
     run_now(report(recipients=["ann@example.com", "bob@example.com"]), None)
-    ReportStorage(base="s3://bucket", options=away).save(block, overwrite=True)
+    ReportStorage(base="s3://bucket", options=unreachable).save(block, overwrite=True)
     assert deliver_due("reports")["retrying"] == 2
     assert smtp_sink.messages == []
     ReportStorage(base=f"memory://{block}").save(block, overwrite=True)
-    let_time_pass()
+    make_retries_due()
     assert deliver_due("reports")["sent"] == 2
 
 
-@pytest.mark.usefixtures("post")
-def test_a_file_that_left_the_bucket_is_not_waited_for(block):
+@pytest.mark.usefixtures("report_folder")
+def test_deleted_file_fails_its_delivery(block):
     run_now(report(), None)
     bucket = fsspec.filesystem("memory")
     bucket.rm(f"/{block}", recursive=True)
     assert deliver_due("reports")["failed"] == 1
 
 
-def test_a_kind_of_storage_that_is_not_installed_says_what_to_install(block, monkeypatch):
+def test_missing_package_is_named(block, monkeypatch):
     monkeypatch.setitem(sys.modules, "s3fs", None)
     monkeypatch.delitem(import_module("fsspec.registry")._registry, "s3", raising=False)
     ReportStorage(base="s3://bucket/reports").save(block, overwrite=True)
     with pytest.raises(StorageError, match=r"pip install 'analytics-worker\[s3\]'"):
-        storage(block)
+        open_storage(block)
 
 
-def test_a_block_that_is_not_there_is_named(prefect_api):  # noqa: ARG001
+def test_missing_block_is_named(prefect_api):  # noqa: ARG001
     with pytest.raises(StorageError, match="no Report Storage block named 'nowhere'"):
-        storage("nowhere")
+        open_storage("nowhere")

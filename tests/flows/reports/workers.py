@@ -1,4 +1,4 @@
-"""Report workers that are processes of their own, to be killed at chosen moments."""
+"""Report workers in their own processes, to be killed at any point."""
 
 import multiprocessing
 from contextlib import AbstractContextManager
@@ -13,7 +13,7 @@ from tests.support.forked import forked
 
 @pytest.fixture(scope="session")
 def worker_context() -> ForkServerContext:
-    """Processes forked from one that has imported everything and runs nothing."""
+    """Return a context that forks processes from one that has imported everything."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(
         [
@@ -25,17 +25,17 @@ def worker_context() -> ForkServerContext:
     return context
 
 
-def make_and_deliver() -> None:
-    """What generate_scheduled_reports does, without Prefect."""
+def generate_and_deliver() -> None:
+    """Do what generate_scheduled_reports does, without Prefect."""
     from analytics_worker.delivery import deliver_due  # noqa: PLC0415  # preloaded
-    from flows.reports.scheduling.planner import plan  # noqa: PLC0415
-    from flows.reports.tasks import make_run  # noqa: PLC0415
+    from flows.reports.scheduling.planner import plan_runs  # noqa: PLC0415
+    from flows.reports.tasks import generate_run  # noqa: PLC0415
 
-    for run_id in plan("daily", datetime.now(UTC)).runs:
-        make_run(run_id)
+    for run_id in plan_runs("daily", datetime.now(UTC)).runs:
+        generate_run(run_id)
     deliver_due("reports")
 
 
 def worker(context: ForkServerContext) -> AbstractContextManager[BaseProcess]:
-    """Start a process that makes and sends what is due, with this test's settings."""
-    return forked(context, make_and_deliver)
+    """Start a process that generates and delivers what is due, with this test's settings."""
+    return forked(context, generate_and_deliver)

@@ -1,4 +1,4 @@
-"""Axes: round numbers that cover the values, and numbers as people read them.
+"""Axes of charts: round numbers that cover the values, and numbers as text.
 
 Reads nothing, writes nothing.
 """
@@ -10,15 +10,15 @@ from decimal import Decimal
 CURRENCIES = frozenset({"$", "\u20ac", "\u00a3", "\u00a5"})
 MINUS = "\u2212"
 _STEPS = (1, 2, 2.5, 5, 10)
-_THOUSANDS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
+_MAGNITUDES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 _TICKS = 4
-_GREATEST = 1e15
+_MAX_PLAIN_NUMBER = 1e15
 
 
 def ticks(values: Iterable[float], *, from_zero: bool) -> list[float]:
-    """A few evenly spaced round numbers from below the least value to above the greatest."""
-    known = list(values)
-    low, high = min(known, default=0.0), max(known, default=0.0)
+    """Return evenly spaced round numbers from below the smallest value to above the largest."""
+    numbers = list(values)
+    low, high = min(numbers, default=0.0), max(numbers, default=0.0)
     if from_zero:
         low, high = min(low, 0.0), max(high, 0.0)
     if low == high:
@@ -33,25 +33,25 @@ def _round_step(rough: float) -> float:
     return next(step * magnitude for step in _STEPS if step * magnitude >= rough * 0.999)
 
 
-def compact(value: float, unit: str = "") -> str:
-    """``1.2M``, ``950``, ``0.25``: for axes and the ends of bars."""
+def compact_number(value: float, unit: str = "") -> str:
+    """Return ``1.2M``, ``950``, ``0.25``: for axes and the ends of bars."""
     size = abs(value)
-    for limit, letter in _THOUSANDS:
+    for limit, suffix in _MAGNITUDES:
         if size >= limit * 0.9995:
-            return with_unit(f"{value / limit:.4g}{letter}", unit)
+            return with_unit(f"{value / limit:.4g}{suffix}", unit)
     return with_unit(f"{value:.4g}", unit)
 
 
 def number_text(value: float | Decimal, decimals: int = 0, unit: str = "") -> str:
-    """``1,234.50``; very great and very small numbers in powers of ten."""
+    """Return ``1,234.50``; very large numbers in powers of ten."""
     if not math.isfinite(value):
         return str(value)
-    text = f"{value:,.{decimals}f}" if abs(value) < _GREATEST else f"{value:.4g}"
+    text = f"{value:,.{decimals}f}" if abs(value) < _MAX_PLAIN_NUMBER else f"{value:.4g}"
     return with_unit(text, unit)
 
 
 def with_unit(text: str, unit: str) -> str:
-    """Currencies stand in front, the percent sign close behind, other units after a space."""
+    """Add a unit: currencies in front, the percent sign at the end, other units after a space."""
     sign = MINUS if text.startswith("-") else ""
     digits = text.lstrip("-")
     if not unit:

@@ -1,4 +1,4 @@
-"""The geometry of charts: where bars, lines and labels stand, in pixels.
+"""The geometry of charts: positions of bars, lines and labels, in pixels.
 
 Reads nothing, writes nothing.
 """
@@ -6,25 +6,25 @@ Reads nothing, writes nothing.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from flows.reports.formats.charts.axis import CURRENCIES, compact, ticks
+from flows.reports.formats.charts.axis import CURRENCIES, compact_number, ticks
 from flows.reports.formats.pages.document import Chart, Series
 
 WIDTH = 576
 COLORS = ("#2266dd", "#ee9911", "#117766", "#aa55ee", "#667788", "#cc3333")
-LONGEST_LABEL = 28
+MAX_LABEL_LENGTH = 28
 _HEIGHT, _EMPTY_HEIGHT = 250, 80
 _TOP, _BOTTOM, _RIGHT = 14, 30, 14
-_CHARACTER = 8.2  # width of an average character of 16 pixels, in the wider fonts of browsers
-_AXIS_CHARACTER = 9.0  # digits and capitals
-_ROW = 30
+_CHARACTER_WIDTH = 8.2  # width of an average character of 16 pixels, in the wider fonts of browsers
+_AXIS_CHARACTER_WIDTH = 9.0  # digits and capitals
+_ROW_HEIGHT = 30
 _BAR_SHARE = 0.68
-_WIDEST_BAR = 64
-_MOST_ROWS = 14
+_MAX_BAR_WIDTH = 64
+_MAX_ROWS = 14
 
 
 @dataclass
 class Drawing:
-    """Shapes in pixels, as the template takes them."""
+    """The shapes of a chart in pixels, as the template draws them."""
 
     height: float
     left: float = 0.0
@@ -38,37 +38,40 @@ class Drawing:
     values: list[tuple[float, float, str, str]] = field(default_factory=list)
 
 
-def drawn(chart: Chart) -> Drawing:
-    """The shapes of a chart; none if it has no values."""
-    known = [value for one in chart.series for value in one.values if value is not None]
-    if not known:
+def layout_chart(chart: Chart) -> Drawing:
+    """Return the shapes of a chart; none if it has no values."""
+    values = [value for one in chart.series for value in one.values if value is not None]
+    if not values:
         return Drawing(_EMPTY_HEIGHT)
     if chart.kind == "line":
-        return _lines(chart, known)
-    return _rows(chart, known) if _wants_rows(chart) else _columns(chart, known)
+        return _lines(chart, values)
+    return _rows(chart, values) if _needs_rows(chart) else _columns(chart, values)
 
 
-def _wants_rows(chart: Chart) -> bool:
-    """Whether the labels are too long to stand below columns, and few enough for rows."""
-    room = (WIDTH - 60) / max(1, len(chart.labels))
+def _needs_rows(chart: Chart) -> bool:
+    """Return whether the labels are too long for columns, and few enough for rows."""
+    slot = (WIDTH - 60) / max(1, len(chart.labels))
     longest = max((len(label) for label in chart.labels), default=0)
-    few = len(chart.labels) <= _MOST_ROWS and len(chart.series) == 1
-    return few and longest * _CHARACTER > room
+    fits = len(chart.labels) <= _MAX_ROWS and len(chart.series) == 1
+    return fits and longest * _CHARACTER_WIDTH > slot
 
 
 def _frame(chart: Chart, values: Sequence[float], *, from_zero: bool) -> tuple[Drawing, "_Axis"]:
-    marks = ticks(values, from_zero=from_zero)
-    texts = [compact(mark, _on_axis(chart.unit)) for mark in marks]
-    drawing = Drawing(_HEIGHT, left=14 + _AXIS_CHARACTER * max(map(len, texts)))
-    axis = _Axis(marks[0], marks[-1], _HEIGHT - _BOTTOM, _TOP)
-    drawing.gridlines = [(axis.at(mark), text) for mark, text in zip(marks, texts, strict=True)]
-    if marks[0] <= 0 <= marks[-1]:
-        drawing.zero = axis.at(0)
+    positions = ticks(values, from_zero=from_zero)
+    unit = _axis_unit(chart.unit)
+    texts = [compact_number(position, unit) for position in positions]
+    drawing = Drawing(_HEIGHT, left=14 + _AXIS_CHARACTER_WIDTH * max(map(len, texts)))
+    axis = _Axis(positions[0], positions[-1], _HEIGHT - _BOTTOM, _TOP)
+    drawing.gridlines = [
+        (axis.pixel(position), text) for position, text in zip(positions, texts, strict=True)
+    ]
+    if positions[0] <= 0 <= positions[-1]:
+        drawing.zero = axis.pixel(0)
     return drawing, axis
 
 
-def _on_axis(unit: str) -> str:
-    """Signs stand at every mark, words in the heading."""
+def _axis_unit(unit: str) -> str:
+    """Return the unit to show at every tick; units that are words are in the heading."""
     return unit if unit in CURRENCIES or unit == "%" else ""
 
 
@@ -79,23 +82,23 @@ class _Axis:
     start: float
     end: float
 
-    def at(self, value: float) -> float:
-        """Where a value is, in pixels."""
+    def pixel(self, value: float) -> float:
+        """Return the position of a value in pixels."""
         share = (value - self.low) / (self.high - self.low)
         return round(self.start + share * (self.end - self.start), 1)
 
 
-def _columns(chart: Chart, known: Sequence[float]) -> Drawing:
+def _columns(chart: Chart, values: Sequence[float]) -> Drawing:
     stacked = chart.kind == "stacked"
-    drawing, axis = _frame(chart, _sums(chart) if stacked else known, from_zero=True)
+    drawing, axis = _frame(chart, _sums(chart) if stacked else values, from_zero=True)
     slot = (drawing.right - drawing.left) / len(chart.labels)
-    group = min(slot * _BAR_SHARE, _WIDEST_BAR * (1 if stacked else len(chart.series)))
+    group = min(slot * _BAR_SHARE, _MAX_BAR_WIDTH * (1 if stacked else len(chart.series)))
     width = group if stacked else group / len(chart.series)
-    for place in range(len(chart.labels)):
-        start = drawing.left + slot * place + (slot - group) / 2
+    for index in range(len(chart.labels)):
+        start = drawing.left + slot * index + (slot - group) / 2
         above = below = 0.0
         for number, one in enumerate(chart.series):
-            value = _value(one, place)
+            value = _value(one, index)
             if value is None:
                 continue
             base = (above if value >= 0 else below) if stacked else 0.0
@@ -108,20 +111,20 @@ def _columns(chart: Chart, known: Sequence[float]) -> Drawing:
 
 def _sums(chart: Chart) -> list[float]:
     columns = [
-        [_value(one, place) or 0.0 for one in chart.series] for place in range(len(chart.labels))
+        [_value(one, index) or 0.0 for one in chart.series] for index in range(len(chart.labels))
     ]
     tops = [sum(v for v in column if v > 0) for column in columns]
     return tops + [sum(v for v in column if v < 0) for column in columns]
 
 
-def _value(one: Series, place: int) -> float | None:
-    return one.values[place] if place < len(one.values) else None
+def _value(one: Series, index: int) -> float | None:
+    return one.values[index] if index < len(one.values) else None
 
 
 def _bar(
     axis: _Axis, x: float, width: float, ends: tuple[float, float], color: str
 ) -> tuple[float, float, float, float, str]:
-    top, bottom = sorted((axis.at(ends[0]), axis.at(ends[1])))
+    top, bottom = sorted((axis.pixel(ends[0]), axis.pixel(ends[1])))
     gap = 1 if width > 4 else 0  # noqa: PLR2004  # thin bars touch
     return (
         round(x, 1),
@@ -133,69 +136,73 @@ def _bar(
 
 
 def _label_columns(chart: Chart, drawing: Drawing, slot: float) -> None:
-    """As many labels as fit, evenly, always with the last."""
-    longest = max(len(label) for label in chart.labels) * _CHARACTER + 8
+    """Add as many evenly spaced labels as fit, always including the last."""
+    longest = max(len(label) for label in chart.labels) * _CHARACTER_WIDTH + 8
     every = max(1, -(-int(min(longest, 160)) // max(1, int(slot))))
     last = len(chart.labels) - 1
-    for place, label in enumerate(chart.labels):
-        if (last - place) % every == 0:
-            x = drawing.left + slot * (place + 0.5)
-            text = _cut(label, int(slot * every / _CHARACTER))
-            half = len(text) * _CHARACTER / 2
+    for index, label in enumerate(chart.labels):
+        if (last - index) % every == 0:
+            x = drawing.left + slot * (index + 0.5)
+            text = _shorten(label, int(slot * every / _CHARACTER_WIDTH))
+            half = len(text) * _CHARACTER_WIDTH / 2
             anchor = "end" if x + half > WIDTH else "middle"
             x = WIDTH - 2 if anchor == "end" else x
             drawing.labels.append((round(x, 1), _HEIGHT - 9, anchor, text))
 
 
-def _cut(text: str, length: int) -> str:
-    length = max(4, min(length, LONGEST_LABEL))
+def _shorten(text: str, length: int) -> str:
+    length = max(4, min(length, MAX_LABEL_LENGTH))
     return text if len(text) <= length else f"{text[: length - 1]}\u2026"
 
 
-def _rows(chart: Chart, known: Sequence[float]) -> Drawing:
-    texts = [_cut(label, LONGEST_LABEL) for label in chart.labels]
-    left = 14 + _CHARACTER * max(map(len, texts))
-    marks = ticks(known, from_zero=True)
-    room = _CHARACTER * max(len(compact(value, chart.unit)) for value in known) + 10
-    axis = _Axis(min(0, marks[0]), max(*known, 0) or marks[-1], left, WIDTH - room)
-    drawing = Drawing(_ROW * len(texts) + 10, left=left)
-    for place, text in enumerate(texts):
-        middle = 5 + _ROW * (place + 0.5)
+def _rows(chart: Chart, values: Sequence[float]) -> Drawing:
+    texts = [_shorten(label, MAX_LABEL_LENGTH) for label in chart.labels]
+    left = 14 + _CHARACTER_WIDTH * max(map(len, texts))
+    positions = ticks(values, from_zero=True)
+    value_texts = [compact_number(value, chart.unit) for value in values]
+    value_width = _CHARACTER_WIDTH * max(map(len, value_texts)) + 10
+    end_value = max(*values, 0) or positions[-1]
+    axis = _Axis(min(0, positions[0]), end_value, left, WIDTH - value_width)
+    drawing = Drawing(_ROW_HEIGHT * len(texts) + 10, left=left)
+    for index, text in enumerate(texts):
+        middle = 5 + _ROW_HEIGHT * (index + 0.5)
         drawing.labels.append((left - 10, middle + 5, "end", text))
-        value = _value(chart.series[0], place)
+        value = _value(chart.series[0], index)
         if value is not None:
-            start, end = sorted((axis.at(0), axis.at(value)))
+            start, end = sorted((axis.pixel(0), axis.pixel(value)))
             bar = (start, middle - 9.5, max(end - start, 1.5), 19.0, COLORS[0])
             drawing.bars.append(bar)
-            drawing.values.append((end + 6, middle + 5, "start", compact(value, chart.unit)))
+            drawing.values.append((end + 6, middle + 5, "start", compact_number(value, chart.unit)))
     return drawing
 
 
-def _lines(chart: Chart, known: Sequence[float]) -> Drawing:
-    drawing, axis = _frame(chart, known, from_zero=min(known) > 0 and min(known) < max(known) / 2)
+def _lines(chart: Chart, values: Sequence[float]) -> Drawing:
+    drawing, axis = _frame(
+        chart, values, from_zero=min(values) > 0 and min(values) < max(values) / 2
+    )
     slot = (drawing.right - drawing.left) / len(chart.labels)
     floor = drawing.zero or axis.start
     for number, one in enumerate(chart.series):
         color = COLORS[number]
-        runs = _unbroken(one, lambda place: drawing.left + slot * (place + 0.5), axis)
-        for run in runs:
-            path = "M" + " L".join(f"{x:g} {y:g}" for x, y in run)
-            area = f"{path} L{run[-1][0]:g} {floor:g} L{run[0][0]:g} {floor:g} Z"
+        segments = _segments(one, lambda index: drawing.left + slot * (index + 0.5), axis)
+        for points in segments:
+            path = "M" + " L".join(f"{x:g} {y:g}" for x, y in points)
+            area = f"{path} L{points[-1][0]:g} {floor:g} L{points[0][0]:g} {floor:g} Z"
             drawing.lines.append((path, area if len(chart.series) == 1 else "", color))
-            if len(run) == 1 or run is runs[-1]:
-                drawing.dots.append((*run[-1], color))
+            if len(points) == 1 or points is segments[-1]:
+                drawing.dots.append((*points[-1], color))
     _label_columns(chart, drawing, slot)
     return drawing
 
 
-def _unbroken(
+def _segments(
     one: Series, x_of: Callable[[int], float], axis: _Axis
 ) -> list[list[tuple[float, float]]]:
-    """The points of a line, in runs between missing values."""
-    runs: list[list[tuple[float, float]]] = [[]]
-    for place, value in enumerate(one.values):
+    """Return the points of a line, in segments between missing values."""
+    segments: list[list[tuple[float, float]]] = [[]]
+    for index, value in enumerate(one.values):
         if value is None:
-            runs.append([])
+            segments.append([])
         else:
-            runs[-1].append((round(x_of(place), 1), axis.at(value)))
-    return [run for run in runs if run]
+            segments[-1].append((round(x_of(index), 1), axis.pixel(value)))
+    return [points for points in segments if points]

@@ -1,43 +1,43 @@
 """Charts as SVG: columns, rows of bars for long labels, stacked columns, lines.
 
-Reads its template, writes nothing. Colors differ in lightness, too, every series is named, and the
-alternative text tells the numbers that matter.
+Reads its template, writes nothing. Colors also differ in lightness, every series is named, and the
+alternative text has the lowest, highest and last number of each series.
 """
 
-from flows.reports.formats.charts.axis import compact
-from flows.reports.formats.charts.geometry import COLORS, WIDTH, drawn
+from flows.reports.formats.charts.axis import compact_number
+from flows.reports.formats.charts.geometry import COLORS, WIDTH, layout_chart
 from flows.reports.formats.pages.document import Chart, Series
-from flows.reports.formats.pages.page_templates import rendered
+from flows.reports.formats.pages.page_templates import render_template
 
-MOST_SERIES = len(COLORS)
-MOST_BARS = 60
-MOST_POINTS = 400
+MAX_SERIES = len(COLORS)
+MAX_BARS = 60
+MAX_POINTS = 400
 
 
-def shortened(chart: Chart) -> tuple[Chart, list[str]]:
-    """The chart as far as it can be drawn readably, and what was left out."""
+def limit_chart(chart: Chart) -> tuple[Chart, list[str]]:
+    """Return the chart with as much as can be drawn readably, and notes about what was left out."""
     notes: list[str] = []
     series = list(chart.series)
-    if len(series) > MOST_SERIES:
-        notes.append(f"{chart.title}: the chart shows {MOST_SERIES} of {len(series)} series.")
-        series = series[:MOST_SERIES]
-    most = MOST_POINTS if chart.kind == "line" else MOST_BARS
+    if len(series) > MAX_SERIES:
+        notes.append(f"{chart.title}: the chart shows {MAX_SERIES} of {len(series)} series.")
+        series = series[:MAX_SERIES]
+    limit = MAX_POINTS if chart.kind == "line" else MAX_BARS
     labels = list(chart.labels)
-    if len(labels) > most:
-        notes.append(f"{chart.title}: the chart shows the last {most} of {len(labels)} points.")
-        labels = labels[-most:]
-        series = [Series(one.name, list(one.values)[-most:]) for one in series]
+    if len(labels) > limit:
+        notes.append(f"{chart.title}: the chart shows the last {limit} of {len(labels)} points.")
+        labels = labels[-limit:]
+        series = [Series(one.name, list(one.values)[-limit:]) for one in series]
     return Chart(chart.title, labels, series, chart.kind, chart.unit), notes
 
 
-def svg(chart: Chart) -> tuple[str, float]:
-    """The picture, and its height; its width is `WIDTH`."""
-    drawing = drawn(chart)
-    return rendered("chart.svg", {"drawing": drawing, "width": WIDTH}), drawing.height
+def render_svg(chart: Chart) -> tuple[str, float]:
+    """Render a chart; return the SVG and its height. Its width is `WIDTH`."""
+    drawing = layout_chart(chart)
+    return render_template("chart.svg", {"drawing": drawing, "width": WIDTH}), drawing.height
 
 
-def alternative(chart: Chart) -> str:
-    """What the picture shows, in words."""
+def alt_text(chart: Chart) -> str:
+    """Describe a chart in text."""
     kinds = {"line": "Line chart", "bar": "Bar chart", "stacked": "Stacked bar chart"}
     parts = [f"{kinds[chart.kind]}: {chart.title}."]
     for one in chart.series:
@@ -49,14 +49,14 @@ def alternative(chart: Chart) -> str:
             continue
         (low, at_low), (high, at_high), (last, at_last) = min(pairs), max(pairs), pairs[-1]
         parts.append(
-            f"{one.name}: lowest {compact(low, chart.unit)} ({at_low}), highest"
-            f" {compact(high, chart.unit)} ({at_high}), last {compact(last, chart.unit)} ({at_last})."
+            f"{one.name}: lowest {compact_number(low, chart.unit)} ({at_low}), highest"
+            f" {compact_number(high, chart.unit)} ({at_high}), last {compact_number(last, chart.unit)} ({at_last})."
         )
     return " ".join(parts)
 
 
 def legend(chart: Chart) -> list[tuple[str, str]]:
-    """Color and name of each series; nothing for a single one, which the title names."""
+    """Return color and name of each series; nothing for a single one, which the title names."""
     if len(chart.series) < 2:  # noqa: PLR2004  # one series needs no key
         return []
     return [(COLORS[number], one.name) for number, one in enumerate(chart.series)]

@@ -1,4 +1,4 @@
-"""Values as people read them in a table: aligned, rounded alike within a column, never empty.
+"""Values of a table as text for readers: rounded alike within a column, never empty.
 
 Reads nothing, writes nothing.
 """
@@ -10,72 +10,74 @@ from datetime import date, datetime, time
 from typing import Any
 
 from flows.reports.formats.charts.axis import number_text
-from flows.reports.formats.query.columns import NUMBERS, Column, Kind
-from flows.reports.formats.query.fetch import Found
+from flows.reports.formats.query.columns import NUMBERS, Column, ColumnKind
+from flows.reports.formats.query.fetch import FetchedRows
 
-LONGEST_TEXT = 400
-NOTHING = "\u2013"
-_MOST_DECIMALS = 2
-_NO_GROUPS = ("id", "year", "number", "code", "zip")
+MAX_TEXT_LENGTH = 400
+EMPTY_CELL = "\u2013"
+_MAX_DECIMALS = 2
+_UNGROUPED_NAMES = ("id", "year", "number", "code", "zip")
 
 
 def size_text(size: int) -> str:
-    """``12.3 kB``, ``1.2 MB``: in steps of 1024, as mail clients show it."""
+    """Return ``12.3 kB``, ``1.2 MB``: in steps of 1024, as email clients do."""
     kilobytes = size / 1024
     if kilobytes < 1024:  # noqa: PLR2004  # to megabytes
         return f"{max(kilobytes, 0.1):,.1f} kB"
     return f"{kilobytes / 1024:,.1f} MB"
 
 
-def heading(name: str) -> str:
-    """``deals_won`` as ``Deals won``."""
-    words = " ".join(name.replace("_", " ").split())
-    return words[:1].upper() + words[1:] if words.islower() else words or name
+def column_heading(name: str) -> str:
+    """Return ``deals_won`` as ``Deals won``."""
+    label = " ".join(name.replace("_", " ").split())
+    return label[:1].upper() + label[1:] if label.islower() else label or name
 
 
-def cells(found: Found) -> tuple[list[list[str]], int]:
-    """The rows as texts, and how many of those were shortened."""
+def cell_texts(fetched: FetchedRows) -> tuple[list[list[str]], int]:
+    """Return the rows as texts, and how many texts were shortened."""
     columns = [
-        _column_texts(column, [row[place] for row in found.rows])
-        for place, column in enumerate(found.columns)
+        _column_texts(column, [row[index] for row in fetched.rows])
+        for index, column in enumerate(fetched.columns)
     ]
-    long = sum(len(text) > LONGEST_TEXT for column in columns for text in column)
-    rows = [[_shortened(text) for text in row] for row in zip(*columns, strict=True)]
-    return rows, long
+    shortened = sum(len(text) > MAX_TEXT_LENGTH for column in columns for text in column)
+    rows = [[_shorten(text) for text in row] for row in zip(*columns, strict=True)]
+    return rows, shortened
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= LONGEST_TEXT else f"{text[: LONGEST_TEXT - 1]}\u2026"
+def _shorten(text: str) -> str:
+    return text if len(text) <= MAX_TEXT_LENGTH else f"{text[: MAX_TEXT_LENGTH - 1]}\u2026"
 
 
 def _column_texts(column: Column, values: Sequence[Any]) -> list[str]:
     if column.kind in NUMBERS:
         return _number_texts(column, values)
-    return [NOTHING if value is None else _plain(value) for value in values]
+    return [EMPTY_CELL if value is None else _value_text(value) for value in values]
 
 
 def _number_texts(column: Column, values: Sequence[Any]) -> list[str]:
-    if column.kind is Kind.INTEGER:
+    if column.kind is ColumnKind.INTEGER:
         last_word = column.name.lower().replace("_", " ").split()[-1:]
-        plain = bool(last_word) and last_word[0] in _NO_GROUPS
-        return [NOTHING if v is None else (str(v) if plain else number_text(v)) for v in values]
-    decimals = min(column.scale if column.scale is not None else _needed(values), 6)
-    return [NOTHING if value is None else number_text(value, max(decimals, 0)) for value in values]
+        plain = bool(last_word) and last_word[0] in _UNGROUPED_NAMES
+        return [EMPTY_CELL if v is None else (str(v) if plain else number_text(v)) for v in values]
+    decimals = min(column.scale if column.scale is not None else _needed_decimals(values), 6)
+    return [
+        EMPTY_CELL if value is None else number_text(value, max(decimals, 0)) for value in values
+    ]
 
 
-def _needed(values: Sequence[Any]) -> int:
-    """Decimals that the column needs, two at most unless all its values are small."""
+def _needed_decimals(values: Sequence[Any]) -> int:
+    """Return the decimals that a column needs, at most two unless all its values are small."""
     finite = [abs(float(v)) for v in values if v is not None and math.isfinite(v)]
-    greatest = max(finite, default=0.0)
-    most = _MOST_DECIMALS if greatest >= 1 or not greatest else 2 - math.floor(math.log10(greatest))
-    most = min(most, 6)
-    for decimals in range(most):
-        if all(abs(value - round(value, decimals)) < 10.0 ** -(most + 3) for value in finite):
+    largest = max(finite, default=0.0)
+    limit = _MAX_DECIMALS if largest >= 1 or not largest else 2 - math.floor(math.log10(largest))
+    limit = min(limit, 6)
+    for decimals in range(limit):
+        if all(abs(value - round(value, decimals)) < 10.0 ** -(limit + 3) for value in finite):
             return decimals
-    return most
+    return limit
 
 
-def _plain(value: Any) -> str:
+def _value_text(value: Any) -> str:
     match value:
         case bool():
             text = "yes" if value else "no"

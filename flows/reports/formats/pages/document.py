@@ -1,4 +1,4 @@
-"""A report as a page for people: plain values that `render_html` draws.
+"""The page of a report as plain values, which `render_html` renders.
 
 Reads nothing, writes nothing.
 """
@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Literal
 
 from flows.reports.formats.query.columns import NUMBERS
-from flows.reports.formats.query.fetch import Found
+from flows.reports.formats.query.fetch import FetchedRows
 from flows.reports.formats.registry import FormatError
 
 Number = int | float | Decimal
@@ -19,7 +19,7 @@ Better = Literal["up", "down", "neither"]
 
 @dataclass(frozen=True)
 class Tile:
-    """A number that matters, and what it was in the period before."""
+    """A number at the top of the page, and its value in the previous period."""
 
     title: str
     value: Number | None
@@ -39,7 +39,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture of numbers; it is drawn with the words that say what it shows."""
+    """A chart with its title, labels and series."""
 
     title: str
     labels: Sequence[str]
@@ -50,7 +50,7 @@ class Chart:
 
 @dataclass(frozen=True)
 class File:
-    """A file that belongs to the page: attached, or behind a link."""
+    """A file of the report: attached, or linked."""
 
     name: str
     size: int
@@ -60,13 +60,13 @@ class File:
 
 @dataclass(frozen=True)
 class Document:
-    """All that a page shows.
+    """Everything that a page shows.
 
     Attributes:
-        data_as_of: When its numbers were true, with the time zone.
-        tables: Rows that fit on a page; `Found.truncated` is said below the table.
-        notes: Sentences below everything, such as what was cut.
-        warnings: Sentences above everything: what its readers must know first.
+        data_as_of: Age of the data: a time with its time zone.
+        tables: Rows that fit on a page; a truncated table has a note below it.
+        notes: Sentences at the end, such as what was truncated.
+        warnings: Sentences at the top, which readers must know first.
     """
 
     title: str
@@ -75,30 +75,30 @@ class Document:
     description: str = ""
     tiles: Sequence[Tile] = ()
     charts: Sequence[Chart] = ()
-    tables: Sequence[Found] = ()
+    tables: Sequence[FetchedRows] = ()
     files: Sequence[File] = ()
     notes: Sequence[str] = ()
     warnings: Sequence[str] = ()
     owner: str = ""
 
 
-def chart_of(found: Found, kind: ChartKind = "bar", unit: str = "") -> Chart:
-    """A chart of rows: the first column along the bottom, a series for each number column.
+def chart_from_rows(fetched: FetchedRows, kind: ChartKind = "bar", unit: str = "") -> Chart:
+    """Return a chart of rows: labels in the first column, a series for each column of numbers.
 
     Raises:
-        FormatError: there is no column of numbers behind the first one.
+        FormatError: there is no column of numbers after the first one.
     """
-    places = [n for n, column in enumerate(found.columns) if n and column.kind in NUMBERS]
-    if not places:
+    indexes = [n for n, column in enumerate(fetched.columns) if n and column.kind in NUMBERS]
+    if not indexes:
         raise FormatError(
-            f"{found.title}: a chart needs labels in its first column and numbers in others"
+            f"{fetched.title}: a chart needs labels in its first column and numbers in others"
         )
-    labels = [_label(row[0]) for row in found.rows]
+    labels = [_label(row[0]) for row in fetched.rows]
     series = [
-        Series(found.columns[place].name, [_number(row[place]) for row in found.rows])
-        for place in places
+        Series(fetched.columns[index].name, [_number(row[index]) for row in fetched.rows])
+        for index in indexes
     ]
-    return Chart(found.title, labels, series, kind, unit)
+    return Chart(fetched.title, labels, series, kind, unit)
 
 
 def _label(value: Any) -> str:

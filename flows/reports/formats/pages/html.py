@@ -1,7 +1,7 @@
-"""A page from a document: one file for a browser, and one for mail with its images beside it.
+"""Render a document as HTML: one file for a browser, and one for email with separate images.
 
-Reads its templates; writes nothing but what a child process needs to draw the charts. Rendering the
-same document again gives the same page.
+Reads its templates; writes only what the process that draws the charts needs. Rendering the same document
+again gives the same page.
 """
 
 import base64
@@ -12,21 +12,26 @@ from typing import Any
 
 from analytics_worker.transport.mime import InlineImage
 from flows.reports.formats.charts.geometry import WIDTH
-from flows.reports.formats.charts.svg import alternative, legend, shortened, svg
+from flows.reports.formats.charts.svg import alt_text, legend, limit_chart, render_svg
 from flows.reports.formats.pages import pdf_process
-from flows.reports.formats.pages.cell_text import LONGEST_TEXT, cells, heading, size_text
+from flows.reports.formats.pages.cell_text import (
+    MAX_TEXT_LENGTH,
+    cell_texts,
+    column_heading,
+    size_text,
+)
 from flows.reports.formats.pages.document import Chart, Document, File
-from flows.reports.formats.pages.page_templates import rendered
-from flows.reports.formats.pages.tiles import Shown, shown
+from flows.reports.formats.pages.page_templates import render_template
+from flows.reports.formats.pages.tiles import TileTexts, tile_texts
 from flows.reports.formats.query.columns import DAYS, NUMBERS
-from flows.reports.formats.query.fetch import Found
+from flows.reports.formats.query.fetch import FetchedRows
 
-TILES_IN_A_ROW = 4
-_TILE_EDGES = 32  # pixels
-_SMALLEST_FIGURE, _GREATEST_FIGURE = 13, 24
-_CHARACTER = 0.57  # width of an average digit for each pixel of size
-MANY_COLUMNS = 7
-"""From here on a printed page lies on its side."""
+MAX_TILES_PER_ROW = 4
+_TILE_PADDING = 32  # pixels
+_MIN_FIGURE, _MAX_FIGURE = 13, 24
+_CHARACTER_WIDTH = 0.57  # width of an average digit for each pixel of size
+MAX_PORTRAIT_COLUMNS = 7
+"""Pages with a wider table are printed in landscape."""
 
 
 @dataclass(frozen=True)
@@ -34,51 +39,55 @@ class Html:
     """A page.
 
     Attributes:
-        text: For a browser and for PDF: everything is in this one file.
-        mail: The same for mail; its images are `images`, named by ``cid:``.
+        text: For a browser and for PDF, with everything in one file.
+        email: The same for email, with `images` referred to by ``cid:``.
     """
 
     title: str
     text: str
-    mail: str
+    email: str
     images: tuple[InlineImage, ...]
 
 
 def render_html(document: Document) -> Html:
-    """Draw the page of a document.
+    """Render the page of a document.
 
     Raises:
         FormatError: its charts can't be drawn.
     """
-    pairs = [shortened(chart) for chart in document.charts]
+    pairs = [limit_chart(chart) for chart in document.charts]
     charts = [chart for chart, _ in pairs]
-    tables = [_table(found) for found in document.tables]
-    notes = [*(note for _, left_out in pairs for note in left_out), *document.notes]
-    if any(table["long"] for table in tables):
+    context = _context(document, [note for _, notes in pairs for note in notes])
+    svgs = [render_svg(chart) for chart in charts]
+    data_urls = [_data_url(svg) for svg, _ in svgs]
+    cids = [f"chart-{number}" for number, _ in enumerate(charts, 1)]
+    pngs = pdf_process.render_pngs([(svg, WIDTH, height) for svg, height in svgs])
+    in_page = {**context, "is_email": False, "charts": _images(charts, data_urls)}
+    in_email = {**context, "is_email": True, "charts": _images(charts, [f"cid:{c}" for c in cids])}
+    return Html(
+        document.title,
+        render_template("page.html", in_page),
+        render_template("page.html", in_email),
+        tuple(InlineImage(cid, png) for cid, png in zip(cids, pngs, strict=True)),
+    )
+
+
+def _context(document: Document, chart_notes: Sequence[str]) -> dict[str, Any]:
+    tables = [_table(fetched) for fetched in document.tables]
+    tile_rows = _tile_rows([tile_texts(tile) for tile in document.tiles])
+    notes = [*chart_notes, *document.notes]
+    if any(table["shortened"] for table in tables):
         notes.append(
-            f"Texts of more than {LONGEST_TEXT} characters are shortened, marked by \u2026"
+            f"Texts of more than {MAX_TEXT_LENGTH} characters are shortened, marked by \u2026"
         )
-    context = {
+    return {
         "document": document,
-        "tiles": [(row, _figure_size(row)) for row in _in_rows(list(map(shown, document.tiles)))],
+        "tiles": [(row, _figure_size(row)) for row in tile_rows],
         "tables": tables,
         "files": [_file(file) for file in document.files],
         "notes": notes,
-        "wide": any(len(found.columns) > MANY_COLUMNS for found in document.tables),
+        "wide": any(len(each.columns) > MAX_PORTRAIT_COLUMNS for each in document.tables),
     }
-    drawn = [svg(chart) for chart in charts]
-    data = [_data_url(text) for text, _ in drawn]
-    cids = [f"chart-{number}" for number, _ in enumerate(charts, 1)]
-    pngs = pdf_process.pngs([(text, WIDTH, height) for text, height in drawn])
-    return Html(
-        document.title,
-        rendered("page.html", {**context, "mail": False, "charts": _pictures(charts, data)}),
-        rendered(
-            "page.html",
-            {**context, "mail": True, "charts": _pictures(charts, [f"cid:{cid}" for cid in cids])},
-        ),
-        tuple(InlineImage(f"{cid}", png) for cid, png in zip(cids, pngs, strict=True)),
-    )
 
 
 def render_pdf(
@@ -88,47 +97,48 @@ def render_pdf(
     memory_limit_bytes: int = pdf_process.MEMORY_LIMIT_BYTES,
     timeout_seconds: float = pdf_process.TIMEOUT_SECONDS,
 ) -> None:
-    """Print a page to a file, in a child process that loads nothing.
+    """Write a page as PDF, in a child process that loads nothing else.
 
     Raises:
-        FormatError: it needs more memory or time than it may have.
+        FormatError: it exceeds the limit of memory or time.
         OSError: the file can't be written.
     """
-    pdf_process.pdf(html.text, html.title, path, memory_limit_bytes, timeout_seconds)
+    pdf_process.write_pdf(html.text, html.title, path, memory_limit_bytes, timeout_seconds)
 
 
-def _in_rows(tiles: Sequence[Shown]) -> list[list[Shown]]:
-    """Rows of the same length, as far as that goes: five tiles are three and two."""
-    rows = -(-len(tiles) // TILES_IN_A_ROW)
+def _tile_rows(tiles: Sequence[TileTexts]) -> list[list[TileTexts]]:
+    """Distribute tiles over rows of similar length: five become three and two."""
+    rows = -(-len(tiles) // MAX_TILES_PER_ROW)
     length = -(-len(tiles) // rows) if rows else 0
-    return [list(tiles[at : at + length]) for at in range(0, len(tiles), length or 1)]
+    return [list(tiles[start : start + length]) for start in range(0, len(tiles), length or 1)]
 
 
-def _figure_size(row: Sequence[Shown]) -> int:
-    """Pixels, the same for all numbers of a row, so that the longest one fits."""
-    room = WIDTH / len(row) - _TILE_EDGES
+def _figure_size(row: Sequence[TileTexts]) -> int:
+    """Return the size of the numbers in a row in pixels, so that the longest one fits."""
+    width = WIDTH / len(row) - _TILE_PADDING
     longest = max(len(tile.value) for tile in row)
-    return max(_SMALLEST_FIGURE, min(_GREATEST_FIGURE, int(room / longest / _CHARACTER)))
+    return max(_MIN_FIGURE, min(_MAX_FIGURE, int(width / longest / _CHARACTER_WIDTH)))
 
 
-def _table(found: Found) -> dict[str, Any]:
-    rows, long = cells(found)
+def _table(fetched: FetchedRows) -> dict[str, Any]:
+    rows, shortened = cell_texts(fetched)
+    columns = fetched.columns
     return {
-        "title": found.title,
-        "columns": [(heading(c.name), c.kind in NUMBERS, c.kind in DAYS) for c in found.columns],
+        "title": fetched.title,
+        "columns": [(column_heading(c.name), c.kind in NUMBERS, c.kind in DAYS) for c in columns],
         "rows": rows,
-        "truncated": found.truncated,
-        "long": long,
+        "truncated": fetched.truncated,
+        "shortened": shortened,
     }
 
 
-def _pictures(charts: Sequence[Chart], sources: Sequence[str]) -> list[dict[str, Any]]:
+def _images(charts: Sequence[Chart], sources: Sequence[str]) -> list[dict[str, Any]]:
     return [
         {
             "title": c.title,
             "unit": c.unit,
             "source": s,
-            "alt": alternative(c),
+            "alt": alt_text(c),
             "legend": legend(c),
             "width": WIDTH,
         }
@@ -136,8 +146,8 @@ def _pictures(charts: Sequence[Chart], sources: Sequence[str]) -> list[dict[str,
     ]
 
 
-def _data_url(svg_text: str) -> str:
-    return "data:image/svg+xml;base64," + base64.b64encode(svg_text.encode()).decode()
+def _data_url(svg: str) -> str:
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
 
 
 def _file(file: File) -> dict[str, Any]:

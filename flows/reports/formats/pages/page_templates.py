@@ -1,6 +1,6 @@
-"""The templates of pages and charts: sandboxed, and everything that they show is escaped.
+"""Render the templates of pages and charts: sandboxed, with every value escaped.
 
-Reads ``flows/reports/templates``; writes nothing.
+Reads ``templates`` beside it; writes nothing.
 """
 
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 _FOLDER = Path(__file__).with_name("templates")
 
 
-def rendered(name: str, context: Mapping[str, Any]) -> str:
-    """The text of ``<name>.jinja`` with these values."""
+def render_template(name: str, context: Mapping[str, Any]) -> str:
+    """Render ``<name>.jinja`` with these values."""
     return _environment().get_template(f"{name}.jinja").render(context)
 
 

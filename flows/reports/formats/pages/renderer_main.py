@@ -1,8 +1,8 @@
-"""The program that draws: a page to PDF, or pictures to PNG, with little memory and no way out.
+"""Main program of the renderer: a page to PDF, or images to PNG, with limited memory and no resources.
 
-Reads ``request.json`` in the folder that it is given; writes its results there. Whatever the page asks
-for is refused; the fonts are those of the folder's ``fonts.conf``. Started by path, so that nothing of
-the worker is imported.
+Reads ``request.json`` in the given folder; writes its results there. All resources that a page refers to
+are refused; the fonts are those of the folder's ``fonts.conf``. Started by path, so that nothing of the
+worker is imported.
 """
 
 import ctypes
@@ -23,9 +23,9 @@ _LEVELS = bytes(round(value / 17) * 17 for value in range(256))  # 16 shades of 
 
 
 def confine(parent: int, memory_bytes: int, seconds: int) -> None:
-    """Give up rights before anything foreign is read."""
+    """Limit this process before it reads any foreign data."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it was gone before the line above
+    if os.getppid() != parent:  # it ended before the line above
         os._exit(1)
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
@@ -33,22 +33,24 @@ def confine(parent: int, memory_bytes: int, seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
-def small_png(pixels: bytes, width: int, height: int) -> bytes:
-    """A PNG of at most 256 colors, a quarter of the size of one in full color.
+def encode_png(pixels: bytes, width: int, height: int) -> bytes:
+    """Encode a PNG with at most 256 colors, a quarter of the size of one in full color.
 
     Args:
-        pixels: Four bytes each: blue, green, red and one that means nothing.
+        pixels: Four bytes each: blue, green, red and an unused one.
         width: In pixels.
         height: In pixels.
     """
-    coarse = memoryview(pixels.translate(_LEVELS)).cast("I").tolist()
-    counts = Counter(coarse)
+    quantized = memoryview(pixels.translate(_LEVELS)).cast("I").tolist()
+    counts = Counter(quantized)
     palette = [color for color, _ in counts.most_common(256)]
-    places = {color: place for place, color in enumerate(palette)}
-    for color in counts.keys() - places.keys():
-        places[color] = min(range(256), key=lambda place: _distance(palette[place], color))
-    indexed = bytes(map(places.__getitem__, coarse))
-    rows = b"".join(b"\0" + indexed[at : at + width] for at in range(0, len(indexed), width))
+    indexes = {color: index for index, color in enumerate(palette)}
+    for color in counts.keys() - indexes.keys():
+        indexes[color] = min(range(256), key=lambda index: _distance(palette[index], color))
+    indexed = bytes(map(indexes.__getitem__, quantized))
+    rows = b"".join(
+        b"\0" + indexed[start : start + width] for start in range(0, len(indexed), width)
+    )
     header = struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)
     colors = b"".join(bytes(_channels(color)) for color in palette)
     parts = (
@@ -71,38 +73,54 @@ def _distance(one: int, other: int) -> int:
     return sum((a - b) ** 2 for a, b in zip(_channels(one), _channels(other), strict=True))
 
 
-def draw(folder: Path) -> None:
-    """Do what the request says."""
+def _refuse_resources() -> Any:
+    """Return a fetcher that refuses every resource."""
     import plutoprint as pluto  # noqa: PLC0415  # under the limits
 
-    class Nothing(pluto.ResourceFetcher):
+    class NoResources(pluto.ResourceFetcher):
         def fetch_url(self, url: str) -> Any:
-            raise ValueError(f"a report loads nothing: {url[:60]}")
+            raise ValueError(f"a report can't load resources: {url[:60]}")
 
+    return NoResources()
+
+
+def _render_png(image: dict[str, Any], scale: float) -> bytes:
+    import plutoprint as pluto  # noqa: PLC0415
+
+    width, height = (round(image[side] * scale) for side in ("width", "height"))
+    size = pluto.PageSize(image["width"] * pluto.UNITS_PX, image["height"] * pluto.UNITS_PX)
+    book = pluto.Book(size, pluto.PAGE_MARGINS_NONE, pluto.MEDIA_TYPE_SCREEN)
+    book.custom_resource_fetcher = _refuse_resources()
+    book.load_html(f"<style>*{{margin:0}}svg{{display:block}}</style>{image['svg']}")
+    canvas = pluto.ImageCanvas(width, height, pluto.IMAGE_FORMAT_RGB24)
+    canvas.clear_surface(1, 1, 1, 1)
+    canvas.scale(scale, scale)
+    book.render_document(canvas)
+    return encode_png(bytes(canvas.get_data()), width, height)
+
+
+def _render_pdf(html: str, title: str, path: Path) -> None:
+    import plutoprint as pluto  # noqa: PLC0415
+
+    book = pluto.Book(pluto.PAGE_SIZE_A4, pluto.PAGE_MARGINS_NORMAL, pluto.MEDIA_TYPE_PRINT)
+    book.custom_resource_fetcher = _refuse_resources()
+    book.load_html(html)
+    book.set_metadata(pluto.PDF_METADATA_TITLE, title)
+    book.write_to_pdf(path)
+
+
+def render(folder: Path) -> None:
+    """Render the page or the images of the request."""
     request = json.loads((folder / "request.json").read_bytes())
-    for number, picture in enumerate(request.get("pictures", [])):
-        width, height = (round(picture[side] * request["scale"]) for side in ("width", "height"))
-        size = pluto.PageSize(picture["width"] * pluto.UNITS_PX, picture["height"] * pluto.UNITS_PX)
-        book = pluto.Book(size, pluto.PAGE_MARGINS_NONE, pluto.MEDIA_TYPE_SCREEN)
-        book.custom_resource_fetcher = Nothing()
-        book.load_html(f"<style>*{{margin:0}}svg{{display:block}}</style>{picture['svg']}")
-        canvas = pluto.ImageCanvas(width, height, pluto.IMAGE_FORMAT_RGB24)
-        canvas.clear_surface(1, 1, 1, 1)
-        canvas.scale(request["scale"], request["scale"])
-        book.render_document(canvas)
-        png = small_png(bytes(canvas.get_data()), width, height)
-        (folder / f"{number}.png").write_bytes(png)
+    for number, image in enumerate(request.get("images", [])):
+        (folder / f"{number}.png").write_bytes(_render_png(image, request["scale"]))
     if "html" in request:
-        book = pluto.Book(pluto.PAGE_SIZE_A4, pluto.PAGE_MARGINS_NORMAL, pluto.MEDIA_TYPE_PRINT)
-        book.custom_resource_fetcher = Nothing()
-        book.load_html(request["html"])
-        book.set_metadata(pluto.PDF_METADATA_TITLE, request["title"])
-        book.write_to_pdf(folder / "page.pdf")
+        _render_pdf(request["html"], request["title"], folder / "page.pdf")
 
 
 if __name__ == "__main__":
     confine(int(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4]))
     try:
-        draw(Path(sys.argv[1]))
+        render(Path(sys.argv[1]))
     except MemoryError:
         sys.exit(OUT_OF_MEMORY)

@@ -1,4 +1,4 @@
-"""Columns of a query: names that a file can have, and what each of them holds.
+"""Columns of a query: unique names, and the kind of their values.
 
 Reads nothing, writes nothing.
 """
@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-MOST_DIGITS = 1000  # of a declared precision; the driver reports nonsense for an undeclared one
-LONGEST_NAME_BYTES = 63  # PostgreSQL cuts longer identifiers
+MAX_PRECISION = 1000  # of a declared numeric; the driver reports more for an undeclared one
+MAX_NAME_BYTES = 63  # PostgreSQL truncates longer identifiers
 
 
-class Kind(Enum):
-    """What the cells of a column are, as far as files care."""
+class ColumnKind(Enum):
+    """Kind of a column's values, as far as the formats distinguish them."""
 
     INTEGER = "integer"
     FLOAT = "float"
@@ -22,28 +22,28 @@ class Kind(Enum):
     TIMESTAMP = "timestamp"
     INSTANT = "instant"  # timestamp with time zone
     TIME = "time"
-    SAFE = "safe"  # text that the server makes: uuid, bytea, interval, jsonb
+    SAFE = "safe"  # text that the server formats: uuid, bytea, interval, jsonb
     TEXT = "text"
     JSON = "json"  # as its author typed it, whitespace included
     OTHER = "other"  # enums, arrays, ranges, composites: text that may hold anything
 
 
 _KINDS = {
-    **dict.fromkeys((20, 21, 23, 26), Kind.INTEGER),
-    **dict.fromkeys((700, 701), Kind.FLOAT),
-    1700: Kind.NUMERIC,
-    16: Kind.BOOLEAN,
-    1082: Kind.DATE,
-    1114: Kind.TIMESTAMP,
-    1184: Kind.INSTANT,
-    1083: Kind.TIME,
-    **dict.fromkeys((1266, 1186, 790, 2950, 17, 3802), Kind.SAFE),
-    **dict.fromkeys((25, 1042, 1043, 18, 19, 705), Kind.TEXT),
-    114: Kind.JSON,
+    **dict.fromkeys((20, 21, 23, 26), ColumnKind.INTEGER),
+    **dict.fromkeys((700, 701), ColumnKind.FLOAT),
+    1700: ColumnKind.NUMERIC,
+    16: ColumnKind.BOOLEAN,
+    1082: ColumnKind.DATE,
+    1114: ColumnKind.TIMESTAMP,
+    1184: ColumnKind.INSTANT,
+    1083: ColumnKind.TIME,
+    **dict.fromkeys((1266, 1186, 790, 2950, 17, 3802), ColumnKind.SAFE),
+    **dict.fromkeys((25, 1042, 1043, 18, 19, 705), ColumnKind.TEXT),
+    114: ColumnKind.JSON,
 }
-TEXTS = frozenset({Kind.TEXT, Kind.JSON, Kind.OTHER})
-NUMBERS = frozenset({Kind.INTEGER, Kind.FLOAT, Kind.NUMERIC})
-DAYS = frozenset({Kind.DATE, Kind.TIMESTAMP, Kind.INSTANT})
+TEXTS = frozenset({ColumnKind.TEXT, ColumnKind.JSON, ColumnKind.OTHER})
+NUMBERS = frozenset({ColumnKind.INTEGER, ColumnKind.FLOAT, ColumnKind.NUMERIC})
+DAYS = frozenset({ColumnKind.DATE, ColumnKind.TIMESTAMP, ColumnKind.INSTANT})
 
 
 @dataclass(frozen=True)
@@ -54,39 +54,43 @@ class Column:
     """
 
     name: str
-    kind: Kind
+    kind: ColumnKind
     precision: int | None = None
     scale: int | None = None
 
 
 def columns_of(description: Iterable[tuple[object, ...]]) -> tuple[Column, ...]:
-    """Columns as the driver describes a result, each name once."""
-    found = [tuple(entry) for entry in description]
-    names = distinct([str(entry[0]) for entry in found])
-    return tuple(_column(name, entry) for name, entry in zip(names, found, strict=True))
+    """Return the columns of a result that the driver describes, with unique names."""
+    entries = [tuple(entry) for entry in description]
+    names = unique_names([str(entry[0]) for entry in entries])
+    return tuple(_column(name, entry) for name, entry in zip(names, entries, strict=True))
 
 
 def _column(name: str, entry: Sequence[object]) -> Column:
-    kind = _KINDS.get(int(str(entry[1])), Kind.OTHER)
+    kind = _KINDS.get(int(str(entry[1])), ColumnKind.OTHER)
     precision, scale = entry[4], entry[5]
-    if kind is not Kind.NUMERIC or not isinstance(precision, int) or precision > MOST_DIGITS:
+    if (
+        kind is not ColumnKind.NUMERIC
+        or not isinstance(precision, int)
+        or precision > MAX_PRECISION
+    ):
         return Column(name, kind)
     return Column(name, kind, precision, scale if isinstance(scale, int) else 0)
 
 
-def distinct(names: Sequence[str]) -> list[str]:
-    """The names, with a number behind those that were there before: ``n``, ``n_2``."""
-    taken: set[str] = set()
-    made: list[str] = []
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Return the names, with a number appended to repeated ones: ``n``, ``n_2``."""
+    used: set[str] = set()
+    unique: list[str] = []
     for name in names:
         candidate, number = name, 1
-        while candidate in taken or (number > 1 and candidate in names):
+        while candidate in used or (number > 1 and candidate in names):
             number += 1
             candidate = f"{_shortened(name, f'_{number}')}_{number}"
-        taken.add(candidate)
-        made.append(candidate)
-    return made
+        used.add(candidate)
+        unique.append(candidate)
+    return unique
 
 
 def _shortened(name: str, suffix: str) -> str:
-    return name.encode()[: LONGEST_NAME_BYTES - len(suffix)].decode(errors="ignore")
+    return name.encode()[: MAX_NAME_BYTES - len(suffix)].decode(errors="ignore")

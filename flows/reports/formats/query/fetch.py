@@ -1,4 +1,4 @@
-"""Some rows of a query as Python values: for pages, for one report per row, for conditions.
+"""Fetch some rows of a query as Python values: for pages and ``for_each``; and explain queries.
 
 Reads what the query reads; writes nothing.
 """
@@ -14,13 +14,13 @@ from analytics_worker.database.reader_sessions import UserSqlError
 from analytics_worker.database.sql_bounds import bounded
 from flows.reports.formats.query.columns import Column
 from flows.reports.formats.query.snapshot import Snapshot
-from flows.reports.formats.query.statement import explained, prepared
-from flows.reports.formats.registry import Table
+from flows.reports.formats.query.statement import prepare_query, query_error
+from flows.reports.formats.registry import TableQuery
 
 
 @dataclass(frozen=True)
-class Found:
-    """Rows of a query; ``truncated`` if it has more."""
+class FetchedRows:
+    """The first rows of a query; ``truncated`` if it has more."""
 
     title: str
     columns: tuple[Column, ...]
@@ -29,56 +29,57 @@ class Found:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Column names, each once."""
+        """Column names, which are unique."""
         return tuple(column.name for column in self.columns)
 
 
 @dataclass(frozen=True)
-class Planned:
-    """How many rows the planner expects, and what the query reads: views are what they are made of."""
+class QueryPlan:
+    """Number of rows that the planner expects, and the relations that a query reads, views resolved."""
 
     rows: int
     relations: frozenset[str]
 
 
-def fetch(snapshot: Snapshot, table: Table, limit: int) -> Found:
-    """The first rows of a query, at most ``limit``.
+def fetch_rows(snapshot: Snapshot, query: TableQuery, limit: int) -> FetchedRows:
+    """Return the first rows of a query, at most ``limit``.
 
     Raises:
-        UserSqlError: the query is at fault; it returns more than USER_SQL_MAX_MB, too.
-        SQLAlchemyError: the database is away.
+        UserSqlError: the query is at fault, or its rows exceed USER_SQL_MAX_MB.
+        SQLAlchemyError: the database is unavailable.
     """
-    query = prepared(snapshot, table)
+    prepared = prepare_query(snapshot, query)
     try:
         with snapshot.statement() as cursor:
-            cursor.execute(bounded(query.source, limit + 1))
+            cursor.execute(bounded(prepared.source, limit + 1))
             rows = cursor.fetchall()
     except psycopg2.Error as error:
-        raise explained(snapshot, error, table.title) from None
+        raise query_error(snapshot, error, query.title) from None
     except (ValueError, OverflowError) as error:
         raise UserSqlError(
-            f"{table.title}: a value can't be read ({error}), such as a date outside the years 1 to"
+            f"{query.title}: a value can't be read ({error}), such as a date outside the years 1 to"
             " 9999; format it with to_char, or cast it to text"
         ) from None
-    return Found(table.title, query.columns, tuple(map(tuple, rows[:limit])), len(rows) > limit)
+    first_rows = tuple(map(tuple, rows[:limit]))
+    return FetchedRows(query.title, prepared.columns, first_rows, len(rows) > limit)
 
 
-def planned(snapshot: Snapshot, table: Table) -> Planned:
-    """What the server says of a query without running it.
+def explain_query(snapshot: Snapshot, query: TableQuery) -> QueryPlan:
+    """Return the server's plan of a query without running it.
 
     Raises:
         UserSqlError: the query is at fault.
-        psycopg2.Error: the database is away.
+        psycopg2.Error: the database is unavailable.
     """
-    query = prepared(snapshot, table)
-    explain = sql.SQL("explain (verbose, format json) select * from {}").format(query.source)
+    prepared = prepare_query(snapshot, query)
+    explain = sql.SQL("explain (verbose, format json) select * from {}").format(prepared.source)
     try:
         with snapshot.statement() as cursor:
             cursor.execute(explain)
             plan = cursor.fetchone()[0][0]["Plan"]
     except psycopg2.Error as error:
-        raise explained(snapshot, error, table.title) from None
-    return Planned(int(plan["Plan Rows"]), frozenset(_relations(plan)))
+        raise query_error(snapshot, error, query.title) from None
+    return QueryPlan(int(plan["Plan Rows"]), frozenset(_relations(plan)))
 
 
 def _relations(plan: Mapping[str, Any]) -> Iterator[str]:

@@ -1,6 +1,6 @@
-"""Where COPY writes to: counts rows, reports progress, leaves out rows past a cap.
+"""Sinks of COPY: count rows, report progress, and drop rows beyond a limit.
 
-Holds one row or one buffer at a time. Writes to the function that it is given, nothing else.
+Hold one row or one buffer at a time. Write to the given function, nothing else.
 """
 
 import io
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from typing_extensions import override
 
-from flows.reports.formats.registry import PROGRESS_ROWS, Progress
+from flows.reports.formats.registry import PROGRESS_ROWS, ProgressCallback
 
 BUFFER_BYTES = 1 << 20
 SAMPLE_BYTES = 1 << 14
@@ -17,79 +17,79 @@ Write = Callable[[bytes | memoryview], object]
 
 
 class Sink(Protocol):
-    """Takes what the driver hands over, which is a row a call."""
+    """Takes the rows of COPY, which the driver passes one per call."""
 
     truncated: bool
 
     def write(self, data: bytes, /) -> object:
-        """One row."""
+        """Write one row."""
         ...
 
     def finish(self, rows: int) -> int:
-        """Pass on what is still held; rows that were passed on, given the rows that were sent."""
+        """Flush; return how many of the ``rows`` that were sent have been passed on."""
         ...
 
 
-def sink(write: Write, limit: int | None, progress: Progress, done: int) -> Sink:
-    """A sink; only a cap needs a look at every row. ``done``: rows written before."""
-    return (
-        Unlimited(write, progress, done) if limit is None else Limited(write, limit, progress, done)
-    )
+def row_sink(write: Write, limit: int | None, progress: ProgressCallback, rows_before: int) -> Sink:
+    """Return a sink; ``rows_before`` is the number of rows written by earlier queries."""
+    if limit is None:
+        return UnlimitedSink(write, progress, rows_before)
+    return LimitedSink(write, limit, progress, rows_before)
 
 
-class Limited:
-    """Counts every row, and leaves out those past the limit."""
+class LimitedSink:
+    """Counts every row, and drops those beyond the limit."""
 
-    def __init__(self, write: Write, limit: int, progress: Progress, done: int) -> None:
-        """Nothing is written yet."""
+    def __init__(
+        self, write: Write, limit: int, progress: ProgressCallback, rows_before: int
+    ) -> None:
         self.truncated = False
         self._count = 0
         self._write = write
         self._limit = limit
         self._progress = progress
-        self._done = done
+        self._rows_before = rows_before
 
     def write(self, data: bytes, /) -> None:
-        """One row."""
+        """Write one row, unless it is beyond the limit."""
         if self._count == self._limit:
             self.truncated = True
             return
         self._write(data)
         self._count += 1
         if self._count % PROGRESS_ROWS == 0:
-            self._progress(self._done + self._count)
+            self._progress(self._rows_before + self._count)
 
     def finish(self, rows: int) -> int:
-        """Rows that were passed on."""
+        """Return the number of rows that were passed on."""
         return min(rows, self._limit)
 
 
-class Unlimited:
-    """Hands rows on by the buffer: no Python code runs for a row, which halves the time."""
+class UnlimitedSink:
+    """Passes rows on in buffers: no Python code runs per row, which halves the time."""
 
     truncated = False
 
-    def __init__(self, write: Write, progress: Progress, done: int) -> None:
-        """Nothing is written yet."""
-        self._buffers = _Buffers(write, progress, done)
+    def __init__(self, write: Write, progress: ProgressCallback, rows_before: int) -> None:
+        self._buffers = _Buffers(write, progress, rows_before)
         self._buffered = io.BufferedWriter(self._buffers, BUFFER_BYTES)
         self.write = self._buffered.write
 
     def finish(self, rows: int) -> int:
-        """All rows, now passed on."""
+        """Flush; return the number of rows: all were passed on."""
         self._buffered.flush()
         return rows
 
 
 class _Buffers(io.RawIOBase):
-    """Progress is a guess from the lines at the start of each buffer: counting all costs a tenth."""
+    """Estimates progress by the lines at the start of each buffer: counting all costs a tenth."""
 
-    def __init__(self, write: Write, progress: Progress, done: int) -> None:
+    def __init__(self, write: Write, progress: ProgressCallback, rows_before: int) -> None:
         super().__init__()
         self._write = write
         self._progress = progress
-        self._lines = done
-        self._told = done
+        self._lines = rows_before
+        self._reported = rows_before
         self._failed = False
 
     @override
@@ -100,13 +100,13 @@ class _Buffers(io.RawIOBase):
     def write(self, data: Any, /) -> int:
         size = len(data)
         if self._failed:
-            return size  # the buffer tries again when it is closed
+            return size  # the buffer retries when it is closed
         self._failed = True
         self._write(data)
         sample = bytes(data[:SAMPLE_BYTES])
         self._lines += sample.count(b"\n") * size // len(sample)
-        if self._lines >= self._told + PROGRESS_ROWS:
-            self._told = self._lines
+        if self._lines >= self._reported + PROGRESS_ROWS:
+            self._reported = self._lines
             self._progress(self._lines)
         self._failed = False
         return size

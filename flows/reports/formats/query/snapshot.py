@@ -1,8 +1,8 @@
-"""One moment of the database, in which all queries of a report are run.
+"""A snapshot of the database, in which all queries of a report run.
 
-Reads what the SELECT-only role may read; writes nothing. The transaction is read only and always
-rolled back. A connection on which anything went wrong is closed, which ends its query, too; the
-others go back to the pool, which discards what user SQL left in the session.
+Reads what the reader may read; writes nothing. The transaction is read only and always rolled back. After
+any error the connection is closed, which also ends its query; otherwise it returns to the pool, which
+discards what user SQL left in the session.
 """
 
 from collections.abc import Generator
@@ -19,13 +19,13 @@ from analytics_worker.database.connections import application_name, reader_engin
 from analytics_worker.database.query_canceller import watching
 
 DEFAULT_TIMEOUT = timedelta(minutes=10)
-LONGEST_TIMEOUT = timedelta(hours=1)
-"""A flow that makes reports may take no longer."""
+MAX_TIMEOUT = timedelta(hours=1)
+"""Flows that generate reports may take no longer."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A psycopg2 connection in a transaction with a fixed view of the data; for one thread."""
+    """A connection in a transaction that sees a fixed state of the data; for one thread."""
 
     connection: Any
     timeout: timedelta
@@ -34,19 +34,19 @@ class Snapshot:
 
     @contextmanager
     def statement(self) -> Generator[Any]:
-        """A cursor for one statement, under limits that the last one can't have changed."""
+        """Open a cursor for one statement, and set the limits that an earlier one may have changed."""
         with self.connection.cursor() as cursor:
-            cursor.execute(_limits(self.timeout, self.timezone))
+            cursor.execute(_session_settings(self.timeout, self.timezone))
             with watching(self.connection, self.timeout):
                 yield cursor
 
     def cancel(self) -> None:
-        """Stop what runs now; from another thread."""
+        """Cancel the running statement; from another thread."""
         self.connection.cancel()
 
 
 @contextmanager
-def snapshot(
+def open_snapshot(
     *,
     reader: str | None = None,
     timeout: timedelta = DEFAULT_TIMEOUT,
@@ -55,12 +55,12 @@ def snapshot(
     """Open a snapshot as a role that can only SELECT.
 
     Args:
-        reader: Name of a role in READER_DATABASE_URLS; the usual one by default.
-        timeout: How long each statement may run.
-        timezone: In which instants are written.
+        reader: Name in READER_DATABASE_URLS; the default reader if None.
+        timeout: Limit of each statement.
+        timezone: Time zone in which instants are written.
 
     Raises:
-        CircuitOpenError: the database is known to be down; nothing was tried.
+        CircuitOpenError: the circuit breaker of the database is open.
     """
     with db_circuit_breaker.calling():
         pool = reader_engine(reader)
@@ -70,7 +70,7 @@ def snapshot(
             connection.set_client_encoding("UTF8")
             connection.autocommit = True
             connection.cursor().execute("begin isolation level repeatable read read only")
-            yield Snapshot(connection, min(timeout, LONGEST_TIMEOUT), timezone, pool)
+            yield Snapshot(connection, min(timeout, MAX_TIMEOUT), timezone, pool)
             connection.cursor().execute("rollback")
             connection.autocommit = False
         except BaseException:
@@ -79,7 +79,7 @@ def snapshot(
         pooled.close()
 
 
-def _limits(timeout: timedelta, timezone: str) -> sql.Composable:
+def _session_settings(timeout: timedelta, timezone: str) -> sql.Composable:
     milliseconds = max(1, int(timeout.total_seconds() * 1000))
     settings = {
         "client_encoding": "UTF8",

@@ -1,8 +1,8 @@
-"""The SQL of one query, proved to be one reading statement and described by the server.
+"""Prepare the SQL of one query: the server proves that it is one SELECT, and describes its columns.
 
-A cursor takes a text as one complete reading statement or refuses it; what it took can stand
-between the parentheses of ``COPY (…) TO STDOUT``, and nothing in it can close them. So the server's
-parser is the boundary, and no guess about SQL made here. Reads what the query reads; writes nothing.
+Opening a cursor succeeds only for one complete statement that reads. Such a text can stand between the
+parentheses of ``COPY (…) TO STDOUT``, and nothing in it can close them. So the boundary is the server's
+parser, not a guess about SQL. Reads what the query reads; writes nothing.
 """
 
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ from analytics_worker.database.sql_bounds import too_large
 from analytics_worker.errors import sqlstate
 from flows.reports.formats.query.columns import Column, columns_of
 from flows.reports.formats.query.snapshot import Snapshot
-from flows.reports.formats.registry import FormatError, Table
+from flows.reports.formats.registry import FormatError, TableQuery
 
 CURSOR = "report_query"
 
 
 @dataclass(frozen=True)
-class Query:
-    """A query that can be embedded, and its columns."""
+class PreparedQuery:
+    """A query that can be embedded in another statement, and its columns."""
 
     title: str
     source: sql.Composable
@@ -38,34 +38,34 @@ class Query:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Column names, each once."""
+        """Column names, which are unique."""
         return tuple(column.name for column in self.columns)
 
 
-def prepared(snapshot: Snapshot, table: Table) -> Query:
-    """The query of a table, accepted by the server.
+def prepare_query(snapshot: Snapshot, query: TableQuery) -> PreparedQuery:
+    """Have the server check a query and describe its columns.
 
     Raises:
-        UserSqlError: it is at fault: refused, unknown names, no columns.
-        psycopg2.Error: the database is away.
+        UserSqlError: the query is at fault: refused, unknown names, no columns.
+        psycopg2.Error: the database is unavailable.
     """
-    check(table.sql)
-    refuse_functions(table.sql, snapshot.pool, snapshot.connection)
-    text = bind(without_semicolon(table.sql), table.parameters, snapshot.connection)
+    check(query.sql)
+    refuse_functions(query.sql, snapshot.pool, snapshot.connection)
+    text = bind(without_semicolon(query.sql), query.parameters, snapshot.connection)
     try:
-        description = _described(snapshot, text)
+        description = _describe(snapshot, text)
     except psycopg2.Error as error:
-        raise explained(snapshot, error, table.title) from None
+        raise query_error(snapshot, error, query.title) from None
     if not description:
-        raise FormatError(f"{table.title}: the query returns no columns; select at least one")
+        raise FormatError(f"{query.title}: the query returns no columns; select at least one")
     columns = columns_of(description)
-    return Query(table.title, _source(text, len(columns)), columns)
+    return PreparedQuery(query.title, _source(text, len(columns)), columns)
 
 
-def _described(snapshot: Snapshot, text: str) -> Any:
+def _describe(snapshot: Snapshot, text: str) -> Any:
     block = (
-        f"declare found refcursor := '{CURSOR}';"
-        f" begin open found no scroll for execute {literal(text, snapshot.connection)}; end"
+        f"declare result refcursor := '{CURSOR}';"
+        f" begin open result no scroll for execute {literal(text, snapshot.connection)}; end"
     )
     with snapshot.statement() as cursor:
         cursor.execute(f"do {literal(block, snapshot.connection)}")
@@ -76,29 +76,29 @@ def _described(snapshot: Snapshot, text: str) -> Any:
 
 
 def _source(text: str, width: int) -> sql.Composable:
-    """``(…) as q (c1, c2)``, the text on lines of its own, so that a comment ends before ``)``."""
-    names = sql.SQL(", ").join(place(number) for number in range(width))
+    """Return ``(…) as q (c1, c2)``; the text has its own lines, so that a comment ends before ``)``."""
+    names = sql.SQL(", ").join(column_identifier(number) for number in range(width))
     return sql.Composed([sql.SQL("(\n"), sql.SQL(text), sql.SQL("\n) as q ("), names, sql.SQL(")")])
 
 
-def place(number: int) -> sql.Identifier:
-    """Name of a column inside, which is never a name that a user chose."""
+def column_identifier(number: int) -> sql.Identifier:
+    """Return the name of a column in a prepared query, which is never a name that a user chose."""
     return sql.Identifier(f"c{number + 1}")
 
 
-def explained(snapshot: Snapshot, error: psycopg2.Error, title: str) -> Exception:
-    """The error for the query's author, or the database's if it is away."""
+def query_error(snapshot: Snapshot, error: psycopg2.Error, title: str) -> Exception:
+    """Return the error for the author of the query, or of the database if that is unavailable."""
     if snapshot.connection.closed:
         return after_loss(error, snapshot.connection, snapshot.pool.url)
     code = sqlstate(error)
     if code == errorcodes.QUERY_CANCELED:
-        return UserSqlError(f"{title}: stopped: it was cancelled or took too long")
+        return UserSqlError(f"{title}: the query was cancelled or took too long")
     if isinstance(error, psycopg2.errors.SerializationFailure):
         return error
     diagnosis = error.diag
-    sentence = too_large(error) or " ".join((diagnosis.message_primary or str(error)).split())
+    message = too_large(error) or " ".join((diagnosis.message_primary or str(error)).split())
     position, inner = diagnosis.internal_position, diagnosis.internal_query
     if position and inner:
         line = inner[: int(position)].count("\n") + 1
-        sentence += f" (line {line} of the SQL)"
-    return UserSqlError(f"{title}: {sentence}")
+        message += f" (line {line} of the SQL)"
+    return UserSqlError(f"{title}: {message}")

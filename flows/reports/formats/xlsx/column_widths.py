@@ -1,4 +1,4 @@
-"""How wide the columns of a sheet are, by what their first rows hold.
+"""Compute the column_widths of a sheet's columns from its first rows.
 
 Reads nothing, writes nothing.
 """
@@ -6,21 +6,26 @@ Reads nothing, writes nothing.
 import re
 from collections.abc import Sequence
 
-from flows.reports.formats.query.columns import NUMBERS, Column, Kind
+from flows.reports.formats.query.columns import NUMBERS, Column, ColumnKind
 
 SAMPLED_ROWS = 200
-NARROWEST, WIDEST = 8.0, 60.0
-_FIXED = {Kind.DATE: 12.0, Kind.TIMESTAMP: 20.0, Kind.INSTANT: 20.0, Kind.TIME: 10.0}
+MIN_WIDTH, MAX_WIDTH = 8.0, 60.0
+_FIXED_WIDTHS = {
+    ColumnKind.DATE: 12.0,
+    ColumnKind.TIMESTAMP: 20.0,
+    ColumnKind.INSTANT: 20.0,
+    ColumnKind.TIME: 10.0,
+}
 _CELL = re.compile(rb"<c[^>]*?(?:/>|>(.*?)</c>)")
 _TAG_OR_ENTITY = re.compile(r"<[^>]*>|&(#?\w+);")
 _FILTER_BUTTON = 3.0
 _MARGIN = 1.5
-_MOST_DIGITS = 17
+_MAX_DIGITS = 17
 _GROUPING = 4 / 3  # thousands separators
 
 
-def widths(columns: Sequence[Column], rows: bytes) -> list[float]:
-    """Widths in characters; ``rows`` is XML, a row a line."""
+def column_widths(columns: Sequence[Column], rows: bytes) -> list[float]:
+    """Return the column_widths in characters; ``rows`` is XML, one row per line."""
     longest = [0] * len(columns)
     for row in rows.split(b"\n", SAMPLED_ROWS)[:SAMPLED_ROWS]:
         for number, content in enumerate(_CELL.findall(row)[: len(columns)]):
@@ -35,8 +40,8 @@ def _length(content: bytes) -> int:
 
 def _width(column: Column, length: int) -> float:
     if column.kind in NUMBERS:
-        length = min(length, _MOST_DIGITS)
-    cells = _FIXED.get(column.kind, length + _MARGIN)
-    if column.kind is Kind.NUMERIC and column.scale is not None:
-        cells = length * _GROUPING + _MARGIN
-    return min(WIDEST, max(NARROWEST, cells, len(column.name) + _FILTER_BUTTON))
+        length = min(length, _MAX_DIGITS)
+    width = _FIXED_WIDTHS.get(column.kind, length + _MARGIN)
+    if column.kind is ColumnKind.NUMERIC and column.scale is not None:
+        width = length * _GROUPING + _MARGIN
+    return min(MAX_WIDTH, max(MIN_WIDTH, width, len(column.name) + _FILTER_BUTTON))

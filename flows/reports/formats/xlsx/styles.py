@@ -3,15 +3,15 @@
 Reads nothing, writes nothing.
 """
 
-from flows.reports.formats.query.columns import Column, Kind
+from flows.reports.formats.query.columns import Column, ColumnKind
 
-_MOST_DECIMALS = 10
+_MAX_DECIMALS = 10
 _FIRST_CUSTOM_FORMAT = 164
-_FIXED = {
-    Kind.DATE: "yyyy\\-mm\\-dd",
-    Kind.TIMESTAMP: "yyyy\\-mm\\-dd\\ hh:mm:ss",
-    Kind.INSTANT: "yyyy\\-mm\\-dd\\ hh:mm:ss",
-    Kind.TIME: "hh:mm:ss",
+_DATE_FORMATS = {
+    ColumnKind.DATE: "yyyy\\-mm\\-dd",
+    ColumnKind.TIMESTAMP: "yyyy\\-mm\\-dd\\ hh:mm:ss",
+    ColumnKind.INSTANT: "yyyy\\-mm\\-dd\\ hh:mm:ss",
+    ColumnKind.TIME: "hh:mm:ss",
 }
 _FONT = '<sz val="11"/><color rgb="FF1F2937"/><name val="Calibri"/><family val="2"/>'
 _BORDER = "<left/><right/><top/>{}<diagonal/>"
@@ -19,19 +19,18 @@ _LINE = '<bottom style="thin"><color rgb="FF94A3B8"/></bottom>'
 
 
 class Styles:
-    """The styles that cells refer to by number; grows with the columns that ask for one."""
+    """The styles that cells refer to by number; columns add those that they need."""
 
     GENERAL, HEADER, QUOTED = 0, 1, 2
 
     def __init__(self) -> None:
-        """Only the three that every workbook has."""
         self._formats: list[str] = []
 
     def of(self, column: Column) -> int:
-        """Number of the style of a column's cells."""
-        code = _FIXED.get(column.kind)
-        if column.kind is Kind.NUMERIC and column.scale is not None:
-            decimals = min(max(column.scale, 0), _MOST_DECIMALS)
+        """Return the number of the style of a column's cells."""
+        code = _DATE_FORMATS.get(column.kind)
+        if column.kind is ColumnKind.NUMERIC and column.scale is not None:
+            decimals = min(max(column.scale, 0), _MAX_DECIMALS)
             code = "#,##0." + "0" * decimals if decimals else "#,##0"
         if code is None:
             return self.GENERAL
@@ -40,7 +39,7 @@ class Styles:
         return self._formats.index(code) + self.QUOTED + 1
 
     def xml(self) -> str:
-        """The part of the workbook."""
+        """Return the part of the workbook."""
         ids = range(_FIRST_CUSTOM_FORMAT, _FIRST_CUSTOM_FORMAT + len(self._formats))
         formats = "".join(
             f'<numFmt numFmtId="{number}" formatCode="{code}"/>'

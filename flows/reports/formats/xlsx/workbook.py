@@ -1,6 +1,6 @@
-"""The parts of a workbook that are not sheets, and the names of those.
+"""The parts of a workbook other than the sheets, and the names of sheets.
 
-Reads nothing but the clock, writes nothing.
+Reads only the clock; writes nothing.
 """
 
 import re
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from xml.sax.saxutils import escape, quoteattr
 
-LONGEST_SHEET_NAME = 31
+MAX_SHEET_NAME_LENGTH = 31
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
@@ -21,24 +21,24 @@ _FORBIDDEN = re.compile(r"[\[\]:*?/\\]")
 
 @dataclass(frozen=True)
 class Sheet:
-    """A sheet that was written; ``area`` is its table with the header, like ``$A$1:$H$10``."""
+    """A complete sheet; ``area`` is its table with the header, such as ``$A$1:$H$10``."""
 
     name: str
     area: str | None = None
 
 
-def clean(text: str) -> str:
-    """The text without characters that XML can't hold, escaped."""
+def escape_text(text: str) -> str:
+    """Return the text escaped, without characters that XML can't hold."""
     return escape(_CONTROLS.sub(" ", text))
 
 
-def sheet_name(title: str, taken: Sequence[str]) -> str:
-    """A name that Excel takes: short, without its special characters, and not there yet."""
+def sheet_name(title: str, used: Sequence[str]) -> str:
+    """Return a name that Excel accepts: short, without special characters, and unique."""
     base = " ".join(_CONTROLS.sub(" ", _FORBIDDEN.sub(" ", title)).split()).strip("' ")
     base = base or "Sheet"
-    if base.lower() == "history":  # Excel keeps it for itself
+    if base.lower() == "history":  # Excel reserves it
         base = "History_"
-    lower = {name.lower() for name in taken}
+    lower = {name.lower() for name in used}
     name, number = _shortened(base, ""), 1
     while name.lower() in lower:
         number += 1
@@ -46,13 +46,13 @@ def sheet_name(title: str, taken: Sequence[str]) -> str:
     return name
 
 
-def _shortened(base: str, end: str) -> str:
-    units = base.encode("utf-16-le")[: 2 * (LONGEST_SHEET_NAME - len(end))]
-    return units.decode("utf-16-le", errors="ignore").strip("' ") + end
+def _shortened(base: str, suffix: str) -> str:
+    units = base.encode("utf-16-le")[: 2 * (MAX_SHEET_NAME_LENGTH - len(suffix))]
+    return units.decode("utf-16-le", errors="ignore").strip("' ") + suffix
 
 
 def column_letters(number: int) -> str:
-    """``A`` for 1, ``AB`` for 28."""
+    """Return the letters of a column: ``A`` for 1, ``AB`` for 28."""
     letters = ""
     while number:
         number, rest = divmod(number - 1, 26)
@@ -60,25 +60,25 @@ def column_letters(number: int) -> str:
     return letters
 
 
-def relations() -> str:
-    """``_rels/.rels``."""
-    return _relations(
+def package_relationships() -> str:
+    """Return ``_rels/.rels``."""
+    return _relationships(
         (f"{_OFFICE}/relationships/officeDocument", "xl/workbook.xml"),
         (f"{_PACKAGE}/relationships/metadata/core-properties", "docProps/core.xml"),
         (f"{_OFFICE}/relationships/extended-properties", "docProps/app.xml"),
     )
 
 
-def workbook_relations(sheets: int) -> str:
-    """``xl/_rels/workbook.xml.rels``: the sheets in order, then the styles."""
+def workbook_relationships(sheets: int) -> str:
+    """Return ``xl/_rels/workbook.xml.rels``: the sheets in order, then the styles."""
     parts = [
         (f"{_OFFICE}/relationships/worksheet", f"worksheets/sheet{n + 1}.xml")
         for n in range(sheets)
     ]
-    return _relations(*parts, (f"{_OFFICE}/relationships/styles", "styles.xml"))
+    return _relationships(*parts, (f"{_OFFICE}/relationships/styles", "styles.xml"))
 
 
-def _relations(*parts: tuple[str, str]) -> str:
+def _relationships(*parts: tuple[str, str]) -> str:
     rows = "".join(
         f'<Relationship Id="rId{number}" Type="{kind}" Target="{target}"/>'
         for number, (kind, target) in enumerate(parts, 1)
@@ -87,7 +87,7 @@ def _relations(*parts: tuple[str, str]) -> str:
 
 
 def content_types(sheets: int) -> str:
-    """``[Content_Types].xml``."""
+    """Return ``[Content_Types].xml``."""
     parts = {
         "/xl/workbook.xml": f"{_TYPE}.spreadsheetml.sheet.main+xml",
         "/xl/styles.xml": f"{_TYPE}.spreadsheetml.styles+xml",
@@ -108,7 +108,7 @@ def content_types(sheets: int) -> str:
 
 
 def workbook(sheets: Sequence[Sheet]) -> str:
-    """``xl/workbook.xml``: the sheets, and which area each one's filter covers."""
+    """Return ``xl/workbook.xml``: the sheets, and the area of each one's filter."""
     entries = "".join(
         f'<sheet name={quoteattr(sheet.name)} sheetId="{number}" r:id="rId{number}"/>'
         for number, sheet in enumerate(sheets, 1)
@@ -131,19 +131,19 @@ def _quoted(name: str) -> str:
 
 
 def core_properties(title: str) -> str:
-    """``docProps/core.xml``."""
+    """Return ``docProps/core.xml``."""
     now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     return (
         f'{_DECLARATION}<cp:coreProperties xmlns:cp="{_PACKAGE}/metadata/core-properties"'
         ' xmlns:dc="http://purl.org/dc/elements/1.1/" xmlns:dcterms="http://purl.org/dc/terms/"'
         ' xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">'
-        f"<dc:title>{clean(title)}</dc:title>"
+        f"<dc:title>{escape_text(title)}</dc:title>"
         f'<dcterms:created xsi:type="dcterms:W3CDTF">{now}</dcterms:created></cp:coreProperties>'
     )
 
 
 def app_properties() -> str:
-    """``docProps/app.xml``."""
+    """Return ``docProps/app.xml``."""
     return (
         f'{_DECLARATION}<Properties xmlns="{_OFFICE}/extended-properties">'
         "<Application>analytics-worker</Application></Properties>"

@@ -1,4 +1,4 @@
-"""Text that a spreadsheet would run: every character that can start a formula, in every kind of file."""
+"""Formula injection: every character that can start a formula, in every format."""
 
 import csv
 import io
@@ -7,8 +7,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from flows.reports.formats import Table, export, snapshot
-from flows.reports.formats.formula_escaping import FIRST_CHARACTERS
+from flows.reports.formats import TableQuery, export, open_snapshot
+from flows.reports.formats.formula_escaping import FORMULA_PREFIXES
 from tests.support.attacks import attack
 
 pytestmark = pytest.mark.usefixtures("environment")
@@ -26,74 +26,76 @@ NAMES = {
     "\uff0d": "wide minus",
     "\uff20": "wide at",
 }
-every_start = pytest.mark.parametrize("start", NAMES, ids=NAMES.get)
+every_prefix = pytest.mark.parametrize("prefix", NAMES, ids=NAMES.get)
 SQL = """select :text as note, cast(:text as varchar(99)) as short, array[:text] as list, -5 as lost,
  -5.25 as paid, -0.5::float8 as rate, :number as typed, 'a' || :text as inside"""
 
 
-def write(path: Path, name: str, start: str, *, raw: bool = False) -> None:
-    text = f"{start}cmd|' /C calc'!A0,\"x\""
-    with snapshot() as moment:
-        export(moment, [Table("T", SQL, {"text": text, "number": "-5"})], path, name, raw=raw)
+def write(path: Path, name: str, prefix: str, *, raw: bool = False) -> None:
+    text = f"{prefix}cmd|' /C calc'!A0,\"x\""
+    with open_snapshot() as snapshot:
+        export(
+            snapshot, [TableQuery("T", SQL, {"text": text, "number": "-5"})], path, name, raw=raw
+        )
 
 
 def row_of(path: Path) -> list[str]:
     return list(csv.reader(io.StringIO(path.read_bytes().decode(), newline="")))[1]
 
 
-def test_no_start_is_forgotten():
-    assert set(NAMES) == set(FIRST_CHARACTERS)
+def test_every_prefix_is_tested():
+    assert set(NAMES) == set(FORMULA_PREFIXES)
 
 
-@every_start
+@every_prefix
 @attack(
     by="data",
-    what="a formula as text in csv, with every character that starts one",
-    answer="an apostrophe in front of it",
+    what="a formula as text in csv, with every character that can start one",
+    answer="prefixed with an apostrophe",
 )
-def test_csv_has_an_apostrophe_in_front_of_text_and_of_nothing_else(tmp_path, start):
-    write(tmp_path / "f", "csv", start)
+def test_csv_prefixes_only_text(tmp_path, prefix):
+    write(tmp_path / "f", "csv", prefix)
     note, short, _, *numbers, typed, inside = row_of(tmp_path / "f")
-    assert note == short == f"'{start}cmd|' /C calc'!A0,\"x\""
+    assert note == short == f"'{prefix}cmd|' /C calc'!A0,\"x\""
     assert numbers == ["-5", "-5.25", "-0.5"]
     assert (typed, inside) == ("'-5", f"a{note[1:]}"), "a number in a column of text is text"
 
 
-@every_start
-def test_raw_csv_is_left_alone(tmp_path, start):
-    write(tmp_path / "f", "csv", start, raw=True)
+@every_prefix
+def test_raw_csv_is_not_escaped(tmp_path, prefix):
+    write(tmp_path / "f", "csv", prefix, raw=True)
     note, *_, typed, _ = row_of(tmp_path / "f")
-    assert (note, typed) == (f"{start}cmd|' /C calc'!A0,\"x\"", "-5")
+    assert (note, typed) == (f"{prefix}cmd|' /C calc'!A0,\"x\"", "-5")
 
 
-@every_start
-@pytest.mark.parametrize("raw", [False, True], ids=["for people", "raw"])
+@every_prefix
+@pytest.mark.parametrize("raw", [False, True], ids=["escaped", "raw"])
 @attack(
     by="data",
     what="a formula as text in xlsx",
     answer="a text cell that stays text when edited",
 )
-def test_a_workbook_has_the_text_itself_that_stays_text_when_edited(tmp_path, start, raw):
-    write(tmp_path / "f.xlsx", "xlsx", start, raw=raw)
+def test_workbook_text_stays_text_when_edited(tmp_path, prefix, raw):
+    write(tmp_path / "f.xlsx", "xlsx", prefix, raw=raw)
     note, short, _, *numbers, typed, inside = openpyxl.load_workbook(tmp_path / "f.xlsx")["T"][2]
-    assert note.value == short.value == f"{start}cmd|' /C calc'!A0,\"x\""
+    assert note.value == short.value == f"{prefix}cmd|' /C calc'!A0,\"x\""
     assert {cell.data_type for cell in (note, short, typed, inside)} == {"s"}
     assert {cell.quotePrefix for cell in (note, short, typed)} == {not raw}
     assert [cell.value for cell in numbers] == [-5, -5.25, -0.5]
     assert (typed.value, inside.quotePrefix) == ("-5", False)
 
 
-@every_start
+@every_prefix
 @attack(
     by="author",
     what="a formula as the name of a column",
     answer="text in csv and xlsx",
 )
-def test_a_header_is_text_too(tmp_path, start):
-    with snapshot() as moment:
+def test_header_is_escaped_too(tmp_path, prefix):
+    with open_snapshot() as snapshot:
         for name in ("csv", "xlsx"):
-            table = Table("T", f'select 1 as "{start}x"')
-            export(moment, [table], tmp_path / f"f.{name}", name)
+            table = TableQuery("T", f'select 1 as "{prefix}x"')
+            export(snapshot, [table], tmp_path / f"f.{name}", name)
     with (tmp_path / "f.csv").open(newline="") as file:
-        assert next(csv.reader(file)) == [f"'{start}x"]
+        assert next(csv.reader(file)) == [f"'{prefix}x"]
     assert openpyxl.load_workbook(tmp_path / "f.xlsx")["T"]["A1"].data_type == "s"

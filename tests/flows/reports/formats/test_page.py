@@ -1,4 +1,4 @@
-"""Pages that people read: everything on them is escaped, said in words, and made without the network."""
+"""Pages: every value is escaped, charts have alternative text, and rendering loads nothing."""
 
 import re
 from dataclasses import replace
@@ -13,26 +13,26 @@ import pytest
 from flows.reports.formats import (
     Chart,
     Column,
+    ColumnKind,
     Document,
+    FetchedRows,
     File,
     FormatError,
-    Found,
     Html,
-    Kind,
     Series,
     Tile,
-    chart_of,
+    chart_from_rows,
     render_html,
     render_pdf,
 )
-from flows.reports.formats.pages.pdf_process import pngs
+from flows.reports.formats.pages.pdf_process import render_pngs
 from tests.support.attacks import attack
 
-EVIL = "<script>alert(1)</script>{{ 7 * 7 }}"
-ROWS = Found(
+INJECTION = "<script>alert(1)</script>{{ 7 * 7 }}"
+ROWS = FetchedRows(
     "Teams",
-    (Column("team", Kind.TEXT), Column("deals_won", Kind.INTEGER)),
-    (("A", 1200), (EVIL, None)),
+    (Column("team", ColumnKind.TEXT), Column("deals_won", ColumnKind.INTEGER)),
+    (("A", 1200), (INJECTION, None)),
 )
 CHART = Chart(
     "Won by month",
@@ -54,76 +54,78 @@ def pdf_text(path: Path) -> str:
 @attack(
     by="data",
     what="markup and template syntax in titles, cells, notes and numbers of a report",
-    answer="escaped in page and mail",
+    answer="escaped in page and email",
 )
-def test_it_has_everything_and_escapes_it():
-    made = page(
+def test_page_and_email_have_every_part_escaped():
+    html = page(
         period="November 2026",
-        description=EVIL,
-        tiles=[Tile(EVIL, Decimal("1250.00"), 1000, "EUR", 2)],
+        description=INJECTION,
+        tiles=[Tile(INJECTION, Decimal("1250.00"), 1000, "EUR", 2)],
         charts=[CHART],
         tables=[ROWS],
-        notes=[EVIL],
+        notes=[INJECTION],
         warnings=["The data may be old."],
         owner="o@example.com",
     )
-    for text in (made.text, made.mail):
+    for text in (html.text, html.email):
         assert "<script" not in text
         assert "{{ 7 * 7 }}" in text
         for words in ("November 2026", "2026-11-25 06:00 UTC", "1,250.00", "The data may be old.",
                       "Deals won", "1,200", "o@example.com", "viewport", "before: 1,000.00"):  # fmt: skip
             assert words in text
-    assert "▲ +25.0%" in made.mail
+    assert "▲ +25.0%" in html.email
 
 
-def test_charts_are_images_in_the_page_and_beside_the_mail_with_words_for_those_who_do_not_see_them():
-    made = page(charts=[CHART])
-    (image,) = made.images
-    assert f'src="cid:{image.name}"' in made.mail
+def test_charts_are_images_with_alternative_text():
+    html = page(charts=[CHART])
+    (image,) = html.images
+    assert f'src="cid:{image.name}"' in html.email
     assert image.data.startswith(b"\x89PNG")
     assert len(image.data) < 40_000
-    assert "data:image/svg+xml;base64," in made.text
-    (alternative,) = re.findall(r'alt="([^"]*)"', made.mail)
-    assert alternative == (
+    assert "data:image/svg+xml;base64," in html.text
+    (alt_text,) = re.findall(r'alt="([^"]*)"', html.email)
+    assert alt_text == (
         "Line chart: Won by month. won: lowest 1\u00a0EUR (Jan), highest 2\u00a0EUR (Feb), last"
         " 2\u00a0EUR (Feb). lost: lowest 3\u00a0EUR (Jan), highest 3\u00a0EUR (Jan), last 3\u00a0EUR (Jan)."
     )
 
 
-def test_what_does_not_fit_is_said():
-    long = Found("Long", (Column("t", Kind.TEXT),), (("x" * 500,),), truncated=True)
+def test_truncation_is_noted():
+    long = FetchedRows("Long", (Column("t", ColumnKind.TEXT),), (("x" * 500,),), truncated=True)
     wide = Chart("Many", [str(n) for n in range(100)], [Series("n", [1.0] * 100)])
-    made = page(tables=[long], charts=[wide])
-    assert "The first 1 rows; there are more." in made.text
-    assert "Texts of more than 400 characters are shortened" in made.text
-    assert "Many: the chart shows the last 60 of 100 points." in made.text
+    html = page(tables=[long], charts=[wide])
+    assert "The first 1 rows; there are more." in html.text
+    assert "Texts of more than 400 characters are shortened" in html.text
+    assert "Many: the chart shows the last 60 of 100 points." in html.text
 
 
-def test_nothing_is_silently_empty():
-    nothing = Chart("Nothing", [], [])
-    made = page(tiles=[Tile("T", None)], tables=[replace(ROWS, rows=())], charts=[nothing])
-    assert "No rows in this period." in made.text
-    assert "Bar chart: Nothing" in made.text
-    assert ">–<" in made.text
+def test_missing_values_are_shown():
+    empty = Chart("Empty", [], [])
+    html = page(tiles=[Tile("T", None)], tables=[replace(ROWS, rows=())], charts=[empty])
+    assert "No rows in this period." in html.text
+    assert "Bar chart: Empty" in html.text
+    assert ">–<" in html.text
 
 
-def test_a_chart_without_numbers_is_refused_with_what_it_needs():
+def test_chart_without_numbers_is_refused():
     with pytest.raises(FormatError, match="labels in its first column and numbers in others"):
-        chart_of(replace(ROWS, columns=(Column("a", Kind.TEXT), Column("b", Kind.TEXT))))
+        chart_from_rows(
+            replace(ROWS, columns=(Column("a", ColumnKind.TEXT), Column("b", ColumnKind.TEXT)))
+        )
 
 
-def test_files_that_did_not_fit_are_links():
-    made = page(
+def test_files_that_are_not_attached_are_links():
+    html = page(
         files=[File("a.csv", 20_000_000, 5, "https://x.example/a.csv"), File("b.csv", 10, 1)]
     )
-    assert '<a href="https://x.example/a.csv"' in made.mail
-    assert "19.1 MB" in made.mail
-    assert "attached" in made.mail
+    assert '<a href="https://x.example/a.csv"' in html.email
+    assert "19.1 MB" in html.email
+    assert "attached" in html.email
 
 
-def test_pdf_has_the_same_words(tmp_path):
-    made = page(period="November 2026", tables=[ROWS], charts=[CHART], notes=["A note."])
-    render_pdf(made, tmp_path / "f.pdf")
+def test_pdf_has_the_text_of_the_page(tmp_path):
+    html = page(period="November 2026", tables=[ROWS], charts=[CHART], notes=["A note."])
+    render_pdf(html, tmp_path / "f.pdf")
     text = pdf_text(tmp_path / "f.pdf")
     for words in ("Sales", "November 2026", "1,200", "A note.", "Page 1 of"):
         assert words in text
@@ -134,43 +136,43 @@ def test_pdf_has_the_same_words(tmp_path):
 @attack(
     by="data",
     what="CSS in the title of a report, which its key is part of: line ends, quotes, a closing tag",
-    answer="one CSS text without line ends and quotes",
+    answer="one CSS string without line ends and quotes",
 )
-def test_a_title_is_no_style(end):
+def test_title_can_not_add_styles(end):
     title = f"A{end}}} body {{ background: url(http://evil.example/) }}"
-    made = render_html(Document(title, "2026-11-25 06:00 UTC"))
-    style = made.text.split("<style>")[1].split("</style>")[0]
-    (shown,) = re.findall(r"@bottom-left \{ content: (.*?); font-family", style, re.DOTALL)
-    assert re.fullmatch(r'"[^"\\\n\r\f<]*"', shown)
+    html = render_html(Document(title, "2026-11-25 06:00 UTC"))
+    style = html.text.split("<style>")[1].split("</style>")[0]
+    (content,) = re.findall(r"@bottom-left \{ content: (.*?); font-family", style, re.DOTALL)
+    assert re.fullmatch(r'"[^"\\\n\r\f<]*"', content)
 
 
 @attack(
     by="data",
-    what="a chart that wants a file of the host: image, @import",
-    answer="the same picture as without it",
+    what="a chart that refers to a file of the host: image, @import",
+    answer="the same image as without it",
 )
-def test_pictures_fetch_nothing(tmp_path):
+def test_images_load_nothing(tmp_path):
     (tmp_path / "secret.svg").write_text(
         '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>'
     )
     link = f"file://{tmp_path}/secret.svg"
     empty = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">{}</svg>'
     hostile = f'<image href="{link}" width="9" height="9"/><style>@import "{link}";</style>'
-    (plain, attacked) = pngs([(empty.format(inside), 9, 9) for inside in ("", hostile)])
+    (plain, attacked) = render_pngs([(empty.format(inside), 9, 9) for inside in ("", hostile)])
     assert attacked == plain
 
 
 @attack(
     by="data",
-    what="a page for PDF that wants http:// and file:// resources: link, img, object, url(), @import",
-    answer="nothing is asked for, nothing of the host is in the PDF",
+    what="a page for PDF that refers to http:// and file:// resources: link, img, object, url(), @import",
+    answer="nothing is requested, nothing of the host is in the PDF",
 )
-def test_pdf_fetches_nothing(tmp_path):
-    asked: list[str] = []
+def test_pdf_loads_nothing(tmp_path):
+    requests: list[str] = []
 
     class Server(BaseHTTPRequestHandler):
         def do_GET(self) -> None:  # http.server's name
-            asked.append(self.path)
+            requests.append(self.path)
             self.send_error(404)
 
     server = HTTPServer(("127.0.0.1", 0), Server)
@@ -185,7 +187,7 @@ def test_pdf_fetches_nothing(tmp_path):
     render_pdf(Html("T", text, "", ()), tmp_path / "f.pdf")
     server.shutdown()
     server.server_close()
-    assert asked == []
+    assert requests == []
     assert "Words" in pdf_text(tmp_path / "f.pdf")
     assert "secret" not in pdf_text(tmp_path / "f.pdf")
 
@@ -195,7 +197,7 @@ def test_pdf_fetches_nothing(tmp_path):
     what="a page for PDF of 300,000 rows",
     answer="FormatError: needs more than 256 MB; no file is left",
 )
-def test_pdf_that_needs_too_much_memory_is_refused_and_leaves_nothing(tmp_path):
+def test_pdf_beyond_the_memory_limit_is_refused_and_leaves_nothing(tmp_path):
     huge = Html("T", f"<table>{'<tr><td>x</td></tr>' * 300_000}</table>", "", ())
     with pytest.raises(FormatError, match="needs more than 256 MB; show fewer rows"):
         render_pdf(huge, tmp_path / "f.pdf", memory_limit_bytes=256 << 20)
@@ -204,10 +206,10 @@ def test_pdf_that_needs_too_much_memory_is_refused_and_leaves_nothing(tmp_path):
 
 @attack(
     by="data",
-    what="a page for PDF that takes minutes",
+    what="a page for PDF that takes minutes to render",
     answer="FormatError: took longer than the limit",
 )
-def test_pdf_that_takes_too_long_is_refused(tmp_path):
+def test_pdf_beyond_the_time_limit_is_refused(tmp_path):
     huge = Html("T", f"<table>{'<tr><td>x</td></tr>' * 300_000}</table>", "", ())
     with pytest.raises(FormatError, match="took longer than 1 s; show fewer rows"):
         render_pdf(huge, tmp_path / "f.pdf", timeout_seconds=1)

@@ -1,4 +1,4 @@
-"""Files of a real database, read back with what people read them with."""
+"""Files exported from a real database, read back with common libraries."""
 
 import csv
 import io
@@ -18,13 +18,13 @@ from pyarrow import parquet
 from analytics_worker.database.reader_sessions import SessionEndedError
 from analytics_worker.errors import PermanentError
 from flows.reports.formats import (
-    Exported,
+    ExportResult,
     FormatError,
     Snapshot,
-    Table,
+    TableQuery,
     export,
-    format_named,
-    snapshot,
+    get_format,
+    open_snapshot,
 )
 from flows.reports.formats import parquet as parquet_format
 from flows.reports.formats.xlsx import sheets
@@ -36,10 +36,10 @@ MIXED = """select 1 as a, 'x,"y' || e'\\n' as b, null::text as c, '' as d, true 
  -5 as g, '\uff1d2' as h, 'NaN'::float8 as i, 1234567890123456789 as a, '{"k":\n1}'::json as j; -- end"""
 
 
-def write(path: Path, name: str, *queries: str, **options) -> Exported:
-    tables = [Table(f"Query {number}", query) for number, query in enumerate(queries, 1)]
-    with snapshot() as moment:
-        exported = export(moment, tables, path, name, **options)
+def write(path: Path, name: str, *queries: str, **options) -> ExportResult:
+    tables = [TableQuery(f"Query {number}", query) for number, query in enumerate(queries, 1)]
+    with open_snapshot() as snapshot:
+        exported = export(snapshot, tables, path, name, **options)
     assert exported.size == path.stat().st_size
     return exported
 
@@ -48,20 +48,20 @@ def rows_of(path: Path) -> list[list[str]]:
     return list(csv.reader(io.StringIO(path.read_text(), newline="")))
 
 
-def test_csv_defuses_text_only_and_names_columns_once(tmp_path):
+def test_csv_escapes_only_text_and_has_unique_columns(tmp_path):
     write(tmp_path / "f", "csv", MIXED)
     header, row = rows_of(tmp_path / "f")
     assert header == ["a", "b", "c", "d", "e", "f", "g", "h", "i", "a_2", "j"]
     assert row[:9] == ["1", 'x,"y\n', "", "", "true", "'=1+1", "-5", "'\uff1d2", "NaN"]
 
 
-def test_raw_csv_is_left_alone(tmp_path):
+def test_raw_csv_is_not_escaped(tmp_path):
     write(tmp_path / "f", "csv", MIXED, raw=True)
     assert rows_of(tmp_path / "f")[1][5] == "=1+1"
 
 
 @pytest.mark.parametrize(("bom", "start"), [(True, b"\xef\xbb\xbfa\n"), (False, b"a\n")])
-def test_csv_begins_with_a_mark_for_excel_if_so_asked(tmp_path, bom, start):
+def test_csv_begins_with_a_byte_order_mark_on_request(tmp_path, bom, start):
     write(tmp_path / "f", "csv", "select 'Ärger' as a", bom=bom)
     assert (tmp_path / "f").read_bytes() == start + "Ärger\n".encode()
 
@@ -72,10 +72,10 @@ def test_csv_begins_with_a_mark_for_excel_if_so_asked(tmp_path, bom, start):
     what="quotes, control characters and brackets in json and ndjson",
     answer="valid JSON with the same text",
 )
-def test_json_is_valid_whatever_is_in_it(tmp_path, name):
+def test_json_is_valid_with_any_content(tmp_path, name):
     write(tmp_path / "f", name, MIXED)
-    read = json.loads((tmp_path / "f").read_text())
-    row = read[0] if name == "json" else read
+    content = json.loads((tmp_path / "f").read_text())
+    row = content[0] if name == "json" else content
     assert row["a_2"] == 1234567890123456789
     assert (row["i"], row["j"], row["f"]) == ("NaN", {"k": 1}, "=1+1")
 
@@ -96,18 +96,18 @@ def test_xlsx_has_types_and_no_formulas(tmp_path):
 
 
 NINE = "select n from generate_series(1, 9) n"
-CUT = "Query 1: only the first 3 rows; there are more."
+TRUNCATION_NOTE = "Query 1: only the first 3 rows; there are more."
 
 
 @pytest.mark.parametrize("name", ["csv", "json", "ndjson", "xlsx", "parquet"])
-def test_a_cap_is_stated_in_the_result_and_in_the_file(tmp_path, name):
+def test_row_limit_is_noted_in_the_result_and_in_the_file(tmp_path, name):
     exported = write(tmp_path / "f", name, NINE, max_rows=3)
-    assert (exported.rows, exported.truncated, exported.notes) == (3, True, (CUT,))
-    assert last_words(tmp_path / "f", name) == CUT
+    assert (exported.rows, exported.truncated, exported.notes) == (3, True, (TRUNCATION_NOTE,))
+    assert last_note(tmp_path / "f", name) == TRUNCATION_NOTE
     assert not write(tmp_path / "g", name, NINE, max_rows=9).truncated
 
 
-def last_words(path: Path, name: str) -> str:
+def last_note(path: Path, name: str) -> str:
     match name:
         case "csv":
             return rows_of(path)[-1][0]
@@ -122,7 +122,7 @@ def last_words(path: Path, name: str) -> str:
 
 
 @pytest.mark.parametrize(("name", "end"), [("csv", "3"), ("ndjson", '{"n":3}'), ("json", "]")])
-def test_a_raw_file_has_nothing_but_rows(tmp_path, name, end):
+def test_raw_file_has_only_rows(tmp_path, name, end):
     write(tmp_path / "f", name, NINE, max_rows=3, raw=True)
     assert (tmp_path / "f").read_text().splitlines()[-1] == end
 
@@ -149,7 +149,7 @@ def test_parquet_has_types(tmp_path):
     }
 
 
-def test_parquet_of_many_groups_is_whole(tmp_path, monkeypatch):
+def test_parquet_of_many_row_groups_is_complete(tmp_path, monkeypatch):
     monkeypatch.setattr(parquet_format, "GROUP_BYTES", 1000)
     write(tmp_path / "f", "parquet", "select n, repeat('x', n % 90) from generate_series(1, 500) n")
     file = parquet.ParquetFile(tmp_path / "f")
@@ -157,43 +157,49 @@ def test_parquet_of_many_groups_is_whole(tmp_path, monkeypatch):
     assert file.read().column("n").to_pylist() == list(range(1, 501))
 
 
-def test_parquet_says_what_it_can_not_hold(tmp_path):
+def test_value_that_parquet_can_not_hold_is_refused(tmp_path):
     with pytest.raises(FormatError, match="Query 1: parquet can't hold a value"):
         write(tmp_path / "f", "parquet", "select date 'infinity' as d")
     assert not (tmp_path / "f").exists()
 
 
-def test_a_full_sheet_is_followed_by_another_one(tmp_path, monkeypatch):
-    monkeypatch.setattr(sheets, "MOST_ROWS", 4)
+def test_full_sheet_is_followed_by_another(tmp_path, monkeypatch):
+    monkeypatch.setattr(sheets, "MAX_ROWS", 4)
     write(tmp_path / "f.xlsx", "xlsx", "select n from generate_series(1, 8) n")
     book = openpyxl.load_workbook(tmp_path / "f.xlsx")
     rows = {sheet.title: [row[0].value for row in sheet] for sheet in book}
-    assert rows.pop("Notes") == ["Query 1: on 3 sheets, as one can't hold all rows."]
+    assert rows.pop("Notes") == ["Query 1: the rows are on 3 sheets, because one can't hold all."]
     assert list(rows.values()) == [["n", 1, 2, 3], ["n", 4, 5, 6], ["n", 7, 8]]
 
 
-def test_a_full_disk_is_an_error_that_leaves_no_file(tmp_path):
+def test_full_disk_leaves_no_file(tmp_path):
     (tmp_path / "f").symlink_to("/dev/full")
     with pytest.raises(OSError, match="No space left"):
         write(tmp_path / "f", "csv", "select repeat('x', 1000) from generate_series(1, 1000)")
     assert not (tmp_path / "f").is_symlink()
 
 
-MANY = Table("Many", "select n, repeat('x', 200) from generate_series(1, 2000000) n")
+LARGE = TableQuery("Large", "select n, repeat('x', 200) from generate_series(1, 2000000) n")
 
 
-def cut_wire(moment: Snapshot) -> None:
-    with socket.socket(fileno=os.dup(moment.connection.fileno())) as wire:
-        wire.shutdown(socket.SHUT_RDWR)
+def shut_down_socket(snapshot: Snapshot) -> None:
+    with socket.socket(fileno=os.dup(snapshot.connection.fileno())) as connection:
+        connection.shutdown(socket.SHUT_RDWR)
 
 
-def test_a_connection_that_drops_in_the_middle_leaves_no_file(tmp_path):
-    with pytest.raises(SessionEndedError), snapshot() as moment:
-        export(moment, [MANY], tmp_path / "f", "csv", progress=lambda _rows: cut_wire(moment))
+def test_dropped_connection_leaves_no_file(tmp_path):
+    with pytest.raises(SessionEndedError), open_snapshot() as snapshot:
+        export(
+            snapshot,
+            [LARGE],
+            tmp_path / "f",
+            "csv",
+            progress=lambda _rows: shut_down_socket(snapshot),
+        )
     assert not (tmp_path / "f").exists()
 
 
-def test_no_rows_leave_the_header_and_valid_json(tmp_path):
+def test_empty_result_has_a_header_and_valid_json(tmp_path):
     write(tmp_path / "c", "csv", "select 1 as a where false")
     write(tmp_path / "j", "json", "select 1 as a where false")
     assert rows_of(tmp_path / "c") == [["a"]]
@@ -216,12 +222,12 @@ def test_several_queries_become_a_zip_of_csv(tmp_path):
         "select * from nothing_here",
     ],
 )
-def test_what_is_not_one_reading_statement_leaves_no_file(tmp_path, attack):
+def test_statement_that_is_not_one_select_leaves_no_file(tmp_path, attack):
     with pytest.raises(PermanentError):
         write(tmp_path / "f", "csv", attack)
     assert not (tmp_path / "f").exists()
 
 
-def test_an_unknown_format_names_the_known_ones():
+def test_unknown_format_is_refused_with_the_known_ones():
     with pytest.raises(FormatError, match="csv, excel, html, json, ndjson, parquet, pdf, xlsx"):
-        format_named("docx")
+        get_format("docx")

@@ -1,4 +1,4 @@
-"""What Excel demands of a workbook, or else it offers to repair it: of every part, with every type."""
+"""What Excel requires of a workbook, in every part and with every type: otherwise it offers a repair."""
 
 import re
 import zipfile
@@ -7,7 +7,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from flows.reports.formats import Table, export, snapshot
+from flows.reports.formats import TableQuery, export, open_snapshot
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -23,16 +23,16 @@ TYPES = """select 1 as i, 9007199254740993::bigint as big, 12.345::numeric(12, 2
 union all select -2, null, -1.5, null, 1e300, 5e-324, null, null, '1900-02-28', '1900-03-01', '9999-12-31',
   null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null"""
 ORDER = ["sheetViews", "cols", "sheetData", "autoFilter"]
-LONGEST, MOST_NAME = 32_767, 31
+MAX_TEXT_LENGTH, MAX_NAME_LENGTH = 32_767, 31
 
 
 @pytest.fixture
 def parts(tmp_path: Path) -> dict[str, bytes]:
-    """The parts of a workbook of several queries, one of them without rows."""
-    empty = Table("[Ein sehr langer Titel: history/*?", "select 1 as a where false")
-    tables = [Table("history", TYPES), empty, empty]
-    with snapshot(timezone="Europe/Berlin") as moment:
-        export(moment, tables, tmp_path / "f.xlsx", "xlsx")
+    """Return the parts of a workbook with several queries, some of them without rows."""
+    empty = TableQuery("[Ein sehr langer Titel: history/*?", "select 1 as a where false")
+    tables = [TableQuery("history", TYPES), empty, empty]
+    with open_snapshot(timezone="Europe/Berlin") as snapshot:
+        export(snapshot, tables, tmp_path / "f.xlsx", "xlsx")
     with zipfile.ZipFile(tmp_path / "f.xlsx") as archive:
         assert archive.testzip() is None
         return {name: archive.read(name) for name in archive.namelist()}
@@ -43,22 +43,22 @@ def sheets(parts: dict[str, bytes]) -> list[ET.Element]:
     return [ET.fromstring(parts[name]) for name in sorted(names)]  # noqa: S314  # our own
 
 
-def test_every_part_has_a_type_and_is_pointed_at(parts):
+def test_every_part_has_a_type_and_a_relationship(parts):
     types = {name for name in parts if f'"/{name}"'.encode() in parts["[Content_Types].xml"]}
-    plumbing = {"[Content_Types].xml", "_rels/.rels", "xl/_rels/workbook.xml.rels"}
+    package_parts = {"[Content_Types].xml", "_rels/.rels", "xl/_rels/workbook.xml.rels"}
     targets = {
         folder + str(relation.get("Target"))
         for folder in ("", "xl/")
         for relation in ET.fromstring(parts[f"{folder}_rels/{rels(folder)}"])  # noqa: S314
     }
-    assert types == targets == set(parts) - plumbing
+    assert types == targets == set(parts) - package_parts
 
 
 def rels(folder: str) -> str:
     return "workbook.xml.rels" if folder else ".rels"
 
 
-def test_elements_stand_in_the_order_of_the_standard(parts):
+def test_elements_are_in_the_order_of_the_standard(parts):
     *tables, notes = sheets(parts)
     for sheet in tables:
         assert [child.tag.removeprefix(MAIN) for child in sheet] == ORDER
@@ -68,16 +68,16 @@ def test_elements_stand_in_the_order_of_the_standard(parts):
     assert [child.tag.removeprefix(MAIN) for child in notes] == ["cols", "sheetData"]
 
 
-def test_names_of_sheets_are_those_that_excel_takes(parts):
+def test_sheet_names_are_valid_in_excel(parts):
     book = ET.fromstring(parts["xl/workbook.xml"])  # noqa: S314  # our own
     names = [str(sheet.get("name")) for sheet in book.iter(f"{MAIN}sheet")]
     assert len({name.lower() for name in names}) == len(names) == 4
     for name in names:
-        assert 0 < len(name) <= MOST_NAME
+        assert 0 < len(name) <= MAX_NAME_LENGTH
         assert not re.search(r"[\[\]:*?/\\]|^'|'$|^history$", name, re.IGNORECASE)
 
 
-def test_cells_are_numbers_or_text_that_a_cell_can_hold(parts):
+def test_cells_are_numbers_or_text_within_the_limits(parts):
     styles = ET.fromstring(parts["xl/styles.xml"])  # noqa: S314  # our own
     known = len(styles.findall(f"{MAIN}cellXfs/{MAIN}xf"))
     for sheet in sheets(parts):
@@ -86,20 +86,20 @@ def test_cells_are_numbers_or_text_that_a_cell_can_hold(parts):
             assert not cell.findall(f"{MAIN}f")
             number, text = cell.findtext(f"{MAIN}v"), cell.findtext(f"{MAIN}is/{MAIN}t")
             assert number is None or re.fullmatch(r"-?\d+(\.\d+)?([eE][+-]?\d+)?", number)
-            assert len((text or "").encode("utf-16-le")) <= 2 * LONGEST
+            assert len((text or "").encode("utf-16-le")) <= 2 * MAX_TEXT_LENGTH
 
 
-def test_days_are_numbers_with_a_format_and_the_rest_is_text(parts):
+def test_dates_are_formatted_numbers_and_the_rest_is_text(parts):
     table = sheets(parts)[0]
     header, first, _ = (list(row) for row in table.iter(f"{MAIN}row"))
     names = [cell.findtext(f"{MAIN}is/{MAIN}t") for cell in header]
-    found = dict(zip(names, first, strict=True))
-    numbers = {name: found[name].findtext(f"{MAIN}v") for name in ("d", "i", "money")}
+    cells = dict(zip(names, first, strict=True))
+    numbers = {name: cells[name].findtext(f"{MAIN}v") for name in ("d", "i", "money")}
     assert numbers == {"d": "46056", "i": "1", "money": "12.35"}
-    assert int(found["d"].get("s", 0)) > 0
-    wanted = ("nan", "big", "before_excel")
-    texts = {name: found[name].findtext(f"{MAIN}is/{MAIN}t") for name in wanted}
+    assert int(cells["d"].get("s", 0)) > 0
+    as_text = ("nan", "big", "before_excel")
+    texts = {name: cells[name].findtext(f"{MAIN}is/{MAIN}t") for name in as_text}
     assert texts == {"nan": "NaN", "big": "9007199254740993", "before_excel": "1850-01-01"}
-    assert "".join(found["escape"].itertext()) == "_x005F_x0041_"
-    assert "".join(found["lines"].itertext()) == "a\nb\r\nc\td"
+    assert "".join(cells["escape"].itertext()) == "_x005F_x0041_"
+    assert "".join(cells["lines"].itertext()) == "a\nb\r\nc\td"
     assert len(first) == len(header) == len(table.findall(f"{MAIN}cols/{MAIN}col"))

@@ -1,4 +1,4 @@
--- The schedule has taken up this period: what it missed before is asked for, too.
+-- Record that all periods of a report up to this end were requested.
 update ops.report_definitions
 set done_until = greatest(done_until, :period_end)
 where name = :report

@@ -1,4 +1,5 @@
--- What a process left that was killed, or a run that gave up because the database was away.
+-- Return the runs of the last 7 days that no living worker has claimed: their process was killed, or the
+-- database was unavailable.
 select id
 from ops.report_runs as run
 where

@@ -1,8 +1,8 @@
--- One row per report, period and key. What is there already stays as it is, except for a failure that
--- may be tried again.
-with wanted as materialized (
+-- Insert one row per report, period and key. An existing row is left as it is, unless it failed and has
+-- attempts left: then it is requeued.
+with requests as materialized (
     select *
-    from jsonb_to_recordset(cast(:runs as jsonb)) as wanted (
+    from jsonb_to_recordset(cast(:runs as jsonb)) as requests (
         report text,
         kind text,
         period text,
@@ -29,11 +29,11 @@ select
     period_end,
     reason,
     cast(:flow_run_id as uuid)
-from wanted
+from requests
 on conflict (report, period, key) do update
     set
         status = case
-            when run.status = 'failed' and run.attempts < :most_attempts then 'pending' else run.status
+            when run.status = 'failed' and run.attempts < :max_attempts then 'pending' else run.status
         end,
         definition = case when run.status = 'failed' then excluded.definition else run.definition end,
         row_values = case when run.status = 'failed' then excluded.row_values else run.row_values end

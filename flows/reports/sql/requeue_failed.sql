@@ -1,11 +1,11 @@
--- Reports of a schedule that failed lately, with their definitions as they are now.
+-- Requeue the runs of a schedule that failed in the last 7 days, with their current definitions.
 update ops.report_runs as run
 set status = 'pending', definition = stored.definition
 from ops.report_definitions as stored
 where
     run.kind = 'scheduled'
     and run.status = 'failed'
-    and run.attempts < :most_attempts
+    and run.attempts < :max_attempts
     and run.report = stored.name
     and stored.schedule = :schedule
     and stored.enabled

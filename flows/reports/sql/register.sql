@@ -1,2 +1,0 @@
--- This process is alive as long as its connection holds the lock.
-select pg_advisory_lock(hashtext('ops.report_runs'), hashtext(:owner))
