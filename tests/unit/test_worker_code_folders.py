@@ -147,7 +147,9 @@ def test_an_edit_of_a_flow_file_is_seen(code: Path):
     deployment = deployment_of(code, "script.py:nightly")
     assert "defines no flow of that name" in refusal(code, job_of(), deployment)
     (code / "script.py").write_text("from prefect import flow\n@flow\ndef nightly(): ...\n")
-    assert policy_of(code).code_location(job_of(), deployment).entrypoint.endswith("script.py:nightly")
+    assert (
+        policy_of(code).code_location(job_of(), deployment).entrypoint.endswith("script.py:nightly")
+    )
 
 
 def test_a_code_folder_that_the_worker_writes_into_is_refused_when_it_starts(code: Path):
