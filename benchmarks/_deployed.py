@@ -15,7 +15,7 @@ from prefect import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from sqlalchemy.engine import make_url
 
-from analytics_worker.database.connections import direct
+from analytics_worker.database.connections import direct_connection
 from analytics_worker.prefect_support.runs import Run, submit
 from analytics_worker.stack.sample import load_sample
 from benchmarks.warehouse import fresh_warehouse
@@ -60,7 +60,7 @@ def _seconds(run: Run) -> float:
 def deployed(pool: str, opportunities: int) -> Generator[Deployed]:
     """A stack whose worker serves one pool, with a sample warehouse of that many opportunities."""
     with fresh_warehouse() as url, TemporaryDirectory() as place:
-        with direct(make_url(url)) as connection:
+        with direct_connection(make_url(url)) as connection:
             load_sample(connection, opportunities=opportunities)
         folder = Path(place)
         with (

@@ -29,10 +29,10 @@ from analytics_worker.breakers.guarded_function import (
 )
 from analytics_worker.breakers.state_machine import (
     BreakerStore,
-    StateChange,
     Limits,
     Permit,
     Refusal,
+    StateChange,
 )
 from analytics_worker.breakers.statistics import BreakerStats, statistics
 from analytics_worker.breakers.success_counter import SuccessCounter

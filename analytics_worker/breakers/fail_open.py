@@ -14,11 +14,11 @@ from typing import TypeVar
 from analytics_worker.breakers.memory import MemoryStore
 from analytics_worker.breakers.state_machine import (
     BreakerStore,
-    StateChange,
     Limits,
     Permit,
     Record,
     Refusal,
+    StateChange,
     StoreUnreachableError,
 )
 

@@ -11,11 +11,11 @@ from dataclasses import replace
 from analytics_worker.breakers import state_machine
 from analytics_worker.breakers.state_machine import (
     STATE_CLOSED,
-    StateChange,
     Limits,
     Permit,
     Record,
     Refusal,
+    StateChange,
 )
 
 _EMPTY = Record()

@@ -18,11 +18,11 @@ from redis.retry import Retry
 
 from analytics_worker.breakers.state_machine import (
     OPENED_BY_HAND,
-    StateChange,
     Limits,
     Permit,
     Record,
     Refusal,
+    StateChange,
     StoreUnreachableError,
 )
 

@@ -19,11 +19,11 @@ from typing import TypeVar
 from analytics_worker.breakers import state_machine
 from analytics_worker.breakers.state_machine import (
     STATE_CLOSED,
-    StateChange,
     Limits,
     Permit,
     Record,
     Refusal,
+    StateChange,
     StoreUnreachableError,
 )
 

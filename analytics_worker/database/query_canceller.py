@@ -1,6 +1,6 @@
-"""Cancels queries whose server does not stop them: the last fuse behind ``statement_timeout``.
+"""Cancel queries that the server does not stop after their ``statement_timeout``.
 
-Opens one thread per process, on first use; a forked child makes its own. Writes nothing.
+Starts one thread per process, on first use; a forked child starts its own. Writes nothing.
 """
 
 import os
@@ -13,33 +13,33 @@ from typing import Any
 
 import psycopg2
 
-GRACE = timedelta(seconds=2)
-ROUND_SECONDS = 0.5
+GRACE_PERIOD = timedelta(seconds=2)
+POLL_INTERVAL_SECONDS = 0.5
 
 
-class _Watch:
-    """The queries of this process that run now, and when each has had its time."""
+class _QueryCanceller:
+    """The running queries of this process, each with its deadline."""
 
     def __init__(self) -> None:
         self._due: dict[int, tuple[float, Any]] = {}
-        self._changed = threading.Event()
-        threading.Thread(target=self._run, name="query-watchdog", daemon=True).start()
+        self._wakeup = threading.Event()
+        threading.Thread(target=self._run, name="query-canceller", daemon=True).start()
 
     def begin(self, connection: Any, seconds: float) -> None:
         self._due[id(connection)] = (time.monotonic() + seconds, connection)
-        if not self._changed.is_set():
-            self._changed.set()
+        if not self._wakeup.is_set():
+            self._wakeup.set()
 
     def end(self, connection: Any) -> None:
         self._due.pop(id(connection), None)
 
     def _run(self) -> None:
         while True:
-            self._changed.wait()
-            self._changed.clear()
+            self._wakeup.wait()
+            self._wakeup.clear()
             while self._due:
                 self._cancel_overdue()
-                threading.Event().wait(ROUND_SECONDS)
+                threading.Event().wait(POLL_INTERVAL_SECONDS)
 
     def _cancel_overdue(self) -> None:
         for due, connection in list(self._due.values()):
@@ -48,19 +48,19 @@ class _Watch:
                     connection.cancel()
 
 
-_watches: dict[int, _Watch] = {}
+_cancellers: dict[int, _QueryCanceller] = {}
 _lock = threading.Lock()
 
 
 @contextmanager
-def watching(connection: Any, timeout: timedelta) -> Generator[None]:
-    """Cancel what runs on this psycopg2 connection if it takes longer than its time and a grace."""
-    watch = _watches.get(os.getpid())
-    if watch is None:
+def cancel_on_timeout(connection: Any, timeout: timedelta) -> Generator[None]:
+    """Cancel the query of this psycopg2 connection if it exceeds its timeout and a grace period."""
+    canceller = _cancellers.get(os.getpid())
+    if canceller is None:
         with _lock:
-            watch = _watches.setdefault(os.getpid(), _Watch())
-    watch.begin(connection, (timeout + GRACE).total_seconds())
+            canceller = _cancellers.setdefault(os.getpid(), _QueryCanceller())
+    canceller.begin(connection, (timeout + GRACE_PERIOD).total_seconds())
     try:
         yield
     finally:
-        watch.end(connection)
+        canceller.end(connection)

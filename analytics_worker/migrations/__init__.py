@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 
-from analytics_worker.database.connections import direct, parse_url, warehouse_url
+from analytics_worker.database.connections import direct_connection, parse_url, warehouse_url
 from analytics_worker.errors import PermanentError
 from analytics_worker.migrations.reader import ensure_reader
 
@@ -35,7 +35,7 @@ def upgrade(url: str | URL | None = None) -> str:
         MigrationError: the server is too old, or the user may not do what is needed.
     """
     target = warehouse_url() if url is None else parse_url(str_of(url))
-    with direct(target) as connection:
+    with direct_connection(target) as connection:
         _check_server(connection)
         _take_turn(connection)
         connection.execute(text("create schema if not exists ops"))

@@ -8,7 +8,7 @@ the event brings its query, `process_pending_alerts` uses it to see when it is o
 import math
 from typing import Any
 
-from analytics_worker.definitions.yaml_definitions import instead
+from analytics_worker.definitions.yaml_definitions import did_you_mean
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import THRESHOLD_EVENT
 from analytics_worker.prefect_support.task import task
@@ -37,7 +37,7 @@ def record_threshold_alert(
     identity, rule = threshold_rule(threshold_data)
     level = LEVELS.get(status.strip().lower())
     if level is None:
-        raise AlertRequestError(f"status {status!r} is unknown{instead(status, LEVELS)}")
+        raise AlertRequestError(f"status {status!r} is unknown{did_you_mean(status, LEVELS)}")
     value = None if math.isnan(current_value) else current_value
     return evaluate_one(identity, rule, Given(level, value))
 

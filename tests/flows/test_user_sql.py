@@ -7,7 +7,12 @@ import pytest
 from analytics_worker.database import connections
 from analytics_worker.database.reader_sessions import UserSqlError, reader_session
 from analytics_worker.database.select_guard import StatementError, refuse_functions
-from analytics_worker.database.sql_functions import HARMLESS, KNOWN, called, refused_functions
+from analytics_worker.database.sql_functions import (
+    HARMLESS_FUNCTIONS,
+    REFUSED_NAMES,
+    called_names,
+    refused_functions,
+)
 from analytics_worker.database.sql_tokens import UnfinishedError, tokens
 from flows.alerts.evaluation.queries import read
 from flows.reports.formats import Table, fetch, snapshot
@@ -35,7 +40,7 @@ def refused(environment):  # noqa: ARG001  # its database
 
 def is_seen(sql):
     try:
-        return "marker" in called(t for t in tokens(sql) if t.kind != "comment")
+        return "marker" in called_names(t for t in tokens(sql) if t.kind != "comment")
     except UnfinishedError:
         return False
 
@@ -90,7 +95,7 @@ def test_what_the_catalog_calls_volatile_is_refused_unless_known_as_harmless(ref
         "currtid2",
         "pg_terminate_backend",
     } < refused
-    assert refused.isdisjoint(HARMLESS)
+    assert refused.isdisjoint(HARMLESS_FUNCTIONS)
     pool = connections.engine("reader")
     with pool.connect() as connection, pytest.raises(StatementError, match="pg_nextoid"):
         refuse_functions(
@@ -100,7 +105,7 @@ def test_what_the_catalog_calls_volatile_is_refused_unless_known_as_harmless(ref
 
 def test_what_reports_use_is_allowed(refused):
     names = query("select distinct proname from pg_proc where provolatile <> 'v'")
-    wrong = {name for name in names if name in refused or KNOWN.fullmatch(name)}
+    wrong = {name for name in names if name in refused or REFUSED_NAMES.fullmatch(name)}
     xml = {name for name in wrong if "_to_xml" in name}
     assert wrong - xml <= {"ts_rewrite", "pg_replication_origin_oid"}
     with reader_session() as session:

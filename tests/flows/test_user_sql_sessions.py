@@ -11,8 +11,8 @@ from analytics_worker.database import reader_sessions
 from analytics_worker.database.reader_sessions import (
     SessionEndedError,
     UserSqlError,
-    once_more,
     reader_session,
+    retry_on_session_end,
 )
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
@@ -79,7 +79,7 @@ def test_sessions_of_reports_that_are_ended_open_no_breaker():
 
     for _ in range(3):
         with pytest.raises(SessionEndedError, match="ended while the SQL ran"):
-            once_more(attempt)
+            retry_on_session_end(attempt)
     assert len(tries) == 6
     assert db_circuit_breaker.fail_counter == 0
 

@@ -16,7 +16,7 @@ from prefect.settings import (
 )
 from sqlalchemy import text
 
-from analytics_worker.database.connections import READER_ROLE, direct, warehouse_url
+from analytics_worker.database.connections import READER_ROLE, direct_connection, warehouse_url
 from analytics_worker.deployment.deploy import deploy, desired
 from analytics_worker.doctor import (
     Finding,
@@ -47,7 +47,7 @@ def bad(findings) -> dict[str, Finding]:
 
 
 def execute(statement: str) -> None:
-    with direct(warehouse_url()) as connection:
+    with direct_connection(warehouse_url()) as connection:
         connection.execute(text(statement))
 
 
@@ -112,14 +112,14 @@ def test_each_power_of_the_reader_is_named_with_the_statement_that_ends_it(postg
 
 
 def test_tables_that_are_behind_fail():
-    with direct(warehouse_url()) as connection:
+    with direct_connection(warehouse_url()) as connection:
         assert bad(versions.tables(connection)) == {}
         connection.execute(text("update ops.alembic_version set version_num = '0001_dbt_history'"))
         assert "`analytics-worker migrate`" in bad(versions.tables(connection))["tables"].fix
 
 
 def test_every_table_of_ours_has_its_size():
-    with direct(warehouse_url()) as connection:
+    with direct_connection(warehouse_url()) as connection:
         names = {finding.name for finding in database.sizes(connection)}
     assert {"ops.refresh_log", "ops.worker_metrics", "ops.alert_events"} <= names
 

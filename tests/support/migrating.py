@@ -4,7 +4,7 @@ from alembic import command
 from sqlalchemy import text
 
 from analytics_worker import migrations
-from analytics_worker.database.connections import direct, parse_url
+from analytics_worker.database.connections import direct_connection, parse_url
 from analytics_worker.migrations.reader import ensure_reader
 
 BEFORE_SWITCH = "0008_delivery"
@@ -12,7 +12,7 @@ BEFORE_SWITCH = "0008_delivery"
 
 def upgrade_to(url: str, revision: str) -> None:
     """Do what `migrations.upgrade` does, up to a revision: in one transaction, one process at a time."""
-    with direct(parse_url(url)) as connection:
+    with direct_connection(parse_url(url)) as connection:
         connection.execute(text("create schema if not exists ops"))
         migrations._take_turn(connection)
         command.upgrade(migrations._config(connection), revision)

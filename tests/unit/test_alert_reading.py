@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from analytics_worker.database.reader_sessions import Table
+from analytics_worker.database.reader_sessions import QueryRows
 from flows.alerts.evaluation.samples import ReadingError, group_of, label, readings
 from flows.alerts.rules.model import Rule
 
 
 def read(rows: list[tuple[Any, ...]], columns: tuple[str, ...] = ("value",), **fields: Any):
     rule = Rule.model_validate({"name": "r", "operator": ">", "threshold": 0, **fields})
-    return readings(rule, Table(columns, rows))
+    return readings(rule, QueryRows(columns, rows))
 
 
 @pytest.mark.parametrize(

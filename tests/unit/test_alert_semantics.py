@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from analytics_worker.database.reader_sessions import Table
+from analytics_worker.database.reader_sessions import QueryRows
 from flows.alerts.evaluation.samples import ReadingError, number, readings
 from flows.alerts.evaluation.transition import Failure, Given
 from tests.support.alert_run import START, TICK, Run, rule
@@ -114,7 +114,7 @@ def test_other_text_is_an_error():
 
 def test_several_rows_without_reduce_or_key_are_an_error_that_names_both_ways_out():
     with pytest.raises(ReadingError, match=r"add reduce .*, or key_columns"):
-        readings(rule(), Table(["value"], [(11,), (12,)]))
+        readings(rule(), QueryRows(["value"], [(11,), (12,)]))
 
 
 def test_an_error_is_told_to_the_owner_once_and_resolved_once():

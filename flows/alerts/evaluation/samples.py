@@ -12,8 +12,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from analytics_worker.database.reader_sessions import Table
-from analytics_worker.definitions.yaml_definitions import instead
+from analytics_worker.database.reader_sessions import QueryRows
+from analytics_worker.definitions.yaml_definitions import did_you_mean
 from analytics_worker.errors import PermanentError
 from analytics_worker.text import value_line
 from flows.alerts.rules.model import Reduce, Rule
@@ -30,7 +30,7 @@ class ReadingError(PermanentError):
     """The rows don't fit the rule; says what to change."""
 
 
-def readings(rule: Rule, table: Table) -> Readings:
+def readings(rule: Rule, table: QueryRows) -> Readings:
     """The reading of the rule, or of each of its keys.
 
     Raises:
@@ -45,7 +45,7 @@ def readings(rule: Rule, table: Table) -> Readings:
     return {key: _one(rule, table, rows, f" for key {label(key)}") for key, rows in groups.items()}
 
 
-def _one(rule: Rule, table: Table, rows: Sequence[tuple[Any, ...]], whose: str) -> float | None:
+def _one(rule: Rule, table: QueryRows, rows: Sequence[tuple[Any, ...]], whose: str) -> float | None:
     if rule.measure == "rows":
         return float(len(rows))
     place = _value_place(rule, table)
@@ -73,7 +73,7 @@ def _reduced(reduce: Reduce, values: list[float | None]) -> float | None:
     return None if math.isnan(total) else total  # inf - inf
 
 
-def _value_place(rule: Rule, table: Table) -> int:
+def _value_place(rule: Rule, table: QueryRows) -> int:
     if rule.value is not None:
         return _place(rule.value, table)
     free = [place for place, c in enumerate(table.columns) if c not in rule.key_columns]
@@ -86,10 +86,10 @@ def _value_place(rule: Rule, table: Table) -> int:
     )
 
 
-def _place(column: str, table: Table) -> int:
+def _place(column: str, table: QueryRows) -> int:
     if column in table.columns:
         return table.columns.index(column)
-    raise ReadingError(f"the SQL returns no column {column!r}{instead(column, table.columns)}")
+    raise ReadingError(f"the SQL returns no column {column!r}{did_you_mean(column, table.columns)}")
 
 
 def _key(values: Any) -> str:

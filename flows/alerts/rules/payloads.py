@@ -12,7 +12,7 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from analytics_worker.definitions.durations import format_duration
-from analytics_worker.definitions.yaml_definitions import instead
+from analytics_worker.definitions.yaml_definitions import did_you_mean
 from analytics_worker.errors import PermanentError
 from flows.alerts.rules.model import Rule
 from flows.alerts.rules.validation import problems
@@ -87,7 +87,7 @@ def _identity(data: Mapping[str, Any], where: str) -> str:
 
 def _needed(data: Mapping[str, Any], key: str, where: str) -> Any:
     if data.get(key) is None:
-        near = instead(key, [k for k in data if isinstance(k, str)]) if data else ""  # pyright: ignore[reportUnnecessaryIsInstance]  # JSON from outside
+        near = did_you_mean(key, [k for k in data if isinstance(k, str)]) if data else ""  # pyright: ignore[reportUnnecessaryIsInstance]  # JSON from outside
         raise AlertRequestError(f"{where}.{key} is missing{near}")
     return data[key]
 
@@ -125,7 +125,7 @@ def _channel(channel: Any, where: str) -> dict[str, Any]:
         given = {**given, **cast("dict[str, Any]", given["config"])}
     kind = given.get("type")
     if kind not in _VARIABLES:
-        raise AlertRequestError(f"{where}: type {kind!r}{instead(str(kind), _VARIABLES)}")
+        raise AlertRequestError(f"{where}: type {kind!r}{did_you_mean(str(kind), _VARIABLES)}")
     secret = next((key for key in _SECRETS if given.get(key)), None)
     if secret:
         raise AlertRequestError(_migration(where, kind, secret))

@@ -10,8 +10,8 @@ from analytics_worker.definitions.durations import format_duration
 from analytics_worker.definitions.yaml_definitions import (
     DefinitionError,
     Entry,
+    did_you_mean,
     entries,
-    instead,
     read,
     validate,
 )
@@ -58,7 +58,7 @@ def load(folder: Path | None = None) -> Definitions:
 
 def _rule(entry: Entry, kind: Kind, mistakes: list[str]) -> Rule | None:
     content = {"every": format_duration(EVERY[kind]), **entry.content}
-    rule, found = validate(entry.document, entry.place, Rule, content)
+    rule, found = validate(entry.document, entry.location, Rule, content)
     if rule is None:
         mistakes += found
         return None
@@ -78,7 +78,7 @@ def _template_mistakes(entry: Entry, rule: Rule) -> list[str]:
         try:
             render(source or "", context, html=part == "html")
         except UserTemplateError as error:
-            place = (*entry.place, "template", part)
+            place = (*entry.location, "template", part)
             found.append(entry.document.at(place, f"{rule.name}: {error}"))
     return found
 
@@ -91,5 +91,5 @@ def find(rules: Definitions, name: str) -> Rule:
     """
     by_name = {rule.name: rule for rule in rules.values()}
     if name not in by_name:
-        raise DefinitionError([f"There is no rule {name!r}{instead(name, by_name)}"])
+        raise DefinitionError([f"There is no rule {name!r}{did_you_mean(name, by_name)}"])
     return by_name[name]

@@ -9,8 +9,8 @@ from pathlib import Path
 from analytics_worker.definitions.yaml_definitions import (
     DefinitionError,
     Entry,
+    did_you_mean,
     entries,
-    instead,
     read,
     validate,
 )
@@ -50,7 +50,7 @@ def load(folder: Path | None = None) -> Definitions:
 
 
 def _report(entry: Entry, mistakes: list[str]) -> Report | None:
-    report, found = validate(entry.document, entry.place, Report, entry.content)
+    report, found = validate(entry.document, entry.location, Report, entry.content)
     if report is None:
         mistakes += found
         return None
@@ -72,5 +72,5 @@ def find(reports: Definitions, name: str) -> Report:
         DefinitionError: there is none; names a similar one.
     """
     if name not in reports:
-        raise DefinitionError([f"There is no report {name!r}{instead(name, reports)}"])
+        raise DefinitionError([f"There is no report {name!r}{did_you_mean(name, reports)}"])
     return reports[name]

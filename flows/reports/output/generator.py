@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NotRequired, TypedDict
 
-from analytics_worker.database.reader_sessions import once_more
+from analytics_worker.database.reader_sessions import retry_on_session_end
 from analytics_worker.delivery import Recipient
 from analytics_worker.report_storage.storage import Storage, storage
 from flows.reports.formats import Document, format_named, render_html, snapshot
@@ -72,7 +72,7 @@ def make(book: Ledger, run: Run, progress: Progress) -> Made:
     recipients = recipients_of(run.report, run.row)
     place = storage()
     with _drafts() as content:
-        written = once_more(lambda: _write(run, content, place, progress))
+        written = retry_on_session_end(lambda: _write(run, content, place, progress))
         reason = reason_to_skip(book, run, content.rows, written.hashed)
         if reason is not None:
             return skip(book, run, reason, content.rows)

@@ -7,8 +7,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from analytics_worker.database.reader_sessions import once_more
-from analytics_worker.definitions.yaml_definitions import instead
+from analytics_worker.database.reader_sessions import retry_on_session_end
+from analytics_worker.definitions.yaml_definitions import did_you_mean
 from flows.reports.definitions.model import ForEach
 from flows.reports.formats import FormatError, Found, Table, fetch, snapshot
 from flows.reports.output.files import values
@@ -26,7 +26,7 @@ def expand(book: Ledger, run: Run, each: ForEach) -> Made:
     Raises:
         FormatError: the rows have no such column, too many, or the same key twice.
     """
-    rows = _keyed(once_more(lambda: _found(run, each)), each)
+    rows = _keyed(retry_on_session_end(lambda: _found(run, each)), each)
     fields = {"period": run.period, "period_start": run.start, "period_end": run.end}
     asked = book.ask(
         [
@@ -51,7 +51,9 @@ def _keyed(found: Found, each: ForEach) -> dict[str, dict[str, Any]]:
     """The rows by key."""
     for column in filter(None, (each.key, each.to)):
         if column not in found.names:
-            raise FormatError(f"for_each has no column {column!r}{instead(column, found.names)}")
+            raise FormatError(
+                f"for_each has no column {column!r}{did_you_mean(column, found.names)}"
+            )
     if found.truncated:
         raise FormatError(f"for_each has more than {MOST_ROWS} rows; make it select fewer")
     rows: dict[str, dict[str, Any]] = {}

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import URL, make_url, text
 
 from analytics_worker.circuit_breaker import dbt_circuit_breaker
-from analytics_worker.database.connections import direct, warehouse_url
+from analytics_worker.database.connections import direct_connection, warehouse_url
 from analytics_worker.prefect_support.retries import DBT_RUN
 from analytics_worker.settings import settings
 from flows.dbt import run_dbt_models
@@ -45,7 +45,7 @@ def use_database(monkeypatch: pytest.MonkeyPatch, url: URL) -> None:
 
 
 def execute(statement: str) -> None:
-    with direct(warehouse_url()) as connection:
+    with direct_connection(warehouse_url()) as connection:
         connection.execute(text(statement))
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import errorcodes, sql
 
-from analytics_worker.database.reader_sessions import UserSqlError, after_loss
+from analytics_worker.database.reader_sessions import UserSqlError, connection_loss_error
 from analytics_worker.database.select_guard import (
     bind,
     check,
@@ -89,7 +89,7 @@ def place(number: int) -> sql.Identifier:
 def explained(snapshot: Snapshot, error: psycopg2.Error, title: str) -> Exception:
     """The error for the query's author, or the database's if it is away."""
     if snapshot.connection.closed:
-        return after_loss(error, snapshot.pool.url)
+        return connection_loss_error(error, snapshot.pool.url)
     code = sqlstate(error)
     if code == errorcodes.QUERY_CANCELED:
         return UserSqlError(f"{title}: stopped: it was cancelled or took too long")
