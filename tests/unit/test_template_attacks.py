@@ -58,7 +58,7 @@ def test_numbers_stay_short():
 @attack(
     by="author",
     what="thousands of brackets, signs, filters, ifs inside each other",
-    answer="UserTemplateError: too many levels inside each other",
+    answer="UserTemplateError: it is nested too deeply",
 )
 def test_nesting_is_bounded():
     assert_refused("nesting")

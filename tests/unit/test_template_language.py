@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics_worker.user_templates.rendering import (
-    LIMIT,
+    MAX_TEXT,
     UserTemplateError,
     number_text,
     render,
-    shortened,
+    shorten_texts,
 )
 from flows.alerts.evaluation.state_machine import AlertState
 from flows.alerts.notifications.model import Notice
@@ -132,7 +132,7 @@ def test_a_template_of_a_rule_that_data_makes_too_long_costs_one_sentence():
 
 
 def test_cut_texts_say_so():
-    assert shortened({"a": ["xxxx", 1, None]}, 3) == {"a": ["xx…", 1, None]}
+    assert shorten_texts({"a": ["xxxx", 1, None]}, 3) == {"a": ["xx…", 1, None]}
     assert number_text(None) == "none"
 
 
@@ -226,7 +226,7 @@ templates = st.recursive(
 @given(templates, st.booleans())
 def test_every_template_ends_with_a_text_or_a_clear_error(source, html):
     said = text_or_error(source, html=html)
-    assert len(said) <= LIMIT
+    assert len(said) <= MAX_TEXT
 
 
 def text_or_error(source: str, *, html: bool) -> str:

@@ -18,8 +18,8 @@ from analytics_worker.user_templates.rendering import (
     UserTemplateError,
     number_text,
     render,
-    render_own,
-    shortened,
+    render_project_template,
+    shorten_texts,
 )
 from flows.alerts.evaluation.samples import NO_KEY, label
 from flows.alerts.evaluation.state_machine import AlertState
@@ -144,7 +144,7 @@ def _line(item: Mapping[str, Any], context: Mapping[str, Any]) -> str:
 def _part(own: str | None, standard: str, context: Mapping[str, Any], *, html: bool) -> str:
     if own:
         return render(own, context, html=html)
-    return render_own(_standard(standard), context, html=html)
+    return render_project_template(_standard(standard), context, html=html)
 
 
 @lru_cache
@@ -178,7 +178,7 @@ def _context(rule: Rule, notice: Notice, worst: Ranked, now: datetime) -> dict[s
         "color": _COLORS.get(kind, _COLORS.get(notice.severity or "", "#475569")),
         "at": _instant(now),
     }
-    return shortened(context, LONGEST_TEXT)
+    return shorten_texts(context, LONGEST_TEXT)
 
 
 def _hint(rule: Rule, kind: EventKind) -> str | None:

@@ -14,7 +14,7 @@ from analytics_worker.report_storage.storage import Storage
 from analytics_worker.settings import settings
 from analytics_worker.text import one_line, printable, value_line
 from analytics_worker.transport.mail import Attachment, InlineImage, Mail, encoded_size
-from analytics_worker.user_templates.rendering import render_own, shortened
+from analytics_worker.user_templates.rendering import render_project_template, shorten_texts
 from flows.reports.formats import Document, File, Tile, render_html
 from flows.reports.formats.pages.cell_text import size_text
 from flows.reports.formats.pages.tiles import shown
@@ -108,7 +108,9 @@ def _text(document: Document, files: Sequence[File]) -> str:
         "tiles": [_tile_text(tile) for tile in document.tiles],
         "files": [file_text(file) for file in files],
     }
-    text = render_own(_template("mail.txt"), shortened(context, LONGEST_TEXT), html=False)
+    text = render_project_template(
+        _template("mail.txt"), shorten_texts(context, LONGEST_TEXT), html=False
+    )
     return printable(text)
 
 
