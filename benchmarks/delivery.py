@@ -20,8 +20,11 @@ import requests
 from pydantic import SecretStr
 
 from analytics_worker.send_result import SENT
-from analytics_worker.transport.address_filter import allow_list
-from analytics_worker.transport.mail import Attachment, Mail, MailServer, smtp_session
+from analytics_worker.transport.address_filter import parse_allow_list
+from analytics_worker.transport.email import Email
+from analytics_worker.transport.email_content import Attachment
+from analytics_worker.transport.smtp import MailServer
+from analytics_worker.transport.smtp_session import smtp_session
 from analytics_worker.transport.webhook import WebhookSession, parse_url
 from benchmarks._swift_smtp import SwiftSmtp
 from benchmarks.table import Row, render
@@ -87,7 +90,7 @@ def _our_mails(sinks: Sinks) -> None:
         for number in range(MAILS):
             to = f"r{number}@example.com"
             key = f"<{number}@bench>"
-            mail = Mail(key, "a@example.com", (to,), "Report", "Here it is.", attachments=file)
+            mail = Email(key, "a@example.com", (to,), "Report", "Here it is.", attachments=file)
             assert session.send(mail, to) == SENT
 
 
@@ -103,7 +106,7 @@ def _plain_mails(sinks: Sinks) -> None:
 
 
 def _our_hooks(sinks: Sinks) -> None:
-    target, allowed = parse_url(sinks.http_url), allow_list(["127.0.0.1"])
+    target, allowed = parse_url(sinks.http_url), parse_allow_list(["127.0.0.1"])
     with (
         WebhookSession(target, SecretStr("secret"), allowed, POSTERS, 10) as session,
         ThreadPoolExecutor(POSTERS) as threads,

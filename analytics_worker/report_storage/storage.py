@@ -24,7 +24,7 @@ from analytics_worker.report_storage.rules import (
 from analytics_worker.settings import settings
 from analytics_worker.text import one_line
 from analytics_worker.transport.address_filter import AllowList
-from analytics_worker.transport.connection_guard import only_permitted
+from analytics_worker.transport.connection_guard import restrict_connections
 from blocks.report_storage import ReportStorage
 
 
@@ -99,7 +99,7 @@ def _filesystem(wanted: RemoteStorage) -> tuple[Any, str]:
 
 
 def _within(allowed: AllowList | None) -> AbstractContextManager[object]:
-    return nullcontext() if allowed is None else only_permitted(allowed)
+    return nullcontext() if allowed is None else restrict_connections(allowed)
 
 
 class Remote:

@@ -1,7 +1,7 @@
-"""Text for Slack and what understands the same: Mattermost, Rocket.Chat.
+"""Escape text for Slack and compatible services such as Mattermost and Rocket.Chat.
 
 Reads nothing, writes nothing. A link (``<https://…|text>``), a mention (``<!channel>``) and an entity
-begin with one of three characters; escaped, a text from data holds none of them
+begin with one of three characters. An escaped text contains none of them
 (https://docs.slack.dev/messaging/formatting-message-text).
 """
 

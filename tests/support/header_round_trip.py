@@ -9,8 +9,8 @@ import sys
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
 
-from analytics_worker.transport.mail_check import check_head
-from analytics_worker.transport.mail_headers import address_field, disposition_field, text_field
+from analytics_worker.transport.email_check import check_headers
+from analytics_worker.transport.email_headers import address_field, disposition_field, text_field
 
 NAMES = ["Subject", "Comments", "From", "Content-Disposition"]
 
@@ -23,7 +23,7 @@ def round_trip(text: str) -> dict[str, object]:
         + address_field("From", [(text, "a@b.example")])
         + disposition_field("attachment", text)
     )
-    check_head(head.encode(), NAMES)
+    check_headers(head.encode(), NAMES)
     content = f"{head}\r\nbody".encode()
     modern = message_from_bytes(content, policy=policy.default)
     old = message_from_bytes(content, policy=policy.compat32)

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from analytics_worker.transport.mail import Mail, MailServer
+from analytics_worker.transport.email import Email
+from analytics_worker.transport.smtp import MailServer
 from tests.support.smtp_sink import SmtpSink
 
 
-def a_mail(**changes: Any) -> Mail:
+def a_mail(**changes: Any) -> Email:
     fields: dict[str, Any] = {
         "message_id": "<1@test>",
         "sender": "Worker <worker@example.com>",
@@ -14,10 +15,10 @@ def a_mail(**changes: Any) -> Mail:
         "subject": "Pipeline fell",
         "text": "It fell.",
     }
-    return Mail(**(fields | changes))
+    return Email(**(fields | changes))
 
 
-def numbered(number: int, **changes: Any) -> Mail:
+def numbered(number: int, **changes: Any) -> Email:
     return a_mail(message_id=f"<{number}@test>", **changes)
 
 

@@ -199,14 +199,14 @@ def test_tls_verifies_the_name_although_the_address_is_connected_to(certificate,
     sink.start()
     monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "127.0.0.0/8")
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))
-    tls.trust.cache_clear()
+    tls.default_ssl_context.cache_clear()
     try:
         with webhook_session(SecretStr(sink.url)) as session:
             assert session.post({}, "k") == SENT  # the certificate names 127.0.0.1
         with webhook_session(SecretStr(f"https://localhost:{sink.port}/")) as session:
             outcome = session.post({}, "k")  # the same server, by a name that it does not name
     finally:
-        tls.trust.cache_clear()
+        tls.default_ssl_context.cache_clear()
         sink.stop()
     assert (outcome.status, len(sink.requests)) == ("unreachable", 1)
     assert "certificate verify failed" in outcome.detail.lower()

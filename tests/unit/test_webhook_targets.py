@@ -16,9 +16,9 @@ from analytics_worker.transport.address_filter import (
     NAT64,
     SPECIAL_PURPOSE_NETWORKS,
     ForbiddenAddressError,
-    allow_list,
     is_own,
     is_public,
+    parse_allow_list,
 )
 from analytics_worker.transport.http_backend import permitted_addresses
 from analytics_worker.transport.webhook import webhook_session
@@ -104,7 +104,7 @@ def outcome_of(url: str):
 @pytest.mark.parametrize("host", INSIDE)
 def test_addresses_inside_the_network_are_refused(host):
     with pytest.raises(ForbiddenAddressError, match="add it to OUTBOUND_ALLOWED_HOSTS"):
-        permitted_addresses(host.strip("[]"), 9, allow_list([]))
+        permitted_addresses(host.strip("[]"), 9, parse_allow_list([]))
 
 
 @attack(
@@ -170,7 +170,7 @@ def test_an_allowed_name_is_allowed_at_any_address(http_sink, monkeypatch):
 @pytest.mark.parametrize("entry", ["10.0.0.1/8", "http://host", "a b", "10.0.0.0/40"])
 def test_an_entry_that_means_nothing_is_refused_by_name(entry):
     with pytest.raises(PermanentError, match="OUTBOUND_ALLOWED_HOSTS"):
-        allow_list([entry])
+        parse_allow_list([entry])
 
 
 @attack(
@@ -181,13 +181,13 @@ def test_an_entry_that_means_nothing_is_refused_by_name(entry):
 @pytest.mark.parametrize("port", [1, 22, 25, 53, 110, 143, 445, 465, 587, 993])
 def test_a_port_of_another_service_is_refused(port):
     with pytest.raises(ForbiddenAddressError, match=f"Port {port} of 8.8.8.8"):
-        permitted_addresses("8.8.8.8", port, allow_list([]))
-    assert permitted_addresses("8.8.8.8", port, allow_list(["8.8.8.8"])) == ["8.8.8.8"]
+        permitted_addresses("8.8.8.8", port, parse_allow_list([]))
+    assert permitted_addresses("8.8.8.8", port, parse_allow_list(["8.8.8.8"])) == ["8.8.8.8"]
 
 
 @pytest.mark.parametrize("port", [80, 443, 1024, 8443])
 def test_a_port_of_web_servers_is_permitted(port):
-    assert permitted_addresses("8.8.8.8", port, allow_list([])) == ["8.8.8.8"]
+    assert permitted_addresses("8.8.8.8", port, parse_allow_list([])) == ["8.8.8.8"]
 
 
 @attack(

@@ -35,7 +35,7 @@ from analytics_worker.transport.address_filter import (
     ForbiddenAddressError,
     configured_allow_list,
 )
-from analytics_worker.transport.connection_guard import only_permitted
+from analytics_worker.transport.connection_guard import restrict_connections
 
 VENDOR_MODES = frozenset({"cloud", "official", "t2bot"})  # of services that exist at a vendor, too
 
@@ -51,7 +51,7 @@ def load_plugin(url: SecretStr, asset: Any = None) -> Any:
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
     _open_nothing()
     text = url.get_secret_value()
-    with only_permitted(configured_allow_list()):
+    with restrict_connections(configured_allow_list()):
         plugin: Any = Apprise.instantiate(text, asset=asset)
     written = {text.partition("://")[0].strip().lower()}
     names = schemas(plugin) if plugin else written & (WEBHOOKS | MAIL | LOCAL | OPEN_TEMPLATE)
@@ -71,7 +71,7 @@ def connections_of(plugin: Any) -> Generator[None]:
         ForbiddenAddressError: it tried to connect elsewhere, or its host is not listed.
     """
     _check_host(plugin)
-    with only_permitted(_with_proxies(configured_allow_list())) as guard:
+    with restrict_connections(_with_proxies(configured_allow_list())) as guard:
         yield
         guard.raise_if_refused()
 

@@ -26,14 +26,10 @@ from analytics_worker.errors import PermanentError
 from analytics_worker.send_result import SendResult, permanent
 from analytics_worker.settings import settings
 from analytics_worker.transport.address_filter import AllowList, configured_allow_list
-from analytics_worker.transport.mail import (
-    Attachment,
-    InlineImage,
-    Mail,
-    SmtpSession,
-    parse_address,
-    smtp_session,
-)
+from analytics_worker.transport.email import Email
+from analytics_worker.transport.email_address import parse_address
+from analytics_worker.transport.email_content import Attachment, InlineImage
+from analytics_worker.transport.smtp_session import SmtpSession, smtp_session
 from blocks.notifications import EmailChannel
 
 DEFAULT_MEDIA_TYPE = "application/octet-stream"
@@ -92,10 +88,10 @@ class EmailSender:
         receipt = {"message_id": mail.message_id}
         return replace(result, receipt=receipt) if result.status == "sent" else result
 
-    def _mail(self, message: OutgoingMessage) -> Mail:
+    def _mail(self, message: OutgoingMessage) -> Email:
         content, body = message.content, self._body(message)
         earlier = message.thread.get("message_id", "")
-        return Mail(
+        return Email(
             message_id=message_id(message.key, self._sender),
             sender=self._sender,
             to=content.to or (message.recipient,),

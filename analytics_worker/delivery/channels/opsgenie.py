@@ -26,7 +26,7 @@ from analytics_worker.send_result import SENT, SendResult
 from analytics_worker.telemetry import timed_request
 from analytics_worker.transport.http import (
     UNAUTHORIZED,
-    HttpAnswer,
+    HttpResponse,
     HttpSession,
     http_session,
 )
@@ -135,7 +135,7 @@ def _cut(text: str, limit: int) -> str:
     return escaping.cut(text, limit, escape=escaping.incident)
 
 
-def _result(answer: HttpAnswer, api_key: str, *, closes: bool) -> SendResult:
+def _result(answer: HttpResponse, api_key: str, *, closes: bool) -> SendResult:
     if closes and answer.status == NOT_FOUND:
         return SENT
     if answer.status in UNAUTHORIZED:

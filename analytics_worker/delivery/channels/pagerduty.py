@@ -27,7 +27,7 @@ from analytics_worker.send_result import SendResult, permanent
 from analytics_worker.telemetry import timed_request
 from analytics_worker.transport.http import (
     UNAUTHORIZED,
-    HttpAnswer,
+    HttpResponse,
     HttpSession,
     http_session,
     json_bytes,
@@ -148,7 +148,7 @@ def _timestamp(content: Content) -> str:
     return (content.sent_as or datetime.now(UTC)).isoformat(timespec="milliseconds")
 
 
-def _result(answer: HttpAnswer, routing_key: str) -> SendResult:
+def _result(answer: HttpResponse, routing_key: str) -> SendResult:
     if answer.status in UNAUTHORIZED:
         return answer.refused_credentials("check the routing key")
     if answer.status == BAD_REQUEST:

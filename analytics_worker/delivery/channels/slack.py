@@ -20,14 +20,14 @@ from pydantic import SecretStr
 from analytics_worker.delivery.channels.base import Channel, Sender
 from analytics_worker.delivery.channels.card import card
 from analytics_worker.delivery.channels.opening import http_channel
-from analytics_worker.delivery.channels.slack_api import API_URL, SlackAnswer, SlackApi
+from analytics_worker.delivery.channels.slack_api import API_URL, SlackApi, SlackResponse
 from analytics_worker.delivery.channels.slack_blocks import slack_message
 from analytics_worker.delivery.channels.slack_files import share_files, upload_files
 from analytics_worker.delivery.message import OutgoingMessage
 from analytics_worker.errors import PermanentError
 from analytics_worker.send_result import SENT, SendResult, permanent, temporary
 from analytics_worker.telemetry import timed_request
-from analytics_worker.transport.http import MISSING, HttpAnswer, HttpSession, http_session
+from analytics_worker.transport.http import MISSING, HttpResponse, HttpSession, http_session
 from analytics_worker.transport.webhook_url import parse_url
 from blocks.notifications import SlackChannel
 
@@ -95,12 +95,12 @@ def _bot(name: str, block: SlackChannel, token: SecretStr, channel: str) -> Chan
 def _post(http: HttpSession, path: str, message: OutgoingMessage) -> SendResult:
     body = slack_message(message.content, card(message.content))
     answer = http.post_json(path, body)
-    if isinstance(answer, HttpAnswer) and _words(answer) in LAYOUT_ERRORS:
+    if isinstance(answer, HttpResponse) and _words(answer) in LAYOUT_ERRORS:
         answer = http.post_json(path, _without_layout(body))
-    return _webhook_result(answer) if isinstance(answer, HttpAnswer) else answer
+    return _webhook_result(answer) if isinstance(answer, HttpResponse) else answer
 
 
-def _webhook_result(answer: HttpAnswer) -> SendResult:
+def _webhook_result(answer: HttpResponse) -> SendResult:
     known = _words(answer) if _words(answer) in FINAL_WORDS else ""
     if known and not answer.succeeded:
         return permanent(f"Slack answered {answer.status}: {known}", code=answer.status)
@@ -109,7 +109,7 @@ def _webhook_result(answer: HttpAnswer) -> SendResult:
     return answer.result()
 
 
-def _words(answer: HttpAnswer) -> str:
+def _words(answer: HttpResponse) -> str:
     return answer.body.decode(errors="replace").strip()
 
 
@@ -135,7 +135,7 @@ def _post_as_bot(api: SlackApi, channel: str, message: OutgoingMessage) -> SendR
     return replace(SENT, receipt=receipt, detail="; ".join(reasons))
 
 
-def _call(api: SlackApi, body: Mapping[str, Any]) -> SlackAnswer:
+def _call(api: SlackApi, body: Mapping[str, Any]) -> SlackResponse:
     answer = api.call("chat.postMessage", body)
     if answer.error in LAYOUT_ERRORS:
         return api.call("chat.postMessage", _without_layout(body))
@@ -143,8 +143,8 @@ def _call(api: SlackApi, body: Mapping[str, Any]) -> SlackAnswer:
 
 
 def _in_thread(
-    post: Callable[[Mapping[str, Any]], SlackAnswer], message: OutgoingMessage
-) -> SlackAnswer:
+    post: Callable[[Mapping[str, Any]], SlackResponse], message: OutgoingMessage
+) -> SlackResponse:
     """Post as a reply to the topic's first message; on its own if that was deleted."""
     root = message.thread.get("thread_ts") or message.thread.get("ts")
     if not root:

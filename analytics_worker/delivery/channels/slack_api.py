@@ -19,7 +19,7 @@ from analytics_worker.send_result import (
 )
 from analytics_worker.transport.http import (
     DEFAULT_PAUSE_SECONDS,
-    HttpAnswer,
+    HttpResponse,
     HttpSession,
 )
 
@@ -44,7 +44,7 @@ OUTAGES = frozenset({"fatal_error", "internal_error", "service_unavailable", "re
 RATE_LIMITS = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 
 
-class SlackAnswer(NamedTuple):
+class SlackResponse(NamedTuple):
     """The fields of an answer, and what they mean for the message."""
 
     fields: Mapping[str, Any]
@@ -63,25 +63,25 @@ class SlackApi:
         self.session = session
         self._headers = {"Authorization": f"Bearer {token.get_secret_value()}"}
 
-    def call(self, method: str, body: Mapping[str, Any]) -> SlackAnswer:
+    def call(self, method: str, body: Mapping[str, Any]) -> SlackResponse:
         """Call a method with JSON arguments."""
         return _judged(self.session.post_json(f"/api/{method}", body, self._headers))
 
-    def call_with_form(self, method: str, fields: Mapping[str, Any]) -> SlackAnswer:
+    def call_with_form(self, method: str, fields: Mapping[str, Any]) -> SlackResponse:
         """Call a method that takes no JSON."""
         content_type = {"Content-Type": "application/x-www-form-urlencoded"}
         data = urlencode(fields, errors="replace").encode()
         return _judged(self.session.post(f"/api/{method}", data, self._headers | content_type))
 
 
-def _judged(answer: HttpAnswer | SendResult) -> SlackAnswer:
+def _judged(answer: HttpResponse | SendResult) -> SlackResponse:
     if isinstance(answer, SendResult):
-        return SlackAnswer({}, answer)
+        return SlackResponse({}, answer)
     fields = answer.fields()
-    return SlackAnswer(fields, _result(answer, fields))
+    return SlackResponse(fields, _result(answer, fields))
 
 
-def _result(answer: HttpAnswer, fields: Mapping[str, Any]) -> SendResult:
+def _result(answer: HttpResponse, fields: Mapping[str, Any]) -> SendResult:
     if not answer.succeeded:
         return answer.result()
     if fields.get("ok") is True:

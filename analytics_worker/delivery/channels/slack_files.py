@@ -13,7 +13,7 @@ from typing import NamedTuple
 from analytics_worker.delivery.channels.slack_api import SlackApi
 from analytics_worker.delivery.escaping import single_line
 from analytics_worker.send_result import SENT, SendResult, permanent
-from analytics_worker.transport.http import HttpAnswer
+from analytics_worker.transport.http import HttpResponse
 from analytics_worker.transport.multipart import file_chunks
 
 MAX_NAME = 200
@@ -69,7 +69,7 @@ def _upload(api: SlackApi, name: str, path: Path, uploaded: list[UploadedFile]) 
     if place.result.status != "sent":
         return place.result
     answer = api.session.upload(str(place.fields.get("upload_url")), file_chunks(path), size)
-    result = answer.result() if isinstance(answer, HttpAnswer) else answer
+    result = answer.result() if isinstance(answer, HttpResponse) else answer
     if result.status == "sent":
         uploaded.append(UploadedFile(str(place.fields.get("file_id")), shown))
     return result

@@ -21,7 +21,7 @@ from analytics_worker.telemetry import timed_request
 from analytics_worker.transport.http import (
     MISSING,
     UNAUTHORIZED,
-    HttpAnswer,
+    HttpResponse,
     HttpSession,
     http_session,
 )
@@ -52,10 +52,10 @@ def open_channel(name: str, block: TeamsChannel) -> Channel:
 @timed_request("teams")
 def _post(http: HttpSession, path: str, message: OutgoingMessage) -> SendResult:
     answer = http.post_json(path, teams_message(card(message.content)))
-    return _result(_reported(answer)) if isinstance(answer, HttpAnswer) else answer
+    return _result(_reported(answer)) if isinstance(answer, HttpResponse) else answer
 
 
-def _reported(answer: HttpAnswer) -> HttpAnswer:
+def _reported(answer: HttpResponse) -> HttpResponse:
     """Take the status that the text of a 200 reports for the true one."""
     error = _REPORTED_ERROR.search(answer.body)
     if not answer.succeeded:
@@ -65,7 +65,7 @@ def _reported(answer: HttpAnswer) -> HttpAnswer:
     return answer._replace(status=502) if _REPORTED_FAILURE in answer.body else answer
 
 
-def _result(answer: HttpAnswer) -> SendResult:
+def _result(answer: HttpResponse) -> SendResult:
     if answer.status in UNAUTHORIZED:
         return answer.refused_credentials("copy the workflow's address again")
     if answer.status in MISSING:

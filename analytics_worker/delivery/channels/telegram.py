@@ -27,7 +27,7 @@ from analytics_worker.telemetry import timed_request
 from analytics_worker.transport.http import (
     DEFAULT_PAUSE_SECONDS,
     TOO_MANY_REQUESTS,
-    HttpAnswer,
+    HttpResponse,
     HttpSession,
     http_session,
 )
@@ -42,7 +42,7 @@ MAX_REASON = 200
 WRONG_TOKEN = frozenset({401, 404})
 
 Json = Mapping[str, Any]
-Call = Callable[[str, Json], HttpAnswer | SendResult]
+Call = Callable[[str, Json], HttpResponse | SendResult]
 
 
 def open_channel(name: str, block: TelegramChannel) -> Channel:
@@ -92,7 +92,7 @@ class TelegramBot:
         if moved_to is None or answer.succeeded:
             return self._result(answer, chat_id)
         answer = self._post("sendMessage", {"chat_id": str(moved_to), **body})
-        result = self._result(answer, str(moved_to)) if isinstance(answer, HttpAnswer) else answer
+        result = self._result(answer, str(moved_to)) if isinstance(answer, HttpResponse) else answer
         advice = f"the chat has a new ID: set chat_id to {moved_to}"
         return replace(result, detail="; ".join(filter(None, [result.detail, advice])))
 
@@ -107,16 +107,16 @@ class TelegramBot:
         answer = self._session.post_stream(
             self._path("sendDocument"), body, size, {"Content-Type": content_type}
         )
-        result = self._result(answer, "") if isinstance(answer, HttpAnswer) else answer
+        result = self._result(answer, "") if isinstance(answer, HttpResponse) else answer
         return "" if result.status == "sent" else f"{shown} was not attached: {result.detail}"
 
-    def _post(self, method: str, body: Json) -> HttpAnswer | SendResult:
+    def _post(self, method: str, body: Json) -> HttpResponse | SendResult:
         return self._session.post_json(self._path(method), body)
 
     def _path(self, method: str) -> str:
         return f"/bot{self._token.get_secret_value()}/{method}"
 
-    def _result(self, answer: HttpAnswer, chat_id: str) -> SendResult:
+    def _result(self, answer: HttpResponse, chat_id: str) -> SendResult:
         fields = answer.fields()
         if answer.succeeded and fields.get("ok") is True:
             return replace(SENT, receipt=_receipt(fields, chat_id))

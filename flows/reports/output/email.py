@@ -13,7 +13,8 @@ from typing import NamedTuple
 from analytics_worker.report_storage.storage import Storage
 from analytics_worker.settings import settings
 from analytics_worker.text import one_line, printable, value_line
-from analytics_worker.transport.mail import Attachment, InlineImage, Mail, encoded_size
+from analytics_worker.transport.email import Email, encoded_size
+from analytics_worker.transport.email_content import Attachment, InlineImage
 from analytics_worker.user_templates.rendering import render_project_template, shorten_texts
 from flows.reports.formats import Document, File, Tile, render_html
 from flows.reports.formats.pages.cell_text import size_text
@@ -65,7 +66,7 @@ def _with_size_warning(document: Document) -> Document:
 
 def _size(body: EmailBody, drafts: Sequence[Draft]) -> int:
     """Bytes on the wire with everything attached."""
-    sent = Mail(
+    sent = Email(
         message_id="<size@localhost>",
         sender="size@localhost",
         to=("size@localhost",),

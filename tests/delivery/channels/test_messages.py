@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from analytics_worker.delivery.message import Content, Fact, Tile
-from analytics_worker.transport import mail
+from analytics_worker.transport import smtp_session
 from tests.delivery.channels.naughty_table import shown_by
 from tests.support.receivers.all_channels import NAMES, Receivers, outgoing
 from tests.support.receivers.service import Answer, json_answer
@@ -192,9 +192,9 @@ def test_emails_of_a_topic_refer_to_each_other(receivers: Receivers, report_file
 
 def test_the_body_of_an_email_is_encoded_once_for_all_recipients(receivers: Receivers, monkeypatch):
     encoded: list[object] = []
-    encode = mail.encode
+    encode = smtp_session.encode
     monkeypatch.setattr(
-        mail, "encode", lambda content: (encoded.append(content), encode(content))[1]
+        smtp_session, "encode", lambda content: (encoded.append(content), encode(content))[1]
     )
     with receivers.channel("email").session() as send:
         for number in range(5):

@@ -103,7 +103,7 @@ def test_a_bad_sender_costs_only_its_own_messages(smtp_sink, sender):
     recipients = [each.recipients[0] for each in smtp_sink.messages[:2]]
     assert sorted(recipients) == ["ann@example.com", "bob@example.com"]
     (error,) = query("select last_error from ops.deliveries where status = 'failed'")
-    assert "is not a valid mail address" in error
+    assert "is not a valid email address" in error
 
 
 def test_a_key_becomes_a_message_id():

@@ -12,8 +12,9 @@ from pydantic import SecretStr
 from analytics_worker.send_result import SENT
 from analytics_worker.settings import settings
 from analytics_worker.transport import tls
-from analytics_worker.transport.mail import Attachment, mail_server, smtp_session
+from analytics_worker.transport.email_content import Attachment
 from analytics_worker.transport.smtp import MailServer, connect
+from analytics_worker.transport.smtp_session import configured_mail_server, smtp_session
 from tests.support.attacks import attack
 from tests.support.certificates import Certificate
 from tests.support.mails import a_mail, numbered, plain
@@ -39,9 +40,9 @@ def sink_with(request):
 def trusted(certificate: Certificate, monkeypatch):
     """The certificate of the tests is one that this process trusts."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))
-    tls.trust.cache_clear()
+    tls.default_ssl_context.cache_clear()
     yield certificate
-    tls.trust.cache_clear()
+    tls.default_ssl_context.cache_clear()
 
 
 def test_many_mails_share_one_connection(smtp_sink):
@@ -163,7 +164,7 @@ def test_the_settings_name_the_server(monkeypatch):
     monkeypatch.setenv("ALERT_EMAIL_HOST", "mail.example.com")
     monkeypatch.setenv("ALERT_EMAIL_PASSWORD", SECRET)
     settings.cache_clear()
-    server = mail_server()
+    server = configured_mail_server()
     assert (server.host, server.port, server.security) == ("mail.example.com", 587, "starttls")
     assert SECRET not in repr(server)
 

@@ -3,7 +3,7 @@
 import pytest
 
 from analytics_worker.send_result import SENT
-from analytics_worker.transport.mail import smtp_session
+from analytics_worker.transport.smtp_session import smtp_session
 from tests.support.attacks import attack
 from tests.support.mails import a_mail, plain
 from tests.support.smtp_sink import SmtpSink
@@ -67,7 +67,7 @@ def test_a_recipient_that_is_not_only_an_address(smtp_sink, recipient):
     with smtp_session(plain(smtp_sink)) as session:
         outcome = session.send(a_mail(), recipient)
     assert outcome.status == "permanent"
-    assert "is not a valid mail" in outcome.detail
+    assert "is not a valid email" in outcome.detail
     assert outcome.detail.isprintable()
     assert (smtp_sink.connections, smtp_sink.messages) == (0, [])
 

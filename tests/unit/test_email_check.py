@@ -3,9 +3,10 @@
 import pytest
 
 from analytics_worker.send_result import SENT
-from analytics_worker.transport import mime
-from analytics_worker.transport.mail import Attachment, smtp_session
-from analytics_worker.transport.mail_check import UnsafeMailError, check_content, check_head
+from analytics_worker.transport import email, email_content
+from analytics_worker.transport.email_check import UnsafeEmailError, check_content, check_headers
+from analytics_worker.transport.email_content import Attachment
+from analytics_worker.transport.smtp_session import smtp_session
 from tests.support.attacks import attack
 from tests.support.header_attacks import EVIL
 from tests.support.mails import a_mail, plain
@@ -23,7 +24,7 @@ def test_a_head_that_went_wrong_is_not_sent(smtp_sink, monkeypatch, text):
     def careless(name: str, value: str) -> str:
         return f"{name}: {value.replace('!', text)}\r\n"
 
-    monkeypatch.setattr(mime, "text_field", careless)
+    monkeypatch.setattr(email, "text_field", careless)
     with smtp_session(plain(smtp_sink)) as session:
         outcome = session.send(a_mail(subject="!"), "ann@example.com")
         assert session.send(a_mail(subject="fine"), "ann@example.com") == SENT
@@ -36,7 +37,7 @@ def test_a_part_that_went_wrong_is_not_sent(smtp_sink, monkeypatch):
     def careless(kind: str, filename: str) -> str:
         return f'Content-Disposition: {kind}; filename="{filename}"\r\nReply-To: e@x.example\r\n'
 
-    monkeypatch.setattr(mime, "disposition_field", careless)
+    monkeypatch.setattr(email_content, "disposition_field", careless)
     with smtp_session(plain(smtp_sink)) as session:
         outcome = session.send(a_mail(attachments=(Attachment("a", b"x"),)), "ann@example.com")
         assert session.send(a_mail(), "ann@example.com") == SENT
@@ -47,7 +48,7 @@ GOOD = b"Subject: x\r\n y\r\nTo: a@b.de\r\n"
 
 
 def test_a_head_that_is_right_passes():
-    check_head(GOOD, ["Subject", "To"])
+    check_headers(GOOD, ["Subject", "To"])
 
 
 @pytest.mark.parametrize(
@@ -74,8 +75,8 @@ def test_a_head_that_is_right_passes():
     ],
 )
 def test_a_head_that_is_not_what_was_asked_for(head):
-    with pytest.raises(UnsafeMailError):
-        check_head(head, ["Subject", "To"])
+    with pytest.raises(UnsafeEmailError):
+        check_headers(head, ["Subject", "To"])
 
 
 PARTS = (
@@ -103,5 +104,5 @@ def test_parts_that_are_right_pass():
 )
 def test_parts_that_are_not_what_was_asked_for(old, new):
     assert old in PARTS
-    with pytest.raises(UnsafeMailError):
+    with pytest.raises(UnsafeEmailError):
         check_content(PARTS.replace(old, new, 1), 2)

@@ -1,10 +1,10 @@
-"""Write the header fields of a mail, byte for byte the same on every Python.
+"""Write the header fields of an email, byte for byte the same on every Python.
 
-Reads nothing, writes nothing, and imports only the standard library. The ``email`` package is not asked:
-some releases of Python decode an encoded word (RFC 2047) of a value that they are given and write its
-line ends as they are (docs/decisions/mail-headers.md). Here a text is never parsed. It is written as it
-is if it is plain ASCII, and as encoded words of UTF-8 otherwise: so is every text that looks like an
-encoded word, so that receivers show it as it was. Every function makes one line of its text first.
+Reads nothing, writes nothing, and imports only the standard library. The ``email`` package is not used:
+some releases of Python decode an encoded word (RFC 2047) in a value and write its line ends unchanged
+(docs/decisions/mail-headers.md). Here a text is never parsed. It is written unchanged if it is plain
+ASCII, and as encoded words of UTF-8 otherwise. A text that looks like an encoded word is encoded, too, so
+that receivers show it unchanged. Every function turns its text into one line first.
 """
 
 import base64
@@ -15,8 +15,8 @@ from urllib.parse import quote
 from analytics_worker.text import one_line
 
 FOLD_AT = 78
-LONGEST_WORD = 64  # of at most 75 (RFC 2047), so that one fits behind every name
-LONGEST_TEXT = 2000
+MAX_WORD = 64  # of at most 75 (RFC 2047), so that one fits behind every name
+MAX_TEXT = 2000
 
 _PLAIN = re.compile(r"[!-~]{1,60}(?: [!-~]{1,60})*")
 _ATOMS = re.compile(
@@ -38,10 +38,10 @@ def address_field(name: str, mailboxes: Iterable[tuple[str, str]], *, utf8: bool
 
     Without ``utf8``, an address beyond ASCII becomes the name of an empty group (RFC 6857, 3.1.6).
     """
-    found = [_mailbox(_safe(display), spec, utf8) for display, spec in mailboxes]
-    for tokens in found[:-1]:
+    mailbox_tokens = [_mailbox(_safe(display), spec, utf8) for display, spec in mailboxes]
+    for tokens in mailbox_tokens[:-1]:
         tokens[-1] += ","
-    return field(name, [token for tokens in found for token in tokens])
+    return field(name, [token for tokens in mailbox_tokens for token in tokens])
 
 
 def disposition_field(kind: str, filename: str) -> str:
@@ -62,18 +62,18 @@ def field(name: str, tokens: Sequence[str]) -> str:
 
 
 def _safe(text: str) -> str:
-    return one_line(text, LONGEST_TEXT)
+    return one_line(text, MAX_TEXT)
 
 
 def _words(text: str) -> list[str]:
-    """Plain words, or encoded ones if a single character needs it: parts would join differently."""
+    """Return plain words, or only encoded ones if any character needs it: mixed ones join differently."""
     if _PLAIN.fullmatch(text) and _ENCODED_WORD not in text:
         return text.split(" ")
     return encoded_words(text)
 
 
 def _phrase(text: str) -> list[str]:
-    """A display name: atoms, a quoted string, or encoded words (RFC 5322, 3.2.5)."""
+    """Return a display name as atoms, a quoted string, or encoded words (RFC 5322, 3.2.5)."""
     if _ENCODED_WORD in text:
         return encoded_words(text)
     if _ATOMS.fullmatch(text):
@@ -90,17 +90,17 @@ def _mailbox(display: str, spec: str, utf8: bool) -> list[str]:
 
 
 def encoded_words(text: str) -> list[str]:
-    """Return the text as encoded words; the shorter of the encodings Q, which people can read, and B."""
+    """Return the text as encoded words, in the shorter of the encodings Q (readable) and B."""
     quoted, based = _encoded(text, "q"), _encoded(text, "b")
     return quoted if sum(map(len, quoted)) <= sum(map(len, based)) else based
 
 
 def _encoded(text: str, encoding: str) -> list[str]:
-    """Words of whole characters: each has to be readable by itself."""
+    """Encode words of whole characters, because each has to be readable on its own."""
     encode = _q if encoding == "q" else _b
     words, part = list[str](), ""
     for character in text:
-        if part and len(encode(part + character)) + len("=?utf-8?q??=") > LONGEST_WORD:
+        if part and len(encode(part + character)) + len("=?utf-8?q??=") > MAX_WORD:
             words.append(part)
             part = ""
         part += character
@@ -109,7 +109,7 @@ def _encoded(text: str, encoding: str) -> list[str]:
 
 
 def _q(text: str) -> str:
-    """RFC 2047, 4.2, with the few characters that are allowed in a display name, too."""
+    """Encode by RFC 2047, 4.2, with only the characters that are allowed in display names, too."""
     octets = text.encode()
     return "".join(
         "_" if octet == ord(" ") else chr(octet) if octet in _Q_LITERAL else f"={octet:02X}"
@@ -122,7 +122,7 @@ def _b(text: str) -> str:
 
 
 def _parameters(name: str, value: str) -> list[str]:
-    """``name="value"``, or the value in UTF-8 and in numbered parts (RFC 2231)."""
+    """Return ``name="value"``, or the value in UTF-8 and in numbered parts (RFC 2231)."""
     if _SIMPLE_VALUE.fullmatch(value):
         return [f'{name}="{value}"']
     parts = _percent_encoded(value)
@@ -134,11 +134,11 @@ def _parameters(name: str, value: str) -> list[str]:
 
 
 def _percent_encoded(value: str) -> list[str]:
-    """Parts of whole characters."""
+    """Return percent-encoded parts of whole characters."""
     parts = [""]
     for character in value:
         code = quote(character, safe="")
-        if len(parts[-1]) + len(code) > LONGEST_WORD - len("filename*00*=utf-8''"):
+        if len(parts[-1]) + len(code) > MAX_WORD - len("filename*00*=utf-8''"):
             parts.append("")
         parts[-1] += code
     return parts

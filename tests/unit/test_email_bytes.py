@@ -11,24 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_worker.errors import PermanentError
-from analytics_worker.transport.mail import (
-    Attachment,
-    InlineImage,
-    Mail,
-    _on_the_wire,
-    encoded_size,
-    smtp_session,
-)
-from analytics_worker.transport.mail_address import parse_address
-from analytics_worker.transport.mime import encode, head
+from analytics_worker.transport.email import Email, encoded_size, headers
+from analytics_worker.transport.email_address import parse_address
+from analytics_worker.transport.email_content import Attachment, InlineImage, encode
+from analytics_worker.transport.smtp_session import _dot_stuffed, smtp_session
 from tests.support.attacks import attack
 from tests.support.mails import a_mail, plain
 
 TEXTS = st.text(max_size=300)
 
 
-def parsed(mail: Mail):
-    return message_from_bytes(head(mail) + encode(mail.content), policy=policy.default)
+def parsed(mail: Email):
+    return message_from_bytes(headers(mail) + encode(mail.content), policy=policy.default)
 
 
 @given(subject=TEXTS)
@@ -57,12 +51,12 @@ def test_line_breaks_elsewhere_are_refused(field, line_break):
     value = f"<1@test>{line_break}Bcc: eve@example.com"
     mail = a_mail(**{field: (value,) if field in {"to", "cc"} else value})
     with pytest.raises(PermanentError, match="not a valid"):
-        head(mail)
+        headers(mail)
 
 
 @pytest.mark.parametrize("line_break", ["\r\n", "\n", "\r", "\u2028", "\x85", "\x00"])
 def test_line_breaks_in_a_name_are_refused(line_break):
-    with pytest.raises(PermanentError, match="not a valid mail address"):
+    with pytest.raises(PermanentError, match="not a valid email address"):
         parse_address(f"Ann{line_break}Bcc: eve@example.com <ann@example.com>")
 
 
@@ -76,13 +70,13 @@ def test_a_recipient_with_a_line_break_is_refused_before_anything_is_sent(smtp_s
     "text", ["", "ann", "ann@", "@b", "a b@c.de", "a@b@c", "<a@b> <c@d>", "a..b@c.de", ".a@c.de"]
 )
 def test_what_is_no_address_is_refused(text):
-    with pytest.raises(PermanentError, match="not a valid mail address"):
+    with pytest.raises(PermanentError, match="not a valid email address"):
         parse_address(text)
 
 
 def test_international_names_and_domains():
     mail = a_mail(to=("Zoë Müller <zoe@bücher.example>",), subject="Umsatz fällt 📉")
-    assert head(mail).isascii()
+    assert headers(mail).isascii()
     assert str(parsed(mail)["To"]) == "Zoë Müller <zoe@xn--bcher-kva.example>"
     assert parsed(mail)["Subject"] == "Umsatz fällt 📉"
 
@@ -92,7 +86,7 @@ def test_nobody_s_vacation_notice_answers():
 
 
 def test_bcc_is_in_no_header():
-    assert b"eve" not in head(a_mail(bcc=("eve@example.com",)))
+    assert b"eve" not in headers(a_mail(bcc=("eve@example.com",)))
     assert parsed(a_mail(to=(), bcc=("e@x.de",)))["To"] == "undisclosed-recipients:;"
 
 
@@ -105,14 +99,14 @@ def test_a_mail_that_belongs_to_another_says_so():
 def test_the_size_is_known_before_anything_is_encoded(text, html, data):
     files = (Attachment("a.bin", data), Attachment("ü.csv", data * 3, "text/csv"))
     mail = a_mail(text=text, html=html, attachments=files)
-    assert encoded_size(mail) == len(head(mail)) + len(encode(mail.content))
+    assert encoded_size(mail) == len(headers(mail)) + len(encode(mail.content))
 
 
 def test_a_file_is_an_attachment(tmp_path: Path):
     (tmp_path / "report.csv").write_bytes(b"a,b\n")
     file = Attachment("Bericht\r\nX: ü.csv", tmp_path / "report.csv", "text/csv")
     mail = a_mail(attachments=(file,))
-    assert encoded_size(mail) == len(head(mail)) + len(encode(mail.content))
+    assert encoded_size(mail) == len(headers(mail)) + len(encode(mail.content))
     (part,) = parsed(mail).iter_attachments()
     assert (part.get_filename(), part["X"]) == ("Bericht X_ ü.csv", None)
     (tmp_path / "report.csv").unlink()
@@ -139,7 +133,7 @@ def test_html_comes_with_its_images():
 )
 @given(text=st.text(alphabet="\r\n. aä", max_size=60))
 def test_no_body_can_end_the_mail_early(text):
-    wire = _on_the_wire(a_mail(text=text).content)
+    wire = _dot_stuffed(a_mail(text=text).content)
     assert re.search(rb"(?<!\r)\n|\r(?!\n)", wire) is None
     assert b"\r\n.\r\n" not in wire
 
@@ -148,5 +142,5 @@ def test_mails_of_one_report_differ_in_their_message_id_only():
     first = a_mail(message_id="<one@example.com>", date=datetime(2026, 11, 1, tzinfo=UTC))
     second = replace(first, message_id="<two@example.com>")
     assert parsed(second)["Message-ID"] == "<two@example.com>"
-    assert head(second).replace(b"<two@", b"<one@") == head(first)
+    assert headers(second).replace(b"<two@", b"<one@") == headers(first)
     assert parsed(replace(second, subject="Another"))["Subject"] == "Another"

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics_worker.text import one_line, printable
-from analytics_worker.transport.mail_headers import (
-    LONGEST_TEXT,
+from analytics_worker.transport.email_headers import (
+    MAX_TEXT,
     address_field,
     disposition_field,
     text_field,
@@ -40,7 +40,7 @@ def read_by(python: str) -> list[dict[str, object]]:
 
 
 def assert_is_text(text: str, seen: dict[str, object]) -> None:
-    plain = shown(text, LONGEST_TEXT)
+    plain = shown(text, MAX_TEXT)
     assert seen["names"] == [NAMES, NAMES]
     assert seen["body"] == ["body", "body"]
     assert seen["subject"] == [plain, plain, plain]
@@ -48,7 +48,7 @@ def assert_is_text(text: str, seen: dict[str, object]) -> None:
     assert spec == "a@b.example"
     # Python's modern parser keeps the spaces between the encoded words of a name.
     assert str(name).replace(" ", "") == plain.replace(" ", "")
-    # It also takes quotes and brackets off file names; ours hold none (analytics_worker.transport.mime.file_name).
+    # It also takes quotes and brackets off file names; ours hold none (analytics_worker.transport.email.file_name).
     if plain and not set(plain) & set('<>"'):
         assert seen["file"] == [plain, plain]
 

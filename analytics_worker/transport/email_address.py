@@ -1,8 +1,8 @@
-"""Mail addresses that are safe to hand to any server: in an SMTP command and in a header.
+"""Parse email addresses that are safe for any server, in an SMTP command and in a header.
 
-Reads nothing, writes nothing. What is refused here is one recipient's own error, found before anything
-is sent: line ends, spaces, quotes, brackets and SMTP parameters, addresses that a program could take for
-an option (``-oX``), and what a header could turn into something else.
+Reads nothing, writes nothing. An address that is refused here is an error of that one recipient, before
+anything is sent: line ends, spaces, quotes, brackets and SMTP parameters, addresses that a program could
+take for an option (``-oX``), and addresses that would change the meaning of a header.
 """
 
 import re
@@ -15,7 +15,7 @@ from analytics_worker.errors import PermanentError
 from analytics_worker.text import one_line
 
 MAX_ADDRESS = 254  # RFC 5321, 4.5.3.1.3, without its angle brackets
-SHOWN = 80
+SHOWN_CHARACTERS = 80
 
 _ASCII_ATOM = "!#$%&'*+/=?^_`{|}~-"  # beside letters and digits (RFC 5322, 3.2.3)
 _NAMED = re.compile(r" *(?P<name>[^<>]*?) *<(?P<spec>[^<> ]+)> *| *(?P<bare>[^<> ]+) *")
@@ -29,23 +29,23 @@ def parse_address(text: str) -> Address:
     Raises:
         PermanentError: it is not valid; the message says why.
     """
-    found = None if _UNSAFE.search(text) else _NAMED.fullmatch(text)
-    local, at, domain = (found["spec"] or found["bare"] if found else "").rpartition("@")
-    if not found or not (at and domain) or not _is_local_part(local):
+    match = None if _UNSAFE.search(text) else _NAMED.fullmatch(text)
+    local, at, domain = (match["spec"] or match["bare"] if match else "").rpartition("@")
+    if not match or not (at and domain) or not _is_local_part(local):
         raise PermanentError(
-            f"{one_line(text, SHOWN)!r} is not a valid mail address; expected name@example.com"
+            f"{one_line(text, SHOWN_CHARACTERS)!r} is not a valid email address; expected name@example.com"
         )
-    address = Address(_unquoted(found["name"] or ""), username=local, domain=_ascii_domain(domain))
+    address = Address(_unquoted(match["name"] or ""), username=local, domain=_ascii_domain(domain))
     if len(address.addr_spec.encode()) > MAX_ADDRESS:
         raise PermanentError(
-            f"{one_line(text, SHOWN)!r} is not a valid mail address; expected at most"
+            f"{one_line(text, SHOWN_CHARACTERS)!r} is not a valid email address; expected at most"
             f" {MAX_ADDRESS} characters"
         )
     return address
 
 
 def _is_local_part(text: str) -> bool:
-    """Words of letters, digits and a few signs, separated by dots; 64 octets at most."""
+    """Whether the text is words of letters, digits and some signs, separated by dots, of 64 octets."""
     return (
         all(atom and all(map(_is_atom, atom)) for atom in text.split("."))
         and not text.startswith("-")
@@ -66,7 +66,7 @@ def _ascii_domain(domain: str) -> str:
         return idna.encode(domain, uts46=True).decode()
     except (idna.IDNAError, UnicodeError):
         raise PermanentError(
-            f"{one_line(domain, SHOWN)!r} is not a valid mail domain; expected e.g. example.com"
+            f"{one_line(domain, SHOWN_CHARACTERS)!r} is not a valid email domain; expected e.g. example.com"
         ) from None
 
 

@@ -7,9 +7,11 @@ import pytest
 from analytics_worker.errors import PermanentError
 from analytics_worker.send_result import SENT
 from analytics_worker.text import printable
-from analytics_worker.transport import mime
-from analytics_worker.transport.mail import Attachment, InlineImage, Mail, smtp_session
-from analytics_worker.transport.mail_address import parse_address
+from analytics_worker.transport import email_content
+from analytics_worker.transport.email import Email
+from analytics_worker.transport.email_address import parse_address
+from analytics_worker.transport.email_content import Attachment, InlineImage
+from analytics_worker.transport.smtp_session import smtp_session
 from tests.support.attacks import attack
 from tests.support.header_attacks import HEADER_ATTACKS, shown
 from tests.support.mails import a_mail, plain
@@ -35,7 +37,7 @@ def sink():
     started.stop()
 
 
-def sent(sink: SmtpSink, mail: Mail):
+def sent(sink: SmtpSink, mail: Email):
     sink.messages.clear()
     with smtp_session(plain(sink)) as session:
         assert session.send(mail, "ann@example.com") == SENT
@@ -68,7 +70,7 @@ def test_the_name_of_a_file(sink, text):
     mail = assert_is_one_mail(received, "Pipeline fell")
     (part,) = mail.iter_attachments()  # pyright: ignore[reportAttributeAccessIssue]
     name = part.get_filename()
-    assert name == mime.file_name(text)
+    assert name == email_content.file_name(text)
     assert re.search(r'^[.]|[/\\:*?"<>|]', name) is None
     expected = shown(text, 200) or "attachment"
     assert [c for c in name if c != "_"] == [c for c in expected.lstrip(".") if c not in UNSAVED]
@@ -84,7 +86,7 @@ def test_the_name_of_a_file(sink, text):
 def test_a_display_name(sink, text):
     named = f"{text} <worker@example.com>"
     if set(text) & UNFIT_FOR_NAMES:
-        with pytest.raises(PermanentError, match="is not a valid mail address") as refused:
+        with pytest.raises(PermanentError, match="is not a valid email address") as refused:
             parse_address(named)
         assert str(refused.value).isprintable()
         return
