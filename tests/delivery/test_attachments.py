@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from analytics_worker.delivery import AttachmentUnavailable, deliver_due
+from analytics_worker.delivery import AttachmentUnavailableError, deliver_due
 from analytics_worker.settings import settings
 from tests.support.deliveries import hook, mail, open_report, sender
 
@@ -121,4 +121,4 @@ def test_an_opener_that_raises_costs_an_attempt_of_its_own_message(deliveries, e
 
 
 def test_the_public_name_is_an_error_of_its_own():
-    assert not issubclass(AttachmentUnavailable, OSError)
+    assert not issubclass(AttachmentUnavailableError, OSError)

@@ -66,7 +66,7 @@ def test_what_was_sent_without_the_lease_is_not_sent_again(deliveries, http_sink
             delay_seconds=0,
             receipt="{}",
         )
-    assert row["ours"]
+    assert row["recorded"]
     assert deliver_due()["sent"] == 0
     assert (http_sink.keys(), deliveries.status("k")) == (["k"], "sent")
 
@@ -192,8 +192,8 @@ def test_settling_twice_changes_nothing(deliveries):
     deliveries.add(hook(), key="k")
     with delivery_store(None) as store:
         (claimed,) = claim(store)
-        assert store.settle("webhook", claimed, NextStep("sent"), "{}").ours
-        assert not store.settle("webhook", claimed, NextStep("failed", 1, "x"), "{}").ours
+        assert store.settle("webhook", claimed, NextStep("sent"), "{}").recorded
+        assert not store.settle("webhook", claimed, NextStep("failed", 1, "x"), "{}").recorded
     assert deliveries.status("k") == "sent"
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from analytics_worker.delivery import deliver_due
 from analytics_worker.delivery.channels.base import Rate
 from analytics_worker.delivery.message import Content, Link
-from analytics_worker.delivery.pacing import RateError, digest_threshold, parse_rate
+from analytics_worker.delivery.pacing import RateError, digest_threshold, parse_channel_rate
 from analytics_worker.delivery.retry import backoff_seconds, next_step
 from analytics_worker.send_result import SendResult, rate_limited
 from analytics_worker.settings import settings
@@ -107,12 +107,12 @@ def test_a_rate_that_can_t_be_read_makes_its_messages_wait_with_the_reason(deliv
 @pytest.mark.parametrize("text", ["", "slack", "slack=0/s", "slack=1/y", "=1/s", "a b=1/s"])
 def test_an_odd_rate_is_refused_by_name(text):
     with pytest.raises(RateError, match="DELIVERY_RATES"):
-        parse_rate(text)
+        parse_channel_rate(text)
 
 
 def test_rates_are_read():
-    assert parse_rate("slack=1/s") == ("slack", Rate(1, timedelta(seconds=1)))
-    assert parse_rate(" webhook = 30/m ") == ("webhook", Rate(30, timedelta(minutes=1)))
+    assert parse_channel_rate("slack=1/s") == ("slack", Rate(1, timedelta(seconds=1)))
+    assert parse_channel_rate(" webhook = 30/m ") == ("webhook", Rate(30, timedelta(minutes=1)))
 
 
 def test_digests_begin_where_the_rate_ends():

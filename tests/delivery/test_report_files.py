@@ -6,7 +6,7 @@ from contextlib import ExitStack
 import fsspec
 import pytest
 
-from analytics_worker.delivery import AttachmentUnavailable, deliver_due
+from analytics_worker.delivery import AttachmentUnavailableError, deliver_due
 from analytics_worker.delivery.message import Attachment, Content
 from analytics_worker.delivery.report_files import open_report_file
 from analytics_worker.errors import PermanentError
@@ -55,7 +55,7 @@ def test_a_file_of_the_folder_is_opened():
 @pytest.mark.usefixtures("folder")
 def test_a_missing_file_is_gone_only_for_the_host_that_wrote_it():
     with pytest.raises(
-        AttachmentUnavailable, match=r"gone-1\.csv is not in the report folder here"
+        AttachmentUnavailableError, match=r"gone-1\.csv is not in the report folder here"
     ):
         content_of(file("gone-1.csv", written_by="other/1234"))
     with pytest.raises(FileNotFoundError):
@@ -67,7 +67,7 @@ def test_another_folder_is_another_location(monkeypatch, tmp_path):
     writer = location_name()
     monkeypatch.setenv("REPORT_OUTPUT_DIR", str(tmp_path))
     settings.cache_clear()
-    with pytest.raises(AttachmentUnavailable):
+    with pytest.raises(AttachmentUnavailableError):
         content_of(file(written_by=writer))
 
 
@@ -80,14 +80,14 @@ def test_what_is_no_file_of_reports_is_refused_for_good(folder, tmp_path, name):
 
 
 def test_a_block_that_this_host_does_not_know_may_be_known_to_others(folder, prefect_api):  # noqa: ARG001
-    with pytest.raises(AttachmentUnavailable, match="no Report Storage block named 'nowhere'"):
+    with pytest.raises(AttachmentUnavailableError, match="no Report Storage block named 'nowhere'"):
         content_of(file(storage="nowhere"))
 
 
 def test_a_protocol_that_this_host_does_not_permit_may_be_permitted_elsewhere(bucket, monkeypatch):
     monkeypatch.setenv("REPORT_STORAGE_PROTOCOLS", "s3")
     settings.cache_clear()
-    with pytest.raises(AttachmentUnavailable, match="REPORT_STORAGE_PROTOCOLS"):
+    with pytest.raises(AttachmentUnavailableError, match="REPORT_STORAGE_PROTOCOLS"):
         content_of(file(storage=bucket))
 
 

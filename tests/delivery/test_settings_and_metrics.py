@@ -27,7 +27,7 @@ def test_importing_the_package_is_cheap_and_opens_nothing():
     script = (
         "import sys, analytics_worker.delivery as d;"
         "assert not {'prefect', 'sqlalchemy', 'httpx'} & set(sys.modules);"
-        "assert callable(d.enqueue) and d.Message and d.AttachmentUnavailable"
+        "assert callable(d.enqueue) and d.Message and d.AttachmentUnavailableError"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
 

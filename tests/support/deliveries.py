@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from analytics_worker.database.connections import warehouse
 from analytics_worker.delivery import routing
-from analytics_worker.delivery.attachments import AttachmentUnavailable
+from analytics_worker.delivery.attachments import AttachmentUnavailableError
 from analytics_worker.delivery.message import Attachment, Content, Domain, Message, Recipient
 from analytics_worker.delivery.outbox import enqueue
 from analytics_worker.settings import settings
@@ -48,7 +48,7 @@ def open_report(attachment: Attachment) -> Any:
 @contextmanager
 def _opened(folder: Path, name: str) -> Generator[Path]:
     if not folder.is_dir():
-        raise AttachmentUnavailable(f"{folder.name} is not there")
+        raise AttachmentUnavailableError(f"{folder.name} is not there")
     path = folder / name
     if not path.exists():
         raise FileNotFoundError(name)

@@ -1,6 +1,6 @@
-"""Open the channel that a block describes, whatever its kind, and say where it leads.
+"""Open the channel of a block of any kind, and return its target.
 
-Opens nothing by itself. Apprise is imported only where a block uses it.
+Opens no connection. Apprise is imported only if a block uses it.
 """
 
 from collections.abc import Callable
@@ -55,7 +55,7 @@ def open_channel(name: str, block: ChannelBlock) -> Channel:
 
 
 def channel_target(block: ChannelBlock) -> str:
-    """Return where a channel leads, for lists: a host, never a path or a token."""
+    """Return the target of a channel for lists: a host, never a path or a token."""
     try:
         return open_channel("", block).target
     except PermanentError:

@@ -1,4 +1,4 @@
-"""Write a message in Telegram's HTML: lines that are complete each, as many as the limit has room for.
+"""Write a message in Telegram's HTML: complete lines, as many as fit the limit.
 
 Reads nothing, writes nothing.
 """
@@ -17,7 +17,7 @@ MAX_LABEL = 100
 
 
 def telegram_text(card: Card) -> str:
-    """Return title, label, values and links; what does not fit is cut where it shows."""
+    """Return title, label, values and links; what does not fit is cut visibly."""
     head, links = _head(card), _links(card)
     room = MAX_TEXT - escaping.utf16_units(f"{head}\n\n\n\n{links}")
     body = _as_many(_body(card), room - escaping.utf16_units(f"\n{escaping.SHORTENED}"))
@@ -46,7 +46,7 @@ def _body(card: Card) -> Iterable[str]:
 
 
 def _links(card: Card) -> str:
-    """Return the links in the order of importance, as far as half of the room takes them."""
+    """Return the links in the order of importance, as many as fit half of the limit."""
     return _as_many((_link(link) for link in card.links), MAX_TEXT // 2, end="")
 
 

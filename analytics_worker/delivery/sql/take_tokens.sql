@@ -1,4 +1,4 @@
--- Take as many as wanted from what a channel's token bucket holds; all hosts share it.
+-- Take tokens from a channel's token bucket, which all hosts share.
 with bucket as (
     select
         channel,

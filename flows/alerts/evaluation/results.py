@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import NotRequired, TypedDict
 
-from analytics_worker.delivery.counts import Count, DeliveryCounts
+from analytics_worker.delivery.counts import CountName, DeliveryCounts
 from analytics_worker.prefect_support.results import FlowResult, Status, outcome
 from analytics_worker.user_templates.rendering import number_text
 from flows.alerts.evaluation.runner import Outcome
@@ -15,7 +15,7 @@ from flows.alerts.evaluation.transition import Failure
 
 NOBODY = "nobody is notified: the rule has no channels, and no default channel is configured"
 
-WAITING: dict[Count, str] = {
+WAITING: dict[CountName, str] = {
     "retrying": "will be retried",
     "not_configured": "waiting for configuration",
     "paused": "waiting for a paused channel",

@@ -63,7 +63,7 @@ def test_a_name_that_is_not_listed_is_not_even_looked_up(url, monkeypatch, block
     block(url)
     outcome = send_now("team")
     assert outcome.status == "permanent"
-    assert "rebinding.example.com: apprise connects by itself" in outcome.detail
+    assert "rebinding.example.com: apprise opens its own connections" in outcome.detail
     assert "canary" not in outcome.detail
     assert looked_up == []
 

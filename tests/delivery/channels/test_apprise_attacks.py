@@ -10,11 +10,11 @@ from pydantic import SecretStr
 from analytics_worker.delivery.channels import apprise_plugin
 from analytics_worker.delivery.channels.apprise import service_name
 from analytics_worker.delivery.channels.apprise_services import (
-    HOSTED,
-    LOCAL,
-    MAIL,
-    VENDOR,
-    WEBHOOKS,
+    EMAIL_SCHEMAS,
+    HOSTED_SCHEMAS,
+    LOCAL_SCHEMAS,
+    VENDOR_SCHEMAS,
+    WEBHOOK_SCHEMAS,
 )
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
@@ -40,7 +40,7 @@ def block(monkeypatch):
 
 KEY = "c" * 32
 FILES = ["/etc/passwd", "file:///etc/passwd", "http://127.0.0.1:{port}/key"]
-OPENED = [
+OPENING_PARAMETERS = [
     "fcm://project/device?mode=oauth2&keyfile={what}",
     "vapid://ann@example.com/target?keyfile={what}",
     "vapid://ann@example.com/target?subfile={what}",
@@ -63,7 +63,7 @@ def spelled(url: str, what: str, port: int) -> str:
     answer="Refused by the name of the parameter",
 )
 @pytest.mark.parametrize("what", FILES)
-@pytest.mark.parametrize("url", OPENED)
+@pytest.mark.parametrize("url", OPENING_PARAMETERS)
 def test_a_parameter_that_names_something_to_open_is_refused(url, what, http_sink):
     address = spelled(url, what, http_sink.port)
     for spelling in (
@@ -81,7 +81,7 @@ def test_a_parameter_that_names_something_to_open_is_refused(url, what, http_sin
     answer="apprise's attachments are off, and its connections are guarded: nothing is opened",
 )
 @pytest.mark.parametrize("what", FILES)
-@pytest.mark.parametrize("url", OPENED)
+@pytest.mark.parametrize("url", OPENING_PARAMETERS)
 def test_nothing_is_opened_even_if_no_name_is_refused(url, what, http_sink, monkeypatch, block):
     monkeypatch.setattr(apprise_plugin, "_check_parameters", lambda *_: None)
     monkeypatch.setattr("socket.getaddrinfo", local_names_only(socket.getaddrinfo))
@@ -128,7 +128,7 @@ def test_mail_is_for_an_email_channel(url):
     what="syslog://, dbus://, gnome://, windows:// and others that act on the worker's machine",
     answer="Refused",
 )
-@pytest.mark.parametrize("schema", sorted(LOCAL))
+@pytest.mark.parametrize("schema", sorted(LOCAL_SCHEMAS))
 def test_nothing_acts_on_the_worker_s_machine(schema):
     with pytest.raises(PermanentError, match="worker's machine"):
         service_name(SecretStr(f"{schema}://"))
@@ -150,8 +150,11 @@ def test_every_service_of_the_installed_apprise_was_read():
         from apprise.manager_plugins import NotificationManager  # noqa: PLC0415
 
         installed = set(NotificationManager().schemas(include_disabled=True))
-    assert installed == VENDOR | HOSTED | WEBHOOKS | MAIL | LOCAL
-    assert not VENDOR & HOSTED
+    assert (
+        installed
+        == VENDOR_SCHEMAS | HOSTED_SCHEMAS | WEBHOOK_SCHEMAS | EMAIL_SCHEMAS | LOCAL_SCHEMAS
+    )
+    assert not VENDOR_SCHEMAS & HOSTED_SCHEMAS
 
 
 @attack(

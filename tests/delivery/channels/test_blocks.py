@@ -6,7 +6,7 @@ import pytest
 from pydantic import SecretStr, ValidationError
 
 from analytics_worker.delivery.channels.base import Rate
-from analytics_worker.delivery.channels.opening import parse_rate
+from analytics_worker.delivery.channels.factory import parse_rate
 from analytics_worker.delivery.channels.registry import OPENERS, channel_target
 from analytics_worker.errors import PermanentError
 from blocks.notifications import (

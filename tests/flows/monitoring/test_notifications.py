@@ -239,7 +239,7 @@ def test_a_message_that_nobody_is_left_to_hear_of_makes_the_run_partial(
     run(Failed())
     result = collect()
     assert result["status"] == "partial"
-    assert "1 given up without anybody left to notify" in str(result["message"])
+    assert "1 failed with no recipient left to notify" in str(result["message"])
     del nobody, mails
 
 

@@ -1,6 +1,6 @@
 """Build a `Channel` from the parts that all channel modules share.
 
-Reads the settings for how many messages a channel sends at the same time; opens nothing.
+Reads the setting for the concurrency of a channel; opens nothing.
 """
 
 import re
@@ -23,7 +23,7 @@ def http_channel(
     session: Callable[[], AbstractContextManager[Sender]],
     rate: str | None = None,
 ) -> Channel:
-    """Return a channel whose only recipient is itself, and that sends over HTTP."""
+    """Return a channel that sends over HTTP and whose only recipient is the channel itself."""
     return Channel(
         name=name,
         kind=kind,
@@ -36,10 +36,10 @@ def http_channel(
 
 
 def parse_rate(text: str | None) -> Rate | None:
-    """Read a rate such as ``30/1m``, ``30/m`` or ``1/2s``.
+    """Parse a rate such as ``30/1m``, ``30/m`` or ``1/2s``.
 
     Raises:
-        PermanentError: it is not a rate.
+        PermanentError: it is not a valid rate.
     """
     if not text:
         return None
