@@ -313,7 +313,7 @@ comment on column ops.query_counters.total_ms is 'Execution time in milliseconds
 comment on column ops.query_counters.rows is 'Number of rows returned or affected';
 comment on column ops.query_counters.blocks_hit is 'Number of shared blocks found in the cache';
 comment on column ops.query_counters.blocks_read is 'Number of shared blocks read';
-comment on column ops.query_counters.temp_blocks is 'Number of temporary blocks read and written';
+comment on column ops.query_counters.temp_blocks is 'Number of temporary blocks written';
 comment on column ops.query_counters.wal_bytes is 'WAL written, in bytes';
 comment on column ops.query_counters.reset_at is 'When the counters were last reset';
 comment on column ops.query_counters.taken_at is 'When the snapshot was taken';
@@ -333,7 +333,7 @@ comment on column ops.query_statistics.mean_milliseconds is 'Execution time per 
 comment on column ops.query_statistics.rows is 'Number of rows returned or affected';
 comment on column ops.query_statistics.blocks_hit is 'Number of shared blocks found in the cache';
 comment on column ops.query_statistics.blocks_read is 'Number of shared blocks read';
-comment on column ops.query_statistics.temp_blocks is 'Number of temporary blocks read and written';
+comment on column ops.query_statistics.temp_blocks is 'Number of temporary blocks written';
 comment on column ops.query_statistics.wal_bytes is 'WAL written, in bytes';
 
 comment on column ops.query_texts.query_id is 'Id of the statement in pg_stat_statements';
@@ -449,7 +449,7 @@ comment on table ops.worker_metrics is
 comment on column ops.worker_metrics.collected_at is 'When the values were collected';
 comment on column ops.worker_metrics.host is 'Name of the host';
 comment on column ops.worker_metrics.cpu_count is 'Number of processors';
-comment on column ops.worker_metrics.cpu_percent is 'Use of all processors since the previous row, from 0 to 100';
+comment on column ops.worker_metrics.cpu_percent is 'Use of all processors during the measurement, from 0 to 100';
 comment on column ops.worker_metrics.load_1m is 'Load average over 1 minute';
 comment on column ops.worker_metrics.load_5m is 'Load average over 5 minutes';
 comment on column ops.worker_metrics.load_15m is 'Load average over 15 minutes';
