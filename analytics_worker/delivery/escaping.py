@@ -119,11 +119,6 @@ def utf16_units(text: str) -> int:
     return len(text.encode("utf-16-le")) // 2
 
 
-def utf8_bytes(text: str) -> int:
-    """Count bytes in UTF-8."""
-    return len(text.encode())
-
-
 def cut(
     text: str,
     limit: int,

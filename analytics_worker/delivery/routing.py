@@ -53,7 +53,16 @@ def channel(name: str) -> "Channel":
         PermanentError: its configuration can't be used.
         ChannelUnavailableError: the blocks can't be read now.
     """
-    block = _default_block(name) or _stored_block(name)
+    return open_channel(name, _default_block(name) or _stored_block(name))
+
+
+def open_channel(name: str, block: Any) -> "Channel":
+    """Return the channel of a block, whatever its type.
+
+    Raises:
+        UnknownChannelError: no channel supports the block's type.
+        PermanentError: its configuration can't be used; the message never repeats its address.
+    """
     slug: str = block.get_block_type_slug()
     module = CHANNEL_MODULES.get(slug)
     if module is None:
