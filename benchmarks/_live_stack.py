@@ -1,4 +1,4 @@
-"""The product as people run it, for one measurement: server, worker, all deployments, a warehouse."""
+"""Run the product as users do, for one measurement: server, worker, all deployments, a warehouse."""
 
 import os
 import subprocess
@@ -18,31 +18,31 @@ from sqlalchemy.engine import make_url
 from analytics_worker.database.connections import direct_connection
 from analytics_worker.prefect_support.runs import Run, submit
 from analytics_worker.stack.sample import load_sample
-from benchmarks.warehouse import fresh_warehouse
+from benchmarks._warehouse import fresh_warehouse
 from tests.support.processes import Process, Server, our_worker
 
 ACQUIRE_TIMEOUT_SECONDS = 600.0
 
 
 @dataclass
-class Deployed:
+class LiveStack:
     """A running stack."""
 
     server: Server
     worker: Process
 
-    def lasting(self) -> list[psutil.Process]:
-        """Server, worker and templates: they count the CPU time of the runs that have ended."""
+    def long_lived(self) -> list[psutil.Process]:
+        """Return server, worker and fork servers, which count the CPU time of ended runs."""
         worker = psutil.Process(self.worker.pid)
         return [psutil.Process(self.server.pid), worker, *worker.children()]
 
     def cpu_seconds(self) -> float:
-        """CPU time of the whole stack so far."""
-        times = [process.cpu_times() for process in self.lasting()]
+        """Return the CPU time of the whole stack so far, in seconds."""
+        times = [process.cpu_times() for process in self.long_lived()]
         return sum(t.user + t.system + t.children_user + t.children_system for t in times)
 
     def run(self, deployment: str, **parameters: Any) -> tuple[float, dict[str, Any]]:
-        """Seconds from the creation of a run to its end, and what it reported."""
+        """Return the seconds from the creation of a run to its end, and its result."""
         run = submit(deployment, **parameters)
         result = run.get(ACQUIRE_TIMEOUT_SECONDS)
         return _seconds(run), result
@@ -57,12 +57,12 @@ def _seconds(run: Run) -> float:
 
 
 @contextmanager
-def deployed(pool: str, opportunities: int) -> Generator[Deployed]:
-    """A stack whose worker serves one pool, with a sample warehouse of that many opportunities."""
-    with fresh_warehouse() as url, TemporaryDirectory() as place:
+def live_stack(pool: str, opportunities: int) -> Generator[LiveStack]:
+    """Run a stack whose worker serves one pool, with a sample warehouse of that many opportunities."""
+    with fresh_warehouse() as url, TemporaryDirectory() as directory:
         with direct_connection(make_url(url)) as connection:
             load_sample(connection, opportunities=opportunities)
-        folder = Path(place)
+        folder = Path(directory)
         with (
             Server(folder / "server") as server,
             temporary_settings({PREFECT_API_URL: server.api_url}),
@@ -76,5 +76,5 @@ def deployed(pool: str, opportunities: int) -> Generator[Deployed]:
                 stdout=subprocess.DEVNULL,
             )
             with our_worker(pool, environment, folder / "worker.log") as worker:
-                yield Deployed(server, worker)
+                yield LiveStack(server, worker)
                 worker.end()

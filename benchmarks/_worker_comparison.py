@@ -1,4 +1,4 @@
-"""What a flow run costs: our worker beside Prefect's, on one server, in alternating phases.
+"""Measure the cost of a flow run: our worker beside Prefect's, on one server, in alternating phases.
 
 Starts a Prefect server with a pool for each side. Only one side's worker is awake at a time, so that
 the server's work counts for that side. Leaves nothing behind.
@@ -16,21 +16,21 @@ from pathlib import Path
 import psutil
 
 from benchmarks._servers import MeasuredServer, measured_server
-from benchmarks.table import Row
+from benchmarks._table import Row
 from tests.support.case_runs import Workspace
 from tests.support.prefect_server import worker_environment
 from tests.support.processes import Process, our_worker, stock_worker
 
 ROUNDS, RUNS = 5, 2
 BURSTS, LIMIT = {"SQLite": 100, "PostgreSQL": 40}, 4
-"""Prefect's worker takes two seconds a run; on the second server a shorter burst tells as much."""
+"""Prefect's worker takes two seconds per run, so the burst on the second server is shorter."""
 ACQUIRE_TIMEOUT_SECONDS = 900.0
 MEGABYTE = 1024 * 1024
 
 
 @dataclass
 class Side:
-    """One worker, its pool, and what was measured of it."""
+    """One worker, its pool, and its measurements."""
 
     worker: Process
     work: Workspace
@@ -40,12 +40,12 @@ class Side:
     burst_seconds: float = 0.0
 
     def tree(self) -> list[psutil.Process]:
-        """The worker and everything below it."""
+        """Return the worker and its descendants."""
         root = psutil.Process(self.worker.pid)
         return [root, *root.children(recursive=True)]
 
-    def lasting(self) -> list[psutil.Process]:
-        """The worker and its template: they reap the processes of the runs and count their CPU."""
+    def long_lived(self) -> list[psutil.Process]:
+        """Return the worker and its fork server, which reap the processes of the runs and count their CPU time."""
         names = (
             "analytics_worker.worker.fork_server.process",
             "prefect worker",
@@ -55,7 +55,7 @@ class Side:
 
     @contextmanager
     def awake(self) -> Generator[None]:
-        """Let it work for a while."""
+        """Resume it until the block ends."""
         self._signal(signal.SIGCONT)
         try:
             yield
@@ -63,7 +63,7 @@ class Side:
             self.sleep()
 
     def sleep(self) -> None:
-        """Stop it, as if it were not there."""
+        """Stop all its processes."""
         self._signal(signal.SIGSTOP)
 
     def _signal(self, number: signal.Signals) -> None:
@@ -72,7 +72,7 @@ class Side:
                 process.send_signal(number)
 
     def run(self, number: int) -> list[float]:
-        """Seconds from the creation of each run to its end; one run after the other."""
+        """Return the seconds from the creation of each run to its end, one run after the other."""
         return [self._once() for _ in range(number)]
 
     def _once(self) -> float:
@@ -84,7 +84,7 @@ class Side:
         return (state.timestamp - created).total_seconds()
 
     def burst(self, number: int) -> None:
-        """Note the seconds from the first creation to the last end of many runs."""
+        """Record the seconds from the first creation to the last end of many runs."""
         runs = [self.work.submit("empty") for _ in range(number)]
         states = self.work.wait_all(runs, timeout=ACQUIRE_TIMEOUT_SECONDS)
         assert all(state.is_completed() for state in states)
@@ -94,23 +94,18 @@ class Side:
 
 
 def cpu_seconds(processes: list[psutil.Process]) -> float:
-    """CPU time of processes and of their children that have ended."""
+    """Return the CPU time of processes and of their ended children, in seconds."""
     times = [process.cpu_times() for process in processes]
     return sum(t.user + t.system + t.children_user + t.children_system for t in times)
 
 
 def proportional_megabytes(processes: list[psutil.Process]) -> float:
-    """Memory, shared pages counted in proportion."""
+    """Return the memory in MB, with shared pages counted in proportion."""
     return sum(process.memory_full_info().pss for process in processes) / MEGABYTE
 
 
-def measure() -> list[Row]:
-    """The server that `make up` starts."""
-    return beside_stock("SQLite")
-
-
-def beside_stock(kind: str) -> list[Row]:
-    """Empty runs, CPU, a burst, idle memory."""
+def compare_workers(kind: str) -> list[Row]:
+    """Measure empty runs, CPU, a burst and idle memory."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         server = stack.enter_context(measured_server(kind, folder))
@@ -149,9 +144,9 @@ def _end(side: Side) -> None:
 
 def _round(side: Side, server: MeasuredServer) -> None:
     with side.awake():
-        before = cpu_seconds([*server.processes(), *side.lasting()])
+        before = cpu_seconds([*server.processes(), *side.long_lived()])
         side.seconds += side.run(RUNS)
-        used = cpu_seconds([*server.processes(), *side.lasting()]) - before
+        used = cpu_seconds([*server.processes(), *side.long_lived()]) - before
         side.cpu_seconds.append(used / RUNS)
 
 

@@ -1,6 +1,6 @@
-"""An SMTP server that costs next to nothing, so that a measurement is about its clients.
+"""Run an SMTP server with little overhead, so that a benchmark measures its clients.
 
-It reads a mail until the final dot, counts it and says yes, on loopback, one thread a connection.
+It reads an email until the final dot, counts and accepts it, on loopback, with a thread per connection.
 """
 
 import socketserver
@@ -10,17 +10,16 @@ from typing import Any
 END = b"\r\n.\r\n"
 
 
-class SwiftSmtp:
-    """Start it, read ``port``, ``sizes`` of the mails that arrived, stop it."""
+class FastSmtpServer:
+    """A running server with its ``port`` and the ``sizes`` of the emails that arrived."""
 
     def __init__(self) -> None:
-        """Listen."""
         self.sizes: list[int] = []
         sizes = self.sizes
 
         class Session(socketserver.BaseRequestHandler):
             def handle(self) -> None:
-                _converse(self.request, sizes)
+                _serve_session(self.request, sizes)
 
         class Server(socketserver.ThreadingTCPServer):
             daemon_threads = True
@@ -36,7 +35,7 @@ class SwiftSmtp:
         self._server.server_close()
 
 
-def _converse(connection: Any, sizes: list[int]) -> None:
+def _serve_session(connection: Any, sizes: list[int]) -> None:
     connection.sendall(b"220 ready\r\n")
     while command := connection.recv(4096):
         verb = command[:4].upper()
@@ -45,12 +44,12 @@ def _converse(connection: Any, sizes: list[int]) -> None:
             return
         connection.sendall(b"354 go on\r\n" if verb == b"DATA" else b"250 fine\r\n")
         if verb == b"DATA":
-            sizes.append(_mail(connection))
+            sizes.append(_read_email(connection))
             connection.sendall(b"250 got it\r\n")
 
 
-def _mail(connection: Any) -> int:
-    """Bytes of one mail."""
+def _read_email(connection: Any) -> int:
+    """Read one email and return its size in bytes."""
     size, tail = 0, b""
     while not tail.endswith(END):
         chunk = connection.recv(1 << 18)

@@ -1,4 +1,4 @@
-"""A receiver of web hooks in a process of its own, which counts what it got."""
+"""Run a receiver of webhooks in a process of its own that counts the requests."""
 
 import multiprocessing
 import time
@@ -9,30 +9,29 @@ from typing import Any
 from tests.support.http_sink import HttpSink
 
 
-class CountingSink:
-    """The receiver as the measuring process sees it."""
+class WebhookSink:
+    """The receiver, for the measuring process."""
 
     def __init__(self, pipe: Any) -> None:
-        """Learn its address."""
         self._pipe = pipe
         self.url: str = pipe.recv()
 
     def wait(self, expected: int) -> None:
-        """Until so many have arrived since the last time."""
+        """Wait until so many have arrived since the last call."""
         self._pipe.send(expected)
         arrived = self._pipe.recv()
-        assert arrived == expected, f"{arrived} of {expected} web hooks"
+        assert arrived == expected, f"{arrived} of {expected} webhooks"
 
 
 @contextmanager
-def counting_sink() -> Generator[CountingSink]:
-    """A running receiver."""
+def webhook_sink() -> Generator[WebhookSink]:
+    """Run a receiver."""
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
     process = context.Process(target=_receive, args=(there,), daemon=True)
     process.start()
     try:
-        yield CountingSink(here)
+        yield WebhookSink(here)
     finally:
         here.send(0)
         process.join()

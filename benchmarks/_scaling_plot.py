@@ -1,4 +1,4 @@
-"""Growth curves: what benchmarks measured at several sizes, kept until the plots are drawn."""
+"""Store scaling curves, measured at several sizes, until the plots are drawn."""
 
 import json
 from collections.abc import Iterator
@@ -32,13 +32,13 @@ def _folder() -> Path:
 
 
 def keep(curve: Curve) -> None:
-    """Replace what was known of this line."""
+    """Replace the stored curve."""
     _folder().mkdir(parents=True, exist_ok=True)
     letters = (c if c.isalnum() else "-" for c in f"{curve.plot} {curve.name}")
     (_folder() / f"{''.join(letters)}.json").write_text(json.dumps(asdict(curve)))
 
 
 def curves() -> Iterator[Curve]:
-    """All that is known."""
+    """Yield all stored curves."""
     for path in sorted(_folder().glob("*.json")):
         yield Curve(**json.loads(path.read_text()))

@@ -1,6 +1,6 @@
-"""One export in a process of its own: how long it takes, and how much memory the process ever had.
+"""Measure one export in a process of its own: its duration and its peak memory.
 
-``python -m benchmarks._export_sides SIDE FORMAT PATH SQL`` prints both as JSON. The sides: ours; the
+``python -m benchmarks._export_process SIDE FORMAT PATH SQL`` prints both as JSON. The sides: ours; the
 original way, which fetches everything and then writes it; and openpyxl's write-only mode on a cursor of
 the server.
 """
@@ -16,26 +16,26 @@ from resource import RUSAGE_CHILDREN, getrusage
 from typing import Any
 
 BATCH = 2_000
-MOST_PAGE_ROWS = 5_000
+MAX_PAGE_ROWS = 5_000
 
 
 def ours(name: str, path: Path, query: str) -> None:
-    """What a report does."""
+    """Export as a report does."""
     from flows.reports.formats import Table, export, format_named, snapshot  # noqa: PLC0415  # not on their side
 
-    with snapshot() as moment:
+    with snapshot() as database_snapshot:
         if format_named(name).document:
-            _page(name, path, moment, Table("Wide", query))
+            _page(name, path, database_snapshot, Table("Wide", query))
         else:
-            export(moment, [Table("Wide", query)], path, name)
+            export(database_snapshot, [Table("Wide", query)], path, name)
 
 
-def _page(name: str, path: Path, moment: Any, table: Any) -> None:
-    """As many rows as a page may have."""
+def _page(name: str, path: Path, database_snapshot: Any, table: Any) -> None:
+    """Render as many rows as a page may have."""
     from flows.reports.formats import Document, fetch, render_html, render_pdf  # noqa: PLC0415
 
-    found = fetch(moment, table, MOST_PAGE_ROWS)
-    html = render_html(Document("Wide", "now", tables=[found]))
+    rows = fetch(database_snapshot, table, MAX_PAGE_ROWS)
+    html = render_html(Document("Wide", "now", tables=[rows]))
     if name == "html":
         path.write_text(html.text)
     else:
@@ -43,7 +43,7 @@ def _page(name: str, path: Path, moment: Any, table: Any) -> None:
 
 
 def original(name: str, path: Path, query: str) -> None:
-    """The original way: all rows, as dicts, to csv, json or openpyxl."""
+    """Export the original way: all rows, as dicts, to csv, json or openpyxl."""
     with _connected() as connection, connection.cursor() as cursor:
         cursor.execute(query)
         names = [column.name for column in cursor.description or ()]
@@ -82,7 +82,7 @@ _ORIGINAL: Mapping[str, Callable[[Path, list[str], list[dict[str, Any]]], None]]
 
 
 def write_only(_name: str, path: Path, query: str) -> None:
-    """The way of openpyxl for large workbooks."""
+    """Export with openpyxl's mode for large workbooks."""
     import openpyxl  # noqa: PLC0415
 
     book = openpyxl.Workbook(write_only=True)
@@ -100,9 +100,9 @@ def write_only(_name: str, path: Path, query: str) -> None:
 
 
 def _connected() -> Any:
-    """What only the other sides import counts on their side."""
+    """Connect with imports that only the other sides need, so that they count there."""
     from analytics_worker.settings import settings  # noqa: PLC0415
-    from benchmarks.warehouse import connect  # noqa: PLC0415
+    from benchmarks._warehouse import connect  # noqa: PLC0415
 
     url = settings().database_url
     assert url is not None
@@ -110,14 +110,14 @@ def _connected() -> Any:
 
 
 def _cell(value: Any) -> Any:
-    """Excel knows no time zones."""
+    """Return the value without a time zone, which Excel does not support."""
     if isinstance(value, datetime):
         return value.replace(tzinfo=None)
     return value if isinstance(value, date) or not isinstance(value, dict) else str(value)
 
 
 def peak_mb() -> float:
-    """The most memory that this process or a child of its ever had."""
+    """Return the peak memory in MB of this process or its children."""
     status = Path("/proc/self/status").read_text()
     own = int(status.split("VmHWM:")[1].split()[0])
     return max(own, getrusage(RUSAGE_CHILDREN).ru_maxrss) / 1024
@@ -127,9 +127,9 @@ def main(side: str, name: str, path: str, query: str) -> None:
     """Measure one export; what it imports is not part of its time, but of its memory."""
     work = {"ours": ours, "original": original, "write_only": write_only}[side]
     work(name, Path(path), f"{query} limit 1")
-    began = time.perf_counter()
+    started = time.perf_counter()
     work(name, Path(path), query)
-    print(json.dumps({"seconds": time.perf_counter() - began, "peak_mb": peak_mb()}))
+    print(json.dumps({"seconds": time.perf_counter() - started, "peak_mb": peak_mb()}))
 
 
 if __name__ == "__main__":

@@ -13,10 +13,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from analytics_worker.settings import settings
-from benchmarks._growth import Curve, keep
-from benchmarks.alerts import forget
-from benchmarks.table import Row
-from benchmarks.warehouse import connect, execute, fresh_warehouse
+from benchmarks._scaling_plot import Curve, keep
+from benchmarks._table import Row
+from benchmarks._warehouse import connect, execute, fresh_warehouse
+from benchmarks.alerts import reset_rules
 from flows.alerts.evaluation.runner import evaluate_due
 from flows.alerts.rules.model import Rule
 from flows.alerts.rules.sync import sync
@@ -81,7 +81,7 @@ def _rules(url: str, count: int) -> Callable[[], None]:
     sync({("alert", name): Rule.model_validate({"name": name, **rule}) for name in names})
 
     def evaluate() -> None:
-        forget(url)
+        reset_rules(url)
         assert evaluate_due(["alert"]).evaluated == count
 
     return evaluate
@@ -104,7 +104,7 @@ def _rows(count: int, kind: str) -> Callable[[], None]:
     table = Table("rows", QUERY.format(rows=count))
 
     def write() -> None:
-        with TemporaryDirectory() as place, snapshot() as moment:
-            assert export(moment, [table], Path(place) / "rows", kind).rows == count
+        with TemporaryDirectory() as directory, snapshot() as moment:
+            assert export(moment, [table], Path(directory) / "rows", kind).rows == count
 
     return write

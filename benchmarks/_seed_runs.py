@@ -1,4 +1,4 @@
-"""A history of flow runs in the database of a Prefect server, as if it had been there for weeks.
+"""Seed the database of a Prefect server with a history of flow runs of several weeks.
 
 Copies runs that really happened, with their states and task runs, spread over the days before now; not
 their logs, which are only ever read by run. Writes straight into the tables, on SQLite and PostgreSQL alike.

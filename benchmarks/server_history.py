@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from benchmarks._growth import Curve, keep
-from benchmarks._seeding import seed
+from benchmarks._scaling_plot import Curve, keep
+from benchmarks._seed_runs import seed
 from benchmarks._servers import MeasuredServer, kinds, measured_server
-from benchmarks.table import Row
+from benchmarks._table import Row
 from tests.support.case_runs import Workspace
 from tests.support.prefect_server import worker_environment
 from tests.support.processes import our_worker

@@ -1,4 +1,4 @@
-"""What `make bench` writes: the last rows of every benchmark, README's table, docs/performance.md.
+"""Write the results of `make bench`: the last rows of every benchmark, README's table, docs/performance.md.
 
 Rows are kept below the state folder by benchmark, so that one of them can be measured again alone.
 """
@@ -14,8 +14,8 @@ from pathlib import Path
 
 from analytics_worker.settings import project_root
 from benchmarks import _plot
-from benchmarks._growth import curves
-from benchmarks.table import Row, render
+from benchmarks._scaling_plot import curves
+from benchmarks._table import Row, render
 
 BEGIN, END = "<!-- make bench writes this table -->", "<!-- end of the table -->"
 PLOTS = {
@@ -32,14 +32,14 @@ better; ✓ and ✗ say whether a goal is met."""
 
 
 def keep(name: str, rows: Sequence[Row]) -> None:
-    """Replace what was known of this benchmark."""
+    """Replace the stored rows of a benchmark."""
     folder = _folder()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / f"{name}.json").write_text(json.dumps([asdict(row) for row in rows], indent=1))
 
 
-def known() -> list[Row]:
-    """The last rows of every benchmark."""
+def stored_rows() -> list[Row]:
+    """Return the last rows of every benchmark."""
     files = sorted(_folder().glob("*.json"))
     return [Row(**row) for file in files for row in json.loads(file.read_text())]
 
@@ -50,7 +50,7 @@ def _folder() -> Path:
 
 def write() -> None:
     """Bring README and docs/performance.md up to date."""
-    rows = known()
+    rows = stored_rows()
     readme = project_root() / "README.md"
     compared = [row for row in rows if row.goal and row.other]
     table = f"{BEGIN}\n{_machine()}\n\n{render(compared)}\n{END}"
@@ -73,7 +73,7 @@ def _machine() -> str:
 
 
 def _draw(folder: Path) -> Iterable[str]:
-    """Write one picture per plot; gives its Markdown."""
+    """Write one picture per plot, and yield its Markdown."""
     found = list(curves())
     for plot, title in PLOTS.items():
         lines = [curve for curve in found if curve.plot == plot]

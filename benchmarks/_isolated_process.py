@@ -1,20 +1,20 @@
-"""One benchmark in a process of its own: none inherits what another one has set or loaded."""
+"""Run each benchmark in a process of its own, which inherits nothing from another one."""
 
 import importlib
 import multiprocessing
 import traceback
 from concurrent.futures import ProcessPoolExecutor
 
-from benchmarks import _report
-from benchmarks.table import Row
+from benchmarks import _performance_page
+from benchmarks._table import Row
 
 
 class BrokenBenchmarkError(Exception):
-    """Why it measured nothing; what it raised may not survive the way between processes."""
+    """A benchmark failed; the original error may not be picklable."""
 
 
-def alone(name: str) -> list[Row]:
-    """What the benchmark measures, kept for the report, too.
+def run_isolated(name: str) -> list[Row]:
+    """Run a benchmark, store its rows for the performance page, and return them.
 
     Raises:
         BrokenBenchmarkError: it ended with an error.
@@ -26,8 +26,8 @@ def alone(name: str) -> list[Row]:
 def _measure(name: str) -> list[Row]:
     try:
         measured: list[Row] = importlib.import_module(f"benchmarks.{name}").measure()
-    except Exception as error:  # noqa: BLE001  # the other benchmarks still say something
+    except Exception as error:  # noqa: BLE001  # the other benchmarks continue
         traceback.print_exc()
         raise BrokenBenchmarkError(f"{type(error).__name__}: {error}") from None
-    _report.keep(name, measured)
+    _performance_page.keep(name, measured)
     return measured

@@ -21,8 +21,11 @@ from analytics_worker.stack.postgres.server import EmbeddedPostgres
 def fresh_warehouse() -> Generator[str]:
     """URL of an empty, migrated database that the settings point at, too."""
     before = dict(os.environ)
-    with tempfile.TemporaryDirectory() as place, EmbeddedPostgres(Path(place) / "data") as postgres:
-        os.environ |= {"DATABASE_URL": postgres.url, "STATE_DIR": f"{place}/state"}
+    with (
+        tempfile.TemporaryDirectory() as directory,
+        EmbeddedPostgres(Path(directory) / "data") as postgres,
+    ):
+        os.environ |= {"DATABASE_URL": postgres.url, "STATE_DIR": f"{directory}/state"}
         settings.cache_clear()
         connections.dispose()
         upgrade()
