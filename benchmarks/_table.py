@@ -72,6 +72,6 @@ def _line(cells: tuple[str, ...], widths: list[int]) -> str:
 
 
 def _number(value: float) -> str:
-    if value >= 100:  # noqa: PLR2004  # three digits tell enough
+    if value >= 100:  # noqa: PLR2004  # three digits are enough
         return f"{value:,.0f}"
     return f"{value:.3g}"

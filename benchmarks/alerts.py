@@ -33,7 +33,7 @@ from benchmarks._webhook_sink import WebhookSink, webhook_sink
 from flows.alerts.evaluation.runner import evaluate_due
 from flows.alerts.rules.model import Rule
 from flows.alerts.rules.sync import sync
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 RULES, FIRING, ROUNDS = 1000, 100, 5
 MANY_RULES = 10_000

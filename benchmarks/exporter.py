@@ -20,10 +20,10 @@ from analytics_worker.exporter.counter_events import CountedItem, Increment
 from analytics_worker.exporter.counter_store import Store
 from benchmarks._idle_stack import idle_stack
 from benchmarks._table import Row
+from tests.support.exporter_process import Exporter, exporter_of
 from tests.support.processes import Server
-from tests.support.scraping import Exporter, exporter_of
 from tests.support.seeded_runs import seeder
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 LENGTHS = (1_000, 10_000, 100_000)
 DAYS = 30

@@ -22,7 +22,7 @@ from analytics_worker.settings import settings
 from tests.support.deliveries import Deliveries, hook, mail, open_report, sender
 from tests.support.http_sink import HttpSink
 from tests.support.smtp_sink import SmtpSink
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 MESSAGES = 3
 
@@ -151,11 +151,11 @@ def _until_claimed(rig: Rig, _held: ExitStack) -> None:
 
 
 def _hold_connections(rig: Rig, held: ExitStack) -> None:
-    rig.reached = held.enter_context(rig.sink.holding_connections())
+    rig.reached = held.enter_context(rig.sink.pausing_connections())
 
 
 def _hold_second_answer(rig: Rig, held: ExitStack) -> None:
-    rig.reached = held.enter_context(rig.sink.holding_answer(to=2))
+    rig.reached = held.enter_context(rig.sink.pausing_answer(to=2))
 
 
 def _until_reached(rig: Rig, _held: ExitStack) -> None:

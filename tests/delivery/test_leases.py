@@ -11,7 +11,7 @@ from analytics_worker.delivery.leases import Leases
 from analytics_worker.delivery.retry import NextStep
 from analytics_worker.delivery.store import delivery_store
 from tests.support.deliveries import hook, sender
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -34,7 +34,7 @@ def test_a_settlement_without_the_lease_is_refused_and_the_rest_is_not_sent(
 ):
     for number in range(3):
         deliveries.add(hook(), key=f"k{number}")
-    with http_sink.holding_answer(to=1) as held, sender(delivery_context) as process:
+    with http_sink.pausing_answer(to=1) as held, sender(delivery_context) as process:
         wait_until(held.is_set, timeout=90)
         take_over(deliveries)
         http_sink.release()
@@ -48,7 +48,7 @@ def test_a_settlement_without_the_lease_is_refused_and_the_rest_is_not_sent(
 def test_what_was_sent_without_the_lease_is_not_sent_again(deliveries, http_sink, delivery_context):
     """The other sender fails with it: it must not make it unsent."""
     deliveries.add(hook(), key="k")
-    with http_sink.holding_answer(to=1) as held, sender(delivery_context) as process:
+    with http_sink.pausing_answer(to=1) as held, sender(delivery_context) as process:
         wait_until(held.is_set, timeout=90)
         take_over(deliveries)
         http_sink.release()
@@ -73,7 +73,7 @@ def test_what_was_sent_without_the_lease_is_not_sent_again(deliveries, http_sink
 
 def test_what_was_sent_and_taken_back_meanwhile_is_sent(deliveries, http_sink, delivery_context):
     deliveries.add(hook(), key="k")
-    with http_sink.holding_answer(to=1) as held, sender(delivery_context) as process:
+    with http_sink.pausing_answer(to=1) as held, sender(delivery_context) as process:
         wait_until(held.is_set, timeout=90)
         take_over(deliveries, status="pending")
         http_sink.release()
@@ -85,7 +85,7 @@ def test_what_was_sent_and_taken_back_meanwhile_is_sent(deliveries, http_sink, d
 def test_a_living_sender_s_messages_are_left_alone(deliveries, http_sink, delivery_context):
     for number in range(3):
         deliveries.add(hook(), key=f"k{number}")
-    with http_sink.holding_answer(to=1) as held, sender(delivery_context) as process:
+    with http_sink.pausing_answer(to=1) as held, sender(delivery_context) as process:
         wait_until(held.is_set, timeout=90)
         assert deliver_due()["sent"] == 0
         http_sink.release()
@@ -152,7 +152,7 @@ def test_a_lost_connection_ends_the_sender_and_what_it_sent_is_recorded(
 ):
     for number in range(3):
         deliveries.add(hook(), key=f"k{number}")
-    with http_sink.holding_answer(to=1) as held, sender(delivery_context) as process:
+    with http_sink.pausing_answer(to=1) as held, sender(delivery_context) as process:
         wait_until(held.is_set, timeout=90)
         with warehouse() as connection:
             connection.execute(

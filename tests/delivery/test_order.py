@@ -5,7 +5,7 @@ import pytest
 from analytics_worker.delivery import deliver_due
 from analytics_worker.settings import settings
 from tests.support.deliveries import hook, mail, sender
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 
 @pytest.fixture(autouse=True)
@@ -154,7 +154,7 @@ def test_another_sender_does_not_overtake_one_that_is_sending(
     deliveries, http_sink, delivery_context
 ):
     deliveries.add(hook(), key="firing", topic="pipeline")
-    with http_sink.holding_answer(to=1) as held, sender(delivery_context) as process:
+    with http_sink.pausing_answer(to=1) as held, sender(delivery_context) as process:
         wait_until(held.is_set, timeout=90)
         deliveries.add(hook(), key="resolved", topic="pipeline")
         assert deliver_due()["sent"] == 0

@@ -14,7 +14,7 @@ from analytics_worker.delivery.retry import backoff_seconds, next_step
 from analytics_worker.send_result import SendResult, rate_limited
 from analytics_worker.settings import settings
 from tests.support.deliveries import hook, mail, sender
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 
 def test_a_pause_holds_the_whole_channel_on_all_hosts_and_costs_no_attempt(
@@ -43,7 +43,7 @@ def test_a_pause_that_another_host_caused_stops_a_batch_in_progress(
 ):
     for number in range(5):
         deliveries.add(hook("slack"), key=f"s{number}")
-    with http_sink.holding_answer(to=1) as held, sender(delivery_context) as process:
+    with http_sink.pausing_answer(to=1) as held, sender(delivery_context) as process:
         wait_until(held.is_set, timeout=90)
         deliveries.run(
             "insert into ops.delivery_channels (channel, paused_until)"

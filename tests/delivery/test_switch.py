@@ -15,11 +15,11 @@ from analytics_worker.delivery import deliver_due
 from analytics_worker.stack.postgres.cluster import OWNER
 from tests.support import old_alert_sender, old_monitoring_sender
 from tests.support.deliveries import open_report
-from tests.support.migrating import BEFORE_SWITCH, switch, upgrade_to
 from tests.support.old_alert_sender import old_sender, old_sender_context
 from tests.support.old_outboxes import Before
 from tests.support.postgres import administer, database_on
-from tests.support.waiting import wait_until
+from tests.support.revisions import BEFORE_SWITCH, switch, upgrade_to
+from tests.support.wait_until import wait_until
 
 __all__ = ["old_sender_context"]
 
@@ -83,7 +83,7 @@ def test_a_living_sender_of_the_version_before_ends_its_batch(
 ):
     for number in range(3):
         before.alert(f"k{number}")
-    with http_sink.holding_answer(to=1) as held, old_sender(old_sender_context) as process:
+    with http_sink.pausing_answer(to=1) as held, old_sender(old_sender_context) as process:
         wait_until(held.is_set, timeout=90)
         switch(database_url)
         assert deliver_due("alerts")["sent"] == 0, "they are the old sender's"
@@ -100,7 +100,7 @@ def test_a_sender_of_the_version_before_that_is_killed_leaves_its_batch(
 ):
     for number in range(3):
         before.alert(f"k{number}")
-    with http_sink.holding_answer(to=1) as held, old_sender(old_sender_context) as process:
+    with http_sink.pausing_answer(to=1) as held, old_sender(old_sender_context) as process:
         wait_until(held.is_set, timeout=90)
         switch(database_url)
         process.kill()

@@ -55,7 +55,7 @@ def test_a_server_that_hangs_delays_no_other_channel(deliveries, smtp_sink, http
     settings.cache_clear()
     deliveries.add(mail("ann"), key="<0@test>")
     add(deliveries, 20, hook())
-    with smtp_sink.holding_connections() as held:
+    with smtp_sink.pausing_connections() as held:
         result = deliver_due()
         assert held.is_set()
     assert (result["sent"], result["retrying"]) == (20, 1)

@@ -14,7 +14,7 @@ from analytics_worker.circuit_breaker import CircuitBreaker, CircuitOpenError
 from tests.support import breaker_processes as work
 from tests.support.breaker_processes import Place, breaker_at, fail
 from tests.support.redis_server import RedisServer
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 PROCESSES = 8
 

@@ -14,7 +14,7 @@ from analytics_worker.breakers.state_machine import BreakerStore
 from analytics_worker.circuit_breaker import CircuitBreaker, CircuitOpenError
 from tests.support.attacks import attack
 from tests.support.breaker_model import NAME, BreakerMachine, MakeOlder
-from tests.support.losing_replies import LosingReplies
+from tests.support.lossy_proxy import LossyProxy
 from tests.support.redis_server import RedisServer
 
 
@@ -89,7 +89,7 @@ def test_a_server_that_hangs_does_not_hold_up_every_call(redis_server: RedisServ
 
 def test_a_step_that_may_have_happened_is_not_sent_again(redis_server: RedisServer):
     way = redis_server.socket.with_name("way.sock")
-    with LosingReplies(way, redis_server.socket) as losing:
+    with LossyProxy(way, redis_server.socket) as losing:
         store = FailOpenStore(RedisStore(f"unix://{way}"), pause_seconds=600)
         breaker = CircuitBreaker("service", fail_max=3, reset_timeout=600, store=store)
 

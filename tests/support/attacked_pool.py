@@ -7,7 +7,7 @@ from uuid import UUID
 import httpx
 
 from tests.support.case_runs import Workspace
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 SETTING = "WORKER_ALLOW_JOB_OVERRIDES=on"
 
@@ -27,7 +27,7 @@ class Target:
         return f"touch {self.marker}"
 
     def send(self, method: str, path: str, body: Any) -> Any:
-        """Call the API as anybody can."""
+        """Call the API as any client can."""
         answer = self.api.request(method, path, json=body)
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None

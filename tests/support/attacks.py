@@ -1,6 +1,6 @@
 """The attacks that tests carry out, and the page that lists them: ``python -m tests.support.attacks``.
 
-A test that attacks says so with ``@attack(by=…, what=…, answer=…)``; the page docs/attacks.md is made
+A test that attacks is marked with ``@attack(by=…, what=…, answer=…)``; the page docs/attacks.md is made
 from those calls, and a contract test keeps it equal. Reads the source of the tests; writes the page.
 """
 

@@ -1,4 +1,4 @@
-"""What each of many processes does to one circuit breaker; started by the tests of processes."""
+"""Define the work of processes that share one circuit breaker."""
 
 import os
 import time

@@ -18,7 +18,7 @@ from prefect.flows import Flow
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Scheduled
 
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 CASES = Path(__file__).parent / "cases"
 

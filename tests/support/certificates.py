@@ -1,4 +1,4 @@
-"""Certificates for servers of the tests on 127.0.0.1, made for each session."""
+"""Create certificates for servers of the tests on 127.0.0.1, once per session."""
 
 import ipaddress
 import ssl

@@ -19,7 +19,7 @@ from sqlalchemy import URL
 from analytics_worker.stack.postgres.account import choose_account, environment
 from analytics_worker.stack.postgres.server import NOT_DURABLE
 from tests.support.processes import Server
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 MISSING = (
     "no PostgreSQL with contrib (pg_trgm) on this host: a Prefect server on PostgreSQL needs one"

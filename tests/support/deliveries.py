@@ -1,4 +1,4 @@
-"""An outbox with messages in it, and senders that are processes of their own, to be killed."""
+"""Fill an outbox, and run senders as processes that can be killed."""
 
 import multiprocessing
 from collections.abc import Generator, Sequence
@@ -19,7 +19,7 @@ from analytics_worker.delivery.attachments import AttachmentUnavailableError
 from analytics_worker.delivery.message import Attachment, Content, Domain, Message, Recipient
 from analytics_worker.delivery.outbox import enqueue
 from analytics_worker.settings import settings
-from tests.support.forked import forked
+from tests.support.forked_process import run_forked
 from tests.support.http_sink import HttpSink
 from tests.support.smtp_sink import SmtpSink
 
@@ -168,4 +168,4 @@ def sender(
     renew_seconds: float = 60,
 ) -> AbstractContextManager[BaseProcess]:
     """Start a process that delivers what is due, with this test's settings."""
-    return forked(context, _deliver, domain, renew_seconds)
+    return run_forked(context, _deliver, domain, renew_seconds)

@@ -1,4 +1,4 @@
-"""Small real channels over the transports, in place of the ones that ship: email, and JSON posted to a URL.
+"""Small real channels over the transports, instead of the shipped ones: email, and JSON posted to a URL.
 
 ``open_channel`` is what `analytics_worker.delivery.routing` calls for every type of block.
 """

@@ -1,4 +1,4 @@
-"""The product's Prefect server for tests that attack it: nothing but what guards its requests."""
+"""Run the product's Prefect server with only its request guard, for tests that attack it."""
 
 from collections.abc import Iterator
 from pathlib import Path

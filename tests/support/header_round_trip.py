@@ -1,4 +1,4 @@
-"""Run by each Python: write fields of a mail, and read them again. Only the standard library.
+"""Write fields of an email and read them again, with each Python. Only the standard library.
 
 Reads a JSON list of texts from standard input; writes one JSON object per text: the bytes, and what the
 two parsers of this Python make of them.

@@ -1,4 +1,4 @@
-"""HTTP requests whose bytes are exactly those of the test, and what came back."""
+"""Send HTTP requests with the exact bytes of a test, and read the responses."""
 
 import json
 import socket

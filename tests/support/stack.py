@@ -16,7 +16,7 @@ import pytest
 
 from analytics_worker.stack.state_dir import MARKER, StackRecord, StateFolder
 from tests.support.ports import free_port
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 COMMAND = [sys.executable, "-c", "from analytics_worker.cli import main; main()"]
 SMALL = ("--no-pipeline", "--sample-opportunities", "200")

@@ -11,8 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from analytics_worker.prefect_support.deployments import deployed_flows
 from analytics_worker.prefect_support.runs import submit
 from tests.support.stack import RunningStack
-from tests.support.waiting import wait_until
-from tests.support.warehouse_of_stack import query
+from tests.support.wait_until import wait_until
+from tests.support.warehouse_fixtures import query
 
 # What deployments without defaults are asked for.
 PARAMETERS: dict[str, dict[str, Any]] = {

@@ -14,7 +14,7 @@ import pytest
 from analytics_worker.breakers.fail_open import FailOpenStore
 from analytics_worker.breakers.sqlite import FILE_CHECK_SECONDS, SqliteStore
 from analytics_worker.circuit_breaker import CircuitBreaker, CircuitOpenError, StoreUnreachableError
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 from analytics_worker.send_result import SENT
 from analytics_worker.transport.smtp_session import smtp_session
 from tests.support.attacks import attack
-from tests.support.mails import a_mail, plain
+from tests.support.email_factories import make_email, plain_server
 from tests.support.smtp_sink import SmtpSink
 
 
@@ -64,8 +64,8 @@ from tests.support.smtp_sink import SmtpSink
     ],
 )
 def test_a_recipient_that_is_not_only_an_address(smtp_sink, recipient):
-    with smtp_session(plain(smtp_sink)) as session:
-        outcome = session.send(a_mail(), recipient)
+    with smtp_session(plain_server(smtp_sink)) as session:
+        outcome = session.send(make_email(), recipient)
     assert outcome.status == "permanent"
     assert "is not a valid email" in outcome.detail
     assert outcome.detail.isprintable()
@@ -78,8 +78,8 @@ def test_an_address_beyond_ascii_is_its_own_recipient_s_error(request):
     sink.start()
     request.addfinalizer(sink.stop)
     both = ("ann@example.com", "Zoë <zoë@example.com>")
-    with smtp_session(plain(sink)) as session:
-        outcomes = [session.send(a_mail(to=both), each) for each in both]
+    with smtp_session(plain_server(sink)) as session:
+        outcomes = [session.send(make_email(to=both), each) for each in both]
     assert [outcome.status for outcome in outcomes] == ["sent", "permanent"]
     assert "SMTPUTF8" in outcomes[1].detail
     (received,) = sink.messages
@@ -89,8 +89,8 @@ def test_an_address_beyond_ascii_is_its_own_recipient_s_error(request):
 
 
 def test_an_address_beyond_ascii_where_the_server_takes_it(smtp_sink):
-    with smtp_session(plain(smtp_sink)) as session:
-        mail = a_mail(sender="Zoë <zoë@example.com>")
+    with smtp_session(plain_server(smtp_sink)) as session:
+        mail = make_email(sender="Zoë <zoë@example.com>")
         assert session.send(mail, "ann@example.com") == SENT
     (received,) = smtp_sink.messages
     assert "From: =?utf-8?q?Zo=C3=AB?= <zoë@example.com>\r\n".encode() in received.content

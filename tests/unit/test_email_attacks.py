@@ -13,9 +13,9 @@ from analytics_worker.transport.email_address import parse_address
 from analytics_worker.transport.email_content import Attachment, InlineImage
 from analytics_worker.transport.smtp_session import smtp_session
 from tests.support.attacks import attack
+from tests.support.email_factories import make_email, plain_server
 from tests.support.header_attacks import HEADER_ATTACKS, shown
-from tests.support.mails import a_mail, plain
-from tests.support.received_mails import assert_is_one_mail, part_text
+from tests.support.received_emails import assert_is_one_email, part_text
 from tests.support.smtp_sink import SmtpSink
 
 every_attack = pytest.mark.parametrize("text", HEADER_ATTACKS.values(), ids=HEADER_ATTACKS.keys())
@@ -39,7 +39,7 @@ def sink():
 
 def sent(sink: SmtpSink, mail: Email):
     sink.messages.clear()
-    with smtp_session(plain(sink)) as session:
+    with smtp_session(plain_server(sink)) as session:
         assert session.send(mail, "ann@example.com") == SENT
     (received,) = sink.messages
     assert received.recipients == ["ann@example.com"]
@@ -53,8 +53,10 @@ def sent(sink: SmtpSink, mail: Email):
 )
 @every_attack
 def test_a_subject(sink, text):
-    received = sent(sink, a_mail(subject=f"[CRITICAL] r: {text}"))
-    mail = assert_is_one_mail(received, shown(f"[CRITICAL] r: {text}"), "Content-Transfer-Encoding")
+    received = sent(sink, make_email(subject=f"[CRITICAL] r: {text}"))
+    mail = assert_is_one_email(
+        received, shown(f"[CRITICAL] r: {text}"), "Content-Transfer-Encoding"
+    )
     assert received.content.endswith(b"\r\n\r\nIt fell.\r\n")
     assert str(mail["To"]) == "ann@example.com"
 
@@ -66,8 +68,8 @@ def test_a_subject(sink, text):
 )
 @every_attack
 def test_the_name_of_a_file(sink, text):
-    received = sent(sink, a_mail(attachments=(Attachment(text, b"a,b", "text/csv"),)))
-    mail = assert_is_one_mail(received, "Pipeline fell")
+    received = sent(sink, make_email(attachments=(Attachment(text, b"a,b", "text/csv"),)))
+    mail = assert_is_one_email(received, "Pipeline fell")
     (part,) = mail.iter_attachments()  # pyright: ignore[reportAttributeAccessIssue]
     name = part.get_filename()
     assert name == email_content.file_name(text)
@@ -91,8 +93,8 @@ def test_a_display_name(sink, text):
         assert str(refused.value).isprintable()
         return
     address = parse_address(named)
-    received = sent(sink, a_mail(sender=named, to=(named.replace("worker", "ann"),)))
-    mail = assert_is_one_mail(received, "Pipeline fell", "Content-Transfer-Encoding")
+    received = sent(sink, make_email(sender=named, to=(named.replace("worker", "ann"),)))
+    mail = assert_is_one_email(received, "Pipeline fell", "Content-Transfer-Encoding")
     for name in ("From", "To"):
         (found,) = mail[name].addresses  # pyright: ignore[reportAttributeAccessIssue]
         assert found.addr_spec == {"From": "worker@example.com", "To": "ann@example.com"}[name]
@@ -110,8 +112,8 @@ def test_a_display_name(sink, text):
 @every_attack
 def test_bodies(sink, text):
     image = InlineImage(text, b"x")
-    received = sent(sink, a_mail(text=f"x\n{text}", html=f"<p>{text}", images=(image,)))
-    mail = assert_is_one_mail(received, "Pipeline fell")
+    received = sent(sink, make_email(text=f"x\n{text}", html=f"<p>{text}", images=(image,)))
+    mail = assert_is_one_email(received, "Pipeline fell")
     assert [part.get_content_type() for part in mail.walk() if not part.is_multipart()] == [
         *("text/plain", "text/html", "image/png")
     ]

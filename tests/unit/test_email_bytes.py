@@ -16,7 +16,7 @@ from analytics_worker.transport.email_address import parse_address
 from analytics_worker.transport.email_content import Attachment, InlineImage, encode
 from analytics_worker.transport.smtp_session import _dot_stuffed, smtp_session
 from tests.support.attacks import attack
-from tests.support.mails import a_mail, plain
+from tests.support.email_factories import make_email, plain_server
 
 TEXTS = st.text(max_size=300)
 
@@ -27,14 +27,14 @@ def parsed(mail: Email):
 
 @given(subject=TEXTS)
 def test_a_subject_stays_one_header_whatever_it_holds(subject):
-    mail = parsed(a_mail(subject=subject))
-    known = set(parsed(a_mail()).keys())
+    mail = parsed(make_email(subject=subject))
+    known = set(parsed(make_email()).keys())
     assert set(mail.keys()) <= known
     assert mail["To"] == "ann@example.com"
 
 
 def test_a_subject_with_a_header_in_it_is_text():
-    mail = parsed(a_mail(subject="Fell\r\nBcc: eve@example.com\r\n\r\nbody"))
+    mail = parsed(make_email(subject="Fell\r\nBcc: eve@example.com\r\n\r\nbody"))
     assert (mail["Bcc"], mail["Subject"]) == (None, "Fell Bcc: eve@example.com body")
 
 
@@ -49,7 +49,7 @@ def test_a_subject_with_a_header_in_it_is_text():
 @pytest.mark.parametrize("line_break", ["\r\n", "\n", "\r", "\u2028", "\x85"])
 def test_line_breaks_elsewhere_are_refused(field, line_break):
     value = f"<1@test>{line_break}Bcc: eve@example.com"
-    mail = a_mail(**{field: (value,) if field in {"to", "cc"} else value})
+    mail = make_email(**{field: (value,) if field in {"to", "cc"} else value})
     with pytest.raises(PermanentError, match="not a valid"):
         headers(mail)
 
@@ -61,8 +61,8 @@ def test_line_breaks_in_a_name_are_refused(line_break):
 
 
 def test_a_recipient_with_a_line_break_is_refused_before_anything_is_sent(smtp_sink):
-    with smtp_session(plain(smtp_sink)) as session:
-        outcome = session.send(a_mail(), "ann@example.com>\r\nRCPT TO:<eve@example.com")
+    with smtp_session(plain_server(smtp_sink)) as session:
+        outcome = session.send(make_email(), "ann@example.com>\r\nRCPT TO:<eve@example.com")
     assert (outcome.status, smtp_sink.connections) == ("permanent", 0)
 
 
@@ -75,37 +75,37 @@ def test_what_is_no_address_is_refused(text):
 
 
 def test_international_names_and_domains():
-    mail = a_mail(to=("Zoë Müller <zoe@bücher.example>",), subject="Umsatz fällt 📉")
+    mail = make_email(to=("Zoë Müller <zoe@bücher.example>",), subject="Umsatz fällt 📉")
     assert headers(mail).isascii()
     assert str(parsed(mail)["To"]) == "Zoë Müller <zoe@xn--bcher-kva.example>"
     assert parsed(mail)["Subject"] == "Umsatz fällt 📉"
 
 
 def test_nobody_s_vacation_notice_answers():
-    assert parsed(a_mail())["Auto-Submitted"] == "auto-generated"
+    assert parsed(make_email())["Auto-Submitted"] == "auto-generated"
 
 
 def test_bcc_is_in_no_header():
-    assert b"eve" not in headers(a_mail(bcc=("eve@example.com",)))
-    assert parsed(a_mail(to=(), bcc=("e@x.de",)))["To"] == "undisclosed-recipients:;"
+    assert b"eve" not in headers(make_email(bcc=("eve@example.com",)))
+    assert parsed(make_email(to=(), bcc=("e@x.de",)))["To"] == "undisclosed-recipients:;"
 
 
 def test_a_mail_that_belongs_to_another_says_so():
-    mail = parsed(a_mail(thread="<0@test>"))
+    mail = parsed(make_email(thread="<0@test>"))
     assert (mail["References"], mail["In-Reply-To"]) == ("<0@test>", "<0@test>")
 
 
 @given(text=TEXTS, html=st.none() | TEXTS, data=st.binary(max_size=500))
 def test_the_size_is_known_before_anything_is_encoded(text, html, data):
     files = (Attachment("a.bin", data), Attachment("ü.csv", data * 3, "text/csv"))
-    mail = a_mail(text=text, html=html, attachments=files)
+    mail = make_email(text=text, html=html, attachments=files)
     assert encoded_size(mail) == len(headers(mail)) + len(encode(mail.content))
 
 
 def test_a_file_is_an_attachment(tmp_path: Path):
     (tmp_path / "report.csv").write_bytes(b"a,b\n")
     file = Attachment("Bericht\r\nX: ü.csv", tmp_path / "report.csv", "text/csv")
-    mail = a_mail(attachments=(file,))
+    mail = make_email(attachments=(file,))
     assert encoded_size(mail) == len(headers(mail)) + len(encode(mail.content))
     (part,) = parsed(mail).iter_attachments()
     assert (part.get_filename(), part["X"]) == ("Bericht X_ ü.csv", None)
@@ -116,7 +116,7 @@ def test_a_file_is_an_attachment(tmp_path: Path):
 
 def test_html_comes_with_its_images():
     chart = InlineImage("chart", b"\x89PNG")
-    mail = parsed(a_mail(html='<img src="cid:chart">', images=(chart,)))
+    mail = parsed(make_email(html='<img src="cid:chart">', images=(chart,)))
     text, html = mail.get_body(("plain",)), mail.get_body(("html",))
     assert text is not None
     assert html is not None
@@ -133,13 +133,13 @@ def test_html_comes_with_its_images():
 )
 @given(text=st.text(alphabet="\r\n. aä", max_size=60))
 def test_no_body_can_end_the_mail_early(text):
-    wire = _dot_stuffed(a_mail(text=text).content)
+    wire = _dot_stuffed(make_email(text=text).content)
     assert re.search(rb"(?<!\r)\n|\r(?!\n)", wire) is None
     assert b"\r\n.\r\n" not in wire
 
 
 def test_mails_of_one_report_differ_in_their_message_id_only():
-    first = a_mail(message_id="<one@example.com>", date=datetime(2026, 11, 1, tzinfo=UTC))
+    first = make_email(message_id="<one@example.com>", date=datetime(2026, 11, 1, tzinfo=UTC))
     second = replace(first, message_id="<two@example.com>")
     assert parsed(second)["Message-ID"] == "<two@example.com>"
     assert headers(second).replace(b"<two@", b"<one@") == headers(first)

@@ -8,8 +8,8 @@ from analytics_worker.transport.email_check import UnsafeEmailError, check_conte
 from analytics_worker.transport.email_content import Attachment
 from analytics_worker.transport.smtp_session import smtp_session
 from tests.support.attacks import attack
+from tests.support.email_factories import make_email, plain_server
 from tests.support.header_attacks import EVIL
-from tests.support.mails import a_mail, plain
 
 
 @attack(
@@ -25,9 +25,9 @@ def test_a_head_that_went_wrong_is_not_sent(smtp_sink, monkeypatch, text):
         return f"{name}: {value.replace('!', text)}\r\n"
 
     monkeypatch.setattr(email, "text_field", careless)
-    with smtp_session(plain(smtp_sink)) as session:
-        outcome = session.send(a_mail(subject="!"), "ann@example.com")
-        assert session.send(a_mail(subject="fine"), "ann@example.com") == SENT
+    with smtp_session(plain_server(smtp_sink)) as session:
+        outcome = session.send(make_email(subject="!"), "ann@example.com")
+        assert session.send(make_email(subject="fine"), "ann@example.com") == SENT
     assert (outcome.status, len(smtp_sink.messages)) == ("permanent", 1)
     assert "its bytes are not safe" in outcome.detail
     assert EVIL not in outcome.detail
@@ -38,9 +38,9 @@ def test_a_part_that_went_wrong_is_not_sent(smtp_sink, monkeypatch):
         return f'Content-Disposition: {kind}; filename="{filename}"\r\nReply-To: e@x.example\r\n'
 
     monkeypatch.setattr(email_content, "disposition_field", careless)
-    with smtp_session(plain(smtp_sink)) as session:
-        outcome = session.send(a_mail(attachments=(Attachment("a", b"x"),)), "ann@example.com")
-        assert session.send(a_mail(), "ann@example.com") == SENT
+    with smtp_session(plain_server(smtp_sink)) as session:
+        outcome = session.send(make_email(attachments=(Attachment("a", b"x"),)), "ann@example.com")
+        assert session.send(make_email(), "ann@example.com") == SENT
     assert (outcome.status, len(smtp_sink.messages)) == ("permanent", 1)
 
 

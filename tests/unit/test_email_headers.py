@@ -40,17 +40,17 @@ def read_by(python: str) -> list[dict[str, object]]:
 
 
 def assert_is_text(text: str, seen: dict[str, object]) -> None:
-    plain = shown(text, MAX_TEXT)
+    plain_server = shown(text, MAX_TEXT)
     assert seen["names"] == [NAMES, NAMES]
     assert seen["body"] == ["body", "body"]
-    assert seen["subject"] == [plain, plain, plain]
+    assert seen["subject"] == [plain_server, plain_server, plain_server]
     name, spec = seen["sender"]  # pyright: ignore[reportGeneralTypeIssues]
     assert spec == "a@b.example"
     # Python's modern parser keeps the spaces between the encoded words of a name.
-    assert str(name).replace(" ", "") == plain.replace(" ", "")
+    assert str(name).replace(" ", "") == plain_server.replace(" ", "")
     # It also takes quotes and brackets off file names; ours hold none (analytics_worker.transport.email.file_name).
-    if plain and not set(plain) & set('<>"'):
-        assert seen["file"] == [plain, plain]
+    if plain_server and not set(plain_server) & set('<>"'):
+        assert seen["file"] == [plain_server, plain_server]
 
 
 @attack(

@@ -17,7 +17,7 @@ from analytics_worker.transport.smtp import MailServer, connect
 from analytics_worker.transport.smtp_session import configured_mail_server, smtp_session
 from tests.support.attacks import attack
 from tests.support.certificates import Certificate
-from tests.support.mails import a_mail, numbered, plain
+from tests.support.email_factories import make_email, numbered_email, plain_server
 from tests.support.smtp_sink import SmtpSink
 
 SECRET = "canary-5b1d"
@@ -47,8 +47,8 @@ def trusted(certificate: Certificate, monkeypatch):
 
 def test_many_mails_share_one_connection(smtp_sink):
     data = Attachment("report.csv", b"a,b\n" * 1000, "text/csv")
-    with smtp_session(plain(smtp_sink)) as session:
-        mails = [numbered(n, attachments=(data,)) for n in range(20)]
+    with smtp_session(plain_server(smtp_sink)) as session:
+        mails = [numbered_email(n, attachments=(data,)) for n in range(20)]
         assert [session.send(m, f"r{m.message_id[1:-6]}@example.com") for m in mails] == [SENT] * 20
     assert smtp_sink.connections == 1
     assert smtp_sink.ids() == [m.message_id for m in mails]
@@ -60,8 +60,8 @@ def test_a_refused_recipient_takes_nothing_from_the_others(smtp_sink):
     smtp_sink.refuse("gone@example.com", 550)
     smtp_sink.refuse("full@example.com", 452)
     everybody = ("ann@example.com", "gone@example.com", "full@example.com", "bob@example.com")
-    mail = a_mail(to=everybody)
-    with smtp_session(plain(smtp_sink)) as session:
+    mail = make_email(to=everybody)
+    with smtp_session(plain_server(smtp_sink)) as session:
         outcomes = [session.send(mail, recipient) for recipient in everybody]
     assert [o.status for o in outcomes] == ["sent", "permanent", "temporary", "sent"]
     assert [o.code for o in outcomes] == [None, 550, 452, None]
@@ -72,42 +72,42 @@ def test_a_refused_recipient_takes_nothing_from_the_others(smtp_sink):
 
 
 def test_a_server_that_dropped_the_connection_between_mails_gets_a_new_one(smtp_sink):
-    with smtp_session(plain(smtp_sink)) as session:
-        assert session.send(numbered(1), "ann@example.com") == SENT
+    with smtp_session(plain_server(smtp_sink)) as session:
+        assert session.send(numbered_email(1), "ann@example.com") == SENT
         smtp_sink.stop()
         smtp_sink.start()
-        assert session.send(numbered(2), "ann@example.com") == SENT
+        assert session.send(numbered_email(2), "ann@example.com") == SENT
     assert smtp_sink.ids() == ["<1@test>", "<2@test>"]
 
 
 def test_a_connection_dropped_in_the_middle_of_a_mail_is_in_doubt_and_not_repeated(smtp_sink):
     smtp_sink.drop_next_data = True
-    with smtp_session(plain(smtp_sink)) as session:
-        outcome = session.send(numbered(1), "ann@example.com")
+    with smtp_session(plain_server(smtp_sink)) as session:
+        outcome = session.send(numbered_email(1), "ann@example.com")
         assert (outcome.status, outcome.outage) == ("temporary", True)
         assert smtp_sink.messages == []
-        assert session.send(numbered(1), "ann@example.com") == SENT
+        assert session.send(numbered_email(1), "ann@example.com") == SENT
     assert smtp_sink.ids() == ["<1@test>"]
 
 
 def test_a_server_that_is_away_is_unreachable(smtp_sink):
     smtp_sink.stop()
-    with smtp_session(plain(smtp_sink)) as session:
-        outcome = session.send(a_mail(), "ann@example.com")
+    with smtp_session(plain_server(smtp_sink)) as session:
+        outcome = session.send(make_email(), "ann@example.com")
     assert (outcome.status, outcome.outage) == ("unreachable", True)
     assert outcome.detail == f"mail server 127.0.0.1:{smtp_sink.port}: Connection refused"
 
 
 def test_starttls_secures_the_connection(sink_with, trusted):
     sink = sink_with(tls=trusted.context())
-    with smtp_session(plain(sink, security="starttls")) as session:
-        assert session.send(a_mail(), "ann@example.com") == SENT
+    with smtp_session(plain_server(sink, security="starttls")) as session:
+        assert session.send(make_email(), "ann@example.com") == SENT
 
 
 def test_tls_from_the_first_byte(sink_with, trusted):
     sink = sink_with(tls=trusted.context(), implicit_tls=True)
-    with smtp_session(plain(sink, security="tls")) as session:
-        assert session.send(a_mail(), "ann@example.com") == SENT
+    with smtp_session(plain_server(sink, security="tls")) as session:
+        assert session.send(make_email(), "ann@example.com") == SENT
 
 
 @attack(
@@ -116,9 +116,9 @@ def test_tls_from_the_first_byte(sink_with, trusted):
     answer="Nothing is sent, neither login nor mail",
 )
 def test_starttls_that_is_not_offered_sends_nothing(smtp_sink):
-    server = plain(smtp_sink, security="starttls", user="ann", password=SecretStr(SECRET))
+    server = plain_server(smtp_sink, security="starttls", user="ann", password=SecretStr(SECRET))
     with smtp_session(server) as session:
-        outcome = session.send(a_mail(), "ann@example.com")
+        outcome = session.send(make_email(), "ann@example.com")
     assert (outcome.status, smtp_sink.messages) == ("unreachable", [])
     assert "STARTTLS" in outcome.detail
 
@@ -130,8 +130,8 @@ def test_starttls_that_is_not_offered_sends_nothing(smtp_sink):
 )
 def test_a_certificate_that_nobody_trusts_sends_nothing(sink_with, certificate):
     sink = sink_with(tls=certificate.context())
-    with smtp_session(plain(sink, security="starttls")) as session:
-        outcome = session.send(a_mail(), "ann@example.com")
+    with smtp_session(plain_server(sink, security="starttls")) as session:
+        outcome = session.send(make_email(), "ann@example.com")
     assert (outcome.status, sink.messages) == ("unreachable", [])
     assert "certificate verify failed" in outcome.detail.lower()
 
@@ -139,9 +139,9 @@ def test_a_certificate_that_nobody_trusts_sends_nothing(sink_with, certificate):
 @pytest.mark.parametrize(("password", "status"), [(SECRET, "sent"), ("wrong", "unreachable")])
 def test_login(sink_with, trusted, password, status):
     sink = sink_with(tls=trusted.context(), login=("ann", SECRET))
-    server = plain(sink, security="starttls", user="ann", password=SecretStr(password))
+    server = plain_server(sink, security="starttls", user="ann", password=SecretStr(password))
     with smtp_session(server) as session:
-        outcome = session.send(a_mail(), "ann@example.com")
+        outcome = session.send(make_email(), "ann@example.com")
     assert outcome.status == status
     assert outcome.code == (None if status == "sent" else 535)
     assert password not in f"{outcome}{server}{server!r}"
@@ -154,9 +154,9 @@ def test_login(sink_with, trusted, password, status):
 )
 def test_a_server_that_repeats_the_password_is_not_quoted_with_it(smtp_sink):
     smtp_sink._refusals["ann@example.com"] = [f"550 your password {SECRET} is out of date"]
-    server = plain(smtp_sink, password=SecretStr(SECRET))
+    server = plain_server(smtp_sink, password=SecretStr(SECRET))
     with smtp_session(server) as session:
-        outcome = session.send(a_mail(), "ann@example.com")
+        outcome = session.send(make_email(), "ann@example.com")
     assert outcome.detail == "550 your password *** is out of date"
 
 

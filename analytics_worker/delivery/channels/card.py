@@ -126,8 +126,8 @@ def labeled_values(
     pairs: list[tuple[str, str]] = []
     for label, value in (*((fact.label, fact.value) for fact in card.facts), *tiles):
         short = shorten(label)
-        numbered = (f"{short} ({number})" for number in count(2))
-        unique = next(each for each in chain([short], numbered) if each not in used)
+        numbered_email = (f"{short} ({number})" for number in count(2))
+        unique = next(each for each in chain([short], numbered_email) if each not in used)
         used.add(unique)
         pairs.append((unique, value))
     return pairs

@@ -20,8 +20,8 @@ from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
 from blocks.notifications import AppriseChannel
 from tests.support.attacks import attack
+from tests.support.channel_sending import send_now, store_block
 from tests.support.http_sink import HttpSink
-from tests.support.sending import send_now, store_block
 
 # apprise imports a module that Python 3.13 drops; it brings a replacement there.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")

@@ -9,7 +9,7 @@ from analytics_worker.settings import settings
 from blocks.notifications import EmailChannel
 from tests.support.attacks import attack
 from tests.support.banners import BANNERS, banner_server
-from tests.support.sending import send_now, store_block
+from tests.support.channel_sending import send_now, store_block
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from blocks.notifications import (
     register_type,
 )
 from tests.support.attacks import attack
-from tests.support.sending import send_now
+from tests.support.channel_sending import send_now
 from tests.support.sql import query
 
 # apprise imports a module that Python 3.13 drops; it brings a replacement there.

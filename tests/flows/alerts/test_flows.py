@@ -21,7 +21,7 @@ from flows.alerts import (
 from flows.alerts.evaluation.runner import evaluate_due
 from tests.flows.alerts.rules import METRIC, execute, metric, query, rule, store
 from tests.support.http_sink import HttpSink
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 pytestmark = pytest.mark.usefixtures("prefect_api", "environment")
 

@@ -12,7 +12,7 @@ from analytics_worker.text import one_line, value_line
 from tests.flows.alerts.rules import rule, store, tick
 from tests.support.attacks import attack
 from tests.support.header_attacks import IN_DATABASE
-from tests.support.received_mails import assert_is_one_mail, part_text
+from tests.support.received_emails import assert_is_one_email, part_text
 from tests.support.smtp_sink import Received
 from tests.support.sql import execute
 
@@ -64,7 +64,7 @@ def test_keys_in_mails(smtp_sink):
         shown = f" ({key})" if key else ""
         head = f"[CRITICAL] r{shown}: "
         subject = one_line(head + (f"{key} at 11 (value > 10)" if key else "11 (value > 10)"))
-        mail = assert_is_one_mail(received[subject], subject)
+        mail = assert_is_one_email(received[subject], subject)
         plain, html = part_text(mail, "text/plain"), part_text(mail, "text/html")
         assert labels(plain) == [
             "Rule",
@@ -91,7 +91,7 @@ def test_errors_in_mails(smtp_sink):
     tick(0)
     assert deliver_due()["sent"] == len(TEXTS) == len(smtp_sink.messages)
     for received in smtp_sink.messages:
-        mail = assert_is_one_mail(received, str(received.mail["Subject"]))
+        mail = assert_is_one_email(received, str(received.mail["Subject"]))
         assert str(mail["To"]) == OWNER
         assert str(mail["Subject"]).startswith("[ERROR] r")
         plain, html = part_text(mail, "text/plain"), part_text(mail, "text/html")
@@ -112,7 +112,7 @@ def test_undelivered_mails(smtp_sink):
     assert (counts["failed"], counts["sent"]) == (len(TEXTS), len(TEXTS))
     for received in smtp_sink.messages:
         subject = str(received.mail["Subject"])
-        mail = assert_is_one_mail(received, subject, "Content-Transfer-Encoding")
+        mail = assert_is_one_email(received, subject, "Content-Transfer-Encoding")
         assert subject.startswith("Not delivered: [CRITICAL] r")
         assert labels(part_text(mail, "text/plain")) == ["Message", "Channel"]
 

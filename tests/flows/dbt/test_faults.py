@@ -17,7 +17,7 @@ from analytics_worker.settings import settings
 from flows.dbt import run_dbt_models
 from flows.dbt._lock import dbt_lock
 from tests.flows.dbt.seen import dbt_processes, dbt_queries, rows, task_run_names
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 SLOW = "select 1 as id from pg_sleep(60)"
 SLOW_UNTIL_CURED = (

@@ -9,7 +9,7 @@ from analytics_worker.database.connections import warehouse
 from tests.flows.reports.reports import report, runs, store
 from tests.flows.reports.workers import make_and_deliver, worker, worker_context
 from tests.support.sql import execute, query
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 __all__ = ["worker_context"]
 
@@ -92,7 +92,7 @@ def test_between_the_file_and_its_row(post, smtp_sink, worker_context):
 
 
 def test_before_the_first_mail(post, smtp_sink, worker_context):
-    with smtp_sink.holding_connections() as held, worker(worker_context) as process:
+    with smtp_sink.pausing_connections() as held, worker(worker_context) as process:
         wait_until(held.is_set, timeout=90)
         assert query("select distinct status from ops.deliveries") == ["sending"]
         kill(process)
@@ -101,7 +101,7 @@ def test_before_the_first_mail(post, smtp_sink, worker_context):
 
 def test_while_a_mail_is_sent(post, smtp_sink, worker_context):
     """The server has the second mail and hasn't said so: that one comes again, no other."""
-    with smtp_sink.holding_answer(to=2) as held, worker(worker_context) as process:
+    with smtp_sink.pausing_answer(to=2) as held, worker(worker_context) as process:
         wait_until(held.is_set, timeout=90)
         in_doubt = smtp_sink.ids()[1]
         kill(process)
@@ -113,7 +113,7 @@ def test_after_a_mail_was_sent(post, smtp_sink, worker_context):
     """The server has said yes, but the worker couldn't write it down any more."""
     with (
         warehouse() as connection,
-        smtp_sink.holding_answer(to=2) as held,
+        smtp_sink.pausing_answer(to=2) as held,
         worker(worker_context) as process,
     ):
         wait_until(held.is_set, timeout=90)

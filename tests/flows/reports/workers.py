@@ -8,7 +8,7 @@ from multiprocessing.process import BaseProcess
 
 import pytest
 
-from tests.support.forked import forked
+from tests.support.forked_process import run_forked
 
 
 @pytest.fixture(scope="session")
@@ -38,4 +38,4 @@ def make_and_deliver() -> None:
 
 def worker(context: ForkServerContext) -> AbstractContextManager[BaseProcess]:
     """Start a process that makes and sends what is due, with this test's settings."""
-    return forked(context, make_and_deliver)
+    return run_forked(context, make_and_deliver)

@@ -1,4 +1,4 @@
-"""Processes forked from one that has imported everything, with the environment of the current test."""
+"""Fork processes from one that has imported everything, with the environment of the current test."""
 
 import os
 from collections.abc import Callable, Generator
@@ -11,10 +11,10 @@ from analytics_worker.settings import settings
 
 
 @contextmanager
-def forked(
+def run_forked(
     context: ForkServerContext, function: Callable[..., object], *arguments: Any
 ) -> Generator[BaseProcess]:
-    """Call a function in a process of its own; it is killed at the end."""
+    """Call a function in a process of its own, which is killed at the end."""
     process = context.Process(target=_call, args=(dict(os.environ), function, arguments))
     process.start()
     try:

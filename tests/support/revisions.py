@@ -14,7 +14,7 @@ def upgrade_to(url: str, revision: str) -> None:
     """Do what `migrations.upgrade` does, up to a revision: in one transaction, one process at a time."""
     with direct_connection(parse_url(url)) as connection:
         connection.execute(text("create schema if not exists ops"))
-        migrations._take_turn(connection)
+        migrations._acquire_lock(connection)
         command.upgrade(migrations._config(connection), revision)
     ensure_reader(parse_url(url))
 

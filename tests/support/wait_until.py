@@ -1,4 +1,4 @@
-"""Waiting for something to become true, without guessing how long it takes."""
+"""Wait until a condition is true, without guessing how long it takes."""
 
 import time
 from collections.abc import Callable

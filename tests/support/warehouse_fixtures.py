@@ -1,4 +1,4 @@
-"""The sample warehouse of a running stack, as a psql beside it sees it."""
+"""Query the sample warehouse of a running stack."""
 
 from collections.abc import Generator
 from contextlib import closing, contextmanager

@@ -1,4 +1,4 @@
-"""A way to a server on a unix socket that can lose a reply: the request arrives, its answer does not."""
+"""A proxy of a server on a unix socket that can lose a reply: the request arrives, its reply does not."""
 
 import socket
 import socketserver
@@ -12,7 +12,7 @@ from typing_extensions import override
 CHUNK = 1 << 16
 
 
-class LosingReplies(socketserver.ThreadingUnixStreamServer):
+class LossyProxy(socketserver.ThreadingUnixStreamServer):
     """Passes on whatever is sent, ``with`` it; loses the next reply after ``lose_one``."""
 
     daemon_threads = True
@@ -51,7 +51,7 @@ class LosingReplies(socketserver.ThreadingUnixStreamServer):
 class _PassOn(socketserver.BaseRequestHandler):
     """One connection: a request, its reply, and so on."""
 
-    server: LosingReplies  # pyright: ignore[reportIncompatibleVariableOverride]
+    server: LossyProxy  # pyright: ignore[reportIncompatibleVariableOverride]
     request: socket.socket
 
     @override

@@ -1,4 +1,4 @@
-"""The exporter as a process, and what it answers."""
+"""Run the exporter as a process, and read its metrics."""
 
 import signal
 import urllib.request
@@ -11,7 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.ports import free_port
 from tests.support.processes import Process
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 
 class Exporter(Process):

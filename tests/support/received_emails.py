@@ -1,4 +1,4 @@
-"""What arrived, as strictly as can be read: raw lines, and what two parsers of Python make of it."""
+"""Read received emails strictly: their raw lines, and the results of two parsers of Python."""
 
 import email
 import re
@@ -25,8 +25,8 @@ def raw_names(head: bytes) -> list[str]:
     return names
 
 
-def assert_is_one_mail(received: Received, subject: str, *extra: str) -> Message:
-    """Check the raw bytes and both parsers; the mail as the modern one reads it."""
+def assert_is_one_email(received: Received, subject: str, *extra: str) -> Message:
+    """Check the raw bytes and both parsers; return the email as the modern one parses it."""
     head, blank, _ = received.content.partition(b"\r\n\r\n")
     assert blank
     names = raw_names(head)

@@ -1,4 +1,4 @@
-"""dbt at work in a running stack, as the host and the database see it."""
+"""Observe dbt in a running stack, through the host and the database."""
 
 from contextlib import suppress
 
@@ -6,7 +6,7 @@ import psutil
 
 from analytics_worker.settings import project_root
 from tests.support.stack import RunningStack
-from tests.support.warehouse_of_stack import query
+from tests.support.warehouse_fixtures import query
 
 PROJECT = str(project_root() / "dbt_project")
 
@@ -18,7 +18,7 @@ def dbt_queries(stack: RunningStack) -> list[str]:
 
 
 def dbt_processes(stack: RunningStack) -> list[psutil.Process]:
-    """Processes below the worker that are in the dbt project's folder: dbt's, and nobody else is."""
+    """Return the processes below the worker in the dbt project's folder: only those of dbt."""
     pid = stack.pid("worker")
     found: list[psutil.Process] = []
     for process in psutil.Process(pid).children(recursive=True) if pid else []:

@@ -1,4 +1,4 @@
-"""Mails and mail servers with the fields that a test doesn't care about filled in."""
+"""Create emails and mail servers with default values for the fields that a test does not need."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from analytics_worker.transport.smtp import MailServer
 from tests.support.smtp_sink import SmtpSink
 
 
-def a_mail(**changes: Any) -> Email:
+def make_email(**changes: Any) -> Email:
     fields: dict[str, Any] = {
         "message_id": "<1@test>",
         "sender": "Worker <worker@example.com>",
@@ -18,12 +18,12 @@ def a_mail(**changes: Any) -> Email:
     return Email(**(fields | changes))
 
 
-def numbered(number: int, **changes: Any) -> Email:
-    return a_mail(message_id=f"<{number}@test>", **changes)
+def numbered_email(number: int, **changes: Any) -> Email:
+    return make_email(message_id=f"<{number}@test>", **changes)
 
 
-def plain(sink: SmtpSink, **changes: Any) -> MailServer:
-    """The sink as a server, without encryption."""
+def plain_server(sink: SmtpSink, **changes: Any) -> MailServer:
+    """Return the sink as a server without encryption."""
     fields: dict[str, Any] = {
         "host": sink.host,
         "port": sink.port,

@@ -1,4 +1,4 @@
-"""One message past the outbox, through a channel as settings or a block make it."""
+"""Send one message without the outbox, through a channel of the settings or of a block."""
 
 import pytest
 
@@ -12,11 +12,11 @@ CONTENT = Content(subject="Fell <now>", text="It & more", json={"rule": "pipelin
 
 
 def send_now(name: str, content: Content = CONTENT, key: str = "k1") -> SendResult:
-    """Send to ann@example.com, or to whom the channel leads."""
+    """Send to ann@example.com, or to the channel's own recipient."""
     to = Recipient(name, "ann@example.com")
     return send_once(name, Message("alerts", "test", content, [to]), to, key)
 
 
 def store_block(monkeypatch: pytest.MonkeyPatch, block: ChannelBlock) -> None:
-    """Let every name that settings don't define lead to this block."""
+    """Resolve every name that settings don't define to this block."""
     monkeypatch.setattr(routing, "_stored_block", lambda _name: block)
