@@ -19,7 +19,13 @@ from analytics_worker.database.connections import warehouse
 from analytics_worker.delivery import deliver_due
 from analytics_worker.delivery.message import Domain
 from analytics_worker.settings import settings
-from tests.support.deliveries import Deliveries, hook, mail, open_report, sender
+from tests.support.deliveries import (
+    Deliveries,
+    email_recipient,
+    open_report,
+    sender,
+    webhook_recipient,
+)
 from tests.support.http_sink import HttpSink
 from tests.support.smtp_sink import SmtpSink
 from tests.support.wait_until import wait_until
@@ -33,7 +39,7 @@ class Drilled(NamedTuple):
     lost: int
     doubled: int
     strangers: int
-    """Arrivals under an id that nobody enqueued."""
+    """Return arrivals with an id that was not enqueued."""
 
 
 @dataclass
@@ -61,7 +67,11 @@ class Rig:
     def fill(self) -> None:
         for number in range(MESSAGES):
             key = f"<{self.domain}{number}@test>" if self.by_mail else f"{self.domain}{number}"
-            to, files = (mail(f"r{number}"), ["sales.csv"]) if self.by_mail else (hook(), [])
+            to, files = (
+                (email_recipient(f"r{number}"), ["sales.csv"])
+                if self.by_mail
+                else (webhook_recipient(), [])
+            )
             self.deliveries.add(to, key=key, domain=self.domain, files=files)
             self.keys.append(key)
 

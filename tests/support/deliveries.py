@@ -32,11 +32,11 @@ def use_test_channels() -> None:
         routing.CHANNEL_MODULES[slug] = CHANNELS
 
 
-def hook(name: str = "webhook") -> Recipient:
+def webhook_recipient(name: str = "webhook") -> Recipient:
     return Recipient(name, name)
 
 
-def mail(name: str) -> Recipient:
+def email_recipient(name: str) -> Recipient:
     return Recipient("email", f"{name}@example.com")
 
 

@@ -1,4 +1,4 @@
-"""Show people what a message looks like in Slack, in Teams and as an email.
+"""Show what a message looks like in Slack, in Teams and as an email.
 
     python -m tests.delivery.channels.preview FOLDER
 

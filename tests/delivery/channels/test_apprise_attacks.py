@@ -1,4 +1,4 @@
-"""What an apprise address can't do: open files and inner addresses, start programs, follow redirects inside."""
+"""An apprise address can't open files or addresses inside the network, start programs, or follow redirects."""
 
 import socket
 import warnings
@@ -82,7 +82,9 @@ def test_a_parameter_that_names_something_to_open_is_refused(url, what, http_sin
 )
 @pytest.mark.parametrize("what", FILES)
 @pytest.mark.parametrize("url", OPENING_PARAMETERS)
-def test_nothing_is_opened_even_if_no_name_is_refused(url, what, http_sink, monkeypatch, block):
+def test_nothing_is_opened_even_if_no_parameter_is_refused(
+    url, what, http_sink, monkeypatch, block
+):
     monkeypatch.setattr(apprise_plugin, "_check_parameters", lambda *_: None)
     monkeypatch.setattr("socket.getaddrinfo", local_names_only(socket.getaddrinfo))
     block(spelled(url, what, http_sink.port))
@@ -94,7 +96,7 @@ def test_nothing_is_opened_even_if_no_name_is_refused(url, what, http_sink, monk
 
 
 def local_names_only(real):
-    """No name of a vendor is looked up in a test, so no packet leaves."""
+    """Names of vendors are not resolved in tests, so no packet is sent."""
 
     def lookup(host, *arguments, **options):
         if str(host) in {"127.0.0.1", "localhost"}:
@@ -117,7 +119,7 @@ def local_names_only(real):
         "mailto://user:canary@127.0.0.1",
     ],
 )
-def test_mail_is_for_an_email_channel(url):
+def test_apprise_s_mailto_is_refused(url):
     with pytest.raises(PermanentError, match="use an Email Channel") as refused:
         service_name(SecretStr(url))
     assert "canary" not in str(refused.value)
@@ -129,22 +131,22 @@ def test_mail_is_for_an_email_channel(url):
     answer="Refused",
 )
 @pytest.mark.parametrize("schema", sorted(LOCAL_SCHEMAS))
-def test_nothing_acts_on_the_worker_s_machine(schema):
+def test_services_that_act_on_the_worker_s_machine_are_refused(schema):
     with pytest.raises(PermanentError, match="worker's machine"):
         service_name(SecretStr(f"{schema}://"))
 
 
 @attack(
     by="API caller",
-    what="A service that a later apprise adds, which nobody has read",
+    what="A service that a later apprise adds and that is not listed",
     answer="Refused until it is listed",
 )
-def test_a_service_that_was_not_read_is_refused():
+def test_a_service_that_is_not_listed_is_refused():
     with pytest.raises(PermanentError, match="not one of the services"):
         apprise_plugin._check_service("brandnew")
 
 
-def test_every_service_of_the_installed_apprise_was_read():
+def test_every_service_of_the_installed_apprise_is_classified():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from apprise.manager_plugins import NotificationManager  # noqa: PLC0415
@@ -181,7 +183,7 @@ def test_a_redirect_of_a_listed_host_is_not_followed(http_sink, monkeypatch, blo
     what="A vendor's service whose name resolves into the network, or that takes a domain (Zulip)",
     answer="Refused as the kernel is about to connect",
 )
-def test_a_vendor_s_name_that_leads_inside_is_refused(http_sink, monkeypatch, block):
+def test_a_vendor_s_name_that_resolves_inside_the_network_is_refused(http_sink, monkeypatch, block):
     real = socket.getaddrinfo
     monkeypatch.setattr(
         "socket.getaddrinfo",
@@ -196,7 +198,7 @@ def test_a_vendor_s_name_that_leads_inside_is_refused(http_sink, monkeypatch, bl
 
 
 def test_a_proxy_of_the_environment_is_the_operator_s_choice(http_sink, monkeypatch, block):
-    """What apprise asks the proxy for is the proxy's decision: http://gotify.example.com here."""
+    """The proxy decides about the request, here http://gotify.example.com."""
     monkeypatch.setenv("http_proxy", http_sink.url)
     monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "gotify.example.com")
     monkeypatch.setattr("socket.getaddrinfo", local_names_only(socket.getaddrinfo))

@@ -1,4 +1,4 @@
-"""What a user fills in: refused with the fix where it can't work, and listed without its secrets."""
+"""Blocks of users are refused with the fix if they are invalid, and listed without secrets."""
 
 from datetime import timedelta
 
@@ -55,7 +55,7 @@ def test_an_address_that_is_not_valid_is_refused_without_repeating_it():
         (lambda: PagerDutyChannel(routing_key=SecretStr("x"), region="mars"), "region"),  # pyright: ignore[reportArgumentType]
     ],
 )
-def test_what_can_t_work_is_refused_by_name(build, reason: str):
+def test_invalid_fields_are_refused_by_name(build, reason: str):
     with pytest.raises(ValidationError, match=reason):
         build()
 
@@ -69,11 +69,11 @@ def test_what_can_t_work_is_refused_by_name(build, reason: str):
         ("1/2s", Rate(1, timedelta(seconds=2))),
     ],
 )
-def test_a_rate_is_messages_in_a_period(text: str | None, rate: Rate | None):
+def test_a_rate_is_messages_per_period(text: str | None, rate: Rate | None):
     assert parse_rate(text) == rate
 
 
 @pytest.mark.parametrize("text", ["often", "0/1m", "1/0s", "1/1y", "-1/1m"])
-def test_another_rate_is_refused(text: str):
+def test_an_invalid_rate_is_refused(text: str):
     with pytest.raises(PermanentError, match="expected messages/period"):
         parse_rate(text)

@@ -1,4 +1,4 @@
-"""What is too long is cut where it shows, within each receiver's limit, and the link to the rest stays."""
+"""Too long texts are cut visibly within each receiver's limit, and the link to the full text is kept."""
 
 import pytest
 from hypothesis import given
@@ -35,7 +35,7 @@ ESCAPES = (
 
 
 def long_everywhere(text: str, many: int = 60) -> Content:
-    """Return a message with too much of everything."""
+    """Return a message that exceeds every limit."""
     return Content(
         subject=text,
         text=text,
@@ -56,9 +56,7 @@ def long_everywhere(text: str, many: int = 60) -> Content:
 
 @pytest.mark.parametrize("text", LONG.values(), ids=LONG)
 @pytest.mark.parametrize("name", NAMES)
-def test_too_much_of_everything_arrives_cut_with_its_link(
-    receivers: Receivers, name: str, text: str
-):
+def test_too_long_content_is_cut_and_keeps_its_link(receivers: Receivers, name: str, text: str):
     for content in (long_everywhere(text), Content(subject="s", text=4 * text, links=(Link(label="Open", url=LINK),))):  # fmt: skip
         result = receivers.send(name, content)
         assert receivers.rejected() == []
@@ -103,7 +101,7 @@ def test_no_escape_sequence_is_cut_in_two():
         assert kept.removesuffix(escaping.SHORTENED).replace("&lt;", "") == ""
 
 
-def test_markdown_of_a_list_is_escaped_where_markdown_knows_it():
+def test_markdown_of_a_list_is_escaped_as_markdown_requires():
     """A backslash before a digit is a backslash; one before the dot ends the list."""
     shown = escaping.markdown("1. a\n- b\n  2) c\nhttps://x.example/a_b *d*")
     assert shown == "1\\. a\n\\- b\n  2\\) c\nhttps://x.example/a_b \\*d\\*"

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.usefixtures("prefect_api", "environment")
 
 
 @pytest.fixture
-def hook(http_sink: HttpSink, monkeypatch: pytest.MonkeyPatch) -> HttpSink:
+def webhook_recipient(http_sink: HttpSink, monkeypatch: pytest.MonkeyPatch) -> HttpSink:
     monkeypatch.setenv("ALERT_WEBHOOK_URL", http_sink.url)
     settings.cache_clear()
     return http_sink
@@ -38,8 +38,8 @@ def next_period():
     execute("update ops.alert_evaluations set slot = slot - interval '1 hour'")
 
 
-def heard(hook: HttpSink) -> list[tuple[str, str]]:
-    return [(posted.json["rule"], posted.json["kind"]) for posted in hook.requests]
+def heard(webhook_recipient: HttpSink) -> list[tuple[str, str]]:
+    return [(posted.json["rule"], posted.json["kind"]) for posted in webhook_recipient.requests]
 
 
 def table() -> list[dict[str, str]]:
@@ -65,7 +65,7 @@ def test_the_table_is_short(value, text):
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", row["since (UTC)"])
 
 
-def test_alerts_are_evaluated_told_and_shown(hook):
+def test_alerts_are_evaluated_told_and_shown(webhook_recipient):
     metric(11)
     store(rule(sql=METRIC, channels=None), rule("quiet", "select 1 as value"))
     result = process_pending_alerts()
@@ -73,27 +73,27 @@ def test_alerts_are_evaluated_told_and_shown(hook):
     metric(9)
     next_period()
     assert process_pending_alerts()["summary"]["firing"] == 0
-    assert heard(hook) == [("r", "firing"), ("r", "resolved")]
+    assert heard(webhook_recipient) == [("r", "firing"), ("r", "resolved")]
     assert shown() == {"r": "ok", "quiet": "ok"}
     assert query("select count(flow_run_id) from ops.alert_evaluations") == [4]
 
 
-def test_thresholds_are_checked_apart(hook):
+def test_thresholds_are_checked_apart(webhook_recipient):
     store(rule("alert"))
     store(rule("t", threshold=None, warning=5, critical=20, channels=None), kind="threshold")
     execute("update ops.alert_rules set retired_at = null")
     result = check_threshold_conditions()
     assert result["summary"]["evaluated"] == 1
-    assert heard(hook) == [("t", "firing")]
-    assert hook.requests[0].json["severity"] == "warning"
+    assert heard(webhook_recipient) == [("t", "firing")]
+    assert webhook_recipient.requests[0].json["severity"] == "warning"
 
 
-def test_a_broken_rule_makes_the_run_partial_and_harms_no_other(hook):
+def test_a_broken_rule_makes_the_run_partial_and_harms_no_other(webhook_recipient):
     store(rule("broken", "select nope"), rule("fine", channels=None))
     state = process_pending_alerts(return_state=True)
     assert (state.name, state.type.value) == ("Partial", "FAILED")
     assert "1 can't be evaluated" in (state.message or "")
-    assert ("fine", "firing") in heard(hook)
+    assert ("fine", "firing") in heard(webhook_recipient)
 
 
 def test_nothing_due_is_a_success():
@@ -103,7 +103,9 @@ def test_nothing_due_is_a_success():
 ALERT = {"id": 7, "name": "Fell", "query": METRIC, "threshold": 10, "operator": ">"}
 
 
-def test_an_alert_that_an_event_triggers_is_told_once_and_looked_after_until_it_is_over(hook):
+def test_an_alert_that_an_event_triggers_is_told_once_and_looked_after_until_it_is_over(
+    webhook_recipient,
+):
     metric(11)
     data = {**ALERT, "notification_channels": [{"type": "webhook"}]}
     assert trigger_alert(data)["triggered"]
@@ -112,7 +114,7 @@ def test_an_alert_that_an_event_triggers_is_told_once_and_looked_after_until_it_
     metric(1)
     next_period()
     process_pending_alerts()
-    assert heard(hook) == [("Fell", "firing"), ("Fell", "resolved")]
+    assert heard(webhook_recipient) == [("Fell", "firing"), ("Fell", "resolved")]
     next_period()
     assert process_pending_alerts()["summary"]["evaluated"] == 0
 
@@ -130,12 +132,12 @@ def test_bad_data_is_refused_by_name_before_anything_changes():
     assert query("select count(*) from ops.alert_rules") == [0]
 
 
-def test_a_threshold_alert_is_told_and_ends_with_ok(hook):
+def test_a_threshold_alert_is_told_and_ends_with_ok(webhook_recipient):
     data = {"id": "m", "metric_name": "mrr", "warning_threshold": 10, "critical_threshold": 5, "comparison_operator": "<"}  # fmt: skip
     assert create_threshold_alert(data, 4, "critical")["triggered"]
     create_threshold_alert(data, 40, "ok")
-    assert heard(hook) == [("mrr", "firing"), ("mrr", "resolved")]
-    assert hook.requests[0].json["value"] == 4
+    assert heard(webhook_recipient) == [("mrr", "firing"), ("mrr", "resolved")]
+    assert webhook_recipient.requests[0].json["value"] == 4
 
 
 def _evaluate() -> None:

@@ -19,7 +19,7 @@ AWAY = "postgresql://me:canary@127.0.0.1:1/kpis"
 
 
 @pytest.fixture
-def hook(variables, http_sink: HttpSink) -> HttpSink:
+def webhook_recipient(variables, http_sink: HttpSink) -> HttpSink:
     variables(alert_webhook_url=http_sink.url)
     collect_worker_metrics()  # judges what other tests left
     http_sink.requests.clear()
@@ -27,7 +27,7 @@ def hook(variables, http_sink: HttpSink) -> HttpSink:
 
 
 @pytest.fixture
-def minute(environment: str, hook: HttpSink, variables) -> Callable[[str], list[str]]:
+def minute(environment: str, webhook_recipient: HttpSink, variables) -> Callable[[str], list[str]]:
     """One run with the database there or not; what the web hook was told."""
 
     def run(database: str = environment) -> list[str]:
@@ -38,8 +38,8 @@ def minute(environment: str, hook: HttpSink, variables) -> Callable[[str], list[
         else:
             db_circuit_breaker.reset()  # as if its minute were over
             collect_worker_metrics()
-        events = [posted.json["event"] for posted in hook.requests]
-        hook.requests.clear()
+        events = [posted.json["event"] for posted in webhook_recipient.requests]
+        webhook_recipient.requests.clear()
         return events
 
     return run
@@ -68,7 +68,9 @@ def test_an_outage_is_told_once_from_its_second_minute_on_and_so_is_its_end(minu
     what="a database that is unavailable: its address goes into notices",
     answer="the reason without the password",
 )
-def test_what_is_told_names_the_reason_and_no_secret(minute, hook: HttpSink, variables, smtp_sink):
+def test_what_is_told_names_the_reason_and_no_secret(
+    minute, webhook_recipient: HttpSink, variables, smtp_sink
+):
     variables(
         alert_email_host="127.0.0.1",
         alert_email_port=smtp_sink.port,
@@ -80,25 +82,27 @@ def test_what_is_told_names_the_reason_and_no_secret(minute, hook: HttpSink, var
     a_minute_passes()
     with pytest.raises(RunFailed):
         collect_worker_metrics()
-    (posted,) = hook.requests
+    (posted,) = webhook_recipient.requests
     assert "Connection refused" in posted.json["message"]
     assert "canary" not in posted.body.decode()
     minute()
-    subjects = [str(mail.mail["Subject"]) for mail in smtp_sink.messages]
+    subjects = [str(email_recipient.mail["Subject"]) for email_recipient in smtp_sink.messages]
     away, back = "[failing] the analytics database is away", "[recovered] the analytics database is"
     assert subjects[:2] == [away] * 2
     assert [subject.startswith(back) for subject in subjects[2:]] == [True] * 2
 
 
-def test_a_channel_that_is_away_too_is_told_later_with_the_same_key(minute, hook: HttpSink):
+def test_a_channel_that_is_away_too_is_told_later_with_the_same_key(
+    minute, webhook_recipient: HttpSink
+):
     minute(AWAY)
     a_minute_passes()
-    hook.stop()
+    webhook_recipient.stop()
     assert minute(AWAY) == []
-    hook.start()
+    webhook_recipient.start()
     assert minute(AWAY) == ["database_away"]
-    hook.stop()
+    webhook_recipient.stop()
     assert minute() == []
-    hook.start()
+    webhook_recipient.start()
     assert minute() == ["database_back"]
     assert minute() == []
