@@ -1,4 +1,4 @@
-"""Eight real processes on one breaker, on SQLite and on Redis: nothing is lost, nothing doubled."""
+"""Eight real processes share one breaker, on SQLite and on Redis: no call is lost or counted twice."""
 
 import multiprocessing
 import os
@@ -33,7 +33,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 @contextmanager
 def running(job: Callable[..., None], place: Place, *arguments: Any) -> Generator[None]:
-    """Start the job in all processes at once; at the end, all must end well."""
+    """Start the job in all processes at once; at the end, all must have succeeded."""
     start = context.Barrier(PROCESSES, timeout=60)
     processes = [
         context.Process(target=job, args=(place, start, *arguments)) for _ in range(PROCESSES)
@@ -81,7 +81,7 @@ def test_while_the_service_stays_down_one_probe_at_a_time_reaches_it(place: Plac
 
 
 def kill_a_probe(place: Place, probe_lease: float) -> None:
-    """Leave behind the lease of a process that was killed while it probed."""
+    """Leave the lease of a process that was killed during a probe."""
     probing = context.Event()
     holder = context.Process(target=work.probe_for_ever, args=(place, probing, probe_lease))
     holder.start()

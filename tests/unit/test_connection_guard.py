@@ -1,4 +1,4 @@
-"""Libraries that connect by themselves reach no address inside the network, however they connect."""
+"""Libraries with their own connections reach no address inside the network, in any way."""
 
 import asyncio
 import ipaddress
@@ -71,7 +71,7 @@ def by_event_loop(port: int) -> None:
 
 
 def by_fsspec_thread(port: int) -> None:
-    """As s3fs connects: on the loop of a thread that was started before."""
+    """Connect as s3fs does, on the event loop of a thread that was started before."""
 
     async def connect() -> None:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -85,7 +85,7 @@ WAYS = [by_requests, by_create_connection, by_name, by_error_code, by_datagram, 
 
 @attack(
     by="API caller",
-    what="A library that resolves and connects by itself: sockets, HTTP, SMTP, datagrams, event loops",
+    what="A library that resolves and connects on its own: sockets, HTTP, SMTP, datagrams, event loops",
     answer="Refused as the kernel is about to connect; nothing arrives",
 )
 @pytest.mark.parametrize("way", WAYS)
@@ -105,7 +105,7 @@ def test_listed_hosts_are_reached(entry, http_sink):
         assert requests.post(f"http://127.0.0.1:{http_sink.port}/", timeout=10).status_code == 204
 
 
-def test_outside_nothing_is_watched(http_sink):
+def test_outside_of_the_guard_nothing_is_checked(http_sink):
     with restrict_connections(NOTHING):
         pass
     by_create_connection(http_sink.port)
@@ -137,7 +137,7 @@ def test_no_program_is_started():
         subprocess.run([sys.executable, "-c", ""], check=True)
 
 
-def test_a_failure_that_a_library_hides_is_told(http_sink):
+def test_a_refusal_that_a_library_hides_is_raised(http_sink):
     with restrict_connections(NOTHING) as guard:
         with pytest.raises(PermissionError):
             by_create_connection(http_sink.port)
@@ -146,7 +146,7 @@ def test_a_failure_that_a_library_hides_is_told(http_sink):
 
 
 def test_public_addresses_are_permitted_and_a_scoped_one_is_not():
-    """Decided without a packet: nothing is connected to."""
+    """The check sends no packet: nothing is connected to."""
     with restrict_connections(NOTHING) as guard:
         guard.check("socket.connect", (None, ("8.8.8.8", 443)))
         guard.check("socket.connect", (None, ("2606:4700:4700::1111", 443, 0, 0)))

@@ -1,4 +1,4 @@
-"""Who may get a mail: what is not only an address never reaches a server."""
+"""A recipient that is not a valid address never reaches a server."""
 
 import pytest
 
@@ -12,7 +12,7 @@ from tests.support.smtp_sink import SmtpSink
 @attack(
     by="API caller",
     what="A recipient with a line end, spaces, quotes, brackets, SMTP parameters, a leading dash, an encoded word, or too long",
-    answer="Refused before a connection is made, as that recipient's own error",
+    answer="Refused before a connection is opened, as that recipient's own error",
 )
 @pytest.mark.parametrize(
     "recipient",
@@ -63,7 +63,7 @@ from tests.support.smtp_sink import SmtpSink
         "@",
     ],
 )
-def test_a_recipient_that_is_not_only_an_address(smtp_sink, recipient):
+def test_a_recipient_that_is_not_a_valid_address_is_refused(smtp_sink, recipient):
     with smtp_session(plain_server(smtp_sink)) as session:
         outcome = session.send(make_email(), recipient)
     assert outcome.status == "permanent"
@@ -72,8 +72,8 @@ def test_a_recipient_that_is_not_only_an_address(smtp_sink, recipient):
     assert (smtp_sink.connections, smtp_sink.messages) == (0, [])
 
 
-def test_an_address_beyond_ascii_is_its_own_recipient_s_error(request):
-    """A server without SMTPUTF8: the others get the mail, whose header names everybody."""
+def test_an_address_beyond_ascii_fails_only_its_own_recipient(request):
+    """Without SMTPUTF8, the other recipients get the email, whose header names all of them."""
     sink = SmtpSink(smtputf8=False)
     sink.start()
     request.addfinalizer(sink.stop)
@@ -88,7 +88,7 @@ def test_an_address_beyond_ascii_is_its_own_recipient_s_error(request):
     assert received.mail["To"].groups[1].display_name == "Zoë zoë@example.com"
 
 
-def test_an_address_beyond_ascii_where_the_server_takes_it(smtp_sink):
+def test_an_address_beyond_ascii_is_sent_to_a_server_that_supports_it(smtp_sink):
     with smtp_session(plain_server(smtp_sink)) as session:
         mail = make_email(sender="Zoë <zoë@example.com>")
         assert session.send(mail, "ann@example.com") == SENT

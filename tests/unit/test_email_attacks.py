@@ -1,4 +1,4 @@
-"""Text from data in every field of a mail, against a real server: it stays text."""
+"""Text from data stays text in every field of an email, on a real server."""
 
 import re
 
@@ -49,7 +49,7 @@ def sent(sink: SmtpSink, mail: Email):
 @attack(
     by="data",
     what="A value in a subject that holds a header: encoded words, line ends, control characters, 75 texts",
-    answer="Arrives as text; the raw head has the fields that were asked for, both of Python's parsers show the value",
+    answer="Arrives as text; the raw headers have the expected fields, both of Python's parsers show the value",
 )
 @every_attack
 def test_a_subject(sink, text):
@@ -106,8 +106,8 @@ def test_a_display_name(sink, text):
 
 @attack(
     by="data",
-    what="The same values in the text and in the HTML of a mail, as the name of an image, with a boundary, with the end of a mail",
-    answer="No part and no mail more; control characters and overrides of the direction are shown as a replacement character",
+    what="The same values in the text and in the HTML of an email, as the name of an image, with a boundary, with the end of an email",
+    answer="No additional part or email; control characters and overrides of the direction are shown as a replacement character",
 )
 @every_attack
 def test_bodies(sink, text):

@@ -1,4 +1,4 @@
-"""What a mail looks like on the wire: no injected header, exact size, everything readable again."""
+"""The bytes of an email have no injected header, the exact size, and can be parsed again."""
 
 import re
 from dataclasses import replace
@@ -40,7 +40,7 @@ def test_a_subject_with_a_header_in_it_is_text():
 
 @attack(
     by="data",
-    what="A line end in an address, a Message-ID or the thread that a mail belongs to",
+    what="A line end in an address, a Message-ID or the thread of an email",
     answer="Refused before anything is sent",
 )
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_a_recipient_with_a_line_break_is_refused_before_anything_is_sent(smtp_s
 @pytest.mark.parametrize(
     "text", ["", "ann", "ann@", "@b", "a b@c.de", "a@b@c", "<a@b> <c@d>", "a..b@c.de", ".a@c.de"]
 )
-def test_what_is_no_address_is_refused(text):
+def test_an_invalid_address_is_refused(text):
     with pytest.raises(PermanentError, match="not a valid email address"):
         parse_address(text)
 
@@ -81,7 +81,7 @@ def test_international_names_and_domains():
     assert parsed(mail)["Subject"] == "Umsatz fällt 📉"
 
 
-def test_nobody_s_vacation_notice_answers():
+def test_no_vacation_notice_answers():
     assert parsed(make_email())["Auto-Submitted"] == "auto-generated"
 
 
@@ -90,7 +90,7 @@ def test_bcc_is_in_no_header():
     assert parsed(make_email(to=(), bcc=("e@x.de",)))["To"] == "undisclosed-recipients:;"
 
 
-def test_a_mail_that_belongs_to_another_says_so():
+def test_an_email_of_a_thread_refers_to_it():
     mail = parsed(make_email(thread="<0@test>"))
     assert (mail["References"], mail["In-Reply-To"]) == ("<0@test>", "<0@test>")
 
@@ -128,17 +128,17 @@ def test_html_comes_with_its_images():
 
 @attack(
     by="data",
-    what="Dots and line ends in a body, to end the mail and to say SMTP commands",
-    answer="Dots are doubled, line ends are CRLF: the body is the body",
+    what="Dots and line ends in a body that would end the email and inject SMTP commands",
+    answer="Dots are doubled, line ends are CRLF: everything stays part of the body",
 )
 @given(text=st.text(alphabet="\r\n. aä", max_size=60))
-def test_no_body_can_end_the_mail_early(text):
+def test_no_body_can_end_the_email_early(text):
     wire = _dot_stuffed(make_email(text=text).content)
     assert re.search(rb"(?<!\r)\n|\r(?!\n)", wire) is None
     assert b"\r\n.\r\n" not in wire
 
 
-def test_mails_of_one_report_differ_in_their_message_id_only():
+def test_emails_of_one_report_differ_in_their_message_id_only():
     first = make_email(message_id="<one@example.com>", date=datetime(2026, 11, 1, tzinfo=UTC))
     second = replace(first, message_id="<two@example.com>")
     assert parsed(second)["Message-ID"] == "<two@example.com>"

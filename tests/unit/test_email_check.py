@@ -1,4 +1,4 @@
-"""The finished bytes of a mail are looked at once more: what went wrong is not sent."""
+"""The finished bytes of an email are checked; an invalid email is not sent."""
 
 import pytest
 
@@ -14,13 +14,13 @@ from tests.support.header_attacks import EVIL
 
 @attack(
     by="data",
-    what="An encoder that writes a value as it is, as the email package of Python 3.11.7 and 3.12.1 does",
-    answer="The finished bytes are checked: a permanent error of that mail; the next one is sent",
+    what="An encoder that writes a value unchanged, as the email package of Python 3.11.7 and 3.12.1 does",
+    answer="The finished bytes are checked: a permanent error of that email; the next one is sent",
 )
 @pytest.mark.parametrize(
     "text", ["x\r\nBcc: evil@attacker.example", "x\r\n\r\n<h1>pay", "x\nBcc: e", "x\0"]
 )
-def test_a_head_that_went_wrong_is_not_sent(smtp_sink, monkeypatch, text):
+def test_invalid_headers_are_not_sent(smtp_sink, monkeypatch, text):
     def careless(name: str, value: str) -> str:
         return f"{name}: {value.replace('!', text)}\r\n"
 
@@ -33,7 +33,7 @@ def test_a_head_that_went_wrong_is_not_sent(smtp_sink, monkeypatch, text):
     assert EVIL not in outcome.detail
 
 
-def test_a_part_that_went_wrong_is_not_sent(smtp_sink, monkeypatch):
+def test_an_invalid_part_is_not_sent(smtp_sink, monkeypatch):
     def careless(kind: str, filename: str) -> str:
         return f'Content-Disposition: {kind}; filename="{filename}"\r\nReply-To: e@x.example\r\n'
 
@@ -47,7 +47,7 @@ def test_a_part_that_went_wrong_is_not_sent(smtp_sink, monkeypatch):
 GOOD = b"Subject: x\r\n y\r\nTo: a@b.de\r\n"
 
 
-def test_a_head_that_is_right_passes():
+def test_valid_headers_pass():
     check_headers(GOOD, ["Subject", "To"])
 
 
@@ -74,7 +74,7 @@ def test_a_head_that_is_right_passes():
         b"",
     ],
 )
-def test_a_head_that_is_not_what_was_asked_for(head):
+def test_unexpected_headers_are_refused(head):
     with pytest.raises(UnsafeEmailError):
         check_headers(head, ["Subject", "To"])
 
@@ -85,7 +85,7 @@ PARTS = (
 )
 
 
-def test_parts_that_are_right_pass():
+def test_valid_parts_pass():
     check_content(PARTS, 2)
 
 
@@ -102,7 +102,7 @@ def test_parts_that_are_right_pass():
         (b"x\r\n", b"x" * 999 + b"\r\n"),
     ],
 )
-def test_parts_that_are_not_what_was_asked_for(old, new):
+def test_unexpected_parts_are_refused(old, new):
     assert old in PARTS
     with pytest.raises(UnsafeEmailError):
         check_content(PARTS.replace(old, new, 1), 2)

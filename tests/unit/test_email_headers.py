@@ -26,7 +26,7 @@ TEXTS = list(HEADER_ATTACKS.values())
 
 
 def read_by(python: str) -> list[dict[str, object]]:
-    """What a Python writes and reads, in a process that has nothing but the standard library."""
+    """Return what a Python writes and reads, in a process with only the standard library."""
     script = f"import runpy, sys; sys.path.insert(0, {str(ROOT)!r}); runpy.run_module('tests.support.header_round_trip', run_name='__main__')"
     done = subprocess.run(  # a Python of this machine
         [python, "-I", "-B", "-c", script],
@@ -67,7 +67,7 @@ def test_every_python_writes_and_reads_the_same(version):
 
 
 @pytest.mark.skipif(len(interpreters()) < 2, reason="only one supported Python on this machine")
-def test_more_than_one_python_was_asked():
+def test_more_than_one_python_was_used():
     assert len(interpreters()) > 1
     assert sys.version.split()[0] in interpreters()
 

@@ -1,4 +1,4 @@
-"""Mails arrive as written, once per recipient, on one connection, never less secured than asked for."""
+"""Emails arrive unchanged, once per recipient, on one connection, never with less security than configured."""
 
 import socket
 import threading
@@ -38,14 +38,14 @@ def sink_with(request):
 
 @pytest.fixture
 def trusted(certificate: Certificate, monkeypatch):
-    """The certificate of the tests is one that this process trusts."""
+    """Trust the certificate of the tests in this process."""
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))
     tls.default_ssl_context.cache_clear()
     yield certificate
     tls.default_ssl_context.cache_clear()
 
 
-def test_many_mails_share_one_connection(smtp_sink):
+def test_many_emails_share_one_connection(smtp_sink):
     data = Attachment("report.csv", b"a,b\n" * 1000, "text/csv")
     with smtp_session(plain_server(smtp_sink)) as session:
         mails = [numbered_email(n, attachments=(data,)) for n in range(20)]
@@ -56,7 +56,7 @@ def test_many_mails_share_one_connection(smtp_sink):
     assert (arrived.get_filename(), arrived.get_content()) == ("report.csv", "a,b\n" * 1000)
 
 
-def test_a_refused_recipient_takes_nothing_from_the_others(smtp_sink):
+def test_a_refused_recipient_does_not_affect_the_others(smtp_sink):
     smtp_sink.refuse("gone@example.com", 550)
     smtp_sink.refuse("full@example.com", 452)
     everybody = ("ann@example.com", "gone@example.com", "full@example.com", "bob@example.com")
@@ -71,7 +71,7 @@ def test_a_refused_recipient_takes_nothing_from_the_others(smtp_sink):
     assert smtp_sink.connections == 1
 
 
-def test_a_server_that_dropped_the_connection_between_mails_gets_a_new_one(smtp_sink):
+def test_a_connection_lost_between_emails_is_opened_again(smtp_sink):
     with smtp_session(plain_server(smtp_sink)) as session:
         assert session.send(numbered_email(1), "ann@example.com") == SENT
         smtp_sink.stop()
@@ -80,7 +80,7 @@ def test_a_server_that_dropped_the_connection_between_mails_gets_a_new_one(smtp_
     assert smtp_sink.ids() == ["<1@test>", "<2@test>"]
 
 
-def test_a_connection_dropped_in_the_middle_of_a_mail_is_in_doubt_and_not_repeated(smtp_sink):
+def test_a_connection_lost_within_an_email_is_a_temporary_failure_and_not_repeated(smtp_sink):
     smtp_sink.drop_next_data = True
     with smtp_session(plain_server(smtp_sink)) as session:
         outcome = session.send(numbered_email(1), "ann@example.com")
@@ -90,7 +90,7 @@ def test_a_connection_dropped_in_the_middle_of_a_mail_is_in_doubt_and_not_repeat
     assert smtp_sink.ids() == ["<1@test>"]
 
 
-def test_a_server_that_is_away_is_unreachable(smtp_sink):
+def test_an_unavailable_server_is_unreachable(smtp_sink):
     smtp_sink.stop()
     with smtp_session(plain_server(smtp_sink)) as session:
         outcome = session.send(make_email(), "ann@example.com")
@@ -112,10 +112,10 @@ def test_tls_from_the_first_byte(sink_with, trusted):
 
 @attack(
     by="network",
-    what="STARTTLS taken out of a mail server's answer",
-    answer="Nothing is sent, neither login nor mail",
+    what="STARTTLS removed from a mail server's response",
+    answer="Nothing is sent, neither login nor email",
 )
-def test_starttls_that_is_not_offered_sends_nothing(smtp_sink):
+def test_without_starttls_nothing_is_sent(smtp_sink):
     server = plain_server(smtp_sink, security="starttls", user="ann", password=SecretStr(SECRET))
     with smtp_session(server) as session:
         outcome = session.send(make_email(), "ann@example.com")
@@ -125,10 +125,10 @@ def test_starttls_that_is_not_offered_sends_nothing(smtp_sink):
 
 @attack(
     by="network",
-    what="A mail server with a certificate that nobody trusts",
+    what="A mail server with an untrusted certificate",
     answer="Nothing is sent",
 )
-def test_a_certificate_that_nobody_trusts_sends_nothing(sink_with, certificate):
+def test_with_an_untrusted_certificate_nothing_is_sent(sink_with, certificate):
     sink = sink_with(tls=certificate.context())
     with smtp_session(plain_server(sink, security="starttls")) as session:
         outcome = session.send(make_email(), "ann@example.com")
@@ -160,7 +160,7 @@ def test_a_server_that_repeats_the_password_is_not_quoted_with_it(smtp_sink):
     assert outcome.detail == "550 your password *** is out of date"
 
 
-def test_the_settings_name_the_server(monkeypatch):
+def test_the_server_of_the_settings_is_used(monkeypatch):
     monkeypatch.setenv("ALERT_EMAIL_HOST", "mail.example.com")
     monkeypatch.setenv("ALERT_EMAIL_PASSWORD", SECRET)
     settings.cache_clear()
@@ -172,10 +172,10 @@ def test_the_settings_name_the_server(monkeypatch):
 @attack(
     by="network",
     what="A mail server whose greeting never ends: endless lines, or a byte at a time",
-    answer="Given up at 64 KiB, or when the time for the whole reply is over",
+    answer="Stopped at 64 KiB, or when the time for the whole reply is over",
 )
 @pytest.mark.parametrize(("chunk", "pause"), [(b"220-" + b"a" * 7000 + b"\r\n", 0.0), (b"2", 0.2)])
-def test_a_reply_has_an_end(chunk, pause):
+def test_the_size_and_time_of_a_reply_are_limited(chunk, pause):
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=_chatter, args=(listener, chunk, pause), daemon=True).start()
         server = MailServer("127.0.0.1", listener.getsockname()[1], "none", timeout_seconds=1)

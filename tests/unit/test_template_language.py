@@ -1,4 +1,4 @@
-"""What user templates are for keeps working, and whatever one says ends with a text or an error."""
+"""User templates work as documented, and every template ends with a text or a clear error."""
 
 import re
 from datetime import UTC, datetime
@@ -86,7 +86,7 @@ CONTEXT: dict[str, Any] = {
         ("line one\n{% if count %}\nline two\n{% endif %}\nend", "line one\nline two\nend"),
     ],
 )  # fmt: skip
-def test_what_templates_are_for(source, text):
+def test_documented_templates_work(source, text):
     assert render(source, CONTEXT, html=False) == text
 
 
@@ -101,7 +101,7 @@ def test_what_templates_are_for(source, text):
          '<script>var k = "\\u003cb\\u003e";</script>'),
     ],
 )  # fmt: skip
-def test_html_is_what_the_author_wrote_around_escaped_values(source, html):
+def test_html_is_the_author_s_markup_with_escaped_values(source, html):
     assert render(source, {"k": "<b>"}, html=True) == html
 
 
@@ -123,7 +123,7 @@ def test_no_length_of_data_fails_the_standard_message():
     assert "<" * (LONGEST_TEXT - 1) + "…" in sent.text
 
 
-def test_a_template_of_a_rule_that_data_makes_too_long_costs_one_sentence():
+def test_a_rule_template_that_data_makes_too_long_is_replaced_by_one_sentence():
     own = {"text": "{% for w in worst %}{{ w.key * 1 }}{% endfor %}" * 1}
     rule, notice = alert(template=own)
     sent = render_notice(rule, notice, datetime.now(UTC), "uid")
@@ -131,7 +131,7 @@ def test_a_template_of_a_rule_that_data_makes_too_long_costs_one_sentence():
     assert "The rule's own template failed: template: * works on numbers only" in sent.text
 
 
-def test_cut_texts_say_so():
+def test_cut_texts_are_marked():
     assert shorten_texts({"a": ["xxxx", 1, None]}, 3) == {"a": ["xx…", 1, None]}
     assert number_text(None) == "none"
 
@@ -236,7 +236,7 @@ def text_or_error(source: str, *, html: bool) -> str:
         return str(error)
 
 
-def test_the_made_up_alert_of_validation_fits_every_documented_name():
+def test_the_sample_alert_of_validation_has_every_documented_name():
     rule, _ = alert()
     source = "{{ headline }}{{ label }}{{ condition }}{{ count|number }}{{ worst[0].value|number }}"
     assert render(source, sample_context(rule), html=True)
