@@ -47,9 +47,9 @@ class ExternalCircuitBreakers:
 
     def __call__(self, service: str) -> CircuitBreaker:
         """Return the breaker of this service, the same object every time."""
-        known = self._by_service.get(service)
-        if known is not None:
-            return known
+        existing = self._by_service.get(service)
+        if existing is not None:
+            return existing
         if not _SERVICE_NAME.fullmatch(service):  # it may be a URL with a secret: not repeated
             raise ValueError(
                 "not a valid name of an external service; expected at most 100 letters, digits, dots, "

@@ -32,10 +32,10 @@ class PermanentError(Exception):
 
 def chain(error: BaseException) -> Iterator[BaseException]:
     """Yield the error and its causes, outermost first."""
-    seen: set[int] = set()
+    visited: set[int] = set()
     current: BaseException | None = error
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
+    while current is not None and id(current) not in visited:
+        visited.add(id(current))
         yield current
         current = getattr(current, "orig", None) or current.__cause__
 

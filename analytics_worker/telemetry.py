@@ -168,8 +168,8 @@ def operation(statement: str) -> str:
     lines = (
         line.partition("--")[0].strip(" \t(;") for line in statement[:_PREFIX_LENGTH].splitlines()
     )
-    words = next((line for line in lines if line), "").lower().split(maxsplit=1)
-    return words[0] if words and words[0] in OPERATIONS else "other"
+    first_words = next((line for line in lines if line), "").lower().split(maxsplit=1)
+    return first_words[0] if first_words and first_words[0] in OPERATIONS else "other"
 
 
 def _publish(timings: Timings) -> None:

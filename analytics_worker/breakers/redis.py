@@ -156,8 +156,8 @@ def _proof(permit: Permit) -> tuple[str, int]:
 
 
 def _record(fields: dict[str, str]) -> Record:
-    known = Record.__slots__
-    return Record(**{name: _value(name, text) for name, text in fields.items() if name in known})
+    slots = Record.__slots__
+    return Record(**{name: _value(name, text) for name, text in fields.items() if name in slots})
 
 
 def _value(name: str, text: str) -> Any:

@@ -16,16 +16,16 @@ from analytics_worker.settings import settings
 _SMALL_TYPES = {16, 20, 21, 23, 26, 700, 701, 1082, 1083, 1114, 1184, 1186, 1266, 2950}
 """Numbers of fixed size, boolean, dates and times, uuid."""
 _SMALL_BYTES = 40
-_MARK = "bytes in the result:"
+_PREFIX = "bytes in the result:"
 
 # The size of each row's text is added up, unless the stored size is beyond the limit already: the text
 # of 1 GB takes minutes. A cast that can't succeed raises an error for the first row beyond the limit.
 _BOUNDED = """select (w.q).* from (
  select q, sum(
-  case when pg_column_size(q) > {most} then pg_column_size(q) else octet_length(cast(q as text)) end
+  case when pg_column_size(q) > {max_bytes} then pg_column_size(q) else octet_length(cast(q as text)) end
  ) over (rows unbounded preceding) as bytes
  from (select * from {source} limit {limit}) as q
-) as w where case when w.bytes > {most} then cast(concat({mark}, ' ', w.bytes) as boolean) else true end"""
+) as w where case when w.bytes > {max_bytes} then cast(concat({prefix}, ' ', w.bytes) as boolean) else true end"""
 
 
 def max_bytes() -> int:
@@ -44,15 +44,15 @@ def bounded(source: sql.Composable, limit: int) -> sql.Composed:
     return sql.SQL(_BOUNDED).format(
         source=source,
         limit=sql.Literal(limit),
-        most=sql.Literal(max_bytes()),
-        mark=sql.Literal(_MARK),
+        max_bytes=sql.Literal(max_bytes()),
+        prefix=sql.Literal(_PREFIX),
     )
 
 
 def too_large(error: psycopg2.Error) -> str | None:
     """Return the message for an error of `bounded`, or None for any other error."""
     text = error.diag.message_primary or ""
-    if sqlstate(error) != errorcodes.INVALID_TEXT_REPRESENTATION or _MARK not in text:
+    if sqlstate(error) != errorcodes.INVALID_TEXT_REPRESENTATION or _PREFIX not in text:
         return None
     return (
         f"the rows have more than {settings().user_sql_max_mb} MB (USER_SQL_MAX_MB); select fewer"

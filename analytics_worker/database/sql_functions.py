@@ -62,8 +62,10 @@ def _query() -> str:
 def mentions(sql: str, names: frozenset[str]) -> bool:
     """Whether one of the names appears anywhere in the SQL, even in a text: a fast check."""
     text = folded(sql)
-    words = set(_WORD.findall(text))
-    return 'u&"' in text or any(word in names or REFUSED_NAMES.fullmatch(word) for word in words)
+    sql_names = set(_WORD.findall(text))
+    return 'u&"' in text or any(
+        name in names or REFUSED_NAMES.fullmatch(name) for name in sql_names
+    )
 
 
 def called_names(parts: Iterable[Token]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import BeforeValidator, PlainSerializer
 
 _UNITS = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
-_WHOLE = re.compile(r"(?:\d+[wdhms])+")
+_DURATION = re.compile(r"(?:\d+[wdhms])+")
 _PART = re.compile(r"(\d+)([wdhms])")
 MAX_DURATION = timedelta(days=3660)
 
@@ -23,7 +23,7 @@ def parse_duration(value: object) -> timedelta:
     """
     if isinstance(value, timedelta):
         return value
-    if not isinstance(value, str) or not _WHOLE.fullmatch(value):
+    if not isinstance(value, str) or not _DURATION.fullmatch(value):
         raise ValueError(
             f"{value!r} is not a valid duration; expected e.g. 30s, 10m, 2h, 1d or 1h30m"
         )

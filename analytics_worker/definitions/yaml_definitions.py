@@ -104,13 +104,13 @@ def _build(
 
 
 def _refuse_duplicate_keys(node: MappingNode) -> None:
-    seen: set[str] = set()
+    keys: set[str] = set()
     for key, _ in node.value:
-        if key.value in seen and key.value != "<<":
+        if key.value in keys and key.value != "<<":
             raise yaml.MarkedYAMLError(
                 problem=f"the key {key.value!r} appears twice", problem_mark=key.start_mark
             )
-        seen.add(key.value)
+        keys.add(key.value)
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ def create_digest(channel: str, recipient: str, domain: Domain) -> int:
             channel=channel,
             recipient=recipient,
             domain=domain,
-            most=MAX_MEMBERS,
+            max_members=MAX_MEMBERS,
         )
         if len(members) < 2:  # noqa: PLR2004  # another sender was faster
             return 0

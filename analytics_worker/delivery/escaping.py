@@ -42,8 +42,8 @@ _SLACK_PLAIN = re.compile(
 
 def visible(text: str) -> str:
     """Return plain text in which every character is visible: the base of all formats."""
-    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return _INVISIBLE.sub(_visible_mark, _LINE_BREAKS.sub("\n", whole))
+    full_text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return _INVISIBLE.sub(_visible_mark, _LINE_BREAKS.sub("\n", full_text))
 
 
 def _visible_mark(match: re.Match[str]) -> str:
@@ -70,8 +70,8 @@ def slack(text: str) -> str:
 
 def slack_mrkdwn(text: str) -> str | None:
     """Escape for an mrkdwn object of Slack; None if mrkdwn would format a part of it."""
-    shown = visible(text)
-    return slack(shown) if _SLACK_PLAIN.fullmatch(shown) else None
+    visible_text = visible(text)
+    return slack(visible_text) if _SLACK_PLAIN.fullmatch(visible_text) else None
 
 
 def slack_message(text: str) -> str:
@@ -129,9 +129,9 @@ def cut(
 ) -> str:
     """Return the escaped text, or as much of it as fits ``limit`` together with ``suffix``."""
     begin = text[: 2 * limit + 2]  # an escaped text has at least half the length of its source
-    whole = escape(begin)
-    if len(begin) == len(text) and measure(whole) <= limit:
-        return whole
+    full_text = escape(begin)
+    if len(begin) == len(text) and measure(full_text) <= limit:
+        return full_text
     low, high = 0, len(begin)
     while low < high:
         middle = (low + high + 1) // 2

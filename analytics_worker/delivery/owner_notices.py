@@ -68,12 +68,16 @@ def _create_notice(connection: Connection, group: Row) -> None:
 
 def _address(connection: Connection, notice: Row) -> int:
     """Address a notice to the next candidates and return how many; record it if there are none."""
-    others = execute(
+    message_deliveries = execute(
         connection, "message_deliveries", message_id=notice["message_id"], channel=None
     )
-    earlier = execute(connection, "message_deliveries", message_id=notice["id"], channel=None)
-    chosen = next_candidates(notice["owner"], notice["fallback"], others, earlier)
-    added = sum(_add(connection, notice["id"], each) for each in chosen)
+    notice_deliveries = execute(
+        connection, "message_deliveries", message_id=notice["id"], channel=None
+    )
+    candidates = next_candidates(
+        notice["owner"], notice["fallback"], message_deliveries, notice_deliveries
+    )
+    added = sum(_add(connection, notice["id"], each) for each in candidates)
     execute(connection, "mark_notified", id=notice["id"], notified=bool(added))
     return added
 

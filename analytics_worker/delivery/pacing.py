@@ -66,13 +66,13 @@ def parse_channel_rate(text: str) -> tuple[str, Rate]:
     return match["name"], Rate(int(match["count"]), _UNITS[match["unit"]])
 
 
-def take_tokens(store: DeliveryStore, channel: str, rate: Rate, wanted: int) -> Tokens:
+def take_tokens(store: DeliveryStore, channel: str, rate: Rate, requested: int) -> Tokens:
     """Take tokens for up to so many messages."""
     bucket = {
         "channel": channel,
         "capacity": float(rate.messages),
         "per_second": rate.messages / rate.period.total_seconds(),
-        "wanted": float(wanted),
+        "requested": float(requested),
     }
     rows = store.run("take_tokens", **bucket)
     if not rows:

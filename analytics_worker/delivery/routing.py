@@ -146,12 +146,12 @@ def _invalid_fields(error: BaseException) -> str:
     return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in details)
 
 
-def unavailable_message(what: str, error: BaseException) -> str:
+def unavailable_message(subject: str, error: BaseException) -> str:
     """Return why something could not be read from the Prefect API, with the fix if it is known."""
     from analytics_worker.prefect_support.api_client import refusal_message  # noqa: PLC0415  # Prefect
 
     reason = refusal_message(error) or type(error).__name__
-    return f"{what} could not be read from the Prefect API: {reason}"
+    return f"{subject} could not be read from the Prefect API: {reason}"
 
 
 def _unknown_channel_message(name: str) -> str:

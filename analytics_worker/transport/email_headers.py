@@ -30,7 +30,7 @@ _ENCODED_WORD = "=?"
 
 def text_field(name: str, text: str) -> str:
     """Return a field of free text (Subject, Comments), folded and ended by CRLF."""
-    return field(name, _words(_safe(text)))
+    return field(name, _text_tokens(_safe(text)))
 
 
 def address_field(name: str, mailboxes: Iterable[tuple[str, str]], *, utf8: bool = False) -> str:
@@ -65,7 +65,7 @@ def _safe(text: str) -> str:
     return one_line(text, MAX_TEXT)
 
 
-def _words(text: str) -> list[str]:
+def _text_tokens(text: str) -> list[str]:
     """Return plain words, or only encoded ones if any character needs it: mixed ones join differently."""
     if _PLAIN.fullmatch(text) and _ENCODED_WORD not in text:
         return text.split(" ")

@@ -193,8 +193,10 @@ def json_bytes(body: Mapping[str, Any]) -> bytes:
 
 
 def _ascii(headers: Headers, size: int) -> list[tuple[bytes, bytes]]:
-    every = {**headers, "Content-Length": str(size)}
-    return [(name.encode(), value.encode("ascii", "replace")) for name, value in every.items()]
+    all_headers = {**headers, "Content-Length": str(size)}
+    return [
+        (name.encode(), value.encode("ascii", "replace")) for name, value in all_headers.items()
+    ]
 
 
 def _reason(error: Exception) -> str:

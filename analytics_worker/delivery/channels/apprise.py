@@ -142,8 +142,8 @@ def _text(content: Content, card: Card, escape: escaping.Escape, limit: int) -> 
         if (is_cut or link.url not in content.text) and len(end) + len(line) < limit // 2:
             end += line
     measure = _length_in_html if escape is escaping.chat else len
-    room = max(limit - len(end), MIN_TEXT)
-    text = escaping.cut(content.text, room, escape=escape, measure=measure)
+    remaining = max(limit - len(end), MIN_TEXT)
+    text = escaping.cut(content.text, remaining, escape=escape, measure=measure)
     return f"{text}{end}".strip() or NO_TEXT  # Apprise sends nothing without a body
 
 

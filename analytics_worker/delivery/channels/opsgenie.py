@@ -118,11 +118,11 @@ def _with_links(text: str, card: Card, limit: int) -> str:
 def _details(card: Card) -> dict[str, str]:
     """Return labels and values, as many as fit the limit."""
     details: dict[str, str] = {}
-    room = MAX_DETAILS
+    remaining = MAX_DETAILS
     for key, value in labeled_values(card, _short):
         text = _cut(value, MAX_VALUE)
-        room -= escaping.utf16_units(key + text)
-        if room >= 0:
+        remaining -= escaping.utf16_units(key + text)
+        if remaining >= 0:
             details[key] = text
     return details
 

@@ -31,7 +31,7 @@ Json = dict[str, Any]
 
 def slack_message(content: Content, card: Card) -> Json:
     """Return the fields of a message that chat.postMessage and incoming webhooks share."""
-    text = escaping.cut(_whole_text(content), MAX_MESSAGE, escape=escaping.slack_message)
+    text = escaping.cut(_full_text(content), MAX_MESSAGE, escape=escaping.slack_message)
     body: Json = {
         "text": text,
         "mrkdwn": False,
@@ -48,11 +48,11 @@ def slack_message(content: Content, card: Card) -> Json:
     return body
 
 
-def _whole_text(content: Content) -> str:
+def _full_text(content: Content) -> str:
     """Return subject and text; some texts begin with their subject."""
     begins = content.text.startswith(content.subject)
-    whole = content.text if begins else f"{content.subject}\n{content.text}"
-    return whole if whole.strip() else "(no text)"
+    full_text = content.text if begins else f"{content.subject}\n{content.text}"
+    return full_text if full_text.strip() else "(no text)"
 
 
 def _header(card: Card) -> Json:

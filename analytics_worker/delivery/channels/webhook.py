@@ -49,14 +49,14 @@ def open_channel(name: str, block: WebhookChannel) -> Channel:
 
     @contextmanager
     def session() -> Generator[Sender]:
-        with webhook_session(block.url, block.secret, connections=1) as hook:
-            yield lambda message: _post(hook, message)
+        with webhook_session(block.url, block.secret, connections=1) as webhook:
+            yield lambda message: _post(webhook, message)
 
     return http_channel(name, "webhook", target.host, session, block.rate)
 
 
-def _post(hook: WebhookSession, message: OutgoingMessage) -> SendResult:
-    return _classified(hook.post(body_of(message.content), message.key))
+def _post(webhook: WebhookSession, message: OutgoingMessage) -> SendResult:
+    return _classified(webhook.post(body_of(message.content), message.key))
 
 
 def body_of(content: Content) -> dict[str, Any]:
