@@ -9,11 +9,12 @@ import pytest
 from analytics_worker.user_templates.budget import Budget
 from analytics_worker.user_templates.rendering import UserTemplateError, render
 from tests.support.attacks import attack
-from tests.support.hostile_templates import KINDS, came_back
+from tests.support.hostile_template_texts import KINDS
+from tests.support.hostile_templates import render_hostile_templates
 
 
 def assert_refused(kind: str):
-    answers = came_back(kind)
+    answers = render_hostile_templates(kind)
     assert [a for a in answers if not a[2].startswith("UserTemplateError: template: ")] == []
     assert len(answers) == 2 * len(KINDS[kind])
     assert max(len(said) for _, _, said in answers) < 300  # no value of any length in an error

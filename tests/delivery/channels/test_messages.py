@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from analytics_worker.delivery.message import Content, Fact, Tile
+from analytics_worker.delivery.message import Content
 from analytics_worker.transport import smtp_session
 from tests.delivery.channels.naughty_table import shown_by
 from tests.support.receivers.all_channels import NAMES, Receivers, outgoing
@@ -226,27 +226,3 @@ def test_apprise_sends_the_severity_and_loads_no_picture(receivers: Receivers):
     (request,) = receivers.discord.requests
     assert "avatar_url" not in request.json
     assert "http" not in str({k: v for k, v in request.json.items() if k != "content"})
-
-
-LABELS = Content(
-    subject="s",
-    text="the whole text",
-    severity="critical",
-    incident_key="k",
-    incident_action="trigger",
-    facts=tuple(
-        Fact(label=label, value=value) for label, value in (("text", "a"), ("k", "b"), ("k", "c"))
-    ),
-    tiles=(Tile(label="k", value="d"),),
-    items=("one",),
-)
-
-
-def test_values_with_the_same_or_a_reserved_label_are_all_shown(receivers: Receivers):
-    receivers.send("pagerduty", LABELS)
-    receivers.send("opsgenie", LABELS)
-    shown = receivers.pagerduty.accepted[0]["payload"]["custom_details"]
-    assert (shown["text"], shown["items"]) == ("the whole text", ["one"])
-    assert [shown[name] for name in ("text (2)", "k", "k (2)", "k (3)")] == ["a", "b", "c", "d"]
-    details = receivers.opsgenie.accepted[0]["details"]
-    assert details == {"text": "a", "k": "b", "k (2)": "c", "k (3)": "d"}
