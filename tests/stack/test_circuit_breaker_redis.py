@@ -148,6 +148,6 @@ def test_no_message_holds_the_password(caplog: pytest.LogCaptureFixture):
 
 @pytest.mark.parametrize("url", ["postgresql://u:hunter2@h/d", "redis://:hunt/er2@h:6379", "h:1"])
 def test_an_invalid_redis_url_is_refused_without_repeating_it(url: str):
-    with pytest.raises(ValueError, match="REDIS_URL is not a Redis address") as raised:
+    with pytest.raises(ValueError, match="REDIS_URL is not a valid Redis URL") as raised:
         RedisStore(url)
     assert "hunt" not in "".join(traceback.format_exception(raised.value))
