@@ -82,11 +82,11 @@ def _libpq(url: URL) -> str:
 @contextmanager
 def running(command: list[str], variables: dict[str, str]) -> Generator["subprocess.Popen[bytes]"]:
     """Run a program of that environment until the block ends."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     process = subprocess.Popen(
         command,
         cwd=project_root(),
-        env=kept | variables,
+        env=inherited | variables,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -50,10 +50,10 @@ def _serve_session(connection: Any, sizes: list[int]) -> None:
 
 def _read_email(connection: Any) -> int:
     """Read one email and return its size in bytes."""
-    size, tail = 0, b""
-    while not tail.endswith(END):
+    size, ending = 0, b""
+    while not ending.endswith(END):
         chunk = connection.recv(1 << 18)
         if not chunk:
             break
-        size, tail = size + len(chunk), (tail + chunk)[-len(END) :]
+        size, ending = size + len(chunk), (ending + chunk)[-len(END) :]
     return size

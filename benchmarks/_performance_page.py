@@ -74,9 +74,9 @@ def _machine() -> str:
 
 def _draw(folder: Path) -> Iterable[str]:
     """Write one picture per plot, and yield its Markdown."""
-    found = list(curves())
+    stored_curves = list(curves())
     for plot, title in PLOTS.items():
-        lines = [curve for curve in found if curve.plot == plot]
+        lines = [curve for curve in stored_curves if curve.plot == plot]
         if lines:
             (folder / f"{plot}.svg").write_text(_plot.svg(lines))
             yield f"## {title}\n\n![{title}](performance/{plot}.svg)"

@@ -105,7 +105,7 @@ def _receive(pipe: Any) -> None:
     server = FastSmtpServer()
     pipe.send(server.port)
     while pipe.recv() == "count":
-        whole = sum(size > MIN_BYTES * 4 / 3 for size in server.sizes)
+        complete = sum(size > MIN_BYTES * 4 / 3 for size in server.sizes)
         server.sizes.clear()
-        pipe.send(whole)
+        pipe.send(complete)
     server.stop()

@@ -39,8 +39,8 @@ def measure() -> list[Row]:
 def _beside(
     rounds: list[tuple[tuple[float, float], tuple[float, float]]], column: int, against: str
 ) -> tuple[float, str, str, float]:
-    mine, other = (statistics.median(sides[n][column] for sides in rounds) for n in (0, 1))
-    return mine, "s", against, other
+    ours, other = (statistics.median(sides[n][column] for sides in rounds) for n in (0, 1))
+    return ours, "s", against, other
 
 
 def _with_flow(stack: LiveStack) -> tuple[float, float]:

@@ -155,8 +155,8 @@ def _receive(pipe: Any) -> None:
     http.start()
     pipe.send((smtp.port, http.url))
     while pipe.recv() == "count":
-        whole = [size for size in smtp.sizes if size > len(DATA) * 4 / 3]
-        arrived = (len(whole), len(http.requests))
+        complete = [size for size in smtp.sizes if size > len(DATA) * 4 / 3]
+        arrived = (len(complete), len(http.requests))
         smtp.sizes.clear()
         http.requests.clear()
         pipe.send(arrived)  # last: the next round starts when it is read

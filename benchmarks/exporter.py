@@ -124,8 +124,8 @@ def _copies(database: sqlite3.Connection, table: str, ends: list[float]) -> list
     template = dict(zip(names, found.fetchone(), strict=True))
     states = [uuid4() for _ in ends]
     rows = ({**template, **_own(state, end)} for state, end in zip(states, ends, strict=True))
-    places = ", ".join(f":{name}" for name in names)
-    database.executemany(f"insert into {table} values ({places})", rows)  # noqa: S608
+    placeholders = ", ".join(f":{name}" for name in names)
+    database.executemany(f"insert into {table} values ({placeholders})", rows)  # noqa: S608
     return states
 
 

@@ -104,7 +104,7 @@ def _rows(count: int, kind: str) -> Callable[[], None]:
     table = Table("rows", QUERY.format(rows=count))
 
     def write() -> None:
-        with TemporaryDirectory() as directory, snapshot() as moment:
-            assert export(moment, [table], Path(directory) / "rows", kind).rows == count
+        with TemporaryDirectory() as directory, snapshot() as database_snapshot:
+            assert export(database_snapshot, [table], Path(directory) / "rows", kind).rows == count
 
     return write

@@ -30,7 +30,7 @@ PAGE = 50
 
 
 @dataclass
-class Place:
+class SeededServer:
     """One server, its worker's pool, and a run to look at."""
 
     server: MeasuredServer
@@ -70,8 +70,8 @@ def measure() -> list[Row]:
 def _with_history(kind: str) -> list[Row]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        short = stack.enter_context(_place(kind, folder / "a"))
-        long = stack.enter_context(_place(kind, folder / "b"))
+        short = stack.enter_context(_seeded_server(kind, folder / "a"))
+        long = stack.enter_context(_seeded_server(kind, folder / "b"))
         short.grow(FEW)
         measured: list[tuple[dict[str, float], dict[str, float]]] = []
         for length in LENGTHS:
@@ -92,7 +92,7 @@ def _with_history(kind: str) -> list[Row]:
 
 
 @contextmanager
-def _place(kind: str, folder: Path) -> Generator[Place]:
+def _seeded_server(kind: str, folder: Path) -> Generator[SeededServer]:
     folder.mkdir()
     with measured_server(kind, folder) as server:
         work = Workspace(folder / "flows", server.api.api_url, "pool", limit=4)
@@ -100,12 +100,12 @@ def _place(kind: str, folder: Path) -> Generator[Place]:
         with our_worker("pool", environment, folder / "worker.log") as worker:
             runs = [work.submit(name) for name in FLOWS]
             work.wait_all(runs, timeout=120)
-            yield Place(server, work, runs)
+            yield SeededServer(server, work, runs)
             worker.end()
         work.close()
 
 
-def _in_turns(short: Place, long: Place) -> tuple[dict[str, float], dict[str, float]]:
+def _in_turns(short: SeededServer, long: SeededServer) -> tuple[dict[str, float], dict[str, float]]:
     lags = [(short.start_lag(), long.start_lag()) for _ in range(STARTS)]
     calls = [(list(short.calls()), list(long.calls())) for _ in range(CALLS)]
     first, second = (

@@ -103,8 +103,8 @@ def _check(work: Workspace, root: psutil.Process, runs: list[UUID], files: int) 
     for start in range(0, len(runs), 100):
         some = runs[start : start + 100]
         selected = FlowRunFilter.model_validate({"id": {"any_": some}})
-        found = work.client.read_flow_runs(flow_run_filter=selected, limit=len(some))
-        ends = [run.state_type for run in found]
+        finished_runs = work.client.read_flow_runs(flow_run_filter=selected, limit=len(some))
+        ends = [run.state_type for run in finished_runs]
         assert ends == [StateType.COMPLETED] * len(some), ends
     tree = root.children(recursive=True)
     assert not [p for p in tree if p.status() == psutil.STATUS_ZOMBIE]

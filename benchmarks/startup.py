@@ -42,8 +42,8 @@ def _start(directory: str) -> float:
     assert process.stdout
     try:
         for line in process.stdout:
-            if found := ONLINE.search(line):
-                return float(found["seconds"])
+            if match := ONLINE.search(line):
+                return float(match["seconds"])
     finally:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)

@@ -39,11 +39,11 @@ def _ours() -> tuple[float, int]:
 
 def _theirs(celery: CeleryWorker) -> tuple[float, int]:
     folder = project_root() / "flows/analytics/sql"
-    chosen = settings()
+    current = settings()
     return celery.refresh_catalog(
         statements=[(folder / f"{name}.sql").read_text() for name in STATEMENTS],
         parameters={
-            "schemas": chosen.analytics_schemas,
-            "stale_after_seconds": chosen.catalog_stale_after_hours * 3600,
+            "schemas": current.analytics_schemas,
+            "stale_after_seconds": current.catalog_stale_after_hours * 3600,
         },
     )

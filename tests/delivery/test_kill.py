@@ -11,9 +11,9 @@ pytestmark = pytest.mark.timeout(240)
 @pytest.fixture(scope="module")
 def results():
     """Collect the drills; ``-s`` shows them as a table."""
-    found: dict[tuple[str, str], Drilled] = {}
-    yield found
-    print(f"\n{table(found)}")  # noqa: T201
+    drills: dict[tuple[str, str], Drilled] = {}
+    yield drills
+    print(f"\n{table(drills)}")  # noqa: T201
 
 
 @pytest.fixture(params=["alerts", "reports", "monitoring"])

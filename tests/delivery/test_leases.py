@@ -136,12 +136,12 @@ def test_a_waiting_lock_does_not_keep_a_sender_alive(deliveries):
 def test_leases_are_renewed_while_sending(deliveries, http_sink, monkeypatch):
     monkeypatch.setattr(dispatcher, "RENEW_SECONDS", 0.05)
     deliveries.add(webhook_recipient(), key="k")
-    seen = []
+    observed = []
 
     def before_answer(_posted):
         def renewed():
-            seen.append(deliveries.row("k")["lease_until"])
-            return len(set(seen)) > 2
+            observed.append(deliveries.row("k")["lease_until"])
+            return len(set(observed)) > 2
 
         wait_until(renewed, timeout=30)
 
@@ -175,10 +175,10 @@ def test_a_lost_connection_stops_the_sender_and_its_results_are_recorded(
 
 def test_no_transaction_is_open_and_no_row_locked_while_sending(deliveries, http_sink):
     deliveries.add(webhook_recipient(), key="k")
-    seen = []
+    observed = []
 
     def before_answer(_posted):
-        seen.extend(
+        observed.extend(
             deliveries.run(
                 "select state from pg_stat_activity where datname = current_database()"
                 " and pid <> pg_backend_pid() and state like 'idle in transaction%'"
@@ -187,7 +187,7 @@ def test_no_transaction_is_open_and_no_row_locked_while_sending(deliveries, http
         deliveries.run("select 1 from ops.deliveries for update nowait")
 
     http_sink.before_answer = before_answer
-    assert (deliver_due()["sent"], seen) == (1, [])
+    assert (deliver_due()["sent"], observed) == (1, [])
 
 
 def test_settling_twice_changes_nothing(deliveries):

@@ -213,11 +213,11 @@ def test_the_backoff_is_monotone_and_capped(attempts):
     status=st.sampled_from(["temporary", "permanent", "unreachable", "rate_limited"]),
     attempts=st.integers(min_value=0, max_value=10**6),
     age=st.floats(min_value=0, max_value=1e9),
-    asked=st.floats(),
+    requested=st.floats(),
     code=st.sampled_from([None, 404, 410, 429, 500, 550]),
 )
-def test_every_result_has_a_next_step_within_bounds(status, attempts, age, asked, code):
-    step = next_step(SendResult(status, "x", code, retry_after_seconds=asked), attempts, age)
+def test_every_result_has_a_next_step_within_bounds(status, attempts, age, requested, code):
+    step = next_step(SendResult(status, "x", code, retry_after_seconds=requested), attempts, age)
     assert step.status in {"pending", "failed"}
     assert 0 <= step.delay_seconds <= 86_400
     assert step.pause_seconds is None or 0 <= step.pause_seconds <= 86_400

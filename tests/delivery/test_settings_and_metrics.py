@@ -14,10 +14,10 @@ def test_old_names_are_read_and_name_their_replacement(monkeypatch):
     monkeypatch.setenv("ALERT_DELIVERY_ATTEMPTS", "3")
     monkeypatch.setenv("ALERT_DELIVERY_MAX_HOURS", "2")
     monkeypatch.setenv("DELIVERY_MAX_AGE_HOURS", "5")
-    chosen = settings()
-    assert (chosen.delivery_max_attempts, chosen.delivery_max_age_hours) == (3, 5)
-    assert chosen.delivery_concurrency == 1
-    assert chosen.replaced_variables() == [
+    current = settings()
+    assert (current.delivery_max_attempts, current.delivery_max_age_hours) == (3, 5)
+    assert current.delivery_concurrency == 1
+    assert current.replaced_variables() == [
         "ALERT_DELIVERY_ATTEMPTS: Deprecated: set DELIVERY_MAX_ATTEMPTS.",
         "ALERT_DELIVERY_MAX_HOURS: Deprecated: set DELIVERY_MAX_AGE_HOURS.",
     ]

@@ -34,15 +34,15 @@ class Target:
 
     def run(self, deployment: UUID, **fields: Any) -> UUID:
         """Queue a run."""
-        made = self.send("POST", f"/deployments/{deployment}/create_flow_run", fields)
-        return UUID(made["id"])
+        created = self.send("POST", f"/deployments/{deployment}/create_flow_run", fields)
+        return UUID(created["id"])
 
     def assert_refused(self, run: UUID, *texts: str, setting: bool = True) -> None:
         """The run ended once, as Failed with the reason; the next one of its deployment works."""
         state = self.work.wait(run)
         message = str(state.message)
-        wanted = (*texts, SETTING) if setting else texts
-        missing = [text for text in wanted if text not in message]
+        expected = (*texts, SETTING) if setting else texts
+        missing = [text for text in expected if text not in message]
         assert (state.name, missing) == ("Failed", []), message
         assert "\n" not in message
         assert not self.marker.exists()

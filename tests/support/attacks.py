@@ -43,7 +43,7 @@ def attack(*, by: str, what: str, answer: str) -> pytest.MarkDecorator:
 def attacks() -> list[Attack]:
     """Every attack of the tests, in the order of files and lines."""
     files = sorted((ROOT / "tests").rglob("test_*.py"))
-    return [found for file in files for found in _in_file(file)]
+    return [each for file in files for each in _in_file(file)]
 
 
 def _in_file(file: Path) -> Iterator[Attack]:

@@ -37,10 +37,10 @@ SECONDS = 90
 
 def chromium() -> str:
     """Its path; the test is skipped without it."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    if program is None:
         pytest.skip("chromium is not on PATH (Debian has it in its package chromium)")
-    return found
+    return program
 
 
 def shown(url: str, wait_milliseconds: int = 20_000) -> str:

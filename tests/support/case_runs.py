@@ -101,10 +101,10 @@ class Workspace:
 
     def messages(self, run: UUID) -> list[str]:
         """The run's log lines, in order."""
-        found = self.client.read_logs(
+        logs = self.client.read_logs(
             LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run])), limit=200, offset=0
         )
-        return [re.sub("^Worker '[^']+'", "Worker '*'", log.message) for log in found]
+        return [re.sub("^Worker '[^']+'", "Worker '*'", log.message) for log in logs]
 
     def result(self, state: State[Any]) -> Any:
         """What the flow returned."""

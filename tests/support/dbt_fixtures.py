@@ -20,8 +20,8 @@ def dbt_queries(stack: RunningStack) -> list[str]:
 def dbt_processes(stack: RunningStack) -> list[psutil.Process]:
     """Return the processes below the worker in the dbt project's folder: only those of dbt."""
     pid = stack.pid("worker")
-    found: list[psutil.Process] = []
+    processes: list[psutil.Process] = []
     for process in psutil.Process(pid).children(recursive=True) if pid else []:
         with suppress(psutil.Error):
-            found += [process] if process.cwd() == PROJECT else []
-    return found
+            processes += [process] if process.cwd() == PROJECT else []
+    return processes

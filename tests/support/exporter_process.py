@@ -37,13 +37,13 @@ class Exporter(Process):
 
     def samples(self, name: str, **labels: str) -> dict[tuple[str, ...], float]:
         """Values of a metric by the labels that were not given, in the order of their names."""
-        found: dict[tuple[str, ...], float] = {}
+        samples: dict[tuple[str, ...], float] = {}
         for family in text_string_to_metric_families(self.get()):
             for sample in family.samples:
                 if sample.name == f"analytics_{name}" and labels.items() <= sample.labels.items():
-                    rest = sorted(sample.labels.keys() - labels.keys())
-                    found[tuple(sample.labels[label] for label in rest)] = sample.value
-        return found
+                    other_labels = sorted(sample.labels.keys() - labels.keys())
+                    samples[tuple(sample.labels[label] for label in other_labels)] = sample.value
+        return samples
 
     def begin(self) -> None:
         """Start and wait until it answers."""

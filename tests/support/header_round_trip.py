@@ -17,19 +17,19 @@ NAMES = ["Subject", "Comments", "From", "Content-Disposition"]
 
 def round_trip(text: str) -> dict[str, object]:
     """What is written, and what is read."""
-    head = (
+    headers = (
         text_field("Subject", text)
         + text_field("Comments", text)
         + address_field("From", [(text, "a@b.example")])
         + disposition_field("attachment", text)
     )
-    check_headers(head.encode(), NAMES)
-    content = f"{head}\r\nbody".encode()
+    check_headers(headers.encode(), NAMES)
+    content = f"{headers}\r\nbody".encode()
     modern = message_from_bytes(content, policy=policy.default)
     old = message_from_bytes(content, policy=policy.compat32)
     (sender,) = modern["From"].addresses
     return {
-        "head": head,
+        "head": headers,
         "names": [modern.keys(), old.keys()],
         "body": [modern.get_payload(), old.get_payload()],
         "subject": [str(modern["Subject"]), str(modern["Comments"]), _decoded(old["Subject"])],

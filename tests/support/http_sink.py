@@ -61,11 +61,11 @@ class HttpSink(PausableServer):
 
     def answer(self, code: int, body: bytes = b"", *, times: int | None = None, **headers: str):
         """Answer so from now on, or so many times (header names: ``_`` for ``-``)."""
-        made = Answer(code, body, tuple((k.replace("_", "-"), v) for k, v in headers.items()))
+        answer = Answer(code, body, tuple((k.replace("_", "-"), v) for k, v in headers.items()))
         if times is None:
-            self._default = made
+            self._default = answer
         else:
-            self._next += [made] * times
+            self._next += [answer] * times
 
     def keys(self) -> list[str]:
         """Idempotency keys in the order of arrival."""

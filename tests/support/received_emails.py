@@ -8,15 +8,23 @@ from email.message import Message
 
 from tests.support.smtp_sink import Received
 
-HEAD = ["Message-ID", "Date", "From", "To", "Subject", "Auto-Submitted", "X-Auto-Response-Suppress"]
+HEADERS = [
+    "Message-ID",
+    "Date",
+    "From",
+    "To",
+    "Subject",
+    "Auto-Submitted",
+    "X-Auto-Response-Suppress",
+]
 MIME = ["MIME-Version", "Content-Type"]
 PART = {*MIME, "Content-Transfer-Encoding", "Content-Disposition", "Content-ID"}
 
 
-def raw_names(head: bytes) -> list[str]:
+def raw_names(headers: bytes) -> list[str]:
     """Names of the fields of a head, read line by line; a line that is none fails."""
     names = list[str]()
-    for line in head.split(b"\r\n"):
+    for line in headers.split(b"\r\n"):
         assert re.search(rb"[\r\n\0]", line) is None
         assert len(line) <= 998
         if not line.startswith(b" "):
@@ -27,11 +35,11 @@ def raw_names(head: bytes) -> list[str]:
 
 def assert_is_one_email(received: Received, subject: str, *extra: str) -> Message:
     """Check the raw bytes and both parsers; return the email as the modern one parses it."""
-    head, blank, _ = received.content.partition(b"\r\n\r\n")
+    headers, blank, _ = received.content.partition(b"\r\n\r\n")
     assert blank
-    names = raw_names(head)
-    assert sorted(names) == sorted({*HEAD, *MIME, *extra, *names[len(HEAD) :]} - {""})
-    assert set(names[len(HEAD) :]) <= {*MIME, "Content-Transfer-Encoding"}
+    names = raw_names(headers)
+    assert sorted(names) == sorted({*HEADERS, *MIME, *extra, *names[len(HEADERS) :]} - {""})
+    assert set(names[len(HEADERS) :]) <= {*MIME, "Content-Transfer-Encoding"}
     modern = email.message_from_bytes(received.content, policy=policy.default)
     old = email.message_from_bytes(received.content, policy=policy.compat32)
     for parsed in (modern, old):

@@ -98,8 +98,8 @@ class SmtpSink(PausableServer):
 
     def _authenticate(self, _server: Any, _session: Any, _envelope: Any, _how: str, data: Any):
         assert isinstance(data, LoginPassword)
-        given = (data.login.decode(), data.password.decode())
-        return AuthResult(success=given == self._login, handled=False)
+        credentials = (data.login.decode(), data.password.decode())
+        return AuthResult(success=credentials == self._login, handled=False)
 
     # Called by aiosmtpd, which fixes names and parameters.
 

@@ -55,19 +55,19 @@ def all_succeed() -> None:
 
 
 def _succeeds(deployment: str) -> None:
-    said: list[str] = []
+    failures: list[str] = []
 
     def works() -> bool:
         run = submit(deployment, **PARAMETERS.get(deployment.partition("/")[0], {}))
         wait_until(run.ready, 240, 0.3)
         state = run.state()
-        said.append(f"{deployment}: {state and state.name}: {state and state.message}")
+        failures.append(f"{deployment}: {state and state.name}: {state and state.message}")
         return run.successful()
 
     try:
         wait_until(works, SECONDS, 1)
     except AssertionError as error:
-        raise AssertionError("\n".join(said[-3:])) from error
+        raise AssertionError("\n".join(failures[-3:])) from error
 
 
 def counters_equal_the_database(stack: RunningStack) -> None:

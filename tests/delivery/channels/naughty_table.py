@@ -20,7 +20,7 @@ from tests.support.receivers.all_channels import (
 )
 
 MAX_CELL = 60
-HEAD = """# Naughty strings
+HEADER = """# Naughty strings
 
 The text that each receiver got for a value in data, as its service interprets it: `&lt;` is shown as `<`,
 `\\*` as `*`. Spaces without width are written as `·`, line breaks as `⏎`. Programs (webhook) get the data
@@ -63,8 +63,8 @@ def fact_shown_by(receivers: Receivers, name: str) -> str:
         "telegram": lambda: receivers.telegram.accepted[-1]["text"].partition("Key:</b> ")[2],
         "webhook": lambda: receivers.webhook.requests[-1].json["facts"][0]["value"],
     }
-    whole = readers.get(name)
-    return whole() if whole else shown_by(receivers, name).partition("Key: ")[2]
+    reader = readers.get(name)
+    return reader() if reader else shown_by(receivers, name).partition("Key: ")[2]
 
 
 def _slack_value(message: Any) -> str:
@@ -82,7 +82,7 @@ def _teams_value(card: Any) -> str:
 def table() -> str:
     """Return the page."""
     names = [name for name in NAMES if name != "slack-bot"]
-    lines = [HEAD, f"| string | data | {' | '.join(names)} |", "|---" * (len(names) + 2) + "|"]
+    lines = [HEADER, f"| string | data | {' | '.join(names)} |", "|---" * (len(names) + 2) + "|"]
     with (
         pytest.MonkeyPatch.context() as patch,
         running_receivers(patch) as receivers,

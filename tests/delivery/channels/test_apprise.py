@@ -59,7 +59,7 @@ def test_a_listed_host_is_reached_and_another_is_not(http_sink, monkeypatch, blo
 def test_a_name_that_is_not_listed_is_not_even_looked_up(url, monkeypatch, block):
     """Its DNS server could return one address for the check and another one for apprise."""
     looked_up: list[object] = []
-    monkeypatch.setattr("socket.getaddrinfo", lambda *asked, **_: looked_up.append(asked))
+    monkeypatch.setattr("socket.getaddrinfo", lambda *query, **_: looked_up.append(query))
     block(url)
     outcome = send_now("team")
     assert outcome.status == "permanent"

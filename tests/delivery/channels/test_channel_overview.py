@@ -91,20 +91,20 @@ def refusing_api():
         server.shutdown()
 
 
-def run(url: str, *words: str) -> tuple[int, str]:
+def run(url: str, *arguments: str) -> tuple[int, str]:
     """Run the command in a process of its own: Prefect's event client keeps its first address."""
-    command = [sys.executable, "-m", "analytics_worker.cli", "channels", *words]
+    command = [sys.executable, "-m", "analytics_worker.cli", "channels", *arguments]
     environment = {**os.environ, "PREFECT_API_URL": url}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
 @pytest.mark.usefixtures("environment")
-@pytest.mark.parametrize("words", [(), ("test", "good-hook")])
+@pytest.mark.parametrize("arguments", [(), ("test", "good-hook")])
 def test_an_api_that_requires_a_login_is_reported_and_no_channel_is_called_missing(
-    refusing_api, words
+    refusing_api, arguments
 ):
-    code, output = run(refusing_api, *words)
+    code, output = run(refusing_api, *arguments)
     assert (code, "PREFECT_API_AUTH_STRING" in output) == (1, True), output
     assert "not configured" not in output
     assert "No channel is configured" not in output

@@ -87,8 +87,8 @@ def test_each_response_has_a_result(receivers: Receivers, name: str, answer: Ans
     assert result.status == status, result.detail
     assert_says_why_without_secrets(result)
     if status == "rate_limited":
-        asked = answer.status == 429 or "Retry-After" in answer.headers
-        assert result.retry_after_seconds == (7 if asked else 30)
+        requested = answer.status == 429 or "Retry-After" in answer.headers
+        assert result.retry_after_seconds == (7 if requested else 30)
 
 
 def assert_says_why_without_secrets(result: SendResult) -> None:

@@ -91,14 +91,14 @@ def test_every_escaped_text_can_be_encoded(text: str, escape: escaping.Escape):
 def test_no_character_is_cut_in_two():
     for character in ("😀", "é", "👨\u200d👩\u200d👧", "🏴\u200d☠\ufe0f"):
         for limit in range(30, 60):
-            kept = escaping.cut(character * 50, limit).removesuffix(escaping.SHORTENED)
-            assert kept == character * (len(kept) // len(character))
+            cut_text = escaping.cut(character * 50, limit).removesuffix(escaping.SHORTENED)
+            assert cut_text == character * (len(cut_text) // len(character))
 
 
 def test_no_escape_sequence_is_cut_in_two():
     for limit in range(30, 60):
-        kept = escaping.cut("<" * 100, limit, escape=escaping.slack)
-        assert kept.removesuffix(escaping.SHORTENED).replace("&lt;", "") == ""
+        cut_text = escaping.cut("<" * 100, limit, escape=escaping.slack)
+        assert cut_text.removesuffix(escaping.SHORTENED).replace("&lt;", "") == ""
 
 
 def test_markdown_of_a_list_is_escaped_as_markdown_requires():
