@@ -54,9 +54,7 @@ def measure() -> list[Row]:
             _store(RULES)
             results, evaluated = _side_by_side(os.environ["DATABASE_URL"], sink, stack)
             growth = _growth(os.environ["DATABASE_URL"])
-    medians = {
-        name: tuple(map(median, zip(*rounds, strict=True))) for name, rounds in results.items()
-    }
+    medians = {side: tuple(map(median, zip(*rows, strict=True))) for side, rows in results.items()}
     return [
         *_rows(medians),
         Row("… evaluation alone", evaluated, "s", "bare loop with posts", medians["bare"][0], "≤ 2x"),

@@ -45,11 +45,11 @@ def test_a_damaged_note_is_no_note(tmp_path):
 
 def test_a_name_is_taken_once_and_free_after_a_kill(tmp_path):
     path = tmp_path / "worker" / "host.lock"
-    code = "import sys; from pathlib import Path; from analytics_worker.worker.process_identity import NameLock; print(NameLock(Path(sys.argv[1])).take(), flush=True); input()"
+    code = "import sys; from pathlib import Path; from analytics_worker.worker.process_identity import NameLock; print(NameLock(Path(sys.argv[1])).acquire(), flush=True); input()"
     # The lock object must outlive the expression in the other process, as it does in a worker.
     code = code.replace(
-        "print(NameLock(Path(sys.argv[1])).take()",
-        "lock = NameLock(Path(sys.argv[1])); print(lock.take()",
+        "print(NameLock(Path(sys.argv[1])).acquire()",
+        "lock = NameLock(Path(sys.argv[1])); print(lock.acquire()",
     )
     with subprocess.Popen(
         [sys.executable, "-c", code, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
