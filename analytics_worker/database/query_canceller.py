@@ -48,17 +48,17 @@ class _QueryCanceller:
                     connection.cancel()
 
 
-_cancellers: dict[int, _QueryCanceller] = {}
+_canceller_by_process: dict[int, _QueryCanceller] = {}
 _lock = threading.Lock()
 
 
 @contextmanager
 def cancel_on_timeout(connection: Any, timeout: timedelta) -> Generator[None]:
     """Cancel the query of this psycopg2 connection if it exceeds its timeout and a grace period."""
-    canceller = _cancellers.get(os.getpid())
+    canceller = _canceller_by_process.get(os.getpid())
     if canceller is None:
         with _lock:
-            canceller = _cancellers.setdefault(os.getpid(), _QueryCanceller())
+            canceller = _canceller_by_process.setdefault(os.getpid(), _QueryCanceller())
     canceller.begin(connection, (timeout + GRACE_PERIOD).total_seconds())
     try:
         yield
