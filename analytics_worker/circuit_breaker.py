@@ -1,7 +1,7 @@
-"""The circuit breakers of this project: the database, dbt, and named outside services.
+"""Define the circuit breakers of this project: the database, dbt, and named external services.
 
 Reads and writes the breakers' records in Redis (``REDIS_URL``) or in ``breakers.sqlite`` of the
-state directory, shared by all processes. Importing opens nothing; the store is chosen at the first
+state directory, shared by all processes. Importing opens nothing; the store is opened at the first
 guarded call::
 
     with db_circuit_breaker.calling(): ...
@@ -32,7 +32,7 @@ _SERVICE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 class ExternalCircuitBreakers:
-    """One breaker per outside service, by name: ``external_circuit_breaker("slack")``.
+    """One breaker per external service, by name: ``external_circuit_breaker("slack")``.
 
     All have the same limits. Their shared names start with ``external:``.
     """
@@ -40,20 +40,20 @@ class ExternalCircuitBreakers:
     PREFIX = "external:"
 
     def __init__(self, *, fail_max: int, reset_timeout: float) -> None:
-        """Define the limits; breakers are made when they are first asked for."""
+        """Define the limits; breakers are created on first use."""
         self.fail_max = fail_max
         self.reset_timeout = reset_timeout
         self._by_service: dict[str, CircuitBreaker] = {}
 
     def __call__(self, service: str) -> CircuitBreaker:
-        """The breaker of this service; the same object every time."""
-        known = self._by_service.get(service)
-        if known is not None:
-            return known
-        if not _SERVICE_NAME.fullmatch(service):  # it may be an address with a secret: not repeated
+        """Return the breaker of this service, the same object every time."""
+        existing = self._by_service.get(service)
+        if existing is not None:
+            return existing
+        if not _SERVICE_NAME.fullmatch(service):  # it may be a URL with a secret: not repeated
             raise ValueError(
-                "the name of an external service consists of at most 100 letters, digits, dots, "
-                "hyphens and underscores (its host name, for instance), not of a whole address"
+                "not a valid name of an external service; expected at most 100 letters, digits, dots, "
+                "hyphens and underscores (its host name, for instance), not a URL"
             )
         breaker = CircuitBreaker(
             f"{self.PREFIX}{service}", fail_max=self.fail_max, reset_timeout=self.reset_timeout
@@ -61,20 +61,19 @@ class ExternalCircuitBreakers:
         return self._by_service.setdefault(service, breaker)
 
     def get_stats(self) -> dict[str, BreakerStats]:
-        """State and counts by service name, of every service that any process has called.
+        """Return state and counts by service name, for every service that any process has called.
 
         Raises StoreUnreachableError.
         """
-        every = breaker_stats()
         return {
             stats["name"].removeprefix(self.PREFIX): stats
-            for stats in every
+            for stats in breaker_stats()
             if stats["name"].startswith(self.PREFIX)
         }
 
 
 def _not_an_outage(error: BaseException) -> bool:
-    """A lock timeout or a failed check in a guarded block is no verdict on the database."""
+    """Whether the error, such as a lock timeout or a failed check, is not an outage of the database."""
     return not is_database_outage(error)
 
 

@@ -1,6 +1,6 @@
-"""Which errors are worth another try, and which say that a service is down.
+"""Classify errors: permanent ones, ones worth a retry, and outages of the database.
 
-Reads nothing, writes nothing. Retries, circuit breakers and result states all ask here.
+Reads nothing, writes nothing. Retries, circuit breakers and result states all use it.
 """
 
 import re
@@ -13,8 +13,8 @@ from psycopg2 import InterfaceError, OperationalError
 # invalid catalog name, syntax error or access rule violation (PostgreSQL, appendix A).
 PERMANENT_SQLSTATE_CLASSES = frozenset({"0A", "22", "23", "28", "3D", "42"})
 
-# What only a server that is down or overloaded says: insufficient resources, crash shutdown, cannot
-# connect now. Not 57014 and 57P01: anybody with the role can cancel a query or end a session.
+# Only an unavailable or overloaded server reports these: insufficient resources, crash shutdown, cannot
+# connect now. Not 57014 and 57P01: every session of the role can cancel a query or end a session.
 SERVICE_SQLSTATE_CLASSES = frozenset({"53"})
 SERVICE_SQLSTATES = frozenset({"57P02", "57P03"})
 
@@ -27,21 +27,21 @@ _REFUSED_CONNECTION = re.compile(
 
 
 class PermanentError(Exception):
-    """Trying again cannot help: bad input, missing grant, failed contract."""
+    """A retry cannot help: bad input, missing grant, failed contract."""
 
 
 def chain(error: BaseException) -> Iterator[BaseException]:
-    """The error, then what caused it, as far as it goes."""
-    seen: set[int] = set()
+    """Yield the error and its causes, outermost first."""
+    visited: set[int] = set()
     current: BaseException | None = error
-    while current is not None and id(current) not in seen:
-        seen.add(id(current))
+    while current is not None and id(current) not in visited:
+        visited.add(id(current))
         yield current
         current = getattr(current, "orig", None) or current.__cause__
 
 
 def sqlstate(error: BaseException) -> str | None:
-    """PostgreSQL's five-character error code, if the database gave one."""
+    """Return PostgreSQL's five-character error code, if the error has one."""
     for link in chain(error):
         code = getattr(link, "pgcode", None)
         if isinstance(code, str):
@@ -50,7 +50,7 @@ def sqlstate(error: BaseException) -> str | None:
 
 
 def is_permanent(error: BaseException) -> bool:
-    """Whether trying the same thing again is bound to fail the same way."""
+    """Whether a retry is certain to fail the same way."""
     if any(isinstance(link, PermanentError) for link in chain(error)):
         return True
     code = sqlstate(error)
@@ -60,19 +60,19 @@ def is_permanent(error: BaseException) -> bool:
 
 
 def is_database_outage(error: BaseException) -> bool:
-    """Whether an error says that the database server is away or overloaded.
+    """Whether an error shows that the database server is unavailable or overloaded.
 
-    A lock timeout, a deadlock, a cancelled query or a session that somebody ended is worth a retry,
-    but the server is well: it must not count against its circuit breaker. If it is down, the next
-    attempt to connect says so. Neither does an error count that the driver raised of itself.
+    A lock timeout, a deadlock, a cancelled query or an ended session is worth a retry, but the server
+    is available, so it must not count for its circuit breaker. If the server is down, the next attempt
+    to connect shows it. Errors that the driver itself raises do not count either.
     """
-    # SQLAlchemy, which the exporter does without, keeps the driver's error in `orig`.
+    # SQLAlchemy, which the exporter does not use, keeps the driver's error in `orig`.
     if not isinstance(getattr(error, "orig", error), DriverError):
         return False
     code = sqlstate(error)
     if code is None:
         return _is_connection_error(error) and not is_permanent(error)
-    if code[:2] == "08":  # of a foreign server, if this connection is still there
+    if code[:2] == "08":  # of a foreign server, if this connection is still open
         return getattr(error, "connection_invalidated", True)
     return code[:2] in SERVICE_SQLSTATE_CLASSES or code in SERVICE_SQLSTATES
 

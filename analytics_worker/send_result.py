@@ -18,13 +18,13 @@ class SendResult:
     """The result of one attempt.
 
     Attributes:
-        status: ``sent``; ``temporary``: the receiver saw the message, or may have, and did not accept
-            it now; ``permanent``: it never will; ``unreachable``: the receiver cannot have seen it;
-            ``rate_limited``: the receiver wants no message at all for ``retry_after_seconds``.
+        status: ``sent``; ``temporary``: the receiver got the message, or may have, and did not accept
+            it now; ``permanent``: it never will; ``unreachable``: the receiver cannot have got it;
+            ``rate_limited``: the receiver accepts no message at all for ``retry_after_seconds``.
         detail: The reason, fit for logs and tables: one line without secrets.
         code: The receiver's status code, if it answered.
-        outage: Whether this speaks against the service as a whole rather than against one message.
-        retry_after_seconds: How long the receiver asked to be left alone.
+        outage: Whether the failure is of the service as a whole rather than of one message.
+        retry_after_seconds: The pause that the receiver requested.
         receipt: What later messages need to refer to this one, such as a Slack ``ts``.
     """
 
@@ -45,7 +45,7 @@ def temporary(detail: str, *, code: int | None = None, outage: bool = False) -> 
 
 
 def permanent(detail: str, *, code: int | None = None) -> SendResult:
-    """Return a failure that no other attempt can change."""
+    """Return a failure for which a retry cannot help."""
     return SendResult("permanent", one_line(detail), code)
 
 
@@ -55,7 +55,7 @@ def unreachable(detail: str, *, code: int | None = None) -> SendResult:
 
 
 def rate_limited(detail: str, retry_after_seconds: float, *, code: int = 429) -> SendResult:
-    """Return the receiver's request to send nothing for a while."""
+    """Return the receiver's request for a pause."""
     return SendResult(
         "rate_limited", one_line(detail), code, retry_after_seconds=retry_after_seconds
     )

@@ -1,4 +1,4 @@
-"""How the other processes of this checkout reach the stack that `make up` runs in it.
+"""Read how other processes of this checkout reach the stack that `make up` runs.
 
 Reads ``stack.env`` in the state folder, which only its owner can read; writes nothing.
 """
@@ -13,15 +13,15 @@ API_URL, API_LOGIN = "PREFECT_API_URL", "PREFECT_API_AUTH_STRING"
 
 
 def stack_variables() -> dict[str, str]:
-    """What `make up` wrote for other processes; empty when no stack runs."""
+    """Return the variables that `make up` wrote for other processes; empty if no stack runs."""
     file = dotenv_values(settings().state_dir / "stack.env", interpolate=False)
     return {name: value for name, value in file.items() if value is not None}
 
 
 def stack_login(api_url: str | None) -> str | None:
-    """The login of the stack that runs here, if that is its address: no other server may get it.
+    """Return the login of the local stack if the URL is its own: no other server may get it.
 
-    Another name of this host, such as localhost, may lead to a port of somebody else's.
+    Another name of this host, such as localhost, may lead to the port of another user's process.
     """
     variables = stack_variables()
     own = variables.get(API_URL)
@@ -30,5 +30,5 @@ def stack_login(api_url: str | None) -> str | None:
 
 
 def login_file() -> Path:
-    """Where `make up` keeps the login that it made."""
+    """Return the file in which `make up` keeps the login that it created."""
     return settings().state_dir / "login"

@@ -1,8 +1,8 @@
-"""Timings of what a run does inside: added up in memory, told once per task run, and once per flow.
+"""Measure what a run does: add timings up in memory and emit them once per task run and per flow run.
 
-Reads nothing. At the end of a `measured` scope writes one Prefect event, ``analytics.task.timings``,
-if something was timed in it; the exporter adds the events up. Nothing here raises into a run, and
-outside a scope nothing is kept. ::
+Reads nothing. At the end of a `measured` scope, it emits one Prefect event, ``analytics.task.timings``,
+if something was timed in it; the exporter adds the events up. No error of a measurement fails a run,
+and outside a scope nothing is recorded. ::
 
     with timed(QUERY, "copy"): ...
 """
@@ -31,7 +31,7 @@ QUERY = "db_query_duration_seconds"
 REQUEST = "external_request_duration_seconds"
 ERRORS = "db_errors_total"
 
-# Every word of a statement that says what it does; a comment or a bracket may stand before it.
+# The first words of statements; a comment or a bracket may precede them.
 OPERATIONS = frozenset(
     [
         "select",
@@ -59,7 +59,7 @@ OPERATIONS = frozenset(
         "fetch",
     ]
 )
-_HEAD = 200
+_PREFIX_LENGTH = 200
 
 logger = logging.getLogger(__name__)
 
@@ -68,17 +68,16 @@ class Timings:
     """Histograms and counts by metric and labels. Threads of a run may share one."""
 
     def __init__(self) -> None:
-        """Nothing is timed yet."""
         self._lock = threading.Lock()
         self._histograms: dict[tuple[str, *tuple[str, ...]], list[float]] = {}
         self._counts: dict[tuple[str, *tuple[str, ...]], int] = {}
 
     def observe(self, seconds: float, metric: str, *labels: str) -> None:
         """Add one duration; the last number of a histogram is the sum."""
-        place = bisect_left(BUCKETS, seconds)
+        bucket = bisect_left(BUCKETS, seconds)
         with self._lock:
             row = self._histograms.setdefault((metric, *labels), [0] * (len(BUCKETS) + 2))
-            row[place] += 1
+            row[bucket] += 1
             row[-1] += seconds
 
     def count(self, metric: str, *labels: str) -> None:
@@ -88,7 +87,7 @@ class Timings:
             self._counts[series] = self._counts.get(series, 0) + 1
 
     def payload(self) -> dict[str, Any] | None:
-        """What the event carries; None if nothing was timed."""
+        """Return the payload of the event; None if nothing was timed."""
         with self._lock:
             if not self._histograms and not self._counts:
                 return None
@@ -107,7 +106,7 @@ _current: ContextVar[Timings | None] = ContextVar("timings", default=None)
 
 
 def measured(function: Callable[P, R]) -> Callable[P, R]:
-    """Collect the timings of each call, those of a call inside it apart, and tell them at its end."""
+    """Collect the timings of each call, apart from nested measured calls, and emit them at its end."""
 
     @functools.wraps(function)
     def scope(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -117,7 +116,7 @@ def measured(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
         finally:
             _current.reset(token)
-            _tell(timings)
+            _publish(timings)
 
     return scope
 
@@ -149,15 +148,15 @@ def timed(metric: str, *labels: str) -> Generator[None]:
 def timed_request(
     service: str,
 ) -> Callable[[Callable[P, SendResult]], Callable[P, SendResult]]:
-    """Time a function that asks an outside service and says what became of it."""
+    """Time a function that sends a request to an external service and returns the result."""
 
     def decorate(function: Callable[P, SendResult]) -> Callable[P, SendResult]:
         @functools.wraps(function)
         def request(*args: P.args, **kwargs: P.kwargs) -> SendResult:
             started = time.perf_counter()
-            outcome = function(*args, **kwargs)
-            observe(time.perf_counter() - started, REQUEST, service, outcome.status)
-            return outcome
+            result = function(*args, **kwargs)
+            observe(time.perf_counter() - started, REQUEST, service, result.status)
+            return result
 
         return request
 
@@ -165,19 +164,21 @@ def timed_request(
 
 
 def operation(statement: str) -> str:
-    """The label of a statement: its first word, or ``other``."""
-    lines = (line.partition("--")[0].strip(" \t(;") for line in statement[:_HEAD].splitlines())
-    words = next((line for line in lines if line), "").lower().split(maxsplit=1)
-    return words[0] if words and words[0] in OPERATIONS else "other"
+    """Return the label of a statement: its first word, or ``other``."""
+    lines = (
+        line.partition("--")[0].strip(" \t(;") for line in statement[:_PREFIX_LENGTH].splitlines()
+    )
+    first_words = next((line for line in lines if line), "").lower().split(maxsplit=1)
+    return first_words[0] if first_words and first_words[0] in OPERATIONS else "other"
 
 
-def _tell(timings: Timings) -> None:
+def _publish(timings: Timings) -> None:
     try:
         payload = timings.payload()
         if payload is not None:
             _emit(payload)
     except Exception:  # a run never fails because of its measurements
-        logger.debug("timings were not told", exc_info=True)
+        logger.debug("timings could not be emitted", exc_info=True)
 
 
 def _emit(payload: dict[str, Any]) -> None:
@@ -190,5 +191,5 @@ def _emit(payload: dict[str, Any]) -> None:
     elif flow is not None and flow.flow_run is not None:
         resource = f"analytics.flow-run.{flow.flow_run.id}"
     else:
-        return  # called outside Prefect: nobody listens
+        return  # called outside Prefect: there is no run to emit it for
     emit_event(EVENT, resource={"prefect.resource.id": resource}, payload=payload)

@@ -1,4 +1,4 @@
-"""Make text of unknown origin safe to print: in a log line, a terminal, a mail, a chat message.
+"""Make text of unknown origin safe to print: in a log line, a terminal, an email, a chat message.
 
 Reads nothing, writes nothing, and imports only the standard library. `one_line` is for everything that
 has to stay one line (a subject, a log entry, the value behind ``Key:``), `printable` for text of several
@@ -26,7 +26,7 @@ def one_line(text: str, limit: int = MAX_LINE, *, line_end: str = " ") -> str:
     Args:
         text: Anything.
         limit: The greatest number of characters.
-        line_end: What stands for a line end; ``LINE_END`` shows where the lines ended.
+        line_end: The replacement of a line end; ``LINE_END`` shows where the lines ended.
     """
     flat = " ".join(_UNSAFE.sub(REPLACEMENT, _LINE_ENDS.sub(line_end, text)).split())
     return flat if len(flat) <= limit else f"{flat[: limit - 1]}…"

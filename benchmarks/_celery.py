@@ -1,6 +1,6 @@
-"""A Celery worker with a Redis, in an environment that is made once and kept below the state folder.
+"""Run a Celery worker with Redis, in an environment that is created once below the state folder.
 
-Writes ``.state/benchmarks/celery``. Safe to repeat: a finished environment is used again.
+Writes ``.state/benchmarks/celery``. Safe to repeat: a finished environment is reused.
 """
 
 import hashlib
@@ -28,22 +28,21 @@ class CeleryWorker:
     """A running worker, and a process that queues its evaluations."""
 
     def __init__(self, worker: "subprocess.Popen[bytes]", queue: "subprocess.Popen[bytes]") -> None:
-        """Take over both."""
         self.root = psutil.Process(worker.pid)
         self._queue = queue
 
     def evaluate(self) -> None:
         """Queue one evaluation of all rules."""
-        self._ask("process_pending_alerts")
+        self._send_command("process_pending_alerts")
 
     def refresh_catalog(self, **parameters: Any) -> tuple[float, int]:
-        """Seconds from queuing a refresh until its result is here, and the relations it counted."""
-        self._ask("refresh_catalog", **parameters)
+        """Return the seconds from queuing a refresh until its result, and the number of relations."""
+        self._send_command("refresh_catalog", **parameters)
         assert self._queue.stdout
         seconds, relations = json.loads(self._queue.stdout.readline())
         return seconds, relations
 
-    def _ask(self, task: str, **parameters: Any) -> None:
+    def _send_command(self, task: str, **parameters: Any) -> None:
         assert self._queue.stdin
         self._queue.stdin.write(json.dumps([task, parameters]).encode() + b"\n")
         self._queue.stdin.flush()
@@ -51,7 +50,7 @@ class CeleryWorker:
 
 @contextmanager
 def celery_worker(sink_url: str = "") -> Generator[CeleryWorker]:
-    """A worker until the block ends; the settings say which database."""
+    """Run a worker until the block ends, with the database of the settings."""
     python = environment_python()
     with RedisServer() as redis:
         variables = {
@@ -72,7 +71,7 @@ def celery_worker(sink_url: str = "") -> Generator[CeleryWorker]:
 
 
 def redis_url(server: RedisServer) -> str:
-    """As Celery writes it."""
+    """Return the URL in Celery's syntax."""
     return server.url.replace("unix://", "redis+socket://")
 
 
@@ -82,12 +81,12 @@ def _libpq(url: URL) -> str:
 
 @contextmanager
 def running(command: list[str], variables: dict[str, str]) -> Generator["subprocess.Popen[bytes]"]:
-    """A program of that environment, until the block ends."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    """Run a program of that environment until the block ends."""
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
     process = subprocess.Popen(
         command,
         cwd=project_root(),
-        env=kept | variables,
+        env=inherited | variables,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -100,13 +99,13 @@ def running(command: list[str], variables: dict[str, str]) -> Generator["subproc
 
 
 def environment_python() -> str:
-    """Its Python; made anew when the requirements changed."""
+    """Return its Python; the environment is created again when the requirements change."""
     folder = project_root() / ".state" / "benchmarks" / "celery"
     python, mark = folder / "bin" / "python", folder / "requirements"
-    wanted = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
-    if not mark.exists() or mark.read_text() != wanted:
+    selected = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
+    if not mark.exists() or mark.read_text() != selected:
         subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
         install = [python, "-m", "pip", "install", "--quiet", "-r", REQUIREMENTS]
         subprocess.run(install, check=True)
-        mark.write_text(wanted)
+        mark.write_text(selected)
     return str(python)

@@ -1,10 +1,10 @@
-"""Jobs the way of the Celery worker, in an environment of its own that imports nothing of the project.
+"""Run jobs as the Celery worker did, in an environment of its own that imports nothing of the project.
 
 Alerts: one task evaluates, each alert that fires is a task that posts; rules come from the same table,
 with a new connection for each query and each post; states, history, limits and an outbox are left out,
 in its favor. Catalog: the very statements that ours runs, on a new connection.
 
-As a script: reads lines of ``[task, parameters]`` and queues them; says how long a catalog took.
+As a script, it reads lines of ``[task, parameters]``, queues them, and prints how long a catalog took.
 """
 
 import json
@@ -48,7 +48,7 @@ def process_pending_alerts() -> int:
 
 @app.task(name="trigger_alert")
 def trigger_alert(alert_data: dict[str, Any]) -> None:
-    """Tell the receiver."""
+    """Post the alert to the receiver."""
     requests.post(environ["BENCH_SINK"], json=alert_data, timeout=10).raise_for_status()
 
 
@@ -60,9 +60,9 @@ def refresh_catalog(statements: list[str], parameters: dict[str, Any]) -> int:
     rows: list[Any] = []
     with engine.begin() as connection:
         for statement in map(sqlalchemy.text, statements):
-            known = statement.compile().params
-            wanted = {name: value for name, value in parameters.items() if name in known}
-            result = connection.execute(statement, wanted)
+            stored_rows = statement.compile().params
+            selected = {name: value for name, value in parameters.items() if name in stored_rows}
+            result = connection.execute(statement, selected)
             rows += result.mappings() if result.returns_rows else []
     return next(row["relations"] for row in rows if "relations" in row)
 

@@ -1,4 +1,4 @@
-"""The Celery stack with nothing to do: a worker per queue, beat, Flower and Redis, real ones.
+"""Measure an idle Celery stack: a worker per queue, beat, Flower and Redis.
 
 Same registry and concurrency as ours. Checks that every worker executes a task before anything is
 measured. Leaves nothing behind.
@@ -27,15 +27,15 @@ print([result.get(timeout=60) for result in results].count("done"))
 
 
 @dataclass(frozen=True)
-class Rest:
-    """What a stack takes while it does nothing."""
+class IdleUsage:
+    """Memory and CPU of an idle stack."""
 
     pss_mb: float
     cpu_percent: float
 
 
-def celery_at_rest() -> Rest:
-    """Start all of it, see each worker work, let it settle, measure."""
+def idle_celery() -> IdleUsage:
+    """Start the stack, check each worker, let it settle, and measure."""
     with ExitStack() as stack:
         redis = stack.enter_context(RedisServer())
         folder = stack.enter_context(TemporaryDirectory())
@@ -48,27 +48,27 @@ def celery_at_rest() -> Rest:
         commands.append([*celery, "beat", "-s", f"{folder}/schedule", "-l", "ERROR"])
         commands.append([*celery, "flower", f"--port={free_port()}", "--address=127.0.0.1"])
         roots = [stack.enter_context(running(command, variables)).pid for command in commands]
-        _see_them_work(variables)
+        _check_workers(variables)
         time.sleep(SETTLE_SECONDS)
         return _measure([*roots, redis.pid])
 
 
-def _see_them_work(variables: dict[str, str]) -> None:
-    asked = subprocess.run(
+def _check_workers(variables: dict[str, str]) -> None:
+    output = subprocess.run(
         [environment_python(), "-c", ONE_TASK_PER_QUEUE],
         env=variables,
         check=True,
         capture_output=True,
         text=True,
     )
-    assert asked.stdout.split() == [str(len(CONCURRENCY))], asked.stdout
+    assert output.stdout.split() == [str(len(CONCURRENCY))], output.stdout
 
 
-def _measure(pids: list[int]) -> Rest:
+def _measure(pids: list[int]) -> IdleUsage:
     roots = map(psutil.Process, pids)
     processes = [p for root in roots for p in (root, *root.children(recursive=True))]
     before = sum(sum(p.cpu_times()[:2]) for p in processes)
     time.sleep(MEASURED_SECONDS)
     used = sum(sum(p.cpu_times()[:2]) for p in processes) - before
     pss = sum(p.memory_full_info().pss for p in processes)
-    return Rest(pss / 1e6, used * 100 / MEASURED_SECONDS)
+    return IdleUsage(pss / 1e6, used * 100 / MEASURED_SECONDS)

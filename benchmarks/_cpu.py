@@ -1,4 +1,4 @@
-"""CPU time of whole process trees."""
+"""Measure the CPU time of process trees."""
 
 from contextlib import suppress
 
@@ -6,9 +6,9 @@ import psutil
 
 
 def cpu_seconds(trees: list[psutil.Process]) -> float:
-    """Of this process, and of those trees with what has ended in them.
+    """Return the CPU seconds of this process and of trees, with their ended processes.
 
-    The root is asked last: it counts a child that ends meanwhile.
+    The root is read last, because it counts a child that ends meanwhile.
     """
     own = psutil.Process().cpu_times()
     total = own.user + own.system

@@ -1,4 +1,4 @@
-"""The whole stack with nothing to do: processor and memory, beside the Celery stack it replaces."""
+"""Measure processor and memory of the idle stack, beside the Celery stack that it replaces."""
 
 import time
 from pathlib import Path
@@ -6,8 +6,8 @@ from tempfile import TemporaryDirectory
 
 import psutil
 
-from benchmarks._celery_idle import celery_at_rest
-from benchmarks.table import Row
+from benchmarks._celery_idle import idle_celery
+from benchmarks._table import Row
 from tests.support.stack import SMALL, RunningStack
 
 SETTLE_SECONDS, MEASURED_SECONDS = 15.0, 20.0
@@ -16,8 +16,8 @@ COUNTED = ("server", "worker", "exporter")
 
 def idle_stack() -> list[Row]:
     """Server, worker and exporter, with all their children; PostgreSQL is not counted."""
-    with TemporaryDirectory() as place:
-        stack = RunningStack(Path(place) / "state")
+    with TemporaryDirectory() as directory:
+        stack = RunningStack(Path(directory) / "state")
         try:
             stack.start(*SMALL)
             time.sleep(SETTLE_SECONDS)
@@ -34,7 +34,7 @@ def idle_stack() -> list[Row]:
             }
         finally:
             stack.stop()
-    celery, theirs = "Celery, a worker per queue, beat, Flower, Redis", celery_at_rest()
+    celery, theirs = "Celery, a worker per queue, beat, Flower, Redis", idle_celery()
     return [
         *(
             Row(f"stack at rest, memory (PSS) of {name}", value, "MB")

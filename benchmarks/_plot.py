@@ -1,10 +1,10 @@
-"""Growth curves as an SVG: sizes and values on logarithmic axes, readable on light and dark pages."""
+"""Draw scaling curves as SVG, on logarithmic axes, readable on light and dark pages."""
 
 import math
 from collections.abc import Sequence
 from html import escape
 
-from benchmarks._growth import Curve
+from benchmarks._scaling_plot import Curve
 
 WIDTH, HEIGHT = 680, 320
 LEFT, RIGHT, TOP, BOTTOM = 68, 32, 16, 44
@@ -17,29 +17,29 @@ STYLE = (
 
 
 def svg(lines: Sequence[Curve]) -> str:
-    """One picture with all lines and a legend below."""
+    """Return a picture with all lines and a legend below."""
     height = HEIGHT + LEGEND_LINE * len(lines)
-    across = _Scale([size for c in lines for size, _ in c.points], LEFT, WIDTH - RIGHT)
-    up = _Scale([value for c in lines for _, value in c.points], HEIGHT - BOTTOM, TOP)
+    x_scale = _Scale([size for c in lines for size, _ in c.points], LEFT, WIDTH - RIGHT)
+    y_scale = _Scale([value for c in lines for _, value in c.points], HEIGHT - BOTTOM, TOP)
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">',
         STYLE,
-        *(_vertical(across, tick) for tick in across.ticks()),
-        *(_horizontal(up, tick, lines[0].unit) for tick in up.ticks()),
-        _below(lines[0].size),
-        *(_line(curve, number, across, up) for number, curve in enumerate(lines)),
+        *(_vertical(x_scale, tick) for tick in x_scale.ticks()),
+        *(_horizontal(y_scale, tick, lines[0].unit) for tick in y_scale.ticks()),
+        _axis_label(lines[0].size),
+        *(_line(curve, number, x_scale, y_scale) for number, curve in enumerate(lines)),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
 
 
-def _below(what: str) -> str:
+def _axis_label(label: str) -> str:
     x = (LEFT + WIDTH) / 2
-    return f'<text x="{x}" y="{HEIGHT - 6}" text-anchor="middle">{escape(what)}</text>'
+    return f'<text x="{x}" y="{HEIGHT - 6}" text-anchor="middle">{escape(label)}</text>'
 
 
 class _Scale:
-    """Places of values on a logarithmic axis that begins and ends at a power of ten."""
+    """A logarithmic axis that begins and ends at a power of ten."""
 
     def __init__(self, values: Sequence[float], first: float, last: float) -> None:
         self._low = math.floor(math.log10(min(values)))
@@ -72,11 +72,11 @@ def _horizontal(scale: _Scale, tick: float, unit: str) -> str:
     return line + label
 
 
-def _line(curve: Curve, number: int, across: _Scale, up: _Scale) -> str:
+def _line(curve: Curve, number: int, x_scale: _Scale, y_scale: _Scale) -> str:
     color = COLORS[number % len(COLORS)]
-    places = [(across.at(size), up.at(value)) for size, value in curve.points]
-    path = " ".join(f"{x},{y}" for x, y in places)
-    dots = "".join(f'<circle cx="{x}" cy="{y}" r="3" fill="{color}"/>' for x, y in places)
+    points = [(x_scale.at(size), y_scale.at(value)) for size, value in curve.points]
+    path = " ".join(f"{x},{y}" for x, y in points)
+    dots = "".join(f'<circle cx="{x}" cy="{y}" r="3" fill="{color}"/>' for x, y in points)
     y = HEIGHT + LEGEND_LINE * number + 4
     legend = (
         f'<line x1="{LEFT}" x2="{LEFT + 20}" y1="{y}" y2="{y}" stroke="{color}" stroke-width="2"/>'

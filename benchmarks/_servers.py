@@ -1,4 +1,4 @@
-"""Prefect servers to measure on: on SQLite, and on PostgreSQL where this host has one with contrib."""
+"""Run Prefect servers to measure: on SQLite, and on PostgreSQL if this host has one with contrib."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from tests.support.processes import Server
 
 @dataclass(frozen=True)
 class MeasuredServer:
-    """A running server, what it consists of, and its database."""
+    """A running server, its processes, and its database."""
 
     kind: str
     api: Server
@@ -22,23 +22,23 @@ class MeasuredServer:
     database_url: str
 
     def processes(self) -> list[psutil.Process]:
-        """The server and, if it has one, its PostgreSQL."""
+        """Return the processes of the server and of its PostgreSQL."""
         roots = map(psutil.Process, self.roots)
         return [process for root in roots for process in (root, *root.children(recursive=True))]
 
     def engine(self) -> sa.Engine:
-        """Connections to the server's own database."""
+        """Return an engine for the server's own database."""
         return sa.create_engine(self.database_url)
 
 
 def kinds() -> tuple[str, ...]:
-    """What can be measured here."""
+    """Return the kinds that can be measured on this host."""
     return ("SQLite", "PostgreSQL") if installed() else ("SQLite",)
 
 
 @contextmanager
 def measured_server(kind: str, folder: Path) -> Generator[MeasuredServer]:
-    """A server of that kind until the block ends."""
+    """Run a server of that kind until the block ends."""
     if kind == "SQLite":
         with Server(folder / "server") as api:
             url = f"sqlite:///{api.home / 'prefect.db'}"

@@ -1,4 +1,4 @@
-"""1,000 rules of which 100 fire: from the run's start to the last web hook received.
+"""Evaluate 1,000 rules of which 100 fire: from the run's start to the last received webhook.
 
 Against a bare loop on two kept connections with four keep-alive posters, and against a real Celery
 worker that does it the way the original did (`_celery_app`). The receiver is a process of its own. All
@@ -25,58 +25,58 @@ from analytics_worker.delivery import deliver_due
 from analytics_worker.prefect_support.runs import submit
 from analytics_worker.settings import settings
 from benchmarks._celery import celery_worker
-from benchmarks._counting_sink import CountingSink, counting_sink
 from benchmarks._cpu import cpu_seconds
-from benchmarks._deployed import Deployed, deployed
-from benchmarks.table import Row, render
-from benchmarks.warehouse import connect, execute
+from benchmarks._live_stack import LiveStack, live_stack
+from benchmarks._table import Row, render
+from benchmarks._warehouse import connect, execute
+from benchmarks._webhook_sink import WebhookSink, webhook_sink
 from flows.alerts.evaluation.runner import evaluate_due
 from flows.alerts.rules.model import Rule
 from flows.alerts.rules.sync import sync
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 RULES, FIRING, ROUNDS = 1000, 100, 5
-MANY = 10_000
+MANY_RULES = 10_000
 BOUND = 10
 FLOW = "process-pending-alerts"
 
 Side = Callable[[], Callable[[], float] | None]
-"""Starts the work; returns how to wait for what comes after the last web hook, and the work's start."""
+"""Start the work; return a function that waits for the end of the run and returns its start."""
 
 
 def measure() -> list[Row]:
-    """Seconds and CPU seconds of one run over all rules, and the memory that ten times as many need."""
-    with counting_sink() as sink:
+    """Return seconds and CPU seconds of one run over all rules, and the memory for ten times as many."""
+    with webhook_sink() as sink:
         os.environ |= {"ALERT_WEBHOOK_URL": sink.url, "OUTBOUND_ALLOWED_HOSTS": "127.0.0.1"}
         settings.cache_clear()
-        with deployed("alerts", 200) as stack:
+        with live_stack("alerts", 200) as stack:
             _stop_schedules()
             _store(RULES)
-            took, evaluated = _side_by_side(os.environ["DATABASE_URL"], sink, stack)
+            results, evaluated = _side_by_side(os.environ["DATABASE_URL"], sink, stack)
             growth = _growth(os.environ["DATABASE_URL"])
-    medians = {name: tuple(map(median, zip(*rounds, strict=True))) for name, rounds in took.items()}
+    medians = {side: tuple(map(median, zip(*rows, strict=True))) for side, rows in results.items()}
     return [
         *_rows(medians),
         Row("… evaluation alone", evaluated, "s", "bare loop with posts", medians["bare"][0], "≤ 2x"),
-        Row(f"memory for {MANY:,} rules more than for {RULES:,}", growth, "MB", goal="≤ 30 MB"),
+        Row(f"memory for {MANY_RULES:,} rules more than for {RULES:,}", growth, "MB", goal="≤ 30 MB"),
     ]  # fmt: skip
 
 
 def _side_by_side(
-    url: str, sink: CountingSink, stack: Deployed
+    url: str, sink: WebhookSink, stack: LiveStack
 ) -> tuple[dict[str, list[tuple[float, ...]]], float]:
-    """What `_timed` tells of each side, and the seconds of our evaluations."""
+    """Return the measurements of `_timed` for each side, and the seconds of our evaluations."""
     evaluated: list[float] = []
     with celery_worker(sink.url) as celery:
         trees = [_postmaster(url), celery.root]
         sides: dict[str, tuple[Side, list[psutil.Process]]] = {
-            "ours": (lambda: evaluated.append(_ours(url)), trees),
-            "run": (lambda: _run(url), [*trees, *stack.lasting()[:2]]),
-            "bare": (lambda: _bare(sink), trees),
+            "ours": (lambda: evaluated.append(_evaluate_and_deliver(url)), trees),
+            "run": (lambda: _run(url), [*trees, *stack.long_lived()[:2]]),
+            "bare": (lambda: _bare_loop(sink), trees),
             "celery": (celery.evaluate, trees),
         }
-        took = _in_turns(sides, sink)
-    return took, median(evaluated[1:])
+        results = _in_turns(sides, sink)
+    return results, median(evaluated[1:])
 
 
 def _rows(sides: dict[str, tuple[float, ...]]) -> list[Row]:
@@ -92,19 +92,19 @@ def _rows(sides: dict[str, tuple[float, ...]]) -> list[Row]:
 
 
 def _in_turns(
-    sides: dict[str, tuple[Side, list[psutil.Process]]], sink: CountingSink
+    sides: dict[str, tuple[Side, list[psutil.Process]]], sink: WebhookSink
 ) -> dict[str, list[tuple[float, ...]]]:
-    """What `_timed` tells of each side; the first round opens connections, forks and imports."""
-    took: dict[str, list[tuple[float, ...]]] = {name: [] for name in sides}
+    """Return the measurements of `_timed` for each side; the first round opens connections, forks and imports."""
+    results: dict[str, list[tuple[float, ...]]] = {name: [] for name in sides}
     for number in range(1 + ROUNDS):
         for name, (side, trees) in sides.items():
             measured = _timed(side, sink, trees)
-            took[name] += [measured] if number else []
-    return took
+            results[name] += [measured] if number else []
+    return results
 
 
 def _stop_schedules() -> None:
-    """Nothing but what is measured evaluates rules; what runs already may end."""
+    """Pause all schedules, and wait until the current runs have ended."""
     with get_client(sync_client=True) as client:
         for deployment in client.read_deployments():
             client.pause_deployment(deployment.id)
@@ -115,8 +115,8 @@ def _stop_schedules() -> None:
 
 
 def _run(url: str) -> Callable[[], float]:
-    """The flow, as people run it; it ends a second after its work."""
-    forget(url)
+    """Submit the flow as users do; it ends a second after its work."""
+    reset_rules(url)
     run = submit(FLOW)
 
     def started() -> float:
@@ -149,35 +149,35 @@ def _sql(number: int) -> str:
 def _postmaster(url: str) -> psutil.Process:
     connection = connect(url)
     ((pid,),) = execute(connection, "select pg_backend_pid()")
-    found = psutil.Process(pid).parent()
+    postmaster = psutil.Process(pid).parent()
     connection.close()
-    assert found
-    return found
+    assert postmaster
+    return postmaster
 
 
-def _timed(side: Side, sink: CountingSink, trees: list[psutil.Process]) -> tuple[float, ...]:
-    """Seconds until the last post has arrived, CPU seconds until all is done, seconds from the start."""
+def _timed(side: Side, sink: WebhookSink, trees: list[psutil.Process]) -> tuple[float, ...]:
+    """Return the seconds until the last post has arrived, the CPU seconds of all, and the seconds from the start."""
     before, submitted = cpu_seconds(trees), time.time()
-    rest = side()
+    wait_for_start = side()
     sink.wait(FIRING)
     ended = time.time()
-    started = rest() if rest else submitted
+    started = wait_for_start() if wait_for_start else submitted
     return ended - submitted, cpu_seconds(trees) - before, ended - started
 
 
-def _ours(url: str) -> float:
-    """One run of process_pending_alerts without Prefect around it; seconds of the evaluation."""
-    forget(url)
+def _evaluate_and_deliver(url: str) -> float:
+    """Run process_pending_alerts without Prefect; return the seconds of the evaluation."""
+    reset_rules(url)
     started = time.perf_counter()
     counts = evaluate_due(["alert"])
     seconds = time.perf_counter() - started
     assert (counts.evaluated, counts.firing, counts.deliveries) == (RULES, FIRING, FIRING), counts
-    assert deliver_due("alerts")["sent"] == FIRING, "not all web hooks were sent"
+    assert deliver_due("alerts")["sent"] == FIRING, "not all webhooks were sent"
     return seconds
 
 
-def forget(url: str) -> None:
-    """No states and no history: every rule is due."""
+def reset_rules(url: str) -> None:
+    """Delete all states and evaluations, so that every rule is due."""
     connection = connect(url)
     execute(
         connection, "truncate ops.alert_states, ops.alert_events, ops.alert_evaluations cascade"
@@ -195,8 +195,8 @@ def _reader() -> Any:
     return connect(reader_url().render_as_string(hide_password=False))
 
 
-def _bare(sink: CountingSink) -> None:
-    """Two kept connections, four keep-alive posters, no safety at all."""
+def _bare_loop(sink: WebhookSink) -> None:
+    """Evaluate and post in a loop with two kept connections and four posters, without any safety."""
     firing: list[int] = []
 
     def evaluate(numbers: range) -> None:
@@ -215,14 +215,14 @@ def _bare(sink: CountingSink) -> None:
 
 
 def _growth(url: str) -> float:
-    """MB by which the peak grows from one evaluation of RULES to one of MANY."""
+    """Return the growth of the peak in MB from an evaluation of RULES to one of MANY_RULES."""
     os.environ.pop("ALERT_WEBHOOK_URL")
     settings.cache_clear()
-    forget(url)
+    reset_rules(url)
     few = _peak(lambda: _evaluate_all(RULES))
-    _peak(lambda: _store(MANY))  # elsewhere, so that this process stays as small as it is
-    forget(url)
-    return max(0.0, _peak(lambda: _evaluate_all(MANY)) - few)
+    _peak(lambda: _store(MANY_RULES))  # elsewhere, so that this process stays as small as it is
+    reset_rules(url)
+    return max(0.0, _peak(lambda: _evaluate_all(MANY_RULES)) - few)
 
 
 def _evaluate_all(count: int) -> None:
@@ -230,7 +230,7 @@ def _evaluate_all(count: int) -> None:
 
 
 def _peak(work: Callable[[], object]) -> float:
-    """MB that a forked process has at most while it works."""
+    """Return the peak memory in MB of a forked process."""
     process = multiprocessing.get_context("fork").Process(target=work)
     process.start()
     handle, peak = psutil.Process(process.pid), 0

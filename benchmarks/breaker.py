@@ -20,7 +20,7 @@ from analytics_worker.breakers.fail_open import FailOpenStore
 from analytics_worker.breakers.redis import RedisStore
 from analytics_worker.breakers.sqlite import SqliteStore
 from analytics_worker.circuit_breaker import CircuitBreaker
-from benchmarks.table import Row, render
+from benchmarks._table import Row, render
 from tests.support.redis_server import RedisServer
 
 PROCESSES = 8
@@ -84,18 +84,18 @@ def _take_turns(start: Barrier, results: Connection, folder: Path, redis_url: st
 
 
 def _microseconds_per_call(call: Callable[[Callable[[], None]], None], times: int) -> float:
-    made = 0
+    calls = 0
 
     def work() -> None:  # the cheapest call that can be counted: what remains is the breaker
-        nonlocal made
-        made += 1
+        nonlocal calls
+        calls += 1
 
     started = time.perf_counter()
     for _ in range(times):
         call(work)
-    took = time.perf_counter() - started
-    assert made == times
-    return took / times * 1e6
+    seconds = time.perf_counter() - started
+    assert calls == times
+    return seconds / times * 1e6
 
 
 if __name__ == "__main__":

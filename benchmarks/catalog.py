@@ -5,8 +5,8 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 
-from benchmarks.table import Row
-from benchmarks.warehouse import Connection, connect, execute, fresh_warehouse
+from benchmarks._table import Row
+from benchmarks._warehouse import Connection, connect, execute, fresh_warehouse
 from flows.analytics.catalog import upsert_catalog
 
 RELATIONS = 5_000
@@ -38,9 +38,9 @@ def measure() -> list[Row]:
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
+    started = time.perf_counter()
     work()
-    return time.perf_counter() - began
+    return time.perf_counter() - started
 
 
 def _fill(url: str) -> None:

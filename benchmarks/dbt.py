@@ -15,8 +15,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from analytics_worker.settings import settings
-from benchmarks._deployed import Deployed, deployed
-from benchmarks.table import Row
+from benchmarks._live_stack import LiveStack, live_stack
+from benchmarks._table import Row
 from flows.dbt._environment import dbt_environment
 
 ROUNDS, MODELS = 5, 13
@@ -25,7 +25,7 @@ SELECTION = ["staging", "kpis"]
 
 def measure() -> list[Row]:
     """Wall seconds and CPU seconds, medians."""
-    with deployed("dbt", opportunities=5000) as stack, TemporaryDirectory() as target:
+    with live_stack("dbt", opportunities=5000) as stack, TemporaryDirectory() as target:
         warm = _with_flow(stack), _with_cli(target)
         assert all(warm)
         rounds = [(_with_flow(stack), _with_cli(target)) for _ in range(ROUNDS)]
@@ -39,11 +39,11 @@ def measure() -> list[Row]:
 def _beside(
     rounds: list[tuple[tuple[float, float], tuple[float, float]]], column: int, against: str
 ) -> tuple[float, str, str, float]:
-    mine, other = (statistics.median(sides[n][column] for sides in rounds) for n in (0, 1))
-    return mine, "s", against, other
+    ours, other = (statistics.median(sides[n][column] for sides in rounds) for n in (0, 1))
+    return ours, "s", against, other
 
 
-def _with_flow(stack: Deployed) -> tuple[float, float]:
+def _with_flow(stack: LiveStack) -> tuple[float, float]:
     used = stack.cpu_seconds()
     seconds, result = stack.run("run-dbt-models/dbt", dbt_args=["--models", *SELECTION])
     assert result["summary"]["passed"] == MODELS, result["message"]

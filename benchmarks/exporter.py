@@ -19,11 +19,11 @@ from analytics_worker.exporter.collectors import flow_runs, task_runs
 from analytics_worker.exporter.counter_events import CountedItem, Increment
 from analytics_worker.exporter.counter_store import Store
 from benchmarks._idle_stack import idle_stack
-from benchmarks.table import Row
+from benchmarks._table import Row
+from tests.support.exporter_process import Exporter, exporter_of
 from tests.support.processes import Server
-from tests.support.scraping import Exporter, exporter_of
 from tests.support.seeded_runs import seeder
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 LENGTHS = (1_000, 10_000, 100_000)
 DAYS = 30
@@ -36,16 +36,16 @@ def measure() -> list[Row]:
     """Grow the history step by step and measure at each length."""
     scrapes: list[float] = []
     polls: list[float] = []
-    with TemporaryDirectory() as place, Server(Path(place) / "server") as server:
+    with TemporaryDirectory() as directory, Server(Path(directory) / "server") as server:
         with seeder(server.api_url) as seeded:
             seeded.run("completed")
         for length in LENGTHS:
-            grow(server.home, Path(place) / "state", length)
-            with exporter_of(Path(place), server.api_url) as exporter:
+            grow(server.home, Path(directory) / "state", length)
+            with exporter_of(Path(directory), server.api_url) as exporter:
                 wait_until(lambda found=exporter: found.samples("exporter_up") == {(): 1.0}, 60)
                 polls.append(poll(exporter))
                 scrapes.append(scrape(exporter))
-        with exporter_of(Path(place), server.api_url, EXPORTER_POLL_SECONDS="5") as exporter:
+        with exporter_of(Path(directory), server.api_url, EXPORTER_POLL_SECONDS="5") as exporter:
             idle = at_rest(exporter.pid)
     return [*_rows("scrape", scrapes, "≤ 20 ms"), *_rows("poll", polls, ""), *idle, *idle_stack()]
 
@@ -124,8 +124,8 @@ def _copies(database: sqlite3.Connection, table: str, ends: list[float]) -> list
     template = dict(zip(names, found.fetchone(), strict=True))
     states = [uuid4() for _ in ends]
     rows = ({**template, **_own(state, end)} for state, end in zip(states, ends, strict=True))
-    places = ", ".join(f":{name}" for name in names)
-    database.executemany(f"insert into {table} values ({places})", rows)  # noqa: S608
+    placeholders = ", ".join(f":{name}" for name in names)
+    database.executemany(f"insert into {table} values ({placeholders})", rows)  # noqa: S608
     return states
 
 

@@ -11,8 +11,8 @@ from threading import Event, Thread
 from analytics_worker.database import connections
 from analytics_worker.database.connections import warehouse
 from analytics_worker.settings import settings
-from benchmarks.table import Row
-from benchmarks.warehouse import Connection, connect, execute, fresh_warehouse
+from benchmarks._table import Row
+from benchmarks._warehouse import Connection, connect, execute, fresh_warehouse
 from flows.analytics import _cancellation
 from flows.analytics._change_detection import reasons_to_refresh
 from flows.analytics._refresh import refresh
@@ -89,9 +89,9 @@ def _round(
 
 
 def _seconds(work: Callable[[], object]) -> float:
-    began = time.perf_counter()
+    started = time.perf_counter()
     work()
-    return time.perf_counter() - began
+    return time.perf_counter() - started
 
 
 def _change(connection: Connection) -> None:
@@ -114,7 +114,7 @@ def _one_after_the_other(url: str, mode: str) -> None:
 
 
 def _check(connection: Connection) -> None:
-    """The views hold what the data says."""
+    """Check that the views equal the data."""
     assert execute(connection, TOTALS) == [(True,)]
 
 
@@ -122,11 +122,11 @@ def _unchanged(views: list[View]) -> float:
     """Seconds of finding out that there is nothing to do, in a database that is quiet."""
     _ours(views)
     connections.dispose()
-    asked = [view.oid for view in views]
-    reasons_to_refresh(asked)  # waits for the sessions of this benchmark to have counted
-    began = time.perf_counter()
-    reasons = reasons_to_refresh(asked)
-    seconds = time.perf_counter() - began
+    output = [view.oid for view in views]
+    reasons_to_refresh(output)  # waits for the sessions of this benchmark to have counted
+    started = time.perf_counter()
+    reasons = reasons_to_refresh(output)
+    seconds = time.perf_counter() - started
     assert not any(reasons.values()), reasons
     return seconds
 

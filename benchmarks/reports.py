@@ -1,4 +1,4 @@
-"""Exports of a million rows beside psql, openpyxl and the original way; mails of a report to many.
+"""Export a million rows beside psql, openpyxl and the original way; email a report to many recipients.
 
 Each export is a process of its own, so that its memory is known; sides take turns, medians count, and
 every file is read again. Memory is that of the whole process, Prefect included.
@@ -21,9 +21,9 @@ from pyarrow import parquet
 from sqlalchemy import make_url
 
 from analytics_worker.stack.postgres.account import packaged_postgres
-from benchmarks._report_mails import measure_mails
-from benchmarks.table import Row, render
-from benchmarks.warehouse import connect, execute, fresh_warehouse
+from benchmarks._report_emails import measure_emails
+from benchmarks._table import Row, render
+from benchmarks._warehouse import connect, execute, fresh_warehouse
 
 ROUNDS, ROUNDS_BESIDE_PSQL = 3, 7
 LARGEST_NOTES = 100_000
@@ -45,7 +45,7 @@ grant select on analytics.wide to analytics_reader;
 """
 ALL = "select * from analytics.wide"
 PART = "select * from analytics.wide where id <= 200000"
-MANY = "select wide.* from analytics.wide cross join generate_series(1, 10)"
+MANY_RULES = "select wide.* from analytics.wide cross join generate_series(1, 10)"
 _OBJECTS = r"\copy (select row_to_json(w) from analytics.wide as w) to '%s'"
 COPIES = {
     "csv": r"\copy (select * from analytics.wide) to '%s' with (format csv, header)",
@@ -56,7 +56,7 @@ SPEED = {"csv": "≤ 1.25x", "json": "≤ 1.43x", "ndjson": "≤ 1.43x"}
 """At least 0.8 and 0.7 times the speed of psql, as times."""
 
 
-class Took(NamedTuple):
+class ExportCost(NamedTuple):
     """What an export cost."""
 
     seconds: float
@@ -71,21 +71,21 @@ def measure() -> list[Row]:
             execute(connection, "vacuum analyze analytics.wide")  # or the first reader would do it
         folder = Path(name)
         exports = {each: _beside_psql(folder, url, each) for each in COPIES}
-        rows = [row for found in exports.values() for row in found]
+        rows = [row for results in exports.values() for row in results]
         rows += _workbooks(folder)
         rows += _originals(folder)
         rows += [_ten_times(folder, each) for each in _COUNTS]
-        return [*rows, measure_mails(folder)]
+        return [*rows, measure_emails(folder)]
 
 
 def _beside_psql(folder: Path, url: str, name: str) -> list[Row]:
-    found = [
+    results = [
         (_export("ours", folder, name, ALL, MILLION), _psql(folder, url, name))
         for _ in range(ROUNDS_BESIDE_PSQL)
     ]
-    ours = median(took.seconds for took, _ in found)
-    peak = max(took.peak_mb for took, _ in found)
-    psql = median(seconds for _, seconds in found)
+    ours = median(cost.seconds for cost, _ in results)
+    peak = max(cost.peak_mb for cost, _ in results)
+    psql = median(seconds for _, seconds in results)
     against = "psql \\copy … csv" if name == "csv" else "row_to_json through \\copy"
     title = f"{name}, 1 M rows"
     return [
@@ -121,23 +121,23 @@ def _originals(folder: Path) -> list[Row]:
 
 
 def _ten_times(folder: Path, name: str) -> Row:
-    took = _export("ours", folder, name, MANY, TEN_MILLION)
-    return Row(f"{name}, 10 M rows, memory", took.peak_mb, "MB", goal="≤ 200 MB")
+    cost = _export("ours", folder, name, MANY_RULES, TEN_MILLION)
+    return Row(f"{name}, 10 M rows, memory", cost.peak_mb, "MB", goal="≤ 200 MB")
 
 
-def _export(side: str, folder: Path, name: str, query: str, rows: int) -> Took:
+def _export(side: str, folder: Path, name: str, query: str, rows: int) -> ExportCost:
     path = folder / f"made.{name}"
-    command = [sys.executable, "-m", "benchmarks._export_sides", side, name, str(path), query]
+    command = [sys.executable, "-m", "benchmarks._export_process", side, name, str(path), query]
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ended.returncode == 0, ended.stderr[-2000:]
-    found = _COUNTS[name](path)
-    assert found in {rows, None}, f"{side} {name}: {found} of {rows} rows"
+    count = _COUNTS[name](path)
+    assert count in {rows, None}, f"{side} {name}: {count} of {rows} rows"
     path.unlink()
-    took = Took(**json.loads(ended.stdout.splitlines()[-1]))
+    cost = ExportCost(**json.loads(ended.stdout.splitlines()[-1]))
     print(
-        f"  {side} {name}, {rows:,} rows: {took.seconds:.1f} s, {took.peak_mb:.0f} MB", flush=True
+        f"  {side} {name}, {rows:,} rows: {cost.seconds:.1f} s, {cost.peak_mb:.0f} MB", flush=True
     )
-    return took
+    return cost
 
 
 def _psql(folder: Path, url: str, name: str) -> float:
@@ -150,9 +150,9 @@ def _psql(folder: Path, url: str, name: str) -> float:
         str(parts.query["host"]),
     ]
     command += ["-U", str(parts.username), "-d", str(parts.database), "-c", COPIES[name] % path]
-    began = perf_counter()
+    started = perf_counter()
     subprocess.run(command, env=os.environ | {"PGPASSWORD": str(parts.password)}, check=True)
-    seconds = perf_counter() - began
+    seconds = perf_counter() - started
     print(f"  psql {name}: {seconds:.1f} s", flush=True)
     assert _lines(path) == MILLION + (name == "csv")
     path.unlink()
@@ -160,12 +160,12 @@ def _psql(folder: Path, url: str, name: str) -> float:
 
 
 def _occurrences(file: IO[bytes], mark: bytes) -> int:
-    """How often it is there, a megabyte at a time."""
-    found, tail = 0, b""
+    """Return how often the mark occurs, reading a megabyte at a time."""
+    occurrences, ending = 0, b""
     while chunk := file.read(1 << 20):
-        found += (tail + chunk).count(mark)
-        tail = chunk[1 - len(mark) :] if len(mark) > 1 else b""
-    return found
+        occurrences += (ending + chunk).count(mark)
+        ending = chunk[1 - len(mark) :] if len(mark) > 1 else b""
+    return occurrences
 
 
 def _lines(path: Path) -> int:

@@ -19,7 +19,7 @@ import psutil
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import StateType
 
-from benchmarks.table import Row
+from benchmarks._table import Row
 from tests.support.case_runs import Workspace
 from tests.support.prefect_server import worker_environment
 from tests.support.processes import Process, Server
@@ -102,9 +102,9 @@ def _check(work: Workspace, root: psutil.Process, runs: list[UUID], files: int) 
     """Every run completed; nothing stayed behind."""
     for start in range(0, len(runs), 100):
         some = runs[start : start + 100]
-        wanted = FlowRunFilter.model_validate({"id": {"any_": some}})
-        found = work.client.read_flow_runs(flow_run_filter=wanted, limit=len(some))
-        ends = [run.state_type for run in found]
+        selected = FlowRunFilter.model_validate({"id": {"any_": some}})
+        finished_runs = work.client.read_flow_runs(flow_run_filter=selected, limit=len(some))
+        ends = [run.state_type for run in finished_runs]
         assert ends == [StateType.COMPLETED] * len(some), ends
     tree = root.children(recursive=True)
     assert not [p for p in tree if p.status() == psutil.STATUS_ZOMBIE]

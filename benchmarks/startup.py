@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from benchmarks.table import Row
+from benchmarks._table import Row
 from tests.support.ports import free_port
 
 ROUNDS = 3
@@ -18,8 +18,8 @@ ONLINE = re.compile(r"online after (?P<seconds>[\d.]+) s")
 
 def measure() -> list[Row]:
     """The first start makes the database; the others continue with it."""
-    with TemporaryDirectory() as place:
-        first, *later = [_start(place) for _ in range(ROUNDS)]
+    with TemporaryDirectory() as directory:
+        first, *later = [_start(directory) for _ in range(ROUNDS)]
     goal = "≤ 25 s"
     return [
         Row("make up, first start, until all pools are online", first, "s", goal=goal),
@@ -27,12 +27,12 @@ def measure() -> list[Row]:
     ]
 
 
-def _start(place: str) -> float:
+def _start(directory: str) -> float:
     port = str(free_port())
     environment = {
         **os.environ,
-        "STATE_DIR": f"{place}/state",
-        "LOG_DIR": f"{place}/logs",
+        "STATE_DIR": f"{directory}/state",
+        "LOG_DIR": f"{directory}/logs",
         "PREFECT_SERVER_API_PORT": port,
         "PROMETHEUS_PORT": str(free_port()),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
@@ -42,8 +42,8 @@ def _start(place: str) -> float:
     assert process.stdout
     try:
         for line in process.stdout:
-            if found := ONLINE.search(line):
-                return float(found["seconds"])
+            if match := ONLINE.search(line):
+                return float(match["seconds"])
     finally:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)

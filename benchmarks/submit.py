@@ -10,8 +10,8 @@ import time
 from analytics_worker.prefect_support.runs import submit
 from analytics_worker.settings import project_root, settings
 from benchmarks._celery import CeleryWorker, celery_worker
-from benchmarks._deployed import deployed
-from benchmarks.table import Row
+from benchmarks._live_stack import live_stack
+from benchmarks._table import Row
 from flows.analytics import refresh_catalog
 
 ROUNDS = 9
@@ -20,7 +20,7 @@ STATEMENTS = ("lock_catalog", "upsert_relations", "upsert_columns", "catalog_tot
 
 def measure() -> list[Row]:
     """Medians of both sides, and how much longer ours takes."""
-    with deployed("analytics", opportunities=500), celery_worker() as celery:
+    with live_stack("analytics", opportunities=500), celery_worker() as celery:
         rounds = [(_ours(), _theirs(celery)) for _ in range(1 + ROUNDS)]
     assert len({relations for sides in rounds for _, relations in sides}) == 1, rounds
     ours, theirs = (statistics.median(sides[n][0] for sides in rounds[1:]) for n in (0, 1))
@@ -39,11 +39,11 @@ def _ours() -> tuple[float, int]:
 
 def _theirs(celery: CeleryWorker) -> tuple[float, int]:
     folder = project_root() / "flows/analytics/sql"
-    chosen = settings()
+    current = settings()
     return celery.refresh_catalog(
         statements=[(folder / f"{name}.sql").read_text() for name in STATEMENTS],
         parameters={
-            "schemas": chosen.analytics_schemas,
-            "stale_after_seconds": chosen.catalog_stale_after_hours * 3600,
+            "schemas": current.analytics_schemas,
+            "stale_after_seconds": current.catalog_stale_after_hours * 3600,
         },
     )

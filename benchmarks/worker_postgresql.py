@@ -1,14 +1,14 @@
-"""What a flow run costs with the Prefect server on PostgreSQL: our worker beside Prefect's."""
+"""Measure a flow run with the Prefect server on PostgreSQL."""
 
 from benchmarks._servers import kinds
-from benchmarks.table import Row
-from benchmarks.worker import beside_stock
+from benchmarks._table import Row
+from benchmarks._worker_comparison import compare_workers
 from tests.support.contrib_postgres import MISSING
 
 
 def measure() -> list[Row]:
-    """Nothing where this host has no PostgreSQL that a Prefect server could use."""
+    """Return the rows of both workers; none if this host has no PostgreSQL for a Prefect server."""
     if "PostgreSQL" in kinds():
-        return beside_stock("PostgreSQL")
+        return compare_workers("PostgreSQL")
     print(f"skipped: {MISSING}")
     return []

@@ -14,8 +14,7 @@ from prefect.exceptions import ObjectNotFound
 from pydantic import Field, SecretStr, model_validator
 
 from analytics_worker.transport.address_filter import AllowList
-from analytics_worker.transport.mail import MailServer
-from analytics_worker.transport.smtp import Security
+from analytics_worker.transport.smtp import MailServer, Security
 
 Region = Literal["us", "eu"]
 Rate = Annotated[

@@ -1,5 +1,5 @@
-"""Where circuit breakers keep their state: memory, a SQLite file of this host, or Redis.
+"""Implement circuit breakers whose state is kept in memory, in a SQLite file of this host, or in Redis.
 
-Nothing is opened on import. All stores follow the same transitions (`transitions`); the property
-tests hold them to one model.
+Nothing is opened on import. All stores follow the transitions of `state_machine`. The property tests
+check them against one model.
 """

@@ -1,44 +1,54 @@
-"""A pybreaker circuit breaker whose state all processes share, with atomic transitions.
+"""Provide a pybreaker circuit breaker whose state all processes share, with atomic transitions.
 
 Reads and writes the breaker's record in its store, never while a guarded call runs. A call counts
-once, by the first result it reports; errors that say nothing about the service's health (permanent
-errors, cancellation, another open breaker, excluded errors) count neither way.
+once, by the first result it reports. Errors that are unrelated to the service's health (permanent
+errors, cancellation, another open breaker, excluded errors) count neither as failure nor as success.
 """
 
 import functools
-import inspect
 import time
-from collections.abc import Callable, Coroutine, Generator, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from typing import Any, ParamSpec, TypeVar, cast
 
 import pybreaker
 from pybreaker import STATE_CLOSED, STATE_HALF_OPEN, STATE_OPEN
 from typing_extensions import override
 
-from analytics_worker.breakers.factory import chosen_store
+from analytics_worker.breakers.factory import configured_store
 from analytics_worker.breakers.guarded_call import (
     Exclusion,
     Guard,
-    open_error,
-    speaks_against_service,
+    circuit_open_error,
+    is_service_failure,
 )
-from analytics_worker.breakers.state_machine import BreakerStore, Change, Limits, Permit, Refusal
+from analytics_worker.breakers.guarded_function import (
+    guarded_function,
+    is_plain,
+    run_coroutine,
+    run_function,
+)
+from analytics_worker.breakers.state_machine import (
+    BreakerStore,
+    Limits,
+    Permit,
+    Refusal,
+    StateChange,
+)
 from analytics_worker.breakers.statistics import BreakerStats, statistics
-from analytics_worker.breakers.success_counter import SuccessTally
+from analytics_worker.breakers.success_counter import SuccessCounter
 
 # pyright: reportIncompatibleMethodOverride=false
 # pybreaker types its decorator, coroutines (tornado) and setters more loosely than we can use them.
 
 P = ParamSpec("P")
 T = TypeVar("T")
-_SPECIAL = inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 
 
 class CircuitBreaker(pybreaker.CircuitBreaker):
-    """pybreaker's interface on shared state with atomic transitions.
+    """Implement pybreaker's interface on shared state with atomic transitions.
 
-    While half-open, one call at a time is let through; one that never reports (a killed process)
-    frees its place after ``probe_lease`` seconds. Works on functions, coroutine functions and
+    While half-open, one call at a time is admitted as a probe. The lease of a probe that never reports
+    (a killed process) ends after ``probe_lease`` seconds. Works on functions, coroutine functions and
     generators, as decorator, by ``call`` or as ``with breaker.calling():``.
     """
 
@@ -54,12 +64,12 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
         listeners: Sequence[pybreaker.CircuitBreakerListener] | None = None,
         store: BreakerStore | None = None,
     ) -> None:
-        """Define the breaker; nothing is opened. ``store`` replaces the one the settings name."""
+        """Define the breaker without opening its store; ``store`` overrides that of the settings."""
         self._shared_name = name
         self._store = store
         self._probe_lease = probe_lease
-        self._tally = SuccessTally(name)
-        self._defined = False
+        self._success_counter = SuccessCounter(name)
+        self._initialized = False
         super().__init__(
             fail_max=fail_max,
             reset_timeout=reset_timeout,
@@ -69,29 +79,26 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
             name=name,
             throw_new_error_on_trip=False,
         )
-        self._defined = True
+        self._initialized = True
 
     @override
     def __call__(self, func: Callable[P, T]) -> Callable[P, T]:
         """Guard every call of the function: ``@breaker``."""
-        return cast("Callable[P, T]", functools.wraps(func)(self._guarded(func)))
+        return cast("Callable[P, T]", functools.wraps(func)(guarded_function(self, func)))
 
     @override
     def call(self, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Make one guarded call; of a coroutine function or generator, guard its whole run."""
-        code = getattr(func, "__code__", None)  # inspect's own question takes 3 µs
-        if code is None or code.co_flags & _SPECIAL:
-            return self._guarded(func)(*args, **kwargs)
-        return self._call(func, *args, **kwargs)
+        if is_plain(func):
+            return run_function(self, func, *args, **kwargs)
+        return guarded_function(self, func)(*args, **kwargs)
 
     @override
     async def call_async(
         self, func: Callable[P, Coroutine[Any, Any, T]], *args: P.args, **kwargs: P.kwargs
     ) -> T:
         """Make one guarded call of a coroutine function."""
-        with Guard(self):
-            self._announce(func, *args, **kwargs)
-            return await func(*args, **kwargs)
+        return await run_coroutine(self, func, *args, **kwargs)
 
     @override
     def calling(self) -> Guard:
@@ -100,22 +107,22 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
 
     @override
     def is_system_error(self, exception: BaseException) -> bool:
-        """Whether the error speaks against the service; all others count neither way."""
-        return speaks_against_service(exception, self.excluded_exceptions)
+        """Whether the error counts as a failure of the service; all others are not counted."""
+        return is_service_failure(exception, self.excluded_exceptions)
 
     def admit(self) -> Permit:
-        """Leave for one call, or CircuitOpenError. Called by `Guard`."""
-        answer = self.store.acquire(self._shared_name, self.limits)
-        if isinstance(answer, Refusal):
-            raise open_error(self._shared_name, answer)
-        if answer.found == STATE_OPEN:
-            self._changed(Change(STATE_OPEN, STATE_HALF_OPEN))
-        return answer
+        """Return a permit for one call, or raise CircuitOpenError. Called by `Guard`."""
+        decision = self.store.acquire(self._shared_name, self.limits)
+        if isinstance(decision, Refusal):
+            raise circuit_open_error(self._shared_name, decision)
+        if decision.previous_state == STATE_OPEN:
+            self._notify_state_change(StateChange(STATE_OPEN, STATE_HALF_OPEN))
+        return decision
 
     def settle(self, permit: Permit, error: BaseException | None) -> bool:
-        """Record a call's result; true if it was a failure. Called by `Guard`."""
+        """Record a call's result and return whether it was a failure. Called by `Guard`."""
         if error is None:
-            self._succeeded(permit)
+            self._record_success(permit)
             return False
         if not self.is_system_error(error):
             self.release(permit)
@@ -123,16 +130,21 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
         change = self.store.fail(self._shared_name, self.limits, permit, type(error).__name__)
         for listener in self.listeners:
             listener.failure(self, error)
-        self._changed(change)
+        self._notify_state_change(change)
         return True
 
     def release(self, permit: Permit) -> None:
-        """Record that a call says nothing about the service. Called by `Guard`."""
+        """End a permit without counting a result. Called by `Guard`."""
         if permit.probe is not None:
             self.store.release(self._shared_name, permit)
 
+    def notify_before_call(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
+        """Notify the listeners that a guarded call starts."""
+        for listener in self._listeners:
+            listener.before_call(self, func, *args, **kwargs)
+
     def get_stats(self) -> BreakerStats:
-        """The breaker's state and counts, as this process sees them; never raises."""
+        """Return the breaker's state and counts, as this process sees them; never raises."""
         return statistics(
             self._shared_name, self.store.load(self._shared_name), self.store.kind, time.time()
         )
@@ -140,57 +152,61 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
     def force_open(self, seconds: float | None = None) -> None:
         """Refuse calls in all processes; probe after ``seconds`` (default: the reset timeout)."""
         wait = self.reset_timeout if seconds is None else seconds
-        self._changed(self.store.force(self._shared_name, STATE_OPEN, wait))
+        self._notify_state_change(self.store.force(self._shared_name, STATE_OPEN, wait))
 
     def reset(self) -> None:
-        """Close the breaker in all processes and forget failures; the totals stay."""
-        self._changed(self.store.force(self._shared_name, STATE_CLOSED, self.reset_timeout))
+        """Close the breaker in all processes and reset its failures; the totals are kept."""
+        self._notify_state_change(
+            self.store.force(self._shared_name, STATE_CLOSED, self.reset_timeout)
+        )
 
     @override
     def open(self) -> bool:
-        """Under pybreaker's name: `force_open`."""
+        """Call `force_open`, under pybreaker's name."""
         self.force_open()
         return False
 
     @override
     def half_open(self) -> None:
-        """Let the next call through as a probe."""
-        self._changed(self.store.force(self._shared_name, STATE_HALF_OPEN, self.reset_timeout))
+        """Admit the next call as a probe."""
+        self._notify_state_change(
+            self.store.force(self._shared_name, STATE_HALF_OPEN, self.reset_timeout)
+        )
 
     @override
     def close(self) -> None:
-        """Under pybreaker's name: `reset`."""
+        """Call `reset`, under pybreaker's name."""
         self.reset()
 
     @property
     @override
     def current_state(self) -> str:
         """``closed``, ``open`` or ``half-open``."""
-        # pybreaker's constructor asks, too, and defining a breaker must open nothing.
-        return self.store.load(self._shared_name).state if self._defined else STATE_CLOSED
+        # pybreaker's constructor reads it, too, and defining a breaker must open nothing.
+        return self.store.load(self._shared_name).state if self._initialized else STATE_CLOSED
 
     @property
     @override
     def state(self) -> Any:
-        """The state as pybreaker's object; read-only: use `reset` and `force_open`."""
+        """The state as pybreaker's object. It is read-only: use `reset` and `force_open`."""
         return self._create_new_state(self.current_state)
 
     @property
     @override
     def fail_counter(self) -> int:
-        """Failures in a row."""
+        """The number of consecutive failures."""
         return self.store.load(self._shared_name).failures
 
     @property
     @override
     def success_counter(self) -> int:
-        """Probes in a row that worked while half-open."""
+        """The number of consecutive successful probes while half-open."""
         return self.store.load(self._shared_name).probe_successes
 
     @property
     def store(self) -> BreakerStore:
-        """Where the state is kept."""
-        return self._store or chosen_store()
+        """The store of the breaker's state."""
+        return self._store or configured_store()
 
     @property
     @override
@@ -200,55 +216,25 @@ class CircuitBreaker(pybreaker.CircuitBreaker):
 
     @property
     def limits(self) -> Limits:
-        """When it opens and closes."""
+        """The limits at which the breaker opens and closes."""
         timeout = self._reset_timeout
         lease = timeout if self._probe_lease is None else self._probe_lease
         return Limits(self._fail_max, timeout, self._success_threshold, lease)
 
-    def _succeeded(self, permit: Permit) -> None:
+    def _record_success(self, permit: Permit) -> None:
         if permit.probe is None and not permit.after_failures:
-            self._tally.count(self, self.store)
+            self._success_counter.count(self, self.store)
             change = None
         else:
             change = self.store.succeed(self._shared_name, self.limits, permit)
         for listener in self._listeners:
             listener.success(self)
         if change:
-            self._changed(change)
+            self._notify_state_change(change)
 
-    def _changed(self, change: Change) -> None:
+    def _notify_state_change(self, change: StateChange) -> None:
         if change.before == change.after:
             return
         before, after = map(self._create_new_state, change)
         for listener in self._listeners:
             listener.state_change(self, before, after)
-
-    def _announce(self, func: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
-        for listener in self._listeners:
-            listener.before_call(self, func, *args, **kwargs)
-
-    def _guarded(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """The function with a guard around its whole run, whatever kind it is."""
-        if inspect.isasyncgenfunction(func):
-            raise TypeError(
-                f"{func.__qualname__} is an asynchronous generator: write "
-                f"`with breaker.calling():` inside it instead of decorating it"
-            )
-        if inspect.iscoroutinefunction(func):
-            return functools.partial(self.call_async, func)
-        if inspect.isgeneratorfunction(func):
-            return functools.partial(self._stream, func)
-        return functools.partial(self._call, func)
-
-    def _call(self, func: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-        with Guard(self):
-            if self._listeners:
-                self._announce(func, *args, **kwargs)
-            return func(*args, **kwargs)
-
-    def _stream(
-        self, func: Callable[..., Generator[Any, Any, T]], *args: Any, **kwargs: Any
-    ) -> Generator[Any, Any, T]:
-        with Guard(self):
-            self._announce(func, *args, **kwargs)
-            return (yield from func(*args, **kwargs))

@@ -1,6 +1,6 @@
-"""Which store this process uses: Redis where ``REDIS_URL`` is set, else a file of this host.
+"""Create the breaker store of this process: Redis where ``REDIS_URL`` is set, else a SQLite file.
 
-Reads the settings, when first asked; opens nothing.
+Reads the settings on first use; opens nothing.
 """
 
 from functools import lru_cache
@@ -11,11 +11,11 @@ from analytics_worker.breakers.sqlite import SqliteStore
 from analytics_worker.settings import settings
 
 
-def chosen_store() -> FailOpenStore:
-    """The store that the settings name: the same object as long as they are the same."""
-    chosen = settings()
-    url = chosen.redis_url
-    return _store(url.get_secret_value() if url else None, chosen.state_dir)
+def configured_store() -> FailOpenStore:
+    """Return the store of the settings, the same object as long as they do not change."""
+    current = settings()
+    url = current.redis_url
+    return _store(url.get_secret_value() if url else None, current.state_dir)
 
 
 @lru_cache

@@ -1,7 +1,7 @@
-"""One call through a circuit breaker, and the error that a refused call raises.
+"""Guard one call with a circuit breaker, and define the error that a refused call raises.
 
 Reads and writes the breaker's record through the breaker that it is given. A guard is for one call
-and reports once.
+and reports one result.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -18,10 +18,10 @@ from analytics_worker.errors import is_permanent
 
 
 class CircuitOpenError(pybreaker.CircuitBreakerError):
-    """The call was not made: the service failed too often and is being left alone.
+    """The call was refused, because the service has failed repeatedly.
 
-    ``breaker`` names the breaker, ``state`` is ``open`` or ``half-open`` (somebody else is trying
-    already), ``retry_after`` says in how many seconds another call may be let through.
+    ``breaker`` is the breaker's name, ``state`` is ``open`` or ``half-open`` (another call is the
+    probe), ``retry_after`` is the time in seconds until the next call may be admitted.
     """
 
     def __init__(
@@ -32,23 +32,23 @@ class CircuitOpenError(pybreaker.CircuitBreakerError):
         state: str = pybreaker.STATE_OPEN,
         retry_after: float = 0.0,
     ) -> None:
-        """Keep what a caller may act on; the defaults are there for unpickling."""
+        """Set the attributes; the defaults are needed for unpickling."""
         super().__init__(message)
         self.breaker = breaker
         self.state = state
         self.retry_after = retry_after
 
 
-def open_error(name: str, refusal: Refusal) -> CircuitOpenError:
-    """The error for a call that was turned away: since when, after which error, until when."""
+def circuit_open_error(name: str, refusal: Refusal) -> CircuitOpenError:
+    """Return the error for a refused call: since when, after which error, until when."""
     seconds = f"{refusal.retry_after:.0f} s" if refusal.retry_after >= 1 else "less than 1 s"
     if refusal.state == pybreaker.STATE_OPEN:
-        then = f"next probe in {seconds}"
+        next_probe = f"next probe in {seconds}"
     else:
-        then = f"a probe is under way, another may start in {seconds}"
+        next_probe = f"a probe is under way, another may start in {seconds}"
     return CircuitOpenError(
         f"circuit breaker {name!r} is open since {iso(refusal.opened_at)} "
-        f"(last error: {refusal.last_error}); {then}",
+        f"(last error: {refusal.last_error}); {next_probe}",
         breaker=name,
         state=refusal.state,
         retry_after=refusal.retry_after,
@@ -58,8 +58,8 @@ def open_error(name: str, refusal: Refusal) -> CircuitOpenError:
 Exclusion = type[BaseException] | Callable[[Any], bool]
 
 
-def speaks_against_service(error: BaseException, exclusions: Iterable[Exclusion]) -> bool:
-    """Whether the error is a failure of the service rather than a fault of the call or its end."""
+def is_service_failure(error: BaseException, exclusions: Iterable[Exclusion]) -> bool:
+    """Whether the error is a failure of the service, rather than of the call or its cancellation."""
     if not isinstance(error, Exception) or is_permanent(error):
         return False
     if isinstance(error, (pybreaker.CircuitBreakerError, CancelledError)):
@@ -70,33 +70,32 @@ def speaks_against_service(error: BaseException, exclusions: Iterable[Exclusion]
     )
 
 
-class Guardian(Protocol):
-    """What a guarded call asks of its breaker."""
+class GuardedBreaker(Protocol):
+    """The interface of a breaker that a guarded call uses."""
 
     def admit(self) -> Permit:
-        """Leave for one call, or CircuitOpenError."""
+        """Return a permit for one call, or raise CircuitOpenError."""
         ...
 
     def settle(self, permit: Permit, error: BaseException | None) -> bool:
-        """Record the call's result; true if it counted as a failure."""
+        """Record the call's result and return whether it counted as a failure."""
         ...
 
     def release(self, permit: Permit) -> None:
-        """Record that the call says nothing about the service."""
+        """End the permit without counting a result."""
         ...
 
 
 class Guard:
-    """One guarded call, for ``with``: nothing is locked while it runs, no error is replaced.
+    """A context manager around one guarded call. It holds no lock and replaces no error.
 
     Inside a probe, further calls through the same breaker are part of the probe. A failure that
-    passes through two calls of the same breaker, one inside the other, counts once.
+    propagates through two nested calls of the same breaker counts once.
     """
 
     __slots__ = ("_counted", "_permit", "breaker", "outer", "running")
 
-    def __init__(self, breaker: Guardian) -> None:
-        """Prepare one call."""
+    def __init__(self, breaker: GuardedBreaker) -> None:
         self.breaker = breaker
         self._counted: BaseException | None = None
         self.outer: Guard | None = None
@@ -104,11 +103,13 @@ class Guard:
         self.running = False
 
     def __enter__(self) -> None:
-        """Ask for leave."""
+        """Request a permit."""
         self.outer = _innermost.get()
         while self.outer is not None and not self.outer.running:
             self.outer = self.outer.outer  # generators may end calls in another order
-        if self.outer is None or not any(around.is_probe() for around in self._same_breaker()):
+        if self.outer is None or not any(
+            outer_call.is_probe() for outer_call in self._enclosing_calls()
+        ):
             self._permit = self.breaker.admit()
         self.running = True
         _innermost.set(self)
@@ -130,24 +131,24 @@ class Guard:
             self.breaker.release(permit)
         elif not self.breaker.settle(permit, error):
             return
-        for around in self._same_breaker():
-            around.counted(error)
+        for outer_call in self._enclosing_calls():
+            outer_call.mark_counted(error)
 
     def is_probe(self) -> bool:
-        """Whether this call, still running, decides if the breaker closes."""
+        """Whether this call is a running probe, which decides if the breaker closes."""
         return self._permit is not None and self._permit.probe is not None
 
-    def counted(self, error: BaseException | None) -> None:
-        """Do not count this error again, should it leave this call too."""
+    def mark_counted(self, error: BaseException | None) -> None:
+        """Mark an error as counted, so that this call does not count it again."""
         self._counted = error
 
-    def _same_breaker(self) -> Iterator["Guard"]:
-        """The calls around this one that go through the same breaker, innermost first."""
-        around = self.outer
-        while around is not None:
-            if around.breaker is self.breaker:
-                yield around
-            around = around.outer
+    def _enclosing_calls(self) -> Iterator["Guard"]:
+        """Yield the enclosing calls through the same breaker, innermost first."""
+        outer_call = self.outer
+        while outer_call is not None:
+            if outer_call.breaker is self.breaker:
+                yield outer_call
+            outer_call = outer_call.outer
 
 
 _innermost: ContextVar[Guard | None] = ContextVar("innermost guarded call", default=None)

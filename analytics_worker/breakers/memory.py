@@ -1,4 +1,4 @@
-"""Breaker state of one process: what stands in while the shared store is unreachable.
+"""Keep breaker state in memory while the shared store is unreachable.
 
 Reads and writes nothing outside the process.
 """
@@ -11,28 +11,27 @@ from dataclasses import replace
 from analytics_worker.breakers import state_machine
 from analytics_worker.breakers.state_machine import (
     STATE_CLOSED,
-    Change,
     Limits,
     Permit,
     Record,
     Refusal,
+    StateChange,
 )
 
-_UNUSED = Record()
+_EMPTY = Record()
 
 
 class MemoryStore:
-    """Keeps records in a dictionary; safe for threads, not shared by processes."""
+    """A store in a dictionary, safe for threads and not shared by processes."""
 
     kind = "memory"
 
     def __init__(self) -> None:
-        """Start empty."""
         self._lock = threading.Lock()
         self._records: dict[str, Record] = {}
 
     def acquire(self, name: str, limits: Limits) -> Permit | Refusal:
-        """Ask to make one call."""
+        """Request a permit for one call."""
         with self._lock:
             record = self.load(name)
             if record.state == STATE_CLOSED:
@@ -42,47 +41,47 @@ class MemoryStore:
             )
         return answer
 
-    def succeed(self, name: str, limits: Limits, permit: Permit) -> Change:
-        """Record that the call worked."""
+    def succeed(self, name: str, limits: Limits, permit: Permit) -> StateChange:
+        """Record a successful call."""
         with self._lock:
-            return self._put(name, state_machine.succeed(self.load(name), limits, permit))
+            return self._replace(name, state_machine.succeed(self.load(name), limits, permit))
 
-    def fail(self, name: str, limits: Limits, permit: Permit, error: str) -> Change:
-        """Record that the call failed."""
+    def fail(self, name: str, limits: Limits, permit: Permit, error: str) -> StateChange:
+        """Record a failed call."""
         with self._lock:
             failed = state_machine.fail(self.load(name), limits, permit, error, time.time())
-            return self._put(name, failed)
+            return self._replace(name, failed)
 
     def release(self, name: str, permit: Permit) -> None:
-        """Give a permit back without a verdict."""
+        """End a permit without counting a result."""
         with self._lock:
-            self._put(name, state_machine.release(self.load(name), permit))
+            self._replace(name, state_machine.release(self.load(name), permit))
 
     def count_successes(self, name: str, count: int) -> None:
-        """Add calls that worked and changed nothing else."""
+        """Add successful calls that changed no state."""
         with self._lock:
             record = self.load(name)
-            self._put(name, replace(record, successes_total=record.successes_total + count))
+            self._replace(name, replace(record, successes_total=record.successes_total + count))
 
-    def force(self, name: str, state: str, reset_timeout: float) -> Change:
-        """Put the breaker into a state by hand."""
+    def force(self, name: str, state: str, reset_timeout: float) -> StateChange:
+        """Set the breaker's state by an operator's decision."""
         with self._lock:
             forced = state_machine.force(self.load(name), state, reset_timeout, time.time())
-            return self._put(name, forced)
+            return self._replace(name, forced)
 
     def load(self, name: str) -> Record:
-        """The breaker's record."""
-        return self._records.get(name, _UNUSED)
+        """Return the breaker's record."""
+        return self._records.get(name, _EMPTY)
 
     def load_all(self) -> dict[str, Record]:
-        """Every breaker that was used."""
+        """Return the records of all breakers, by name."""
         with self._lock:
             return dict(self._records)
 
     def check(self) -> None:
-        """Memory can always be written."""
+        """Do nothing: memory is always writable."""
 
-    def _put(self, name: str, record: Record) -> Change:
+    def _replace(self, name: str, record: Record) -> StateChange:
         before = self.load(name).state
         self._records[name] = record
-        return Change(before, record.state)
+        return StateChange(before, record.state)

@@ -1,7 +1,7 @@
-"""Breaker state in Redis, shared by all hosts that use the same ``REDIS_URL``.
+"""Keep breaker state in Redis, shared by all hosts that use the same ``REDIS_URL``.
 
-Reads and writes one hash per breaker and one set with all names. Each step is one script run by
-the server with the server's clock, so it is atomic and the clocks of the hosts do not matter.
+Reads and writes one hash per breaker and one set with all names. Each step is one script that the
+server runs with its own clock, so it is atomic and independent of the hosts' clocks.
 """
 
 from collections.abc import Generator
@@ -18,16 +18,16 @@ from redis.retry import Retry
 
 from analytics_worker.breakers.state_machine import (
     OPENED_BY_HAND,
-    Change,
     Limits,
     Permit,
     Record,
     Refusal,
+    StateChange,
     StoreUnreachableError,
 )
 
 TIMEOUT_SECONDS = 0.5
-# One hash slot, should the server be a cluster.
+# One hash slot, for Redis clusters.
 KEY_PREFIX = "analytics-worker:{breakers}:"
 NAMES_KEY = f"{KEY_PREFIX}names"
 CHECK_KEY = f"{KEY_PREFIX}last-check"
@@ -46,64 +46,66 @@ _TEXTS = frozenset({"state", "probe", "last_error"})
 
 
 def record_key(name: str) -> str:
-    """The hash of one breaker."""
+    """Return the key of one breaker's hash."""
     return f"{KEY_PREFIX}record:{name}"
 
 
 class RedisStore:
-    """Keeps records on a Redis server (5 or newer); nothing is opened before the first step."""
+    """A store on a Redis server (5 or newer), connected at the first step."""
 
     kind = "redis"
 
     def __init__(self, url: str) -> None:
-        """Remember where the server is; a URL that Redis cannot use is refused at once."""
+        """Check the URL; the connection is opened at the first step."""
         self._client = _client(url)
 
     def __str__(self) -> str:
-        """Name the server without its password, for messages."""
+        """Return the server's address without its password, for messages."""
         options = self._client.get_connection_kwargs()
-        place = options.get("path") or f"{options.get('host')}:{options.get('port')}"
-        return f"Redis at {place}"
+        address = options.get("path") or f"{options.get('host')}:{options.get('port')}"
+        return f"Redis at {address}"
 
     def acquire(self, name: str, limits: Limits) -> Permit | Refusal:
-        """Ask to make one call."""
-        kind, *answer = self._run(name, "acquire", token_hex(8), _ms(limits.probe_lease))
+        """Request a permit for one call."""
+        kind, *fields = self._run(name, "acquire", token_hex(8), _ms(limits.probe_lease))
         if kind == "refusal":
-            state, left, opened_at, last_error = answer
-            return Refusal(state, left / 1000, _seconds(opened_at), last_error or None)
-        generation, probe, failures, found = answer
-        return Permit(self, generation, probe or None, failures > 0, found)
+            state, wait_ms, opened_at, last_error = fields
+            return Refusal(state, wait_ms / 1000, _seconds(opened_at), last_error or None)
+        generation, probe, failures, previous_state = fields
+        return Permit(self, generation, probe or None, failures > 0, previous_state)
 
-    def succeed(self, name: str, limits: Limits, permit: Permit) -> Change:
-        """Record that the call worked."""
-        return Change(*self._run(name, "succeed", *_proof(permit), limits.success_threshold))
+    def succeed(self, name: str, limits: Limits, permit: Permit) -> StateChange:
+        """Record a successful call."""
+        return StateChange(*self._run(name, "succeed", *_proof(permit), limits.success_threshold))
 
-    def fail(self, name: str, limits: Limits, permit: Permit, error: str) -> Change:
-        """Record that the call failed."""
+    def fail(self, name: str, limits: Limits, permit: Permit, error: str) -> StateChange:
+        """Record a failed call."""
         timeout = _ms(limits.reset_timeout)
-        return Change(*self._run(name, "fail", *_proof(permit), limits.fail_max, timeout, error))
+        return StateChange(
+            *self._run(name, "fail", *_proof(permit), limits.fail_max, timeout, error)
+        )
 
     def release(self, name: str, permit: Permit) -> None:
-        """Give a permit back without a verdict."""
+        """End a permit without counting a result."""
         self._run(name, "release", *_proof(permit))
 
     def count_successes(self, name: str, count: int) -> None:
-        """Add calls that worked and changed nothing else."""
+        """Add successful calls that changed no state."""
         self._run(name, "count_successes", count)
 
-    def force(self, name: str, state: str, reset_timeout: float) -> Change:
-        """Put the breaker into a state by hand."""
-        return Change(*self._run(name, "force", state, _ms(reset_timeout), OPENED_BY_HAND))
+    def force(self, name: str, state: str, reset_timeout: float) -> StateChange:
+        """Set the breaker's state by an operator's decision."""
+        return StateChange(*self._run(name, "force", state, _ms(reset_timeout), OPENED_BY_HAND))
 
     def load(self, name: str) -> Record:
-        """The breaker's record."""
-        with self._reaching():
+        """Return the breaker's record."""
+        with self._translated_errors():
             fields: Any = self._client.hgetall(record_key(name))
             return _record(fields)
 
     def load_all(self) -> dict[str, Record]:
-        """Every breaker that was ever written."""
-        with self._reaching():
+        """Return the records of all breakers, by name."""
+        with self._translated_errors():
             names: Any = sorted(self._client.smembers(NAMES_KEY))
             pipeline = self._client.pipeline(transaction=False)
             for name in names:
@@ -111,8 +113,8 @@ class RedisStore:
             return dict(zip(names, map(_record, pipeline.execute()), strict=True))
 
     def check(self) -> None:
-        """Prove that the server takes writes."""
-        with self._reaching():
+        """Prove that the server accepts writes."""
+        with self._translated_errors():
             self._client.set(CHECK_KEY, 1)
 
     @cached_property
@@ -121,11 +123,11 @@ class RedisStore:
         return self._client.register_script(source)
 
     def _run(self, name: str, step: str, *arguments: str | int) -> Any:
-        with self._reaching():
+        with self._translated_errors():
             return self._script(keys=[record_key(name), NAMES_KEY], args=[name, step, *arguments])
 
     @contextmanager
-    def _reaching(self) -> Generator[None]:
+    def _translated_errors(self) -> Generator[None]:
         try:
             yield
         except redis.RedisError as error:
@@ -144,8 +146,8 @@ def _client(url: str) -> "redis.Redis":
         )
     except ValueError:  # its text may hold a part of the password
         raise ValueError(
-            "REDIS_URL is not a Redis address: write redis://[:password@]host:port/number, "
-            "rediss://… or unix:///path; special characters of a password as %xx"
+            "REDIS_URL is not a valid Redis URL; expected redis://[:password@]host:port/number, "
+            "rediss://… or unix:///path, with special characters of the password as %xx"
         ) from None
 
 
@@ -154,8 +156,8 @@ def _proof(permit: Permit) -> tuple[str, int]:
 
 
 def _record(fields: dict[str, str]) -> Record:
-    known = Record.__slots__
-    return Record(**{name: _value(name, text) for name, text in fields.items() if name in known})
+    slots = Record.__slots__
+    return Record(**{name: _value(name, text) for name, text in fields.items() if name in slots})
 
 
 def _value(name: str, text: str) -> Any:

@@ -1,6 +1,6 @@
-"""Breaker state in one SQLite file, shared by all processes of a host.
+"""Keep breaker state in one SQLite file, shared by all processes of a host.
 
-Reads and writes ``breakers.sqlite``. A call through a closed breaker costs one indexed read; every
+Reads and writes ``breakers.sqlite``. A call through a closed breaker costs one indexed read. Every
 other step is one short write transaction, so it is atomic across threads, forks and kills.
 """
 
@@ -19,11 +19,11 @@ from typing import TypeVar
 from analytics_worker.breakers import state_machine
 from analytics_worker.breakers.state_machine import (
     STATE_CLOSED,
-    Change,
     Limits,
     Permit,
     Record,
     Refusal,
+    StateChange,
     StoreUnreachableError,
 )
 
@@ -50,78 +50,78 @@ class _Connections:
 
 
 class SqliteStore:
-    """Keeps records in a file; nothing is opened before the first step."""
+    """A store in a file, which is opened at the first step."""
 
     kind = "sqlite"
 
     def __init__(self, path: Path) -> None:
-        """Remember where the file is; its folder is made on first use."""
+        """Set the path of the file; its folder is created on first use."""
         self.path = path
         self._connections = _Connections()
         self._inherited: list[_Connections] = []
 
     def __str__(self) -> str:
-        """Name the file, for messages."""
+        """Return the file's path, for messages."""
         return f"SQLite file {self.path}"
 
     def acquire(self, name: str, limits: Limits) -> Permit | Refusal:
-        """Ask to make one call."""
+        """Request a permit for one call."""
         state, generation, failures = self._admission(name)
         if state == STATE_CLOSED:
             return Permit(self, generation, None, failures > 0)
-        with self._writing() as connection:
+        with self._transaction() as connection:
             record = _load(connection, name)
-            answered, answer = state_machine.acquire(
+            next_record, answer = state_machine.acquire(
                 record, limits, uuid.uuid4().hex, time.time(), self
             )
-            _save(connection, name, answered)
+            _save(connection, name, next_record)
         return answer
 
-    def succeed(self, name: str, limits: Limits, permit: Permit) -> Change:
-        """Record that the call worked."""
+    def succeed(self, name: str, limits: Limits, permit: Permit) -> StateChange:
+        """Record a successful call."""
         return self._step(name, lambda record: state_machine.succeed(record, limits, permit))
 
-    def fail(self, name: str, limits: Limits, permit: Permit, error: str) -> Change:
-        """Record that the call failed."""
+    def fail(self, name: str, limits: Limits, permit: Permit, error: str) -> StateChange:
+        """Record a failed call."""
         return self._step(
             name, lambda record: state_machine.fail(record, limits, permit, error, time.time())
         )
 
     def release(self, name: str, permit: Permit) -> None:
-        """Give a permit back without a verdict."""
+        """End a permit without counting a result."""
         self._step(name, lambda record: state_machine.release(record, permit))
 
     def count_successes(self, name: str, count: int) -> None:
-        """Add calls that worked and changed nothing else."""
+        """Add successful calls that changed no state."""
         self._step(
             name, lambda record: replace(record, successes_total=record.successes_total + count)
         )
 
-    def force(self, name: str, state: str, reset_timeout: float) -> Change:
-        """Put the breaker into a state by hand."""
+    def force(self, name: str, state: str, reset_timeout: float) -> StateChange:
+        """Set the breaker's state by an operator's decision."""
         return self._step(
             name, lambda record: state_machine.force(record, state, reset_timeout, time.time())
         )
 
     def load(self, name: str) -> Record:
-        """The breaker's record."""
+        """Return the breaker's record."""
         with self._connection() as connection:
             return _load(connection, name)
 
     def load_all(self) -> dict[str, Record]:
-        """Every breaker that was ever written."""
+        """Return the records of all breakers, by name."""
         with self._connection() as connection:
             rows = connection.execute(_sql("load_all")).fetchall()
         return {row[0]: Record(*row[1:]) for row in rows}
 
     def check(self) -> None:
         """Prove that the file can be written."""
-        with self._writing() as connection:
+        with self._transaction() as connection:
             connection.execute(_sql("check"), (time.time(),))
 
     def _admission(self, name: str) -> tuple[str, int, int]:
-        """What a call through a closed breaker needs to know: every guarded call pays for this."""
-        connections = self._of_this_process()
+        """Return state, generation and failures. Every guarded call needs them, so this is fast."""
+        connections = self._process_connections()
         try:
             connection = connections.idle.pop()
         except IndexError:
@@ -129,20 +129,20 @@ class SqliteStore:
         try:
             row = connection.execute(_sql("admission"), (name,)).fetchone()
         except sqlite3.Error as error:
-            raise self._lost(error) from error
+            raise self._unreachable(error) from error
         connections.idle.append(connection)
         return row or (STATE_CLOSED, 0, 0)
 
-    def _step(self, name: str, next_record: Callable[[Record], Record]) -> Change:
-        with self._writing() as connection:
+    def _step(self, name: str, next_record: Callable[[Record], Record]) -> StateChange:
+        with self._transaction() as connection:
             before = _load(connection, name)
             after = next_record(before)
             if after is not before:
                 _save(connection, name, after)
-        return Change(before.state, after.state)
+        return StateChange(before.state, after.state)
 
     @contextmanager
-    def _writing(self) -> Generator[sqlite3.Connection]:
+    def _transaction(self) -> Generator[sqlite3.Connection]:
         with self._connection() as connection:
             try:  # an interrupt right after BEGIN must not leave the file locked
                 connection.execute("begin immediate")
@@ -154,7 +154,7 @@ class SqliteStore:
 
     @contextmanager
     def _connection(self) -> Generator[sqlite3.Connection]:
-        connections = self._of_this_process()
+        connections = self._process_connections()
         try:
             connection = connections.idle.pop()
         except IndexError:
@@ -162,15 +162,15 @@ class SqliteStore:
         try:
             yield connection
         except sqlite3.Error as error:
-            raise self._lost(error) from error
+            raise self._unreachable(error) from error
         connections.idle.append(connection)
 
-    def _lost(self, error: Exception) -> StoreUnreachableError:
+    def _unreachable(self, error: Exception) -> StoreUnreachableError:
         self._connections = _Connections()  # the next step opens the file again
         return StoreUnreachableError(f"{self}: {error}")
 
-    def _of_this_process(self) -> _Connections:
-        """Connections must not cross a fork, nor outlive a file that was deleted or replaced."""
+    def _process_connections(self) -> _Connections:
+        """Return connections that were opened by this process, to the file as it is now."""
         connections = self._connections
         if connections.process != os.getpid():
             self._inherited.append(connections)  # even closing them here could harm the parent
@@ -193,7 +193,7 @@ class SqliteStore:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             connection = _connect(self.path)
         except (sqlite3.Error, OSError) as error:
-            raise self._lost(error) from error
+            raise self._unreachable(error) from error
         connections.file = self._file()
         connections.opened.append(connection)
         return connection

@@ -1,26 +1,26 @@
-"""What a circuit breaker does next: pure functions from one record to the next.
+"""Define the transitions of a circuit breaker: pure functions from one record to the next.
 
-Reads and writes nothing; stores run them inside their own transaction, so each step is atomic.
+Reads and writes nothing. Stores run them inside their own transaction, so each step is atomic.
 ``transition.lua`` is the same logic inside Redis. Repeating is safe: a result counts only while
-the permit that it belongs to is valid, and the first result ends the validity of a probe.
+its permit is valid, and the first result ends the validity of a probe.
 """
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
-# pybreaker's own words. Imported from there they would bring Redis' client along, 6 MB, into a
-# process that only reads records.
+# pybreaker's state names. Importing them would load the Redis client, 6 MB, into processes that only
+# read records.
 STATE_CLOSED, STATE_HALF_OPEN, STATE_OPEN = "closed", "half-open", "open"
 
 OPENED_BY_HAND = "opened by hand"
 
 
 class StoreUnreachableError(Exception):
-    """The place where breakers keep their state does not answer or cannot be written."""
+    """The store of the breakers does not answer or cannot be written."""
 
 
 class Limits(NamedTuple):
-    """When a breaker opens and how it closes again; durations in seconds."""
+    """The limits at which a breaker opens and closes; durations in seconds."""
 
     fail_max: int
     reset_timeout: float
@@ -30,7 +30,7 @@ class Limits(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """All that is known about one breaker; instants are seconds since 1970, totals never fall."""
+    """The stored state of one breaker; instants are seconds since 1970, totals never decrease."""
 
     state: str = STATE_CLOSED
     generation: int = 0
@@ -51,17 +51,17 @@ class Record:
 
 
 class Permit(NamedTuple):
-    """Leave to make one call; ``probe`` is set when the call decides whether the breaker closes."""
+    """Permission for one call; ``probe`` is set if the call decides whether the breaker closes."""
 
     issuer: "BreakerStore"
     generation: int
     probe: str | None = None
     after_failures: bool = False
-    found: str = STATE_CLOSED
+    previous_state: str = STATE_CLOSED
 
 
 class Refusal(NamedTuple):
-    """Why a call was turned away; ``retry_after`` in seconds."""
+    """The reason why a call was refused; ``retry_after`` in seconds."""
 
     state: str
     retry_after: float
@@ -69,7 +69,7 @@ class Refusal(NamedTuple):
     last_error: str | None
 
 
-class Change(NamedTuple):
+class StateChange(NamedTuple):
     """The state before and after one step."""
 
     before: str
@@ -77,9 +77,9 @@ class Change(NamedTuple):
 
 
 class BreakerStore(Protocol):
-    """Keeps the records of all breakers; every method is one atomic step.
+    """A store of the records of all breakers; every method is one atomic step.
 
-    Raises StoreUnreachableError when the state cannot be read or written.
+    Raises StoreUnreachableError if the state cannot be read or written.
     """
 
     @property
@@ -88,35 +88,35 @@ class BreakerStore(Protocol):
         ...
 
     def acquire(self, name: str, limits: Limits) -> Permit | Refusal:
-        """Ask to make one call; a refusal is counted."""
+        """Request a permit for one call; a refusal is counted."""
         ...
 
-    def succeed(self, name: str, limits: Limits, permit: Permit) -> Change:
-        """Record that the call worked."""
+    def succeed(self, name: str, limits: Limits, permit: Permit) -> StateChange:
+        """Record a successful call."""
         ...
 
-    def fail(self, name: str, limits: Limits, permit: Permit, error: str) -> Change:
-        """Record that the call failed with an error of this type."""
+    def fail(self, name: str, limits: Limits, permit: Permit, error: str) -> StateChange:
+        """Record a call that failed with an error of this type."""
         ...
 
     def release(self, name: str, permit: Permit) -> None:
-        """Give a permit back without a verdict: another call may probe at once."""
+        """End a permit without counting a result: another call may probe immediately."""
         ...
 
     def count_successes(self, name: str, count: int) -> None:
-        """Add calls that worked and changed nothing else."""
+        """Add successful calls that changed no state."""
         ...
 
-    def force(self, name: str, state: str, reset_timeout: float) -> Change:
-        """Put the breaker into a state by hand; results of earlier calls no longer count."""
+    def force(self, name: str, state: str, reset_timeout: float) -> StateChange:
+        """Set the breaker's state by an operator's decision; results of earlier calls no longer count."""
         ...
 
     def load(self, name: str) -> Record:
-        """The breaker's record; a fresh one if it was never written."""
+        """Return the breaker's record, or a new one if none is stored."""
         ...
 
     def load_all(self) -> dict[str, Record]:
-        """Every breaker that was ever written, by name."""
+        """Return the records of all breakers, by name."""
         ...
 
     def check(self) -> None:
@@ -127,13 +127,13 @@ class BreakerStore(Protocol):
 def acquire(
     record: Record, limits: Limits, token: str, now: float, issuer: BreakerStore
 ) -> tuple[Record, Permit | Refusal]:
-    """Let calls through while closed; else turn them away, but for one probe at a time."""
+    """Admit calls while closed; otherwise refuse them, except for one probe at a time."""
     if record.state == STATE_CLOSED:
         return record, Permit(issuer, record.generation, None, record.failures > 0)
-    record = _not_in_the_future(record, now)
-    left = _seconds_left(record, now)
-    if left > 0:
-        refusal = Refusal(record.state, left, record.opened_at, record.last_error)
+    record = _clamped_to_now(record, now)
+    wait = _wait_seconds(record, now)
+    if wait > 0:
+        refusal = Refusal(record.state, wait, record.opened_at, record.last_error)
         return replace(record, rejections_total=record.rejections_total + 1), refusal
     probing = replace(
         record,
@@ -143,11 +143,11 @@ def acquire(
         probe_lease=limits.probe_lease,
         probe_successes=record.probe_successes if record.state == STATE_HALF_OPEN else 0,
     )
-    return probing, Permit(issuer, record.generation, token, found=record.state)
+    return probing, Permit(issuer, record.generation, token, previous_state=record.state)
 
 
 def succeed(record: Record, limits: Limits, permit: Permit) -> Record:
-    """Forget earlier failures; close once enough probes in a row have worked."""
+    """Reset the failures; close after enough consecutive successful probes."""
     if not _counts(record, permit):
         return record
     record = replace(record, probe=None, successes_total=record.successes_total + 1)
@@ -159,7 +159,7 @@ def succeed(record: Record, limits: Limits, permit: Permit) -> Record:
 
 
 def fail(record: Record, limits: Limits, permit: Permit, error: str, now: float) -> Record:
-    """Count the failure; open after ``fail_max`` in a row, or at once when it was the probe."""
+    """Count the failure; open after ``fail_max`` consecutive ones, or immediately if it was a probe."""
     if not _counts(record, permit):
         return record
     record = replace(
@@ -170,33 +170,33 @@ def fail(record: Record, limits: Limits, permit: Permit, error: str, now: float)
         last_failure_at=now,
     )
     if permit.probe is not None:
-        return _waiting(record, limits.reset_timeout, now)
+        return _opened(record, limits.reset_timeout, now)
     if record.failures < limits.fail_max:
         return record
     record = replace(record, opened_at=now, trips_total=record.trips_total + 1)
-    return _waiting(record, limits.reset_timeout, now)
+    return _opened(record, limits.reset_timeout, now)
 
 
 def release(record: Record, permit: Permit) -> Record:
-    """Free the probe's place; nothing else changes."""
+    """End the probe, so that another one may start."""
     return replace(record, probe=None) if _counts(record, permit) else record
 
 
 def force(record: Record, state: str, reset_timeout: float, now: float) -> Record:
-    """The record after an operator's decision; the totals stay."""
+    """Return the record after an operator's decision; the totals are kept."""
     if state == STATE_CLOSED:
         return _closed(record)
-    record = _waiting(replace(record, opened_at=record.opened_at or now), reset_timeout, now)
+    record = _opened(replace(record, opened_at=record.opened_at or now), reset_timeout, now)
     if state == STATE_HALF_OPEN:
         return replace(record, state=STATE_HALF_OPEN, probe_successes=0)
     return replace(record, last_error=OPENED_BY_HAND)
 
 
 def seconds_until_probe(record: Record, now: float) -> float:
-    """How long calls are still turned away: 0 while closed or when a probe would be let through."""
+    """Return how long calls are still refused: 0 while closed or when a probe would be admitted."""
     if record.state == STATE_CLOSED:
         return 0.0
-    return max(0.0, _seconds_left(_not_in_the_future(record, now), now))
+    return max(0.0, _wait_seconds(_clamped_to_now(record, now), now))
 
 
 def _counts(record: Record, permit: Permit) -> bool:
@@ -205,7 +205,7 @@ def _counts(record: Record, permit: Permit) -> bool:
     return record.state == STATE_CLOSED and record.generation == permit.generation
 
 
-def _seconds_left(record: Record, now: float) -> float:
+def _wait_seconds(record: Record, now: float) -> float:
     if record.state == STATE_OPEN:
         return record.waiting_since + record.reset_timeout - now
     if record.probe is None:
@@ -213,8 +213,8 @@ def _seconds_left(record: Record, now: float) -> float:
     return record.probe_since + record.probe_lease - now
 
 
-def _not_in_the_future(record: Record, now: float) -> Record:
-    """A clock that was set back starts the wait again instead of prolonging it."""
+def _clamped_to_now(record: Record, now: float) -> Record:
+    """Restart the wait if the clock was set back, instead of prolonging it."""
     if record.waiting_since <= now and record.probe_since <= now:
         return record
     return replace(
@@ -224,7 +224,7 @@ def _not_in_the_future(record: Record, now: float) -> Record:
     )
 
 
-def _waiting(record: Record, reset_timeout: float, now: float) -> Record:
+def _opened(record: Record, reset_timeout: float, now: float) -> Record:
     return replace(
         record,
         state=STATE_OPEN,

@@ -1,6 +1,6 @@
-"""A breaker's record as people, the exporter and run results read it.
+"""Describe breaker records for the command line, the exporter and run results.
 
-Reads the store that the settings name; writes nothing, and knows no breaker that guards anything.
+Reads the store of the settings; writes nothing.
 """
 
 import math
@@ -8,19 +8,19 @@ import time
 from datetime import UTC, datetime
 from typing import TypedDict
 
-from analytics_worker.breakers.factory import chosen_store
+from analytics_worker.breakers.factory import configured_store
 from analytics_worker.breakers.state_machine import Record, seconds_until_probe
 
 DATABASE, DBT = "database", "dbt"
-"""The breakers that there always are."""
+"""The breakers that always exist."""
 
 
 class BreakerStats(TypedDict):
     """One breaker: instants in ISO 8601 (UTC), durations in seconds, totals since the first call.
 
     ``store`` is ``redis`` or ``sqlite``, or ``memory`` while that is unreachable and this process
-    counts alone. ``failures`` are those in a row; a trip is a change from closed to open, so a
-    failed probe is no further trip. Successes may lag by a second.
+    counts alone. ``failures`` are consecutive ones. A trip is a change from closed to open, so a
+    failed probe is not another trip. Successes may lag by a second.
     """
 
     name: str
@@ -56,23 +56,23 @@ def statistics(name: str, record: Record, store: str, now: float) -> BreakerStat
 
 
 def breaker_stats() -> list[BreakerStats]:
-    """State and counts of every breaker that any process has used, the database and dbt always.
+    """Return state and counts of every breaker that any process has used, and of database and dbt.
 
-    Never answered from one process's memory: raises StoreUnreachableError instead.
+    Never uses the memory of one process: raises StoreUnreachableError instead.
     """
-    shared = chosen_store().shared
+    shared = configured_store().shared
     records = {name: Record() for name in (DATABASE, DBT)} | shared.load_all()
     now = time.time()
     return [statistics(name, record, shared.kind, now) for name, record in records.items()]
 
 
 def _rounded_up(seconds: float) -> float:
-    """To the millisecond, never down: a call made after a wait of 0 must be let through."""
+    """Round up to the millisecond: a call after a wait of 0 must be admitted."""
     return math.ceil(seconds * 1000) / 1000
 
 
 def iso(instant: float | None) -> str | None:
-    """Seconds since 1970 as ISO 8601, to the second."""
+    """Format seconds since 1970 as ISO 8601, to the second."""
     if instant is None:
         return None
     return datetime.fromtimestamp(instant, UTC).isoformat(timespec="seconds")

@@ -1,4 +1,4 @@
--- One atomic step of one circuit breaker: the same transitions as transitions.py, with the clock
+-- One atomic step of one circuit breaker: the same transitions as state_machine.py, with the clock
 -- of the server. Instants and durations are whole milliseconds.
 -- KEYS: the breaker's hash, the set of all names.
 -- ARGV: breaker name, step, then what the step needs (see redis.py).
@@ -33,7 +33,7 @@ local function close()
     add('generation', 1)
 end
 
--- A clock that was set back starts the wait again instead of prolonging it.
+-- Restart the wait if the clock was set back, instead of prolonging it.
 local function seen(instant)
     local at = number(instant)
     if at > now then

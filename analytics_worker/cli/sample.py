@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from analytics_worker.database.connections import direct, warehouse_url
+from analytics_worker.database.connections import direct_connection, warehouse_url
 from analytics_worker.errors import PermanentError
 from analytics_worker.stack.sample import SampleCounts, load_sample
 from analytics_worker.stack.sample import tick as add_business
@@ -27,7 +27,7 @@ def sample(
     """Fill schema raw with a realistic CRM warehouse, or add some minutes of new business."""
     started = time.monotonic()
     try:
-        with direct(warehouse_url()) as connection:
+        with direct_connection(warehouse_url()) as connection:
             if tick:
                 counts = add_business(connection, minutes)
             else:

@@ -1,9 +1,9 @@
-"""Guarded connections to the analytics database.
+"""Open guarded connections to the analytics database.
 
 ``with warehouse() as connection:`` is the only way flows reach PostgreSQL: pooled, named after the
-run, with time limits, and behind the database circuit breaker, so none of it can be forgotten.
-``reader()`` is the same for SQL that users wrote, through a role that can only SELECT.
-Opens nothing before the first connection is asked for; safe after a fork.
+run, with time limits, and behind the database circuit breaker.
+``reader()`` is the same for user SQL, through a role that can only SELECT.
+Opens nothing before the first connection is requested; safe after a fork.
 """
 
 import logging
@@ -21,7 +21,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
 from analytics_worker.circuit_breaker import db_circuit_breaker
-from analytics_worker.database.instrumentation import watch
+from analytics_worker.database.instrumentation import instrument
 from analytics_worker.database.urls import (
     READER_ROLE,
     MissingDatabaseError,
@@ -36,7 +36,7 @@ __all__ = [
     "READER_ROLE",
     "MissingDatabaseError",
     "application_name",
-    "direct",
+    "direct_connection",
     "dispose",
     "engine",
     "parse_url",
@@ -63,7 +63,7 @@ def warehouse(
     lock_timeout_seconds: float | None = None,
     autocommit: bool = False,
 ) -> Generator[Connection]:
-    """A connection in one transaction: commits at the end, rolls back on any error.
+    """Open a connection with one transaction, which is committed, or rolled back on any error.
 
     Args:
         statement_timeout_seconds: Limit of each statement; default from the settings.
@@ -71,7 +71,7 @@ def warehouse(
         autocommit: Each statement is a transaction of its own (REFRESH, VACUUM, session locks).
 
     Raises:
-        CircuitOpenError: the database is known to be down; nothing was tried.
+        CircuitOpenError: the database is known to be unavailable; nothing was tried.
     """
     limits = _limits(statement_timeout_seconds, lock_timeout_seconds)
     with db_circuit_breaker.calling(), engine("warehouse").connect() as plain:
@@ -87,13 +87,13 @@ def reader(
     statement_timeout_seconds: float | None = None,
     lock_timeout_seconds: float | None = None,
 ) -> Generator[Connection]:
-    """A read-only transaction as the role that can only SELECT; always rolled back.
+    """Open a read-only transaction as the role that can only SELECT; it is always rolled back.
 
-    READ ONLY alone is no boundary (SQL can leave it); the role's missing grants are. Session state
-    that the SQL left behind is discarded before the connection is used again.
+    READ ONLY alone is not a boundary, because SQL can leave it. The role's missing grants are. Session
+    state of the SQL is discarded before the connection is used again.
 
     Raises:
-        CircuitOpenError: the database is known to be down; nothing was tried.
+        CircuitOpenError: the database is known to be unavailable; nothing was tried.
     """
     limits = _limits(statement_timeout_seconds, lock_timeout_seconds)
     with db_circuit_breaker.calling(), engine("reader").connect() as connection:
@@ -103,20 +103,20 @@ def reader(
 
 
 @contextmanager
-def direct(url: URL, *, autocommit: bool = False) -> Generator[Connection]:
-    """One transaction on a connection of its own, past pool and breaker: for administrative work.
+def direct_connection(url: URL, *, autocommit: bool = False) -> Generator[Connection]:
+    """Open one transaction on a connection outside pool and breaker, for administrative work.
 
-    Migrations, loading the sample and checks of a URL use it; flows use `warehouse`, except for
-    locks that a session holds, which take a connection without a transaction (``autocommit``).
+    Migrations, loading the sample and checks of a URL use it. Flows use `warehouse`, except for
+    session locks, which need a connection without a transaction (``autocommit``).
     """
-    made = create_engine(
+    new_engine = create_engine(
         url,
         poolclass=NullPool,
         hide_parameters=True,
         isolation_level="AUTOCOMMIT" if autocommit else None,
         connect_args={"connect_timeout": settings().connect_timeout_seconds},
     )
-    with made.connect() if autocommit else made.begin() as connection:
+    with new_engine.connect() if autocommit else new_engine.begin() as connection:
         yield connection
 
 
@@ -128,7 +128,7 @@ def _limits(statement: float | None, lock: float | None) -> dict[str, str]:
         "statement_timeout": f"{int(statement * 1000)}",
         "lock_timeout": f"{int(lock * 1000)}",
         "idle_in_transaction_session_timeout": f"{int(statement * 1000)}",
-        "client_connection_check_interval": "5000",  # a killed run's query ends, too
+        "client_connection_check_interval": "5000",  # ends the queries of killed runs
     }
 
 
@@ -139,7 +139,7 @@ def _apply(connection: Connection, limits: Mapping[str, str], *, local: bool) ->
 
 
 def application_name() -> str:
-    """``<flow>:<run id>`` of the current run, as pg_stat_activity shows it."""
+    """Return ``<flow>:<run id>`` of the current run, as pg_stat_activity shows it."""
     flow_run = FlowRunContext.get()
     if flow_run and flow_run.flow and flow_run.flow_run:
         name = f"{flow_run.flow.name}:{flow_run.flow_run.id}"
@@ -151,13 +151,13 @@ def application_name() -> str:
 
 
 def reader_engine(name: str | None = None) -> Engine:
-    """This process's pool for the usual reader, or for one of READER_DATABASE_URLS."""
+    """Return this process's pool for the default reader, or for one of READER_DATABASE_URLS."""
     return engine("reader" if name is None else f"{_READER}{name}")
 
 
 @lru_cache
 def engine(role: str) -> Engine:
-    """This process's pool for ``warehouse``, ``reader`` or ``reader:<name>``."""
+    """Return this process's pool for ``warehouse``, ``reader`` or ``reader:<name>``."""
     name = role.removeprefix(_READER) if role.startswith(_READER) else None
     url = warehouse_url() if role == "warehouse" else reader_url(name)
     logging.getLogger("prefect.SqlAlchemyConnector").setLevel(logging.WARNING)  # "Created …"
@@ -168,21 +168,21 @@ def engine(role: str) -> Engine:
             "application_name": "analytics-worker",
         },
     )
-    made = block.get_engine(
+    new_engine = block.get_engine(
         pool_size=settings().database_pool_size,  # pyright: ignore[reportArgumentType]
         max_overflow=2,  # pyright: ignore[reportArgumentType]
         pool_pre_ping=True,  # pyright: ignore[reportArgumentType]
         hide_parameters=True,  # pyright: ignore[reportArgumentType]
     )
-    watch(made)
-    _engines.append(made)
+    instrument(new_engine)
+    _engines.append(new_engine)
     if role != "warehouse":
-        event.listen(made, "checkin", _discard_session)
-    return made
+        event.listen(new_engine, "checkin", _discard_session)
+    return new_engine
 
 
 def _discard_session(dbapi_connection: Any, _record: object) -> None:
-    """Leave nothing of a user's SQL to the next one: settings, temporary tables, prepared plans."""
+    """Discard session state of user SQL: settings, temporary tables, prepared plans."""
     if dbapi_connection is None or dbapi_connection.closed:
         return
     dbapi_connection.autocommit = True
@@ -192,7 +192,7 @@ def _discard_session(dbapi_connection: Any, _record: object) -> None:
 
 
 def dispose(*, close: bool = True) -> None:
-    """Close this process's pools; the next connection reads the settings again."""
+    """Close this process's pools, so that the next connection reads the settings again."""
     while _engines:
         _engines.pop().dispose(close=close)
     engine.cache_clear()
@@ -203,12 +203,12 @@ os.register_at_fork(after_in_child=lambda: dispose(close=False))  # the sockets 
 
 @lru_cache(maxsize=256)
 def read_sql(name: str) -> str:
-    """Text of ``flows/<domain>/sql/<statement>.sql``, by its name ``<domain>/<statement>``."""
+    """Return the text of ``flows/<domain>/sql/<statement>.sql``, by its name ``<domain>/<statement>``."""
     domain, statement = name.split("/")
     return (Path(project_root()) / "flows" / domain / "sql" / f"{statement}.sql").read_text()
 
 
 def run_sql(connection: Connection, name: str, **parameters: object) -> Sequence[RowMapping]:
-    """Run a statement from its file with bound parameters; the rows it returns, if any."""
+    """Run a statement from its file with bound parameters and return its rows, if any."""
     result = connection.execute(text(read_sql(name)), parameters)
     return result.mappings().all() if result.returns_rows else []

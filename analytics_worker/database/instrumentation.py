@@ -1,7 +1,7 @@
-"""Times connections and statements of an engine, and counts what goes wrong, for `analytics_worker.telemetry`.
+"""Time the connections and statements of an engine and count errors, for `analytics_worker.telemetry`.
 
-Reads and writes nothing itself: SQLAlchemy tells it when a statement begins and ends. Statements given
-to the driver directly are not seen; whoever gives them there times them.
+Reads and writes nothing itself: it listens to SQLAlchemy's events. Statements that are passed to the
+driver directly are not seen here; their callers time them.
 """
 
 import time
@@ -13,15 +13,15 @@ from sqlalchemy.engine import ExceptionContext
 from analytics_worker.errors import sqlstate
 from analytics_worker.telemetry import CONNECT, ERRORS, QUERY, count, observe, operation, timed
 
-STARTED = "telemetry_started"
+STARTED_KEY = "telemetry_started"
 
 
-def watch(engine: Engine) -> None:
-    """Time everything that the engine does from now on."""
+def instrument(engine: Engine) -> None:
+    """Time all connections and statements of the engine from now on."""
     event.listen(engine, "do_connect", _connect)
-    event.listen(engine, "before_cursor_execute", _before)
-    event.listen(engine, "after_cursor_execute", _after)
-    event.listen(engine, "handle_error", _error)
+    event.listen(engine, "before_cursor_execute", _start_timing)
+    event.listen(engine, "after_cursor_execute", _end_timing)
+    event.listen(engine, "handle_error", _count_error)
 
 
 def _connect(dialect: Any, _record: object, arguments: Any, options: Any) -> Any:
@@ -29,27 +29,27 @@ def _connect(dialect: Any, _record: object, arguments: Any, options: Any) -> Any
         return dialect.connect(*arguments, **options)
 
 
-def _before(connection: Any, *_: object) -> None:
-    connection.info[STARTED] = time.perf_counter()
+def _start_timing(connection: Any, *_: object) -> None:
+    connection.info[STARTED_KEY] = time.perf_counter()
 
 
-def _after(connection: Any, _cursor: object, statement: str, *_: object) -> None:
+def _end_timing(connection: Any, _cursor: object, statement: str, *_: object) -> None:
     _observe(connection, statement)
 
 
-def _error(context: ExceptionContext) -> None:
+def _count_error(context: ExceptionContext) -> None:
     count(ERRORS, error_class(context.original_exception))
     if context.connection is not None and context.statement is not None:
         _observe(context.connection, context.statement)
 
 
 def _observe(connection: Any, statement: str) -> None:
-    started = connection.info.pop(STARTED, None)
+    started = connection.info.pop(STARTED_KEY, None)
     if started is not None:
         observe(time.perf_counter() - started, QUERY, operation(statement))
 
 
 def error_class(error: BaseException | None) -> str:
-    """The first two characters of the SQLSTATE; ``none`` where the server gave none."""
+    """Return the first two characters of the SQLSTATE, or ``none`` if the error has none."""
     code = sqlstate(error) if error is not None else None
     return code[:2] if code else "none"

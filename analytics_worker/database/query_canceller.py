@@ -68,7 +68,7 @@ class _Watch:
     def __init__(self) -> None:
         self._running: dict[int, WatchedQuery] = {}
         self._changed = threading.Event()
-        threading.Thread(target=self._run, name="query-watchdog", daemon=True).start()
+        threading.Thread(target=self._run, name="query-canceller", daemon=True).start()
 
     def begin(self, query: WatchedQuery) -> None:
         self._running[id(query)] = query
@@ -95,17 +95,17 @@ class _Watch:
 
 _left: WeakKeyDictionary[Any, WatchedQuery] = WeakKeyDictionary()
 """By connection, the query because of which it was cut."""
-_watches: dict[int, _Watch] = {}
+_watch_by_process: dict[int, _Watch] = {}
 _lock = threading.Lock()
 
 
 @contextmanager
-def watching(connection: Any, timeout: timedelta) -> Generator[None]:
-    """Cancel what runs on this psycopg2 connection if it takes longer than its time and a grace."""
-    watch = _watches.get(os.getpid())
+def cancel_on_timeout(connection: Any, timeout: timedelta) -> Generator[None]:
+    """Cancel the query of this psycopg2 connection if it exceeds its timeout and a grace period."""
+    watch = _watch_by_process.get(os.getpid())
     if watch is None:
         with _lock:
-            watch = _watches.setdefault(os.getpid(), _Watch())
+            watch = _watch_by_process.setdefault(os.getpid(), _Watch())
     query = WatchedQuery(connection, timeout)
     watch.begin(query)
     try:

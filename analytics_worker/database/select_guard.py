@@ -1,7 +1,7 @@
-"""SQL that users wrote: exactly one statement that reads, its bound parameters, and literals.
+"""Check that user SQL is exactly one reading statement, and bind its parameters as literals.
 
-Reads nothing, writes nothing. These checks give clear messages early; what really keeps SQL from
-doing harm is the role that runs it and the cursor that it runs in (`analytics_worker.database.reader_sessions`).
+Reads nothing, writes nothing. These checks give clear messages early. The boundary is the role that
+runs the SQL and the cursor in which it runs (`analytics_worker.database.reader_sessions`).
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,12 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import adapt
 
-from analytics_worker.database.sql_functions import KNOWN, called, mentions, refused_functions
+from analytics_worker.database.sql_functions import (
+    REFUSED_NAMES,
+    called_names,
+    mentions,
+    refused_functions,
+)
 from analytics_worker.database.sql_tokens import Token, UnfinishedError, tokens
 from analytics_worker.errors import PermanentError
 
@@ -18,7 +23,7 @@ READING = {"select", "with", "values", "table"}
 
 
 class StatementError(PermanentError):
-    """The SQL is not one reading statement; says why."""
+    """The SQL is not one reading statement; the message gives the reason."""
 
 
 def check(sql: str) -> None:
@@ -27,41 +32,41 @@ def check(sql: str) -> None:
     Raises:
         StatementError: there is no statement, more than one, or it does more than read.
     """
-    parts = _parts(sql)
-    statements = _statements(parts)
+    sql_tokens = _tokens(sql)
+    statements = _statements(sql_tokens)
     if not statements:
-        raise StatementError("the SQL is empty; write one SELECT")
+        raise StatementError("the SQL is empty; expected one SELECT")
     if len(statements) > 1:
-        raise StatementError(f"there are {len(statements)} statements; write one SELECT")
+        raise StatementError(f"there are {len(statements)} statements; expected one SELECT")
     first = next((token.value for token in statements[0] if token.value != "("), "")
     if first not in READING:
-        raise StatementError(f"{first.upper()[:40]} is not allowed; write one SELECT")
-    _refuse_calls(parts)
+        raise StatementError(f"{first.upper()[:40]} is not allowed; expected one SELECT")
+    _refuse_calls(sql_tokens)
 
 
 def refuse_functions(sql: str, pool: Any, connection: Any) -> None:
-    """Refuse a statement that calls a function of the server which reaches beyond its result.
+    """Refuse a statement that calls a function of the server with effects beyond its result.
 
     Raises:
-        StatementError: it does; names the function.
+        StatementError: it calls one; the message names the function.
     """
     names = refused_functions(pool, connection)
     if mentions(sql, names):
-        _refuse_calls(_parts(sql), names)
+        _refuse_calls(_tokens(sql), names)
 
 
-def _refuse_calls(parts: list[Token], names: frozenset[str] = frozenset()) -> None:
-    if any(token.kind == "unicode_name" for token in parts):
+def _refuse_calls(sql_tokens: list[Token], names: frozenset[str] = frozenset()) -> None:
+    if any(token.kind == "unicode_name" for token in sql_tokens):
         raise StatementError('U&"…" is not allowed in the SQL of rules and reports')
-    for name in called(parts):
-        if name in names or KNOWN.fullmatch(name):
+    for name in called_names(sql_tokens):
+        if name in names or REFUSED_NAMES.fullmatch(name):
             raise StatementError(
                 f"{name} is not allowed in the SQL of rules and reports (docs/user-sql.md)"
             )
 
 
-def _parts(sql: str) -> list[Token]:
-    """All tokens but comments."""
+def _tokens(sql: str) -> list[Token]:
+    """Return all tokens except comments."""
     if "\0" in sql:
         raise StatementError("the SQL contains a NUL character; remove it")
     try:
@@ -70,19 +75,19 @@ def _parts(sql: str) -> list[Token]:
         raise StatementError(str(error)) from None
 
 
-def _statements(parts: list[Token]) -> list[list[Token]]:
-    """The tokens between semicolons, where there are any."""
-    found: list[list[Token]] = [[]]
-    for token in parts:
+def _statements(sql_tokens: list[Token]) -> list[list[Token]]:
+    """Return the tokens of each statement that is not empty."""
+    statements: list[list[Token]] = [[]]
+    for token in sql_tokens:
         if token.value == ";" and token.kind == "mark":
-            found.append([])
+            statements.append([])
         else:
-            found[-1].append(token)
-    return [statement for statement in found if statement]
+            statements[-1].append(token)
+    return [statement for statement in statements if statement]
 
 
 def without_semicolon(sql: str) -> str:
-    """The statement without the semicolons at its end, which can't stand in parentheses."""
+    """Return the statement without its last semicolons, so that it can be put into parentheses."""
     end = len(sql)
     for token in reversed(list(tokens(sql))):
         if token.kind == "mark" and token.value == ";":
@@ -93,32 +98,35 @@ def without_semicolon(sql: str) -> str:
 
 
 def placeholders(sql: str) -> set[str]:
-    """Names of the bound parameters (``:name``) of a statement, outside texts and comments."""
+    """Return the names of the bound parameters (``:name``) outside texts and comments."""
     try:
         return {token.value for token in tokens(sql) if token.kind == "parameter"}
     except UnfinishedError:
-        return set()  # `check` says so
+        return set()  # `check` reports it
 
 
 def bind(sql: str, parameters: Mapping[str, Any], connection: Any) -> str:
-    """The statement with each ``:name`` replaced by its value as the driver quotes it.
+    """Return the statement with each ``:name`` replaced by its value as the driver quotes it.
 
     Raises:
         StatementError: a placeholder has no value.
     """
     if ":" not in sql:
         return sql
-    parts, expected, end = list[str](), list[tuple[str, str]](), 0
-    for token in _parts(sql):
+    parts, expected_values, end = list[str](), list[tuple[str, str]](), 0
+    for token in _tokens(sql):
         if token.kind == "parameter":
             value = literal(_value_of(token.value, parameters), connection)
-            parts += [sql[end : token.start], f" {value} "]  # no word may grow together with it
-            expected += _meaning(value)
+            parts += [
+                sql[end : token.start],
+                f" {value} ",
+            ]  # spaces keep it apart from the tokens beside it
+            expected_values += _token_values(value)
             end = token.end
         else:
-            expected.append((token.kind, token.value))
+            expected_values.append((token.kind, token.value))
     bound = "".join([*parts, sql[end:]])
-    if _meaning(bound) != expected:
+    if _token_values(bound) != expected_values:
         raise StatementError("a value next to $ or a quote changes what the SQL says; add spaces")
     return bound
 
@@ -129,16 +137,16 @@ def _value_of(name: str, parameters: Mapping[str, Any]) -> Any:
     return parameters[name]
 
 
-def _meaning(sql: str) -> list[tuple[str, str]]:
+def _token_values(sql: str) -> list[tuple[str, str]]:
     """Return kind and value of each token, without comments: what the server's lexer sees."""
-    return [(token.kind, token.value) for token in _parts(sql)]
+    return [(token.kind, token.value) for token in _tokens(sql)]
 
 
 def literal(value: Any, connection: Any) -> str:
-    """A value as an SQL literal, quoted for this connection.
+    """Return a value as an SQL literal, quoted for this connection.
 
     Raises:
-        StatementError: PostgreSQL has no such value.
+        StatementError: PostgreSQL can't represent the value.
     """
     try:
         adapted = adapt(value)

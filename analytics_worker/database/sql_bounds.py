@@ -1,7 +1,7 @@
-"""A bound on the bytes that a query of users may return, kept by the server before it sends a row.
+"""Limit the bytes that user SQL may return; the server enforces the limit before it sends a row.
 
-Reads the settings; writes nothing. A driver holds a whole result, and a single value may have 1 GB: so
-no row past the bound may leave the server. Results that can't be large cost nothing.
+Reads the settings; writes nothing. A driver holds a whole result, and a single value may have 1 GB, so
+no row beyond the limit may leave the server. Results that can't be large have no overhead.
 """
 
 from collections.abc import Sequence
@@ -16,43 +16,43 @@ from analytics_worker.settings import settings
 _SMALL_TYPES = {16, 20, 21, 23, 26, 700, 701, 1082, 1083, 1114, 1184, 1186, 1266, 2950}
 """Numbers of fixed size, boolean, dates and times, uuid."""
 _SMALL_BYTES = 40
-_MARK = "bytes in the result:"
+_PREFIX = "bytes in the result:"
 
-# The text of each row is measured (unless it is plain without, for the text of 1 GB takes minutes), and the rows before it are added; the first that goes beyond the
-# bound is made an error by a cast that can't succeed.
+# The size of each row's text is added up, unless the stored size is beyond the limit already: the text
+# of 1 GB takes minutes. A cast that can't succeed raises an error for the first row beyond the limit.
 _BOUNDED = """select (w.q).* from (
  select q, sum(
-  case when pg_column_size(q) > {most} then pg_column_size(q) else octet_length(cast(q as text)) end
+  case when pg_column_size(q) > {max_bytes} then pg_column_size(q) else octet_length(cast(q as text)) end
  ) over (rows unbounded preceding) as bytes
  from (select * from {source} limit {limit}) as q
-) as w where case when w.bytes > {most} then cast(concat({mark}, ' ', w.bytes) as boolean) else true end"""
+) as w where case when w.bytes > {max_bytes} then cast(concat({prefix}, ' ', w.bytes) as boolean) else true end"""
 
 
 def max_bytes() -> int:
-    """What a query may return."""
+    """Return how many bytes a query may return."""
     return settings().user_sql_max_mb * 1_000_000
 
 
 def is_small(description: Sequence[Any], rows: int) -> bool:
-    """Whether so many rows of these columns, as the driver describes them, can't pass the bound."""
+    """Whether so many rows of these columns, as the driver describes them, can't exceed the limit."""
     types = [column[1] for column in description]
     return set(types) <= _SMALL_TYPES and len(types) * rows * _SMALL_BYTES <= max_bytes()
 
 
 def bounded(source: sql.Composable, limit: int) -> sql.Composed:
-    """A query for the first rows of a source (a FROM item with an alias) that fails past the bound."""
+    """Return a query for the first rows of a FROM item with an alias that fails beyond the limit."""
     return sql.SQL(_BOUNDED).format(
         source=source,
         limit=sql.Literal(limit),
-        most=sql.Literal(max_bytes()),
-        mark=sql.Literal(_MARK),
+        max_bytes=sql.Literal(max_bytes()),
+        prefix=sql.Literal(_PREFIX),
     )
 
 
 def too_large(error: psycopg2.Error) -> str | None:
-    """What to say if an error is that of `bounded`."""
+    """Return the message for an error of `bounded`, or None for any other error."""
     text = error.diag.message_primary or ""
-    if sqlstate(error) != errorcodes.INVALID_TEXT_REPRESENTATION or _MARK not in text:
+    if sqlstate(error) != errorcodes.INVALID_TEXT_REPRESENTATION or _PREFIX not in text:
         return None
     return (
         f"the rows have more than {settings().user_sql_max_mb} MB (USER_SQL_MAX_MB); select fewer"

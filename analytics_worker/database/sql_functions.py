@@ -1,10 +1,10 @@
-"""Functions that SQL of users may not call: those that reach beyond the statement's result.
+"""List the functions that user SQL may not call: those with effects beyond the statement's result.
 
 Reads the server's catalog of functions, once for each pool of connections; writes nothing. Of the
 functions that come with PostgreSQL and its extensions, every volatile one is refused unless it is
-listed as harmless: that holds for servers and extensions that this code does not know. Functions that
-somebody defined are theirs to answer for: they run with the rights of the reader, or, SECURITY
-DEFINER, with those of their owner. Timeouts and grants are the boundary behind this.
+listed as harmless, also on servers and with extensions that this code does not know. Functions that
+users defined are allowed: they run with the rights of the reader, or, SECURITY DEFINER, with those of
+their owner. Timeouts and grants are the boundary behind this.
 """
 
 import re
@@ -17,9 +17,9 @@ from weakref import WeakKeyDictionary
 
 from analytics_worker.database.sql_tokens import Token, folded
 
-# Known without a server, so that a mistake is found when a file is checked; and those that are not
-# volatile, but run SQL that they are given as text, or read whole schemas.
-KNOWN = re.compile(
+# Known without a server, so that a mistake is found when a file is checked. Also functions that are not
+# volatile, but run SQL in their arguments or read whole schemas.
+REFUSED_NAMES = re.compile(
     r"pg_(?:terminate|cancel)_backend|pg_sleep(?:_for|_until)?|set_config|setseed|pg_notify"
     r"|pg_read_\w*file|pg_ls_\w*dir|pg_stat_file|pg_(?:try_)?advisory\w*|pg_logical\w*"
     r"|pg_(?:reload_conf|rotate_logfile|export_snapshot|promote|stat_(?:reset|force)\w*)"
@@ -28,7 +28,7 @@ KNOWN = re.compile(
     r"|normalize|is_normalized"  # quadratic, and never look for a cancellation
     r"|ts_stat|ts_rewrite|crosstab\w*|connectby|xpath_table|setval|nextval|binary_upgrade_\w+"
 )
-HARMLESS = (
+HARMLESS_FUNCTIONS = (
     # chance and time
     "random", "random_normal", "array_sample", "array_shuffle", "gen_random_uuid", "uuidv4", "uuidv7",
     "clock_timestamp", "timeofday", "uuid_generate_v1", "uuid_generate_v1mc", "uuid_generate_v4",
@@ -42,18 +42,18 @@ HARMLESS = (
 )  # fmt: skip
 _BEFORE_NORMALIZED = frozenset({"not", "nfc", "nfd", "nfkc", "nfkd"})
 _WORD = re.compile(r"[^\W\d]\w*")
-_of_engine: WeakKeyDictionary[Any, frozenset[str]] = WeakKeyDictionary()
+_refused_by_engine: WeakKeyDictionary[Any, frozenset[str]] = WeakKeyDictionary()
 
 
 def refused_functions(engine: Any, connection: Any) -> frozenset[str]:
-    """Names of the functions of this pool's database that users' SQL may not call."""
-    known = _of_engine.get(engine)
-    if known is None:
+    """Return the names of the functions of this pool's database that user SQL may not call."""
+    refused = _refused_by_engine.get(engine)
+    if refused is None:
         with connection.cursor() as cursor:
-            cursor.execute(_query(), {"harmless": list(HARMLESS)})
-            known = frozenset(name for (name,) in cursor.fetchall())
-        _of_engine[engine] = known
-    return known
+            cursor.execute(_query(), {"harmless": list(HARMLESS_FUNCTIONS)})
+            refused = frozenset(name for (name,) in cursor.fetchall())
+        _refused_by_engine[engine] = refused
+    return refused
 
 
 @lru_cache
@@ -62,18 +62,18 @@ def _query() -> str:
 
 
 def mentions(sql: str, names: frozenset[str]) -> bool:
-    """Whether one of the names stands anywhere in the SQL, be it in a text; quick."""
+    """Whether one of the names appears anywhere in the SQL, even in a text: a fast check."""
     text = folded(sql)
-    words = set(_WORD.findall(text))
+    sql_names = set(_WORD.findall(text))
     return (
         'u&"' in text
-        or "normalized" in words
-        or any(word in names or KNOWN.fullmatch(word) for word in words)
+        or "normalized" in sql_names
+        or any(name in names or REFUSED_NAMES.fullmatch(name) for name in sql_names)
     )
 
 
-def called(parts: Iterable[Token]) -> Iterator[str]:
-    """Return the names before a parenthesis, and the function of ``IS [form] NORMALIZED``."""
+def called_names(parts: Iterable[Token]) -> Iterator[str]:
+    """Yield the names before a parenthesis, and the function of ``IS [form] NORMALIZED``."""
     after_is = False
     for token, following in pairwise(parts):
         if token.kind in {"name", "quoted_name"} and following.value == "(":

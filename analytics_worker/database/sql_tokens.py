@@ -1,8 +1,8 @@
-"""Tokens of PostgreSQL's SQL, by the rules of its lexer (src/backend/parser/scan.l); no grammar.
+"""Split SQL into tokens, by the rules of PostgreSQL's lexer (src/backend/parser/scan.l).
 
-Reads nothing, writes nothing. Only what decides where names stand is a token: names, texts, comments,
-parentheses, semicolons and bound parameters. Numbers and operators are passed over. Assumes
-``standard_conforming_strings = on``, which the sessions of users' SQL set.
+Reads nothing, writes nothing. Only what decides the positions of names is a token: names, texts,
+comments, parentheses, semicolons and bound parameters. Numbers and operators are skipped. Assumes
+``standard_conforming_strings = on``, which reader sessions set.
 """
 
 import re
@@ -14,10 +14,10 @@ from analytics_worker.errors import PermanentError
 
 Kind = Literal["text", "unicode_name", "quoted_name", "comment", "name", "parameter", "mark"]
 
-# A text in E'…' goes on in the next quotes if only a line end, spaces and -- comments lie between.
+# A text in E'…' continues in the next quotes if only a line end, spaces and -- comments lie between.
 _GAP = r"[ \t\f\v]*(?:--[^\n\r]*)?[\n\r](?:[ \t\n\r\f\v]|--[^\n\r]*[\n\r])*"
 # No possessive quantifiers: nested, they miss matches in Python 3.11.2. Each alternative begins with
-# another character instead, so there is one way to match; what may not follow a last quote says so.
+# another character instead, so there is one way to match. A lookahead excludes what may not follow.
 _TOKEN = re.compile(
     rf"""(?P<text>[eE]'[^'\\]*(?:(?:\\.|''|'{_GAP}')[^'\\]*)*'(?!'|{_GAP}')
              | (?:[bBxXnN]|[uU]&)?'[^']*(?:''[^']*)*'(?!')
@@ -40,7 +40,7 @@ class UnfinishedError(PermanentError):
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """A part of a statement and where it stands; of a name, as PostgreSQL looks it up."""
+    """A part of a statement and its position; the value of a name is as PostgreSQL looks it up."""
 
     kind: Kind
     start: int
@@ -49,20 +49,20 @@ class Token:
 
 
 def tokens(sql: str) -> Iterator[Token]:
-    """Every token of one or more statements.
+    """Yield every token of one or more statements.
 
     Raises:
         UnfinishedError: a text, a quoted name or a comment has no end.
     """
-    place = 0
-    while match := _TOKEN.search(sql, place):
+    position = 0
+    while match := _TOKEN.search(sql, position):
         kind = match.lastgroup
-        value, place = match[0], match.end()
+        value, position = match[0], match.end()
         if kind == "open":
             raise UnfinishedError(f"{value} in line {_line(sql, match)} of the SQL is never closed")
         if value == "/*":
-            place = _comment_end(sql, match)
-        yield Token(kind, match.start(), place, _value(kind, match))  # pyright: ignore[reportArgumentType]  # the groups are the kinds
+            position = _comment_end(sql, match)
+        yield Token(kind, match.start(), position, _value(kind, match))  # pyright: ignore[reportArgumentType]  # the groups are the kinds
 
 
 def _value(kind: str | None, match: re.Match[str]) -> str:
@@ -74,12 +74,12 @@ def _value(kind: str | None, match: re.Match[str]) -> str:
 
 
 def folded(name: str) -> str:
-    """An unquoted name as it is looked up. A Turkish server makes an i of the dotted capital, too."""
+    """Return an unquoted name as it is looked up; some servers fold the dotted capital I to i, too."""
     return name.lower().replace("\u0307", "")
 
 
 def _comment_end(sql: str, start: re.Match[str]) -> int:
-    """Where a comment ends; they nest."""
+    """Return the end of a comment; comments nest."""
     depth = 0
     for edge in _COMMENT_EDGE.finditer(sql, start.start()):
         depth += 1 if edge[0] == "/*" else -1

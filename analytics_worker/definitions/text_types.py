@@ -1,4 +1,4 @@
-"""Types of texts in definitions, checked as a whole, with a message that says what to write.
+"""Define the types of texts in definitions, with messages that say what is expected.
 
 Reads nothing, writes nothing.
 """

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from analytics_worker.delivery.attachments import AttachmentOpener, AttachmentUnavailable
+    from analytics_worker.delivery.attachments import AttachmentOpener, AttachmentUnavailableError
     from analytics_worker.delivery.counts import DeliveryCounts, counts_text
     from analytics_worker.delivery.dispatcher import deliver_due
     from analytics_worker.delivery.message import (
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 _MODULES = {
     "Attachment": "message",
     "AttachmentOpener": "attachments",
-    "AttachmentUnavailable": "attachments",
+    "AttachmentUnavailableError": "attachments",
     "ChannelUnavailableError": "routing",
     "Content": "message",
     "DeliveryCounts": "counts",
@@ -72,7 +72,7 @@ _MODULES = {
 __all__ = [
     "Attachment",
     "AttachmentOpener",
-    "AttachmentUnavailable",
+    "AttachmentUnavailableError",
     "ChannelUnavailableError",
     "Content",
     "DeliveryCounts",

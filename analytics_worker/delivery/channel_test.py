@@ -1,4 +1,4 @@
-"""Send a test message through one channel, past the outbox.
+"""Send a test message through one channel, without the outbox.
 
 Writes nothing but that message. It opens no incident: incident services show it as information.
 """
@@ -16,7 +16,7 @@ TITLE = "Test message of analytics-worker"
 
 
 class NoRecipientError(PermanentError):
-    """The channel names nobody."""
+    """The channel has no recipients."""
 
 
 def send_test(name: str, to: str | None = None) -> list[tuple[Recipient, SendResult]]:
@@ -31,13 +31,13 @@ def send_test(name: str, to: str | None = None) -> list[tuple[Recipient, SendRes
     """
     try:
         recipients = recipients_of(name)
-        chosen = [Recipient(name, to)] if to else recipients
-        if not chosen:
+        addressed = [Recipient(name, to)] if to else recipients
+        if not addressed:
             raise NoRecipientError(
                 f"Channel {name!r} has no recipients: pass --to ADDRESS, or fill in its recipients"
                 " (ALERT_EMAIL_TO, or `to` of the block)."
             )
-        return [(each, _send(name, each)) for each in chosen]
+        return [(each, _send(name, each)) for each in addressed]
     except ChannelUnavailableError as error:
         raise PermanentError(str(error)) from error
 
@@ -48,7 +48,7 @@ def _send(name: str, recipient: Recipient) -> SendResult:
 
 
 def test_content() -> Content:
-    """Return what the message says."""
+    """Return the content of the test message."""
     host, sent = socket.gethostname(), f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC"
     return Content(
         subject=f"[TEST] {TITLE}",

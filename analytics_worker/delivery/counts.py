@@ -1,9 +1,9 @@
-"""Define what a sender counts. Reads nothing, writes nothing."""
+"""Define the counts of a sender. Reads nothing, writes nothing."""
 
 from collections import Counter
 from typing import Literal, TypedDict
 
-Count = Literal[
+CountName = Literal[
     "sent",
     "failed",
     "retrying",
@@ -13,47 +13,47 @@ Count = Literal[
     "digested",
     "unheard",
 ]
-Tally = Counter[Count]
+DeliveryCounter = Counter[CountName]
 
 
 class DeliveryCounts(TypedDict):
-    """Messages that were due, by what happened to them."""
+    """Messages that were due, by their result."""
 
     sent: int
     failed: int
-    """Given up; the owner is notified."""
+    """Failed for good; the owner is notified."""
     retrying: int
     """To be retried."""
     circuit_open: int
     """Not tried, because the channel is known to be unavailable."""
     paused: int
-    """Waiting for a channel whose receiver asked for a pause, or whose rate is used up."""
+    """Waiting for a channel whose receiver requested a pause, or whose rate is used up."""
     not_configured: int
-    """Waiting for somebody to configure the channel."""
+    """Waiting until the channel is configured."""
     digested: int
-    """Named by a digest that was sent in their place."""
+    """Listed in a digest that was sent instead."""
     unheard: int
-    """Given up, and there was nobody left to notify."""
+    """Failed, and there was no recipient left to notify of it."""
 
 
-_TEXTS: dict[Count, str] = {
+_TEXTS: dict[CountName, str] = {
     "sent": "sent",
     "digested": "sent in a digest",
-    "failed": "given up",
+    "failed": "failed",
     "retrying": "will be retried",
     "circuit_open": "waiting for an unavailable channel",
     "paused": "waiting for the rate of a channel",
     "not_configured": "waiting for configuration",
-    "unheard": "given up without anybody left to notify",
+    "unheard": "failed with no recipient left to notify",
 }
 
 
 def counts_text(counts: DeliveryCounts) -> str:
-    """Return the counts as words: "2 sent, 3 will be retried"; empty if nothing was due."""
+    """Return the counts as text: "2 sent, 3 will be retried"; empty if nothing was due."""
     return ", ".join(f"{counts[name]} {text}" for name, text in _TEXTS.items() if counts[name])
 
 
-def delivery_counts(tally: Tally) -> DeliveryCounts:
+def delivery_counts(tally: DeliveryCounter) -> DeliveryCounts:
     """Return the counts as a plain object."""
     return DeliveryCounts(
         sent=tally["sent"],

@@ -1,17 +1,16 @@
-"""Bound how long a sender goes on. Reads the clock, writes nothing."""
+"""Limit the run time of a sender. Reads the clock, writes nothing."""
 
 import time
 from datetime import timedelta
 
-PACING_SECONDS = 60.0
-"""How long a sender without a budget waits for the rate of a channel, in all."""
+MAX_PACING_SECONDS = 60.0
+"""How long a sender without a budget waits for the rate of a channel in total."""
 
 
 class Deadline:
-    """When a sender stops claiming, and until when it waits for the rate of a channel."""
+    """The time until which a sender claims messages, and waits for the rate of a channel."""
 
     def __init__(self, budget: timedelta | None) -> None:
-        """Count from now."""
         self._start = time.monotonic()
         self._budget = budget.total_seconds() if budget else None
 
@@ -21,5 +20,5 @@ class Deadline:
 
     def allows(self, wait_seconds: float) -> bool:
         """Whether there is time to wait so long."""
-        limit = PACING_SECONDS if self._budget is None else self._budget
+        limit = MAX_PACING_SECONDS if self._budget is None else self._budget
         return time.monotonic() - self._start + wait_seconds <= limit

@@ -1,6 +1,6 @@
-"""Name messages that piled up in one message.
+"""Replace a backlog of messages by one digest that names each of them.
 
-Writes the digest into the outbox and links the deliveries that it stands for, in one transaction. They
+Writes the digest into the outbox and links the deliveries that it replaces, in one transaction. They
 stay pending until the digest is settled: then they are ``digested``, or failed like the digest.
 """
 
@@ -22,7 +22,7 @@ from analytics_worker.delivery.outbox import default_key, enqueue
 from analytics_worker.delivery.statements import Row, execute
 from analytics_worker.send_result import one_line
 
-MOST_MEMBERS = 200
+MAX_MEMBERS = 200
 MAX_LINE = 150
 MAX_URL = 2000
 
@@ -30,7 +30,7 @@ _RANK: tuple[Severity, ...] = ("critical", "warning", "info", "ok")
 
 
 def create_digest(channel: str, recipient: str, domain: Domain) -> int:
-    """Put the due messages for a recipient into one; return how many it names."""
+    """Create a digest of the due messages for a recipient; return how many it names."""
     with warehouse() as connection:
         members = execute(
             connection,
@@ -38,7 +38,7 @@ def create_digest(channel: str, recipient: str, domain: Domain) -> int:
             channel=channel,
             recipient=recipient,
             domain=domain,
-            most=MOST_MEMBERS,
+            max_members=MAX_MEMBERS,
         )
         if len(members) < 2:  # noqa: PLR2004  # another sender was faster
             return 0
@@ -47,7 +47,7 @@ def create_digest(channel: str, recipient: str, domain: Domain) -> int:
         enqueue(connection, [digest])
         execute(
             connection,
-            "digest_link",
+            "link_digest",
             key=default_key(message_id, to),
             queued_at=min(row["queued_at"] for row in members),
             members=[str(row["id"]) for row in members],

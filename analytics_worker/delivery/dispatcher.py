@@ -1,10 +1,10 @@
-"""Deliver what the outbox holds: whatever run enqueued it, any later one of any host sends it.
+"""Deliver the messages of the outbox, whichever run and host enqueued them.
 
 Reads and writes ``ops.deliveries`` through `DeliveryStore`, and enqueues owner notices. Safe to repeat
-and to kill: a message is claimed, sent, and settled before its thread takes the next one, so a killed
-sender leaves at most one message for each thread of which nobody knows whether it arrived. That one is
+and to kill: a message is claimed, sent, and settled before its thread sends the next one, so a killed
+sender leaves at most one message per thread for which it is unknown whether it arrived. That one is
 sent again, with the same idempotency key. Channels are served at the same time, each by its own threads,
-so that one that hangs delays no other.
+so that a channel that hangs does not delay others.
 """
 
 import logging
@@ -14,9 +14,9 @@ from contextlib import suppress
 from datetime import timedelta
 
 from analytics_worker.delivery.attachments import AttachmentOpener
-from analytics_worker.delivery.channel_thread import ChannelThread, Job
+from analytics_worker.delivery.channel_thread import ChannelContext, ChannelThread
 from analytics_worker.delivery.channels.base import Channel, Rate
-from analytics_worker.delivery.counts import DeliveryCounts, Tally, delivery_counts
+from analytics_worker.delivery.counts import DeliveryCounter, DeliveryCounts, delivery_counts
 from analytics_worker.delivery.deadline import Deadline
 from analytics_worker.delivery.message import Domain
 from analytics_worker.delivery.owner_notices import notify_owners
@@ -32,7 +32,7 @@ from analytics_worker.send_result import one_line
 NOT_CONFIGURED_SECONDS = 300.0
 UNAVAILABLE_SECONDS = 60.0
 RENEW_SECONDS = 60.0
-NOTICE_ROUNDS = 5
+MAX_NOTICE_ROUNDS = 5
 """How many candidates for one notice are tried in one run."""
 
 _log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def deliver_due(
     """Send what is due; notify owners of what can't be delivered.
 
     Args:
-        domain: Whose messages; None: all.
+        domain: The domain whose messages are sent; None: all.
         budget: How long new messages are started; None: until nothing is due.
         open_attachment: Opens the files of messages.
 
@@ -73,24 +73,26 @@ class _Dispatcher:
         self._store = store
         self._deadline = deadline
         self._open_attachment = open_attachment
-        self._counts = Tally()
-        self._paced: set[str] = set()
+        self._counts = DeliveryCounter()
+        self._paused_channels: set[str] = set()
         self._errors: list[BaseException] = []
-        self._one_digest = threading.Lock()  # each takes a connection of its own from the pool
+        self._digest_lock = (
+            threading.Lock()
+        )  # each digest needs a connection of its own from the pool
 
-    def run(self) -> Tally:
+    def run(self) -> DeliveryCounter:
         self._store.recover()
         self._counts["failed"] += self._store.expire()
         self._store.cancel_unfollowed()
         self._notify_owners()
         self._deliver()
-        for _ in range(NOTICE_ROUNDS):
+        for _ in range(MAX_NOTICE_ROUNDS):
             if not self._notify_owners():
                 break
             self._deliver()
         self._store.cancel_unfollowed()
-        self._counts["paused"] = sum(map(self._store.count_due, sorted(self._paced)))
-        if self._errors:  # raised last: the other channels and their owners had to be served first
+        self._counts["paused"] = sum(map(self._store.count_due, sorted(self._paused_channels)))
+        if self._errors:  # raised last, after the other channels and their owners have been served
             raise self._errors[0]
         return self._counts
 
@@ -106,13 +108,13 @@ class _Dispatcher:
             return
         with ThreadPoolExecutor(len(rows), thread_name_prefix="deliver") as pool:
             running = [pool.submit(self._serve, row) for row in rows]
-            _attend(self._store, running)
+            _renew_leases_until_done(self._store, running)
         for row, future in zip(rows, running, strict=True):
             self._collect(row["channel"], future)
         self._store.check()
 
-    def _collect(self, name: str, future: Future[Tally]) -> None:
-        """Add what a channel counted; an error that is not its messages' own ends the run later."""
+    def _collect(self, name: str, future: Future[DeliveryCounter]) -> None:
+        """Add the counts of a channel; an error that is not one of its messages fails the run later."""
         try:
             self._counts += future.result()
         except LostConnectionError:
@@ -122,34 +124,36 @@ class _Dispatcher:
             _log.warning("channel %s can't be served: %s", one_line(name, 100), kind)
             self._errors.append(error)
 
-    def _serve(self, row: Row) -> Tally:
-        """Serve one channel, with as many threads as it takes; also opening it delays no other."""
-        counts = Tally()
-        job = self._job(row, counts)
-        if job is None:
+    def _serve(self, row: Row) -> DeliveryCounter:
+        """Serve one channel with its threads; opening it does not delay other channels either."""
+        counts = DeliveryCounter()
+        context = self._context(row, counts)
+        if context is None:
             return counts
-        threads = max(job.channel.concurrency, 1)
+        threads = max(context.channel.concurrency, 1)
         with ThreadPoolExecutor(threads, thread_name_prefix="deliver") as pool:
-            running = [pool.submit(ChannelThread(job).run) for _ in range(threads)]
+            running = [pool.submit(ChannelThread(context).run) for _ in range(threads)]
         return sum((future.result() for future in running), counts)
 
-    def _job(self, row: Row, counts: Tally) -> Job | None:
-        """Return what the threads of a channel need, or None if its messages have to wait."""
+    def _context(self, row: Row, counts: DeliveryCounter) -> ChannelContext | None:
+        """Return the context for the threads of a channel, or None if its messages have to wait."""
         name: str = row["channel"]
         if row["paused"]:
-            self._paced.add(name)
+            self._paused_channels.add(name)
             return None
-        if not (found := self._configured(name, counts)):
+        if not (configured := self._configured(name, counts)):
             return None
-        target, rate = found
+        target, rate = configured
         if target.recipients not in ([], [name]):
             self._store.expand(name, target.recipients)
-        with self._one_digest:
+        with self._digest_lock:
             digest_backlog(self._store, target, rate, limited=row["limited"])
         opener = self._open_attachment
-        return Job(self._store, target, rate, opener, self._deadline, self._paced)
+        return ChannelContext(
+            self._store, target, rate, opener, self._deadline, self._paused_channels
+        )
 
-    def _configured(self, name: str, counts: Tally) -> tuple[Channel, Rate | None] | None:
+    def _configured(self, name: str, counts: DeliveryCounter) -> tuple[Channel, Rate | None] | None:
         """Return a channel and its rate, or None after its messages were postponed with the reason."""
         try:
             target = channel(name)
@@ -159,8 +163,8 @@ class _Dispatcher:
             counts["not_configured"] += self._postpone(name, NOT_CONFIGURED_SECONDS, str(error))
             return None
         except ANY_ERROR as error:
-            known = isinstance(error, ChannelUnavailableError)
-            reason = str(error) if known else f"can't be opened: {type(error).__name__}"
+            is_unavailable = isinstance(error, ChannelUnavailableError)
+            reason = str(error) if is_unavailable else f"can't be opened: {type(error).__name__}"
             counts["retrying"] += self._postpone(name, UNAVAILABLE_SECONDS, reason)
             return None
         self._store.run("mark_configured", channel=name)
@@ -171,8 +175,8 @@ class _Dispatcher:
         return self._store.postpone(name, [], seconds, one_line(reason), keep_old=False)
 
 
-def _attend(store: DeliveryStore, running: list[Future[Tally]]) -> None:
-    """Keep the leases while the threads work; if this thread is interrupted, let them end."""
+def _renew_leases_until_done(store: DeliveryStore, running: list[Future[DeliveryCounter]]) -> None:
+    """Renew the leases while the threads work; if this thread is interrupted, stop them."""
     try:
         while wait(running, timeout=RENEW_SECONDS).not_done:
             with suppress(LostConnectionError):

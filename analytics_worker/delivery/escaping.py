@@ -1,9 +1,9 @@
-"""Turn texts from data into texts that a receiver shows and never interprets, within its limits.
+"""Escape texts from data, so that a receiver shows them and never interprets them, within its limits.
 
-One function for each receiver's format, because each interprets other characters: a key, a name or an
-error text must mention nobody, format nothing and disguise no link. Characters that show nothing, or
-change the order in which others are shown, become visible. `cut` keeps a limit in the receiver's own
-units, before escaping, so that no escape sequence is ever cut. Reads nothing, writes nothing.
+There is one function for each receiver's format, because each interprets other characters: a key, a name
+or an error text must not mention a user, format anything or disguise a link. Invisible characters, and
+characters that change the order of others, become visible. `cut` applies a limit in the receiver's own
+units before escaping, so that no escape sequence is ever cut. Reads nothing, writes nothing.
 """
 
 import html
@@ -11,14 +11,14 @@ import re
 import unicodedata
 from collections.abc import Callable
 
-ZERO_WIDTH = "\u200b"  # shows nothing, and parts what would be a mention, a tag or an emoji
+ZERO_WIDTH = "\u200b"  # invisible; it splits mentions, tags and emoji codes
 SHORTENED = "… (shortened)"
 
 Escape = Callable[[str], str]
 
 _LINE_BREAKS = re.compile("\r\n|[\r\v\f\x85\u2028\u2029]")
-# Controls, marks that order text from right to left, and characters without width. Joiners count only
-# after ASCII: Persian and emoji families need them.
+# Control characters, marks that order text from right to left, and characters without width. Joiners
+# only after ASCII: Persian and emoji sequences need them.
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f"
     "\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e0fff]"
@@ -34,19 +34,19 @@ _DATE_FUNCTION = re.compile(r"\{(?=\{)")
 _URL = re.compile(r"(https?://[^\s<>|`\\*~\[\]()\"']+)")
 _MARKDOWN = re.compile(r"[\\*_~`|\[\]#>]|^([ \t]*(?:\d{1,9}(?=[.)])|(?=[-+=])))", re.MULTILINE)
 
-# What Slack's mrkdwn shows as it is: an allow-list, since mrkdwn has no escape for * _ ~ and `.
+# What Slack's mrkdwn shows unchanged: an allow-list, because mrkdwn has no escape for * _ ~ and `.
 _SLACK_PLAIN = re.compile(
     r"""(?!\s*>)(?:[^\W_]|(?<=[^\W_])_(?=[^\W_])|(?<=\w)@(?=\w)|[ .,;()%<>=+/'"?°€$£&–…·▲▼#-]|:(?= |$)|(?<=\d\d):(?=\d\d(?!\d)))*"""
 )
 
 
 def visible(text: str) -> str:
-    """Return plain text in which every character shows: the base of all formats."""
-    whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return _INVISIBLE.sub(_marked, _LINE_BREAKS.sub("\n", whole))
+    """Return plain text in which every character is visible: the base of all formats."""
+    full_text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return _INVISIBLE.sub(_visible_mark, _LINE_BREAKS.sub("\n", full_text))
 
 
-def _marked(match: re.Match[str]) -> str:
+def _visible_mark(match: re.Match[str]) -> str:
     code = ord(match[0])
     if code < 0x20:  # noqa: PLR2004  # U+2400 to U+241F are pictures of the controls
         return chr(0x2400 + code)
@@ -59,7 +59,7 @@ def single_line(text: str) -> str:
 
 
 def without_mentions(text: str) -> str:
-    """Part the @ from the name where a chat would notify somebody."""
+    """Split the @ from the name of mentions, so that a chat notifies no user."""
     return _MENTION.sub(f"@{ZERO_WIDTH}", text)
 
 
@@ -68,10 +68,10 @@ def slack(text: str) -> str:
     return visible(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def slack_words(text: str) -> str | None:
+def slack_mrkdwn(text: str) -> str | None:
     """Escape for an mrkdwn object of Slack; None if mrkdwn would format a part of it."""
-    shown = visible(text)
-    return slack(shown) if _SLACK_PLAIN.fullmatch(shown) else None
+    visible_text = visible(text)
+    return slack(visible_text) if _SLACK_PLAIN.fullmatch(visible_text) else None
 
 
 def slack_message(text: str) -> str:
@@ -90,18 +90,18 @@ def telegram(text: str) -> str:
 
 
 def incident(text: str) -> str:
-    """Part what an incident service could show as HTML; it reaches SMS and speech as well."""
+    """Split tags and entities that an incident service could show as HTML; SMS and speech use it, too."""
     return _ENTITY.sub(f"&{ZERO_WIDTH}", _MARKUP.sub(f"<{ZERO_WIDTH}", visible(text)))
 
 
 def chat(text: str) -> str:
-    """Part mentions, tags and shortcodes in plain text, for services whose format is not known."""
+    """Split mentions, tags and shortcodes in plain text, for services whose format is unknown."""
     parted = _MARKUP.sub(f"<{ZERO_WIDTH}", without_mentions(visible(text)))
     return _outside_urls(lambda part: _SHORTCODE.sub(f":{ZERO_WIDTH}", part), parted)
 
 
 def markdown(text: str) -> str:
-    """Escape for a chat that shows Markdown whatever it is sent as, such as Discord."""
+    """Escape for a chat that always shows Markdown, such as Discord."""
     return _outside_urls(lambda part: _MARKDOWN.sub(_backslashed, part), chat(text))
 
 
@@ -115,13 +115,8 @@ def _outside_urls(escape: Escape, text: str) -> str:
 
 
 def utf16_units(text: str) -> int:
-    """Count as Java, JavaScript and Telegram do."""
+    """Count UTF-16 units, as Java, JavaScript and Telegram do."""
     return len(text.encode("utf-16-le")) // 2
-
-
-def utf8_bytes(text: str) -> int:
-    """Count bytes."""
-    return len(text.encode())
 
 
 def cut(
@@ -133,10 +128,10 @@ def cut(
     suffix: str = SHORTENED,
 ) -> str:
     """Return the escaped text, or as much of it as fits ``limit`` together with ``suffix``."""
-    begin = text[: 2 * limit + 2]  # an escaped text has half the length of its source at least
-    whole = escape(begin)
-    if len(begin) == len(text) and measure(whole) <= limit:
-        return whole
+    begin = text[: 2 * limit + 2]  # an escaped text has at least half the length of its source
+    full_text = escape(begin)
+    if len(begin) == len(text) and measure(full_text) <= limit:
+        return full_text
     low, high = 0, len(begin)
     while low < high:
         middle = (low + high + 1) // 2
@@ -146,7 +141,7 @@ def cut(
 
 
 def _between_characters(text: str, at: int) -> int:
-    """Step back to where no combining mark, joined emoji or surrogate pair is parted."""
+    """Move back to a position that splits no combining mark, joined emoji or surrogate pair."""
     for _ in range(32):
         if not 0 < at < len(text) or not (_continues(text[at]) or _joins(text[at - 1])):
             break

@@ -1,7 +1,7 @@
-"""Write messages and their deliveries, and read what became of them, in the caller's transaction.
+"""Write messages and their deliveries, and read their results, in the caller's transaction.
 
-Reads and writes ``ops.messages`` and ``ops.deliveries``. Enqueuing again is safe: a message is known by
-its id, a delivery by its idempotency key. Texts that JSON of PostgreSQL can't hold are replaced.
+Reads and writes ``ops.messages`` and ``ops.deliveries``. Enqueuing again is safe: a message is identified
+by its id, a delivery by its idempotency key. Characters that PostgreSQL's JSON can't store are replaced.
 """
 
 import hashlib
@@ -23,7 +23,7 @@ MAX_RECIPIENT = 2000
 
 
 class WaitingChannel(NamedTuple):
-    """Messages that wait for a person to configure their channel."""
+    """A channel that is not configured, and the messages that wait for it."""
 
     channel: str
     messages: int
@@ -32,12 +32,12 @@ class WaitingChannel(NamedTuple):
 
 
 def enqueue(connection: Connection, messages: Sequence[Message]) -> int:
-    """Enqueue messages; return for how many recipients."""
+    """Enqueue messages; return the number of deliveries."""
     return write(connection, [(message, {}) for message in messages])
 
 
 def write(connection: Connection, messages: Iterable[tuple[Message, Mapping[str, Any]]]) -> int:
-    """Enqueue messages with further columns of ``ops.messages``; return for how many recipients."""
+    """Enqueue messages with further columns of ``ops.messages``; return the number of deliveries."""
     rows: list[dict[str, Any]] = []
     deliveries: list[dict[str, Any]] = []
     for message, columns in messages:
@@ -93,7 +93,7 @@ def _json(value: object) -> str:
 
 
 def storable(value: Any) -> Any:
-    """Return the value with what jsonb refuses replaced: NUL, lone surrogates, NaN, infinity."""
+    """Return a copy without what jsonb refuses: NUL, lone surrogates, NaN, infinity."""
     match value:
         case str():
             return value.replace("\x00", "\ufffd").encode(errors="replace").decode()
@@ -113,19 +113,19 @@ def cancel(connection: Connection, message_ids: Sequence[UUID], reason: str) -> 
 
 
 def resend(connection: Connection, message_id: UUID, *, failed_only: bool) -> int:
-    """Send a message again: failed deliveries with their key, others with a new one; return how many."""
+    """Resend a message: failed deliveries with their key, others with a new one; return how many."""
     return len(execute(connection, "resend", id=message_id, failed_only=failed_only))
 
 
 def next_attempt_at(connection: Connection, domain: Domain | None) -> datetime | None:
-    """Return when the next waiting message of a domain is to be tried."""
+    """Return the time of the next attempt of a waiting message of a domain."""
     return execute(connection, "next_attempt", domain=domain)[0]["at"]
 
 
 def prune(
     connection: Connection, domain: Domain, older_than: timedelta, *, kind: str | None = None
 ) -> int:
-    """Delete settled messages of that age (and kind), 5,000 at most; return how many."""
+    """Delete settled messages older than that (of one kind), 5,000 at most; return how many."""
     seconds = older_than.total_seconds()
     return len(execute(connection, "prune", domain=domain, kind=kind, age_seconds=seconds))
 
@@ -149,13 +149,13 @@ def delivery_statuses(connection: Connection, message_ids: Sequence[UUID]) -> di
 def messages_of(
     connection: Connection, domain: Domain, reference: str, *, kind: str | None = None
 ) -> list[UUID]:
-    """Return the messages about a row of the domain, in the order in which they were enqueued."""
+    """Return the messages with this reference of a domain, in the order in which they were enqueued."""
     rows = execute(connection, "messages_of", domain=domain, reference=reference, kind=kind)
     return [row["id"] for row in rows]
 
 
 def waiting_for_configuration(connection: Connection) -> list[WaitingChannel]:
-    """Return the channels whose messages wait for something that only a person can set."""
+    """Return the channels whose messages wait until the channel is configured."""
     rows = execute(connection, "waiting_for_configuration")
     return [WaitingChannel(**row) for row in rows]
 

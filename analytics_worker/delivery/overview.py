@@ -1,7 +1,7 @@
-"""List the channels: what is configured, what was sent through them last, and what waits.
+"""List the channels with their configuration, their last results, and their waiting messages.
 
-Reads the settings, the blocks and the outbox; writes nothing. No secret is part of it: a target is a
-host, and a block's address is never repeated.
+Reads the settings, the blocks and the outbox; writes nothing. The list contains no secret: a target is
+a host, and a block's address is never repeated.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,7 @@ from analytics_worker.delivery.routing import (
     CHANNEL_MODULES,
     ChannelUnavailableError,
     channel,
-    unavailable,
+    unavailable_message,
 )
 from analytics_worker.delivery.statements import execute
 from analytics_worker.errors import PermanentError
@@ -29,16 +29,16 @@ class ChannelOverview(NamedTuple):
     """One channel.
 
     Attributes:
-        name: As rules and reports name it.
+        name: The name that rules and reports use.
         kind: email, webhook, slack, …; empty if it can't be opened.
-        target: Where it leads.
-        rate: What it takes, such as 30/1m; empty: no limit.
-        problem: Why it can't be used; empty if it can.
-        waiting: Messages that are not sent yet.
-        last_success: When it last accepted a message.
-        last_failure: When an attempt last failed.
-        last_error: The reason, if it was not sent since.
-        paused_until: When the receiver's pause ends.
+        target: Its address without secrets.
+        rate: Its maximal rate, such as 30/1m; empty: no limit.
+        problem: The reason why it can't be used; empty if it can.
+        waiting: The number of messages that are not sent yet.
+        last_success: The time of the last message that was sent.
+        last_failure: The time of the last failed attempt.
+        last_error: The error of that attempt.
+        paused_until: The end of the current pause.
     """
 
     name: str
@@ -54,11 +54,11 @@ class ChannelOverview(NamedTuple):
 
 
 def channel_overviews(connection: Connection, stored: Sequence[str]) -> list[ChannelOverview]:
-    """Return all channels that are configured, or that messages were enqueued for.
+    """Return all channels that are configured or have messages.
 
     Args:
-        connection: To the database with the outbox.
-        stored: Names of the blocks that are channels.
+        connection: A connection to the database with the outbox.
+        stored: The names of channel blocks.
     """
     rows = {row["channel"]: row for row in execute(connection, "overview")}
     names = [*default_channels(), *stored, *rows]
@@ -66,21 +66,21 @@ def channel_overviews(connection: Connection, stored: Sequence[str]) -> list[Cha
 
 
 def default_channels() -> list[str]:
-    """Return the channels that settings define."""
-    chosen = settings()
+    """Return the channels that the settings define."""
+    current = settings()
     configured = {
-        "email": chosen.alert_email_host,
-        "webhook": chosen.alert_webhook_url,
-        "slack": chosen.alert_slack_url,
+        "email": current.alert_email_host,
+        "webhook": current.alert_webhook_url,
+        "slack": current.alert_slack_url,
     }
     return [name for name, value in configured.items() if value]
 
 
 def stored_channels() -> list[str]:
-    """Return the names of the blocks that are channels.
+    """Return the names of channel blocks.
 
     Raises:
-        ChannelUnavailableError: the Prefect API can't be asked.
+        ChannelUnavailableError: the Prefect API is unavailable.
     """
     from httpx import HTTPError  # noqa: PLC0415
     from prefect.exceptions import PrefectException  # noqa: PLC0415  # takes a second
@@ -95,7 +95,7 @@ def stored_channels() -> list[str]:
     except PermanentError as error:
         raise ChannelUnavailableError(str(error)) from error
     except (PrefectException, HTTPError, OSError, RuntimeError) as error:
-        raise ChannelUnavailableError(unavailable("channel blocks", error)) from error
+        raise ChannelUnavailableError(unavailable_message("channel blocks", error)) from error
     return sorted(
         block.name
         for block in blocks
@@ -104,15 +104,15 @@ def stored_channels() -> list[str]:
 
 
 def _overview(name: str, row: Mapping[str, Any]) -> ChannelOverview:
-    known = {field: row[field] for field in ChannelOverview._fields if field in row}
-    overview = ChannelOverview(name)._replace(**known)
+    values = {field: row[field] for field in ChannelOverview._fields if field in row}
+    overview = ChannelOverview(name)._replace(**values)
     try:
-        found = channel(name)
-        return overview._replace(kind=found.kind, target=found.target, rate=_rate_text(found))
+        opened = channel(name)
+        return overview._replace(kind=opened.kind, target=opened.target, rate=_rate_text(opened))
     except (PermanentError, ChannelUnavailableError) as error:
         return overview._replace(problem=str(error))
 
 
-def _rate_text(found: Channel) -> str:
-    rate = rate_of(found)
+def _rate_text(opened: Channel) -> str:
+    rate = rate_of(opened)
     return f"{rate.messages}/{format_duration(rate.period)}" if rate else ""

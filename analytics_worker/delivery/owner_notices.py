@@ -1,10 +1,10 @@
-"""Notify somebody that a message could not be delivered: once for each message and channel.
+"""Notify the owner that a message could not be delivered, once for each message and channel.
 
-Reads failed deliveries; enqueues notices, in one transaction. Safe to repeat: the id of a notice follows
-from its message and channel. The owner comes first, then other recipients of the message, then the
-default channels; whoever is one of those that could not be reached is passed over, and a notice that
-fails itself goes on to the next candidate. It ends with a notice that nobody gets (``unheard_at``), which
-the sender counts. Nobody is notified of failed notices.
+Reads failed deliveries; enqueues notices, in one transaction. Safe to repeat: the id of a notice is
+derived from its message and channel. The candidates are the owner, then the other recipients of the
+message, then the default channels. Recipients that could not be reached are skipped, and a notice that
+fails itself is addressed to the next candidate. If there is none left, ``unheard_at`` is set and the
+sender counts it. Failed notices cause no further notices.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,21 +21,21 @@ from analytics_worker.delivery.statements import Row, execute
 from analytics_worker.delivery.store import max_age_seconds
 from analytics_worker.send_result import one_line
 
-MOST_LINES = 50
+MAX_LINES = 50
 NAMESPACE = UUID("6b1d1f0e-6d0f-4a53-9c3b-0d5d6f3a7c11")
 
 Address = tuple[str, str]
 
 
-class Notices(NamedTuple):
-    """How many deliveries of notices were enqueued, and how many messages nobody is notified of."""
+class NoticeCounts(NamedTuple):
+    """How many deliveries of notices were enqueued, and how many notices have no recipient left."""
 
     enqueued: int
     unheard: int
 
 
-def notify_owners(domain: Domain | None) -> Notices:
-    """Enqueue what there is to notify; return how much, and what has nobody left to notify."""
+def notify_owners(domain: Domain | None) -> NoticeCounts:
+    """Enqueue notices for failed deliveries; return how many, and how many have no recipient left."""
     with warehouse() as connection:
         for group in execute(connection, "failed_groups", domain=domain):
             _create_notice(connection, group)
@@ -43,14 +43,14 @@ def notify_owners(domain: Domain | None) -> Notices:
             connection, "open_notices", domain=domain, max_age_seconds=max_age_seconds()
         )
         enqueued = [_address(connection, notice) for notice in notices]
-    newly = [
+    new_failures = [
         n for n, count in zip(notices, enqueued, strict=True) if not count and not n["unheard"]
     ]
-    return Notices(sum(enqueued), len(newly))
+    return NoticeCounts(sum(enqueued), len(new_failures))
 
 
 def _create_notice(connection: Connection, group: Row) -> None:
-    """Write the notice, addressed to nobody yet, and link the failed deliveries to it."""
+    """Write a notice without recipients, and link the failed deliveries to it."""
     message_id, name = group["message_id"], group["channel"]
     notice_id = uuid5(NAMESPACE, f"{message_id}/{name}/{group['resent']}")
     deliveries = execute(connection, "message_deliveries", message_id=message_id, channel=name)
@@ -67,14 +67,18 @@ def _create_notice(connection: Connection, group: Row) -> None:
 
 
 def _address(connection: Connection, notice: Row) -> int:
-    """Address a notice to the next candidates; return how many, and record if there are none."""
-    others = execute(
+    """Address a notice to the next candidates and return how many; record it if there are none."""
+    message_deliveries = execute(
         connection, "message_deliveries", message_id=notice["message_id"], channel=None
     )
-    earlier = execute(connection, "message_deliveries", message_id=notice["id"], channel=None)
-    chosen = next_candidates(notice["owner"], notice["fallback"], others, earlier)
-    added = sum(_add(connection, notice["id"], each) for each in chosen)
-    execute(connection, "mark_heard", id=notice["id"], heard=bool(added))
+    notice_deliveries = execute(
+        connection, "message_deliveries", message_id=notice["id"], channel=None
+    )
+    candidates = next_candidates(
+        notice["owner"], notice["fallback"], message_deliveries, notice_deliveries
+    )
+    added = sum(_add(connection, notice["id"], each) for each in candidates)
+    execute(connection, "mark_notified", id=notice["id"], notified=bool(added))
     return added
 
 
@@ -97,46 +101,48 @@ def next_candidates(
     deliveries: Sequence[Mapping[str, Any]],
     notices: Sequence[Mapping[str, Any]],
 ) -> list[Recipient]:
-    """Return whom to notify next; a channel that did not answer is left for last.
+    """Return the next candidates; channels that did not answer come last.
 
     Args:
-        owner: Of the message.
-        fallback: Channels and addresses that the message names for this.
-        deliveries: Of the message.
-        notices: Deliveries of the notice, all failed.
+        owner: The owner of the message.
+        fallback: Channels and addresses that the message defines for notices.
+        deliveries: The deliveries of the message.
+        notices: The deliveries of the notice, all failed.
     """
     failed = {_address_of(row) for row in (*deliveries, *notices) if row["status"] == "failed"}
-    silent = {
+    unanswering = {
         row["channel"]
         for row in (*deliveries, *notices)
         if row["status"] == "failed" and not row["attempts"]
     }
-    levels = [
+    candidate_levels = [
         [each for each in level if (each.channel, each.address) not in failed]
-        for level in _levels(owner, fallback, deliveries)
+        for level in _candidate_levels(owner, fallback, deliveries)
     ]
-    answering = [[each for each in level if each.channel not in silent] for level in levels]
-    return next((level for level in (*answering, *levels) if level), [])
+    answering = [
+        [each for each in level if each.channel not in unanswering] for level in candidate_levels
+    ]
+    return next((level for level in (*answering, *candidate_levels) if level), [])
 
 
-def _levels(
+def _candidate_levels(
     owner: str | None,
     fallback: Sequence[Sequence[str]],
     deliveries: Sequence[Mapping[str, Any]],
 ) -> list[list[Recipient]]:
-    """Return the candidates, first ones first; those of one level are notified together."""
-    first = [[owner_recipient(owner)]] if owner else []
-    named = [[Recipient(channel, address, "owner")] for channel, address in fallback]
-    got_it = [
+    """Return the candidates in order; those of one level are notified together."""
+    owner_level = [[owner_recipient(owner)]] if owner else []
+    fallback_levels = [[Recipient(channel, address, "owner")] for channel, address in fallback]
+    reached = [
         [Recipient(row["channel"], row["recipient"], "owner")]
         for row in deliveries
         if row["status"] in {"sent", "digested"} and not _names_blind_copies(deliveries)
     ]
-    return [*first, *named, *got_it, default_recipients()]
+    return [*owner_level, *fallback_levels, *reached, default_recipients()]
 
 
 def _names_blind_copies(deliveries: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether the notice names somebody who is to be named to no other recipient."""
+    """Whether the notice names a Bcc recipient, who must not be disclosed to other recipients."""
     unsent = (row for row in deliveries if row["status"] not in {"sent", "digested"})
     return any(row.get("role") == "bcc" for row in unsent)
 
@@ -146,7 +152,7 @@ def _address_of(row: Mapping[str, Any]) -> Address:
 
 
 def notice_content(group: Mapping[str, Any], deliveries: Sequence[Mapping[str, Any]]) -> Content:
-    """Compose the notice: which message, which recipients, why, and what can be done."""
+    """Compose the notice: message, recipients, reasons, and the fix."""
     subject = one_line(str(group["subject"] or "(no subject)"))
     failed = [_reason(row) for row in deliveries if row["status"] == "failed"]
     waiting = [_reason(row) for row in deliveries if row["status"] in {"pending", "sending"}]
@@ -170,11 +176,11 @@ def notice_content(group: Mapping[str, Any], deliveries: Sequence[Mapping[str, A
             "event": "delivery_failed",
             "subject": subject,
             "channel": group["channel"],
-            "recipients": failed[:MOST_LINES],
+            "recipients": failed[:MAX_LINES],
         },
         severity="warning",
         facts=(Fact(label="channel", value=str(group["channel"])),),
-        items=tuple(failed[:MOST_LINES]),
+        items=tuple(failed[:MAX_LINES]),
     )
 
 
@@ -183,13 +189,13 @@ def _reason(row: Mapping[str, Any]) -> str:
 
 
 def _shortened(lines: Sequence[str]) -> list[str]:
-    more = len(lines) - MOST_LINES
-    return [*lines[:MOST_LINES], *([f"… and {more} more"] if more > 0 else [])]
+    more = len(lines) - MAX_LINES
+    return [*lines[:MAX_LINES], *([f"… and {more} more"] if more > 0 else [])]
 
 
 def _hint(group: Mapping[str, Any]) -> list[str]:
-    """Return how to send a report again."""
+    """Return the command that resends a report."""
     if group["domain"] != "reports" or not group["reference"]:
         return []
     command = f"analytics-worker reports resend {one_line(group['reference'])} --failed"
-    return ["", "To send it again to those who did not get it:", command]
+    return ["", "To resend it to the recipients who did not get it:", command]

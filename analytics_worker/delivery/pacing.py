@@ -1,7 +1,7 @@
-"""Keep to the pace that a receiver takes, over all hosts: rate, pauses, digests of what piled up.
+"""Limit the rate of a channel over all hosts: token bucket, pauses, and digests of a backlog.
 
 Reads the rates in the settings; reads and writes ``ops.delivery_channels``, and writes digests into the
-outbox. Safe to kill: a digest and what it stands for are linked in one transaction.
+outbox. Safe to kill: a digest and the messages that it replaces are linked in one transaction.
 """
 
 import re
@@ -16,9 +16,9 @@ from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
 
 DIGEST_FROM = 10
-"""Messages for one recipient up to which none becomes part of a digest."""
+"""Up to this number of messages for one recipient, all are sent one by one."""
 DIGEST_WINDOW = timedelta(minutes=1)
-"""What the rate does not carry in this time leaves as a digest."""
+"""Messages that the rate does not allow within this time are replaced by a digest."""
 MIN_PAUSE_SECONDS = 1.0
 
 _RATE = re.compile(r"(?P<name>[^=\s]+)\s*=\s*(?P<count>\d{1,6})\s*/\s*(?P<unit>[smhd])")
@@ -31,48 +31,48 @@ _UNITS = {
 
 
 class RateError(PermanentError):
-    """DELIVERY_RATES can't be used."""
+    """An entry of DELIVERY_RATES is not a valid rate."""
 
 
 class Tokens(NamedTuple):
-    """Messages that may be sent now, and how long it takes until there is another one."""
+    """How many messages may be sent now, and the time until the next token."""
 
     taken: int
     wait_seconds: float
 
 
 def rate_of(channel: Channel) -> Rate | None:
-    """Return the pace of a channel: DELIVERY_RATES, or else what the channel says itself.
+    """Return the rate of a channel: that of DELIVERY_RATES, else that of the channel itself.
 
     Raises:
-        RateError: an entry of DELIVERY_RATES can't be read.
+        RateError: an entry of DELIVERY_RATES is not a valid rate.
     """
-    rates = dict(parse_rate(entry) for entry in settings().delivery_rates if entry)
+    rates = dict(parse_channel_rate(entry) for entry in settings().delivery_rates if entry)
     return rates.get(channel.name, channel.rate)
 
 
-def parse_rate(text: str) -> tuple[str, Rate]:
-    """Read "slack=1/s".
+def parse_channel_rate(text: str) -> tuple[str, Rate]:
+    """Parse an entry such as "slack=1/s".
 
     Raises:
         RateError: it is not a valid rate.
     """
-    found = _RATE.fullmatch(text.strip())
-    if not found or not int(found["count"]):
+    match = _RATE.fullmatch(text.strip())
+    if not match or not int(match["count"]):
         raise RateError(
             f"DELIVERY_RATES: {text[:80]!r} is not a valid rate; expected NAME=COUNT/UNIT with unit"
             " s, m, h or d, such as slack=1/s"
         )
-    return found["name"], Rate(int(found["count"]), _UNITS[found["unit"]])
+    return match["name"], Rate(int(match["count"]), _UNITS[match["unit"]])
 
 
-def take_tokens(store: DeliveryStore, channel: str, rate: Rate, wanted: int) -> Tokens:
-    """Take the right to send up to so many messages."""
+def take_tokens(store: DeliveryStore, channel: str, rate: Rate, requested: int) -> Tokens:
+    """Take tokens for up to so many messages."""
     bucket = {
         "channel": channel,
         "capacity": float(rate.messages),
         "per_second": rate.messages / rate.period.total_seconds(),
-        "wanted": float(wanted),
+        "requested": float(requested),
     }
     rows = store.run("take_tokens", **bucket)
     if not rows:
@@ -82,13 +82,15 @@ def take_tokens(store: DeliveryStore, channel: str, rate: Rate, wanted: int) -> 
 
 
 def return_tokens(store: DeliveryStore, channel: str, unused: int) -> None:
-    """Give back what was not used."""
-    if unused > 0 and not store.lost:
+    """Return unused tokens."""
+    if unused > 0 and not store.connection_lost:
         store.run("return_tokens", channel=channel, unused=float(unused))
 
 
-def pause(store: DeliveryStore, channel: str, seconds: float | None, reason: str | None) -> None:
-    """Leave a channel alone, on all hosts; None: longer each time."""
+def pause_channel(
+    store: DeliveryStore, channel: str, seconds: float | None, reason: str | None
+) -> None:
+    """Pause a channel on all hosts; None: with a longer pause each time."""
     if seconds is None:
         rows = store.run("pauses", channel=channel)
         seconds = backoff_seconds(rows[0]["pauses"] if rows else 0)
@@ -98,13 +100,13 @@ def pause(store: DeliveryStore, channel: str, seconds: float | None, reason: str
 def digest_backlog(
     store: DeliveryStore, channel: Channel, rate: Rate | None, *, limited: bool
 ) -> None:
-    """Put what the channel can't carry into one message for each recipient that names each of them.
+    """Replace the messages beyond the rate of a channel by one digest for each recipient.
 
     Args:
-        store: Where the messages are.
-        channel: Where they go.
-        rate: What it carries.
-        limited: Whether the receiver asked for a pause in the last hour.
+        store: The store of the deliveries.
+        channel: Their channel.
+        rate: Its rate.
+        limited: Whether the receiver requested a pause in the last hour.
     """
     if not channel.digestible or not (rate or limited):
         return
@@ -117,8 +119,8 @@ def digest_backlog(
 
 
 def digest_threshold(rate: Rate | None, *, limited: bool) -> int:
-    """Return how many messages for one recipient are still sent one by one."""
+    """Return up to how many messages for one recipient are sent one by one."""
     if rate is None or limited:
         return DIGEST_FROM
-    carried = int(rate.messages * (DIGEST_WINDOW / rate.period))
-    return max(DIGEST_FROM, carried)
+    allowed = int(rate.messages * (DIGEST_WINDOW / rate.period))
+    return max(DIGEST_FROM, allowed)

@@ -1,4 +1,4 @@
-"""Resolve the name of a channel to something that sends, and say who is notified by default.
+"""Resolve channel names and owners, and return the default recipients.
 
 Reads the settings for the channels ``email``, ``webhook`` and ``slack``, and Prefect blocks for all
 others; writes nothing but messages. A channel's module is imported when the channel is first used.
@@ -30,11 +30,11 @@ CHANNEL_MODULES = {
         "webhook",
     )
 }
-"""By the slug of a block's type: the module whose ``open_channel(name, block)`` makes the channel."""
+"""By the slug of a block's type: the module whose ``open_channel(name, block)`` opens the channel."""
 
 
 class UnknownChannelError(PermanentError):
-    """Nothing is configured under the name."""
+    """No channel is configured under the name."""
 
 
 class InvalidChannelError(PermanentError):
@@ -42,24 +42,31 @@ class InvalidChannelError(PermanentError):
 
 
 class ChannelUnavailableError(Exception):
-    """The Prefect API, which keeps the blocks, can't be asked now."""
+    """The Prefect API, which stores the blocks, is unavailable."""
 
 
 def channel(name: str) -> "Channel":
     """Return the channel of this name.
 
     Raises:
-        UnknownChannelError: neither settings nor a block define it; the message says how to.
+        UnknownChannelError: neither settings nor a block define it; the message contains the fix.
         PermanentError: its configuration can't be used.
         ChannelUnavailableError: the blocks can't be read now.
     """
-    block = _default_block(name) or _stored_block(name)
+    return open_channel(name, _default_block(name) or _stored_block(name))
+
+
+def open_channel(name: str, block: Any) -> "Channel":
+    """Return the channel of a block, whatever its type.
+
+    Raises:
+        UnknownChannelError: no channel supports the block's type.
+        PermanentError: its configuration can't be used; the message never repeats its address.
+    """
     slug: str = block.get_block_type_slug()
     module = CHANNEL_MODULES.get(slug)
     if module is None:
-        raise UnknownChannelError(
-            f"Channel {name!r}: no channel sends for blocks of type {slug!r}."
-        )
+        raise UnknownChannelError(f"Channel {name!r}: blocks of type {slug!r} are not supported.")
     return cast("Channel", import_module(module).open_channel(name, block))
 
 
@@ -69,28 +76,28 @@ def _default_block(name: str) -> Any:
         return _email_block()
     from blocks.notifications import SlackChannel, WebhookChannel  # noqa: PLC0415  # imports Prefect
 
-    chosen = settings()
-    if name == "webhook" and chosen.alert_webhook_url:
-        return WebhookChannel(url=chosen.alert_webhook_url, secret=chosen.alert_webhook_secret)
-    if name == "slack" and chosen.alert_slack_url:
-        return SlackChannel(url=chosen.alert_slack_url)
+    current = settings()
+    if name == "webhook" and current.alert_webhook_url:
+        return WebhookChannel(url=current.alert_webhook_url, secret=current.alert_webhook_secret)
+    if name == "slack" and current.alert_slack_url:
+        return SlackChannel(url=current.alert_slack_url)
     return None
 
 
 def _email_block() -> Any:
     from blocks.notifications import EmailChannel  # noqa: PLC0415  # imports Prefect
 
-    chosen = settings()
-    if not chosen.alert_email_host:
+    current = settings()
+    if not current.alert_email_host:
         return None
     return EmailChannel(
-        host=chosen.alert_email_host,
-        port=chosen.alert_email_port,
-        security=chosen.alert_email_tls,
-        user=chosen.alert_email_user,
-        password=chosen.alert_email_password,
+        host=current.alert_email_host,
+        port=current.alert_email_port,
+        security=current.alert_email_tls,
+        user=current.alert_email_user,
+        password=current.alert_email_password,
         sender=sender_address(),
-        to=[address for address in chosen.alert_email_to if address],
+        to=[address for address in current.alert_email_to if address],
     )
 
 
@@ -98,7 +105,7 @@ def sender_address() -> str:
     """Return the From address of emails.
 
     Raises:
-        UnknownChannelError: the settings name none.
+        UnknownChannelError: the settings define none.
     """
     sender = settings().alert_email_from or settings().alert_email_user
     if sender is None:
@@ -121,31 +128,33 @@ def _stored_block(name: str) -> Any:
                 raise InvalidChannelError(
                     f"Channel {name!r} can't be used: {invalid}. Edit the block in the Prefect UI."
                 ) from error
-            if isinstance(error, ValueError):  # Prefect's word for: there is none
+            if isinstance(error, ValueError):  # Prefect's error for a missing block
                 continue
-            raise ChannelUnavailableError(unavailable(f"channel {name!r}", error)) from error
-    raise UnknownChannelError(_unknown(name))
+            raise ChannelUnavailableError(
+                unavailable_message(f"channel {name!r}", error)
+            ) from error
+    raise UnknownChannelError(_unknown_channel_message(name))
 
 
 def _invalid_fields(error: BaseException) -> str:
-    """Return which fields of a stored block are not valid, without their values; else an empty text."""
+    """Return the fields of a stored block that are not valid, without their values; empty if valid."""
     causes = (error, error.__cause__)
-    found = next((cause for cause in causes if isinstance(cause, ValidationError)), None)
-    if found is None:
+    validation_error = next((cause for cause in causes if isinstance(cause, ValidationError)), None)
+    if validation_error is None:
         return ""
-    details = found.errors(include_url=False, include_context=False, include_input=False)
+    details = validation_error.errors(include_url=False, include_context=False, include_input=False)
     return "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in details)
 
 
-def unavailable(what: str, error: BaseException) -> str:
-    """Return why the Prefect API could not be asked for something, and the fix if it is known."""
+def unavailable_message(subject: str, error: BaseException) -> str:
+    """Return why something could not be read from the Prefect API, with the fix if it is known."""
     from analytics_worker.prefect_support.api_client import refusal_message  # noqa: PLC0415  # Prefect
 
     reason = refusal_message(error) or type(error).__name__
-    return f"the Prefect API could not be asked for {what}: {reason}"
+    return f"{subject} could not be read from the Prefect API: {reason}"
 
 
-def _unknown(name: str) -> str:
+def _unknown_channel_message(name: str) -> str:
     variables = {
         "email": "set ALERT_EMAIL_HOST (and ALERT_EMAIL_FROM)",
         "webhook": "set ALERT_WEBHOOK_URL",
@@ -156,10 +165,10 @@ def _unknown(name: str) -> str:
 
 
 def default_recipients() -> list[Recipient]:
-    """Return whom the variables ALERT_EMAIL_*, ALERT_WEBHOOK_URL and ALERT_SLACK_URL name."""
-    chosen = settings()
-    addresses = [to for to in chosen.alert_email_to if to] if chosen.alert_email_host else []
-    hooks = {"webhook": chosen.alert_webhook_url, "slack": chosen.alert_slack_url}
+    """Return the recipients that ALERT_EMAIL_*, ALERT_WEBHOOK_URL and ALERT_SLACK_URL define."""
+    current = settings()
+    addresses = [to for to in current.alert_email_to if to] if current.alert_email_host else []
+    hooks = {"webhook": current.alert_webhook_url, "slack": current.alert_slack_url}
     return [
         *(Recipient("email", address) for address in addresses),
         *(Recipient(name, name) for name, url in hooks.items() if url),
@@ -167,12 +176,12 @@ def default_recipients() -> list[Recipient]:
 
 
 def owner_recipient(owner: str) -> Recipient:
-    """Return how to reach the owner of a rule or report: an email address or a channel's name."""
+    """Return the recipient for an owner: an email address or a channel's name."""
     return Recipient("email" if "@" in owner else owner, owner, "owner")
 
 
 def recipients_of(name: str) -> list[Recipient]:
-    """Return who gets what is addressed to a channel as a whole.
+    """Return the recipients of messages that are addressed to a channel as a whole.
 
     Raises:
         PermanentError: it is not configured, or can't be used.
@@ -182,7 +191,7 @@ def recipients_of(name: str) -> list[Recipient]:
 
 
 def send_once(name: str, message: Message, recipient: Recipient, key: str) -> SendResult:
-    """Send one message past the outbox, in the same way: for tests of a channel, and without database.
+    """Send one message without the outbox: for tests of a channel, and without a database.
 
     Raises:
         PermanentError: the channel is not configured, or can't be used.

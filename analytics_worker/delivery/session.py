@@ -1,4 +1,4 @@
-"""Send through a channel on kept connections; whatever a channel raises is one message's result.
+"""Send through a channel on kept connections; any error of a channel is the result of one message.
 
 Writes nothing but messages. The session of a channel is opened when it is needed, and again after an
 unexpected error, whose connection is in an unknown state.
@@ -14,48 +14,47 @@ from analytics_worker.send_result import SendResult, permanent, temporary, unrea
 
 _log = logging.getLogger(__name__)
 
-# A channel may be made of libraries that exit or raise anything: no message may stop another one.
+# Libraries of a channel may exit or raise any error: no message may stop another one.
 ANY_ERROR = (Exception, SystemExit)
 
 
 class ChannelSession:
-    """What one thread needs to send through a channel."""
+    """A session of one thread with a channel."""
 
     def __init__(self, channel: Channel) -> None:
-        """Open nothing yet."""
         self._channel = channel
         self._session: AbstractContextManager[Sender] | None = None
         self._send: Sender | None = None
 
     def send(self, message: OutgoingMessage) -> SendResult:
-        """Send one message; never raise for what a channel does."""
+        """Send one message; never raise an error of the channel."""
         try:
             send = self._send or self._open()
         except PermanentError as error:
             return unreachable(str(error))
         except ANY_ERROR as error:
             return unreachable(f"the channel can't be opened: {type(error).__name__}")
-        return self._sent(send, message)
+        return self._send_with(send, message)
 
     def close(self) -> None:
-        """End the connections."""
-        session, self._session, self._send = self._session, None, None
-        if session is None:
+        """Close the connections."""
+        context_manager, self._session, self._send = self._session, None, None
+        if context_manager is None:
             return
         try:
-            session.__exit__(None, None, None)
+            context_manager.__exit__(None, None, None)
         except ANY_ERROR as error:
             _log.warning(
                 "channel %s could not be closed: %s", self._channel.name, type(error).__name__
             )
 
     def _open(self) -> Sender:
-        session = self._channel.session()
-        self._send = session.__enter__()
-        self._session = session
+        context_manager = self._channel.session()
+        self._send = context_manager.__enter__()
+        self._session = context_manager
         return self._send
 
-    def _sent(self, send: Sender, message: OutgoingMessage) -> SendResult:
+    def _send_with(self, send: Sender, message: OutgoingMessage) -> SendResult:
         try:
             result = send(message)
         except PermanentError as error:

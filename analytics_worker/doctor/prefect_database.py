@@ -12,7 +12,7 @@ from pathlib import Path
 from prefect.settings import get_current_settings
 from sqlalchemy import URL, text
 
-from analytics_worker.database.connections import direct, parse_url
+from analytics_worker.database.connections import direct_connection, parse_url
 from analytics_worker.doctor.findings import Finding, graded, size
 from analytics_worker.settings import settings
 
@@ -50,7 +50,7 @@ def _sqlite_file() -> Path:
 
 
 def _postgres_sizes(url: str) -> Mapping[str, float]:
-    with direct(_for_psycopg2(url)) as connection:
+    with direct_connection(_for_psycopg2(url)) as connection:
         rows = connection.execute(text(_sql("prefect_postgres")), {"names": list(GROWING_TABLES)})
         return {name: float(used) for name, used in rows}
 

@@ -8,7 +8,7 @@ from typing import cast
 
 from sqlalchemy import Connection, RowMapping, text
 
-from analytics_worker.database.connections import direct, reader_url, warehouse_url
+from analytics_worker.database.connections import direct_connection, reader_url, warehouse_url
 from analytics_worker.doctor.findings import Finding, Level, graded
 from analytics_worker.doctor.statements import statement
 from analytics_worker.settings import settings
@@ -24,7 +24,7 @@ def readers() -> Iterator[Finding]:
 def reader(name: str | None = None) -> Iterator[Finding]:
     """Check the privileges of one role."""
     label = "reader" if name is None else f"reader {name}"
-    with direct(reader_url(name)) as connection:
+    with direct_connection(reader_url(name)) as connection:
         schemas = {"schemas": settings().analytics_schemas}
         row = connection.execute(text(statement("reader_privileges")), schemas).mappings().one()
         yield from _privileges(label, row, is_default=name is None)

@@ -11,7 +11,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import PrefectHTTPStatusError
 from sqlalchemy.exc import SQLAlchemyError
 
-from analytics_worker.database.connections import direct, warehouse_url
+from analytics_worker.database.connections import direct_connection, warehouse_url
 from analytics_worker.doctor import (
     access,
     database,
@@ -43,7 +43,7 @@ def run_checks() -> Iterator[Finding]:
 
 
 def _database() -> Iterator[Finding]:
-    with direct(warehouse_url()) as connection:
+    with direct_connection(warehouse_url()) as connection:
         url = warehouse_url()
         address = f"{url.host or url.query.get('host') or 'localhost'}, database {url.database}"
         yield Finding("database", "analytics database", "ok", address)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from analytics_worker.database.connections import direct, parse_url
+from analytics_worker.database.connections import direct_connection, parse_url
 from analytics_worker.documentation.env_file import env_example
 from analytics_worker.documentation.flows import flows_page
 from analytics_worker.documentation.metrics import metrics_page
@@ -26,7 +26,7 @@ def _migrated_database() -> Generator[Connection]:
         EmbeddedPostgres(Path(folder), durable=False) as server,
     ):
         upgrade(server.url)
-        with direct(parse_url(server.url)) as connection:
+        with direct_connection(parse_url(server.url)) as connection:
             yield connection
 
 

@@ -1,7 +1,6 @@
-"""The worker's own tables: schema ``ops`` of the analytics database, and the role that only reads.
+"""Migrate the worker's own tables in schema ``ops`` of the analytics database, and the reader role.
 
-`upgrade` brings a database up to date: one process at a time (a lock), all or nothing, and
-safe to repeat.
+`upgrade` runs in one transaction, in one process at a time (a lock). Safe to repeat.
 """
 
 from pathlib import Path
@@ -13,7 +12,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 
-from analytics_worker.database.connections import direct, parse_url, warehouse_url
+from analytics_worker.database.connections import direct_connection, parse_url, warehouse_url
 from analytics_worker.errors import PermanentError
 from analytics_worker.migrations.reader import ensure_reader
 
@@ -22,30 +21,30 @@ LOCK_KEY = 0x6F70735F6D6967  # "ops_mig"
 
 
 class MigrationError(PermanentError):
-    """The database can't be brought up to date; says what its owner must do."""
+    """The database can't be upgraded; the message says what its owner must do."""
 
 
 def upgrade(url: str | URL | None = None) -> str:
-    """Bring schema ``ops`` and the reader role up to date; the revision that is in place then.
+    """Upgrade schema ``ops`` and the reader role; return the current revision.
 
     Args:
-        url: The database; default is the one that the settings name.
+        url: The database; that of the settings by default.
 
     Raises:
-        MigrationError: the server is too old, or the user may not do what is needed.
+        MigrationError: the server is too old, or the user lacks a privilege.
     """
-    target = warehouse_url() if url is None else parse_url(str_of(url))
-    with direct(target) as connection:
+    target = warehouse_url() if url is None else parse_url(url_text(url))
+    with direct_connection(target) as connection:
         _check_server(connection)
-        _take_turn(connection)
+        _acquire_lock(connection)
         connection.execute(text("create schema if not exists ops"))
         command.upgrade(_config(connection), "head")
     ensure_reader(target)
     return head()
 
 
-def _take_turn(connection: Connection) -> None:
-    """One process at a time. Anybody can hold an advisory lock: later there is a table to lock."""
+def _acquire_lock(connection: Connection) -> None:
+    """Lock out other processes: with the version table, or an advisory lock while that does not exist."""
     if connection.scalar(text("select to_regclass('ops.alembic_version')")):
         connection.execute(text("lock table ops.alembic_version in access exclusive mode"))
     else:
@@ -53,19 +52,19 @@ def _take_turn(connection: Connection) -> None:
 
 
 def head() -> str:
-    """The newest revision there is."""
+    """Return the newest revision."""
     return cast("str", ScriptDirectory.from_config(_config()).get_current_head())
 
 
 def current(connection: Connection) -> str | None:
-    """The revision of a database; None if it was never migrated."""
+    """Return the revision of a database; None if it was never migrated."""
     if not connection.scalar(text("select to_regclass('ops.alembic_version')")):
         return None
     return connection.scalar(text("select version_num from ops.alembic_version"))
 
 
-def str_of(url: str | URL) -> str:
-    """The URL as text, password included."""
+def url_text(url: str | URL) -> str:
+    """Return the URL as text with the password."""
     return url if isinstance(url, str) else url.render_as_string(hide_password=False)
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
-from analytics_worker.database.connections import READER_ROLE, direct, reader_password
+from analytics_worker.database.connections import READER_ROLE, direct_connection, reader_password
 from analytics_worker.errors import PermanentError, sqlstate
 from analytics_worker.settings import settings
 
@@ -29,13 +29,13 @@ def ensure_reader(owner: URL) -> None:
     """
     explicit = settings().reader_database_url
     password = None if explicit else reader_password(owner.password)
-    with direct(owner) as connection:
+    with direct_connection(owner) as connection:
         if not _exists(connection):
             _create(connection, password)
         _grant(connection)
         _limit_temporary_files(connection)
     if explicit is None and not _can_log_in(owner, password):
-        with direct(owner) as connection:
+        with direct_connection(owner) as connection:
             _set_password(connection, password)
 
 
@@ -113,7 +113,7 @@ def _limit_temporary_files(connection: Connection) -> None:
 
 def _can_log_in(owner: URL, password: str | None) -> bool:
     with suppress(OperationalError):
-        with direct(owner.set(username=READER_ROLE, password=password)) as connection:
+        with direct_connection(owner.set(username=READER_ROLE, password=password)) as connection:
             connection.execute(text("select 1"))
         return True
     return False

@@ -1,8 +1,8 @@
-"""The SQL of a revision, from the file of the same name."""
+"""Read the SQL of a revision from the file of the same name."""
 
 from pathlib import Path
 
 
 def statements(revision: str) -> str:
-    """Text of ``versions/sql/<revision>.sql``."""
+    """Return the text of ``versions/sql/<revision>.sql``."""
     return (Path(__file__).parent / "versions" / "sql" / f"{revision}.sql").read_text()

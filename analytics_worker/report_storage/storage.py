@@ -29,7 +29,7 @@ from analytics_worker.report_storage.rules import (
 from analytics_worker.settings import settings
 from analytics_worker.text import one_line
 from analytics_worker.transport.address_filter import AllowList
-from analytics_worker.transport.connection_guard import only_permitted
+from analytics_worker.transport.connection_guard import restrict_connections
 from blocks.report_storage import ReportStorage
 
 
@@ -104,7 +104,7 @@ def _filesystem(location: RemoteLocation) -> tuple[Any, str]:
 
 
 def _guard_connections(allowed: AllowList | None) -> AbstractContextManager[object]:
-    return nullcontext() if allowed is None else only_permitted(allowed)
+    return nullcontext() if allowed is None else restrict_connections(allowed)
 
 
 class RemoteStorage:

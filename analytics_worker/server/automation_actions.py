@@ -26,10 +26,10 @@ from analytics_worker.delivery.channels.apprise_plugin import load_plugin
 from analytics_worker.transport.address_filter import (
     AllowList,
     ForbiddenAddressError,
-    addresses_of,
     configured_allow_list,
+    resolve_addresses,
 )
-from analytics_worker.transport.connection_guard import only_permitted
+from analytics_worker.transport.connection_guard import restrict_connections
 
 BLOCK_OF_ACTION = {
     CallWebhook: "_get_webhook_block",
@@ -64,7 +64,7 @@ class RestrictedBlock:
         Raises:
             ForbiddenAddressError: its address is not permitted.
         """
-        with only_permitted(await _permitted()):
+        with restrict_connections(await _permitted()):
             return await self._block.call(payload=payload)
 
     async def notify(self, body: str, subject: str | None = None) -> None:
@@ -74,7 +74,7 @@ class RestrictedBlock:
             NotificationError: it was not sent; the action fails with its log, and is not repeated.
         """
         try:
-            with only_permitted(await _permitted()):
+            with restrict_connections(await _permitted()):
                 await self._block.notify(body=body, subject=subject)
         except ForbiddenAddressError as error:
             raise NotificationError(str(error)) from None
@@ -109,7 +109,9 @@ async def _permitted() -> AllowList:
 
 def _resolved() -> AllowList:
     allowed = configured_allow_list()
-    addresses = [each for name in allowed.names for each in addresses_of(name) if "%" not in each]
+    addresses = [
+        each for name in allowed.names for each in resolve_addresses(name) if "%" not in each
+    ]
     return AllowList(networks=(*allowed.networks, *map(ip_network, addresses)))
 
 

@@ -7,7 +7,7 @@ import time
 
 from sqlalchemy.exc import OperationalError
 
-from analytics_worker.database.connections import direct, warehouse_url
+from analytics_worker.database.connections import direct_connection, warehouse_url
 from analytics_worker.migrations import upgrade
 from analytics_worker.stack.errors import StackError
 from analytics_worker.stack.sample import is_empty, load_sample
@@ -33,7 +33,7 @@ def prepare(*, sample: bool, scale: float, opportunities: int | None) -> list[st
 
 
 def _load_sample(scale: float, opportunities: int | None) -> list[str]:
-    with direct(warehouse_url()) as connection:
+    with direct_connection(warehouse_url()) as connection:
         if not is_empty(connection):
             return []
         started = time.monotonic()

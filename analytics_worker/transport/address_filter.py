@@ -1,10 +1,10 @@
-"""Which addresses an outward connection may go to, decided on the address that is really connected to.
+"""Decide to which addresses outbound connections may go.
 
-Reads the DNS through the operating system and this host's own addresses; writes nothing. Whoever may
-name the target of a webhook, a mail server or a bucket must not reach the cloud's metadata service, the
-database or the Prefect server with it. The check happens while connecting, so a name that changes its
-address between check and use gains nothing. `analytics_worker.transport.http_backend` asks here for webhooks, and
-`analytics_worker.transport.connection_guard` for mail and for libraries that connect by themselves.
+Reads the DNS through the operating system and this host's own addresses; writes nothing. The user who
+defines the target of a webhook, a mail server or a bucket must not reach the cloud's metadata service,
+the database or the Prefect server through it. The address is checked while connecting, so a name that
+changes its address between check and use is no way around it. `http_backend` uses the filter for
+webhooks, `connection_guard` for SMTP and for libraries that open their own connections.
 """
 
 import ipaddress
@@ -25,8 +25,8 @@ MAPPED = ipaddress.ip_network("::ffff:0:0/96")
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 GLOBAL_UNICAST = ipaddress.ip_network("2000::/3")
 
-# IANA's special-purpose registries, whole, whether or not an entry is called globally reachable there:
-# nobody's webhook is on a relay or in AS112. `is_global` differs between Python versions.
+# IANA's special-purpose registries as a whole, including entries that are globally reachable: no webhook
+# is on a relay or in AS112. `is_global` differs between Python versions.
 SPECIAL_PURPOSE_NETWORKS = tuple(
     ipaddress.ip_network(network)
     for network in (
@@ -34,7 +34,7 @@ SPECIAL_PURPOSE_NETWORKS = tuple(
         "10.0.0.0/8",
         "100.64.0.0/10",
         "127.0.0.0/8",
-        "168.63.129.16/32",  # not of IANA: the host of every Azure machine
+        "168.63.129.16/32",  # not from IANA: the host of every Azure machine
         "169.254.0.0/16",
         "172.16.0.0/12",
         "192.0.0.0/24",
@@ -54,7 +54,7 @@ SPECIAL_PURPOSE_NETWORKS = tuple(
         "2002::/16",  # 6to4
         "2620:4f:8000::/48",  # AS112
         "3fff::/20",
-        # Outside 2000::/3, and so refused anyway; named because the registry names them.
+        # Outside 2000::/3, and so refused anyway; listed because the registry lists them.
         "::/96",
         "64:ff9b:1::/48",
         "100::/64",
@@ -70,7 +70,7 @@ _HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?")
 
 
 class ForbiddenAddressError(PermanentError):
-    """The target is inside the network, or a port of another service, and nobody allowed it."""
+    """The target is inside the network, or a port of another service, and is not allowed."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class AllowList:
     networks: tuple[IPNetwork, ...] = ()
 
     def lists(self, host: str, address: IPAddress) -> bool:
-        """Whether the operator named this host, or a range with this address."""
+        """Whether the operator listed this host, or a range with this address."""
         listed = any(address in n for n in self.networks if n.version == address.version)
         return listed or host.lower().rstrip(".") in self.names
 
@@ -90,8 +90,8 @@ class AllowList:
         return self.lists(host, address) or (is_public(address) and not is_own(address))
 
 
-def allow_list(entries: Iterable[str]) -> AllowList:
-    """The allow-list that ``OUTBOUND_ALLOWED_HOSTS`` spells.
+def parse_allow_list(entries: Iterable[str]) -> AllowList:
+    """Parse the entries of ``OUTBOUND_ALLOWED_HOSTS``.
 
     Raises:
         PermanentError: an entry is neither a host name nor an address range.
@@ -104,26 +104,26 @@ def allow_list(entries: Iterable[str]) -> AllowList:
         except ValueError as error:
             if "/" in entry or not _HOST_NAME.fullmatch(entry.lower()):
                 raise PermanentError(
-                    f"OUTBOUND_ALLOWED_HOSTS: {entry!r} is neither a host name nor an address range"
-                    f" such as 10.1.0.0/16 ({error})"
+                    f"OUTBOUND_ALLOWED_HOSTS: {entry!r} is not a valid entry; expected a host name or"
+                    f" an address range such as 10.1.0.0/16 ({error})"
                 ) from None
             names.add(entry.lower())
     return AllowList(frozenset(names), tuple(networks))
 
 
 def configured_allow_list() -> AllowList:
-    """The allow-list of the settings.
+    """Return the allow-list of the settings.
 
     Raises:
         PermanentError: an entry is neither a host name nor an address range.
     """
-    return allow_list(settings().outbound_allowed_hosts)
+    return parse_allow_list(settings().outbound_allowed_hosts)
 
 
 def is_public(address: IPAddress) -> bool:
-    """Whether the address belongs to the internet at large."""
+    """Whether the address belongs to the public internet."""
     if isinstance(address, ipaddress.IPv6Address):
-        if address in MAPPED or address in NAT64:  # the packets end up at the IPv4 address in it
+        if address in MAPPED or address in NAT64:  # packets go to the IPv4 address in it
             return is_public(ipaddress.IPv4Address(int(address) & 0xFFFFFFFF))
         if address not in GLOBAL_UNICAST:
             return False
@@ -131,15 +131,15 @@ def is_public(address: IPAddress) -> bool:
 
 
 def is_own(address: IPAddress) -> bool:
-    """Whether the address is one of this host's: its services listen on its public address, too."""
+    """Whether the address is one of this host, whose services listen on its public address, too."""
     if address in MAPPED or address in NAT64:
         address = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     interfaces = psutil.net_if_addrs().values()
     return str(address) in {entry.address for entries in interfaces for entry in entries}
 
 
-def addresses_of(host: str, port: int | None = None) -> list[str]:
-    """The host's addresses, in the system's order of preference; empty if the name is unknown."""
+def resolve_addresses(host: str, port: int | None = None) -> list[str]:
+    """Return a host's addresses, in the system's order of preference; empty if the name is unknown."""
     try:
         entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):

@@ -1,10 +1,10 @@
-"""Hold libraries that connect by themselves to the addresses that `analytics_worker.transport.address_filter` permits.
+"""Restrict libraries that open their own connections to the addresses that `address_filter` permits.
 
-apprise, smtplib and fsspec resolve names, connect and follow redirects where no call of ours stands
-between. Within ``only_permitted`` a Python audit hook sees every connection of the current context, at
-the address that the kernel is about to be given, and refuses it if it is not permitted; the start of
-a program is refused, too. Reads the DNS for the names of the allow-list; writes nothing. Nothing is
-watched outside of ``only_permitted``, or in threads that a library starts for itself.
+apprise, smtplib and fsspec resolve names, connect and follow redirects without a call to our code.
+Within `restrict_connections`, a Python audit hook checks every connection of the current context, with
+the address that is passed to the kernel, and refuses it if it is not permitted. It also refuses to start
+programs. Reads the DNS for the names of the allow-list; writes nothing. Connections outside of
+`restrict_connections`, or in threads that a library starts itself, are not checked.
 """
 
 import ipaddress
@@ -15,7 +15,11 @@ from contextvars import ContextVar
 from functools import lru_cache
 from typing import Any
 
-from analytics_worker.transport.address_filter import AllowList, ForbiddenAddressError, addresses_of
+from analytics_worker.transport.address_filter import (
+    AllowList,
+    ForbiddenAddressError,
+    resolve_addresses,
+)
 
 _CONNECTIONS = frozenset({"socket.connect", "socket.sendto", "socket.sendmsg"})
 _PROGRAMS = frozenset({"subprocess.Popen", "os.exec", "os.posix_spawn", "os.system"})
@@ -23,22 +27,21 @@ _WATCHED = _CONNECTIONS | _PROGRAMS
 
 
 class RefusedByGuardError(PermissionError):
-    """A library tried what it may not; an OSError, so that it cleans up as after any failure."""
+    """A library tried something forbidden; an OSError, so that it cleans up as after any failure."""
 
 
 class ConnectionGuard:
-    """What is permitted in one context, and whether something else was tried."""
+    """The permitted addresses of one context, and whether another one was tried."""
 
     def __init__(self, allowed: AllowList) -> None:
-        """Permit public addresses, and those of the list."""
         self._allowed = allowed
         self._refused = False
 
     def check(self, event: str, arguments: tuple[Any, ...]) -> None:
-        """Let an audit event pass.
+        """Check an audit event.
 
         Raises:
-            RefusedByGuardError: it is a program, or a connection to an address that is not permitted.
+            RefusedByGuardError: it starts a program, or connects to an address that is not permitted.
         """
         if event in _CONNECTIONS and self._permits(arguments[1]):
             return
@@ -46,11 +49,11 @@ class ConnectionGuard:
         raise RefusedByGuardError(f"{event} is not permitted here")
 
     def raise_if_refused(self) -> None:
-        """Tell the reason of a failure that a library has reported in its own words, or not at all.
+        """Raise the reason of a failure that a library has reported differently, or not at all.
 
         Raises:
-            ForbiddenAddressError: something was refused. The message names no address: whoever chose
-                a name must not learn what it leads to.
+            ForbiddenAddressError: something was refused. The message contains no address: the user who
+                chose a name must not learn its address.
         """
         if self._refused:
             raise ForbiddenAddressError(
@@ -60,21 +63,21 @@ class ConnectionGuard:
 
     def _permits(self, target: object) -> bool:
         match target:
-            case None:  # a datagram on a socket that was connected before
+            case None:  # a datagram on a connected socket
                 return True
             case (str() as host, int(), *_):
                 return self._permits_host(host)
-            case _:  # Unix sockets and whatever else is of this machine
+            case _:  # Unix sockets and everything else on this machine
                 return False
 
     def _permits_host(self, host: str) -> bool:
-        """Judge an address; a name is refused, because the kernel's library would look it up."""
+        """Whether an address is permitted; a name is not, because the C library would resolve it."""
         try:
             address = ipaddress.ip_address(host)
         except ValueError:
             return False
         return self._allowed.admits("", address) or any(
-            str(address) in addresses_of(name) for name in self._allowed.names
+            str(address) in resolve_addresses(name) for name in self._allowed.names
         )
 
 
@@ -82,7 +85,7 @@ _current: ContextVar[ConnectionGuard | None] = ContextVar("connection_guard", de
 
 
 @contextmanager
-def only_permitted(allowed: AllowList) -> Generator[ConnectionGuard]:
+def restrict_connections(allowed: AllowList) -> Generator[ConnectionGuard]:
     """Refuse connections to addresses that are not permitted, and the start of programs.
 
     Raises:
@@ -102,7 +105,7 @@ def only_permitted(allowed: AllowList) -> Generator[ConnectionGuard]:
 
 @lru_cache(maxsize=1)
 def _install() -> None:
-    """Add the hook, once a process: an audit hook can't be taken away again."""
+    """Add the hook once per process, because an audit hook can't be removed."""
     sys.addaudithook(_audit)
 
 

@@ -1,13 +1,13 @@
-"""Post to the API of a service on kept connections, and read its answer.
+"""Post to the API of a service on kept connections, and read its response.
 
-Reads ``WEBHOOK_*`` settings; writes nothing but requests. What holds for webhooks holds here: the
-address is checked when it is connected to, the whole request has a deadline, redirects are not
-followed, and no result names more of the address than scheme and host, because paths and headers
-carry tokens. Repeating a request is as safe as the service makes it.
+Reads ``WEBHOOK_*`` settings; writes nothing but requests. As for webhooks, the address is checked when
+it is connected to, the whole request has a deadline, redirects are not followed, and results contain
+only the scheme and host of the address, because paths and headers hold tokens. Whether a request may be
+repeated depends on the service.
 ::
 
     with http_session("https://api.example.com") as session:
-        answer = session.post_json("/v2/alerts", {"message": "…"}, {"Authorization": "…"})
+        response = session.post_json("/v2/alerts", {"message": "…"}, {"Authorization": "…"})
 
 Several threads may share a session.
 """
@@ -31,14 +31,14 @@ from analytics_worker.send_result import (
     unreachable,
 )
 from analytics_worker.settings import settings
-from analytics_worker.transport.address_filter import AllowList, allow_list
-from analytics_worker.transport.http_answer import read_answer, retry_after
-from analytics_worker.transport.http_backend import CheckedBackend, Deadline
-from analytics_worker.transport.tls import trust
-from analytics_worker.transport.webhook import (
-    IDLE_SECONDS,
-    TRY_LATER,
+from analytics_worker.transport.address_filter import AllowList, parse_allow_list
+from analytics_worker.transport.http_backend import IDLE_SECONDS, CheckedBackend, RequestDeadline
+from analytics_worker.transport.http_response import (
+    RETRYABLE_STATUSES,
+    read_body,
+    retry_after_seconds,
 )
+from analytics_worker.transport.tls import default_ssl_context
 from analytics_worker.transport.webhook_url import Target, parse_url
 
 SLOWEST_BYTES_PER_SECOND = 64 * 1024  # large files get more time than small messages
@@ -50,8 +50,8 @@ MISSING = frozenset({404, 410})
 Headers = Mapping[str, str]
 
 
-class HttpAnswer(NamedTuple):
-    """What a service answered."""
+class HttpResponse(NamedTuple):
+    """The response of a service."""
 
     status: int
     body: bytes
@@ -61,7 +61,7 @@ class HttpAnswer(NamedTuple):
 
     @property
     def succeeded(self) -> bool:
-        """Whether the status says so."""
+        """Whether the status is 2xx."""
         return self.status // 100 == 2  # noqa: PLR2004
 
     def fields(self) -> dict[str, Any]:
@@ -73,19 +73,21 @@ class HttpAnswer(NamedTuple):
         return value if isinstance(value, dict) else {}
 
     def result(self, reason: str = "") -> SendResult:
-        """Judge by the status alone; ``reason`` are the service's own words, without secrets."""
+        """Return the result by the status alone; ``reason`` is the service's text without secrets."""
         detail = f"{self.origin} answered {self.status}{f': {reason}' if reason else ''}"
         if self.succeeded:
             return SENT
         if self.status == TOO_MANY_REQUESTS:
             return rate_limited(detail, self.retry_after_seconds or DEFAULT_PAUSE_SECONDS)
-        if self.status in TRY_LATER or self.status >= 500:  # noqa: PLR2004
-            later = temporary(detail, code=self.status, outage=self.status not in TRY_LATER)
+        if self.status in RETRYABLE_STATUSES or self.status >= 500:  # noqa: PLR2004
+            later = temporary(
+                detail, code=self.status, outage=self.status not in RETRYABLE_STATUSES
+            )
             return replace(later, retry_after_seconds=self.retry_after_seconds)
         return permanent(detail, code=self.status)
 
     def refused_credentials(self, fix: str) -> SendResult:
-        """Return that the channel must be repaired: the message waits for that, at no attempt's cost."""
+        """Return that the channel needs a fix; the message waits for it and no attempt is counted."""
         return unreachable(f"{self.origin} refuses the credentials: {fix}", code=self.status)
 
 
@@ -94,10 +96,10 @@ def http_session(base_url: str, *, connections: int = 2) -> Generator["HttpSessi
     """Open connections to a service when they are needed, and keep them.
 
     Raises:
-        PermanentError: the address or WEBHOOK_ALLOWED_HOSTS can't be used.
+        PermanentError: the address or OUTBOUND_ALLOWED_HOSTS can't be used.
     """
     logging.getLogger("httpcore").setLevel(logging.INFO)  # at DEBUG it logs headers
-    allowed = allow_list(settings().outbound_allowed_hosts)
+    allowed = parse_allow_list(settings().outbound_allowed_hosts)
     timeout = settings().webhook_timeout_seconds
     with HttpSession(parse_url(base_url), allowed, connections, timeout) as session:
         yield session
@@ -111,16 +113,16 @@ class HttpSession:
     ) -> None:
         self._base = base
         self._timeout = timeout_seconds
-        self._deadline = Deadline()
+        self._deadline = RequestDeadline()
         self._pool = httpcore.ConnectionPool(
-            ssl_context=trust(),
+            ssl_context=default_ssl_context(),
             max_connections=connections,
             keepalive_expiry=IDLE_SECONDS,
             network_backend=CheckedBackend(allowed, self._deadline),
         )
 
     def __enter__(self) -> Self:
-        """Use as a context."""
+        """Return the session."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -129,32 +131,32 @@ class HttpSession:
 
     def post_json(
         self, path: str, body: Mapping[str, Any], headers: Headers | None = None
-    ) -> HttpAnswer | SendResult:
+    ) -> HttpResponse | SendResult:
         """Post a JSON object below the base address."""
         content_type = {"Content-Type": "application/json; charset=utf-8"}
         return self.post(path, json_bytes(body), {**content_type, **(headers or {})})
 
-    def post(self, path: str, body: bytes, headers: Headers) -> HttpAnswer | SendResult:
+    def post(self, path: str, body: bytes, headers: Headers) -> HttpResponse | SendResult:
         """Post bytes below the base address."""
         return self._send(self._base._replace(path=path), [body], len(body), headers)
 
     def post_stream(
         self, path: str, body: Iterable[bytes], size: int, headers: Headers
-    ) -> HttpAnswer | SendResult:
+    ) -> HttpResponse | SendResult:
         """Post ``size`` bytes below the base address without holding them in memory."""
         return self._send(self._base._replace(path=path), body, size, headers)
 
-    def upload(self, url: str, body: Iterable[bytes], size: int) -> HttpAnswer | SendResult:
-        """Post a file to an address that the service gave, through the same checks."""
+    def upload(self, url: str, body: Iterable[bytes], size: int) -> HttpResponse | SendResult:
+        """Post a file to an address that the service returned, with the same checks."""
         try:
             target = parse_url(url)
         except PermanentError:
-            return temporary(f"{self._base} gave no address to upload to", outage=True)
+            return temporary(f"{self._base} returned no upload address", outage=True)
         return self._send(target, body, size, {"Content-Type": "application/octet-stream"})
 
     def _send(
         self, target: Target, body: Iterable[bytes], size: int, headers: Headers
-    ) -> HttpAnswer | SendResult:
+    ) -> HttpResponse | SendResult:
         try:
             return self._exchange(target, body, size, headers)
         except PermanentError as error:
@@ -170,7 +172,7 @@ class HttpSession:
 
     def _exchange(
         self, target: Target, body: Iterable[bytes], size: int, headers: Headers
-    ) -> HttpAnswer:
+    ) -> HttpResponse:
         seconds = self._timeout + size / SLOWEST_BYTES_PER_SECOND
         self._deadline.start(seconds)
         url = httpcore.URL(
@@ -181,8 +183,8 @@ class HttpSession:
         with self._pool.stream(
             "POST", url, headers=all_headers, content=iter(body), extensions=limits
         ) as response:
-            pause = retry_after(response)
-            return HttpAnswer(response.status, read_answer(response), pause, str(target))
+            pause = retry_after_seconds(response)
+            return HttpResponse(response.status, read_body(response), pause, str(target))
 
 
 def json_bytes(body: Mapping[str, Any]) -> bytes:
@@ -191,8 +193,10 @@ def json_bytes(body: Mapping[str, Any]) -> bytes:
 
 
 def _ascii(headers: Headers, size: int) -> list[tuple[bytes, bytes]]:
-    every = {**headers, "Content-Length": str(size)}
-    return [(name.encode(), value.encode("ascii", "replace")) for name, value in every.items()]
+    all_headers = {**headers, "Content-Length": str(size)}
+    return [
+        (name.encode(), value.encode("ascii", "replace")) for name, value in all_headers.items()
+    ]
 
 
 def _reason(error: Exception) -> str:

@@ -1,7 +1,7 @@
-"""httpcore's connections for webhooks: to permitted addresses only, and within a deadline.
+"""Open httpcore's connections to permitted addresses only, and within a deadline.
 
-Reads the DNS through the operating system; writes nothing but to the connection. `analytics_worker.transport.address_filter`
-decides which addresses are permitted.
+Reads the DNS through the operating system; writes nothing but to the connection.
+`analytics_worker.transport.address_filter` decides which addresses are permitted.
 """
 
 import ipaddress
@@ -13,21 +13,26 @@ from typing import Any
 import httpcore
 from typing_extensions import override
 
-from analytics_worker.transport.address_filter import AllowList, ForbiddenAddressError, addresses_of
+from analytics_worker.transport.address_filter import (
+    AllowList,
+    ForbiddenAddressError,
+    resolve_addresses,
+)
 
 HTTP_PORTS = frozenset({80, 443})
 FIRST_UNPRIVILEGED_PORT = 1024
+IDLE_SECONDS = 15
 
 
 def permitted_addresses(host: str, port: int, allowed: AllowList) -> list[str]:
-    """The host's addresses that a webhook may connect to, in the system's order of preference.
+    """Return the addresses of a host that may be connected to, in the system's order of preference.
 
     Raises:
         httpcore.ConnectError: the name is unknown.
-        ForbiddenAddressError: it has no other addresses than those inside the network, or the port is
-            one of another service.
+        ForbiddenAddressError: all addresses are inside the network, or the port is one of another
+            service.
     """
-    addresses = addresses_of(host, port)
+    addresses = resolve_addresses(host, port)
     if not addresses:
         raise httpcore.ConnectError(f"{host} has no address")
     permitted = [a for a in addresses if allowed.admits(host, ipaddress.ip_address(a))]
@@ -44,16 +49,16 @@ def permitted_addresses(host: str, port: int, allowed: AllowList) -> list[str]:
     return permitted
 
 
-class Deadline(threading.local):
-    """When the current thread's request must be over; each wait gets what is left at most."""
+class RequestDeadline(threading.local):
+    """The deadline of the current thread's request, which limits each wait."""
 
     at: float = float("inf")
 
     def start(self, seconds: float) -> None:
-        """A request begins."""
+        """Start the time of a request."""
         self.at = time.monotonic() + seconds
 
-    def left(self, timeout: float | None) -> float:
+    def remaining(self, timeout: float | None) -> float:
         """Return the seconds for the next wait.
 
         Raises:
@@ -66,13 +71,12 @@ class Deadline(threading.local):
 
 
 class CheckedBackend(httpcore.NetworkBackend):
-    """httpcore's connections, to permitted addresses only and within the thread's deadline.
+    """A network backend that connects to permitted addresses only, within the thread's deadline.
 
     TLS still verifies the host's name: only the TCP connection is made by address.
     """
 
-    def __init__(self, allowed: AllowList, deadline: Deadline) -> None:
-        """Open nothing yet."""
+    def __init__(self, allowed: AllowList, deadline: RequestDeadline) -> None:
         self._allowed = allowed
         self._deadline = deadline
         self._plain = httpcore.SyncBackend()
@@ -90,8 +94,8 @@ class CheckedBackend(httpcore.NetworkBackend):
         refused: Exception | None = None
         for address in permitted_addresses(host, port, self._allowed):
             try:
-                left = self._deadline.left(timeout)
-                stream = self._plain.connect_tcp(address, port, left, None, socket_options)
+                remaining = self._deadline.remaining(timeout)
+                stream = self._plain.connect_tcp(address, port, remaining, None, socket_options)
                 return DeadlineStream(stream, self._deadline)
             except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
                 refused = error
@@ -99,20 +103,19 @@ class CheckedBackend(httpcore.NetworkBackend):
 
 
 class DeadlineStream(httpcore.NetworkStream):
-    """A connection on which no wait passes the deadline: one byte now and then wins no time."""
+    """A connection on which no wait exceeds the deadline, even if single bytes keep arriving."""
 
-    def __init__(self, stream: httpcore.NetworkStream, deadline: Deadline) -> None:
-        """Take over an open connection."""
+    def __init__(self, stream: httpcore.NetworkStream, deadline: RequestDeadline) -> None:
         self._stream = stream
         self._deadline = deadline
 
     @override
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
-        return self._stream.read(max_bytes, self._deadline.left(timeout))
+        return self._stream.read(max_bytes, self._deadline.remaining(timeout))
 
     @override
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
-        self._stream.write(buffer, self._deadline.left(timeout))
+        self._stream.write(buffer, self._deadline.remaining(timeout))
 
     @override
     def close(self) -> None:
@@ -122,8 +125,8 @@ class DeadlineStream(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: Any, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        left = self._deadline.left(timeout)
-        secured = self._stream.start_tls(ssl_context, server_hostname, left)
+        remaining = self._deadline.remaining(timeout)
+        secured = self._stream.start_tls(ssl_context, server_hostname, remaining)
         return DeadlineStream(secured, self._deadline)
 
     @override

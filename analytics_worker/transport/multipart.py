@@ -15,24 +15,24 @@ CHUNK = 256 * 1024
 def multipart(
     fields: Mapping[str, Any], file_field: str, filename: str, path: Path
 ) -> tuple[Generator[bytes], int, str]:
-    """Return the body, its size in bytes and its content type; values that are no text become JSON.
+    """Return the body, its size in bytes and its content type; values other than text become JSON.
 
     Raises:
         OSError: the file can't be read.
     """
     boundary = secrets.token_hex(16)
-    head = b"".join(_field(boundary, name, value) for name, value in fields.items())
-    head += _disposition(boundary, f'name="{file_field}"; filename="{_quoted(filename)}"')
-    head = head.removesuffix(b"\r\n") + b"Content-Type: application/octet-stream\r\n\r\n"
-    tail = f"\r\n--{boundary}--\r\n".encode()
-    size = len(head) + path.stat().st_size + len(tail)
-    return _parts(head, path, tail), size, f"multipart/form-data; boundary={boundary}"
+    headers = b"".join(_field(boundary, name, value) for name, value in fields.items())
+    headers += _disposition(boundary, f'name="{file_field}"; filename="{_quoted(filename)}"')
+    headers = headers.removesuffix(b"\r\n") + b"Content-Type: application/octet-stream\r\n\r\n"
+    closing = f"\r\n--{boundary}--\r\n".encode()
+    size = len(headers) + path.stat().st_size + len(closing)
+    return _parts(headers, path, closing), size, f"multipart/form-data; boundary={boundary}"
 
 
-def _parts(head: bytes, path: Path, tail: bytes) -> Generator[bytes]:
-    yield head
+def _parts(headers: bytes, path: Path, closing: bytes) -> Generator[bytes]:
+    yield headers
     yield from file_chunks(path)
-    yield tail
+    yield closing
 
 
 def file_chunks(path: Path) -> Generator[bytes]:
@@ -52,5 +52,5 @@ def _disposition(boundary: str, parameters: str) -> bytes:
 
 
 def _quoted(filename: str) -> str:
-    """Percent-encode what would end the parameter, as browsers do."""
+    """Percent-encode the characters that would end the parameter, as browsers do."""
     return filename.replace("\r", "%0D").replace("\n", "%0A").replace('"', "%22")

@@ -1,8 +1,8 @@
-"""Connections to a mail server, secured and logged in as its settings say.
+"""Connect to a mail server, with encryption and login as its settings require.
 
-Reads and writes nothing but the connection; `analytics_worker.transport.mail` sends on it. Where an API caller chose the
-server, the connection goes to permitted addresses only, and what the host says is not repeated before
-it has answered as an SMTP server: the banner of any other service is nobody's business.
+Reads and writes nothing but the connection; `analytics_worker.transport.smtp_session` sends on it. If an
+API caller chose the server, only permitted addresses are connected to, and nothing of the greeting is
+quoted unless it is that of an SMTP server: the banner of another service must not be disclosed.
 """
 
 import socket
@@ -16,9 +16,9 @@ from typing import Literal
 from pydantic import SecretStr
 
 from analytics_worker.transport.address_filter import AllowList
-from analytics_worker.transport.connection_guard import only_permitted
+from analytics_worker.transport.connection_guard import restrict_connections
 from analytics_worker.transport.smtp_replies import BoundedSMTP, BoundedSMTPS
-from analytics_worker.transport.tls import trust
+from analytics_worker.transport.tls import default_ssl_context
 
 Security = Literal["starttls", "tls", "none"]
 REFUSALS = range(400, 600)
@@ -26,7 +26,7 @@ REFUSALS = range(400, 600)
 
 @dataclass(frozen=True)
 class MailServer:
-    """Where mail is handed in. ``starttls`` and ``tls`` never fall back to clear text."""
+    """A server that accepts emails. ``starttls`` and ``tls`` never fall back to clear text."""
 
     host: str
     port: int = 587
@@ -35,30 +35,30 @@ class MailServer:
     password: SecretStr | None = None
     timeout_seconds: float = 30
     allowed: AllowList | None = None
-    """Which addresses inside the network it may have; None if the operator chose the server."""
+    """The addresses inside the network that it may have; None if the operator chose the server."""
 
     def __str__(self) -> str:
-        """Its name in messages."""
+        """Return its name for messages."""
         return f"mail server {self.host}:{self.port}"
 
 
 def connect(server: MailServer) -> SMTP:
-    """An encrypted (unless the server's settings say otherwise) and logged-in connection.
+    """Open a connection, encrypted unless the server's settings disable it, and log in.
 
     Raises:
-        SMTPException, OSError: it could not be made as configured.
+        SMTPException, OSError: it could not be opened as configured.
         ForbiddenAddressError: its address is not permitted.
     """
     deadline = time.monotonic() + server.timeout_seconds
-    with _unverified(server):
-        smtp = _greeted(server)
+    with _hide_foreign_greeting(server):
+        smtp = _connect_and_greet(server)
     try:
         if server.security == "starttls":
-            allow(smtp, deadline - time.monotonic())
-            smtp.starttls(context=trust())  # raises if it is not offered
-            smtp.ehlo()  # what was said in clear text counts no longer
+            set_timeout(smtp, deadline - time.monotonic())
+            smtp.starttls(context=default_ssl_context())  # raises if the server does not offer it
+            smtp.ehlo()  # what the server sent in clear text is discarded
         if server.user and server.password:
-            allow(smtp, deadline - time.monotonic())
+            set_timeout(smtp, deadline - time.monotonic())
             smtp.login(server.user, server.password.get_secret_value())
     except BaseException:
         smtp.close()
@@ -67,8 +67,8 @@ def connect(server: MailServer) -> SMTP:
 
 
 @contextmanager
-def _unverified(server: MailServer) -> Generator[None]:
-    """Keep the words of a host to itself that has not shown yet that it is an SMTP server."""
+def _hide_foreign_greeting(server: MailServer) -> Generator[None]:
+    """Hide the greeting of a host that is not an SMTP server."""
     try:
         yield
     except SMTPResponseException as error:
@@ -78,8 +78,12 @@ def _unverified(server: MailServer) -> Generator[None]:
         raise SMTPException(f"answered{code} instead of an SMTP greeting") from None
 
 
-def _greeted(server: MailServer) -> SMTP:
-    smtp = _dial(server) if server.allowed is None else _dial_permitted(server, server.allowed)
+def _connect_and_greet(server: MailServer) -> SMTP:
+    smtp = (
+        _open_connection(server)
+        if server.allowed is None
+        else _open_permitted_connection(server, server.allowed)
+    )
     try:
         smtp.ehlo_or_helo_if_needed()
     except BaseException:
@@ -88,17 +92,19 @@ def _greeted(server: MailServer) -> SMTP:
     return smtp
 
 
-def _dial_permitted(server: MailServer, allowed: AllowList) -> SMTP:
-    with only_permitted(allowed):
-        return _dial(server)
+def _open_permitted_connection(server: MailServer, allowed: AllowList) -> SMTP:
+    with restrict_connections(allowed):
+        return _open_connection(server)
 
 
-def _dial(server: MailServer) -> SMTP:
+def _open_connection(server: MailServer) -> SMTP:
     name = socket.gethostname()
-    local = name if "." in name else "[127.0.0.1]"  # smtplib would ask the DNS, for seconds
+    local = name if "." in name else "[127.0.0.1]"  # smtplib would query the DNS, for seconds
     timeout = server.timeout_seconds
     if server.security == "tls":
-        smtp = BoundedSMTPS(server.host, server.port, local, timeout=timeout, context=trust())
+        smtp = BoundedSMTPS(
+            server.host, server.port, local, timeout=timeout, context=default_ssl_context()
+        )
     else:
         smtp = BoundedSMTP(server.host, server.port, local, timeout=timeout)
     if smtp.sock is not None:
@@ -106,14 +112,14 @@ def _dial(server: MailServer) -> SMTP:
     return smtp
 
 
-def allow(smtp: SMTP, seconds: float) -> None:
-    """Let each of the next reads and writes take so long at most."""
+def set_timeout(smtp: SMTP, seconds: float) -> None:
+    """Limit the time of each of the next reads and writes."""
     if smtp.sock is not None:
         smtp.sock.settimeout(max(seconds, 0.001))
 
 
 def reason(error: Exception) -> str:
-    """Why it failed, in a few words."""
+    """Return a short reason of an error."""
     if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
         return "no answer in time"
     if isinstance(error, OSError) and error.strerror:

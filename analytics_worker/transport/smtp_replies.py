@@ -1,7 +1,7 @@
-"""Bound the time and size of an SMTP server's replies.
+"""Limit the time and size of an SMTP server's replies.
 
-smtplib limits each read and each line, but not a reply of endless lines, nor one that comes a byte at
-a time. Here a reply as a whole has the socket's timeout and a size. Reads and writes nothing else.
+smtplib limits each read and each line, but neither the number of lines of a reply nor its total time.
+Here a whole reply has the socket's timeout and a maximal size. Reads and writes nothing else.
 """
 
 import io
@@ -16,7 +16,7 @@ MAX_REPLY_BYTES = 64 * 1024
 
 
 class _ReplyReader(io.RawIOBase):
-    """Reads from a socket until the deadline or the size of the current reply is reached."""
+    """A reader of a socket with a deadline and a maximal size for each reply."""
 
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
@@ -33,7 +33,7 @@ class _ReplyReader(io.RawIOBase):
 
     @override
     def readinto(self, buffer: Any) -> int | None:
-        """Read what is there.
+        """Read available bytes.
 
         Raises:
             TimeoutError: the reply is not complete in time.

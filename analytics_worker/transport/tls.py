@@ -1,7 +1,7 @@
-"""Whom to trust on encrypted connections.
+"""Create the default TLS context.
 
-Reads certificates once a process: those in SSL_CERT_FILE or SSL_CERT_DIR, else the ones that come with
-the environment (certifi), because not every container has the system's.
+Reads certificates once per process: those in SSL_CERT_FILE or SSL_CERT_DIR, else those of certifi,
+because not every container has the system's.
 """
 
 from functools import lru_cache
@@ -11,6 +11,6 @@ from httpx import create_ssl_context
 
 
 @lru_cache(maxsize=1)
-def trust() -> SSLContext:
-    """A context that verifies certificates and host names."""
+def default_ssl_context() -> SSLContext:
+    """Return a context that verifies certificates and host names."""
     return create_ssl_context()

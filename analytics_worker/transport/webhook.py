@@ -1,11 +1,11 @@
-"""Posting JSON to web hooks: signed, on kept connections, never into the network by accident.
+"""Post signed JSON to webhooks on kept connections, never to forbidden addresses inside the network.
 
 Reads ``WEBHOOK_*`` settings; writes nothing but requests. Repeating a request is safe as far as the
 receiver removes duplicates by ``Idempotency-Key``, which the caller chooses and keeps.
 ::
 
     with webhook_session(url, secret) as session:
-        outcome = session.post({"status": "firing"}, key="a-3f9c")
+        result = session.post({"status": "firing"}, key="a-3f9c")
 
 Headers (those named ``webhook-…`` follow standardwebhooks.com, whose libraries verify them):
 
@@ -21,8 +21,8 @@ A receiver verifies in four lines, on the raw body::
     genuine = age < 300 and hmac.compare_digest(expected, headers["webhook-signature"])
 
 A secret that starts with ``whsec_`` is the base64 of the key; any other is the key itself, in UTF-8.
-Several threads may share a session. Nothing is raised for what a server does: `SendResult` says it, and
-never with more of the address than scheme and host, because the rest is often a password.
+Several threads may share a session. Failures of a server are returned as `SendResult`, not raised, and
+contain only the scheme and host of the address, because the rest is often a secret.
 """
 
 import base64
@@ -44,21 +44,22 @@ from analytics_worker.send_result import SENT, SendResult, permanent, temporary,
 from analytics_worker.settings import settings
 from analytics_worker.telemetry import timed_request
 from analytics_worker.transport.address_filter import AllowList, configured_allow_list
-from analytics_worker.transport.http_answer import read_answer, retry_after
-from analytics_worker.transport.http_backend import CheckedBackend, Deadline
-from analytics_worker.transport.tls import trust
+from analytics_worker.transport.http_backend import IDLE_SECONDS, CheckedBackend, RequestDeadline
+from analytics_worker.transport.http_response import (
+    RETRYABLE_STATUSES,
+    read_body,
+    retry_after_seconds,
+)
+from analytics_worker.transport.tls import default_ssl_context
 from analytics_worker.transport.webhook_url import Target, parse_url
 
-IDLE_SECONDS = 15
-TRY_LATER = frozenset({408, 425, 429})
-
-_TELLING = re.compile(r"[A-Za-z0-9_ .,:;'-]{1,100}")  # short words, as Slack answers
-_KEY = re.compile(r"[!-~]{1,500}")  # what a header can carry
+_SAFE_BODY = re.compile(r"[A-Za-z0-9_ .,:;'-]{1,100}")  # short texts, as Slack answers
+_KEY = re.compile(r"[!-~]{1,500}")  # what a header can contain
 _TOKENS = re.compile(r"[^/?&=]{4,}")
 
 
 def sign(secret: str, key: str, timestamp: int, body: bytes) -> str:
-    """The ``webhook-signature`` of a message."""
+    """Return the ``webhook-signature`` of a message."""
     if secret.startswith("whsec_"):
         signing_key = base64.b64decode(secret.removeprefix("whsec_"))
     else:
@@ -75,12 +76,12 @@ def webhook_session(
     connections: int = 4,
     timeout_seconds: float | None = None,
 ) -> Generator["WebhookSession"]:
-    """Post to one address on connections that are opened when needed and kept.
+    """Open a session for one address, with connections that are opened when needed and kept.
 
     Raises:
         PermanentError: the address or OUTBOUND_ALLOWED_HOSTS can't be used.
     """
-    # At DEBUG it logs the answer's headers, and a redirect repeats the address.
+    # At DEBUG it logs the response's headers, and a redirect repeats the address.
     logging.getLogger("httpcore").setLevel(logging.INFO)
     target = parse_url(url.get_secret_value())
     allowed = configured_allow_list()
@@ -100,20 +101,19 @@ class WebhookSession:
         connections: int,
         timeout_seconds: float,
     ) -> None:
-        """Prepare; nothing is opened."""
         self.target = target
         self._secret = secret
         self._timeout = timeout_seconds
-        self._deadline = Deadline()
+        self._deadline = RequestDeadline()
         self._pool = httpcore.ConnectionPool(
-            ssl_context=trust() if target.scheme == "https" else None,
+            ssl_context=default_ssl_context() if target.scheme == "https" else None,
             max_connections=connections,
             keepalive_expiry=IDLE_SECONDS,
             network_backend=CheckedBackend(allowed, self._deadline),
         )
 
     def __enter__(self) -> Self:
-        """Use as a context."""
+        """Return the session."""
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -122,7 +122,7 @@ class WebhookSession:
 
     @timed_request("webhook")
     def post(self, body: Mapping[str, Any], key: str) -> SendResult:
-        """Post one message; ``key`` names it in all its attempts."""
+        """Post one message; ``key`` is its idempotency key in all attempts."""
         data = json.dumps(body, ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
         try:
             return self._post(data, self._headers(key, data))
@@ -160,36 +160,36 @@ class WebhookSession:
         with self._pool.stream(
             "POST", url, headers=headers, content=body, extensions=limits
         ) as response:
-            return self._verdict(response, read_answer(response))
+            return self._result(response, read_body(response))
 
-    def _verdict(self, response: httpcore.Response, answer: bytes) -> SendResult:
+    def _result(self, response: httpcore.Response, body: bytes) -> SendResult:
         status = response.status
-        said = f"{self.target} answered {status}{self._telling(answer)}"
+        detail = f"{self.target} answered {status}{self._quotable_body(body)}"
         match status // 100:
             case 2:
                 return SENT
             case 3:
-                return permanent(f"{said}; redirects are not followed", code=status)
-            case 4 if status not in TRY_LATER:
-                return permanent(said, code=status)
+                return permanent(f"{detail}; redirects are not followed", code=status)
+            case 4 if status not in RETRYABLE_STATUSES:
+                return permanent(detail, code=status)
             case _:
-                later = temporary(said, code=status, outage=status not in TRY_LATER)
-                return replace(later, retry_after_seconds=retry_after(response))
+                later = temporary(detail, code=status, outage=status not in RETRYABLE_STATUSES)
+                return replace(later, retry_after_seconds=retry_after_seconds(response))
 
-    def _telling(self, answer: bytes) -> str:
-        """The answer, if it is a few plain words and no part of the address among them."""
-        words = answer.decode(errors="replace").strip()
+    def _quotable_body(self, body: bytes) -> str:
+        """Return the body for quoting if it is short, plain, and without any part of the address."""
+        text = body.decode(errors="replace").strip()
         parts = _TOKENS.findall(self.target.path)
-        if not _TELLING.fullmatch(words) or any(part in words for part in parts):
+        if not _SAFE_BODY.fullmatch(text) or any(part in text for part in parts):
             return ""
-        return f": {words}"
+        return f": {text}"
 
 
 def _reason(error: Exception) -> str:
     if isinstance(error, httpcore.TimeoutException):
         return "no answer in time"
     if isinstance(error, httpcore.RemoteProtocolError) and not _closed_early(error):
-        return "the answer is not HTTP"  # the error quotes it: the greeting of another service
+        return "the answer is not HTTP"  # the error would quote the greeting of another service
     return str(error) or type(error).__name__
 
 

@@ -1,4 +1,4 @@
-"""The address of a web hook, taken apart so that only its harmless part is ever shown.
+"""Parse the URL of a webhook, so that only its harmless part is ever shown.
 
 Reads nothing, writes nothing.
 """
@@ -14,7 +14,7 @@ from analytics_worker.errors import PermanentError
 
 
 class Target(NamedTuple):
-    """A parsed address; only ``str(target)`` is fit to be shown."""
+    """A parsed URL; only ``str(target)`` may be shown."""
 
     scheme: str
     host: str
@@ -23,27 +23,31 @@ class Target(NamedTuple):
     authorization: str | None
 
     def __str__(self) -> str:
-        """Scheme and host, as messages name it."""
+        """Return scheme and host, for messages."""
         return f"{self.scheme}://{self.host}"
 
     def __repr__(self) -> str:
-        """The same: path and query may hold a token."""
+        """Return the same, because path and query may hold a token."""
         return f"Target({self})"
 
 
 def parse_url(url: str) -> Target:
-    """Take an address apart.
+    """Parse an http(s) URL.
 
     Raises:
-        PermanentError: it is no http(s) address; the message never repeats it.
+        PermanentError: it is not a valid http(s) URL; the message never repeats it.
     """
     try:
         parts = urlsplit(url)
         host, port = _ascii_host(parts.hostname or ""), parts.port
     except ValueError:
-        raise PermanentError("the webhook's address can't be read: https://host/path") from None
+        raise PermanentError(
+            "the webhook's address is not a valid URL; expected https://host/path"
+        ) from None
     if parts.scheme not in {"http", "https"} or not host or re.search(r"[\s\\\x00-\x1f]", url):
-        raise PermanentError("a webhook's address must be http:// or https://, with a host")
+        raise PermanentError(
+            "the webhook's address is not a valid URL; expected http:// or https:// with a host"
+        )
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     default = 443 if parts.scheme == "https" else 80
     return Target(parts.scheme, host, port or default, _ascii_path(path), _basic(parts))

@@ -1,1 +1,1 @@
-"""What a template that a user wrote may say and do; :mod:`analytics_worker.user_templates.rendering` renders with it."""
+"""Run templates of users within bounds; :mod:`analytics_worker.user_templates.rendering` is the entry."""

@@ -1,7 +1,7 @@
-"""The attributes and methods that a user template reaches: an allow list by type.
+"""Define the attributes and methods that a user template may use: an allow list by type.
 
-Reads and writes nothing. A method is handed out as a :class:`TemplateFunction`, bounded before it
-works and checked after; Python's own bound methods never reach a template.
+Reads and writes nothing. A method is returned as a :class:`TemplateFunction`, whose arguments are
+bounded and whose result is checked. Python's own bound methods never reach a template.
 """
 
 import re
@@ -14,7 +14,7 @@ from jinja2.filters import _GroupTuple  # pyright: ignore[reportPrivateUsage]  #
 from jinja2.runtime import LoopContext
 
 from analytics_worker.user_templates.budget import TemplateFunction, reserve
-from analytics_worker.user_templates.filters import counted, reserve_joined, reserve_replaced
+from analytics_worker.user_templates.filters import count_calls, reserve_joined, reserve_replaced
 from analytics_worker.user_templates.values import UserTemplateError
 
 _TEXT = frozenset({
@@ -43,14 +43,14 @@ _SPECIFICATION = re.compile(r"([^{}]?[<>=^])?[-+ ]?z?#?0?\d{0,2}[,_]?(\.\d{1,2})
 
 
 def attribute(value: Any, name: str) -> Any:
-    """What ``value.name`` is in a template.
+    """Return ``value.name`` for a template.
 
     Raises:
-        LookupError: there is no such attribute, or not for templates.
+        LookupError: the attribute does not exist, or templates may not use it.
     """
     methods, fields = _names(type(value))
     if name in methods:
-        return TemplateFunction(name, counted(_method(value, name)))
+        return TemplateFunction(name, count_calls(_method(value, name)))
     if name in fields:
         return getattr(value, name)
     raise LookupError(name)
@@ -58,7 +58,7 @@ def attribute(value: Any, name: str) -> Any:
 
 @lru_cache
 def _names(kind: type) -> tuple[frozenset[str], frozenset[str]]:
-    """Methods and fields of a type."""
+    """Return the allowed methods and fields of a type."""
     methods = [names for base, names in _METHODS if issubclass(kind, base)]
     fields = [names for base, names in _FIELDS if issubclass(kind, base)]
     return frozenset[str]().union(*methods), frozenset[str]().union(*fields)
@@ -81,7 +81,7 @@ def _join(text: str, parts: Any) -> str:
 
 
 def _format(text: str, *args: Any, **kwargs: Any) -> str:
-    """``"{:,.1f}".format(x)`` for texts and numbers; fields have no attributes and short widths."""
+    """Format texts and numbers (``"{:,.1f}".format(x)``) by fields without attributes and wide paddings."""
     for _, field, specification, _ in string.Formatter().parse(str(text)):
         _check_field(field or "", specification or "")
     values = [*args, *kwargs.values()]
@@ -93,9 +93,9 @@ def _format(text: str, *args: Any, **kwargs: Any) -> str:
 
 def _check_field(field: str, specification: str) -> None:
     if not re.fullmatch(r"\w*", field) or not _SPECIFICATION.fullmatch(specification):
-        shown = f"{{{field}:{specification}}}"
+        field_text = f"{{{field}:{specification}}}"
         raise UserTemplateError(
-            f"template: {shown[:40]!r} is not a valid field of a format;"
+            f"template: {field_text[:40]!r} is not a valid field of a format;"
             " expected one such as {}, {0}, {name}, {:,.1f} or {:>10}"
         )
 

@@ -1,8 +1,8 @@
-"""Bounds of one rendering, counted while it runs: steps, size of all values, processor time.
+"""Limit one rendering while it runs: steps, size of all values, processor time.
 
-Reads and writes nothing. Every value of a template is plain (text, numbers, lists, mappings) and
-weighs at most :data:`LONGEST_VALUE`, itself and all that it holds; so whatever Python does with one
-value, such as comparing or showing it, is short, too.
+Reads and writes nothing. Every value of a template is plain (text, numbers, lists, mappings) and has
+a weight of at most :data:`MAX_VALUE_SIZE`, including its items. So every operation of Python on one
+value, such as comparing or formatting it, is short, too.
 """
 
 import time
@@ -17,12 +17,12 @@ from typing_extensions import override
 
 from analytics_worker.user_templates.values import UserTemplateError
 
-LONGEST_VALUE = 50_000
-MOST_STEPS = 20_000
-LARGEST_VOLUME = 1_000_000
-LONGEST_SECONDS = 1.0
-_STEPS_PER_LOOK = 16  # at the clock
-GREATEST_INTEGER = 10**30
+MAX_VALUE_SIZE = 50_000
+MAX_STEPS = 20_000
+MAX_VOLUME = 1_000_000
+MAX_SECONDS = 1.0
+_STEPS_PER_CLOCK_CHECK = 16  # at the clock
+MAX_INTEGER = 10**30
 
 
 class TemplateFunction:
@@ -38,11 +38,11 @@ class TemplateFunction:
 
 
 class Budget:
-    """What one rendering has left."""
+    """The steps, volume and time that one rendering may still use."""
 
-    def __init__(self, seconds: float = LONGEST_SECONDS) -> None:
-        self._steps = MOST_STEPS
-        self._volume = LARGEST_VOLUME
+    def __init__(self, seconds: float = MAX_SECONDS) -> None:
+        self._steps = MAX_STEPS
+        self._volume = MAX_VOLUME
         self._deadline = time.thread_time() + seconds
         self._seconds = seconds
 
@@ -51,22 +51,21 @@ class Budget:
         self._steps -= 1
         if self._steps < 0:
             raise UserTemplateError(
-                f"template: more than {MOST_STEPS:,} steps (iterations, filters, operators, calls)"
+                f"template: more than {MAX_STEPS:,} steps (iterations, filters, operators, calls)"
             )
-        if not self._steps % _STEPS_PER_LOOK and time.thread_time() > self._deadline:
+        if not self._steps % _STEPS_PER_CLOCK_CHECK and time.thread_time() > self._deadline:
             raise UserTemplateError(f"template: it computes for more than {self._seconds:g} s")
 
-    def take(self, weight: int) -> None:
+    def spend(self, weight: int) -> None:
         """Count the characters and items of a new value."""
-        if weight > LONGEST_VALUE:
+        if weight > MAX_VALUE_SIZE:
             raise UserTemplateError(
-                f"template: a value is longer than {LONGEST_VALUE:,} characters and items"
+                f"template: a value is longer than {MAX_VALUE_SIZE:,} characters and items"
             )
         self._volume -= weight
         if self._volume < 0:
             raise UserTemplateError(
-                f"template: its values have more than {LARGEST_VOLUME:,} characters and items"
-                " in total"
+                f"template: its values have more than {MAX_VOLUME:,} characters and items in total"
             )
 
 
@@ -74,8 +73,8 @@ _current: ContextVar[Budget] = ContextVar("budget of the template that is render
 
 
 @contextmanager
-def rendering(budget: Budget) -> Generator[None]:
-    """Count all that templates do in this thread or task until the end of the block."""
+def use_budget(budget: Budget) -> Generator[None]:
+    """Count the work of templates in this thread or task until the end of the block."""
     token = _current.set(budget)
     try:
         yield
@@ -84,32 +83,32 @@ def rendering(budget: Budget) -> Generator[None]:
 
 
 def step() -> None:
-    """Count one step; without a budget nothing of a template runs."""
+    """Count one step; outside `use_budget` it fails, so that no template runs without a budget."""
     _current.get().step()
 
 
 def reserve(size: int) -> None:
-    """Refuse a value of this size before it is made."""
-    if size > LONGEST_VALUE:
-        _current.get().take(size)
+    """Refuse a value of this size before it is created."""
+    if size > MAX_VALUE_SIZE:
+        _current.get().spend(size)
 
 
-def checked(value: Any) -> Any:
-    """A value that a template made: plain and counted; lazy ones as lists.
+def check_value(value: Any) -> Any:
+    """Check and count a value that a template created; lazy ones become lists.
 
     Raises:
-        UserTemplateError: it is too large, or the rendering is over its bounds.
+        UserTemplateError: it is too large, or the rendering exceeds its limits.
     """
     if isinstance(value, str):
-        _current.get().take(len(value) + 1)
+        _current.get().spend(len(value) + 1)
         return value
     if isinstance(value, Iterator | ItemsView | KeysView | ValuesView | range):
-        return _listed(value)
-    _current.get().take(weight(value))
+        return _to_list(value)
+    _current.get().spend(weight(value))
     return value
 
 
-def _listed(values: Iterable[Any]) -> list[Any]:
+def _to_list(values: Iterable[Any]) -> list[Any]:
     budget = _current.get()
     items: list[Any] = []
     total = 1
@@ -118,39 +117,39 @@ def _listed(values: Iterable[Any]) -> list[Any]:
         total += weight(value)
         budget.step()
         reserve(total)
-    budget.take(total)
+    budget.spend(total)
     return items
 
 
 def weight(value: Any) -> int:
-    """Characters, numbers and items of a plain value; not exact past the longest.
+    """Return the number of characters, numbers and items of a plain value; not exact beyond the limit.
 
     Raises:
-        UserTemplateError: something in it is not plain, or a number is too great.
+        UserTemplateError: a part of it is not plain, or a number is too large.
     """
-    total, left = 0, [value]
-    while left and total <= LONGEST_VALUE:
-        item = left.pop()
+    total, remaining = 0, [value]
+    while remaining and total <= MAX_VALUE_SIZE:
+        item = remaining.pop()
         total += 1
         if isinstance(item, str):
             total += len(item)
         elif isinstance(item, list | tuple):
-            left.extend(item)
+            remaining.extend(item)
         elif isinstance(item, dict):
-            left.extend(item.keys())
-            left.extend(item.values())
+            remaining.extend(item.keys())
+            remaining.extend(item.values())
         elif item is not None and not isinstance(item, float):
             _check_atom(item)
     return total
 
 
 def check_integer(value: Any) -> None:
-    """Refuse a whole number that takes long to compute with.
+    """Refuse a whole number that is slow to compute with.
 
     Raises:
-        UserTemplateError: it is one.
+        UserTemplateError: it is too large.
     """
-    if isinstance(value, int) and abs(value) > GREATEST_INTEGER:
+    if isinstance(value, int) and abs(value) > MAX_INTEGER:
         raise UserTemplateError("template: an integer has more than 30 digits")
 
 
@@ -159,5 +158,5 @@ def _check_atom(value: Any) -> None:
     if not isinstance(value, int | Undefined | LoopContext | TemplateFunction):
         raise UserTemplateError(
             f"template: a value of type {type(value).__name__} can't be used;"
-            " texts, numbers, lists and mappings can"
+            " expected a text, number, list or mapping"
         )

@@ -1,7 +1,7 @@
-"""The filters and tests of user templates: an allow list, each bounded before it works.
+"""Define the filters and tests of user templates: an allow list, each with bounded arguments.
 
-Reads and writes nothing. What makes markup of a value, such as ``safe``, is left out: markup stands
-in the template, values are text.
+Reads and writes nothing. Filters that turn a value into markup, such as ``safe``, are excluded: markup
+belongs in the template, values are text.
 """
 
 import functools
@@ -14,17 +14,17 @@ from jinja2.nodes import EvalContext
 from jinja2.tests import TESTS
 from markupsafe import escape
 
-from analytics_worker.user_templates.budget import checked, reserve, step
+from analytics_worker.user_templates.budget import check_value, reserve, step
 from analytics_worker.user_templates.values import UserTemplateError, number_text
 
-LONGEST_ROW = 1000
-WIDEST_INDENT = 8
-MOST_DECIMALS = 15
+MAX_ROW = 1000
+MAX_INDENT = 8
+MAX_DECIMALS = 15
 
 MARKUP = frozenset({"safe", "striptags", "forceescape", "xmlattr", "urlize"})
-"""Filters of Jinja that make markup of values or take it out."""
+"""Filters of Jinja that create or remove markup in values."""
 
-_AS_THEY_ARE = (
+_UNCHANGED_FILTERS = (
     "abs", "capitalize", "count", "d", "default", "dictsort", "first", "float", "groupby", "items",
     "last", "length", "list", "lower", "map", "max", "min", "reject", "rejectattr", "reverse",
     "select", "selectattr", "sort", "string", "title", "trim", "truncate", "unique", "upper",
@@ -38,37 +38,39 @@ _TESTS = (
 )  # fmt: skip
 
 
-def at_most(number: Any, most: int, what: str) -> Any:
-    """A number from a template.
+def check_bound(number: Any, maximum: int, argument: str) -> Any:
+    """Return a number from a template that is within a bound.
 
     Raises:
         UserTemplateError: it is not a whole number, or out of bounds.
     """
-    if not isinstance(number, int) or not -most <= number <= most:
-        raise UserTemplateError(f"template: {what} is not a whole number of at most {most:,}")
+    if not isinstance(number, int) or not -maximum <= number <= maximum:
+        raise UserTemplateError(
+            f"template: {argument} is not a whole number of at most {maximum:,}"
+        )
     return number
 
 
 def _batch(value: Any, linecount: Any, fill_with: Any = None) -> Any:
-    return jinja.do_batch(value, at_most(linecount, LONGEST_ROW, "batch"), fill_with)
+    return jinja.do_batch(value, check_bound(linecount, MAX_ROW, "batch"), fill_with)
 
 
 def _slice(value: Any, slices: Any, fill_with: Any = None) -> Any:
-    return jinja.sync_do_slice(value, at_most(slices, LONGEST_ROW, "slice"), fill_with)
+    return jinja.sync_do_slice(value, check_bound(slices, MAX_ROW, "slice"), fill_with)
 
 
 @pass_eval_context
 def _tojson(context: EvalContext, value: Any, indent: Any = None) -> Any:
-    width = None if indent is None else at_most(indent, WIDEST_INDENT, "tojson(indent=…)")
+    width = None if indent is None else check_bound(indent, MAX_INDENT, "tojson(indent=…)")
     return jinja.do_tojson(context, value, width)
 
 
 def _round(value: Any, precision: Any = 0, method: Any = "common") -> Any:
-    return jinja.do_round(value, at_most(precision, MOST_DECIMALS, "round"), method)
+    return jinja.do_round(value, check_bound(precision, MAX_DECIMALS, "round"), method)
 
 
 def _int(value: Any, default: Any = 0, base: Any = 10) -> Any:
-    return jinja.do_int(value, default, at_most(base, 36, "int(base=…)"))
+    return jinja.do_int(value, default, check_bound(base, 36, "int(base=…)"))
 
 
 @pass_eval_context
@@ -128,23 +130,23 @@ _BOUNDED: dict[str, Callable[..., Any]] = {
 }
 
 
-def counted(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Count each call, and check what it returns."""
+def count_calls(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a function that counts each call and checks its result."""
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
         step()
-        return checked(function(*args, **kwargs))
+        return check_value(function(*args, **kwargs))
 
     return call
 
 
 def filters() -> dict[str, Callable[..., Any]]:
-    """Every filter that a template may name."""
-    plain = {name: jinja.FILTERS[name] for name in _AS_THEY_ARE}
-    return {name: counted(function) for name, function in (plain | _BOUNDED).items()}
+    """Return every filter that a template may use, by name."""
+    plain = {name: jinja.FILTERS[name] for name in _UNCHANGED_FILTERS}
+    return {name: count_calls(function) for name, function in (plain | _BOUNDED).items()}
 
 
 def tests() -> dict[str, Callable[..., Any]]:
-    """Every test that a template may name."""
-    return {name: counted(TESTS[name]) for name in _TESTS}
+    """Return every test that a template may use, by name."""
+    return {name: count_calls(TESTS[name]) for name in _TESTS}

@@ -1,8 +1,8 @@
-"""Jinja templates: those that users wrote, and those of this project.
+"""Render Jinja templates of users and of this project.
 
-Reads nothing but the template and its context; writes nothing. A user's template sees plain values
-only, can change none of them, can make no markup of them, and is bounded while it runs: in steps,
-in the size of all its values, in processor time (:mod:`toolkit.user_templates`).
+Reads nothing but the template and its context; writes nothing. A user's template gets plain values
+only, can neither change them nor turn them into markup, and is bounded while it runs: in steps,
+in the size of all its values, in processor time (:mod:`analytics_worker.user_templates.budget`).
 """
 
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from analytics_worker.text import one_line
-from analytics_worker.user_templates.budget import Budget, checked, rendering
+from analytics_worker.user_templates.budget import Budget, check_value, use_budget
 from analytics_worker.user_templates.sandbox import Sandbox
-from analytics_worker.user_templates.values import UserTemplateError, number_text, shortened
+from analytics_worker.user_templates.values import UserTemplateError, number_text, shorten_texts
 
-__all__ = ["UserTemplateError", "number_text", "render", "render_own", "shortened"]
+__all__ = ["UserTemplateError", "number_text", "render", "render_project_template", "shorten_texts"]
 
-LIMIT = 200_000
-LONGEST_SOURCE = 10_000
+MAX_TEXT = 200_000
+MAX_SOURCE = 10_000
 _AUTHOR_ERRORS = (
     TemplateError,
     TypeError,
@@ -39,41 +39,39 @@ def _sandbox(*, html: bool) -> Sandbox:
 
 
 @lru_cache(maxsize=256)
-def _compiled(source: str, *, html: bool) -> Template:
-    if len(source) > LONGEST_SOURCE:
-        raise UserTemplateError(
-            f"template: the source is longer than {LONGEST_SOURCE:,} characters"
-        )
+def _compile(source: str, *, html: bool) -> Template:
+    if len(source) > MAX_SOURCE:
+        raise UserTemplateError(f"template: the source is longer than {MAX_SOURCE:,} characters")
     try:
-        return _sandbox(html=html).compiled(source)
+        return _sandbox(html=html).compile_template(source)
     except (RecursionError, SyntaxError, MemoryError):  # of Python's own parser
-        raise UserTemplateError("template: too many levels inside each other") from None
+        raise UserTemplateError("template: it is nested too deeply") from None
 
 
-def render(source: str, context: Mapping[str, Any], *, html: bool, limit: int = LIMIT) -> str:
-    """The text of a user's template; values are escaped if it is HTML.
+def render(source: str, context: Mapping[str, Any], *, html: bool, limit: int = MAX_TEXT) -> str:
+    """Render a user's template; values are escaped if it is HTML.
 
     Raises:
-        UserTemplateError: it is no template, uses what is not there or not allowed, or is past a
-            bound.
+        UserTemplateError: it is not a valid template, uses an unknown or forbidden name, or exceeds a
+            limit.
     """
     try:
-        template = _compiled(source, html=html)
-        with rendering(Budget()):
-            return _joined(
-                template, {name: checked(value) for name, value in context.items()}, limit
+        template = _compile(source, html=html)
+        with use_budget(Budget()):
+            return _render_parts(
+                template, {name: check_value(value) for name, value in context.items()}, limit
             )
     except _AUTHOR_ERRORS as error:
-        raise UserTemplateError(_described(error)) from None
+        raise UserTemplateError(_error_text(error)) from None
 
 
-def _described(error: Exception) -> str:
-    said = error.message if isinstance(error, TemplateError) else str(error)
+def _error_text(error: Exception) -> str:
+    message = error.message if isinstance(error, TemplateError) else str(error)
     line = getattr(error, "lineno", None)
-    return one_line(f"template: {said}") + (f" (line {line})" if line else "")
+    return one_line(f"template: {message}") + (f" (line {line})" if line else "")
 
 
-def _joined(template: Template, context: dict[str, Any], limit: int) -> str:
+def _render_parts(template: Template, context: dict[str, Any], limit: int) -> str:
     parts: list[str] = []
     size = 0
     for part in template.generate(context):
@@ -84,13 +82,13 @@ def _joined(template: Template, context: dict[str, Any], limit: int) -> str:
     return "".join(parts)
 
 
-def render_own(source: str, context: Mapping[str, Any], *, html: bool) -> str:
-    """The text of a template of this project, which any value of any length may pass through."""
-    return _own(source, html=html).render(context)
+def render_project_template(source: str, context: Mapping[str, Any], *, html: bool) -> str:
+    """Render a template of this project, without limits for its values."""
+    return _project_template(source, html=html).render(context)
 
 
 @lru_cache
-def _own(source: str, *, html: bool) -> Template:
+def _project_template(source: str, *, html: bool) -> Template:
     environment = ImmutableSandboxedEnvironment(
         autoescape=html, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

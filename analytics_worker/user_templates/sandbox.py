@@ -1,4 +1,4 @@
-"""The Jinja environment of user templates: every operation is allowed, counted and bounded.
+"""Provide the Jinja environment of user templates, in which every operation is checked and counted.
 
 Reads and writes nothing.
 """
@@ -14,15 +14,21 @@ from typing_extensions import override
 
 from analytics_worker.user_templates import filters
 from analytics_worker.user_templates.attributes import attribute
-from analytics_worker.user_templates.budget import TemplateFunction, checked, reserve, step, weight
-from analytics_worker.user_templates.syntax import CONCAT, COUNT, ITERATE, VALUE, bounded
+from analytics_worker.user_templates.budget import (
+    TemplateFunction,
+    check_value,
+    reserve,
+    step,
+    weight,
+)
+from analytics_worker.user_templates.syntax import CONCAT, COUNT, ITERATE, VALUE, count_steps
 
-LONGEST_RANGE = 1000
-_OF_THE_COMPILER = {"_loop_vars", "_block_vars"}  # what it adds to a call inside a loop
+MAX_RANGE = 1000
+_COMPILER_ARGUMENTS = {"_loop_vars", "_block_vars"}  # it adds them to calls inside loops
 
 
 class Sandbox(ImmutableSandboxedEnvironment):
-    """Knows nothing but the filters, tests, methods and operators of the allow lists."""
+    """An environment with only the filters, tests, methods and operators of the allow lists."""
 
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
@@ -33,49 +39,54 @@ class Sandbox(ImmutableSandboxedEnvironment):
             trim_blocks=True,
             lstrip_blocks=True,
             optimized=False,  # nothing of a template runs while it is compiled
-            finalize=_shown,
+            finalize=_finalize,
         )
         self.globals.clear()
         self.globals.update({"range": TemplateFunction("range", _short_range)})  # pyright: ignore[reportArgumentType, reportCallIssue]  # any value will do
         join = markup_join if html else str_join
-        inner = {ITERATE: _iterated, VALUE: checked, COUNT: _passed, CONCAT: _concatenation(join)}
+        inner = {
+            ITERATE: _counted_items,
+            VALUE: check_value,
+            COUNT: _count_value,
+            CONCAT: _concatenation(join),
+        }
         self.filters = {**filters.filters(), **inner}
         self.tests = filters.tests()
 
     @override
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """``obj.name``: a method, then an item of a mapping."""
+        """Return ``obj.name``: a method, else an item of a mapping."""
         step()
-        return self._found(obj, attribute, methods_first=True)
+        return self._lookup(obj, attribute, methods_first=True)
 
     @override
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """``obj[…]``: an item, then a method."""
+        """Return ``obj[…]``: an item, else a method."""
         step()
-        return self._found(obj, argument, methods_first=False)
+        return self._lookup(obj, argument, methods_first=False)
 
-    def _found(self, obj: Any, name: Any, *, methods_first: bool) -> Any:
-        places = [_item, attribute] if isinstance(name, str) else [_item]
-        for place in reversed(places) if methods_first else places:
+    def _lookup(self, obj: Any, name: Any, *, methods_first: bool) -> Any:
+        lookups = [_item, attribute] if isinstance(name, str) else [_item]
+        for lookup in reversed(lookups) if methods_first else lookups:
             try:
-                return place(obj, name)
+                return lookup(obj, name)
             except (TypeError, LookupError):
                 continue
         return self.undefined(obj=obj, name=name)
 
     @override
     def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
-        """Arithmetic on numbers, and joining texts and lists with ``+``."""
+        """Compute with numbers, or join texts and lists with ``+``."""
         step()
         for operand in (left, right):
             if isinstance(operand, Undefined):
-                str(operand)  # says which value is missing
+                str(operand)  # raises an error that names the missing value
         numbers = isinstance(left, int | float) and isinstance(right, int | float)
         if operator == "**" or not (numbers or operator == "+"):
             raise SecurityError(f"{operator} works on numbers only")
         if not numbers:
             reserve(weight(left) + weight(right))
-        return checked(super().call_binop(context, operator, left, right))
+        return check_value(super().call_binop(context, operator, left, right))
 
     @override
     def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
@@ -85,12 +96,14 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if not isinstance(obj, TemplateFunction):
             raise SecurityError(f"a value of type {type(obj).__name__} can't be called")
         step()
-        given = {name: value for name, value in kwargs.items() if name not in _OF_THE_COMPILER}
-        return checked(obj.function(*args, **given))
+        arguments = {
+            name: value for name, value in kwargs.items() if name not in _COMPILER_ARGUMENTS
+        }
+        return check_value(obj.function(*args, **arguments))
 
-    def compiled(self, source: str) -> Template:
-        """A template that counts what it does."""
-        return self.from_string(bounded(self.parse(source), self))
+    def compile_template(self, source: str) -> Template:
+        """Compile a template that counts its steps."""
+        return self.from_string(count_steps(self.parse(source), self))
 
 
 def _item(obj: Any, name: Any) -> Any:
@@ -100,21 +113,21 @@ def _item(obj: Any, name: Any) -> Any:
 
 
 @pass_context
-def _shown(_context: Context, value: Any) -> Any:
-    """The text of a value in the output."""
+def _finalize(_context: Context, value: Any) -> Any:
+    """Return the text of a value in the output."""
     step()
     if isinstance(value, LoopContext | TemplateFunction):
-        raise SecurityError("a function or loop has no text; is there a () missing?")
-    return checked(value if isinstance(value, str) else str(checked(value)))
+        raise SecurityError("a function or loop has no text; did you forget ()?")
+    return check_value(value if isinstance(value, str) else str(check_value(value)))
 
 
-def _iterated(values: Iterable[Any]) -> Iterator[Any]:
+def _counted_items(values: Iterable[Any]) -> Iterator[Any]:
     for value in values:
         step()
         yield value
 
 
-def _passed(value: Any) -> Any:
+def _count_value(value: Any) -> Any:
     step()
     return value
 
@@ -123,7 +136,7 @@ def _concatenation(join: Callable[[Iterable[Any]], str]) -> Callable[[Any], Any]
     def concatenation(parts: list[Any]) -> Any:
         step()
         reserve(sum(map(weight, parts)))
-        return checked(join(parts))
+        return check_value(join(parts))
 
     return concatenation
 
@@ -131,8 +144,8 @@ def _concatenation(join: Callable[[Iterable[Any]], str]) -> Callable[[Any], Any]
 def _short_range(*bounds: int) -> range:
     try:
         numbers = range(*bounds)
-        if len(numbers) <= LONGEST_RANGE:
+        if len(numbers) <= MAX_RANGE:
             return numbers
     except OverflowError:
         pass
-    raise SecurityError(f"a range has at most {LONGEST_RANGE} numbers")
+    raise SecurityError(f"a range has at most {MAX_RANGE} numbers")

@@ -8,7 +8,7 @@ query, `process_pending_alerts` evaluates it to detect when the alert resolves.
 import math
 from typing import Any
 
-from analytics_worker.definitions.yaml_definitions import instead
+from analytics_worker.definitions.yaml_definitions import did_you_mean
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import THRESHOLD_EVENT
 from analytics_worker.prefect_support.task import task
@@ -37,7 +37,7 @@ def record_threshold_alert(
     identity, rule = parse_threshold(threshold_data)
     classification = STATUSES.get(status.strip().lower())
     if classification is None:
-        raise AlertRequestError(f"{status!r} is not a valid status{instead(status, STATUSES)}")
+        raise AlertRequestError(f"{status!r} is not a valid status{did_you_mean(status, STATUSES)}")
     value = None if math.isnan(current_value) else current_value
     return evaluate_one(identity, rule, ReportedStatus(classification, value))
 

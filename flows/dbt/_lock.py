@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError
 from analytics_worker.database.connections import (
     MissingDatabaseError,
     application_name,
-    direct,
+    direct_connection,
     run_sql,
     warehouse_url,
 )
@@ -42,7 +42,7 @@ def dbt_lock() -> Generator[None]:
         return
     with ExitStack() as stack:
         try:
-            _acquire(stack.enter_context(direct(url, autocommit=True)))
+            _acquire(stack.enter_context(direct_connection(url, autocommit=True)))
         except ProgrammingError as error:
             get_run_logger().warning(
                 "Overlapping runs of dbt are not prevented; run `analytics-worker migrate`: %s",

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from analytics_worker.database.connections import (
     MissingDatabaseError,
-    direct,
+    direct_connection,
     run_sql,
     warehouse_url,
 )
@@ -169,7 +169,7 @@ def _cleanup(name: str, reader: EventReader) -> Generator[None]:
 
 def _terminate_backends(name: str) -> None:
     try:
-        with direct(warehouse_url()) as connection:
+        with direct_connection(warehouse_url()) as connection:
             row = run_sql(connection, "dbt/terminate_backends", application_name=name)[0]
             if row["terminated"]:
                 get_run_logger().warning("Terminated %s queries of dbt", row["terminated"])

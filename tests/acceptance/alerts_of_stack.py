@@ -16,8 +16,8 @@ from analytics_worker.prefect_support.runs import submit
 from tests.support.http_sink import HttpSink
 from tests.support.smtp_sink import SmtpSink
 from tests.support.stack import RunningStack
-from tests.support.waiting import wait_until
-from tests.support.warehouse_of_stack import query
+from tests.support.wait_until import wait_until
+from tests.support.warehouse_fixtures import query
 
 TOKEN = "canary-of-the-hook"  # part of its address
 NEXT_PERIOD = """

@@ -18,7 +18,7 @@ from analytics_worker.prefect_support.runs import submit
 from tests.acceptance.alerts_of_stack import Receivers, emit, run_of
 from tests.support.smtp_sink import Received, SmtpSink
 from tests.support.stack import RunningStack
-from tests.support.warehouse_of_stack import query
+from tests.support.warehouse_fixtures import query
 
 
 def mails_about(sink: SmtpSink, words: str) -> list[Received]:

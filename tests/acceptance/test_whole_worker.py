@@ -26,10 +26,10 @@ from tests.acceptance.alerts_of_stack import (
 )
 from tests.acceptance.reports_of_stack import STORIES
 from tests.support.attacks import attack
-from tests.support.dbt_of_stack import dbt_processes, dbt_queries
+from tests.support.dbt_fixtures import dbt_processes, dbt_queries
 from tests.support.stack import RunningStack
-from tests.support.waiting import wait_until
-from tests.support.warehouse_of_stack import database_url, locked, query
+from tests.support.wait_until import wait_until
+from tests.support.warehouse_fixtures import database_url, locked, query
 
 PIPELINE = (
     "run-dbt-models/dbt",

@@ -10,7 +10,7 @@ from analytics_worker.stack.postgres.server import EmbeddedPostgres
 from analytics_worker.stack.sample import tick
 from tests.dbt_project.conftest import Warehouse
 from tests.support.postgres import administer
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 PIPELINE = "models/kpis/pipeline_kpis.sql"
 OWNERS = "models/staging/crm/stg_crm__owners.sql"

@@ -19,10 +19,16 @@ from analytics_worker.database.connections import warehouse
 from analytics_worker.delivery import deliver_due
 from analytics_worker.delivery.message import Domain
 from analytics_worker.settings import settings
-from tests.support.deliveries import Deliveries, hook, mail, open_report, sender
+from tests.support.deliveries import (
+    Deliveries,
+    email_recipient,
+    open_report,
+    sender,
+    webhook_recipient,
+)
 from tests.support.http_sink import HttpSink
 from tests.support.smtp_sink import SmtpSink
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 MESSAGES = 3
 
@@ -33,7 +39,7 @@ class Drilled(NamedTuple):
     lost: int
     doubled: int
     strangers: int
-    """Arrivals under an id that nobody enqueued."""
+    """Return arrivals with an id that was not enqueued."""
 
 
 @dataclass
@@ -61,7 +67,11 @@ class Rig:
     def fill(self) -> None:
         for number in range(MESSAGES):
             key = f"<{self.domain}{number}@test>" if self.by_mail else f"{self.domain}{number}"
-            to, files = (mail(f"r{number}"), ["sales.csv"]) if self.by_mail else (hook(), [])
+            to, files = (
+                (email_recipient(f"r{number}"), ["sales.csv"])
+                if self.by_mail
+                else (webhook_recipient(), [])
+            )
             self.deliveries.add(to, key=key, domain=self.domain, files=files)
             self.keys.append(key)
 
@@ -151,11 +161,11 @@ def _until_claimed(rig: Rig, _held: ExitStack) -> None:
 
 
 def _hold_connections(rig: Rig, held: ExitStack) -> None:
-    rig.reached = held.enter_context(rig.sink.holding_connections())
+    rig.reached = held.enter_context(rig.sink.pausing_connections())
 
 
 def _hold_second_answer(rig: Rig, held: ExitStack) -> None:
-    rig.reached = held.enter_context(rig.sink.holding_answer(to=2))
+    rig.reached = held.enter_context(rig.sink.pausing_answer(to=2))
 
 
 def _until_reached(rig: Rig, _held: ExitStack) -> None:

@@ -1,12 +1,12 @@
-"""A report goes out by whoever can open its files; others leave it alone."""
+"""A report is sent by a sender that can open its files; others skip it."""
 
 from datetime import timedelta
 
 import pytest
 
-from analytics_worker.delivery import AttachmentUnavailable, deliver_due
+from analytics_worker.delivery import AttachmentUnavailableError, deliver_due
 from analytics_worker.settings import settings
-from tests.support.deliveries import hook, mail, open_report, sender
+from tests.support.deliveries import email_recipient, open_report, sender, webhook_recipient
 
 
 @pytest.fixture(autouse=True)
@@ -22,7 +22,7 @@ def folder(tmp_path, monkeypatch, deliveries):
 
 @pytest.fixture
 def elsewhere(monkeypatch, tmp_path, folder):
-    """Be a sender that has another REPORT_OUTPUT_DIR."""
+    """Set another REPORT_OUTPUT_DIR for this sender."""
 
     def move(there):
         monkeypatch.setenv("REPORT_OUTPUT_DIR", str(tmp_path / "nowhere" if there else folder))
@@ -42,18 +42,18 @@ def test_files_are_opened_once_for_all_recipients(deliveries, smtp_sink):
         opened.append(attachment.name)
         return open_report(attachment)
 
-    people = [mail(f"r{number}") for number in range(30)]
-    deliveries.add(*people, domain="reports", files=["sales.csv"])
+    recipients = [email_recipient(f"r{number}") for number in range(30)]
+    deliveries.add(*recipients, domain="reports", files=["sales.csv"])
     assert deliver_due("reports", open_attachment=opener)["sent"] == 30
     assert opened == ["sales.csv"]
     assert all(attached(each) == [b"n\n1\n"] for each in smtp_sink.messages)
 
 
-def test_a_sender_that_can_t_open_a_file_leaves_the_message_to_one_that_can(
+def test_a_message_whose_file_a_sender_can_t_open_is_sent_by_another_sender(
     deliveries, smtp_sink, elsewhere, delivery_context
 ):
-    deliveries.add(mail("ann"), key="<r@test>", domain="reports", files=["sales.csv"])
-    deliveries.add(mail("bob"), key="<plain@test>", domain="reports")
+    deliveries.add(email_recipient("ann"), key="<r@test>", domain="reports", files=["sales.csv"])
+    deliveries.add(email_recipient("bob"), key="<plain@test>", domain="reports")
     elsewhere(there=True)
     result = deliver_due("reports", open_attachment=open_report)
     assert (result["sent"], result["retrying"]) == (1, 1)
@@ -68,8 +68,8 @@ def test_a_sender_that_can_t_open_a_file_leaves_the_message_to_one_that_can(
     assert attached(smtp_sink.messages[-1]) == [b"n\n1\n"]
 
 
-def test_a_sender_may_try_again_later(deliveries, smtp_sink, folder):
-    deliveries.add(mail("ann"), domain="reports", files=["sales.csv"])
+def test_a_sender_that_refused_a_message_may_retry_later(deliveries, smtp_sink, folder):
+    deliveries.add(email_recipient("ann"), domain="reports", files=["sales.csv"])
     folder.rename(folder.with_name("unmounted"))
     assert deliver_due("reports", open_attachment=open_report)["retrying"] == 1
     folder.with_name("unmounted").rename(folder)
@@ -79,26 +79,30 @@ def test_a_sender_may_try_again_later(deliveries, smtp_sink, folder):
     assert len(smtp_sink.messages) == 1
 
 
-def test_a_channel_that_takes_no_files_gets_links_from_any_sender(deliveries, http_sink, elsewhere):
+def test_a_channel_without_files_gets_links_from_any_sender(deliveries, http_sink, elsewhere):
     elsewhere(there=True)
-    deliveries.add(hook(), domain="reports", files=["sales.csv"])
+    deliveries.add(webhook_recipient(), domain="reports", files=["sales.csv"])
     assert deliver_due("reports")["sent"] == 1
     assert http_sink.requests[0].json["links"] == ["https://files/sales.csv"]
 
 
-def test_a_file_that_is_gone_is_final_for_its_own_message(deliveries, smtp_sink):
+def test_a_deleted_file_fails_only_its_own_message(deliveries, smtp_sink):
     deliveries.add(
-        mail("ann"), domain="reports", files=["gone.csv"], owner="owner@example.com", key="<g@t>"
+        email_recipient("ann"),
+        domain="reports",
+        files=["gone.csv"],
+        owner="owner@example.com",
+        key="<g@t>",
     )
-    deliveries.add(mail("bob"), domain="reports", files=["sales.csv"])
+    deliveries.add(email_recipient("bob"), domain="reports", files=["sales.csv"])
     result = deliver_due("reports", open_attachment=open_report)
     assert (result["sent"], result["failed"]) == (2, 1)
     assert "an attachment can't be read: gone.csv" in deliveries.row("<g@t>")["last_error"]
     assert smtp_sink.messages[-1].recipients == ["owner@example.com"]
 
 
-def test_what_nobody_can_open_is_given_up_at_the_maximal_age(deliveries, elsewhere):
-    deliveries.add(mail("ann"), key="<r@test>", domain="reports", files=["sales.csv"])
+def test_a_file_that_no_sender_can_open_fails_at_the_maximal_age(deliveries, elsewhere):
+    deliveries.add(email_recipient("ann"), key="<r@test>", domain="reports", files=["sales.csv"])
     elsewhere(there=True)
     deliver_due("reports", open_attachment=open_report)
     deliveries.age(timedelta(hours=25))
@@ -107,18 +111,18 @@ def test_what_nobody_can_open_is_given_up_at_the_maximal_age(deliveries, elsewhe
 
 
 @pytest.mark.parametrize("error", [OSError("disk"), KeyError("k"), SystemExit(1)], ids=repr)
-def test_an_opener_that_raises_costs_an_attempt_of_its_own_message(deliveries, error):
+def test_an_opener_that_raises_counts_an_attempt_of_its_own_message(deliveries, error):
     def opener(attachment):
         if attachment.name == "odd.csv":
             raise error
         return open_report(attachment)
 
-    deliveries.add(mail("ann"), key="<odd@test>", domain="reports", files=["odd.csv"])
-    deliveries.add(mail("bob"), domain="reports", files=["sales.csv"])
+    deliveries.add(email_recipient("ann"), key="<odd@test>", domain="reports", files=["odd.csv"])
+    deliveries.add(email_recipient("bob"), domain="reports", files=["sales.csv"])
     result = deliver_due("reports", open_attachment=opener)
     assert (result["sent"], result["retrying"]) == (1, 1)
     assert deliveries.row("<odd@test>")["attempts"] == 1
 
 
-def test_the_public_name_is_an_error_of_its_own():
-    assert not issubclass(AttachmentUnavailable, OSError)
+def test_the_public_error_is_no_os_error():
+    assert not issubclass(AttachmentUnavailableError, OSError)

@@ -14,7 +14,7 @@ from analytics_worker.delivery.outbox import (
 )
 from analytics_worker.settings import settings
 from tests.support.attacks import attack
-from tests.support.deliveries import hook, mail
+from tests.support.deliveries import email_recipient, webhook_recipient
 
 NOTHING = {
     "sent": 0,
@@ -34,8 +34,8 @@ def counts(**changes):
 
 def test_everything_due_is_sent_once(deliveries, smtp_sink, http_sink):
     for number in range(30):
-        deliveries.add(mail(f"r{number}"), key=f"<m{number}@test>")
-        deliveries.add(hook(), key=f"k{number}")
+        deliveries.add(email_recipient(f"r{number}"), key=f"<m{number}@test>")
+        deliveries.add(webhook_recipient(), key=f"k{number}")
     assert deliver_due() == counts(sent=60)
     assert deliver_due() == counts()
     assert sorted(smtp_sink.ids()) == sorted(f"<m{n}@test>" for n in range(30))
@@ -44,16 +44,16 @@ def test_everything_due_is_sent_once(deliveries, smtp_sink, http_sink):
     assert set(deliveries.statuses()) == {"sent"}
 
 
-def test_only_the_domain_that_was_asked_for_is_sent(deliveries, http_sink):
-    deliveries.add(hook(), key="report", domain="reports")
-    deliveries.add(hook(), key="alert")
+def test_only_the_requested_domain_is_sent(deliveries, http_sink):
+    deliveries.add(webhook_recipient(), key="report", domain="reports")
+    deliveries.add(webhook_recipient(), key="alert")
     assert deliver_due("alerts") == counts(sent=1)
     assert http_sink.keys() == ["alert"]
     assert deliver_due() == counts(sent=1)
 
 
-def test_what_is_not_due_waits(deliveries, http_sink):
-    deliveries.add(hook())
+def test_deliveries_that_are_not_due_wait(deliveries, http_sink):
+    deliveries.add(webhook_recipient())
     deliveries.run("update ops.deliveries set next_attempt_at = now() + interval '1 hour'")
     assert deliver_due() == counts()
     assert http_sink.requests == []
@@ -64,14 +64,14 @@ def test_what_is_not_due_waits(deliveries, http_sink):
 
 
 def test_a_used_up_budget_starts_no_message_and_leaves_none_claimed(deliveries, http_sink):
-    deliveries.add(hook())
+    deliveries.add(webhook_recipient())
     assert deliver_due(budget=timedelta(microseconds=1)) == counts()
     assert (http_sink.requests, deliveries.statuses()) == ([], ["pending"])
 
 
 def test_a_refused_recipient_is_retried_alone(deliveries, smtp_sink):
     smtp_sink.refuse("b@example.com", 451, times=1)
-    deliveries.add(mail("a"), mail("b"), mail("c"))
+    deliveries.add(email_recipient("a"), email_recipient("b"), email_recipient("c"))
     assert deliver_due() == counts(sent=2, retrying=1)
     (row,) = deliveries.run("select * from ops.deliveries where status = 'pending'")
     assert (row["recipient"], row["attempts"]) == ("b@example.com", 1)
@@ -82,22 +82,22 @@ def test_a_refused_recipient_is_retried_alone(deliveries, smtp_sink):
     assert len(set(smtp_sink.ids())) == 3
 
 
-def test_a_mail_whose_connection_dropped_is_sent_with_the_same_id(deliveries, smtp_sink):
+def test_an_email_whose_connection_was_lost_is_sent_with_the_same_id(deliveries, smtp_sink):
     smtp_sink.drop_next_data = True
-    deliveries.add(mail("a"), key="<a@test>")
-    deliveries.add(mail("b"), key="<b@test>")
+    deliveries.add(email_recipient("a"), key="<a@test>")
+    deliveries.add(email_recipient("b"), key="<b@test>")
     assert deliver_due() == counts(sent=1, retrying=1)
     deliveries.let_time_pass()
     assert deliver_due() == counts(sent=1)
     assert sorted(smtp_sink.ids()) == ["<a@test>", "<b@test>"]
 
 
-def test_attempts_end(deliveries, http_sink, monkeypatch):
+def test_attempts_are_limited(deliveries, http_sink, monkeypatch):
     monkeypatch.setenv("DELIVERY_MAX_ATTEMPTS", "3")
     monkeypatch.delenv("ALERT_SLACK_URL")
     settings.cache_clear()
     http_sink.answer(408)
-    deliveries.add(hook(), key="k")
+    deliveries.add(webhook_recipient(), key="k")
     results = []
     for _ in range(3):
         deliveries.let_time_pass()
@@ -114,7 +114,7 @@ def test_a_receiver_that_is_being_deployed_is_retried_until_the_maximal_age(
     monkeypatch.setenv("DELIVERY_MAX_ATTEMPTS", "2")
     settings.cache_clear()
     http_sink.answer(code, times=3)
-    deliveries.add(hook(), key="k")
+    deliveries.add(webhook_recipient(), key="k")
     for _ in range(3):
         deliveries.let_time_pass()
         assert deliver_due() == counts(retrying=1)
@@ -122,17 +122,17 @@ def test_a_receiver_that_is_being_deployed_is_retried_until_the_maximal_age(
     assert deliver_due() == counts(sent=1)
 
 
-def test_what_waited_too_long_is_given_up_and_what_was_never_tried_is_tried_first(
+def test_messages_fail_at_the_maximal_age_but_are_tried_once_before(
     deliveries, http_sink, monkeypatch
 ):
     monkeypatch.delenv("ALERT_SLACK_URL")
     monkeypatch.setenv("ALERT_EMAIL_TO", "ops@example.com")
     settings.cache_clear()
-    deliveries.add(hook(), key="old")
+    deliveries.add(webhook_recipient(), key="old")
     deliveries.age(timedelta(hours=25))
     assert deliver_due() == counts(sent=1), "never tried, however old"
     http_sink.stop()
-    deliveries.add(hook(), key="late")
+    deliveries.add(webhook_recipient(), key="late")
     assert deliver_due() == counts(retrying=1)
     deliveries.age(timedelta(hours=25))
     assert deliver_due()["failed"] == 1
@@ -145,11 +145,11 @@ def test_one_channel_s_breaker_does_not_delay_another_on_the_same_host(deliverie
 
     http_sink.before_answer = only_hook_fails
     for number in range(6):
-        deliveries.add(hook("webhook"), key=f"w{number}")
+        deliveries.add(webhook_recipient("webhook"), key=f"w{number}")
     result = deliver_due()
     assert (result["retrying"], result["circuit_open"]) == (3, 3)
     for number in range(6):
-        deliveries.add(hook("slack"), key=f"s{number}")
+        deliveries.add(webhook_recipient("slack"), key=f"s{number}")
     assert deliver_due() == counts(sent=6)
     stats = external_circuit_breaker.get_stats()
     assert stats["channel-webhook"]["state"] == "open"
@@ -157,13 +157,13 @@ def test_one_channel_s_breaker_does_not_delay_another_on_the_same_host(deliverie
     assert {row["attempts"] for row in deliveries.rows() if row["channel"] == "webhook"} == {0, 1}
 
 
-def test_a_whole_channel_becomes_one_delivery_for_each_of_its_addresses(
+def test_a_message_to_a_whole_channel_becomes_one_delivery_for_each_of_its_addresses(
     deliveries, smtp_sink, monkeypatch
 ):
     monkeypatch.setenv("ALERT_EMAIL_TO", "a@example.com,b@example.com")
     settings.cache_clear()
     smtp_sink.refuse("b@example.com", 451, times=1)
-    deliveries.add(hook("email"), key="<all@test>")
+    deliveries.add(webhook_recipient("email"), key="<all@test>")
     assert deliver_due() == counts(sent=1, retrying=1)
     deliveries.let_time_pass()
     assert deliver_due() == counts(sent=1)
@@ -171,9 +171,9 @@ def test_a_whole_channel_becomes_one_delivery_for_each_of_its_addresses(
 
 
 @pytest.mark.usefixtures("prefect_api")
-def test_a_message_for_an_unknown_channel_waits_and_says_for_what(deliveries):
-    deliveries.add(hook("nobody"), key="k9")
-    deliveries.add(hook())
+def test_a_message_for_an_unknown_channel_waits_with_the_reason(deliveries):
+    deliveries.add(webhook_recipient("nobody"), key="k9")
+    deliveries.add(webhook_recipient())
     assert deliver_due() == counts(sent=1, not_configured=1)
     row = deliveries.row("k9")
     assert (row["status"], row["attempts"]) == ("pending", 0)
@@ -185,11 +185,13 @@ def test_a_message_for_an_unknown_channel_waits_and_says_for_what(deliveries):
     assert deliver_due()["failed"] == 1
 
 
-def test_a_channel_that_is_configured_later_gets_what_waited(deliveries, smtp_sink, monkeypatch):
+def test_a_channel_that_is_configured_later_gets_the_waiting_messages(
+    deliveries, smtp_sink, monkeypatch
+):
     host = settings().alert_email_host
     monkeypatch.delenv("ALERT_EMAIL_FROM")
     settings.cache_clear()
-    deliveries.add(mail("ann"))
+    deliveries.add(email_recipient("ann"))
     assert deliver_due() == counts(not_configured=1)
     monkeypatch.setenv("ALERT_EMAIL_FROM", "alerts@example.com")
     settings.cache_clear()
@@ -199,10 +201,10 @@ def test_a_channel_that_is_configured_later_gets_what_waited(deliveries, smtp_si
         assert waiting_for_configuration(connection) == []
 
 
-def test_a_stored_message_that_can_t_be_read_is_given_up_alone(deliveries, http_sink):
-    deliveries.add(hook(), key="odd")
+def test_a_stored_message_that_can_t_be_read_fails_alone(deliveries, http_sink):
+    deliveries.add(webhook_recipient(), key="odd")
     deliveries.run("""update ops.messages set content = '{"subject": 1, "unknown": []}'""")
-    deliveries.add(hook(), key="good")
+    deliveries.add(webhook_recipient(), key="good")
     result = deliver_due()
     assert result["failed"] == 1
     assert deliveries.status("odd") == "failed"
@@ -211,19 +213,19 @@ def test_a_stored_message_that_can_t_be_read_is_given_up_alone(deliveries, http_
 
 @attack(
     by="network",
-    what="a web hook whose answers and redirects repeat its token",
+    what="a webhook whose responses and redirects repeat its token",
     answer="no token in rows, logs and statistics",
 )
 def test_no_secret_reaches_rows_and_logs(deliveries, http_sink, caplog):
     caplog.set_level(logging.DEBUG)
     http_sink.answer(404, b"canary-token canary-secret")
-    deliveries.add(hook())
+    deliveries.add(webhook_recipient())
     deliver_due()
     http_sink.answer(302, Location=f"{http_sink.url}/canary-token")
-    deliveries.add(hook())
+    deliveries.add(webhook_recipient())
     deliver_due()
     http_sink.stop()
-    deliveries.add(hook())
+    deliveries.add(webhook_recipient())
     deliver_due()
     shown = str(deliveries.rows()) + caplog.text + str(external_circuit_breaker.get_stats())
     assert "http://127.0.0.1 answered 404" in shown

@@ -1,4 +1,4 @@
-"""One odd message, recipient or channel never stops, changes, delays or hides another."""
+"""One invalid message, recipient or channel never affects another one."""
 
 import sys
 from contextlib import contextmanager
@@ -12,11 +12,11 @@ from analytics_worker.delivery.channels.base import Channel
 from analytics_worker.delivery.message import Content, Message
 from analytics_worker.send_result import SENT
 from tests.support import delivery_channels
-from tests.support.deliveries import hook, mail
+from tests.support.deliveries import email_recipient, webhook_recipient
 
 
 class OddError(Exception):
-    """Unlike any other."""
+    """An unusual error."""
 
 
 ODD = [OddError("canary-secret"), MemoryError(), RecursionError(), SystemExit(3), KeyError("k")]
@@ -24,7 +24,7 @@ ODD = [OddError("canary-secret"), MemoryError(), RecursionError(), SystemExit(3)
 
 @pytest.fixture
 def channels(monkeypatch, deliveries):
-    """Let block types be sent by a module of this test; others by the real test channels."""
+    """Send some block types with a module of this test, others with the real test channels."""
     del deliveries
 
     def use(slug, open_channel):
@@ -41,7 +41,7 @@ def slack(session):
 
 
 @pytest.mark.parametrize("error", ODD, ids=repr)
-def test_an_error_while_sending_is_that_message_s_own(deliveries, http_sink, channels, error):
+def test_an_error_while_sending_fails_only_that_message(deliveries, http_sink, channels, error):
     sessions = []
 
     @contextmanager
@@ -57,8 +57,8 @@ def test_an_error_while_sending_is_that_message_s_own(deliveries, http_sink, cha
 
     channels("slack-channel", slack(session))
     for number in range(3):
-        deliveries.add(hook("slack"), key=f"s{number}")
-        deliveries.add(hook("webhook"), key=f"w{number}")
+        deliveries.add(webhook_recipient("slack"), key=f"s{number}")
+        deliveries.add(webhook_recipient("webhook"), key=f"w{number}")
     result = deliver_due()
     assert (result["sent"], result["retrying"]) == (5, 1)
     assert http_sink.keys() == ["w0", "w1", "w2"]
@@ -71,7 +71,7 @@ def test_an_error_while_sending_is_that_message_s_own(deliveries, http_sink, cha
 
 @pytest.mark.parametrize("error", ODD, ids=repr)
 @pytest.mark.parametrize("where", ["open", "session", "exit"])
-def test_an_error_of_a_channel_concerns_no_other_channel(
+def test_an_error_of_a_channel_affects_no_other_channel(
     deliveries, http_sink, channels, error, where
 ):
     @contextmanager
@@ -88,8 +88,8 @@ def test_an_error_of_a_channel_concerns_no_other_channel(
         return slack(session)(name, block)
 
     channels("slack-channel", open_channel)
-    deliveries.add(hook("slack"), key="s")
-    deliveries.add(hook("webhook"), key="w")
+    deliveries.add(webhook_recipient("slack"), key="s")
+    deliveries.add(webhook_recipient("webhook"), key="w")
     result = deliver_due()
     assert http_sink.keys() == ["w"]
     assert deliveries.status("s") == ("sent" if where == "exit" else "pending")
@@ -97,7 +97,7 @@ def test_an_error_of_a_channel_concerns_no_other_channel(
     assert result["failed"] == 0
 
 
-def test_odd_results_and_receipts_are_that_message_s_own(deliveries, channels):
+def test_invalid_results_and_receipts_fail_only_that_message(deliveries, channels):
     @contextmanager
     def session():
         answers = iter([None, "sent", SENT.__class__("sent", receipt={"ts\x00": object()})])  # pyright: ignore[reportArgumentType]
@@ -105,27 +105,29 @@ def test_odd_results_and_receipts_are_that_message_s_own(deliveries, channels):
 
     channels("slack-channel", slack(session))
     for number in range(3):
-        deliveries.add(hook("slack"), key=f"s{number}")
+        deliveries.add(webhook_recipient("slack"), key=f"s{number}")
     result = deliver_due()
     assert (result["sent"], result["retrying"]) == (1, 2)
 
 
-def test_odd_names_and_addresses_fail_alone(deliveries, http_sink, smtp_sink):
+def test_invalid_names_and_addresses_fail_alone(deliveries, http_sink, smtp_sink):
     odd = ["not an address", "a@b\r\nBcc: c@d", "\x00", "x" * 10_000, ""]
     for address in odd:
-        deliveries.add(mail("x")._replace(address=address))
-    deliveries.add(mail("ann"), hook())
+        deliveries.add(email_recipient("x")._replace(address=address))
+    deliveries.add(email_recipient("ann"), webhook_recipient())
     result = deliver_due()
     assert result["failed"] == len(odd)
     assert http_sink.requests
     assert "ann@example.com" in [each.recipients[0] for each in smtp_sink.messages]
 
 
-def test_long_names_are_no_obstacle(deliveries, http_sink):
+def test_long_names_are_delivered(deliveries, http_sink):
     noise = "".join(chr(33 + n * n % 90) for n in range(20_000))
-    deliveries.add(mail("x")._replace(channel=noise), key=noise, topic=noise, reference=noise)
-    deliveries.add(mail("x")._replace(address=noise), topic=noise)
-    deliveries.add(hook(), topic=noise)
+    deliveries.add(
+        email_recipient("x")._replace(channel=noise), key=noise, topic=noise, reference=noise
+    )
+    deliveries.add(email_recipient("x")._replace(address=noise), topic=noise)
+    deliveries.add(webhook_recipient(), topic=noise)
     result = deliver_due()
     assert (result["sent"], result["failed"]) == (3, 1), "the notice goes to both default channels"
     assert len(http_sink.requests) == 3
@@ -134,15 +136,15 @@ def test_long_names_are_no_obstacle(deliveries, http_sink):
 def test_send_once_uses_the_same_channel(deliveries, http_sink):
     del deliveries
     message = Message("monitoring", "test", Content(subject="s", text="t"), [])
-    assert send_once("webhook", message, hook(), "k1").status == "sent"
+    assert send_once("webhook", message, webhook_recipient(), "k1").status == "sent"
     assert http_sink.keys() == ["k1"]
     assert delivery_channels.__name__ == routing.CHANNEL_MODULES["webhook-channel"]
 
 
-def test_a_channel_whose_rows_the_database_refuses_leaves_the_others_their_notices(
+def test_a_channel_whose_rows_the_database_refuses_does_not_affect_notices_of_others(
     deliveries, smtp_sink
 ):
-    """The run fails, after everything that does not need that channel is done."""
+    """The run fails after the work of all other channels is done."""
     deliveries.run(
         "create function refuse() returns trigger language plpgsql"
         " as $$ begin raise exception 'no more of these'; end $$"
@@ -152,8 +154,8 @@ def test_a_channel_whose_rows_the_database_refuses_leaves_the_others_their_notic
         " when (old.channel = 'webhook') execute function refuse()"
     )
     smtp_sink.refuse("gone@example.com", 550)
-    deliveries.add(hook("webhook"))
-    deliveries.add(mail("gone"), owner="owner@example.com")
+    deliveries.add(webhook_recipient("webhook"))
+    deliveries.add(email_recipient("gone"), owner="owner@example.com")
     with pytest.raises(DBAPIError, match="no more of these"):
         deliver_due()
     assert [each.recipients for each in smtp_sink.messages] == [["owner@example.com"]]

@@ -1,4 +1,4 @@
-"""A living sender's messages are left alone; one that lost its lease writes nothing and sends no more."""
+"""Messages of a running sender are not claimed; a sender without its lease writes and sends nothing more."""
 
 from collections import Counter
 
@@ -10,14 +10,14 @@ from analytics_worker.delivery import deliver_due, dispatcher
 from analytics_worker.delivery.leases import Leases
 from analytics_worker.delivery.retry import NextStep
 from analytics_worker.delivery.store import delivery_store
-from tests.support.deliveries import hook, sender
-from tests.support.waiting import wait_until
+from tests.support.deliveries import sender, webhook_recipient
+from tests.support.wait_until import wait_until
 
 pytestmark = pytest.mark.timeout(240)
 
 
 def take_over(deliveries, status="sending"):
-    """What another sender does with rows whose lease has ended."""
+    """Recover rows as another sender does after the lease has ended."""
     deliveries.run(
         "update ops.deliveries set status = :status, lease_owner = 'elsewhere/1/abc',"
         " lease_until = now() + interval '1 hour' where status = 'sending'",
@@ -29,12 +29,12 @@ def claim(store, batch=5):
     return store.claim("webhook", batch=batch)
 
 
-def test_a_settlement_without_the_lease_is_refused_and_the_rest_is_not_sent(
+def test_a_settlement_without_the_lease_is_refused_and_the_other_claims_are_not_sent(
     deliveries, http_sink, delivery_context
 ):
     for number in range(3):
-        deliveries.add(hook(), key=f"k{number}")
-    with http_sink.holding_answer(to=1) as held, sender(delivery_context) as process:
+        deliveries.add(webhook_recipient(), key=f"k{number}")
+    with http_sink.pausing_answer(to=1) as held, sender(delivery_context) as process:
         wait_until(held.is_set, timeout=90)
         take_over(deliveries)
         http_sink.release()
@@ -45,10 +45,10 @@ def test_a_settlement_without_the_lease_is_refused_and_the_rest_is_not_sent(
     assert {row["lease_owner"] for row in deliveries.rows()} == {"elsewhere/1/abc"}
 
 
-def test_what_was_sent_without_the_lease_is_not_sent_again(deliveries, http_sink, delivery_context):
-    """The other sender fails with it: it must not make it unsent."""
-    deliveries.add(hook(), key="k")
-    with http_sink.holding_answer(to=1) as held, sender(delivery_context) as process:
+def test_a_message_sent_without_the_lease_is_not_resent(deliveries, http_sink, delivery_context):
+    """The other sender fails to send it: that must not set it back to unsent."""
+    deliveries.add(webhook_recipient(), key="k")
+    with http_sink.pausing_answer(to=1) as held, sender(delivery_context) as process:
         wait_until(held.is_set, timeout=90)
         take_over(deliveries)
         http_sink.release()
@@ -66,14 +66,16 @@ def test_what_was_sent_without_the_lease_is_not_sent_again(deliveries, http_sink
             delay_seconds=0,
             receipt="{}",
         )
-    assert row["ours"]
+    assert row["recorded"]
     assert deliver_due()["sent"] == 0
     assert (http_sink.keys(), deliveries.status("k")) == (["k"], "sent")
 
 
-def test_what_was_sent_and_taken_back_meanwhile_is_sent(deliveries, http_sink, delivery_context):
-    deliveries.add(hook(), key="k")
-    with http_sink.holding_answer(to=1) as held, sender(delivery_context) as process:
+def test_a_message_sent_and_recovered_meanwhile_counts_as_sent(
+    deliveries, http_sink, delivery_context
+):
+    deliveries.add(webhook_recipient(), key="k")
+    with http_sink.pausing_answer(to=1) as held, sender(delivery_context) as process:
         wait_until(held.is_set, timeout=90)
         take_over(deliveries, status="pending")
         http_sink.release()
@@ -82,10 +84,10 @@ def test_what_was_sent_and_taken_back_meanwhile_is_sent(deliveries, http_sink, d
     assert (http_sink.keys(), deliveries.status("k")) == (["k"], "sent")
 
 
-def test_a_living_sender_s_messages_are_left_alone(deliveries, http_sink, delivery_context):
+def test_messages_of_a_running_sender_are_not_claimed(deliveries, http_sink, delivery_context):
     for number in range(3):
-        deliveries.add(hook(), key=f"k{number}")
-    with http_sink.holding_answer(to=1) as held, sender(delivery_context) as process:
+        deliveries.add(webhook_recipient(), key=f"k{number}")
+    with http_sink.pausing_answer(to=1) as held, sender(delivery_context) as process:
         wait_until(held.is_set, timeout=90)
         assert deliver_due()["sent"] == 0
         http_sink.release()
@@ -96,7 +98,7 @@ def test_a_living_sender_s_messages_are_left_alone(deliveries, http_sink, delive
 
 def test_two_senders_share_the_work(deliveries, http_sink, delivery_context):
     for number in range(120):
-        deliveries.add(hook(), key=f"k{number}")
+        deliveries.add(webhook_recipient(), key=f"k{number}")
     with sender(delivery_context) as first, sender(delivery_context) as second:
         for process in (first, second):
             process.join(timeout=90)
@@ -104,9 +106,9 @@ def test_two_senders_share_the_work(deliveries, http_sink, delivery_context):
     assert Counter(http_sink.keys()) == Counter(f"k{n}" for n in range(120))
 
 
-def test_a_host_that_vanished_loses_its_lease(deliveries):
-    """Its connection may look alive for hours; the lease ends."""
-    deliveries.add(hook(), key="k")
+def test_the_lease_of_a_lost_host_ends(deliveries):
+    """Its connection may look open for hours; the lease ends."""
+    deliveries.add(webhook_recipient(), key="k")
     with delivery_store(None) as vanished:
         assert len(claim(vanished)) == 1
         assert deliver_due()["sent"] == 0
@@ -116,9 +118,9 @@ def test_a_host_that_vanished_loses_its_lease(deliveries):
         assert deliveries.run("select 1 from ops.deliveries where id = :id", id=claimed_id)
 
 
-def test_a_waiting_lock_is_no_life(deliveries):
-    """Who merely waits for the lock of a sender (any role may) does not keep it alive."""
-    deliveries.add(hook(), key="k")
+def test_a_waiting_lock_does_not_keep_a_sender_alive(deliveries):
+    """Waiting for the lock of a sender, which any role may do, does not keep it alive."""
+    deliveries.add(webhook_recipient(), key="k")
     with delivery_store(None) as store:
         claim(store)
         owner = store.owner
@@ -133,13 +135,13 @@ def test_a_waiting_lock_is_no_life(deliveries):
 
 def test_leases_are_renewed_while_sending(deliveries, http_sink, monkeypatch):
     monkeypatch.setattr(dispatcher, "RENEW_SECONDS", 0.05)
-    deliveries.add(hook(), key="k")
-    seen = []
+    deliveries.add(webhook_recipient(), key="k")
+    observed = []
 
     def before_answer(_posted):
         def renewed():
-            seen.append(deliveries.row("k")["lease_until"])
-            return len(set(seen)) > 2
+            observed.append(deliveries.row("k")["lease_until"])
+            return len(set(observed)) > 2
 
         wait_until(renewed, timeout=30)
 
@@ -147,12 +149,12 @@ def test_leases_are_renewed_while_sending(deliveries, http_sink, monkeypatch):
     assert deliver_due()["sent"] == 1
 
 
-def test_a_lost_connection_ends_the_sender_and_what_it_sent_is_recorded(
+def test_a_lost_connection_stops_the_sender_and_its_results_are_recorded(
     deliveries, http_sink, delivery_context
 ):
     for number in range(3):
-        deliveries.add(hook(), key=f"k{number}")
-    with http_sink.holding_answer(to=1) as held, sender(delivery_context) as process:
+        deliveries.add(webhook_recipient(), key=f"k{number}")
+    with http_sink.pausing_answer(to=1) as held, sender(delivery_context) as process:
         wait_until(held.is_set, timeout=90)
         with warehouse() as connection:
             connection.execute(
@@ -172,11 +174,11 @@ def test_a_lost_connection_ends_the_sender_and_what_it_sent_is_recorded(
 
 
 def test_no_transaction_is_open_and_no_row_locked_while_sending(deliveries, http_sink):
-    deliveries.add(hook(), key="k")
-    seen = []
+    deliveries.add(webhook_recipient(), key="k")
+    observed = []
 
     def before_answer(_posted):
-        seen.extend(
+        observed.extend(
             deliveries.run(
                 "select state from pg_stat_activity where datname = current_database()"
                 " and pid <> pg_backend_pid() and state like 'idle in transaction%'"
@@ -185,20 +187,20 @@ def test_no_transaction_is_open_and_no_row_locked_while_sending(deliveries, http
         deliveries.run("select 1 from ops.deliveries for update nowait")
 
     http_sink.before_answer = before_answer
-    assert (deliver_due()["sent"], seen) == (1, [])
+    assert (deliver_due()["sent"], observed) == (1, [])
 
 
 def test_settling_twice_changes_nothing(deliveries):
-    deliveries.add(hook(), key="k")
+    deliveries.add(webhook_recipient(), key="k")
     with delivery_store(None) as store:
         (claimed,) = claim(store)
-        assert store.settle("webhook", claimed, NextStep("sent"), "{}").ours
-        assert not store.settle("webhook", claimed, NextStep("failed", 1, "x"), "{}").ours
+        assert store.settle("webhook", claimed, NextStep("sent"), "{}").recorded
+        assert not store.settle("webhook", claimed, NextStep("failed", 1, "x"), "{}").recorded
     assert deliveries.status("k") == "sent"
 
 
 def test_leases_end_in_time(deliveries):
-    deliveries.add(hook())
+    deliveries.add(webhook_recipient())
     with delivery_store(None) as store:
         (claimed,) = claim(store)
         assert store.holds(claimed)

@@ -1,16 +1,16 @@
-"""A recipient gets the messages of a topic in order, and what follows a message only after that one."""
+"""A recipient gets the messages of a topic in order, and a following message only after the one before."""
 
 import pytest
 
 from analytics_worker.delivery import deliver_due
 from analytics_worker.settings import settings
-from tests.support.deliveries import hook, mail, sender
-from tests.support.waiting import wait_until
+from tests.support.deliveries import email_recipient, sender, webhook_recipient
+from tests.support.wait_until import wait_until
 
 
 @pytest.fixture(autouse=True)
 def _no_owner(monkeypatch):
-    """Nobody is notified of failures, so that the sinks hold what these tests send."""
+    """Disable notices of failures, so that the sinks have only the messages of these tests."""
     monkeypatch.setenv("ALERT_EMAIL_TO", "")
 
 
@@ -32,9 +32,9 @@ def arrived(smtp_sink):
 
 def test_resolved_waits_for_the_firing_that_is_retried(deliveries, smtp_sink):
     smtp_sink.refuse("ann@example.com", 451, times=2)
-    firing = fires(deliveries, mail("ann"), mail("bob"))
+    firing = fires(deliveries, email_recipient("ann"), email_recipient("bob"))
     deliver_due()
-    resolves(deliveries, mail("ann"), mail("bob"), follows=firing)
+    resolves(deliveries, email_recipient("ann"), email_recipient("bob"), follows=firing)
     assert deliver_due()["sent"] == 1
     assert arrived(smtp_sink) == [("b", "pipeline fires"), ("b", "pipeline resolved")]
     for _ in range(2):
@@ -43,22 +43,30 @@ def test_resolved_waits_for_the_firing_that_is_retried(deliveries, smtp_sink):
     assert arrived(smtp_sink)[2:] == [("a", "pipeline fires"), ("a", "pipeline resolved")]
 
 
-def test_other_topics_wait_for_nothing(deliveries, smtp_sink):
+def test_other_topics_do_not_wait(deliveries, smtp_sink):
     smtp_sink.refuse("ann@example.com", 451, times=1)
-    fires(deliveries, mail("ann"))
+    fires(deliveries, email_recipient("ann"))
     deliver_due()
-    fires(deliveries, mail("ann"), topic="revenue")
-    fires(deliveries, mail("ann"), topic="")
+    fires(deliveries, email_recipient("ann"), topic="revenue")
+    fires(deliveries, email_recipient("ann"), topic="")
     assert deliver_due()["sent"] == 2
 
 
-def test_who_never_got_the_firing_does_not_get_the_resolved(deliveries, smtp_sink, monkeypatch):
+def test_a_recipient_without_the_firing_message_does_not_get_the_resolved_one(
+    deliveries, smtp_sink, monkeypatch
+):
     monkeypatch.delenv("ALERT_SLACK_URL")
     monkeypatch.delenv("ALERT_WEBHOOK_URL")
     settings.cache_clear()
     smtp_sink.refuse("ann@example.com", 550, times=1)
-    firing = fires(deliveries, mail("ann"), mail("bob"))
-    resolves(deliveries, mail("ann"), mail("bob"), mail("carl"), follows=firing)
+    firing = fires(deliveries, email_recipient("ann"), email_recipient("bob"))
+    resolves(
+        deliveries,
+        email_recipient("ann"),
+        email_recipient("bob"),
+        email_recipient("carl"),
+        follows=firing,
+    )
     result = deliver_due()
     assert result["failed"] == 1
     subjects = [each for each in arrived(smtp_sink) if not each[1].startswith("Not delivered")]
@@ -70,29 +78,33 @@ def test_who_never_got_the_firing_does_not_get_the_resolved(deliveries, smtp_sin
     assert "was not delivered to this recipient" in cancelled[0]["last_error"]
 
 
-def test_who_got_a_later_message_of_the_incident_gets_the_resolved(deliveries, smtp_sink):
-    """Ann missed the first message, but was reminded of it; Bob was not reached by either."""
+def test_a_recipient_of_a_later_message_of_the_incident_gets_the_resolved_one(
+    deliveries, smtp_sink
+):
+    """Ann missed the first message, but got the reminder; Bob got neither."""
     smtp_sink.refuse("ann@example.com", 550, times=1)
     smtp_sink.refuse("bob@example.com", 550)
-    firing = fires(deliveries, mail("ann"), mail("bob"))
+    firing = fires(deliveries, email_recipient("ann"), email_recipient("bob"))
     deliver_due()
-    fires(deliveries, mail("ann"), mail("bob"), subject="pipeline still fires")
+    fires(
+        deliveries, email_recipient("ann"), email_recipient("bob"), subject="pipeline still fires"
+    )
     deliver_due()
     smtp_sink.refuse("bob@example.com", 550, times=0)
-    resolves(deliveries, mail("ann"), mail("bob"), follows=firing)
+    resolves(deliveries, email_recipient("ann"), email_recipient("bob"), follows=firing)
     deliver_due()
     about = [each for each in arrived(smtp_sink) if each[1].startswith("pipeline")]
     assert about == [("a", "pipeline still fires"), ("a", "pipeline resolved")]
     assert deliveries.statuses().count("cancelled") == 1
 
 
-def test_what_follows_waits_for_a_later_message_that_is_retried(deliveries, smtp_sink):
+def test_a_following_message_waits_for_a_later_one_that_is_retried(deliveries, smtp_sink):
     smtp_sink.refuse("ann@example.com", 550, times=1)
-    firing = fires(deliveries, mail("ann"))
+    firing = fires(deliveries, email_recipient("ann"))
     deliver_due()
     smtp_sink.refuse("ann@example.com", 451, times=1)
-    fires(deliveries, mail("ann"), subject="pipeline still fires")
-    resolves(deliveries, mail("ann"), follows=firing)
+    fires(deliveries, email_recipient("ann"), subject="pipeline still fires")
+    resolves(deliveries, email_recipient("ann"), follows=firing)
     deliver_due()
     assert ("a", "pipeline resolved") not in arrived(smtp_sink)
     deliveries.let_time_pass()
@@ -100,12 +112,12 @@ def test_what_follows_waits_for_a_later_message_that_is_retried(deliveries, smtp
     assert arrived(smtp_sink)[-2:] == [("a", "pipeline still fires"), ("a", "pipeline resolved")]
 
 
-def test_whole_channels_are_followed_by_address(deliveries, smtp_sink, monkeypatch):
+def test_messages_to_whole_channels_are_followed_by_address(deliveries, smtp_sink, monkeypatch):
     monkeypatch.setenv("ALERT_EMAIL_TO", "ann@example.com,bob@example.com")
     settings.cache_clear()
     smtp_sink.refuse("ann@example.com", 451, times=1)
-    firing = fires(deliveries, hook("email"))
-    resolves(deliveries, hook("email"), follows=firing)
+    firing = fires(deliveries, webhook_recipient("email"))
+    resolves(deliveries, webhook_recipient("email"), follows=firing)
     deliver_due()
     assert arrived(smtp_sink) == [("b", "pipeline fires"), ("b", "pipeline resolved")]
     deliveries.let_time_pass()
@@ -114,27 +126,27 @@ def test_whole_channels_are_followed_by_address(deliveries, smtp_sink, monkeypat
 
 
 def test_firing_and_resolved_of_one_transaction_keep_their_order(deliveries, smtp_sink):
-    firing = fires(deliveries, mail("ann"))
-    resolves(deliveries, mail("ann"), follows=firing)
+    firing = fires(deliveries, email_recipient("ann"))
+    resolves(deliveries, email_recipient("ann"), follows=firing)
     assert deliver_due()["sent"] == 2
     assert [subject for _, subject in arrived(smtp_sink)] == ["pipeline fires", "pipeline resolved"]
 
 
-def test_what_follows_a_pruned_message_is_sent(deliveries, http_sink):
-    firing = fires(deliveries, hook())
+def test_a_message_that_follows_a_pruned_one_is_sent(deliveries, http_sink):
+    firing = fires(deliveries, webhook_recipient())
     deliver_due()
-    resolves(deliveries, hook(), follows=firing)
+    resolves(deliveries, webhook_recipient(), follows=firing)
     deliveries.run("delete from ops.messages where id = :id", id=firing)
     assert deliver_due()["sent"] == 1
     assert len(http_sink.requests) == 2
 
 
-def test_what_follows_has_the_receipt_of_the_first(deliveries, http_sink):
-    firing = fires(deliveries, hook())
+def test_a_following_message_has_the_receipt_of_the_first(deliveries, http_sink):
+    firing = fires(deliveries, webhook_recipient())
     deliver_due()
     deliveries.run("""update ops.deliveries set receipt = '{"ts": "17.4"}'""")
-    resolves(deliveries, hook(), follows=firing)
-    fires(deliveries, hook())
+    resolves(deliveries, webhook_recipient(), follows=firing)
+    fires(deliveries, webhook_recipient())
     deliver_due()
     assert [each.json["thread"] for each in http_sink.requests] == [{}, {"ts": "17.4"}, {}]
 
@@ -144,7 +156,7 @@ def test_many_threads_keep_the_order(deliveries, http_sink, monkeypatch):
     settings.cache_clear()
     keys = [f"k{number}" for number in range(60)]
     for key in keys:
-        deliveries.add(hook(), key=key, topic="pipeline")
+        deliveries.add(webhook_recipient(), key=key, topic="pipeline")
     while deliver_due()["sent"]:
         pass
     assert http_sink.keys() == keys
@@ -153,10 +165,10 @@ def test_many_threads_keep_the_order(deliveries, http_sink, monkeypatch):
 def test_another_sender_does_not_overtake_one_that_is_sending(
     deliveries, http_sink, delivery_context
 ):
-    deliveries.add(hook(), key="firing", topic="pipeline")
-    with http_sink.holding_answer(to=1) as held, sender(delivery_context) as process:
+    deliveries.add(webhook_recipient(), key="firing", topic="pipeline")
+    with http_sink.pausing_answer(to=1) as held, sender(delivery_context) as process:
         wait_until(held.is_set, timeout=90)
-        deliveries.add(hook(), key="resolved", topic="pipeline")
+        deliveries.add(webhook_recipient(), key="resolved", topic="pipeline")
         assert deliver_due()["sent"] == 0
         http_sink.release()
         process.join(timeout=60)

@@ -1,4 +1,4 @@
-"""What callers do with the outbox, in their own transactions."""
+"""Callers use the outbox in their own transactions."""
 
 from datetime import timedelta
 
@@ -14,7 +14,7 @@ from analytics_worker.delivery.outbox import (
     resend,
     undelivered,
 )
-from tests.support.deliveries import hook, mail
+from tests.support.deliveries import email_recipient, webhook_recipient
 
 NOTHING = {
     "sent": 0,
@@ -33,25 +33,25 @@ def counts(**changes):
 
 
 def test_enqueuing_again_adds_nothing(deliveries, http_sink):
-    first = deliveries.add(hook(), mail("ann"))
-    deliveries.add(hook(), mail("ann"), id=first)
+    first = deliveries.add(webhook_recipient(), email_recipient("ann"))
+    deliveries.add(webhook_recipient(), email_recipient("ann"), id=first)
     assert deliver_due() == counts(sent=2)
     assert len(deliveries.rows()) == 2
     assert len(http_sink.requests) == 1
 
 
 def test_a_message_is_stored_once_for_all_its_recipients(deliveries, smtp_sink):
-    deliveries.add(*(mail(f"r{n}") for n in range(40)))
+    deliveries.add(*(email_recipient(f"r{n}") for n in range(40)))
     assert deliver_due() == counts(sent=40)
     assert deliveries.run("select count(*) as n from ops.messages")[0]["n"] == 1
     assert len(smtp_sink.messages) == 40
 
 
-def test_sending_again_repeats_failed_ones_with_their_key_and_sent_ones_with_a_new_one(
+def test_resending_repeats_failed_deliveries_with_their_key_and_sent_ones_with_a_new_key(
     deliveries, smtp_sink
 ):
     smtp_sink.refuse("b@example.com", 550, times=1)
-    message = deliveries.add(mail("a"), mail("b"))
+    message = deliveries.add(email_recipient("a"), email_recipient("b"))
     deliver_due()
     first = {
         row["recipient"]: row["idempotency_key"]
@@ -71,8 +71,8 @@ def test_sending_again_repeats_failed_ones_with_their_key_and_sent_ones_with_a_n
     assert len(set(smtp_sink.ids())) >= 6
 
 
-def test_what_is_cancelled_is_not_sent(deliveries, http_sink):
-    message = deliveries.add(hook(), key="k")
+def test_cancelled_deliveries_are_not_sent(deliveries, http_sink):
+    message = deliveries.add(webhook_recipient(), key="k")
     with warehouse() as connection:
         assert cancel(connection, [message], "the rule was removed") == 1
         assert delivery_statuses(connection, [message]) == {"cancelled": 1}
@@ -81,9 +81,9 @@ def test_what_is_cancelled_is_not_sent(deliveries, http_sink):
 
 
 def test_only_settled_messages_are_pruned(deliveries):
-    done = deliveries.add(hook(), reference="1")
+    done = deliveries.add(webhook_recipient(), reference="1")
     deliver_due()
-    waiting = deliveries.add(hook(), reference="2")
+    waiting = deliveries.add(webhook_recipient(), reference="2")
     deliveries.run("update ops.messages set created_at = now() - interval '40 days'")
     with warehouse() as connection:
         assert prune(connection, "reports", timedelta(days=30)) == 0
@@ -96,13 +96,13 @@ def test_only_settled_messages_are_pruned(deliveries):
 
 def test_texts_that_the_database_refuses_are_replaced(deliveries, http_sink):
     content = Content(subject="a\x00b", text="t\x00", json={"value": float("nan"), "x\x00": [1.5]})
-    deliveries.add(hook(), content=content, topic="t\x00", owner="o\x00")
+    deliveries.add(webhook_recipient(), content=content, topic="t\x00", owner="o\x00")
     assert deliver_due() == counts(sent=1)
     assert http_sink.requests[0].json["subject"] == "a\ufffdb"
 
 
 def test_enqueue_is_part_of_the_caller_s_transaction(deliveries):
-    message = Message("alerts", "firing", Content(subject="s", text="t"), [hook()])
+    message = Message("alerts", "firing", Content(subject="s", text="t"), [webhook_recipient()])
     with warehouse() as connection:
         assert enqueue(connection, [message]) == 1
         connection.rollback()

@@ -1,4 +1,4 @@
-"""There is always somebody who is notified that a message could not be delivered, or it is counted."""
+"""A candidate is notified of every message that could not be delivered, or it is counted."""
 
 from datetime import timedelta
 
@@ -8,14 +8,14 @@ from analytics_worker.delivery import deliver_due
 from analytics_worker.delivery.message import Recipient
 from analytics_worker.delivery.owner_notices import next_candidates
 from analytics_worker.settings import settings
-from tests.support.deliveries import mail
+from tests.support.deliveries import email_recipient
 
 OWNER = "owner@example.com"
 
 
 @pytest.fixture
 def default(monkeypatch, deliveries):
-    """Set the default channels: nothing but an address."""
+    """Set an address as the only default channel."""
     del deliveries
     for name in ("ALERT_SLACK_URL", "ALERT_WEBHOOK_URL"):
         monkeypatch.delenv(name)
@@ -32,11 +32,17 @@ def recipients(smtp_sink):
     return [each.recipients[0] for each in smtp_sink.messages]
 
 
-def test_the_owner_is_notified_once_of_all_who_missed_it(deliveries, smtp_sink):
+def test_the_owner_is_notified_once_of_all_failed_recipients(deliveries, smtp_sink):
     smtp_sink.refuse("gone@example.com", 550)
     smtp_sink.refuse("away@example.com", 550)
     smtp_sink.refuse("busy@example.com", 451)
-    deliveries.add(mail("gone"), mail("away"), mail("busy"), mail("ann"), owner=OWNER)
+    deliveries.add(
+        email_recipient("gone"),
+        email_recipient("away"),
+        email_recipient("busy"),
+        email_recipient("ann"),
+        owner=OWNER,
+    )
     result = deliver_due()
     assert (result["sent"], result["failed"], result["retrying"]) == (2, 2, 1)
     deliveries.run("update ops.deliveries set status = 'failed' where status = 'pending'")
@@ -50,12 +56,10 @@ def test_the_owner_is_notified_once_of_all_who_missed_it(deliveries, smtp_sink):
     assert "Still being retried:\r\nbusy@example.com: 451 refused" in text
 
 
-def test_an_owner_who_is_the_refused_recipient_is_not_the_last_resort(
-    deliveries, smtp_sink, default
-):
+def test_an_owner_who_is_the_refused_recipient_is_skipped(deliveries, smtp_sink, default):
     default("ops@example.com")
     smtp_sink.refuse(OWNER, 550)
-    deliveries.add(mail("owner"), owner=OWNER)
+    deliveries.add(email_recipient("owner"), owner=OWNER)
     assert deliver_due()["unheard"] == 0
     assert recipients(smtp_sink) == ["ops@example.com"]
 
@@ -63,27 +67,32 @@ def test_an_owner_who_is_the_refused_recipient_is_not_the_last_resort(
 def test_without_an_owner_the_default_channels_are_notified(deliveries, smtp_sink, default):
     default("ops@example.com", "dev@example.com")
     smtp_sink.refuse("ann@example.com", 550)
-    deliveries.add(mail("ann"))
+    deliveries.add(email_recipient("ann"))
     deliver_due()
     assert sorted(recipients(smtp_sink)) == ["dev@example.com", "ops@example.com"]
 
 
-def test_a_notice_that_fails_goes_on_to_the_next_candidate(deliveries, smtp_sink, default):
+def test_a_failed_notice_is_addressed_to_the_next_candidate(deliveries, smtp_sink, default):
     default("ops@example.com")
     for name in ("ann", "owner", "backup"):
         smtp_sink.refuse(f"{name}@example.com", 550)
-    deliveries.add(mail("ann"), mail("bob"), owner=OWNER, fallback=[mail("backup")])
+    deliveries.add(
+        email_recipient("ann"),
+        email_recipient("bob"),
+        owner=OWNER,
+        fallback=[email_recipient("backup")],
+    )
     result = deliver_due()
     assert recipients(smtp_sink) == ["bob@example.com", "bob@example.com"]
     assert (result["failed"], result["unheard"]) == (3, 0)
     assert deliver_due()["sent"] == 0
 
 
-def test_a_message_that_nobody_is_notified_of_is_counted_once(deliveries, smtp_sink, default):
+def test_a_notice_without_a_recipient_left_is_counted_once(deliveries, smtp_sink, default):
     default("ops@example.com")
     for name in ("ann", "owner", "ops"):
         smtp_sink.refuse(f"{name}@example.com", 550)
-    deliveries.add(mail("ann"), owner=OWNER)
+    deliveries.add(email_recipient("ann"), owner=OWNER)
     result = deliver_due()
     assert (result["failed"], result["unheard"]) == (3, 1)
     assert deliver_due() | {"unheard": 0} == deliver_due()
@@ -98,14 +107,14 @@ def test_a_message_that_nobody_is_notified_of_is_counted_once(deliveries, smtp_s
 
 def test_an_owner_may_be_a_channel(deliveries, smtp_sink, http_sink):
     smtp_sink.refuse("ann@example.com", 550)
-    deliveries.add(mail("ann"), owner="webhook")
+    deliveries.add(email_recipient("ann"), owner="webhook")
     deliver_due()
     assert http_sink.requests[0].json["subject"] == "Not delivered: Pipeline fell"
 
 
-def test_a_channel_that_did_not_answer_does_not_carry_the_notice(deliveries, smtp_sink, http_sink):
+def test_a_channel_that_did_not_answer_is_not_used_for_the_notice(deliveries, smtp_sink, http_sink):
     smtp_sink.stop()
-    deliveries.add(mail("ann"), owner=OWNER)
+    deliveries.add(email_recipient("ann"), owner=OWNER)
     deliver_due()
     deliveries.age(timedelta(hours=25))
     deliver_due()
@@ -114,9 +123,9 @@ def test_a_channel_that_did_not_answer_does_not_carry_the_notice(deliveries, smt
     ] * 2  # to both default channels
 
 
-def test_a_report_s_owner_is_told_how_to_send_it_again(deliveries, smtp_sink):
+def test_the_notice_of_a_report_contains_the_resend_command(deliveries, smtp_sink):
     smtp_sink.refuse("ann@example.com", 550)
-    deliveries.add(mail("ann"), owner=OWNER, domain="reports", reference="17")
+    deliveries.add(email_recipient("ann"), owner=OWNER, domain="reports", reference="17")
     deliver_due("reports")
     assert "analytics-worker reports resend 17 --failed" in smtp_sink.messages[0].mail.get_content()
 
@@ -148,9 +157,13 @@ def test_the_order_of_candidates(environment, monkeypatch):
     )
 
 
-def test_a_blind_copy_that_failed_is_named_to_no_other_recipient(deliveries, smtp_sink, default):
+def test_a_failed_bcc_recipient_is_not_disclosed_to_other_recipients(
+    deliveries, smtp_sink, default
+):
     smtp_sink.refuse("blind@example.com", 550)
-    deliveries.add(mail("ann"), mail("blind")._replace(role="bcc"), domain="reports")
+    deliveries.add(
+        email_recipient("ann"), email_recipient("blind")._replace(role="bcc"), domain="reports"
+    )
     assert deliver_due()["unheard"] == 1
     assert recipients(smtp_sink) == ["ann@example.com"]
     default("ops@example.com")

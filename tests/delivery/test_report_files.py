@@ -1,4 +1,4 @@
-"""Files of reports are opened from wherever a message is sent; who can't reach them leaves it to others."""
+"""Report files are opened by every sender; a sender that can't reach them skips the message."""
 
 import uuid
 from contextlib import ExitStack
@@ -6,14 +6,14 @@ from contextlib import ExitStack
 import fsspec
 import pytest
 
-from analytics_worker.delivery import AttachmentUnavailable, deliver_due
+from analytics_worker.delivery import AttachmentUnavailableError, deliver_due
 from analytics_worker.delivery.message import Attachment, Content
 from analytics_worker.delivery.report_files import open_report_file
 from analytics_worker.errors import PermanentError
 from analytics_worker.report_storage.location import location_name
 from analytics_worker.settings import settings
 from blocks.report_storage import ReportStorage
-from tests.support.deliveries import mail
+from tests.support.deliveries import email_recipient
 
 
 @pytest.fixture
@@ -53,9 +53,9 @@ def test_a_file_of_the_folder_is_opened():
 
 
 @pytest.mark.usefixtures("folder")
-def test_a_missing_file_is_gone_only_for_the_host_that_wrote_it():
+def test_a_missing_file_is_final_only_for_the_host_that_wrote_it():
     with pytest.raises(
-        AttachmentUnavailable, match=r"gone-1\.csv is not in the report folder here"
+        AttachmentUnavailableError, match=r"gone-1\.csv is not in the report folder here"
     ):
         content_of(file("gone-1.csv", written_by="other/1234"))
     with pytest.raises(FileNotFoundError):
@@ -67,31 +67,31 @@ def test_another_folder_is_another_location(monkeypatch, tmp_path):
     writer = location_name()
     monkeypatch.setenv("REPORT_OUTPUT_DIR", str(tmp_path))
     settings.cache_clear()
-    with pytest.raises(AttachmentUnavailable):
+    with pytest.raises(AttachmentUnavailableError):
         content_of(file(written_by=writer))
 
 
 @pytest.mark.parametrize("name", ["../sales-1.csv", "/etc/passwd", ".sales-1.csv", "link-1.csv"])
-def test_what_is_no_file_of_reports_is_refused_for_good(folder, tmp_path, name):
+def test_a_name_that_is_not_a_report_file_is_refused_for_good(folder, tmp_path, name):
     (tmp_path / "secret").write_text("x")
     (folder / "link-1.csv").symlink_to(tmp_path / "secret")
     with pytest.raises(PermanentError):
         content_of(file(name, written_by="other/1234"))
 
 
-def test_a_block_that_this_host_does_not_know_may_be_known_to_others(folder, prefect_api):  # noqa: ARG001
-    with pytest.raises(AttachmentUnavailable, match="no Report Storage block named 'nowhere'"):
+def test_an_unknown_block_may_be_known_to_other_hosts(folder, prefect_api):  # noqa: ARG001
+    with pytest.raises(AttachmentUnavailableError, match="no Report Storage block named 'nowhere'"):
         content_of(file(storage="nowhere"))
 
 
-def test_a_protocol_that_this_host_does_not_permit_may_be_permitted_elsewhere(bucket, monkeypatch):
+def test_a_forbidden_protocol_may_be_permitted_on_other_hosts(bucket, monkeypatch):
     monkeypatch.setenv("REPORT_STORAGE_PROTOCOLS", "s3")
     settings.cache_clear()
-    with pytest.raises(AttachmentUnavailable, match="REPORT_STORAGE_PROTOCOLS"):
+    with pytest.raises(AttachmentUnavailableError, match="REPORT_STORAGE_PROTOCOLS"):
         content_of(file(storage=bucket))
 
 
-def test_a_file_that_is_not_in_the_bucket_is_gone_for_everybody(bucket):
+def test_a_file_that_is_not_in_the_bucket_is_missing_for_all_hosts(bucket):
     with pytest.raises(FileNotFoundError):
         content_of(file("gone-1.csv", storage=bucket))
 
@@ -107,9 +107,9 @@ def test_senders_of_the_same_file_have_copies_of_their_own(bucket, folder):
 
 
 @pytest.mark.usefixtures("folder")
-def test_whichever_domain_is_sent_needs_no_argument(deliveries, smtp_sink):
+def test_files_are_opened_for_every_domain_by_default(deliveries, smtp_sink):
     content = Content(subject="Sales", text="t", attachments=(file(),))
-    deliveries.add(mail("ann"), domain="reports", content=content)
+    deliveries.add(email_recipient("ann"), domain="reports", content=content)
     assert deliver_due()["sent"] == 1
     (part,) = smtp_sink.messages[0].mail.iter_attachments()
     assert (part.get_filename(), part.get_content()) == ("s.csv", b"n\n1\n")

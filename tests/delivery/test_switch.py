@@ -1,4 +1,4 @@
-"""The old outboxes move while senders of the version before are alive: nothing lost, no new ids."""
+"""The old outboxes are migrated while senders of the previous version run: nothing is lost, ids are kept."""
 
 import itertools
 import multiprocessing
@@ -15,11 +15,11 @@ from analytics_worker.delivery import deliver_due
 from analytics_worker.stack.postgres.cluster import OWNER
 from tests.support import old_alert_sender, old_monitoring_sender
 from tests.support.deliveries import open_report
-from tests.support.migrating import BEFORE_SWITCH, switch, upgrade_to
 from tests.support.old_alert_sender import old_sender, old_sender_context
 from tests.support.old_outboxes import Before
 from tests.support.postgres import administer, database_on
-from tests.support.waiting import wait_until
+from tests.support.revisions import BEFORE_SWITCH, switch, upgrade_to
+from tests.support.wait_until import wait_until
 
 __all__ = ["old_sender_context"]
 
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.timeout(240)
 
 @pytest.fixture
 def database_url(postgres):
-    """A database of the version before."""
+    """Return a database of the previous version."""
     name = f"switch_{os.getpid()}_{next(_numbers)}"
     administer(postgres, "create database {name} owner {owner}", name=name, owner=OWNER)
     upgrade_to(database_on(postgres, name), BEFORE_SWITCH)
@@ -47,7 +47,7 @@ def before(deliveries, monkeypatch, tmp_path) -> Before:
 SAME = "id, status, channel, recipient, attempts, next_attempt_at, last_error, created_at, sent_at"
 
 
-def test_rows_in_every_status_keep_ids_and_are_still_shown(before, database_url):
+def test_rows_in_every_status_keep_ids_and_stay_visible(before, database_url):
     before.every_status()
     columns = SAME.replace("channel, ", "")
     old = before.shown(columns)
@@ -56,7 +56,7 @@ def test_rows_in_every_status_keep_ids_and_are_still_shown(before, database_url)
     assert before.run("select count(*) as n from ops.messages where unheard_at is null")
 
 
-def test_what_waited_is_sent_with_its_id_and_what_was_sent_is_not(
+def test_waiting_messages_are_sent_with_their_id_and_sent_ones_are_not(
     before, deliveries, database_url, smtp_sink, http_sink
 ):
     before.every_status()
@@ -78,12 +78,12 @@ def test_what_waited_is_sent_with_its_id_and_what_was_sent_is_not(
     assert deliveries.statuses().count("pending") == 0
 
 
-def test_a_living_sender_of_the_version_before_ends_its_batch(
+def test_a_running_sender_of_the_previous_version_finishes_its_batch(
     before, deliveries, database_url, http_sink, old_sender_context
 ):
     for number in range(3):
         before.alert(f"k{number}")
-    with http_sink.holding_answer(to=1) as held, old_sender(old_sender_context) as process:
+    with http_sink.pausing_answer(to=1) as held, old_sender(old_sender_context) as process:
         wait_until(held.is_set, timeout=90)
         switch(database_url)
         assert deliver_due("alerts")["sent"] == 0, "they are the old sender's"
@@ -95,12 +95,12 @@ def test_a_living_sender_of_the_version_before_ends_its_batch(
     assert deliver_due("alerts")["sent"] == 0
 
 
-def test_a_sender_of_the_version_before_that_is_killed_leaves_its_batch(
+def test_the_batch_of_a_killed_sender_of_the_previous_version_is_recovered(
     before, deliveries, database_url, http_sink, old_sender_context
 ):
     for number in range(3):
         before.alert(f"k{number}")
-    with http_sink.holding_answer(to=1) as held, old_sender(old_sender_context) as process:
+    with http_sink.pausing_answer(to=1) as held, old_sender(old_sender_context) as process:
         wait_until(held.is_set, timeout=90)
         switch(database_url)
         process.kill()
@@ -116,7 +116,9 @@ def test_a_sender_of_the_version_before_that_is_killed_leaves_its_batch(
     assert arrived.total() == 4, "the one in doubt comes twice, as itself"
 
 
-def test_flows_of_the_version_before_go_on_enqueuing(before, deliveries, database_url, http_sink):
+def test_flows_of_the_previous_version_continue_to_enqueue(
+    before, deliveries, database_url, http_sink
+):
     switch(database_url)
     before.alert("k0")
     before.notice()
@@ -130,10 +132,10 @@ def test_flows_of_the_version_before_go_on_enqueuing(before, deliveries, databas
     ]
 
 
-def test_a_sender_of_the_version_before_that_starts_later_fails_and_sends_nothing(
+def test_a_sender_of_the_previous_version_that_starts_later_fails_and_sends_nothing(
     before, deliveries, database_url, http_sink
 ):
-    """It can't notify owners through the views, which it does first; no message is lost by that."""
+    """Its first step, notifying owners, fails through the views; no message is lost."""
     switch(database_url)
     before.alert("k0")
     with pytest.raises(ProgrammingError, match="ON CONFLICT"):
@@ -148,7 +150,7 @@ def _switch(url) -> None:
 
 @contextmanager
 def migration(url):
-    """Run the migration in a process of its own, to be killed."""
+    """Run the migration in a process that can be killed."""
     process = multiprocessing.get_context("forkserver").Process(target=_switch, args=(url,))
     process.start()
     try:

@@ -5,10 +5,10 @@ import threading
 from itertools import cycle, islice
 from pathlib import Path
 
+from tests.support.exporter_process import exporter_of
 from tests.support.processes import Server
-from tests.support.scraping import exporter_of
 from tests.support.seeded_runs import WAYS, Seeder, in_database, seeder
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 RUNS, KILLS, PARTS = 500, 4, 5
 

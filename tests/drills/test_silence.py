@@ -31,7 +31,7 @@ from tests.support.case_runs import Workspace
 from tests.support.http_sink import HttpSink
 from tests.support.prefect_server import worker_environment
 from tests.support.processes import Process, Server, our_worker, stock_worker
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 MINUTES = HEARTBEAT_TIMEOUT.total_seconds() + 60
 

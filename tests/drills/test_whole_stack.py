@@ -20,8 +20,8 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from analytics_worker.prefect_support.runs import submit
 from tests.acceptance.alerts_of_stack import Receivers, evaluate_until, receivers, set_kpi
 from tests.support.stack import DEADLINE_SECONDS, RunningStack
-from tests.support.waiting import wait_until
-from tests.support.warehouse_of_stack import query
+from tests.support.wait_until import wait_until
+from tests.support.warehouse_fixtures import query
 from tests.support.whole_stack import all_succeed, counters_equal_the_database, mark, marked
 
 RULE = "erasure-requests-overdue"

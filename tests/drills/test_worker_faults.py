@@ -10,7 +10,7 @@ from prefect.states import Cancelling
 
 from tests.support.case_runs import Workspace
 from tests.support.processes import Process, wait_for_exit
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 StartWorker = Callable[..., Process]
 

@@ -12,7 +12,7 @@ from tests.support.case_runs import Workspace
 from tests.support.contrib_postgres import ContribPostgres, server_on
 from tests.support.prefect_server import worker_environment
 from tests.support.processes import Process, Server, our_worker, stock_worker
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 StartWorker = Callable[..., Process]
 HELD = {"PENDING", "RUNNING"}

@@ -11,7 +11,7 @@ from prefect.states import Cancelling
 from tests.support.case_runs import Workspace
 from tests.support.prefect_server import worker_environment
 from tests.support.processes import Server, our_worker
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 
 @pytest.fixture

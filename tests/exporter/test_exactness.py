@@ -11,10 +11,10 @@ import pytest
 from analytics_worker.exporter.collectors.flow_runs import LAST_SUCCESS, RUNS, EndedRun, FlowRuns
 from analytics_worker.exporter.label_cache import DeploymentIndex
 from analytics_worker.exporter.prefect_client import PrefectApi
+from tests.support.exporter_process import Exporter, exporter_of
 from tests.support.promtool import promtool
-from tests.support.scraping import Exporter, exporter_of
 from tests.support.seeded_runs import WAYS, in_database, seeder
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from analytics_worker.exporter.poller import Exposition, Poller
 from analytics_worker.exporter.request_hosts import RequestHosts
 from tests.support.attacks import attack
 from tests.support.ports import free_port
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 
 @pytest.fixture

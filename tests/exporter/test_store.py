@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from analytics_worker.exporter.counter_events import CountedItem, Increment, RunResult
 from analytics_worker.exporter.counter_store import Store
 from analytics_worker.exporter.metric_families import Family, Histogram
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 RUNS = Family("runs_total", "counter", "Runs.", ("state",))
 WAIT = Family("wait_seconds", "histogram", "Wait.", (), (1.0, 10.0))

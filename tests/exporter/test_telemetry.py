@@ -21,7 +21,7 @@ from analytics_worker.prefect_support.results import flow_result
 from analytics_worker.prefect_support.retries import CLEANUP
 from analytics_worker.prefect_support.task import task
 from analytics_worker.send_result import SENT, SendResult, temporary
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 
 def events(since: float):

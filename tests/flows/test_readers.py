@@ -1,4 +1,4 @@
-"""A reader role for each team: what one may read and see, the other may not."""
+"""With a reader role for each team, no team can read or see another team's data."""
 
 import json
 
@@ -26,7 +26,7 @@ ROLES = ("team_finance", "team_sales")
 
 @pytest.fixture
 def two_readers(environment, postgres, monkeypatch):  # noqa: ARG001  # its database
-    """Roles finance and sales, each with a table of its own."""
+    """Create roles finance and sales, each with a table of its own."""
     urls = {}
     for role in ROLES:
         administer(postgres, "create role {role} login noinherit password 'secret'", role=role)
@@ -50,7 +50,7 @@ def two_readers(environment, postgres, monkeypatch):  # noqa: ARG001  # its data
 @attack(
     by="author",
     what="Another team's table in a rule or report, its SQL in pg_stat_activity, the end of its session",
-    answer="permission denied, and nothing to see, where each team has a reader of its own",
+    answer="permission denied, and nothing visible, if each team has a reader of its own",
 )
 def test_a_team_reads_and_sees_only_its_own():
     with reader_session("finance") as finance, reader_session("sales") as sales:
@@ -85,21 +85,21 @@ def test_each_rule_runs_as_its_reader():
 
 
 @pytest.mark.usefixtures("two_readers")
-def test_a_reader_that_is_no_longer_there_is_the_rules_own_error(monkeypatch):
+def test_a_removed_reader_is_the_rules_own_error(monkeypatch):
     store(rule("finance", "select value from raw.finance", reader="finance"), rule("usual"))
     monkeypatch.setenv("READER_DATABASE_URLS", "{}")
     settings.cache_clear()
     counts = tick(0)
     assert (counts.evaluated, counts.errors, counts.firing) == (2, 1, 1)
     (reason,) = query("select error from ops.alert_evaluations where error is not null")
-    assert "there is no reader 'finance'" in reason
+    assert "no reader 'finance' found" in reason
 
 
 @pytest.mark.usefixtures("two_readers")
 @attack(
     by="API caller",
     what="A reader that is not configured, or a URL in place of a name, in alert_data or report_config",
-    answer="refused with the names that there are",
+    answer="refused with the known names",
 )
 @pytest.mark.parametrize("reader", ["postgres", "financ", "postgresql://postgres@localhost/x"])
 def test_callers_can_name_only_a_reader_that_is_configured(reader):

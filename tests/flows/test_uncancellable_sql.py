@@ -12,7 +12,7 @@ from flows.reports.formats import TableQuery, fetch_rows, open_snapshot
 from tests.flows.alerts.rules import rule, store, tick
 from tests.support.attacks import attack
 from tests.support.sql import execute, query
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 pytestmark = pytest.mark.usefixtures("usual_grants")
 

@@ -1,4 +1,4 @@
-"""What stops a function in users' SQL: our reading of the text, held against the server's own."""
+"""Functions in user SQL are refused: our reading of the text equals the server's own."""
 
 import random
 
@@ -7,7 +7,12 @@ import pytest
 from analytics_worker.database import connections
 from analytics_worker.database.reader_sessions import UserSqlError, reader_session
 from analytics_worker.database.select_guard import StatementError, refuse_functions
-from analytics_worker.database.sql_functions import HARMLESS, KNOWN, called, refused_functions
+from analytics_worker.database.sql_functions import (
+    HARMLESS_FUNCTIONS,
+    REFUSED_NAMES,
+    called_names,
+    refused_functions,
+)
 from analytics_worker.database.sql_tokens import UnfinishedError, tokens
 from flows.alerts.evaluation.queries import read_samples
 from flows.reports.formats import TableQuery, fetch_rows, open_snapshot
@@ -35,7 +40,7 @@ def refused(environment):  # noqa: ARG001  # its database
 
 def is_seen(sql):
     try:
-        return "marker" in called(t for t in tokens(sql) if t.kind != "comment")
+        return "marker" in called_names(t for t in tokens(sql) if t.kind != "comment")
     except UnfinishedError:
         return False
 
@@ -49,7 +54,7 @@ def mixtures():
 
 
 def called_by_the_server(session, sql):
-    """Whether it called the function; None if it refused the text."""
+    """Return whether the function was called; None if the text was refused."""
     try:
         session.fetch(sql)
     except UserSqlError as error:
@@ -62,9 +67,9 @@ def called_by_the_server(session, sql):
 @attack(
     by="author",
     what="8,000 mixtures of quotes, escapes, dollars and comments around a call, run by the server",
-    answer="the text is read as the server reads it: every call that the server makes is seen",
+    answer="the text is read as by the server: every call of the server is detected",
 )
-def test_whatever_the_server_calls_is_seen():
+def test_every_call_of_the_server_is_detected():
     execute(
         "create function analytics.marker() returns int language plpgsql"
         " as $$ begin raise 'called'; end $$"
@@ -83,14 +88,14 @@ def test_whatever_the_server_calls_is_seen():
     what="A function of a newer server or of an extension that no list knows",
     answer="refused, because the server's catalog says that it is volatile",
 )
-def test_what_the_catalog_calls_volatile_is_refused_unless_known_as_harmless(refused):
+def test_volatile_functions_of_the_catalog_are_refused_unless_listed_as_harmless(refused):
     assert {
         "pg_get_backend_memory_contexts",
         "pg_nextoid",
         "currtid2",
         "pg_terminate_backend",
     } < refused
-    assert refused.isdisjoint(HARMLESS)
+    assert refused.isdisjoint(HARMLESS_FUNCTIONS)
     pool = connections.engine("reader")
     with pool.connect() as connection, pytest.raises(StatementError, match="pg_nextoid"):
         refuse_functions(
@@ -98,9 +103,9 @@ def test_what_the_catalog_calls_volatile_is_refused_unless_known_as_harmless(ref
         )
 
 
-def test_what_reports_use_is_allowed(refused):
+def test_functions_that_reports_use_are_allowed(refused):
     names = query("select distinct proname from pg_proc where provolatile <> 'v'")
-    wrong = {name for name in names if name in refused or KNOWN.fullmatch(name)}
+    wrong = {name for name in names if name in refused or REFUSED_NAMES.fullmatch(name)}
     xml = {name for name in wrong if "_to_xml" in name}
     assert wrong - xml <= {"ts_rewrite", "pg_replication_origin_oid"}
     with reader_session() as session:
@@ -128,7 +133,7 @@ def test_no_operator_cast_or_aggregate_of_the_server_calls_a_refused_function():
 @attack(
     by="author",
     what="select '\\', pg_terminate_backend(…), ' ' in a rule, a tile, a table of a report",
-    answer="refused where it is run, too, whatever way it was stored",
+    answer="refused when it is run, too, however it was stored",
 )
 def test_it_is_refused_where_it_is_run():
     hidden = r"select '\', pg_terminate_backend(1), ' '"
@@ -143,10 +148,10 @@ def test_it_is_refused_where_it_is_run():
 
 @attack(
     by="author",
-    what="A view, or a function of somebody's own, that calls pg_sleep",
-    answer="not seen in the text; the timeout of the rule holds",
+    what="A view, or a user's own function, that calls pg_sleep",
+    answer="not visible in the text; the timeout of the rule applies",
 )
-def test_what_a_view_or_a_function_hides_is_stopped_by_the_timeout():
+def test_calls_hidden_in_a_view_or_function_are_stopped_by_the_timeout():
     execute("create view analytics.slow as select pg_sleep(3600)::text")
     execute("create function analytics.slow() returns void language sql as 'select pg_sleep(3600)'")
     execute("grant select on analytics.slow to analytics_reader")

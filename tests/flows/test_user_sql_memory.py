@@ -1,4 +1,4 @@
-"""One author's SQL takes only so much memory of the embedded PostgreSQL, and the others go on."""
+"""The memory of one author's SQL in the embedded PostgreSQL is limited, and others continue."""
 
 import psutil
 import pytest
@@ -25,7 +25,7 @@ LARGE = [
 @attack(
     by="author",
     what="a statement that makes PostgreSQL hold gigabytes: repeat, string_agg, json_agg, array_fill",
-    answer="out of memory for that statement; the server, its other sessions and the breaker go on",
+    answer="out of memory for that statement; the server and its other sessions continue, the breaker stays closed",
 )
 @pytest.mark.parametrize("sql", LARGE)
 def test_a_statement_that_wants_gigabytes_fails_alone(sql):
@@ -40,7 +40,7 @@ def test_a_statement_that_wants_gigabytes_fails_alone(sql):
     assert db_circuit_breaker.fail_counter == 0
 
 
-def test_a_rule_says_so_and_the_next_one_is_evaluated():
+def test_a_rule_reports_it_and_the_next_one_is_evaluated():
     store(rule("large", LARGE[0]), rule("well"))
     counts = tick(0)
     assert (counts.evaluated, counts.errors, counts.firing) == (2, 1, 1)

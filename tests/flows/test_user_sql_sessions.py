@@ -1,4 +1,4 @@
-"""One author's SQL stops nobody else's: sessions that are ended, odd errors, large results."""
+"""One author's SQL never stops that of others: ended sessions, unusual errors, large results."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -11,8 +11,8 @@ from analytics_worker.database import reader_sessions
 from analytics_worker.database.reader_sessions import (
     SessionEndedError,
     UserSqlError,
-    once_more,
     reader_session,
+    retry_on_session_end,
 )
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
@@ -21,7 +21,7 @@ from flows.reports.formats import TableQuery, export, fetch_rows, open_snapshot
 from tests.flows.alerts.rules import rule, store, tick
 from tests.support.attacks import attack
 from tests.support.sql import execute, query
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 pytestmark = pytest.mark.usefixtures("usual_grants")
 
@@ -31,13 +31,13 @@ BUSY = "select count(*) from generate_series(1, 10000000000)"
 
 @pytest.fixture
 def _unchecked(monkeypatch):
-    """What a view or a function of somebody's own could hide from the check of the text."""
+    """Run a call that a view or a user's own function could hide from the check of the text."""
     monkeypatch.setattr(reader_sessions, "refuse_functions", lambda *_: None)
 
 
 @attack(
     by="author",
-    what="pg_terminate_backend of the sessions of ten rules, twice what the database breaker bears",
+    what="pg_terminate_backend of the sessions of ten rules, twice the limit of the database breaker",
     answer="each rule fails alone, the others are evaluated, the breaker stays closed",
 )
 @pytest.mark.usefixtures("_unchecked")
@@ -51,7 +51,7 @@ def test_sessions_of_rules_that_are_ended_open_no_breaker():
 
 
 def count_while(end):
-    """Run a long query of a report, and do something to its session."""
+    """Run a long query of a report, and act on its session."""
     busy = (
         "select 1 from pg_stat_activity where pid = :pid and state = 'active' and query like :like"
     )
@@ -67,7 +67,7 @@ def count_while(end):
 @attack(
     by="author",
     what="pg_terminate_backend of another report's session while its query runs, six times",
-    answer="tried once more, then that report's own error; the breaker stays closed",
+    answer="retried once, then that report's own error; the breaker stays closed",
 )
 @pytest.mark.usefixtures("_unchecked")
 def test_sessions_of_reports_that_are_ended_open_no_breaker():
@@ -79,7 +79,7 @@ def test_sessions_of_reports_that_are_ended_open_no_breaker():
 
     for _ in range(3):
         with pytest.raises(SessionEndedError, match="ended while the SQL ran"):
-            once_more(attempt)
+            retry_on_session_end(attempt)
     assert len(tries) == 6
     assert db_circuit_breaker.fail_counter == 0
 
@@ -97,7 +97,7 @@ def test_a_cancelled_query_is_no_outage():
 
 
 @pytest.mark.usefixtures("_unchecked")
-def test_a_statement_whose_session_was_ended_once_is_tried_on_a_new_one():
+def test_a_statement_whose_session_was_ended_once_is_retried_on_a_new_one():
     execute("create table analytics.first (pid int)")
     execute("grant select on analytics.first to analytics_reader")
     with reader_session() as session:
@@ -110,10 +110,10 @@ def test_a_statement_whose_session_was_ended_once_is_tried_on_a_new_one():
 @attack(
     by="author",
     what="Errors that look like an outage: a function that raises 08006, 53300, 57P01, 57P02, 58030",
-    answer="the rule's own error, because the connection is still there",
+    answer="the rule's own error, because the connection is still open",
 )
 @pytest.mark.parametrize("code", ["08006", "53300", "57P01", "57P02", "57P03", "58030"])
-def test_an_error_that_a_function_raises_is_its_own(code):
+def test_an_error_that_a_function_raises_is_the_rule_s_own_error(code):
     execute(
         "create function analytics.raises() returns int language plpgsql"
         f" as $$ begin raise 'made up' using errcode = '{code}'; end $$"
@@ -213,7 +213,7 @@ def test_the_bound_is_a_setting_and_what_is_below_it_arrives(monkeypatch):
 
 @attack(
     by="author",
-    what="A statement that closes the parentheses around it to leave the bound of bytes behind",
+    what="A statement that closes the parentheses around it to escape the limit of bytes",
     answer="refused by the server",
 )
 @pytest.mark.parametrize(
@@ -230,12 +230,12 @@ def test_the_bound_can_not_be_left(sql):
 
 
 @pytest.mark.parametrize("sql", ["select 'a' -- ", "select 'a';; /* ; */ -- ;", "values ('a')"])
-def test_ends_of_statements_are_no_matter(sql):
+def test_every_end_of_a_statement_is_accepted(sql):
     with reader_session() as session:
         assert session.fetch(sql).rows == [("a",)]
 
 
-def test_a_file_has_no_bound_on_all_of_its_bytes(tmp_path):
+def test_the_size_of_a_file_is_not_limited(tmp_path):
     rows = "select repeat('x', 1000000) as value from generate_series(1, 40)"
     with open_snapshot() as snapshot:
         assert export(snapshot, [TableQuery("t", rows)], tmp_path / "f", "csv").rows == 40

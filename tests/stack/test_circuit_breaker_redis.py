@@ -1,4 +1,4 @@
-"""Breaker state on a real Redis: the same reference as the other stores, and outages of the server."""
+"""Breakers on a real Redis follow the reference, and survive outages of the server."""
 
 import logging
 import time
@@ -14,7 +14,7 @@ from analytics_worker.breakers.state_machine import BreakerStore
 from analytics_worker.circuit_breaker import CircuitBreaker, CircuitOpenError
 from tests.support.attacks import attack
 from tests.support.breaker_model import NAME, BreakerMachine, MakeOlder
-from tests.support.losing_replies import LosingReplies
+from tests.support.lossy_proxy import LossyProxy
 from tests.support.redis_server import RedisServer
 
 
@@ -61,7 +61,7 @@ def test_follows_the_reference(redis_server: RedisServer):
 
 
 @pytest.mark.parametrize("outage", ["kill", "freeze"])
-def test_while_redis_is_away_breakers_count_in_memory(
+def test_while_redis_is_unavailable_breakers_count_in_memory(
     redis_server: RedisServer, outage: str, caplog: pytest.LogCaptureFixture
 ):
     breaker = breaker_on(redis_server)
@@ -89,7 +89,7 @@ def test_a_server_that_hangs_does_not_hold_up_every_call(redis_server: RedisServ
 
 def test_a_step_that_may_have_happened_is_not_sent_again(redis_server: RedisServer):
     way = redis_server.socket.with_name("way.sock")
-    with LosingReplies(way, redis_server.socket) as losing:
+    with LossyProxy(way, redis_server.socket) as losing:
         store = FailOpenStore(RedisStore(f"unix://{way}"), pause_seconds=600)
         breaker = CircuitBreaker("service", fail_max=3, reset_timeout=600, store=store)
 
@@ -103,7 +103,7 @@ def test_a_step_that_may_have_happened_is_not_sent_again(redis_server: RedisServ
     assert RedisStore(redis_server.url).load("service").failures_total == 1
 
 
-def test_a_restarted_server_has_forgotten_the_script_and_gets_it_again(redis_server: RedisServer):
+def test_a_restarted_server_gets_the_script_again(redis_server: RedisServer):
     breaker = breaker_on(redis_server)
     trip(breaker)
     redis_server.stop()
@@ -112,7 +112,7 @@ def test_a_restarted_server_has_forgotten_the_script_and_gets_it_again(redis_ser
     assert breaker.get_stats()["store"] == "redis"
 
 
-def test_a_server_that_takes_no_writes_is_not_trusted(redis_server: RedisServer):
+def test_a_server_that_refuses_writes_is_not_used(redis_server: RedisServer):
     breaker = breaker_on(redis_server)
     redis_server.client().replicaof("127.0.0.1", "1")
     trip(breaker)
@@ -122,7 +122,7 @@ def test_a_server_that_takes_no_writes_is_not_trusted(redis_server: RedisServer)
     assert breaker.get_stats()["store"] == "redis"
 
 
-def test_redis_url_chooses_redis(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch):
+def test_redis_url_selects_redis(redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("REDIS_URL", redis_server.url)
     fresh = CircuitBreaker("fresh")  # successes of the others may wait to be handed over
     fresh.call(lambda: None)
@@ -132,7 +132,7 @@ def test_redis_url_chooses_redis(redis_server: RedisServer, monkeypatch: pytest.
 
 @attack(
     by="network",
-    what="a Redis that refuses or is gone",
+    what="a Redis that refuses connections or is unavailable",
     answer="no password in the log",
 )
 def test_no_message_holds_the_password(caplog: pytest.LogCaptureFixture):
@@ -147,7 +147,7 @@ def test_no_message_holds_the_password(caplog: pytest.LogCaptureFixture):
 
 
 @pytest.mark.parametrize("url", ["postgresql://u:hunter2@h/d", "redis://:hunt/er2@h:6379", "h:1"])
-def test_an_address_that_is_none_is_refused_without_repeating_it(url: str):
-    with pytest.raises(ValueError, match="REDIS_URL is not a Redis address") as raised:
+def test_an_invalid_redis_url_is_refused_without_repeating_it(url: str):
+    with pytest.raises(ValueError, match="REDIS_URL is not a valid Redis URL") as raised:
         RedisStore(url)
     assert "hunt" not in "".join(traceback.format_exception(raised.value))

@@ -16,7 +16,7 @@ from prefect.settings import (
 )
 from sqlalchemy import text
 
-from analytics_worker.database.connections import READER_ROLE, direct, warehouse_url
+from analytics_worker.database.connections import READER_ROLE, direct_connection, warehouse_url
 from analytics_worker.deployment.deploy import deploy, desired_state
 from analytics_worker.doctor import (
     Finding,
@@ -48,7 +48,7 @@ def problems(findings) -> dict[str, Finding]:
 
 
 def execute(statement: str) -> None:
-    with direct(warehouse_url()) as connection:
+    with direct_connection(warehouse_url()) as connection:
         connection.execute(text(statement))
 
 
@@ -124,14 +124,14 @@ def test_the_embedded_database_leaves_the_reader_nothing_but_select(postgres):
 
 
 def test_an_old_revision_of_the_tables_fails():
-    with direct(warehouse_url()) as connection:
+    with direct_connection(warehouse_url()) as connection:
         assert problems(versions.tables(connection)) == {}
         connection.execute(text("update ops.alembic_version set version_num = '0001_dbt_history'"))
         assert "`analytics-worker migrate`" in problems(versions.tables(connection))["tables"].fix
 
 
 def test_every_table_of_schema_ops_has_its_size():
-    with direct(warehouse_url()) as connection:
+    with direct_connection(warehouse_url()) as connection:
         names = {finding.name for finding in database.sizes(connection)}
     assert {"ops.refresh_log", "ops.worker_metrics", "ops.alert_events"} <= names
 

@@ -17,7 +17,7 @@ from analytics_worker.stack.postgres.account import SYSTEM_USER, choose_account
 from analytics_worker.stack.postgres.cluster import OWNER
 from analytics_worker.stack.postgres.server import MAX_SOCKET_PATH_BYTES, EmbeddedPostgres
 from tests.support.attacks import attack
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 NOBODY = 65534
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")

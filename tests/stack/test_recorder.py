@@ -7,7 +7,7 @@ import pytest
 
 from analytics_worker.stack import state_dir
 from analytics_worker.stack.state_dir import RecordWriter, StackRecord, StateFolder
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 
 def test_a_record_that_can_not_be_written_is_written_once_it_can(

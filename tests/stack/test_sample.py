@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import Connection, text
 
-from analytics_worker.database.connections import direct, parse_url
+from analytics_worker.database.connections import direct_connection, parse_url
 from analytics_worker.stack.sample import SampleCounts, SampleError, is_empty, load_sample, tick
 
 AS_OF = datetime(2026, 3, 15, 14, 30, tzinfo=UTC)
@@ -30,7 +30,7 @@ def during(database_url: str) -> Callable[[Work], object]:
     """Do some work in one transaction of a fresh database."""
 
     def run(work: Work) -> object:
-        with direct(parse_url(database_url)) as connection:
+        with direct_connection(parse_url(database_url)) as connection:
             return work(connection)
 
     return run

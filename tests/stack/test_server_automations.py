@@ -23,7 +23,7 @@ from tests.support.guarded_server import client_of, start_server
 from tests.support.http_sink import HttpSink
 from tests.support.processes import Server
 from tests.support.raw_http import post_json
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
 TOLD = ["prefect.automation.action.failed", "prefect.automation.action.executed"]

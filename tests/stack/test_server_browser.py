@@ -17,7 +17,7 @@ from tests.support.guarded_server import (
     traces,
 )
 from tests.support.processes import Server
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 PAGE = Path(__file__).with_name("strangers_page.html")
 DASHBOARD = "Run a task or flow to get started"

@@ -11,7 +11,7 @@ from tests.support.attacks import attack
 from tests.support.guarded_server import client_of, command_automation, foreign_event, traces
 from tests.support.processes import Server
 from tests.support.raw_http import UPGRADE, post_json, send
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 JSON = ("Content-Type", "application/json")
 SOCKETS = (

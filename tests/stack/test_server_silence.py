@@ -36,7 +36,7 @@ PATHS = (
 def impatient_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """It asks for a login, and waits two seconds for it instead of ten."""
     home = tmp_path_factory.mktemp("impatient") / "prefect"
-    module = "tests.support.impatient_server"
+    module = "tests.support.short_timeout_server"
     with start_server(home, module=module, PREFECT_SERVER_API_AUTH_STRING=LOGIN) as server:
         yield server
 

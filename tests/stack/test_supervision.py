@@ -18,7 +18,7 @@ from sqlalchemy.engine import make_url
 from analytics_worker.stack.state_dir import MARKER
 from tests.support.attacks import attack
 from tests.support.stack import DEADLINE_SECONDS, SMALL
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 COMPONENTS = {"postgres", "server", "worker", "exporter"}
 

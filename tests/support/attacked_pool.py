@@ -7,7 +7,7 @@ from uuid import UUID
 import httpx
 
 from tests.support.case_runs import Workspace
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 SETTING = "WORKER_ALLOW_JOB_OVERRIDES=on"
 
@@ -27,22 +27,22 @@ class Target:
         return f"touch {self.marker}"
 
     def send(self, method: str, path: str, body: Any) -> Any:
-        """Call the API as anybody can."""
+        """Call the API as any client can."""
         answer = self.api.request(method, path, json=body)
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
 
     def run(self, deployment: UUID, **fields: Any) -> UUID:
         """Queue a run."""
-        made = self.send("POST", f"/deployments/{deployment}/create_flow_run", fields)
-        return UUID(made["id"])
+        created = self.send("POST", f"/deployments/{deployment}/create_flow_run", fields)
+        return UUID(created["id"])
 
     def assert_refused(self, run: UUID, *texts: str, setting: bool = True) -> None:
         """The run ended once, as Failed with the reason; the next one of its deployment works."""
         state = self.work.wait(run)
         message = str(state.message)
-        wanted = (*texts, SETTING) if setting else texts
-        missing = [text for text in wanted if text not in message]
+        expected = (*texts, SETTING) if setting else texts
+        missing = [text for text in expected if text not in message]
         assert (state.name, missing) == ("Failed", []), message
         assert "\n" not in message
         assert not self.marker.exists()

@@ -1,6 +1,6 @@
 """The attacks that tests carry out, and the page that lists them: ``python -m tests.support.attacks``.
 
-A test that attacks says so with ``@attack(by=…, what=…, answer=…)``; the page docs/attacks.md is made
+A test that attacks is marked with ``@attack(by=…, what=…, answer=…)``; the page docs/attacks.md is made
 from those calls, and a contract test keeps it equal. Reads the source of the tests; writes the page.
 """
 
@@ -43,7 +43,7 @@ def attack(*, by: str, what: str, answer: str) -> pytest.MarkDecorator:
 def attacks() -> list[Attack]:
     """Every attack of the tests, in the order of files and lines."""
     files = sorted((ROOT / "tests").rglob("test_*.py"))
-    return [found for file in files for found in _in_file(file)]
+    return [each for file in files for each in _in_file(file)]
 
 
 def _in_file(file: Path) -> Iterator[Attack]:

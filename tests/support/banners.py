@@ -1,4 +1,4 @@
-"""Servers that greet as something else than HTTP or SMTP would."""
+"""Run servers whose greeting is neither HTTP nor SMTP."""
 
 import socket
 import threading

@@ -1,4 +1,4 @@
-"""What a circuit breaker must do, said in the simplest way, and every store held to it.
+"""Model a circuit breaker in the simplest way, and compare every store with it.
 
 Time does not pass: records are made older instead, so one model serves stores with any clock.
 """
@@ -90,7 +90,7 @@ class BreakerMachine(RuleBasedStateMachine):
         super().__init__()
         self.store, self.make_older = self.open_store()
         self.expected = Expected()
-        self.kept: list[Permit] = []  # the reference tells calls apart by identity
+        self.kept: list[Permit] = []  # the reference distinguishes calls by identity
 
     def open_store(self) -> tuple[BreakerStore, MakeOlder]:
         """An empty store and a way to make its record older."""

@@ -1,4 +1,4 @@
-"""What each of many processes does to one circuit breaker; started by the tests of processes."""
+"""Define the work of processes that share one circuit breaker."""
 
 import os
 import time
@@ -13,7 +13,7 @@ from analytics_worker.breakers.sqlite import SqliteStore
 from analytics_worker.circuit_breaker import CircuitBreaker, CircuitOpenError
 
 
-class Place(NamedTuple):
+class StoreAddress(NamedTuple):
     """Where the state is: the URL of a Redis, or the path of a file."""
 
     kind: str
@@ -21,11 +21,16 @@ class Place(NamedTuple):
 
 
 def breaker_at(
-    place: Place, fail_max: int = 5, reset_timeout: float = 600, probe_lease: float = 600
+    store_address: StoreAddress,
+    fail_max: int = 5,
+    reset_timeout: float = 600,
+    probe_lease: float = 600,
 ) -> CircuitBreaker:
     """The same breaker in every process."""
     shared = (
-        RedisStore(place.address) if place.kind == "redis" else SqliteStore(Path(place.address))
+        RedisStore(store_address.address)
+        if store_address.kind == "redis"
+        else SqliteStore(Path(store_address.address))
     )
     return CircuitBreaker(
         "service",
@@ -40,18 +45,18 @@ def fail() -> None:
     raise ConnectionError
 
 
-def fail_often(place: Place, start: Barrier, times: int) -> None:
+def fail_often(store_address: StoreAddress, start: Barrier, times: int) -> None:
     """Fail this often through a breaker that never opens."""
-    breaker = breaker_at(place, fail_max=10**9)
+    breaker = breaker_at(store_address, fail_max=10**9)
     start.wait()
     for _ in range(times):
         with suppress(ConnectionError):
             breaker.call(fail)
 
 
-def call_until_open_and_on(place: Place, start: Barrier, refused: int) -> None:
+def call_until_open_and_on(store_address: StoreAddress, start: Barrier, refused: int) -> None:
     """Fail until the breaker opens, and be turned away this often."""
-    breaker = breaker_at(place)
+    breaker = breaker_at(store_address)
     start.wait()
     while refused:
         try:
@@ -62,9 +67,11 @@ def call_until_open_and_on(place: Place, start: Barrier, refused: int) -> None:
             refused -= 1
 
 
-def probe_until_stopped(place: Place, start: Barrier, lock: str, stop: Event) -> None:
+def probe_until_stopped(
+    store_address: StoreAddress, start: Barrier, lock: str, stop: Event
+) -> None:
     """Call a service that stays down; leave a note if two calls are ever in it at once."""
-    breaker = breaker_at(place, reset_timeout=0.02)
+    breaker = breaker_at(store_address, reset_timeout=0.02)
 
     def service() -> None:
         try:
@@ -82,8 +89,8 @@ def probe_until_stopped(place: Place, start: Barrier, lock: str, stop: Event) ->
             breaker.call(service)
 
 
-def probe_for_ever(place: Place, probing: Event, probe_lease: float) -> None:
+def probe_until_killed(store_address: StoreAddress, probing: Event, probe_lease: float) -> None:
     """Get the probe and never report; to be killed."""
-    with breaker_at(place, probe_lease=probe_lease).calling():
+    with breaker_at(store_address, probe_lease=probe_lease).calling():
         probing.set()
         time.sleep(3600)

@@ -1,4 +1,4 @@
-"""A real browser, where this machine has one, and pages of somebody else's for it to visit."""
+"""Run a real browser, if this machine has one, on pages of a foreign site."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ import httpx
 import pytest
 from websockets.sync.client import connect
 
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
@@ -37,10 +37,10 @@ SECONDS = 90
 
 def chromium() -> str:
     """Its path; the test is skipped without it."""
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    if found is None:
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    if program is None:
         pytest.skip("chromium is not on PATH (Debian has it in its package chromium)")
-    return found
+    return program
 
 
 def shown(url: str, wait_milliseconds: int = 20_000) -> str:

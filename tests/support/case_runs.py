@@ -18,7 +18,7 @@ from prefect.flows import Flow
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Scheduled
 
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 CASES = Path(__file__).parent / "cases"
 
@@ -101,10 +101,10 @@ class Workspace:
 
     def messages(self, run: UUID) -> list[str]:
         """The run's log lines, in order."""
-        found = self.client.read_logs(
+        logs = self.client.read_logs(
             LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run])), limit=200, offset=0
         )
-        return [re.sub("^Worker '[^']+'", "Worker '*'", log.message) for log in found]
+        return [re.sub("^Worker '[^']+'", "Worker '*'", log.message) for log in logs]
 
     def result(self, state: State[Any]) -> Any:
         """What the flow returned."""

@@ -1,4 +1,4 @@
-"""Certificates for servers of the tests on 127.0.0.1, made for each session."""
+"""Create certificates for servers of the tests on 127.0.0.1, once per session."""
 
 import ipaddress
 import ssl
@@ -19,9 +19,9 @@ class Certificate(NamedTuple):
     key: Path
 
     def context(self) -> ssl.SSLContext:
-        made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        made.load_cert_chain(self.path, self.key)
-        return made
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.path, self.key)
+        return context
 
 
 @pytest.fixture(scope="session")
@@ -29,16 +29,16 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     """For 127.0.0.1 and hook.test."""
     folder = tmp_path_factory.mktemp("certificate")
     key = ec.generate_private_key(ec.SECP256R1())
-    made = Certificate(folder / "certificate.pem", folder / "key.pem")
-    made.path.write_bytes(_signed(key).public_bytes(serialization.Encoding.PEM))
-    made.key.write_bytes(
+    certificate = Certificate(folder / "certificate.pem", folder / "key.pem")
+    certificate.path.write_bytes(_signed(key).public_bytes(serialization.Encoding.PEM))
+    certificate.key.write_bytes(
         key.private_bytes(
             serialization.Encoding.PEM,
             serialization.PrivateFormat.PKCS8,
             serialization.NoEncryption(),
         )
     )
-    return made
+    return certificate
 
 
 def _signed(key: ec.EllipticCurvePrivateKey) -> x509.Certificate:

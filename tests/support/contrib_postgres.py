@@ -19,7 +19,7 @@ from sqlalchemy import URL
 from analytics_worker.stack.postgres.account import choose_account, environment
 from analytics_worker.stack.postgres.server import NOT_DURABLE
 from tests.support.processes import Server
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 MISSING = (
     "no PostgreSQL with contrib (pg_trgm) on this host: a Prefect server on PostgreSQL needs one"
@@ -30,18 +30,20 @@ USER = "prefect"
 
 def installed() -> Path | None:
     """Folder above ``bin`` of an installed PostgreSQL that has pg_trgm."""
-    found = shutil.which("pg_config")
-    places = [Path(found)] if found else []
-    places += sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_config"), reverse=True)
-    return next((place.parents[1] for place in map(_home_of, places) if place), None)
+    on_path = shutil.which("pg_config")
+    candidates = [Path(on_path)] if on_path else []
+    candidates += sorted(Path("/usr/lib/postgresql").glob("*/bin/pg_config"), reverse=True)
+    return next(
+        (candidate.parents[1] for candidate in map(_home_of, candidates) if candidate), None
+    )
 
 
 def _home_of(pg_config: Path) -> Path | None:
     """The server program beside this pg_config, if it has pg_trgm."""
 
     def ask(what: str) -> Path:
-        asked = subprocess.run([pg_config, what], check=True, capture_output=True, text=True)
-        return Path(asked.stdout.strip())
+        output = subprocess.run([pg_config, what], check=True, capture_output=True, text=True)
+        return Path(output.stdout.strip())
 
     postgres = ask("--bindir") / "postgres"
     has_trigrams = (ask("--sharedir") / "extension/pg_trgm.control").exists()

@@ -1,4 +1,4 @@
-"""The default channels lead to the sinks: real channels, as the settings make them."""
+"""Configure the default channels with the sinks as receivers."""
 
 import pytest
 

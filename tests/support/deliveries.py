@@ -1,4 +1,4 @@
-"""An outbox with messages in it, and senders that are processes of their own, to be killed."""
+"""Fill an outbox, and run senders as processes that can be killed."""
 
 import multiprocessing
 from collections.abc import Generator, Sequence
@@ -15,11 +15,11 @@ from sqlalchemy import text
 
 from analytics_worker.database.connections import warehouse
 from analytics_worker.delivery import routing
-from analytics_worker.delivery.attachments import AttachmentUnavailable
+from analytics_worker.delivery.attachments import AttachmentUnavailableError
 from analytics_worker.delivery.message import Attachment, Content, Domain, Message, Recipient
 from analytics_worker.delivery.outbox import enqueue
 from analytics_worker.settings import settings
-from tests.support.forked import forked
+from tests.support.forked_process import run_forked
 from tests.support.http_sink import HttpSink
 from tests.support.smtp_sink import SmtpSink
 
@@ -32,11 +32,11 @@ def use_test_channels() -> None:
         routing.CHANNEL_MODULES[slug] = CHANNELS
 
 
-def hook(name: str = "webhook") -> Recipient:
+def webhook_recipient(name: str = "webhook") -> Recipient:
     return Recipient(name, name)
 
 
-def mail(name: str) -> Recipient:
+def email_recipient(name: str) -> Recipient:
     return Recipient("email", f"{name}@example.com")
 
 
@@ -48,7 +48,7 @@ def open_report(attachment: Attachment) -> Any:
 @contextmanager
 def _opened(folder: Path, name: str) -> Generator[Path]:
     if not folder.is_dir():
-        raise AttachmentUnavailable(f"{folder.name} is not there")
+        raise AttachmentUnavailableError(f"{folder.name} is not there")
     path = folder / name
     if not path.exists():
         raise FileNotFoundError(name)
@@ -168,4 +168,4 @@ def sender(
     renew_seconds: float = 60,
 ) -> AbstractContextManager[BaseProcess]:
     """Start a process that delivers what is due, with this test's settings."""
-    return forked(context, _deliver, domain, renew_seconds)
+    return run_forked(context, _deliver, domain, renew_seconds)

@@ -1,4 +1,4 @@
-"""Small real channels over the transports, in place of the ones that ship: email, and JSON posted to a URL.
+"""Small real channels over the transports, instead of the shipped ones: email, and JSON posted to a URL.
 
 ``open_channel`` is what `analytics_worker.delivery.routing` calls for every type of block.
 """
@@ -12,13 +12,10 @@ from analytics_worker.delivery.channels.base import Channel, Sender
 from analytics_worker.delivery.message import OutgoingMessage
 from analytics_worker.send_result import SendResult
 from analytics_worker.settings import settings
-from analytics_worker.transport.mail import (
-    Attachment,
-    Mail,
-    SmtpSession,
-    parse_address,
-    smtp_session,
-)
+from analytics_worker.transport.email import Email
+from analytics_worker.transport.email_address import parse_address
+from analytics_worker.transport.email_content import Attachment
+from analytics_worker.transport.smtp_session import SmtpSession, smtp_session
 from analytics_worker.transport.webhook import webhook_session
 from blocks.notifications import EmailChannel, SlackChannel, WebhookChannel
 
@@ -48,7 +45,7 @@ def _mails(block: EmailChannel) -> Generator[Sender]:
 
 def _mail(smtp: SmtpSession, sender: str, message: OutgoingMessage) -> SendResult:
     key, content = message.key, message.content
-    mail = Mail(
+    mail = Email(
         message_id=key if key.startswith("<") else f"<{key}@{parse_address(sender).domain}>",
         sender=sender,
         to=content.to or (message.recipient,),

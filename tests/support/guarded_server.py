@@ -1,4 +1,4 @@
-"""The product's Prefect server for tests that attack it: nothing but what guards its requests."""
+"""Run the product's Prefect server with only its request guard, for tests that attack it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -80,8 +80,8 @@ def foreign_event(event_id: str) -> dict[str, Any]:
 def traces(client: SyncPrefectClient) -> list[str]:
     """What attacks have left: automations, events, runs."""
     automations = [automation.name for automation in client.read_automations()]
-    wanted = {"filter": {"event": {"name": [EVENT]}}, "limit": 50}
-    events: list[Any] = client.request("POST", "/events/filter", json=wanted).json()["events"]
+    query = {"filter": {"event": {"name": [EVENT]}}, "limit": 50}
+    events: list[Any] = client.request("POST", "/events/filter", json=query).json()["events"]
     runs = [run.name for run in client.read_flow_runs()]
     return [*automations, *(event["event"] for event in events), *runs]
 

@@ -7,7 +7,7 @@ out those that PostgreSQL can't store. `shown` says what a receiver is to see of
 from analytics_worker.text import one_line
 
 EVIL = "evil@attacker.example"
-"""In no header of any mail but as a part of a longer text."""
+"""In no header of any email, except as part of a longer text."""
 
 _WORD = "=0d=0aReply-To:_evil@attacker.example=0d=0a=0d=0a<h1>pay</h1>"
 

@@ -1,4 +1,4 @@
-"""Run by each Python: write fields of a mail, and read them again. Only the standard library.
+"""Write fields of an email and read them again, with each Python. Only the standard library.
 
 Reads a JSON list of texts from standard input; writes one JSON object per text: the bytes, and what the
 two parsers of this Python make of them.
@@ -9,27 +9,27 @@ import sys
 from email import message_from_bytes, policy
 from email.header import decode_header, make_header
 
-from analytics_worker.transport.mail_check import check_head
-from analytics_worker.transport.mail_headers import address_field, disposition_field, text_field
+from analytics_worker.transport.email_check import check_headers
+from analytics_worker.transport.email_headers import address_field, disposition_field, text_field
 
 NAMES = ["Subject", "Comments", "From", "Content-Disposition"]
 
 
 def round_trip(text: str) -> dict[str, object]:
     """What is written, and what is read."""
-    head = (
+    headers = (
         text_field("Subject", text)
         + text_field("Comments", text)
         + address_field("From", [(text, "a@b.example")])
         + disposition_field("attachment", text)
     )
-    check_head(head.encode(), NAMES)
-    content = f"{head}\r\nbody".encode()
+    check_headers(headers.encode(), NAMES)
+    content = f"{headers}\r\nbody".encode()
     modern = message_from_bytes(content, policy=policy.default)
     old = message_from_bytes(content, policy=policy.compat32)
     (sender,) = modern["From"].addresses
     return {
-        "head": head,
+        "head": headers,
         "names": [modern.keys(), old.keys()],
         "body": [modern.get_payload(), old.get_payload()],
         "subject": [str(modern["Subject"]), str(modern["Comments"]), _decoded(old["Subject"])],

@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that keeps what is posted and answers as told."""
+"""A real HTTP server on loopback that records requests and answers as configured."""
 
 import json
 import ssl
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.holding import Holdable
+from tests.support.pausing_server import PausableServer
 from tests.support.ports import free_port
 
 
@@ -38,7 +38,7 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-class HttpSink(Holdable):
+class HttpSink(PausableServer):
     """Starts on a free port; `start` after `stop` comes back on the same one."""
 
     host = "127.0.0.1"
@@ -61,11 +61,11 @@ class HttpSink(Holdable):
 
     def answer(self, code: int, body: bytes = b"", *, times: int | None = None, **headers: str):
         """Answer so from now on, or so many times (header names: ``_`` for ``-``)."""
-        made = Answer(code, body, tuple((k.replace("_", "-"), v) for k, v in headers.items()))
+        answer = Answer(code, body, tuple((k.replace("_", "-"), v) for k, v in headers.items()))
         if times is None:
-            self._default = made
+            self._default = answer
         else:
-            self._next += [made] * times
+            self._next += [answer] * times
 
     def keys(self) -> list[str]:
         """Idempotency keys in the order of arrival."""

@@ -12,10 +12,10 @@ SUPPORTED = [(3, minor) for minor in (11, 12, 13)]
 
 def interpreters() -> dict[str, str]:
     """Paths by version; of several with one version the first."""
-    found = {_version(path): path for path in reversed(list(_candidates()))}
+    interpreters = {_version(path): path for path in reversed(list(_candidates()))}
     return {
         version: path
-        for version, path in sorted(found.items())
+        for version, path in sorted(interpreters.items())
         if tuple(map(int, version.split(".")[:2])) in SUPPORTED
     }
 

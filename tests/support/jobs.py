@@ -76,8 +76,8 @@ def policy_of(code: Path, *, environment: tuple[str, ...] = ()) -> JobPolicy:
 
 def deployment_of(code: Path, entrypoint: str = "script.py:daily", **fields: Any) -> Any:
     steps = [{SET_FOLDER: {"directory": str(code)}}]
-    given = {"entrypoint": entrypoint, "pull_steps": steps, "name": "d", "job_variables": {}}
-    return cast("DeploymentResponse", SimpleNamespace(**given | fields))
+    defaults = {"entrypoint": entrypoint, "pull_steps": steps, "name": "d", "job_variables": {}}
+    return cast("DeploymentResponse", SimpleNamespace(**defaults | fields))
 
 
 def job_of(

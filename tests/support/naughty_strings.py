@@ -1,4 +1,4 @@
-"""Texts that some receiver would take for more than text."""
+"""List texts that some receiver would interpret."""
 
 NAUGHTY: dict[str, str] = {
     "everyone": "@everyone",

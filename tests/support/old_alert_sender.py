@@ -1,4 +1,4 @@
-"""A sender of alerts of the version before, which wrote to ``ops.alert_deliveries`` by itself.
+"""A sender of alerts of the previous version, which wrote to ``ops.alert_deliveries`` itself.
 
 Its statements are those of that version, word for word, in the same order: it takes back, expires and
 notifies owners first, then claims and settles message by message. Only webhooks are sent.
@@ -20,7 +20,7 @@ from sqlalchemy import Connection, RowMapping, text
 from analytics_worker.database.connections import warehouse
 from analytics_worker.settings import settings
 from analytics_worker.transport.webhook import webhook_session
-from tests.support.forked import forked
+from tests.support.forked_process import run_forked
 
 
 def deliver_due() -> None:
@@ -72,4 +72,4 @@ def old_sender_context() -> ForkServerContext:
 
 def old_sender(context: ForkServerContext) -> AbstractContextManager[BaseProcess]:
     """Start a process that delivers what is due, with this test's settings."""
-    return forked(context, deliver_due)
+    return run_forked(context, deliver_due)

@@ -1,4 +1,4 @@
-"""A sender of monitoring's notices of the version before, which wrote to ``ops.deployment_notices``.
+"""A sender of monitoring's notices of the previous version, which wrote to ``ops.deployment_notices``.
 
 Its statements are those of that version, word for word: a notice is sent while its row is locked and
 settled in the same transaction. Only webhooks are sent.

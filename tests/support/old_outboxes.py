@@ -1,4 +1,4 @@
-"""Rows in the three outboxes of the version before, in every status."""
+"""Insert rows into the three outboxes of the previous version, in every status."""
 
 import json
 

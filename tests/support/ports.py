@@ -12,7 +12,7 @@ _next = itertools.count()
 
 
 def free_port() -> int:
-    """Return a port of this host that nobody uses and that no later call returns soon."""
+    """Return a free port of this host that no later call returns soon."""
     number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")) % PROCESSES
     for step in _next:
         port = FIRST + number * PER_PROCESS + step % PER_PROCESS

@@ -59,7 +59,7 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostg
 
 @pytest.fixture(scope="session")
 def template_database(postgres: EmbeddedPostgres) -> str:
-    """Name of a migrated database to copy; nobody stays connected to it."""
+    """Return the name of a migrated database to copy, without open connections."""
     from analytics_worker.migrations import upgrade  # noqa: PLC0415  # Prefect takes a second to import
 
     administer(postgres, "create database {name} owner {owner}", name=TEMPLATE, owner=OWNER)
@@ -69,7 +69,7 @@ def template_database(postgres: EmbeddedPostgres) -> str:
 
 @pytest.fixture
 def database_url(postgres: EmbeddedPostgres, template_database: str) -> Iterator[str]:
-    """URL of a fresh, migrated database that nobody else uses."""
+    """Return the URL of a new, migrated database for one test."""
     name = f"test_{os.getpid()}_{next(_numbers)}"
     copy = "create database {name} owner {owner} template {template}"
     administer(postgres, copy, name=name, owner=OWNER, template=template_database)

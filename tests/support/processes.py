@@ -15,7 +15,7 @@ from typing import Self
 import httpx
 
 from tests.support.ports import free_port
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 

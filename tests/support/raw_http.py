@@ -1,4 +1,4 @@
-"""HTTP requests whose bytes are exactly those of the test, and what came back."""
+"""Send HTTP requests with the exact bytes of a test, and read the responses."""
 
 import json
 import socket
@@ -37,15 +37,15 @@ def send(
     lines = [("Host", host)] if host else []
     length = bool(body) and "Transfer-Encoding" not in dict(headers)
     lines += [*headers, *([("Content-Length", str(len(body)))] if length else [])]
-    head = "".join(f"{name}: {value}\r\n" for name, value in lines)
-    request = f"{method} {target} HTTP/1.1\r\n{head}\r\n".encode("latin-1") + body
+    header_lines = "".join(f"{name}: {value}\r\n" for name, value in lines)
+    request = f"{method} {target} HTTP/1.1\r\n{header_lines}\r\n".encode("latin-1") + body
     with socket.create_connection(("127.0.0.1", port), timeout=30) as connection:
         connection.sendall(request)
         answer = HTTPResponse(connection, method=method)
         answer.begin()
         content = b"" if answer.status == 101 else answer.read()
-        found = {name.lower(): value for name, value in answer.getheaders()}
-    return Answer(answer.status, found, content)
+        received = {name.lower(): value for name, value in answer.getheaders()}
+    return Answer(answer.status, received, content)
 
 
 def post_json(port: int, path: str, value: Any, headers: Headers = ()) -> Answer:

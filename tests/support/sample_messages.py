@@ -1,4 +1,4 @@
-"""Messages as the three domains enqueue them: one of each kind."""
+"""Create messages as the three domains enqueue them, one of each kind."""
 
 from datetime import UTC, datetime
 

@@ -60,8 +60,7 @@ class Seeder:
 
     def _enter(self, route: str, state: str) -> None:
         kind, _, name = state.partition(":")
-        wanted = {"type": kind, "name": name or None}
-        self._post(route, state=wanted, force=True)
+        self._post(route, state={"type": kind, "name": name or None}, force=True)
 
     def _post(self, route: str, **body: Any) -> Any:
         return self._client.request("POST", route, json=body).json()

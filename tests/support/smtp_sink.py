@@ -1,6 +1,6 @@
-"""A real SMTP server on loopback that keeps what it gets and misbehaves when told to.
+"""A real SMTP server on loopback that records emails and misbehaves on request.
 
-``smtp_sink.messages`` holds every mail that was accepted, one entry per transaction.
+``smtp_sink.messages`` has every accepted email, one entry per transaction.
 """
 
 import ssl
@@ -15,7 +15,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, LoginPassword, Session
 
-from tests.support.holding import Holdable
+from tests.support.pausing_server import PausableServer
 from tests.support.ports import free_port
 
 OK = "250 OK"
@@ -23,7 +23,7 @@ OK = "250 OK"
 
 @dataclass(frozen=True)
 class Received:
-    """One accepted mail."""
+    """One accepted email."""
 
     sender: str
     recipients: list[str]
@@ -38,7 +38,7 @@ class Received:
         return str(self.mail["Message-ID"])
 
 
-class SmtpSink(Holdable):
+class SmtpSink(PausableServer):
     """Starts on a free port; `start` after `stop` comes back on the same one.
 
     ``login=("user", "password")`` requires it; ``tls`` is a server context for STARTTLS, or for
@@ -98,8 +98,8 @@ class SmtpSink(Holdable):
 
     def _authenticate(self, _server: Any, _session: Any, _envelope: Any, _how: str, data: Any):
         assert isinstance(data, LoginPassword)
-        given = (data.login.decode(), data.password.decode())
-        return AuthResult(success=given == self._login, handled=False)
+        credentials = (data.login.decode(), data.password.decode())
+        return AuthResult(success=credentials == self._login, handled=False)
 
     # Called by aiosmtpd, which fixes names and parameters.
 

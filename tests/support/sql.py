@@ -1,4 +1,4 @@
-"""SQL of tests, run as the owner of the database."""
+"""Run SQL of tests as the owner of the database."""
 
 from typing import Any
 

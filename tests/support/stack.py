@@ -16,7 +16,7 @@ import pytest
 
 from analytics_worker.stack.state_dir import MARKER, StackRecord, StateFolder
 from tests.support.ports import free_port
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 COMMAND = [sys.executable, "-c", "from analytics_worker.cli import main; main()"]
 SMALL = ("--no-pipeline", "--sample-opportunities", "200")
@@ -41,8 +41,8 @@ class RunningStack:
             "PREFECT_SERVER_API_PORT": str(self.port),
             "PROMETHEUS_PORT": str(self.metrics_port),
         }
-        kept = {k: v for k, v in os.environ.items() if k != "PREFECT_HOME"}
-        return kept | own | self.variables
+        inherited = {k: v for k, v in os.environ.items() if k != "PREFECT_HOME"}
+        return inherited | own | self.variables
 
     @property
     def output(self) -> str:
@@ -107,17 +107,17 @@ class RunningStack:
 
     def processes(self) -> list[psutil.Process]:
         """Everything that carries this stack's folder in its environment."""
-        found: list[psutil.Process] = []
+        processes: list[psutil.Process] = []
         for process in psutil.process_iter():
             try:
                 variables = process.environ()
                 if (
                     variables.get("STATE_DIR") == str(self.state_dir) and MARKER in variables
                 ) or process.cwd().startswith(str(self.state_dir)):
-                    found.append(process)
+                    processes.append(process)
             except psutil.Error:
                 continue
-        return found
+        return processes
 
     def _ready_or_ended(self) -> bool:
         assert self.process

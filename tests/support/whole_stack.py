@@ -11,8 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from analytics_worker.prefect_support.deployments import deployed_flows
 from analytics_worker.prefect_support.runs import submit
 from tests.support.stack import RunningStack
-from tests.support.waiting import wait_until
-from tests.support.warehouse_of_stack import query
+from tests.support.wait_until import wait_until
+from tests.support.warehouse_fixtures import query
 
 # What deployments without defaults are asked for.
 PARAMETERS: dict[str, dict[str, Any]] = {
@@ -55,19 +55,19 @@ def all_succeed() -> None:
 
 
 def _succeeds(deployment: str) -> None:
-    said: list[str] = []
+    failures: list[str] = []
 
     def works() -> bool:
         run = submit(deployment, **PARAMETERS.get(deployment.partition("/")[0], {}))
         wait_until(run.ready, 240, 0.3)
         state = run.state()
-        said.append(f"{deployment}: {state and state.name}: {state and state.message}")
+        failures.append(f"{deployment}: {state and state.name}: {state and state.message}")
         return run.successful()
 
     try:
         wait_until(works, SECONDS, 1)
     except AssertionError as error:
-        raise AssertionError("\n".join(said[-3:])) from error
+        raise AssertionError("\n".join(failures[-3:])) from error
 
 
 def counters_equal_the_database(stack: RunningStack) -> None:

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from analytics_worker.database.reader_sessions import Table
+from analytics_worker.database.reader_sessions import QueryRows
 from flows.alerts.evaluation.samples import SampleError, extract_samples, group_of, key_label
 from flows.alerts.rules.model import Rule
 
 
 def read(rows: list[tuple[Any, ...]], columns: tuple[str, ...] = ("value",), **fields: Any):
     rule = Rule.model_validate({"name": "r", "operator": ">", "threshold": 0, **fields})
-    return extract_samples(rule, Table(columns, rows))
+    return extract_samples(rule, QueryRows(columns, rows))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from analytics_worker.database.reader_sessions import Table
+from analytics_worker.database.reader_sessions import QueryRows
 from flows.alerts.evaluation.observation import Failure, ReportedStatus
 from flows.alerts.evaluation.samples import SampleError, extract_samples, to_number
 from tests.support.alert_run import START, TICK, Run, rule
@@ -114,7 +114,7 @@ def test_text_without_a_number_is_an_error():
 
 def test_several_rows_are_an_error_that_suggests_reduce_and_key_columns():
     with pytest.raises(SampleError, match=r"add reduce .*, or key_columns"):
-        extract_samples(rule(), Table(["value"], [(11,), (12,)]))
+        extract_samples(rule(), QueryRows(["value"], [(11,), (12,)]))
 
 
 def test_the_owner_is_notified_of_an_error_and_of_its_end_once_each():

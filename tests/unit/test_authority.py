@@ -1,4 +1,4 @@
-"""Which texts are a host with a port, and which names are a server's own."""
+"""Hosts with ports are parsed, and a server's own names are recognized."""
 
 import pytest
 
@@ -59,7 +59,7 @@ def test_hosts(text: str, found: Authority):
         "a" * 300,
     ],
 )
-def test_what_is_no_host(text: str):
+def test_an_invalid_host_is_refused(text: str):
     assert parse_authority(text) is None
 
 
@@ -79,7 +79,7 @@ def test_allowed_hosts_without_a_port_stand_for_a_proxy_and_the_server_itself():
 
 
 @pytest.mark.parametrize("entry", ["*", "https://analytics.example.com", "a b", "\x1b[31m", "a:b"])
-def test_an_allowed_host_that_is_none_is_named_with_its_variable(entry: str):
+def test_an_invalid_allowed_host_is_reported_with_its_variable(entry: str):
     with pytest.raises(PermanentError, match=r"SERVER_ALLOWED_HOSTS.*expected host") as refused:
         parse_allowed_hosts(["ok.example.com", entry], 4200)
     assert str(refused.value).isprintable()
@@ -102,7 +102,7 @@ def test_addresses_that_only_this_host_reaches(host: str, loopback: bool):
     assert is_loopback(host) is loopback
 
 
-def test_an_address_that_is_none_is_named_with_its_variable():
+def test_an_invalid_address_is_reported_with_its_variable():
     with pytest.raises(PermanentError, match=r"PREFECT_SERVER_API_HOST is 'no such host'"):
         is_loopback("no such host")
 

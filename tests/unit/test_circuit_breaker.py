@@ -1,4 +1,4 @@
-"""What a caller of a circuit breaker may rely on, on the store that lives in memory."""
+"""The promises of a circuit breaker to its callers, tested on the store in memory."""
 
 import asyncio
 import pickle
@@ -51,7 +51,7 @@ def test_the_original_error_is_raised_even_when_it_trips_the_breaker(breaker: Ci
     assert breaker.current_state == "open"
 
 
-def test_an_open_breaker_makes_no_call_and_says_why(breaker: CircuitBreaker):
+def test_an_open_breaker_refuses_calls_with_the_reason(breaker: CircuitBreaker):
     trip(breaker)
     calls: list[int] = []
     with pytest.raises(CircuitOpenError) as raised:
@@ -81,7 +81,7 @@ def test_the_error_survives_pickling(breaker: CircuitBreaker):
     )
 
 
-def test_a_success_ends_a_row_of_failures(breaker: CircuitBreaker):
+def test_a_success_resets_consecutive_failures(breaker: CircuitBreaker):
     for _ in range(4):
         with pytest.raises(ConnectionError):
             breaker.call(fail)
@@ -103,7 +103,7 @@ def test_a_success_ends_a_row_of_failures(breaker: CircuitBreaker):
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_errors_that_say_nothing_about_the_service_count_neither_way(error: BaseException):
+def test_errors_unrelated_to_the_service_are_not_counted(error: BaseException):
     breaker = CircuitBreaker(
         "service",
         fail_max=2,
@@ -127,7 +127,7 @@ def test_an_excluded_class_with_a_metaclass_excludes_nothing_else():
     assert breaker.current_state == "open"
 
 
-def test_a_cancelled_probe_leaves_its_place_to_the_next_call(breaker: CircuitBreaker):
+def test_after_a_cancelled_probe_the_next_call_probes(breaker: CircuitBreaker):
     let_probe(breaker)
     with pytest.raises(KeyboardInterrupt):
         breaker.call(fail, KeyboardInterrupt())
@@ -136,7 +136,7 @@ def test_a_cancelled_probe_leaves_its_place_to_the_next_call(breaker: CircuitBre
     assert breaker.current_state == "closed"
 
 
-def test_while_one_probes_the_others_are_turned_away(breaker: CircuitBreaker):
+def test_during_a_probe_other_calls_are_refused(breaker: CircuitBreaker):
     let_probe(breaker)
     with breaker.calling(), ThreadPoolExecutor(1) as other, pytest.raises(CircuitOpenError) as e:
         other.submit(breaker.call, fail).result()
@@ -145,7 +145,7 @@ def test_while_one_probes_the_others_are_turned_away(breaker: CircuitBreaker):
     assert breaker.current_state == "closed"
 
 
-def test_a_failed_probe_opens_again_and_is_no_new_trip(breaker: CircuitBreaker):
+def test_a_failed_probe_opens_again_without_another_trip(breaker: CircuitBreaker):
     let_probe(breaker)
     with pytest.raises(ConnectionError):
         breaker.call(fail)
@@ -154,7 +154,7 @@ def test_a_failed_probe_opens_again_and_is_no_new_trip(breaker: CircuitBreaker):
     assert stats["retry_after_seconds"] > 0
 
 
-def test_no_wait_is_shown_only_when_the_next_call_is_let_through():
+def test_a_wait_of_zero_is_shown_only_when_the_next_call_is_admitted():
     record = state_machine.force(Record(), "open", reset_timeout=60, now=1000.0)
     almost = statistics("service", record, "memory", now=1059.9996)
     assert almost["retry_after_seconds"] == 0.001

@@ -1,4 +1,4 @@
-"""Memory and the SQLite file do what the reference says, whatever happens in whatever order."""
+"""Memory and the SQLite file behave like the reference, for any sequence of events."""
 
 import sqlite3
 import tempfile

@@ -1,4 +1,4 @@
-"""The breakers' SQLite file is missing, unusable or full: calls go on, and it is used again later."""
+"""If the breakers' SQLite file is missing, unusable or full, calls continue, and it is used again later."""
 
 import logging
 import os
@@ -14,7 +14,7 @@ import pytest
 from analytics_worker.breakers.fail_open import FailOpenStore
 from analytics_worker.breakers.sqlite import FILE_CHECK_SECONDS, SqliteStore
 from analytics_worker.circuit_breaker import CircuitBreaker, CircuitOpenError, StoreUnreachableError
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
 
 
-def test_a_broken_file_is_named_once_while_memory_stands_in_until_it_is_replaced(
+def test_an_unusable_file_is_logged_once_and_memory_is_used_until_it_is_replaced(
     path: Path, caplog: pytest.LogCaptureFixture
 ):
     path.parent.mkdir()
@@ -58,7 +58,7 @@ def test_a_broken_file_is_named_once_while_memory_stands_in_until_it_is_replaced
     assert breaker.get_stats()["store"] == "sqlite"
 
 
-def test_a_folder_that_cannot_be_made_opens_the_way(path: Path):
+def test_calls_are_admitted_if_the_folder_cannot_be_created(path: Path):
     path.parent.write_text("a file where the folder should be")
     breaker = breaker_on(path)
     trip(breaker)
@@ -67,7 +67,7 @@ def test_a_folder_that_cannot_be_made_opens_the_way(path: Path):
     assert breaker.get_stats()["store"] == "sqlite"
 
 
-def test_what_an_operator_does_is_never_done_in_memory_alone(path: Path):
+def test_operations_of_an_operator_never_use_memory(path: Path):
     path.parent.write_text("a file where the folder should be")
     with pytest.raises(StoreUnreachableError, match=str(path)):
         breaker_on(path).reset()
@@ -76,7 +76,7 @@ def test_what_an_operator_does_is_never_done_in_memory_alone(path: Path):
 
 
 def test_on_a_full_disk_failures_count_in_memory_until_there_is_room(path: Path):
-    """A limit on the size of files makes every write fail the way a full disk does."""
+    """A limit on the size of files makes every write fail as on a full disk."""
     trip(breaker_on(path))
     breaker_on(path).reset()
     program = f"""
@@ -115,7 +115,7 @@ def test_a_failure_is_not_lost_when_the_file_breaks_during_the_call(path: Path):
         breaker.call(fail)
 
 
-def test_a_deleted_file_does_not_leave_this_process_on_its_own(path: Path):
+def test_a_deleted_file_is_opened_again(path: Path):
     breaker = breaker_on(path)
     trip(breaker)
     shutil.rmtree(path.parent)
@@ -124,7 +124,7 @@ def test_a_deleted_file_does_not_leave_this_process_on_its_own(path: Path):
     assert breaker_on(path).current_state == "open"
 
 
-def test_a_clock_that_was_set_back_starts_the_wait_again(path: Path):
+def test_a_clock_that_was_set_back_restarts_the_wait(path: Path):
     breaker = breaker_on(path)
     trip(breaker)
     with sqlite3.connect(path) as connection:

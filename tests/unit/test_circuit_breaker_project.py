@@ -1,4 +1,4 @@
-"""The project's own breakers, pybreaker's interface on them, and what importing does not do."""
+"""The project's own breakers have pybreaker's interface, and importing them opens nothing."""
 
 import json
 import subprocess
@@ -65,7 +65,7 @@ def test_each_service_has_one_breaker_of_its_own():
 @attack(
     by="API caller",
     what="a URL with a token as the name of a circuit breaker, which metrics show",
-    answer="refused, not repeated",
+    answer="refused and not repeated",
 )
 def test_a_service_name_that_may_hold_a_secret_is_refused_and_not_repeated(name: str):
     with pytest.raises(ValueError, match="host name") as raised:
@@ -94,7 +94,7 @@ def test_statistics_cover_every_breaker_that_was_used(state_dir: Path):
     assert json.loads(json.dumps(stats)) == stats
 
 
-def test_listeners_hear_what_pybreaker_tells_them():
+def test_listeners_are_notified_as_in_pybreaker():
     recorder = Recorder()
     breaker = CircuitBreaker("x", fail_max=1, listeners=[recorder], store=MemoryStore())
     with pytest.raises(ZeroDivisionError):
@@ -129,7 +129,7 @@ def test_pybreakers_own_controls_work():
     )
 
 
-def test_several_probes_can_be_asked_for():
+def test_several_probes_can_be_required():
     breaker = CircuitBreaker("x", success_threshold=2, store=MemoryStore())
     breaker.half_open()
     breaker.call(lambda: None)

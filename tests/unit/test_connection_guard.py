@@ -1,4 +1,4 @@
-"""Libraries that connect by themselves reach no address inside the network, however they connect."""
+"""Libraries with their own connections reach no address inside the network, in any way."""
 
 import asyncio
 import ipaddress
@@ -12,8 +12,12 @@ import fsspec.asyn
 import pytest
 import requests
 
-from analytics_worker.transport.address_filter import AllowList, ForbiddenAddressError, allow_list
-from analytics_worker.transport.connection_guard import only_permitted
+from analytics_worker.transport.address_filter import (
+    AllowList,
+    ForbiddenAddressError,
+    parse_allow_list,
+)
+from analytics_worker.transport.connection_guard import restrict_connections
 from tests.support.attacks import attack
 from tests.support.http_sink import HttpSink
 
@@ -67,7 +71,7 @@ def by_event_loop(port: int) -> None:
 
 
 def by_fsspec_thread(port: int) -> None:
-    """As s3fs connects: on the loop of a thread that was started before."""
+    """Connect as s3fs does, on the event loop of a thread that was started before."""
 
     async def connect() -> None:
         _, writer = await asyncio.open_connection("127.0.0.1", port)
@@ -81,13 +85,13 @@ WAYS = [by_requests, by_create_connection, by_name, by_error_code, by_datagram, 
 
 @attack(
     by="API caller",
-    what="A library that resolves and connects by itself: sockets, HTTP, SMTP, datagrams, event loops",
+    what="A library that resolves and connects on its own: sockets, HTTP, SMTP, datagrams, event loops",
     answer="Refused as the kernel is about to connect; nothing arrives",
 )
 @pytest.mark.parametrize("way", WAYS)
 def test_no_way_of_connecting_is_left_out(way: Callable[[int], None], http_sink: HttpSink):
     with pytest.raises(ForbiddenAddressError, match="OUTBOUND_ALLOWED_HOSTS") as refused:  # noqa: SIM117
-        with only_permitted(NOTHING):
+        with restrict_connections(NOTHING):
             way(http_sink.port)
     assert http_sink.connections == 0
     assert "127.0.0.1" not in str(refused.value), "a name must not tell what it leads to"
@@ -95,14 +99,14 @@ def test_no_way_of_connecting_is_left_out(way: Callable[[int], None], http_sink:
 
 @pytest.mark.parametrize("entry", ["127.0.0.0/8", "localhost"])
 def test_listed_hosts_are_reached(entry, http_sink):
-    with only_permitted(allow_list([entry])):
+    with restrict_connections(parse_allow_list([entry])):
         by_create_connection(http_sink.port)
         by_fsspec_thread(http_sink.port)
         assert requests.post(f"http://127.0.0.1:{http_sink.port}/", timeout=10).status_code == 204
 
 
-def test_outside_nothing_is_watched(http_sink):
-    with only_permitted(NOTHING):
+def test_outside_of_the_guard_nothing_is_checked(http_sink):
+    with restrict_connections(NOTHING):
         pass
     by_create_connection(http_sink.port)
     by_fsspec_thread(http_sink.port)
@@ -115,7 +119,10 @@ def test_outside_nothing_is_watched(http_sink):
 )
 def test_a_redirect_is_checked_again(http_sink):
     http_sink.answer(307, Location="http://127.0.0.2:9/latest/meta-data")
-    with pytest.raises(ForbiddenAddressError), only_permitted(allow_list(["127.0.0.1"])):
+    with (
+        pytest.raises(ForbiddenAddressError),
+        restrict_connections(parse_allow_list(["127.0.0.1"])),
+    ):
         requests.post(f"http://127.0.0.1:{http_sink.port}/", timeout=10)
     assert len(http_sink.requests) == 1
 
@@ -126,12 +133,12 @@ def test_a_redirect_is_checked_again(http_sink):
     answer="Refused",
 )
 def test_no_program_is_started():
-    with pytest.raises(ForbiddenAddressError), only_permitted(NOTHING):
+    with pytest.raises(ForbiddenAddressError), restrict_connections(NOTHING):
         subprocess.run([sys.executable, "-c", ""], check=True)
 
 
-def test_a_failure_that_a_library_hides_is_told(http_sink):
-    with only_permitted(NOTHING) as guard:
+def test_a_refusal_that_a_library_hides_is_raised(http_sink):
+    with restrict_connections(NOTHING) as guard:
         with pytest.raises(PermissionError):
             by_create_connection(http_sink.port)
         with pytest.raises(ForbiddenAddressError):
@@ -139,8 +146,8 @@ def test_a_failure_that_a_library_hides_is_told(http_sink):
 
 
 def test_public_addresses_are_permitted_and_a_scoped_one_is_not():
-    """Decided without a packet: nothing is connected to."""
-    with only_permitted(NOTHING) as guard:
+    """The check sends no packet: nothing is connected to."""
+    with restrict_connections(NOTHING) as guard:
         guard.check("socket.connect", (None, ("8.8.8.8", 443)))
         guard.check("socket.connect", (None, ("2606:4700:4700::1111", 443, 0, 0)))
         for host in ("fe80::1%lo", "169.254.169.254", "::ffff:169.254.169.254", "", "<broadcast>"):

@@ -1,4 +1,4 @@
-"""SQL that users wrote: one reading statement, and its parameters."""
+"""User SQL is one reading statement with bound parameters."""
 
 import pytest
 
@@ -57,7 +57,7 @@ def test_reading_is_accepted(sql):
 @attack(
     by="author",
     what="Statements that write, several statements, functions that reach beyond the result",
-    answer="refused with the word that is not allowed",
+    answer="refused with the name that is not allowed",
 )
 def test_anything_else_is_refused_by_name(sql, complaint):
     with pytest.raises(StatementError, match=complaint):
@@ -102,14 +102,14 @@ HIDDEN = [
 @attack(
     by="author",
     what=r"A function hidden behind texts, comments and quotes: select '\', pg_sleep(9), ' '",
-    answer="refused by name: read by the rules of PostgreSQL's own lexer",
+    answer="refused by name: the text is read by the rules of PostgreSQL's own lexer",
 )
 def test_a_function_is_found_wherever_it_is_hidden(sql):
     with pytest.raises(StatementError, match="is not allowed"):
         check(sql)
 
 
-def test_a_semicolon_is_taken_off_the_end_only():
+def test_only_semicolons_at_the_end_are_removed():
     assert without_semicolon("select ';' ; -- ;\n ;") == "select ';' "
     assert without_semicolon("select 1") == "select 1"
 
@@ -126,7 +126,7 @@ def test_a_semicolon_is_taken_off_the_end_only():
 @attack(
     by="data",
     what="A value that is bound where PostgreSQL sees a comment or a text, and closes it",
-    answer="a placeholder there is none: nothing is put in",
+    answer="it is no placeholder there: nothing is inserted",
 )
 def test_values_are_never_put_into_texts_and_comments(sql):
     assert bind(sql, {"x": "*/ ' $b$"}, None) == sql
@@ -156,9 +156,9 @@ def test_placeholders_are_outside_texts_comments_and_casts():
 @attack(
     by="author",
     what="A bound value next to $ or a quote, which together are another token than each alone",
-    answer="Refused, or read as the check read it",
+    answer="Refused, or read by the server as by the check",
 )
-def test_a_value_never_grows_together_with_what_stands_beside_it(sql, value):
+def test_a_value_never_joins_the_tokens_beside_it(sql, value):
     try:
         check(sql)
         text = bind(sql, {"a": value}, None)

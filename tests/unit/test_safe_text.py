@@ -1,4 +1,4 @@
-"""Text from data in logs, terminals, states and metrics: it is shown, and does nothing."""
+"""Text from data is shown and not interpreted in logs, terminals, states and metrics."""
 
 import io
 import logging
@@ -72,7 +72,7 @@ def test_a_traceback_is_whole_and_indented():
 @attack(
     by="data",
     what="A value with terminal escapes and rich's markup in the tables and lines of the command line",
-    answer="Shown as it is written, escapes as a replacement character",
+    answer="Shown unchanged, escapes as a replacement character",
 )
 @every_attack
 def test_the_terminal(text, capsys):
@@ -151,7 +151,7 @@ def test_the_label_of_a_metric(text):
 
 @attack(
     by="network",
-    what="A mail server's words with a link, markup and a table cell, in the page that health_check leaves in the UI",
+    what="A mail server's reply with a link, markup and a table cell, in the page that health_check publishes in the UI",
     answer="Escaped Markdown in one line",
 )
 def test_the_page_of_the_health_check():

@@ -1,4 +1,4 @@
-"""The tokens of a statement are the same whatever Python reads them, and hostile texts take no time."""
+"""The tokens of a statement are the same in every Python, and hostile texts take no time."""
 
 import json
 import shutil
@@ -18,7 +18,7 @@ FOLDERS = (None, "/usr/bin", "/usr/local/bin")
 
 
 def runs(python: str) -> bool:
-    """Whether it is a Python that the project supports, and not a wrapper around none."""
+    """Whether it is a Python that the project supports, and not a wrapper without one."""
     check = "import sys; sys.exit(sys.version_info < (3, 11))"
     return subprocess.run([python, "-c", check], capture_output=True, check=False).returncode == 0
 

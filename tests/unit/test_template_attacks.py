@@ -1,4 +1,4 @@
-"""Hostile templates end with a clear error, long before they cost time or memory.
+"""Hostile templates fail with a clear error, long before they use much time or memory.
 
 Each is rendered as text and as HTML in a process that the kernel ends at 5 s of processor time or at
 512 MB: what these tests see is that it never has to.
@@ -9,11 +9,12 @@ import pytest
 from analytics_worker.user_templates.budget import Budget
 from analytics_worker.user_templates.rendering import UserTemplateError, render
 from tests.support.attacks import attack
-from tests.support.hostile_templates import KINDS, came_back
+from tests.support.hostile_template_texts import KINDS
+from tests.support.hostile_templates import render_hostile_templates
 
 
 def assert_refused(kind: str):
-    answers = came_back(kind)
+    answers = render_hostile_templates(kind)
     assert [a for a in answers if not a[2].startswith("UserTemplateError: template: ")] == []
     assert len(answers) == 2 * len(KINDS[kind])
     assert max(len(said) for _, _, said in answers) < 300  # no value of any length in an error
@@ -31,7 +32,7 @@ def test_filters_that_multiply_are_refused():
 @attack(
     by="author",
     what="a million iterations in nested loops, recursive loops, loops over long values, macros, blocks, set",
-    answer="UserTemplateError: more than 20,000 steps, or what is not allowed",
+    answer="UserTemplateError: more than 20,000 steps, or a forbidden syntax",
 )
 def test_loops_are_counted():
     assert_refused("loops")
@@ -57,8 +58,8 @@ def test_numbers_stay_short():
 
 @attack(
     by="author",
-    what="thousands of brackets, signs, filters, ifs inside each other",
-    answer="UserTemplateError: too many levels inside each other",
+    what="thousands of nested brackets, signs, filters and ifs",
+    answer="UserTemplateError: it is nested too deeply",
 )
 def test_nesting_is_bounded():
     assert_refused("nesting")
@@ -78,7 +79,7 @@ def test_values_never_become_markup():
     what="walks out of the sandbox: __class__, __globals__, self, loop, include, import, mutation",
     answer="UserTemplateError; nothing changed",
 )
-def test_nothing_leads_out_of_the_sandbox():
+def test_nothing_escapes_from_the_sandbox():
     assert_refused("walks")
 
 
@@ -107,7 +108,7 @@ def test_nothing_leads_out_of_the_sandbox():
 )
 @attack(
     by="data",
-    what="markup in a value, led through every operation that an HTML template has",
+    what="markup in a value, passed through every operation of an HTML template",
     answer="escaped",
 )
 def test_a_value_is_escaped_whatever_a_template_does_with_it(source):
@@ -132,17 +133,17 @@ def steps(budget: Budget, number: int):
     what="a template that computes without making steps or values",
     answer="UserTemplateError: it computes for more than 1 s",
 )
-def test_the_time_is_looked_at_at_each_step():
+def test_the_time_is_checked_while_steps_are_counted():
     with pytest.raises(UserTemplateError, match="computes for more than 0 s"):
         steps(Budget(seconds=0), 20)
 
 
-def test_a_context_of_what_is_not_plain_is_refused():
+def test_a_context_with_values_that_are_not_plain_is_refused():
     with pytest.raises(UserTemplateError, match="type object"):
         render("x", {"x": object()}, html=False)
 
 
-def test_what_one_template_used_up_is_no_loss_to_the_next():
+def test_each_rendering_has_a_budget_of_its_own():
     loop = "{% for x in range(1000) %}" * 2 + "{% endfor %}" * 2
     for _ in range(2):
         with pytest.raises(UserTemplateError, match="20,000 steps"):

@@ -1,4 +1,4 @@
-"""What user templates are for keeps working, and whatever one says ends with a text or an error."""
+"""User templates work as documented, and every template ends with a text or a clear error."""
 
 import re
 from datetime import UTC, datetime
@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analytics_worker.user_templates.rendering import (
-    LIMIT,
+    MAX_TEXT,
     UserTemplateError,
     number_text,
     render,
-    shortened,
+    shorten_texts,
 )
 from flows.alerts.evaluation.state_machine import AlertState
 from flows.alerts.notifications.model import Notification
@@ -90,7 +90,7 @@ CONTEXT: dict[str, Any] = {
         ("line one\n{% if count %}\nline two\n{% endif %}\nend", "line one\nline two\nend"),
     ],
 )  # fmt: skip
-def test_what_templates_are_for(source, text):
+def test_documented_templates_work(source, text):
     assert render(source, CONTEXT, html=False) == text
 
 
@@ -105,7 +105,7 @@ def test_what_templates_are_for(source, text):
          '<script>var k = "\\u003cb\\u003e";</script>'),
     ],
 )  # fmt: skip
-def test_html_is_what_the_author_wrote_around_escaped_values(source, html):
+def test_html_is_the_author_s_markup_with_escaped_values(source, html):
     assert render(source, {"k": "<b>"}, html=True) == html
 
 
@@ -129,7 +129,7 @@ def test_no_length_of_data_fails_the_standard_message():
     assert "<" * (MAX_TEXT_CHARACTERS - 1) + "…" in sent.text
 
 
-def test_a_template_of_a_rule_that_data_makes_too_long_costs_one_sentence():
+def test_a_rule_template_that_data_makes_too_long_is_replaced_by_one_sentence():
     own = {"text": "{% for w in worst %}{{ w.key * 1 }}{% endfor %}" * 1}
     rule, notification = alert(template=own)
     sent = render_notification(rule, notification, datetime.now(UTC), "uid")
@@ -137,8 +137,8 @@ def test_a_template_of_a_rule_that_data_makes_too_long_costs_one_sentence():
     assert "The template of the rule failed: template: * works on numbers only" in sent.text
 
 
-def test_cut_texts_say_so():
-    assert shortened({"a": ["xxxx", 1, None]}, 3) == {"a": ["xx…", 1, None]}
+def test_cut_texts_are_marked():
+    assert shorten_texts({"a": ["xxxx", 1, None]}, 3) == {"a": ["xx…", 1, None]}
     assert number_text(None) == "none"
 
 
@@ -232,7 +232,7 @@ templates = st.recursive(
 @given(templates, st.booleans())
 def test_every_template_ends_with_a_text_or_a_clear_error(source, html):
     said = text_or_error(source, html=html)
-    assert len(said) <= LIMIT
+    assert len(said) <= MAX_TEXT
 
 
 def text_or_error(source: str, *, html: bool) -> str:
@@ -242,7 +242,7 @@ def text_or_error(source: str, *, html: bool) -> str:
         return str(error)
 
 
-def test_the_made_up_alert_of_validation_fits_every_documented_name():
+def test_the_sample_alert_of_validation_has_every_documented_name():
     rule, _ = alert()
     source = "{{ headline }}{{ label }}{{ condition }}{{ count|number }}{{ worst[0].value|number }}"
     assert render(source, example_context(rule), html=True)

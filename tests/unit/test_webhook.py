@@ -1,4 +1,4 @@
-"""Webhooks are signed and named, use kept connections, and say what became of them without secrets."""
+"""Webhooks are signed and identified, use kept connections, and have results without secrets."""
 
 import base64
 import hmac
@@ -27,7 +27,7 @@ def post(sink: HttpSink, path="hook", secret=None, key="k-1", body=None, **optio
 
 
 def genuine(secret: str, headers: dict[str, str], body: bytes) -> bool:
-    """The receiver's recipe, as the module's docstring gives it."""
+    """Verify a signature as the module's docstring describes."""
     age = abs(time.time() - int(headers["webhook-timestamp"]))
     signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
     expected = "v1," + base64.b64encode(hmac.digest(secret.encode(), signed, "sha256")).decode()
@@ -92,7 +92,7 @@ def test_four_posters_share_four_connections(http_sink):
         (503, "temporary", True),
     ],
 )
-def test_verdicts(http_sink, code, status, outage):
+def test_results(http_sink, code, status, outage):
     http_sink.answer(code, b"no_service")
     outcome = post(http_sink)
     assert (outcome.status, outcome.outage) == (status, outage)
@@ -101,7 +101,7 @@ def test_verdicts(http_sink, code, status, outage):
         assert f"http://127.0.0.1 answered {code}: no_service" in outcome.detail
 
 
-def test_a_receiver_may_ask_for_time(http_sink):
+def test_a_receiver_may_request_a_pause(http_sink):
     http_sink.answer(429, Retry_After="120")
     assert post(http_sink).retry_after_seconds == 120
     http_sink.answer(503, Retry_After="Wed, 21 Oct 2099 07:28:00 GMT")
@@ -110,20 +110,20 @@ def test_a_receiver_may_ask_for_time(http_sink):
     assert post(http_sink).retry_after_seconds == 0
 
 
-@attack(by="network", what="An endless answer to a webhook", answer="64 KiB of it are read")
+@attack(by="network", what="An endless response to a webhook", answer="64 KiB of it are read")
 def test_an_endless_answer_is_not_read(http_sink):
     http_sink.answer(500, b"x" * 10_000_000)
     assert post(http_sink).detail == "http://127.0.0.1 answered 500"
 
 
-def test_a_receiver_that_is_away_is_unreachable(http_sink):
+def test_an_unavailable_receiver_is_unreachable(http_sink):
     http_sink.stop()
     outcome = post(http_sink)
     assert (outcome.status, outcome.outage) == ("unreachable", True)
     assert "Connection refused" in outcome.detail
 
 
-def test_a_receiver_that_never_answers_may_have_got_it(http_sink):
+def test_a_receiver_that_never_answers_is_a_temporary_failure(http_sink):
     released = threading.Event()
     http_sink.before_answer = lambda _: released.wait(timeout=60)
     outcome = post(http_sink, timeout_seconds=0.3)
@@ -134,8 +134,8 @@ def test_a_receiver_that_never_answers_may_have_got_it(http_sink):
 
 @attack(
     by="API caller",
-    what="A webhook to SSH, FTP, Redis or mail, to read its greeting in the error",
-    answer="The answer is not HTTP: nothing of it is repeated",
+    what="A webhook to SSH, FTP, Redis or SMTP, to read its greeting in the error",
+    answer="The response is not HTTP: nothing of it is quoted",
 )
 @pytest.mark.parametrize("banner", BANNERS)
 def test_the_greeting_of_another_service_is_not_repeated(banner, monkeypatch):
@@ -151,11 +151,11 @@ def test_the_greeting_of_another_service_is_not_repeated(banner, monkeypatch):
 
 @attack(
     by="network",
-    what="A receiver that repeats the token of its address in its answer",
+    what="A receiver that repeats the token of its address in its response",
     answer="Errors show scheme and host only",
 )
 @pytest.mark.parametrize("code", [302, 400, 500])
-def test_no_outcome_shows_more_than_scheme_and_host(http_sink, code):
+def test_no_result_contains_more_than_scheme_and_host(http_sink, code):
     http_sink.answer(code, f"bad token {TOKEN}".encode())
     outcome = post(http_sink, path=f"services/{TOKEN}?key={TOKEN}")
     assert TOKEN not in repr(outcome)
@@ -183,7 +183,7 @@ def test_no_outcome_shows_more_than_scheme_and_host(http_sink, code):
         "gopher://h/canary-77aa",
     ],
 )
-def test_what_is_no_web_address_is_refused_without_repeating_it(url):
+def test_an_invalid_url_is_refused_without_repeating_it(url):
     with pytest.raises(PermanentError) as refused:
         parse_url(url)
     assert TOKEN not in str(refused.value)
@@ -199,14 +199,14 @@ def test_tls_verifies_the_name_although_the_address_is_connected_to(certificate,
     sink.start()
     monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "127.0.0.0/8")
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate.path))
-    tls.trust.cache_clear()
+    tls.default_ssl_context.cache_clear()
     try:
         with webhook_session(SecretStr(sink.url)) as session:
             assert session.post({}, "k") == SENT  # the certificate names 127.0.0.1
         with webhook_session(SecretStr(f"https://localhost:{sink.port}/")) as session:
             outcome = session.post({}, "k")  # the same server, by a name that it does not name
     finally:
-        tls.trust.cache_clear()
+        tls.default_ssl_context.cache_clear()
         sink.stop()
     assert (outcome.status, len(sink.requests)) == ("unreachable", 1)
     assert "certificate verify failed" in outcome.detail.lower()

@@ -17,7 +17,7 @@ from analytics_worker.worker.run_monitor import (
     descendants,
     memory_of,
 )
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,9 @@
-"""Send messages through Apprise, which knows a hundred services.
+"""Send messages through Apprise, which supports a hundred services.
 
-Apprise says only whether it worked, and what it logs may hold addresses with tokens, so neither its log
-nor its errors are passed on. It loads no pictures from a public host, follows no redirects and mentions
-nobody here. It can open an incident and not resolve one: PagerDuty and Opsgenie have channels of their
-own.
-Where it connects is decided by `apprise_plugin`. Writes nothing but messages.
+Apprise reports only success or failure, and its log may contain addresses with tokens, so neither its
+log nor its errors are passed on. It loads no pictures from a public host, follows no redirects and
+mentions nobody here. It can open an incident, but not resolve one: PagerDuty and Opsgenie have channels
+of their own. `apprise_plugin` decides where it connects. Writes nothing but messages.
 """
 
 import html
@@ -17,20 +16,20 @@ from pydantic import SecretStr
 
 from analytics_worker.delivery import escaping
 from analytics_worker.delivery.channels.apprise_plugin import (
-    connections_of,
     load_plugin,
+    restrict_plugin_connections,
     schemas,
 )
 from analytics_worker.delivery.channels.base import Channel, Sender
-from analytics_worker.delivery.channels.card import Card, card
-from analytics_worker.delivery.channels.opening import http_channel
+from analytics_worker.delivery.channels.card import Card, card_of
+from analytics_worker.delivery.channels.factory import http_channel
 from analytics_worker.delivery.message import Content, OutgoingMessage, Severity
 from analytics_worker.send_result import SENT, SendResult, permanent, temporary
 from analytics_worker.telemetry import timed_request
 from analytics_worker.transport.address_filter import ForbiddenAddressError
 from blocks.notifications import AppriseChannel
 
-# They show Markdown whatever the text is sent as.
+# They show Markdown whatever format the text has.
 MARKDOWN_SCHEMES = frozenset(
     {"discord", "guilded", "mmost", "mmosts", "revolt", "rocket", "rockets", "ryver", "zulip"}
 )
@@ -67,7 +66,7 @@ def open_channel(name: str, block: AppriseChannel) -> Channel:
 
 
 def service_name(url: SecretStr) -> str:
-    """Return the service's name: Apprise's addresses may hold tokens where a host would be.
+    """Return the service's name; the host part of Apprise's addresses may be a token.
 
     Raises:
         PermanentError: Apprise can't use the address, or a webhook channel is meant for it.
@@ -80,7 +79,7 @@ def _plugin(url: SecretStr) -> Any:
 
 
 def _asset() -> Any:
-    """Return settings under which Apprise loads, follows, stores and interprets nothing."""
+    """Return settings with which Apprise loads, follows, stores and interprets nothing."""
     from apprise import AppriseAsset, NotifyFormat, PersistentStoreMode  # noqa: PLC0415
 
     return AppriseAsset(
@@ -101,7 +100,7 @@ def _asset() -> Any:
 @timed_request("apprise")
 def _notify(plugin: Any, message: OutgoingMessage) -> SendResult:
     try:
-        with connections_of(plugin):
+        with restrict_plugin_connections(plugin):
             if _deliver(plugin, message):
                 return SENT
     except ForbiddenAddressError as error:
@@ -110,18 +109,18 @@ def _notify(plugin: Any, message: OutgoingMessage) -> SendResult:
 
 
 def _deliver(plugin: Any, message: OutgoingMessage) -> bool:
-    """Hand over to Apprise, which escapes for services that show HTML."""
+    """Send with Apprise, which escapes for services that show HTML."""
     from apprise import Apprise, NotifyFormat  # noqa: PLC0415
 
-    shown, escape = card(message.content), _escape(plugin)
+    card, escape = card_of(message.content), _escape(plugin)
     apprise = Apprise(asset=plugin.asset)
     apprise.add(plugin)
     subject = escaping.single_line(message.content.subject)
     title = escaping.cut(subject, MAX_TITLE, escape=escape, measure=len)
     sent = apprise.notify(
         title=title,
-        body=_text(message.content, shown, escape, int(plugin.body_maxlen) - len(title) - 2),
-        notify_type=NOTIFY_TYPES[shown.tone],
+        body=_text(message.content, card, escape, int(plugin.body_maxlen) - len(title) - 2),
+        notify_type=NOTIFY_TYPES[card.tone],
         body_format=NotifyFormat.TEXT,
     )
     return bool(sent)
@@ -134,17 +133,17 @@ def _escape(plugin: Any) -> escaping.Escape:
     return escaping.markdown if shows_markdown else escaping.chat
 
 
-def _text(content: Content, shown: Card, escape: escaping.Escape, limit: int) -> str:
-    """Return the text, and below it the links that it does not hold or of which it is cut."""
+def _text(content: Content, card: Card, escape: escaping.Escape, limit: int) -> str:
+    """Return the text, followed by the links that it does not contain, or that may be cut from it."""
     end = ""
-    for link in shown.links:
+    for link in card.links:
         line = f"\n{escaping.cut(link.label, MAX_LABEL, escape=escape)}: {link.url}"
-        is_cut = link is shown.links[0] and len(content.text) > limit // 2
+        is_cut = link is card.links[0] and len(content.text) > limit // 2
         if (is_cut or link.url not in content.text) and len(end) + len(line) < limit // 2:
             end += line
     measure = _length_in_html if escape is escaping.chat else len
-    room = max(limit - len(end), MIN_TEXT)
-    text = escaping.cut(content.text, room, escape=escape, measure=measure)
+    remaining = max(limit - len(end), MIN_TEXT)
+    text = escaping.cut(content.text, remaining, escape=escape, measure=measure)
     return f"{text}{end}".strip() or NO_TEXT  # Apprise sends nothing without a body
 
 

@@ -1,10 +1,10 @@
 """Load an Apprise service within the rules for outward connections.
 
-Apprise resolves names, connects and follows redirects by itself. So it is loaded and used within
-`analytics_worker.transport.connection_guard`, which refuses addresses inside the network whatever leads
-there; services, and parameters that name something to open, are held to `apprise_services`; and a
-service whose host the address names is used only if that host is listed in OUTBOUND_ALLOWED_HOSTS.
-Proxies of the environment were chosen by the operator, and may be connected to. Reads settings and
+Apprise itself resolves names, connects and follows redirects. So it is loaded and used within
+`analytics_worker.transport.connection_guard`, which refuses all addresses inside the network.
+`apprise_services` lists the permitted services, and the parameters that would open files or addresses.
+A service whose address contains the host is used only if OUTBOUND_ALLOWED_HOSTS lists that host.
+Proxies of the environment were chosen by the operator and may be connected to. Reads settings and
 proxies; writes nothing.
 """
 
@@ -21,13 +21,13 @@ from urllib.request import getproxies
 from pydantic import SecretStr
 
 from analytics_worker.delivery.channels.apprise_services import (
-    HOSTED,
-    LOCAL,
-    MAIL,
-    OPEN_TEMPLATE,
-    OPENED,
-    VENDOR,
-    WEBHOOKS,
+    EMAIL_SCHEMAS,
+    HOSTED_SCHEMAS,
+    LOCAL_SCHEMAS,
+    OPENING_PARAMETERS,
+    TEMPLATE_OPENING_SCHEMAS,
+    VENDOR_SCHEMAS,
+    WEBHOOK_SCHEMAS,
 )
 from analytics_worker.errors import PermanentError
 from analytics_worker.transport.address_filter import (
@@ -35,9 +35,9 @@ from analytics_worker.transport.address_filter import (
     ForbiddenAddressError,
     configured_allow_list,
 )
-from analytics_worker.transport.connection_guard import only_permitted
+from analytics_worker.transport.connection_guard import restrict_connections
 
-VENDOR_MODES = frozenset({"cloud", "official", "t2bot"})  # of services that exist at a vendor, too
+VENDOR_MODES = frozenset({"cloud", "official", "t2bot"})  # of services that vendors host, too
 
 
 def load_plugin(url: SecretStr, asset: Any = None) -> Any:
@@ -46,15 +46,19 @@ def load_plugin(url: SecretStr, asset: Any = None) -> Any:
     Raises:
         PermanentError: the address is not valid, or its service may not be used.
     """
-    from apprise import Apprise  # noqa: PLC0415  # 0.2 s that only its users wait for
+    from apprise import Apprise  # noqa: PLC0415  # takes 0.2 s, only for channels that use it
 
     logging.getLogger("apprise").setLevel(logging.CRITICAL + 1)
-    _open_nothing()
+    _disable_attachments()
     text = url.get_secret_value()
-    with only_permitted(configured_allow_list()):
+    with restrict_connections(configured_allow_list()):
         plugin: Any = Apprise.instantiate(text, asset=asset)
-    written = {text.partition("://")[0].strip().lower()}
-    names = schemas(plugin) if plugin else written & (WEBHOOKS | MAIL | LOCAL | OPEN_TEMPLATE)
+    schema = {text.partition("://")[0].strip().lower()}
+    names = (
+        schemas(plugin)
+        if plugin
+        else schema & (WEBHOOK_SCHEMAS | EMAIL_SCHEMAS | LOCAL_SCHEMAS | TEMPLATE_OPENING_SCHEMAS)
+    )
     for schema in names:
         _check_service(schema)
     _check_parameters(text, names)
@@ -64,14 +68,14 @@ def load_plugin(url: SecretStr, asset: Any = None) -> Any:
 
 
 @contextmanager
-def connections_of(plugin: Any) -> Generator[None]:
-    """Let Apprise connect only where it may.
+def restrict_plugin_connections(plugin: Any) -> Generator[None]:
+    """Restrict the connections of Apprise to permitted addresses.
 
     Raises:
         ForbiddenAddressError: it tried to connect elsewhere, or its host is not listed.
     """
     _check_host(plugin)
-    with only_permitted(_with_proxies(configured_allow_list())) as guard:
+    with restrict_connections(_with_proxies(configured_allow_list())) as guard:
         yield
         guard.raise_if_refused()
 
@@ -82,8 +86,8 @@ def schemas(plugin: Any) -> set[str]:
     return {s for p in protocols if p for s in ([p] if isinstance(p, str) else p)}
 
 
-def _open_nothing() -> None:
-    """Let apprise open no attachment: neither a file nor an address, whichever parameter names it."""
+def _disable_attachments() -> None:
+    """Disable attachments of Apprise, of files and addresses, for every parameter."""
     from apprise.attachment.file import AttachFile  # noqa: PLC0415  # with apprise, not before it
     from apprise.attachment.http import AttachHTTP  # noqa: PLC0415
     from apprise.common import ContentLocation  # noqa: PLC0415
@@ -92,20 +96,20 @@ def _open_nothing() -> None:
 
 
 def _check_service(schema: str) -> None:
-    """Let only services through that were read.
+    """Refuse services that are not listed.
 
     Raises:
-        PermanentError: this one is not among them; the message says what to use.
+        PermanentError: the service is not permitted; the message says what to use.
     """
-    if schema in VENDOR | HOSTED:
+    if schema in VENDOR_SCHEMAS | HOSTED_SCHEMAS:
         return
-    if schema in WEBHOOKS:
+    if schema in WEBHOOK_SCHEMAS:
         raise PermanentError("apprise's json, xml and form are webhooks: use a Webhook Channel")
-    if schema in MAIL:
+    if schema in EMAIL_SCHEMAS:
         raise PermanentError("apprise's mailto is not a valid channel: use an Email Channel")
-    if schema in LOCAL:
+    if schema in LOCAL_SCHEMAS:
         raise PermanentError(
-            f"apprise's {schema} acts on the worker's machine: not a valid channel"
+            f"apprise's {schema} is not a valid channel: it acts on the worker's machine"
         )
     raise PermanentError(f"apprise's {schema} is not one of the services that channels may use")
 
@@ -116,10 +120,16 @@ def _check_parameters(url: str, schemas: set[str]) -> None:
     Raises:
         PermanentError: the address has one.
     """
-    # Where the query begins depends on the service (# is part of a Slack channel), so anywhere counts.
-    given = {unquote(name).strip(" +-:").lower() for name in re.findall(r"[?&;]([^=&;?]*)", url)}
-    opened = OPENED | {"template"} if schemas & OPEN_TEMPLATE else OPENED
-    if refused := sorted(given & opened):
+    # The start of the query depends on the service (# is part of a Slack channel): search everywhere.
+    parameters = {
+        unquote(name).strip(" +-:").lower() for name in re.findall(r"[?&;]([^=&;?]*)", url)
+    }
+    opened = (
+        OPENING_PARAMETERS | {"template"}
+        if schemas & TEMPLATE_OPENING_SCHEMAS
+        else OPENING_PARAMETERS
+    )
+    if refused := sorted(parameters & opened):
         raise PermanentError(
             f"{refused[0]}= in the address of an Apprise Channel names a file or an address to"
             " open, which is not permitted; leave it out"
@@ -127,7 +137,7 @@ def _check_parameters(url: str, schemas: set[str]) -> None:
 
 
 def _check_host(plugin: Any) -> None:
-    """Let only hosts through that the operator has listed, where the address chooses the host.
+    """Refuse hosts that the operator has not listed, if the address chooses the host.
 
     Raises:
         ForbiddenAddressError: it is not listed.
@@ -137,15 +147,15 @@ def _check_host(plugin: Any) -> None:
         return
     if not _lists(configured_allow_list(), host):
         raise ForbiddenAddressError(
-            f"{plugin.service_name} at {host}: apprise connects by itself, so only hosts in"
-            " OUTBOUND_ALLOWED_HOSTS are let through. Add it there."
+            f"{plugin.service_name} at {host}: apprise opens its own connections, so only hosts in"
+            " OUTBOUND_ALLOWED_HOSTS are permitted. Add it there."
         )
 
 
 def _chooses_host(plugin: Any) -> bool:
-    """Whether the address says where to connect to, rather than the vendor's code."""
+    """Whether the address, rather than the vendor's code, contains the host."""
     at_vendor = getattr(plugin, "mode", None) in VENDOR_MODES
-    return not at_vendor and not HOSTED.isdisjoint(schemas(plugin))
+    return not at_vendor and not HOSTED_SCHEMAS.isdisjoint(schemas(plugin))
 
 
 def _with_proxies(allowed: AllowList) -> AllowList:

@@ -1,11 +1,11 @@
-"""Which of apprise's services a channel may use, by the schema of their addresses.
+"""List the services of apprise that a channel may use, by the schema of their addresses.
 
-A list of what was read, not of what is forbidden: a service that a later apprise adds may open files or
-start programs, so it is refused until somebody has looked. A test compares it with the installed apprise.
+Services are permitted after a review, not forbidden: a service that a later apprise adds may open files
+or start programs, so it is refused until it is listed. A test compares the list with the installed apprise.
 """
 
-# They connect to hosts that the vendor's code names.
-VENDOR = frozenset(
+# They connect to hosts in the vendor's code.
+VENDOR_SCHEMAS = frozenset(
     [
         "46elks",
         "atalk",
@@ -126,8 +126,8 @@ VENDOR = frozenset(
     ]
 )
 
-# Their address names the host; it must be in OUTBOUND_ALLOWED_HOSTS.
-HOSTED = frozenset(
+# Their address contains the host, which must be in OUTBOUND_ALLOWED_HOSTS.
+HOSTED_SCHEMAS = frozenset(
     [
         "apprise",
         "apprises",
@@ -213,13 +213,17 @@ HOSTED = frozenset(
     ]
 )
 
-WEBHOOKS = frozenset({"form", "forms", "json", "jsons", "xml", "xmls"})
-MAIL = frozenset({"mailto", "mailtos"})
+WEBHOOK_SCHEMAS = frozenset({"form", "forms", "json", "jsons", "xml", "xmls"})
+EMAIL_SCHEMAS = frozenset({"mailto", "mailtos"})
 
 # They act on the worker's own machine.
-LOCAL = frozenset({"blink1", "dbus", "gio", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"})  # fmt: skip
+LOCAL_SCHEMAS = frozenset({"blink1", "dbus", "gio", "glib", "gnome", "kde", "macosx", "qt", "syslog", "windows"})  # fmt: skip
 
 # Parameters that name a file or an address which apprise opens. ``template`` is one of them with some
 # services; with others it is an identifier at the vendor.
-OPENED = frozenset({"attach", "keyfile", "pgp", "pgpkey", "pgpprv", "pgppub", "smtp", "subfile"})
-OPEN_TEMPLATE = frozenset({"discord", "guilded", "slack", "tgram", "workflow", "workflows"})
+OPENING_PARAMETERS = frozenset(
+    {"attach", "keyfile", "pgp", "pgpkey", "pgpprv", "pgppub", "smtp", "subfile"}
+)
+TEMPLATE_OPENING_SCHEMAS = frozenset(
+    {"discord", "guilded", "slack", "tgram", "workflow", "workflows"}
+)

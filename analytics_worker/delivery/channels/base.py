@@ -1,4 +1,4 @@
-"""Define what a channel is: a way to reach recipients, and how the dispatcher uses it.
+"""Define a channel: a way to reach recipients, with what the dispatcher needs to use it.
 
 Reads nothing, writes nothing.
 """
@@ -16,7 +16,7 @@ Sender = Callable[[OutgoingMessage], SendResult]
 
 
 class Rate(NamedTuple):
-    """How many messages a receiver takes in a period, over all hosts."""
+    """How many messages a receiver accepts in a period, from all hosts together."""
 
     messages: int
     period: timedelta
@@ -29,13 +29,13 @@ class Channel:
     Attributes:
         name: As rules and reports name it; also the name of its circuit breaker (``channel-NAME``).
         kind: email, webhook, slack, teams, pagerduty, opsgenie, telegram or apprise.
-        target: Where it leads, for people: no secret in it ("smtp.example.com:587", "hooks.slack.com").
-        recipients: Who gets what is addressed to the channel as a whole.
-        session: Opens what a batch needs (kept connections); one for each thread.
+        target: Its address without secrets, for readers ("smtp.example.com:587", "hooks.slack.com").
+        recipients: Recipients of messages that are addressed to the channel as a whole.
+        session: Opens a session (kept connections) for a batch; one for each thread.
         concurrency: Messages that may be sent at the same time.
-        rate: What the receiver takes; None: unlimited.
-        takes_files: Whether attachments arrive as files; otherwise as links.
-        digestible: Whether messages that piled up may leave as one that names each of them.
+        rate: The rate that the receiver accepts; None: unlimited.
+        takes_files: Whether attachments are sent as files; otherwise as links.
+        digestible: Whether a backlog may be sent as one digest that names each message.
     """
 
     name: str

@@ -1,8 +1,8 @@
-"""Choose what a receiver with room for little shows of a message, in which order and color.
+"""Choose what a receiver with little space shows of a message, in which order and color.
 
-A card shows the facts, tiles and items of a message; its text only where it has none of them. A domain
-whose user wrote the text in a template of their own leaves facts, tiles and items empty. Everything
-here is still unescaped data. Reads nothing, writes nothing.
+A card shows the facts, tiles and items of a message, and its text only if it has none of them. A domain
+whose user wrote the text with a template leaves facts, tiles and items empty. Everything here is still
+unescaped data. Reads nothing, writes nothing.
 """
 
 import re
@@ -44,10 +44,10 @@ _URL_CHARACTERS = re.compile(r"[!-~]+")
 
 
 class Card(NamedTuple):
-    """What is shown.
+    """The parts of a message that are shown.
 
     Attributes:
-        tone: Severity; ``ok`` for the end of an incident.
+        tone: The severity that decides the color; ``ok`` for the end of an incident.
         label: A word or two such as "CRITICAL"; may be empty.
         title: One line.
         facts: Labeled values.
@@ -69,8 +69,8 @@ class Card(NamedTuple):
     missing: tuple[str, ...]
 
 
-def card(content: Content, attached: Collection[str] = ()) -> Card:
-    """Choose what to show; ``attached`` names the files that the receiver gets as files."""
+def card_of(content: Content, attached: Collection[str] = ()) -> Card:
+    """Return the card of a message; ``attached`` names the files that are sent as files."""
     structured = content.facts or content.items or content.tiles
     separate = [file for file in content.attachments if file.attach_as not in attached]
     linked = [Link(label=file.attach_as, url=file.url) for file in separate]
@@ -82,24 +82,24 @@ def card(content: Content, attached: Collection[str] = ()) -> Card:
         tiles=content.tiles[:MAX_TILES],
         items=_first(content.items, MAX_ITEMS, str),
         text="" if structured else content.text,
-        links=tuple(_named(link) for link in (*content.links, *linked) if usable(link.url))[
-            :MAX_LINKS
-        ],
-        missing=tuple(file.attach_as for file in separate if not usable(file.url)),
+        links=tuple(
+            _with_label(link) for link in (*content.links, *linked) if is_usable_url(link.url)
+        )[:MAX_LINKS],
+        missing=tuple(file.attach_as for file in separate if not is_usable_url(file.url)),
     )
 
 
-def _named(link: Link) -> Link:
+def _with_label(link: Link) -> Link:
     return link.model_copy(update={"label": single_line(link.label) or UNNAMED_LINK})
 
 
 def tone(content: Content) -> Severity | None:
-    """Return the severity by which a message is colored."""
+    """Return the severity that decides the color of a message."""
     return "ok" if content.incident_action == "resolve" else content.severity
 
 
-def usable(url: str) -> bool:
-    """Whether every receiver takes the address: http(s), ASCII, not too long."""
+def is_usable_url(url: str) -> bool:
+    """Whether every receiver accepts the URL: http(s), ASCII, not too long."""
     if not _URL_CHARACTERS.fullmatch(url) or len(url) > MAX_URL or set(url) & set("<>\"'`|\\"):
         return False
     try:
@@ -118,23 +118,23 @@ def _label(content: Content) -> str:
 
 
 def labeled_values(
-    card: Card, shorten: Callable[[str], str], taken: Collection[str] = ()
+    card: Card, shorten: Callable[[str], str], reserved: Collection[str] = ()
 ) -> list[tuple[str, str]]:
-    """Return the facts and tiles by labels of which none occurs twice, nor among those taken."""
+    """Return the facts and tiles with unique labels, none of which is reserved."""
     tiles = ((tile.label, f"{tile.value} {tile.change}".strip()) for tile in card.tiles)
-    used = set(taken)
+    used = set(reserved)
     pairs: list[tuple[str, str]] = []
     for label, value in (*((fact.label, fact.value) for fact in card.facts), *tiles):
         short = shorten(label)
-        numbered = (f"{short} ({number})" for number in count(2))
-        unique = next(each for each in chain([short], numbered) if each not in used)
+        numbered_email = (f"{short} ({number})" for number in count(2))
+        unique = next(each for each in chain([short], numbered_email) if each not in used)
         used.add(unique)
         pairs.append((unique, value))
     return pairs
 
 
 def _first(entries: tuple[T, ...], limit: int, more: Callable[[str], T]) -> tuple[T, ...]:
-    """Return the first entries, and one that says how many are left out."""
+    """Return the first entries, and one with the number of omitted ones."""
     if len(entries) <= limit:
         return entries
     return (*entries[:limit], more(f"… and {len(entries) - limit} more"))

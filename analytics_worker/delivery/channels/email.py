@@ -1,7 +1,7 @@
 """Send messages as emails, each recipient in a transaction of its own, all on one connection.
 
 The body of a message is encoded once for all its recipients. A later message of a topic refers to the
-one before it (In-Reply-To), so that mail programs show them together.
+one before it (In-Reply-To), so that email clients show them together.
 Reads the files and ``ALERT_EMAIL_TIMEOUT_SECONDS``; writes nothing but emails, which receivers
 deduplicate by Message-ID.
 """
@@ -18,22 +18,18 @@ from typing import NamedTuple
 
 from analytics_worker.delivery import escaping
 from analytics_worker.delivery.channels.base import Channel, Sender
-from analytics_worker.delivery.channels.card import usable
-from analytics_worker.delivery.channels.opening import parse_rate
+from analytics_worker.delivery.channels.card import is_usable_url
+from analytics_worker.delivery.channels.factory import parse_rate
 from analytics_worker.delivery.message import Attachment as ContentFile
 from analytics_worker.delivery.message import Content, OutgoingMessage
 from analytics_worker.errors import PermanentError
 from analytics_worker.send_result import SendResult, permanent
 from analytics_worker.settings import settings
 from analytics_worker.transport.address_filter import AllowList, configured_allow_list
-from analytics_worker.transport.mail import (
-    Attachment,
-    InlineImage,
-    Mail,
-    SmtpSession,
-    parse_address,
-    smtp_session,
-)
+from analytics_worker.transport.email import Email
+from analytics_worker.transport.email_address import parse_address
+from analytics_worker.transport.email_content import Attachment, InlineImage
+from analytics_worker.transport.smtp_session import SmtpSession, smtp_session
 from blocks.notifications import EmailChannel
 
 DEFAULT_MEDIA_TYPE = "application/octet-stream"
@@ -65,7 +61,7 @@ def open_channel(name: str, block: EmailChannel) -> Channel:
 
 
 class _Body(NamedTuple):
-    """What all recipients of a message share."""
+    """The body that all recipients of a message share."""
 
     text: str
     html: str | None
@@ -75,7 +71,7 @@ class _Body(NamedTuple):
 
 
 class EmailSender:
-    """Sends on one connection; keeps the body of the message that it sent last."""
+    """A sender on one connection, which keeps the body of the last message."""
 
     def __init__(self, smtp: SmtpSession, sender: str) -> None:
         self._smtp = smtp
@@ -83,19 +79,19 @@ class EmailSender:
         self._last: tuple[Content, Mapping[str, Path], _Body] | None = None
 
     def send(self, message: OutgoingMessage) -> SendResult:
-        """Send one message to one recipient, whoever else its headers name."""
+        """Send one message to one recipient, which its headers need not name."""
         try:
-            mail = self._mail(message)
+            email = self._email(message)
         except (PermanentError, ValueError) as error:
             return permanent(f"the message can't be written as an email: {error}")
-        result = self._smtp.send(mail, message.recipient)
-        receipt = {"message_id": mail.message_id}
+        result = self._smtp.send(email, message.recipient)
+        receipt = {"message_id": email.message_id}
         return replace(result, receipt=receipt) if result.status == "sent" else result
 
-    def _mail(self, message: OutgoingMessage) -> Mail:
+    def _email(self, message: OutgoingMessage) -> Email:
         content, body = message.content, self._body(message)
         earlier = message.thread.get("message_id", "")
-        return Mail(
+        return Email(
             message_id=message_id(message.key, self._sender),
             sender=self._sender,
             to=content.to or (message.recipient,),
@@ -119,7 +115,7 @@ class EmailSender:
 
 
 def message_id(key: str, sender: str) -> str:
-    """Return the Message-ID of a key: the key itself if it is one already."""
+    """Return the Message-ID for a key: the key itself if it is one already."""
     return key if key.startswith("<") else f"<{key}@{parse_address(sender).domain}>"
 
 
@@ -142,9 +138,9 @@ def _body(content: Content, files: Mapping[str, Path]) -> _Body:
 
 
 def _text(text: str, files: Sequence[ContentFile]) -> str:
-    """Add the links to files that are not attached, unless the text holds them already."""
+    """Add the links to files that are not attached, unless the text contains them already."""
     lines = [
-        f"- {escaping.single_line(file.attach_as)}: {_whereabouts(file)}"
+        f"- {escaping.single_line(file.attach_as)}: {_file_location(file)}"
         for file in files
         if not file.url or file.url not in text
     ]
@@ -156,34 +152,34 @@ def _html(page: str, files: Sequence[ContentFile]) -> str:
     links = [_link(file) for file in files if not file.url or html.escape(file.url) not in page]
     if not links:
         return page
-    shown = f"<p>Files: {', '.join(links)}</p>"
+    paragraph = f"<p>Files: {', '.join(links)}</p>"
     end = _BODY_END.search(page)
-    return f"{page[: end.start()]}{shown}{page[end.start() :]}" if end else f"{page}{shown}"
+    return f"{page[: end.start()]}{paragraph}{page[end.start() :]}" if end else f"{page}{paragraph}"
 
 
 def _link(file: ContentFile) -> str:
     name = html.escape(escaping.single_line(file.attach_as))
-    if not usable(file.url):
-        return f"{name} ({html.escape(_whereabouts(file))})"
+    if not is_usable_url(file.url):
+        return f"{name} ({html.escape(_file_location(file))})"
     return f'<a href="{html.escape(file.url)}">{name}</a>'
 
 
-def _whereabouts(file: ContentFile) -> str:
+def _file_location(file: ContentFile) -> str:
     return file.url or "not attached"
 
 
 def email_allow_list(host: str, port: int) -> AllowList:
-    """Return the addresses inside the network that the SMTP server of a block may have.
+    """Return the addresses inside the network that the mail server of a block may have.
 
     Raises:
-        PermanentError: the port is not one of mail servers.
+        PermanentError: the port is not one of EMAIL_ALLOWED_PORTS.
     """
-    chosen = settings()
+    current = settings()
     allowed = configured_allow_list()
-    ports = set(chosen.email_allowed_ports)
-    own = chosen.alert_email_host
+    ports = set(current.email_allowed_ports)
+    own = current.alert_email_host
     if own and own.lower() == host.lower():
-        ports.add(chosen.alert_email_port)
+        ports.add(current.alert_email_port)
         allowed = replace(allowed, names=allowed.names | {own.lower()})
     if port not in ports:
         expected = ", ".join(str(each) for each in sorted(ports))

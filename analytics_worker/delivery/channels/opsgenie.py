@@ -1,7 +1,7 @@
 """Create and close alerts in Opsgenie with its Alert API.
 
-The alerts of one incident share its key as alias, so that a repeated or later message counts up the
-open alert. Closing an alert that is not open is as good as closing it.
+The alerts of one incident share its key as alias, so that a repeated or later message increases the
+count of the open alert. Closing an alert that is not open counts as success.
 
 Sources: https://docs.opsgenie.com/docs/alert-api (message 130, alias 512, description 15000, 20 tags of
 50, details 8000, note 25000, close by alias, 202), https://docs.opsgenie.com/docs/response (422, 429).
@@ -18,15 +18,15 @@ from pydantic import SecretStr
 
 from analytics_worker.delivery import escaping
 from analytics_worker.delivery.channels.base import Channel, Sender
-from analytics_worker.delivery.channels.card import Card, card, labeled_values
-from analytics_worker.delivery.channels.opening import http_channel
+from analytics_worker.delivery.channels.card import Card, card_of, labeled_values
+from analytics_worker.delivery.channels.factory import http_channel
 from analytics_worker.delivery.channels.pagerduty import short_key
 from analytics_worker.delivery.message import OutgoingMessage, Severity
 from analytics_worker.send_result import SENT, SendResult
 from analytics_worker.telemetry import timed_request
 from analytics_worker.transport.http import (
     UNAUTHORIZED,
-    HttpAnswer,
+    HttpResponse,
     HttpSession,
     http_session,
 )
@@ -77,52 +77,52 @@ def _request(http: HttpSession, api_key: SecretStr, message: OutgoingMessage) ->
     alias = short_key(message.content.incident_key or message.key)
     closes = message.content.incident_action == "resolve"
     path = f"{PATH}/{quote(alias, safe='')}/close?identifierType=alias" if closes else PATH
-    body = closing(message) if closes else alert(message, alias)
+    body = closing_note(message) if closes else alert(message, alias)
     headers = {"Authorization": f"GenieKey {api_key.get_secret_value()}"}
-    answer = http.post_json(path, body, headers)
-    if isinstance(answer, SendResult):
-        return answer
-    result = _result(answer, api_key.get_secret_value(), closes=closes)
+    response = http.post_json(path, body, headers)
+    if isinstance(response, SendResult):
+        return response
+    result = _result(response, api_key.get_secret_value(), closes=closes)
     return replace(result, receipt={"alias": alias}) if result.status == "sent" else result
 
 
 def alert(message: OutgoingMessage, alias: str) -> Json:
     """Return the alert that a message creates or updates."""
-    content, shown = message.content, card(message.content)
-    title = escaping.single_line(shown.title) or "(no subject)"
+    content, card = message.content, card_of(message.content)
+    title = escaping.single_line(card.title) or "(no subject)"
     return {
         "message": escaping.cut(title, MAX_MESSAGE, escape=escaping.incident),
         "alias": alias,
-        "description": _with_links(content.text, shown, MAX_DESCRIPTION),
-        "details": _details(shown),
+        "description": _with_links(content.text, card, MAX_DESCRIPTION),
+        "details": _details(card),
         "tags": [SOURCE],
         "source": SOURCE,
         "priority": PRIORITIES[content.severity],
     }
 
 
-def closing(message: OutgoingMessage) -> Json:
-    """Return what is noted when an alert is closed."""
-    shown = card(message.content)
-    return {"source": SOURCE, "note": _with_links(message.content.text, shown, MAX_NOTE)}
+def closing_note(message: OutgoingMessage) -> Json:
+    """Return the note of a closed alert."""
+    card = card_of(message.content)
+    return {"source": SOURCE, "note": _with_links(message.content.text, card, MAX_NOTE)}
 
 
-def _with_links(text: str, shown: Card, limit: int) -> str:
-    """Return the text and below it the links, which are never cut off."""
-    links = "".join(f"\n{_short(link.label)}: {link.url}" for link in shown.links)
-    missing = "".join(f"\n{_short(name)} (not attached)" for name in shown.missing)
+def _with_links(text: str, card: Card, limit: int) -> str:
+    """Return the text, followed by the links, which are never cut."""
+    links = "".join(f"\n{_short(link.label)}: {link.url}" for link in card.links)
+    missing = "".join(f"\n{_short(name)} (not attached)" for name in card.missing)
     end = escaping.cut(f"{links}{missing}", limit // 2)
     return _cut(text, limit - escaping.utf16_units(end)) + end
 
 
-def _details(shown: Card) -> dict[str, str]:
-    """Return labels and values, as many as the limit has room for."""
+def _details(card: Card) -> dict[str, str]:
+    """Return labels and values, as many as fit the limit."""
     details: dict[str, str] = {}
-    room = MAX_DETAILS
-    for key, value in labeled_values(shown, _short):
+    remaining = MAX_DETAILS
+    for key, value in labeled_values(card, _short):
         text = _cut(value, MAX_VALUE)
-        room -= escaping.utf16_units(key + text)
-        if room >= 0:
+        remaining -= escaping.utf16_units(key + text)
+        if remaining >= 0:
             details[key] = text
     return details
 
@@ -135,10 +135,10 @@ def _cut(text: str, limit: int) -> str:
     return escaping.cut(text, limit, escape=escaping.incident)
 
 
-def _result(answer: HttpAnswer, api_key: str, *, closes: bool) -> SendResult:
-    if closes and answer.status == NOT_FOUND:
+def _result(response: HttpResponse, api_key: str, *, closes: bool) -> SendResult:
+    if closes and response.status == NOT_FOUND:
         return SENT
-    if answer.status in UNAUTHORIZED:
-        return answer.refused_credentials("check the API key and that it may create alerts")
-    reason = str(answer.fields().get("message", ""))[:MAX_REASON].replace(api_key, "***")
-    return answer.result(reason)
+    if response.status in UNAUTHORIZED:
+        return response.refused_credentials("check the API key and that it may create alerts")
+    reason = str(response.fields().get("message", ""))[:MAX_REASON].replace(api_key, "***")
+    return response.result(reason)

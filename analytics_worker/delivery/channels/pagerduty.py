@@ -1,7 +1,8 @@
 """Open and resolve alerts in PagerDuty with its Events API v2; reports become change events.
 
 The alerts of one incident share its key (``dedup_key``), so that a repeated or later message updates
-the open alert. What is no incident and no warning wakes nobody: it becomes a change event.
+the open alert. A message that is neither an incident nor a warning pages nobody: it becomes a change
+event.
 
 Sources: https://developer.pagerduty.com/docs/send-alert-event (fields, summary 1024, dedup_key 255),
 https://developer.pagerduty.com/docs/events-api-v2-overview (202, 400, 429, 512 KB),
@@ -20,14 +21,14 @@ from pydantic import SecretStr
 
 from analytics_worker.delivery import escaping
 from analytics_worker.delivery.channels.base import Channel, Sender
-from analytics_worker.delivery.channels.card import Card, card, labeled_values
-from analytics_worker.delivery.channels.opening import http_channel
+from analytics_worker.delivery.channels.card import Card, card_of, labeled_values
+from analytics_worker.delivery.channels.factory import http_channel
 from analytics_worker.delivery.message import Content, OutgoingMessage, Severity
 from analytics_worker.send_result import SendResult, permanent
 from analytics_worker.telemetry import timed_request
 from analytics_worker.transport.http import (
     UNAUTHORIZED,
-    HttpAnswer,
+    HttpResponse,
     HttpSession,
     http_session,
     json_bytes,
@@ -46,10 +47,10 @@ MAX_SUMMARY = 1024
 MAX_KEY = 255
 MAX_LABEL = 100
 MAX_BYTES = 500_000
-# What one text of an event may have: more than most need, then less until the event fits.
+# The maximal length of one text of an event: more than most need, then less until the event fits.
 BUDGETS = (4000, 1000, 200)
 BAD_REQUEST = 400
-OWN_DETAILS = ("items", "text")
+RESERVED_LABELS = ("items", "text")
 
 SEVERITIES: dict[Severity | None, str] = {
     "critical": "critical",
@@ -78,10 +79,10 @@ def open_channel(name: str, block: PagerDutyChannel) -> Channel:
 @timed_request("pagerduty")
 def _enqueue(http: HttpSession, routing_key: SecretStr, message: OutgoingMessage) -> SendResult:
     path, event = event_of(message)
-    answer = http.post_json(path, {"routing_key": routing_key.get_secret_value(), **event})
-    if isinstance(answer, SendResult):
-        return answer
-    result = _result(answer, routing_key.get_secret_value())
+    response = http.post_json(path, {"routing_key": routing_key.get_secret_value(), **event})
+    if isinstance(response, SendResult):
+        return response
+    result = _result(response, routing_key.get_secret_value())
     receipt = {"dedup_key": str(event["dedup_key"])} if "dedup_key" in event else {}
     return replace(result, receipt=receipt) if result.status == "sent" else result
 
@@ -97,47 +98,47 @@ def event_of(message: OutgoingMessage) -> tuple[str, Json]:
 
 
 def _event(message: OutgoingMessage, budget: int) -> tuple[str, Json]:
-    content, shown = message.content, card(message.content)
+    content, card = message.content, card_of(message.content)
     key = short_key(content.incident_key or message.key)
     if content.incident_action == "resolve":
         return ALERT_PATH, {"event_action": "resolve", "dedup_key": key}
-    payload = _payload(content, shown, budget)
+    payload = _payload(content, card, budget)
     if content.incident_action is None and content.severity in {None, "info", "ok"}:
         payload["timestamp"] = _timestamp(content)
-        return CHANGE_PATH, {"payload": payload, "links": _links(shown)}
+        return CHANGE_PATH, {"payload": payload, "links": _links(card)}
     payload["severity"] = SEVERITIES[content.severity]
     event = {"event_action": "trigger", "dedup_key": key, "client": SOURCE}
-    return ALERT_PATH, {**event, "payload": payload, "links": _links(shown)}
+    return ALERT_PATH, {**event, "payload": payload, "links": _links(card)}
 
 
 def short_key(key: str) -> str:
-    """Return a key that PagerDuty takes: the same for the same text, whatever its length."""
+    """Return a key that PagerDuty accepts: the same for the same text, whatever its length."""
     plain = escaping.single_line(key)
     if plain == key and escaping.utf16_units(key) <= MAX_KEY:
         return key
     return f"sha256-{hashlib.sha256(key.encode(errors='surrogatepass')).hexdigest()}"
 
 
-def _payload(content: Content, shown: Card, budget: int) -> Json:
-    title = escaping.single_line(shown.title) or "(no subject)"
+def _payload(content: Content, card: Card, budget: int) -> Json:
+    title = escaping.single_line(card.title) or "(no subject)"
     return {
         "summary": escaping.cut(title, MAX_SUMMARY, escape=escaping.incident),
         "source": SOURCE,
-        "custom_details": _details(content, shown, budget),
+        "custom_details": _details(content, card, budget),
     }
 
 
-def _details(content: Content, shown: Card, budget: int) -> Json:
-    """Return labels and values; the text as well, which is complete."""
-    pairs = labeled_values(shown, lambda label: _short(label, MAX_LABEL), OWN_DETAILS)
+def _details(content: Content, card: Card, budget: int) -> Json:
+    """Return labels and values, and the complete text."""
+    pairs = labeled_values(card, lambda label: _short(label, MAX_LABEL), RESERVED_LABELS)
     details: Json = {label: _short(value, budget) for label, value in pairs}
-    if shown.items:
-        details["items"] = [_short(item, budget) for item in shown.items]
+    if card.items:
+        details["items"] = [_short(item, budget) for item in card.items]
     return details | {"text": _short(content.text, 10 * budget)}
 
 
-def _links(shown: Card) -> list[Json]:
-    return [{"href": link.url, "text": _short(link.label, MAX_LABEL)} for link in shown.links]
+def _links(card: Card) -> list[Json]:
+    return [{"href": link.url, "text": _short(link.label, MAX_LABEL)} for link in card.links]
 
 
 def _short(text: str, limit: int) -> str:
@@ -148,16 +149,16 @@ def _timestamp(content: Content) -> str:
     return (content.sent_as or datetime.now(UTC)).isoformat(timespec="milliseconds")
 
 
-def _result(answer: HttpAnswer, routing_key: str) -> SendResult:
-    if answer.status in UNAUTHORIZED:
-        return answer.refused_credentials("check the routing key")
-    if answer.status == BAD_REQUEST:
-        reason = _reason(answer.fields()).replace(routing_key, "***")
-        return permanent(f"PagerDuty refuses the event: {reason}", code=answer.status)
-    return answer.result()
+def _result(response: HttpResponse, routing_key: str) -> SendResult:
+    if response.status in UNAUTHORIZED:
+        return response.refused_credentials("check the routing key")
+    if response.status == BAD_REQUEST:
+        reason = _reason(response.fields()).replace(routing_key, "***")
+        return permanent(f"PagerDuty refuses the event: {reason}", code=response.status)
+    return response.result()
 
 
 def _reason(fields: Mapping[str, Any]) -> str:
     errors = fields.get("errors")
-    words = [str(error) for error in errors] if isinstance(errors, list) else []
-    return "; ".join([str(fields.get("message", "no reason given")), *words])
+    details = [str(error) for error in errors] if isinstance(errors, list) else []
+    return "; ".join([str(fields.get("message", "no reason given")), *details])

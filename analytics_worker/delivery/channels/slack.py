@@ -1,11 +1,11 @@
 """Send messages to Slack: through an incoming webhook, or as a bot with threads and files.
 
-A bot posts the messages of a topic into the thread of the first one; the end of an incident is shown in
+A bot posts the messages of a topic into the thread of the first one. The end of an incident is shown in
 the channel as well. Files are uploaded before the message is posted and shared in its thread after it,
-so that a failing upload repeats no message. A webhook knows neither threads nor files.
+so that a failed upload repeats no message. A webhook supports neither threads nor files.
 
 Sources: https://docs.slack.dev/reference/methods/chat.postMessage (errors, ``thread_ts``),
-https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks (status codes and words),
+https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks (status codes and texts),
 https://docs.slack.dev/apis/web-api/rate-limits (429 with Retry-After).
 Reads ``WEBHOOK_*`` settings and the files; writes nothing but messages. Slack removes no duplicates.
 """
@@ -18,21 +18,21 @@ from typing import Any
 from pydantic import SecretStr
 
 from analytics_worker.delivery.channels.base import Channel, Sender
-from analytics_worker.delivery.channels.card import card
-from analytics_worker.delivery.channels.opening import http_channel
-from analytics_worker.delivery.channels.slack_api import API_URL, SlackAnswer, SlackApi
+from analytics_worker.delivery.channels.card import card_of
+from analytics_worker.delivery.channels.factory import http_channel
+from analytics_worker.delivery.channels.slack_api import API_URL, SlackApi, SlackResponse
 from analytics_worker.delivery.channels.slack_blocks import slack_message
 from analytics_worker.delivery.channels.slack_files import share_files, upload_files
 from analytics_worker.delivery.message import OutgoingMessage
 from analytics_worker.errors import PermanentError
 from analytics_worker.send_result import SENT, SendResult, permanent, temporary
 from analytics_worker.telemetry import timed_request
-from analytics_worker.transport.http import MISSING, HttpAnswer, HttpSession, http_session
+from analytics_worker.transport.http import MISSING, HttpResponse, HttpSession, http_session
 from analytics_worker.transport.webhook_url import parse_url
 from blocks.notifications import SlackChannel
 
-# What Slack itself answers in place of "ok"; another server's 404 may mean that it is starting.
-FINAL_WORDS = frozenset(
+# Error texts of Slack itself; the 404 of another server may mean that it is starting.
+FINAL_ERRORS = frozenset(
     {
         "action_prohibited",
         "channel_is_archived",
@@ -93,28 +93,28 @@ def _bot(name: str, block: SlackChannel, token: SecretStr, channel: str) -> Chan
 
 @timed_request("slack")
 def _post(http: HttpSession, path: str, message: OutgoingMessage) -> SendResult:
-    body = slack_message(message.content, card(message.content))
-    answer = http.post_json(path, body)
-    if isinstance(answer, HttpAnswer) and _words(answer) in LAYOUT_ERRORS:
-        answer = http.post_json(path, _without_layout(body))
-    return _webhook_result(answer) if isinstance(answer, HttpAnswer) else answer
+    body = slack_message(message.content, card_of(message.content))
+    response = http.post_json(path, body)
+    if isinstance(response, HttpResponse) and _body_text(response) in LAYOUT_ERRORS:
+        response = http.post_json(path, _without_layout(body))
+    return _webhook_result(response) if isinstance(response, HttpResponse) else response
 
 
-def _webhook_result(answer: HttpAnswer) -> SendResult:
-    known = _words(answer) if _words(answer) in FINAL_WORDS else ""
-    if known and not answer.succeeded:
-        return permanent(f"Slack answered {answer.status}: {known}", code=answer.status)
-    if answer.status in MISSING:
-        return temporary(f"{answer.origin} answered {answer.status}", code=answer.status)
-    return answer.result()
+def _webhook_result(response: HttpResponse) -> SendResult:
+    known = _body_text(response) if _body_text(response) in FINAL_ERRORS else ""
+    if known and not response.succeeded:
+        return permanent(f"Slack answered {response.status}: {known}", code=response.status)
+    if response.status in MISSING:
+        return temporary(f"{response.origin} answered {response.status}", code=response.status)
+    return response.result()
 
 
-def _words(answer: HttpAnswer) -> str:
-    return answer.body.decode(errors="replace").strip()
+def _body_text(response: HttpResponse) -> str:
+    return response.body.decode(errors="replace").strip()
 
 
 def _without_layout(body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the message as plain text, which Slack takes whatever it dislikes about the blocks."""
+    """Return the message as plain text, which Slack accepts even if it refuses the blocks."""
     return {name: value for name, value in body.items() if name not in {"blocks", "attachments"}}
 
 
@@ -124,34 +124,34 @@ def _post_as_bot(api: SlackApi, channel: str, message: OutgoingMessage) -> SendR
     if uploads.failure:
         return uploads.failure
     attached = {name for name in message.files if name not in uploads.refused}
-    body = {"channel": channel} | slack_message(message.content, card(message.content, attached))
-    answer = _in_thread(lambda place: _call(api, {**body, **place}), message)
-    if answer.result.status != "sent":
-        return answer.result
-    receipt = _receipt(answer.fields)
-    place = str(answer.fields.get("channel", channel))
-    shared = share_files(api, uploads.files, place, receipt["thread_ts"])
+    body = {"channel": channel} | slack_message(message.content, card_of(message.content, attached))
+    response = _in_thread(lambda thread: _call(api, {**body, **thread}), message)
+    if response.result.status != "sent":
+        return response.result
+    receipt = _receipt(response.fields)
+    channel_id = str(response.fields.get("channel", channel))
+    shared = share_files(api, uploads.files, channel_id, receipt["thread_ts"])
     reasons = [*uploads.refused.values(), *([] if shared.status == "sent" else [shared.detail])]
     return replace(SENT, receipt=receipt, detail="; ".join(reasons))
 
 
-def _call(api: SlackApi, body: Mapping[str, Any]) -> SlackAnswer:
-    answer = api.call("chat.postMessage", body)
-    if answer.error in LAYOUT_ERRORS:
+def _call(api: SlackApi, body: Mapping[str, Any]) -> SlackResponse:
+    response = api.call("chat.postMessage", body)
+    if response.error in LAYOUT_ERRORS:
         return api.call("chat.postMessage", _without_layout(body))
-    return answer
+    return response
 
 
 def _in_thread(
-    post: Callable[[Mapping[str, Any]], SlackAnswer], message: OutgoingMessage
-) -> SlackAnswer:
-    """Post as a reply to the topic's first message; on its own if that was deleted."""
+    post: Callable[[Mapping[str, Any]], SlackResponse], message: OutgoingMessage
+) -> SlackResponse:
+    """Post as a reply to the topic's first message, or as a new message if that was deleted."""
     root = message.thread.get("thread_ts") or message.thread.get("ts")
     if not root:
         return post({})
     ends = message.content.incident_action == "resolve"
-    answer = post({"thread_ts": root, "reply_broadcast": ends})
-    return post({}) if answer.error in THREAD_ERRORS else answer
+    response = post({"thread_ts": root, "reply_broadcast": ends})
+    return post({}) if response.error in THREAD_ERRORS else response
 
 
 def _receipt(fields: Mapping[str, Any]) -> dict[str, str]:

@@ -1,6 +1,6 @@
-"""Call Slack's Web API and judge what it answers.
+"""Call Slack's Web API and classify its responses.
 
-Slack answers nearly always 200 and says in ``ok`` and ``error`` whether it worked
+Slack nearly always answers 200; ``ok`` and ``error`` contain the result
 (https://docs.slack.dev/reference/methods/chat.postMessage). Writes nothing but requests.
 """
 
@@ -19,7 +19,7 @@ from analytics_worker.send_result import (
 )
 from analytics_worker.transport.http import (
     DEFAULT_PAUSE_SECONDS,
-    HttpAnswer,
+    HttpResponse,
     HttpSession,
 )
 
@@ -44,15 +44,15 @@ OUTAGES = frozenset({"fatal_error", "internal_error", "service_unavailable", "re
 RATE_LIMITS = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
 
 
-class SlackAnswer(NamedTuple):
-    """The fields of an answer, and what they mean for the message."""
+class SlackResponse(NamedTuple):
+    """The fields of a response, and the result for the message."""
 
     fields: Mapping[str, Any]
     result: SendResult
 
     @property
     def error(self) -> str:
-        """Slack's word for what went wrong."""
+        """Slack's error code; empty if there is none."""
         return str(self.fields.get("error", ""))
 
 
@@ -63,35 +63,37 @@ class SlackApi:
         self.session = session
         self._headers = {"Authorization": f"Bearer {token.get_secret_value()}"}
 
-    def call(self, method: str, body: Mapping[str, Any]) -> SlackAnswer:
+    def call(self, method: str, body: Mapping[str, Any]) -> SlackResponse:
         """Call a method with JSON arguments."""
-        return _judged(self.session.post_json(f"/api/{method}", body, self._headers))
+        return _slack_response(self.session.post_json(f"/api/{method}", body, self._headers))
 
-    def call_with_form(self, method: str, fields: Mapping[str, Any]) -> SlackAnswer:
-        """Call a method that takes no JSON."""
+    def call_with_form(self, method: str, fields: Mapping[str, Any]) -> SlackResponse:
+        """Call a method that accepts no JSON."""
         content_type = {"Content-Type": "application/x-www-form-urlencoded"}
         data = urlencode(fields, errors="replace").encode()
-        return _judged(self.session.post(f"/api/{method}", data, self._headers | content_type))
+        return _slack_response(
+            self.session.post(f"/api/{method}", data, self._headers | content_type)
+        )
 
 
-def _judged(answer: HttpAnswer | SendResult) -> SlackAnswer:
-    if isinstance(answer, SendResult):
-        return SlackAnswer({}, answer)
-    fields = answer.fields()
-    return SlackAnswer(fields, _result(answer, fields))
+def _slack_response(response: HttpResponse | SendResult) -> SlackResponse:
+    if isinstance(response, SendResult):
+        return SlackResponse({}, response)
+    fields = response.fields()
+    return SlackResponse(fields, _result(response, fields))
 
 
-def _result(answer: HttpAnswer, fields: Mapping[str, Any]) -> SendResult:
-    if not answer.succeeded:
-        return answer.result()
+def _result(response: HttpResponse, fields: Mapping[str, Any]) -> SendResult:
+    if not response.succeeded:
+        return response.result()
     if fields.get("ok") is True:
         return SENT
-    error = str(fields.get("error", "an answer that is not JSON"))
+    error = str(fields.get("error", "a response that is not JSON"))
     detail = f"Slack answered {error}"
     if error in CREDENTIAL_ERRORS:
-        return answer.refused_credentials(f"{error}; check the bot token and its scopes")
+        return response.refused_credentials(f"{error}; check the bot token and its scopes")
     if error in RATE_LIMITS:
-        return rate_limited(detail, answer.retry_after_seconds or DEFAULT_PAUSE_SECONDS)
+        return rate_limited(detail, response.retry_after_seconds or DEFAULT_PAUSE_SECONDS)
     if error in OUTAGES or "error" not in fields:
-        return temporary(detail, code=answer.status, outage=True)
-    return permanent(detail, code=answer.status)
+        return temporary(detail, code=response.status, outage=True)
+    return permanent(detail, code=response.status)

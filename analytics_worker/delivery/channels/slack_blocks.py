@@ -1,7 +1,7 @@
-"""Lay a message out as Slack blocks: a header, and beside a bar in the severity's color the rest.
+"""Lay a message out as Slack blocks: a header, then the details beside a bar in the severity's color.
 
-Data stands in plain_text objects, in which Slack formats nothing; only values without any formatting
-character stand in mrkdwn, the one kind that has bold labels. The limits are those of
+Data is in plain_text objects, in which Slack formats nothing. Only values without any formatting
+character are in mrkdwn, the one kind that has bold labels. The limits are those of
 https://docs.slack.dev/reference/block-kit/blocks (header 150, section 3000, 10 fields of 2000, button
 75). Reads nothing, writes nothing.
 """
@@ -31,7 +31,7 @@ Json = dict[str, Any]
 
 def slack_message(content: Content, card: Card) -> Json:
     """Return the fields of a message that chat.postMessage and incoming webhooks share."""
-    text = escaping.cut(_whole_text(content), MAX_MESSAGE, escape=escaping.slack_message)
+    text = escaping.cut(_full_text(content), MAX_MESSAGE, escape=escaping.slack_message)
     body: Json = {
         "text": text,
         "mrkdwn": False,
@@ -39,18 +39,20 @@ def slack_message(content: Content, card: Card) -> Json:
         "unfurl_media": False,
         "blocks": [_header(card)],
     }
-    rest = _rest(card)
-    if rest:
+    details = _details_blocks(card)
+    if details:
         fallback = _plain(card.title, MAX_SECTION)["text"]
-        body["attachments"] = [{"color": COLORS[card.tone], "fallback": fallback, "blocks": rest}]
+        body["attachments"] = [
+            {"color": COLORS[card.tone], "fallback": fallback, "blocks": details}
+        ]
     return body
 
 
-def _whole_text(content: Content) -> str:
+def _full_text(content: Content) -> str:
     """Return subject and text; some texts begin with their subject."""
     begins = content.text.startswith(content.subject)
-    whole = content.text if begins else f"{content.subject}\n{content.text}"
-    return whole if whole.strip() else "(no text)"
+    full_text = content.text if begins else f"{content.subject}\n{content.text}"
+    return full_text if full_text.strip() else "(no text)"
 
 
 def _header(card: Card) -> Json:
@@ -59,14 +61,14 @@ def _header(card: Card) -> Json:
     return {"type": "header", "text": _plain(f"{symbol} {title}".strip(), MAX_HEADER)}
 
 
-def _rest(card: Card) -> list[Json]:
+def _details_blocks(card: Card) -> list[Json]:
     return [
         *_context(card.label),
         *_fields([_tile(tile) for tile in card.tiles]),
         *_facts(card.facts),
         *_section("\n".join(f"• {_item(item)}" for item in card.items)),
         *_section(card.text),
-        *_section(_left_over(card)),
+        *_section(_links_and_missing_files(card)),
         *_buttons(card),
     ]
 
@@ -101,13 +103,13 @@ def _tile(tile: Tile) -> Json:
 
 
 def _field(label: str, value: str) -> Json:
-    """Return a cell: a bold label above its value, or plain text if mrkdwn would format a part."""
+    """Return a field: a bold label above its value, or plain text if mrkdwn would format a part."""
     short_label = _short(escaping.single_line(label), MAX_LABEL)
     short_value = _short(value.strip(), MAX_VALUE)
-    words = [escaping.slack_words(part) for part in (short_label, *short_value.split("\n"))]
-    shown = [word for word in words if word is not None]
-    lines = "\n".join([f"*{shown[0].strip()}*", *shown[1:]]) if shown else ""
-    if len(shown) == len(words) and shown[0].strip() and len(lines) <= MAX_FIELD:
+    parts = [escaping.slack_mrkdwn(part) for part in (short_label, *short_value.split("\n"))]
+    escaped = [part for part in parts if part is not None]
+    lines = "\n".join([f"*{escaped[0].strip()}*", *escaped[1:]]) if escaped else ""
+    if len(escaped) == len(parts) and escaped[0].strip() and len(lines) <= MAX_FIELD:
         return {"type": "mrkdwn", "text": lines, "verbatim": True}
     return _plain(f"{short_label}\n{short_value}", MAX_FIELD)
 
@@ -117,12 +119,12 @@ def _item(text: str) -> str:
 
 
 def _short(text: str, limit: int) -> str:
-    """Shorten without escaping: what is returned is still data."""
+    """Shorten without escaping: the result is still data."""
     return escaping.cut(text, limit, escape=escaping.visible)
 
 
-def _left_over(card: Card) -> str:
-    """Return the links for which there is no button, and the files that can't be reached."""
+def _links_and_missing_files(card: Card) -> str:
+    """Return the links without a button, and the files that can't be reached."""
     links = [f"{link.label}: {link.url}" for link in card.links[MAX_BUTTONS:]]
     files = [f"{name} (not attached)" for name in card.missing]
     return "\n".join([*links, *files])
@@ -141,5 +143,5 @@ def _buttons(card: Card) -> list[Json]:
 
 
 def _plain(text: str, limit: int) -> Json:
-    shown = escaping.cut(text, limit, escape=escaping.slack)
-    return {"type": "plain_text", "text": shown, "emoji": False}
+    escaped = escaping.cut(text, limit, escape=escaping.slack)
+    return {"type": "plain_text", "text": escaped, "emoji": False}

@@ -1,9 +1,9 @@
 """Upload files to Slack in the three steps that it documents.
 
-``files.getUploadURLExternal`` gives an address for a name and a length, the bytes are posted there, and
-``files.completeUploadExternal`` shares them
+``files.getUploadURLExternal`` returns an address for a name and a length, the bytes are posted there,
+and ``files.completeUploadExternal`` shares them
 (https://docs.slack.dev/messaging/working-with-files#upload). A file that is uploaded and never shared
-is seen by nobody, so repeating the first two steps is safe. Reads the files.
+is invisible, so repeating the first two steps is safe. Reads the files.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,21 +13,21 @@ from typing import NamedTuple
 from analytics_worker.delivery.channels.slack_api import SlackApi
 from analytics_worker.delivery.escaping import single_line
 from analytics_worker.send_result import SENT, SendResult, permanent
-from analytics_worker.transport.http import HttpAnswer
+from analytics_worker.transport.http import HttpResponse
 from analytics_worker.transport.multipart import file_chunks
 
 MAX_NAME = 200
 
 
 class UploadedFile(NamedTuple):
-    """A file that Slack has and nobody sees yet."""
+    """A file that is uploaded to Slack and not shared yet."""
 
     id: str
     name: str
 
 
 class Uploads(NamedTuple):
-    """What became of the files of a message.
+    """The results of uploading the files of a message.
 
     ``failure`` is set if the message should wait: it is not posted yet.
     """
@@ -59,17 +59,17 @@ def share_files(api: SlackApi, files: Sequence[UploadedFile], channel: str, ts: 
 
 
 def _upload(api: SlackApi, name: str, path: Path, uploaded: list[UploadedFile]) -> SendResult:
-    shown = single_line(name)[:MAX_NAME] or "file"
+    display_name = single_line(name)[:MAX_NAME] or "file"
     try:
         size = path.stat().st_size
     except OSError as error:
-        return permanent(f"{shown} can't be read: {error.strerror}")
-    form = {"filename": shown, "length": size}
-    place = api.call_with_form("files.getUploadURLExternal", form)
-    if place.result.status != "sent":
-        return place.result
-    answer = api.session.upload(str(place.fields.get("upload_url")), file_chunks(path), size)
-    result = answer.result() if isinstance(answer, HttpAnswer) else answer
+        return permanent(f"{display_name} can't be read: {error.strerror}")
+    form = {"filename": display_name, "length": size}
+    target = api.call_with_form("files.getUploadURLExternal", form)
+    if target.result.status != "sent":
+        return target.result
+    response = api.session.upload(str(target.fields.get("upload_url")), file_chunks(path), size)
+    result = response.result() if isinstance(response, HttpResponse) else response
     if result.status == "sent":
-        uploaded.append(UploadedFile(str(place.fields.get("file_id")), shown))
+        uploaded.append(UploadedFile(str(target.fields.get("file_id")), display_name))
     return result

@@ -1,6 +1,6 @@
 """Send messages to a channel or chat of Microsoft Teams as Adaptive Cards, through a Workflows webhook.
 
-Teams takes neither files nor replies there: files become links. A workflow answers 202; it may also
+Teams accepts neither files nor replies there: files become links. A workflow answers 202. It may also
 answer 200 and report the error of Teams in the text
 (https://learn.microsoft.com/microsoftteams/platform/webhooks-and-connectors/how-to/connectors-using:
 four requests a second, 28 KB, "Webhook message delivery failed with error: … HTTP error 429").
@@ -12,8 +12,8 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from analytics_worker.delivery.channels.base import Channel, Sender
-from analytics_worker.delivery.channels.card import card
-from analytics_worker.delivery.channels.opening import http_channel
+from analytics_worker.delivery.channels.card import card_of
+from analytics_worker.delivery.channels.factory import http_channel
 from analytics_worker.delivery.channels.teams_card import teams_message
 from analytics_worker.delivery.message import OutgoingMessage
 from analytics_worker.send_result import SendResult, temporary
@@ -21,7 +21,7 @@ from analytics_worker.telemetry import timed_request
 from analytics_worker.transport.http import (
     MISSING,
     UNAUTHORIZED,
-    HttpAnswer,
+    HttpResponse,
     HttpSession,
     http_session,
 )
@@ -51,23 +51,25 @@ def open_channel(name: str, block: TeamsChannel) -> Channel:
 
 @timed_request("teams")
 def _post(http: HttpSession, path: str, message: OutgoingMessage) -> SendResult:
-    answer = http.post_json(path, teams_message(card(message.content)))
-    return _result(_reported(answer)) if isinstance(answer, HttpAnswer) else answer
+    response = http.post_json(path, teams_message(card_of(message.content)))
+    return (
+        _result(_with_reported_status(response)) if isinstance(response, HttpResponse) else response
+    )
 
 
-def _reported(answer: HttpAnswer) -> HttpAnswer:
-    """Take the status that the text of a 200 reports for the true one."""
-    error = _REPORTED_ERROR.search(answer.body)
-    if not answer.succeeded:
-        return answer
+def _with_reported_status(response: HttpResponse) -> HttpResponse:
+    """Replace the status by the one that the text of a 200 reports."""
+    error = _REPORTED_ERROR.search(response.body)
+    if not response.succeeded:
+        return response
     if error:
-        return answer._replace(status=int(error[1]))
-    return answer._replace(status=502) if _REPORTED_FAILURE in answer.body else answer
+        return response._replace(status=int(error[1]))
+    return response._replace(status=502) if _REPORTED_FAILURE in response.body else response
 
 
-def _result(answer: HttpAnswer) -> SendResult:
-    if answer.status in UNAUTHORIZED:
-        return answer.refused_credentials("copy the workflow's address again")
-    if answer.status in MISSING:
-        return temporary(f"{answer.origin} answered {answer.status}", code=answer.status)
-    return answer.result()
+def _result(response: HttpResponse) -> SendResult:
+    if response.status in UNAUTHORIZED:
+        return response.refused_credentials("copy the workflow's address again")
+    if response.status in MISSING:
+        return temporary(f"{response.origin} answered {response.status}", code=response.status)
+    return response.result()

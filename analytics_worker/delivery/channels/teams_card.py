@@ -1,6 +1,6 @@
 """Lay a message out as an Adaptive Card for Microsoft Teams.
 
-Data stands in the TextRuns of RichTextBlocks only, because TextBlock and FactSet show Markdown there
+Data is only in the TextRuns of RichTextBlocks, because TextBlock and FactSet show Markdown
 (https://learn.microsoft.com/adaptive-cards/authoring-cards/text-features). Version 1.4, which Teams
 shows on all devices; a message has 28 KB
 (https://learn.microsoft.com/connectors/teams/#known-issues-and-limitations-with-actions).
@@ -29,7 +29,7 @@ STYLES: dict[Severity | None, str] = {
     "info": "accent",
     None: "emphasis",
 }
-# What the texts of one card may have: more than most messages need, then less until it fits.
+# The maximal length of the texts of one card: more than most messages need, then less until it fits.
 BUDGETS = (6000, 3000, 1500, 700, 300, 120, 60)
 
 Json = dict[str, Any]
@@ -122,7 +122,7 @@ def _fact(fact: Fact, budget: int) -> Json:
 
 
 def _lines(lines: Sequence[str]) -> list[Json]:
-    """Return a list, set off from what is above it."""
+    """Return a list with spacing above it."""
     spacings = ("Default" if at == 0 else "Small" for at in range(len(lines)))
     return [
         _block([_run(line)], spacing=space) for line, space in zip(lines, spacings, strict=True)
@@ -135,7 +135,7 @@ def _paragraphs(text: str, budget: int) -> list[str]:
 
 
 def _links(card: Card) -> list[Json]:
-    """Return the links for which there is no button."""
+    """Return the links without a button."""
     lines = [_text(f"{link.label}: {link.url}", MAX_TITLE) for link in card.links[MAX_BUTTONS:]]
     return [_block([_run(line)], spacing="Small") for line in lines]
 

@@ -1,7 +1,7 @@
 """Send messages to a chat of Telegram through a bot, files as documents.
 
-A later message of a topic replies to the one before it. Telegram's HTML knows few tags; ours are b and
-a, data is escaped. A group that became a supergroup has a new ID, to which the message is sent instead.
+A later message of a topic replies to the one before it. Telegram's HTML supports few tags; only b and a
+are used, and data is escaped. A group that became a supergroup has a new ID; the message is sent to that.
 
 Sources: https://core.telegram.org/bots/api (sendMessage: 4096 UTF-16 units; sendDocument: 50 MB;
 ResponseParameters: retry_after, migrate_to_chat_id), https://core.telegram.org/bots/faq (limits).
@@ -17,8 +17,8 @@ from typing import Any
 from pydantic import SecretStr
 
 from analytics_worker.delivery.channels.base import Channel, Sender
-from analytics_worker.delivery.channels.card import card
-from analytics_worker.delivery.channels.opening import http_channel
+from analytics_worker.delivery.channels.card import card_of
+from analytics_worker.delivery.channels.factory import http_channel
 from analytics_worker.delivery.channels.telegram_text import telegram_text
 from analytics_worker.delivery.escaping import single_line
 from analytics_worker.delivery.message import OutgoingMessage
@@ -27,7 +27,7 @@ from analytics_worker.telemetry import timed_request
 from analytics_worker.transport.http import (
     DEFAULT_PAUSE_SECONDS,
     TOO_MANY_REQUESTS,
-    HttpAnswer,
+    HttpResponse,
     HttpSession,
     http_session,
 )
@@ -42,7 +42,7 @@ MAX_REASON = 200
 WRONG_TOKEN = frozenset({401, 404})
 
 Json = Mapping[str, Any]
-Call = Callable[[str, Json], HttpAnswer | SendResult]
+Call = Callable[[str, Json], HttpResponse | SendResult]
 
 
 def open_channel(name: str, block: TelegramChannel) -> Channel:
@@ -69,10 +69,10 @@ class TelegramBot:
 
     @timed_request("telegram")
     def send(self, message: OutgoingMessage) -> SendResult:
-        """Send the text and then its files; what happens to those repeats no message."""
+        """Send the text and then its files; a failed file does not repeat the message."""
         files = {name: path for name, path in message.files.items() if _fits(path)}
         body = {
-            "text": telegram_text(card(message.content, files)),
+            "text": telegram_text(card_of(message.content, files)),
             "parse_mode": "HTML",
             "link_preview_options": {"is_disabled": True},
             **_reply(message.thread),
@@ -85,49 +85,57 @@ class TelegramBot:
 
     def _in_chat(self, chat_id: str, body: Json) -> SendResult:
         """Send to a chat, or to the supergroup that it has become."""
-        answer = self._post("sendMessage", {"chat_id": chat_id, **body})
-        if isinstance(answer, SendResult):
-            return answer
-        moved_to = _parameters(answer.fields()).get("migrate_to_chat_id")
-        if moved_to is None or answer.succeeded:
-            return self._result(answer, chat_id)
-        answer = self._post("sendMessage", {"chat_id": str(moved_to), **body})
-        result = self._result(answer, str(moved_to)) if isinstance(answer, HttpAnswer) else answer
+        response = self._post("sendMessage", {"chat_id": chat_id, **body})
+        if isinstance(response, SendResult):
+            return response
+        moved_to = _parameters(response.fields()).get("migrate_to_chat_id")
+        if moved_to is None or response.succeeded:
+            return self._result(response, chat_id)
+        response = self._post("sendMessage", {"chat_id": str(moved_to), **body})
+        result = (
+            self._result(response, str(moved_to))
+            if isinstance(response, HttpResponse)
+            else response
+        )
         advice = f"the chat has a new ID: set chat_id to {moved_to}"
         return replace(result, detail="; ".join(filter(None, [result.detail, advice])))
 
     def _document(self, receipt: Mapping[str, str], name: str, path: Path) -> str:
-        """Send a file as a reply to its message; return what went wrong."""
-        shown = single_line(name)[:MAX_NAME] or "file"
+        """Send a file as a reply to its message; return the reason of a failure."""
+        display_name = single_line(name)[:MAX_NAME] or "file"
         fields = {"chat_id": receipt["chat_id"], "reply_parameters": _reply_to(receipt)}
         try:
-            body, size, content_type = multipart(fields, "document", shown, path)
+            body, size, content_type = multipart(fields, "document", display_name, path)
         except OSError as error:
-            return f"{shown} can't be read: {error.strerror}"
-        answer = self._session.post_stream(
+            return f"{display_name} can't be read: {error.strerror}"
+        response = self._session.post_stream(
             self._path("sendDocument"), body, size, {"Content-Type": content_type}
         )
-        result = self._result(answer, "") if isinstance(answer, HttpAnswer) else answer
-        return "" if result.status == "sent" else f"{shown} was not attached: {result.detail}"
+        result = self._result(response, "") if isinstance(response, HttpResponse) else response
+        return (
+            "" if result.status == "sent" else f"{display_name} was not attached: {result.detail}"
+        )
 
-    def _post(self, method: str, body: Json) -> HttpAnswer | SendResult:
+    def _post(self, method: str, body: Json) -> HttpResponse | SendResult:
         return self._session.post_json(self._path(method), body)
 
     def _path(self, method: str) -> str:
         return f"/bot{self._token.get_secret_value()}/{method}"
 
-    def _result(self, answer: HttpAnswer, chat_id: str) -> SendResult:
-        fields = answer.fields()
-        if answer.succeeded and fields.get("ok") is True:
+    def _result(self, response: HttpResponse, chat_id: str) -> SendResult:
+        fields = response.fields()
+        if response.succeeded and fields.get("ok") is True:
             return replace(SENT, receipt=_receipt(fields, chat_id))
-        if answer.status in WRONG_TOKEN:
-            return answer.refused_credentials("check the bot token")
+        if response.status in WRONG_TOKEN:
+            return response.refused_credentials("check the bot token")
         reason = str(fields.get("description", ""))[:MAX_REASON]
-        shown = reason.replace(self._token.get_secret_value(), "***")
-        if answer.status == TOO_MANY_REQUESTS:
-            pause = _parameters(fields).get("retry_after") or answer.retry_after_seconds
-            return rate_limited(shown, float(pause or DEFAULT_PAUSE_SECONDS))
-        return answer._replace(status=502 if answer.succeeded else answer.status).result(shown)
+        quoted_reason = reason.replace(self._token.get_secret_value(), "***")
+        if response.status == TOO_MANY_REQUESTS:
+            pause_seconds = _parameters(fields).get("retry_after") or response.retry_after_seconds
+            return rate_limited(quoted_reason, float(pause_seconds or DEFAULT_PAUSE_SECONDS))
+        return response._replace(status=502 if response.succeeded else response.status).result(
+            quoted_reason
+        )
 
 
 def _fits(path: Path) -> bool:
@@ -138,7 +146,7 @@ def _fits(path: Path) -> bool:
 
 
 def _reply(thread: Mapping[str, str]) -> Json:
-    """Return what makes a message a reply, if there is an earlier one."""
+    """Return the parameters of a reply, if there is an earlier message."""
     if not thread.get("message_id", "").isdecimal():
         return {}
     return {"reply_parameters": _reply_to(thread)}

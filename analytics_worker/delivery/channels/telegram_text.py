@@ -1,4 +1,4 @@
-"""Write a message in Telegram's HTML: lines that are complete each, as many as the limit has room for.
+"""Write a message in Telegram's HTML: complete lines, as many as fit the limit.
 
 Reads nothing, writes nothing.
 """
@@ -17,14 +17,14 @@ MAX_LABEL = 100
 
 
 def telegram_text(card: Card) -> str:
-    """Return title, label, values and links; what does not fit is cut where it shows."""
-    head, links = _head(card), _links(card)
-    room = MAX_TEXT - escaping.utf16_units(f"{head}\n\n\n\n{links}")
-    body = _as_many(_body(card), room - escaping.utf16_units(f"\n{escaping.SHORTENED}"))
-    return "\n\n".join(filter(None, [head, body, links]))
+    """Return title, label, values and links; what does not fit is cut visibly."""
+    heading, links = _heading(card), _links(card)
+    remaining = MAX_TEXT - escaping.utf16_units(f"{heading}\n\n\n\n{links}")
+    body = _as_many(_body(card), remaining - escaping.utf16_units(f"\n{escaping.SHORTENED}"))
+    return "\n\n".join(filter(None, [heading, body, links]))
 
 
-def _head(card: Card) -> str:
+def _heading(card: Card) -> str:
     title = _cut(escaping.single_line(card.title), MAX_TITLE) or "(no subject)"
     label = _cut(escaping.single_line(card.label), MAX_LABEL)
     first = " ".join(filter(None, [SYMBOLS[card.tone], f"<b>{title}</b>"]))
@@ -46,7 +46,7 @@ def _body(card: Card) -> Iterable[str]:
 
 
 def _links(card: Card) -> str:
-    """Return the links in the order of importance, as far as half of the room takes them."""
+    """Return the links in the order of importance, as many as fit half of the limit."""
     return _as_many((_link(link) for link in card.links), MAX_TEXT // 2, end="")
 
 
@@ -55,16 +55,16 @@ def _link(link: Link) -> str:
     return f'<a href="{escape(link.url)}">{label}</a>'
 
 
-def _as_many(lines: Iterable[str], room: int, end: str = escaping.SHORTENED) -> str:
+def _as_many(lines: Iterable[str], remaining: int, end: str = escaping.SHORTENED) -> str:
     """Join the lines that fit; ``end`` follows in place of the others."""
-    kept: list[str] = []
+    fitting: list[str] = []
     for line in lines:
-        room -= escaping.utf16_units(line) + 1
-        if room < 0:
-            kept += [end] if end else []
+        remaining -= escaping.utf16_units(line) + 1
+        if remaining < 0:
+            fitting += [end] if end else []
             break
-        kept.append(line)
-    return "\n".join(kept).strip()
+        fitting.append(line)
+    return "\n".join(fitting).strip()
 
 
 def _cut(text: str, limit: int) -> str:

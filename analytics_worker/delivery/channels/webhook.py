@@ -1,7 +1,7 @@
-"""Post messages as signed JSON to an address of the user's own.
+"""Post messages as signed JSON to an address of the user.
 
-Programs read it, so texts are not escaped: the receiver gets what the data holds. The body is the
-message's own JSON where its domain made one (docs/alerts.md), else every field of the message.
+Programs read it, so texts are not escaped: the receiver gets the data unchanged. The body is the
+message's own JSON if its domain wrote one (docs/alerts.md), else every field of the message.
 Signature and headers are described in `analytics_worker.transport.webhook`.
 Reads ``WEBHOOK_*`` settings; writes nothing but requests, which the receiver deduplicates by key.
 """
@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from analytics_worker.delivery.channels.base import Channel, Sender
-from analytics_worker.delivery.channels.opening import http_channel
+from analytics_worker.delivery.channels.factory import http_channel
 from analytics_worker.delivery.message import Content, OutgoingMessage
 from analytics_worker.send_result import SendResult, rate_limited, temporary
 from analytics_worker.transport.http import (
@@ -24,7 +24,7 @@ from analytics_worker.transport.webhook import WebhookSession, webhook_session
 from analytics_worker.transport.webhook_url import parse_url
 from blocks.notifications import WebhookChannel
 
-# What is of use to a program; texts for people (html, images) and headers of emails are not.
+# The fields for programs, without texts for readers (html, images) and headers of emails.
 FIELDS = {
     "subject",
     "text",
@@ -49,18 +49,18 @@ def open_channel(name: str, block: WebhookChannel) -> Channel:
 
     @contextmanager
     def session() -> Generator[Sender]:
-        with webhook_session(block.url, block.secret, connections=1) as hook:
-            yield lambda message: _post(hook, message)
+        with webhook_session(block.url, block.secret, connections=1) as webhook:
+            yield lambda message: _post(webhook, message)
 
     return http_channel(name, "webhook", target.host, session, block.rate)
 
 
-def _post(hook: WebhookSession, message: OutgoingMessage) -> SendResult:
-    return _classified(hook.post(body_of(message.content), message.key))
+def _post(webhook: WebhookSession, message: OutgoingMessage) -> SendResult:
+    return _classified(webhook.post(body_of(message.content), message.key))
 
 
 def body_of(content: Content) -> dict[str, Any]:
-    """Return what is posted."""
+    """Return the JSON body of a message."""
     if content.json_body is not None:
         return _finite(content.json_body)
     fields = content.model_dump(mode="json", include=FIELDS)
@@ -77,7 +77,7 @@ def body_of(content: Content) -> dict[str, Any]:
 
 
 def _finite(value: Any) -> Any:
-    """Write infinity and NaN as text, for which JSON has no numbers."""
+    """Return the value with infinity and NaN as text, because JSON has no such numbers."""
     if isinstance(value, dict):
         return {str(key): _finite(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
@@ -86,7 +86,7 @@ def _finite(value: Any) -> Any:
 
 
 def _classified(result: SendResult) -> SendResult:
-    """Add what only deliveries know: a missing receiver may be one that is being deployed."""
+    """Return the result for a delivery: a missing receiver may be one that is being deployed."""
     if result.code == TOO_MANY_REQUESTS:
         return rate_limited(result.detail, result.retry_after_seconds or DEFAULT_PAUSE_SECONDS)
     if result.code in MISSING and result.status == "permanent":

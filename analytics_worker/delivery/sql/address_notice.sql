@@ -1,4 +1,4 @@
--- One more delivery of a notice.
+-- Add a delivery of a notice.
 insert into ops.deliveries (
     message_id, domain, topic, position, channel, recipient, role, idempotency_key
 )

@@ -1,5 +1,5 @@
--- Only who got a message gets what follows it: cancel what follows a message that this recipient was
--- not sent and will not be sent, and neither a later one of the topic that does not follow another.
+-- Only a recipient of a message gets the messages that follow it: cancel messages that follow one that
+-- was not and will not be sent to this recipient, unless a later one of the topic that follows none is.
 update ops.deliveries as delivery
 set
     status = 'cancelled',

@@ -1,6 +1,6 @@
--- The oldest due messages of a channel, for nobody else to send. A recipient gets the messages of a
--- topic in order: a later one waits until the earlier ones are settled. What follows a message waits
--- until that one was sent, or a later one of the topic that does not follow another.
+-- Claim the oldest due messages of a channel. A recipient gets the messages of a topic in order: a later
+-- one waits until the earlier ones are settled. A message that follows another one waits until that one
+-- was sent, or a later one of the topic that does not follow another.
 with due as (
     select delivery.id
     from ops.deliveries as delivery

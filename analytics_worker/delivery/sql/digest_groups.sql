@@ -1,5 +1,5 @@
--- Recipients for whom more has piled up than the channel carries. Files cannot be named in a line:
--- messages with attachments are sent as they are.
+-- Recipients with more waiting messages than the rate of the channel allows. Files cannot be part of a
+-- digest: messages with attachments are sent one by one.
 select recipient, domain
 from ops.deliveries
 where

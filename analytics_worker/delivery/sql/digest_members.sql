@@ -17,5 +17,5 @@ where
     and not delivery.with_files
     and message.kind <> 'digest'
 order by delivery.position
-limit :most
+limit :max_members
 for update of delivery skip locked

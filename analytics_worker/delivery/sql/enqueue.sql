@@ -1,5 +1,5 @@
--- Messages and one delivery for each of their recipients, in the caller's transaction. What is there
--- already, by its id or key, stays as it is.
+-- Insert messages and one delivery for each of their recipients, in the caller's transaction. Rows that
+-- exist already, by id or key, are not changed.
 with wanted as (
     select
         id, domain, kind, topic, follows, owner, fallback, reference, content, notice_of, notice_channel, with_files, number

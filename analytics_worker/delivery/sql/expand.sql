@@ -1,5 +1,5 @@
--- What is addressed to a channel by its name becomes one delivery for each of its addresses, so that
--- each is sent, refused and retried alone. The keys follow from the first one.
+-- Replace a delivery to a channel as a whole by one delivery for each of its addresses, so that each is
+-- sent, refused and retried on its own. The keys are derived from the first one.
 with whole as (
     delete from ops.deliveries
     where

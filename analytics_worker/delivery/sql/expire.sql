@@ -1,4 +1,4 @@
--- Give up on what has waited for too long; what was never tried is tried first.
+-- Fail messages that have waited for too long; those that were never tried are tried first.
 with expired as (
     update ops.deliveries
     set status = 'failed'

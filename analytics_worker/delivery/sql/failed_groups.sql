@@ -1,5 +1,5 @@
--- Failed deliveries that nobody was notified of, one row per message and channel. Nobody is notified
--- of failed notices: owner_notices passes those on to the next candidate instead.
+-- Failed deliveries without a notice, one row per message and channel. Failed notices cause no notices:
+-- owner_notices addresses them to the next candidate instead.
 with failed as (
     select delivery.id, delivery.message_id, delivery.channel
     from ops.deliveries as delivery

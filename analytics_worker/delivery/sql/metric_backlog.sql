@@ -1,4 +1,4 @@
--- For the exporter: what waits on each channel, for how long, and whether the channel is paused.
+-- For the exporter: the waiting messages of each channel, their age, and whether the channel is paused.
 select
     coalesce(waiting.channel, pace.channel) as channel,
     coalesce(waiting.messages, 0) as messages,

@@ -1,4 +1,4 @@
--- For the exporter: undelivered messages that nobody could be notified of.
+-- For the exporter: notices of undelivered messages without a recipient left.
 select domain, count(*) as messages
 from ops.messages
 where unheard_at is not null

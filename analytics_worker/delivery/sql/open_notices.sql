@@ -1,6 +1,6 @@
--- Notices that nobody has got or will get: not enqueued to anybody yet, or every recipient failed.
--- Those for which there was no candidate left are looked at again for a while: somebody may have
--- configured a channel since.
+-- Notices that were not and will not be sent to any recipient: not addressed yet, or every delivery
+-- failed. Those without a candidate left are retried for a while, because a channel may have been
+-- configured since.
 select
     notice.id,
     notice.unheard_at is not null as unheard,

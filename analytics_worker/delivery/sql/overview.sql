@@ -1,4 +1,4 @@
--- What was sent through each channel, and what waits for it.
+-- The last results and the number of waiting messages of each channel.
 select
     channel,
     coalesce(counted.waiting, 0) as waiting,

@@ -1,5 +1,5 @@
--- The receiver wants nothing for a while: no host sends before. A receiver that does not say for how
--- long gets a longer pause each time.
+-- Pause a channel for all hosts, because its receiver requested it. If the request has no duration, each
+-- pause is longer than the previous one.
 insert into ops.delivery_channels as pace (channel, paused_until, pauses, limited_at, reason)
 values (:channel, now() + make_interval(secs => :seconds), 1, now(), :reason)
 on conflict (channel) do update

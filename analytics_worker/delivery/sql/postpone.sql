@@ -1,5 +1,5 @@
--- Leave a channel alone: what this thread had claimed, and what is due. The reason is kept, except on
--- messages that are too old to wait: those are tried once more before they are given up.
+-- Postpone the claims of this thread and all due messages of a channel, with the reason. Messages that
+-- are too old to wait keep theirs: they are tried once more before they fail.
 update ops.deliveries
 set
     status = 'pending',

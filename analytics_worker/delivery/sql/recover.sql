@@ -1,4 +1,4 @@
--- Take back what dead senders had claimed: the connection is gone, or the host has been silent.
+-- Release the claims of dead senders, whose connection is closed or whose lease has expired.
 update ops.deliveries
 set status = 'pending', lease_owner = null, lease_until = null
 where

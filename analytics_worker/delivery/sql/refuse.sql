@@ -1,4 +1,4 @@
--- Leave a message to a sender that can open its attachments. It costs no attempt.
+-- Release a message for a sender that can open its attachments. No attempt is counted.
 update ops.deliveries
 set
     status = 'pending',

@@ -1,5 +1,5 @@
--- Deliveries that go out again: what failed under the same key, what arrived under another one,
--- because receivers drop what they have seen.
+-- Deliver again: failed deliveries with the same key, sent ones with a new key, because receivers drop
+-- duplicates.
 with message as (
     update ops.messages
     set resent = resent + 1

@@ -1,7 +1,7 @@
--- The result of one attempt, if the lease is still this sender's. Nobody waits for the disk: a killed
--- sender loses no commit, and a database that crashes at this moment costs a repetition, never a
--- message. That a message was sent is also recorded when its lease was lost and nobody else has it;
--- if another sender has it, its next result cannot make it unsent.
+-- Record the result of one attempt, if this sender still has the lease. The commit does not wait for the
+-- disk: a killed sender loses no commit, and if the database crashes at this moment, a message is sent
+-- twice, never lost. A message that was sent is also recorded if the lease was lost and no other sender
+-- has claimed it. If another one has, its result cannot set the message back to unsent.
 with settled as (
     update ops.deliveries
     set
@@ -45,7 +45,7 @@ members as (
 )
 
 select
-    exists (select 1 from settled) as ours,
+    exists (select 1 from settled) as recorded,
     (select count(*) from members) as members,
     exists (
         select 1

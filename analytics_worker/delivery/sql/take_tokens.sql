@@ -1,4 +1,4 @@
--- Take as many as wanted from what a channel's token bucket holds; all hosts share it.
+-- Take tokens from a channel's token bucket, which all hosts share.
 with bucket as (
     select
         channel,
@@ -13,10 +13,10 @@ with bucket as (
 
 update ops.delivery_channels as pace
 set
-    tokens = bucket.level - least(:wanted, floor(bucket.level)),
+    tokens = bucket.level - least(:requested, floor(bucket.level)),
     refilled_at = greatest(pace.refilled_at, clock_timestamp())
 from bucket
 where pace.channel = bucket.channel
 returning
-    cast(least(:wanted, floor(bucket.level)) as integer) as taken,
+    cast(least(:requested, floor(bucket.level)) as integer) as taken,
     cast(greatest(0, 1 - bucket.level) / :per_second as double precision) as wait_seconds

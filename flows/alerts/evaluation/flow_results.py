@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from typing import NotRequired, TypedDict
 
-from analytics_worker.delivery.counts import Count, DeliveryCounts
+from analytics_worker.delivery.counts import CountName, DeliveryCounts
 from analytics_worker.prefect_support.results import FlowResult, Status, flow_result
 from analytics_worker.user_templates.rendering import number_text
 from flows.alerts.evaluation.observation import Failure
@@ -16,7 +16,7 @@ from flows.alerts.evaluation.runner import EventEvaluation
 
 NO_RECIPIENTS = "not notified: the rule has no channels, and no default channel is configured"
 
-WAITING_LABELS: dict[Count, str] = {
+WAITING_LABELS: dict[CountName, str] = {
     "retrying": "will be retried",
     "not_configured": "waiting for configuration",
     "paused": "waiting for a paused channel",

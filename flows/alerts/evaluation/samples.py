@@ -13,8 +13,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
-from analytics_worker.database.reader_sessions import Table
-from analytics_worker.definitions.yaml_definitions import instead
+from analytics_worker.database.reader_sessions import QueryRows
+from analytics_worker.definitions.yaml_definitions import did_you_mean
 from analytics_worker.errors import PermanentError
 from analytics_worker.text import value_line
 from flows.alerts.rules.model import Reduce, Rule
@@ -40,7 +40,7 @@ class SampleError(PermanentError):
     """The rows do not fit the rule; the message names the fix."""
 
 
-def extract_samples(rule: Rule, table: Table) -> Samples:
+def extract_samples(rule: Rule, table: QueryRows) -> Samples:
     """Return the sample of the rule, or of each of its keys.
 
     Raises:
@@ -58,7 +58,9 @@ def extract_samples(rule: Rule, table: Table) -> Samples:
     }
 
 
-def _sample(rule: Rule, table: Table, rows: Sequence[tuple[Any, ...]], suffix: str) -> float | None:
+def _sample(
+    rule: Rule, table: QueryRows, rows: Sequence[tuple[Any, ...]], suffix: str
+) -> float | None:
     if rule.measure == "rows":
         return float(len(rows))
     position = _value_position(rule, table)
@@ -86,7 +88,7 @@ def _reduce(reduce: Reduce, values: list[float | None]) -> float | None:
     return None if math.isnan(total) else total  # inf - inf
 
 
-def _value_position(rule: Rule, table: Table) -> int:
+def _value_position(rule: Rule, table: QueryRows) -> int:
     if rule.value is not None:
         return _position(rule.value, table)
     candidates = [
@@ -101,10 +103,10 @@ def _value_position(rule: Rule, table: Table) -> int:
     )
 
 
-def _position(column: str, table: Table) -> int:
+def _position(column: str, table: QueryRows) -> int:
     if column in table.columns:
         return table.columns.index(column)
-    raise SampleError(f"the SQL returns no column {column!r}{instead(column, table.columns)}")
+    raise SampleError(f"the SQL returns no column {column!r}{did_you_mean(column, table.columns)}")
 
 
 def _encode_key(values: Iterable[Any]) -> str:

@@ -18,8 +18,8 @@ from analytics_worker.user_templates.rendering import (
     UserTemplateError,
     number_text,
     render,
-    render_own,
-    shortened,
+    render_project_template,
+    shorten_texts,
 )
 from flows.alerts.evaluation.samples import NO_KEY, key_label
 from flows.alerts.evaluation.state_machine import AlertState
@@ -154,7 +154,7 @@ def _item_line(item: Mapping[str, Any], context: Mapping[str, Any]) -> str:
 def _render_part(own: str | None, standard: str, context: Mapping[str, Any], *, html: bool) -> str:
     if own:
         return render(own, context, html=html)
-    return render_own(_standard_template(standard), context, html=html)
+    return render_project_template(_standard_template(standard), context, html=html)
 
 
 @lru_cache
@@ -190,7 +190,7 @@ def _context(
         "color": _COLORS.get(kind, _COLORS.get(notification.severity or "", "#475569")),
         "at": _format_time(now),
     }
-    return shortened(context, MAX_TEXT_CHARACTERS)
+    return shorten_texts(context, MAX_TEXT_CHARACTERS)
 
 
 def _hint(rule: Rule, kind: EventKind) -> str | None:

@@ -13,7 +13,7 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from analytics_worker.definitions.durations import format_duration
-from analytics_worker.definitions.yaml_definitions import instead
+from analytics_worker.definitions.yaml_definitions import did_you_mean
 from analytics_worker.errors import PermanentError
 from flows.alerts.rules.model import Rule
 from flows.alerts.rules.validation import NO_BOUND, find_problems
@@ -90,7 +90,7 @@ def _identity(data: Mapping[str, Any], path: str) -> str:
 
 def _required(data: Mapping[str, Any], key: str, path: str) -> Any:
     if data.get(key) is None:
-        suggestion = instead(key, [k for k in data if isinstance(k, str)]) if data else ""  # pyright: ignore[reportUnnecessaryIsInstance]  # JSON from outside
+        suggestion = did_you_mean(key, [k for k in data if isinstance(k, str)]) if data else ""  # pyright: ignore[reportUnnecessaryIsInstance]  # JSON from outside
         raise AlertRequestError(f"{path}.{key} is missing{suggestion}")
     return data[key]
 
@@ -132,7 +132,7 @@ def _parse_channel(channel: Any, path: str) -> dict[str, Any]:
         fields = {**fields, **cast("dict[str, Any]", fields["config"])}
     kind = fields.get("type")
     if kind not in _VARIABLES:
-        suggestion = instead(str(kind), _VARIABLES)
+        suggestion = did_you_mean(str(kind), _VARIABLES)
         raise AlertRequestError(f"{path}.type: {kind!r} is not a valid type{suggestion}")
     if secret_key := _first_key(fields, _SECRET_KEYS):
         raise AlertRequestError(_secret_message(path, kind, secret_key))

@@ -7,7 +7,7 @@ that alerts still firing when the silence ends are notified then.
 from datetime import UTC, datetime, timedelta
 
 from analytics_worker.database.connections import run_sql, warehouse
-from analytics_worker.definitions.yaml_definitions import instead
+from analytics_worker.definitions.yaml_definitions import did_you_mean
 from analytics_worker.errors import PermanentError
 
 
@@ -24,5 +24,7 @@ def silence(name: str, duration: timedelta, reason: str) -> datetime:
         )
         if not rows:
             names = [row["name"] for row in run_sql(connection, "alerts/rule_names")]
-            raise PermanentError(f"No rule {name!r} found in the database{instead(name, names)}")
+            raise PermanentError(
+                f"No rule {name!r} found in the database{did_you_mean(name, names)}"
+            )
     return until

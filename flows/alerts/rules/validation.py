@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from analytics_worker.database.select_guard import StatementError, check, placeholders
 from analytics_worker.database.user_sql_checks import Problem, limit_problems
-from analytics_worker.definitions.yaml_definitions import instead
+from analytics_worker.definitions.yaml_definitions import did_you_mean
 from flows.alerts.evaluation.conditions import meets
 from flows.alerts.rules.model import Address, Rule
 
@@ -48,7 +48,10 @@ def _sql_problems(rule: Rule) -> Iterator[Problem]:
         yield "sql", str(error)
     used = placeholders(rule.sql)
     for name in sorted(used - set(rule.parameters) - {NOW}):
-        yield "sql", f"the SQL uses :{name}{instead(name, rule.parameters)}; add it to parameters"
+        yield (
+            "sql",
+            f"the SQL uses :{name}{did_you_mean(name, rule.parameters)}; add it to parameters",
+        )
     for name in sorted(set(rule.parameters) - used):
         yield "parameters", f"{name!r} is not used: write :{name} in the SQL, or remove it"
 
@@ -111,7 +114,7 @@ def _key_problems(rule: Rule) -> Iterator[Problem]:
         if column not in rule.key_columns:
             yield (
                 "group_by",
-                f"{column!r} is not a key column{instead(column, rule.key_columns)}"
+                f"{column!r} is not a key column{did_you_mean(column, rule.key_columns)}"
                 if rule.key_columns
                 else "group_by needs key_columns",
             )

@@ -10,8 +10,8 @@ from analytics_worker.definitions.durations import format_duration
 from analytics_worker.definitions.yaml_definitions import (
     DefinitionError,
     Entry,
+    did_you_mean,
     entries,
-    instead,
     read,
     validate,
 )
@@ -58,7 +58,7 @@ def load(folder: Path | None = None) -> Definitions:
 
 def _rule(entry: Entry, kind: Kind, mistakes: list[str]) -> Rule | None:
     content = {"every": format_duration(DEFAULT_EVERY[kind]), **entry.content}
-    rule, new_mistakes = validate(entry.document, entry.place, Rule, content)
+    rule, new_mistakes = validate(entry.document, entry.location, Rule, content)
     if rule is not None:
         new_mistakes = [entry.at(field, problem) for field, problem in find_problems(rule)]
         new_mistakes = new_mistakes or _template_mistakes(entry, rule)
@@ -75,7 +75,7 @@ def _template_mistakes(entry: Entry, rule: Rule) -> list[str]:
         try:
             render(source or "", context, html=part == "html")
         except UserTemplateError as error:
-            path = (*entry.place, "template", part)
+            path = (*entry.location, "template", part)
             mistakes.append(entry.document.at(path, f"{rule.name}: {error}"))
     return mistakes
 
@@ -88,5 +88,5 @@ def find(rules: Definitions, name: str) -> Rule:
     """
     by_name = {rule.name: rule for rule in rules.values()}
     if name not in by_name:
-        raise DefinitionError([f"No rule {name!r} found{instead(name, by_name)}"])
+        raise DefinitionError([f"No rule {name!r} found{did_you_mean(name, by_name)}"])
     return by_name[name]

@@ -9,7 +9,7 @@ import time
 from sqlalchemy.exc import OperationalError
 
 from analytics_worker.circuit_breaker import StoreUnreachableError, db_circuit_breaker
-from analytics_worker.database.connections import direct, run_sql, warehouse_url
+from analytics_worker.database.connections import direct_connection, run_sql, warehouse_url
 from flows.monitoring.checks.runner import Finding
 
 MAX_CONNECTION_SHARE = 0.9
@@ -24,7 +24,7 @@ def check_database() -> Finding:
     """Check the connection, a query, the number of sessions and the replication lag."""
     started = time.perf_counter()
     try:
-        with direct(warehouse_url()) as connection:
+        with direct_connection(warehouse_url()) as connection:
             connected = time.perf_counter()
             row = run_sql(connection, "monitoring/database_health")[0]
     except OperationalError as error:

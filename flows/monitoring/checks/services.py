@@ -17,9 +17,9 @@ from pydantic import SecretStr
 from analytics_worker.breakers.redis import RedisStore
 from analytics_worker.settings import settings
 from analytics_worker.transport.address_filter import configured_allow_list
-from analytics_worker.transport.http_backend import CheckedBackend, Deadline
-from analytics_worker.transport.mail import mail_server
+from analytics_worker.transport.http_backend import CheckedBackend, RequestDeadline
 from analytics_worker.transport.smtp import connect, reason
+from analytics_worker.transport.smtp_session import configured_mail_server
 from analytics_worker.transport.webhook_url import parse_url
 from flows.monitoring.checks.runner import Finding
 from flows.monitoring.measurements.work_pools import online_workers
@@ -73,7 +73,7 @@ def check_mail() -> Finding:
     if settings().alert_email_host is None:
         return Finding("skipped", f"{NOT_CONFIGURED} (ALERT_EMAIL_HOST)")
     timeout = settings().health_check_timeout_seconds
-    server = replace(mail_server(), user=None, password=None, timeout_seconds=timeout)
+    server = replace(configured_mail_server(), user=None, password=None, timeout_seconds=timeout)
     try:
         smtp = connect(server)
     except (SMTPException, OSError) as error:
@@ -98,7 +98,7 @@ def _check_connection(variable: str, url: SecretStr | None) -> Finding:
     if url is None:
         return Finding("skipped", f"{NOT_CONFIGURED} ({variable})")
     target = parse_url(url.get_secret_value())
-    deadline = Deadline()
+    deadline = RequestDeadline()
     deadline.start(settings().health_check_timeout_seconds)
     backend = CheckedBackend(configured_allow_list(), deadline)
     try:

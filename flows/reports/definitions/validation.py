@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from analytics_worker.database.select_guard import StatementError, check, placeholders
 from analytics_worker.database.user_sql_checks import Problem, limit_problems
-from analytics_worker.definitions.yaml_definitions import instead
+from analytics_worker.definitions.yaml_definitions import did_you_mean
 from flows.reports.definitions.model import Report
 from flows.reports.formats import MAX_TIMEOUT
 
@@ -60,7 +60,7 @@ def _sql_problems(report: Report) -> Iterator[Problem]:
         used |= names
         if not report.for_each:  # its columns are known after it has run
             for name in sorted(names - known):
-                suggestion = instead(name, known)
+                suggestion = did_you_mean(name, known)
                 yield field, f":{name} is not a parameter of the report{suggestion}"
     for name in sorted(set(report.parameters) - used):
         yield "parameters", f"{name!r} is not used: write :{name} in the SQL, or remove it"

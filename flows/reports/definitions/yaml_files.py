@@ -8,8 +8,8 @@ from pathlib import Path
 from analytics_worker.definitions.yaml_definitions import (
     DefinitionError,
     Entry,
+    did_you_mean,
     entries,
-    instead,
     read,
     validate,
 )
@@ -49,7 +49,7 @@ def load(folder: Path | None = None) -> Definitions:
 
 
 def _report(entry: Entry, mistakes: list[str]) -> Report | None:
-    report, own_mistakes = validate(entry.document, entry.place, Report, entry.content)
+    report, own_mistakes = validate(entry.document, entry.location, Report, entry.content)
     if report is None:
         mistakes += own_mistakes
         return None
@@ -72,5 +72,5 @@ def find(reports: Definitions, name: str) -> Report:
         DefinitionError: there is none; suggests a similar name.
     """
     if name not in reports:
-        raise DefinitionError([f"There is no report {name!r}{instead(name, reports)}"])
+        raise DefinitionError([f"There is no report {name!r}{did_you_mean(name, reports)}"])
     return reports[name]

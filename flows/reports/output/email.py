@@ -13,8 +13,9 @@ from typing import NamedTuple
 from analytics_worker.report_storage.storage import Storage
 from analytics_worker.settings import settings
 from analytics_worker.text import one_line, printable, value_line
-from analytics_worker.transport.mail import Attachment, InlineImage, Mail, encoded_size
-from analytics_worker.user_templates.rendering import render_own, shortened
+from analytics_worker.transport.email import Email, encoded_size
+from analytics_worker.transport.email_content import Attachment, InlineImage
+from analytics_worker.user_templates.rendering import render_project_template, shorten_texts
 from flows.reports.formats import Document, File, Tile, render_html
 from flows.reports.formats.pages.cell_text import size_text
 from flows.reports.formats.pages.tiles import tile_texts
@@ -65,7 +66,7 @@ def _with_size_warning(document: Document) -> Document:
 
 def _size(body: EmailBody, files: Sequence[UnpublishedFile]) -> int:
     """Return the encoded size with everything attached, in bytes."""
-    mail = Mail(
+    mail = Email(
         message_id="<size@localhost>",
         sender="size@localhost",
         to=("size@localhost",),
@@ -119,7 +120,9 @@ def _text(document: Document, files: Sequence[File]) -> str:
         "tiles": [_tile_line(tile) for tile in document.tiles],
         "files": [file_text(file) for file in files],
     }
-    text = render_own(_template("email.txt"), shortened(context, MAX_TEXT_LENGTH), html=False)
+    text = render_project_template(
+        _template("email.txt"), shorten_texts(context, MAX_TEXT_LENGTH), html=False
+    )
     return printable(text)
 
 

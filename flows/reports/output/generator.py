@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, NotRequired, TypedDict
 
-from analytics_worker.database.reader_sessions import once_more
+from analytics_worker.database.reader_sessions import retry_on_session_end
 from analytics_worker.delivery import Recipient
 from analytics_worker.report_storage.storage import Storage, open_storage
 from flows.reports.formats import Document, get_format, open_snapshot, render_html
@@ -72,7 +72,7 @@ def generate(store: RunStore, run: ReportRun, progress: ProgressReporter) -> Rep
     recipients = recipients_of(run.report, run.row)
     storage = open_storage()
     with _unpublished_files() as files:
-        rendered = once_more(lambda: _render(run, files, storage, progress))
+        rendered = retry_on_session_end(lambda: _render(run, files, storage, progress))
         reason = reason_to_skip(store, run, files.rows, rendered.content_hash)
         if reason is not None:
             return skip_run(store, run, reason, files.rows)

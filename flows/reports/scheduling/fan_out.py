@@ -7,8 +7,8 @@ from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
-from analytics_worker.database.reader_sessions import once_more
-from analytics_worker.definitions.yaml_definitions import instead
+from analytics_worker.database.reader_sessions import retry_on_session_end
+from analytics_worker.definitions.yaml_definitions import did_you_mean
 from flows.reports.definitions.model import ForEach
 from flows.reports.formats import FetchedRows, FormatError, TableQuery, fetch_rows, open_snapshot
 from flows.reports.output.generator import ReportRunResult, result_fields, skip_run
@@ -26,7 +26,7 @@ def fan_out(store: RunStore, run: ReportRun, for_each: ForEach) -> ReportRunResu
     Raises:
         FormatError: a column is missing, there are too many rows, or two have the same key.
     """
-    rows = _rows_by_key(once_more(lambda: _fetch(run, for_each)), for_each)
+    rows = _rows_by_key(retry_on_session_end(lambda: _fetch(run, for_each)), for_each)
     fields = {"period": run.period, "period_start": run.start, "period_end": run.end}
     requested = store.request_runs(
         [
@@ -53,7 +53,7 @@ def _fetch(run: ReportRun, for_each: ForEach) -> FetchedRows:
 def _rows_by_key(fetched: FetchedRows, for_each: ForEach) -> dict[str, dict[str, Any]]:
     for column in filter(None, (for_each.key, for_each.to)):
         if column not in fetched.names:
-            suggestion = instead(column, fetched.names)
+            suggestion = did_you_mean(column, fetched.names)
             raise FormatError(f"for_each has no column {column!r}{suggestion}")
     if fetched.truncated:
         raise FormatError(f"for_each has more than {MAX_ROWS} rows; make it select fewer")

@@ -14,7 +14,7 @@ from prefect.client.schemas.sorting import FlowRunSort
 
 from tests.support.case_runs import Workspace
 from tests.support.processes import Process, Server
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 NUMBERS = (1, 2, 3)
 

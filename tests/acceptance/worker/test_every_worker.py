@@ -14,7 +14,7 @@ from prefect.client.schemas.sorting import TaskRunSort
 from prefect.states import Cancelling
 
 from tests.support.case_runs import Workspace
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 Serve = Callable[[str], Workspace]
 

@@ -11,7 +11,7 @@ from prefect.client.schemas.actions import DeploymentUpdate
 
 from tests.support.attacked_pool import Target
 from tests.support.attacks import attack
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 SHELL = "prefect.deployments.steps.run_shell_script"
 

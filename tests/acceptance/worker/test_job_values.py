@@ -13,7 +13,7 @@ from tests.support.attacked_pool import Target
 from tests.support.attacks import attack
 from tests.support.case_runs import Workspace
 from tests.support.processes import Process
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 
 @attack(

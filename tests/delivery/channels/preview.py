@@ -1,4 +1,4 @@
-"""Show people what a message looks like in Slack, in Teams and as an email.
+"""Show what a message looks like in Slack, in Teams and as an email.
 
     python -m tests.delivery.channels.preview FOLDER
 
@@ -44,12 +44,12 @@ PAGE = "<!doctype html><meta charset=utf-8><style>body{{margin:12px;width:{width
 
 def slack_html(message: Json) -> str:
     """Draw the blocks of a Slack message."""
-    head = "".join(map(_slack_block, message["blocks"]))
+    header = "".join(map(_slack_block, message["blocks"]))
     bars = "".join(
         f'<div class=bar style="border-color:{bar["color"]}">{"".join(map(_slack_block, bar["blocks"]))}</div>'
         for bar in message.get("attachments", [])
     )
-    return f"<div class=slack>{head}{bars}</div>"
+    return f"<div class=slack>{header}{bars}</div>"
 
 
 def _slack_block(block: Json) -> str:

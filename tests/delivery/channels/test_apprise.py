@@ -1,4 +1,4 @@
-"""Services through apprise: only those whose host is a vendor's, or one that the operator has listed."""
+"""Apprise is used only for hosts of vendors, or hosts that the operator has listed."""
 
 import pytest
 from pydantic import SecretStr
@@ -8,8 +8,8 @@ from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
 from blocks.notifications import AppriseChannel
 from tests.support.attacks import attack
+from tests.support.channel_sending import send_now, store_block
 from tests.support.ports import free_port
-from tests.support.sending import send_now, store_block
 
 # apprise imports a module that Python 3.13 drops; it brings a replacement there.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -57,13 +57,13 @@ def test_a_listed_host_is_reached_and_another_is_not(http_sink, monkeypatch, blo
     ],
 )
 def test_a_name_that_is_not_listed_is_not_even_looked_up(url, monkeypatch, block):
-    """Its DNS server could answer the check with one address and apprise with another."""
+    """Its DNS server could return one address for the check and another one for apprise."""
     looked_up: list[object] = []
-    monkeypatch.setattr("socket.getaddrinfo", lambda *asked, **_: looked_up.append(asked))
+    monkeypatch.setattr("socket.getaddrinfo", lambda *query, **_: looked_up.append(query))
     block(url)
     outcome = send_now("team")
     assert outcome.status == "permanent"
-    assert "rebinding.example.com: apprise connects by itself" in outcome.detail
+    assert "rebinding.example.com: apprise opens its own connections" in outcome.detail
     assert "canary" not in outcome.detail
     assert looked_up == []
 
@@ -74,7 +74,7 @@ def test_a_name_that_is_not_listed_is_not_even_looked_up(url, monkeypatch, block
     answer="Refused; the message says which channel to use",
 )
 @pytest.mark.parametrize("url", ["json://127.0.0.1/canary", "xmls://h/canary", "nonsense://canary", "matrix://t2bot:canary"])  # fmt: skip
-def test_it_is_no_way_around_the_webhook_s_checks(url, caplog, capfd):
+def test_webhooks_are_refused_as_apprise_channels(url, caplog, capfd):
     with pytest.raises(PermanentError) as refused:
         service_name(SecretStr(url))
     assert "canary" not in f"{refused.value}{caplog.text}{''.join(capfd.readouterr())}"
@@ -85,7 +85,7 @@ def test_it_is_no_way_around_the_webhook_s_checks(url, caplog, capfd):
     what="a notification service that fails",
     answer="no token in result and log",
 )
-def test_a_failure_says_nothing_secret(monkeypatch, caplog, block):
+def test_a_failure_contains_no_secret(monkeypatch, caplog, block):
     monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "127.0.0.1")
     settings.cache_clear()
     block(f"gotify://127.0.0.1:{free_port()}/canarytoken1234")

@@ -1,4 +1,4 @@
-"""What an apprise address can't do: open files and inner addresses, start programs, follow redirects inside."""
+"""An apprise address can't open files or addresses inside the network, start programs, or follow redirects."""
 
 import socket
 import warnings
@@ -10,18 +10,18 @@ from pydantic import SecretStr
 from analytics_worker.delivery.channels import apprise_plugin
 from analytics_worker.delivery.channels.apprise import service_name
 from analytics_worker.delivery.channels.apprise_services import (
-    HOSTED,
-    LOCAL,
-    MAIL,
-    VENDOR,
-    WEBHOOKS,
+    EMAIL_SCHEMAS,
+    HOSTED_SCHEMAS,
+    LOCAL_SCHEMAS,
+    VENDOR_SCHEMAS,
+    WEBHOOK_SCHEMAS,
 )
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
 from blocks.notifications import AppriseChannel
 from tests.support.attacks import attack
+from tests.support.channel_sending import send_now, store_block
 from tests.support.http_sink import HttpSink
-from tests.support.sending import send_now, store_block
 
 # apprise imports a module that Python 3.13 drops; it brings a replacement there.
 pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")
@@ -40,7 +40,7 @@ def block(monkeypatch):
 
 KEY = "c" * 32
 FILES = ["/etc/passwd", "file:///etc/passwd", "http://127.0.0.1:{port}/key"]
-OPENED = [
+OPENING_PARAMETERS = [
     "fcm://project/device?mode=oauth2&keyfile={what}",
     "vapid://ann@example.com/target?keyfile={what}",
     "vapid://ann@example.com/target?subfile={what}",
@@ -63,7 +63,7 @@ def spelled(url: str, what: str, port: int) -> str:
     answer="Refused by the name of the parameter",
 )
 @pytest.mark.parametrize("what", FILES)
-@pytest.mark.parametrize("url", OPENED)
+@pytest.mark.parametrize("url", OPENING_PARAMETERS)
 def test_a_parameter_that_names_something_to_open_is_refused(url, what, http_sink):
     address = spelled(url, what, http_sink.port)
     for spelling in (
@@ -81,8 +81,10 @@ def test_a_parameter_that_names_something_to_open_is_refused(url, what, http_sin
     answer="apprise's attachments are off, and its connections are guarded: nothing is opened",
 )
 @pytest.mark.parametrize("what", FILES)
-@pytest.mark.parametrize("url", OPENED)
-def test_nothing_is_opened_even_if_no_name_is_refused(url, what, http_sink, monkeypatch, block):
+@pytest.mark.parametrize("url", OPENING_PARAMETERS)
+def test_nothing_is_opened_even_if_no_parameter_is_refused(
+    url, what, http_sink, monkeypatch, block
+):
     monkeypatch.setattr(apprise_plugin, "_check_parameters", lambda *_: None)
     monkeypatch.setattr("socket.getaddrinfo", local_names_only(socket.getaddrinfo))
     block(spelled(url, what, http_sink.port))
@@ -94,7 +96,7 @@ def test_nothing_is_opened_even_if_no_name_is_refused(url, what, http_sink, monk
 
 
 def local_names_only(real):
-    """No name of a vendor is looked up in a test, so no packet leaves."""
+    """Names of vendors are not resolved in tests, so no packet is sent."""
 
     def lookup(host, *arguments, **options):
         if str(host) in {"127.0.0.1", "localhost"}:
@@ -117,7 +119,7 @@ def local_names_only(real):
         "mailto://user:canary@127.0.0.1",
     ],
 )
-def test_mail_is_for_an_email_channel(url):
+def test_apprise_s_mailto_is_refused(url):
     with pytest.raises(PermanentError, match="use an Email Channel") as refused:
         service_name(SecretStr(url))
     assert "canary" not in str(refused.value)
@@ -128,30 +130,33 @@ def test_mail_is_for_an_email_channel(url):
     what="syslog://, dbus://, gnome://, windows:// and others that act on the worker's machine",
     answer="Refused",
 )
-@pytest.mark.parametrize("schema", sorted(LOCAL))
-def test_nothing_acts_on_the_worker_s_machine(schema):
+@pytest.mark.parametrize("schema", sorted(LOCAL_SCHEMAS))
+def test_services_that_act_on_the_worker_s_machine_are_refused(schema):
     with pytest.raises(PermanentError, match="worker's machine"):
         service_name(SecretStr(f"{schema}://"))
 
 
 @attack(
     by="API caller",
-    what="A service that a later apprise adds, which nobody has read",
+    what="A service that a later apprise adds and that is not listed",
     answer="Refused until it is listed",
 )
-def test_a_service_that_was_not_read_is_refused():
+def test_a_service_that_is_not_listed_is_refused():
     with pytest.raises(PermanentError, match="not one of the services"):
         apprise_plugin._check_service("brandnew")
 
 
-def test_every_service_of_the_installed_apprise_was_read():
+def test_every_service_of_the_installed_apprise_is_classified():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         from apprise.manager_plugins import NotificationManager  # noqa: PLC0415
 
         installed = set(NotificationManager().schemas(include_disabled=True))
-    assert installed == VENDOR | HOSTED | WEBHOOKS | MAIL | LOCAL
-    assert not VENDOR & HOSTED
+    assert (
+        installed
+        == VENDOR_SCHEMAS | HOSTED_SCHEMAS | WEBHOOK_SCHEMAS | EMAIL_SCHEMAS | LOCAL_SCHEMAS
+    )
+    assert not VENDOR_SCHEMAS & HOSTED_SCHEMAS
 
 
 @attack(
@@ -178,7 +183,7 @@ def test_a_redirect_of_a_listed_host_is_not_followed(http_sink, monkeypatch, blo
     what="A vendor's service whose name resolves into the network, or that takes a domain (Zulip)",
     answer="Refused as the kernel is about to connect",
 )
-def test_a_vendor_s_name_that_leads_inside_is_refused(http_sink, monkeypatch, block):
+def test_a_vendor_s_name_that_resolves_inside_the_network_is_refused(http_sink, monkeypatch, block):
     real = socket.getaddrinfo
     monkeypatch.setattr(
         "socket.getaddrinfo",
@@ -193,7 +198,7 @@ def test_a_vendor_s_name_that_leads_inside_is_refused(http_sink, monkeypatch, bl
 
 
 def test_a_proxy_of_the_environment_is_the_operator_s_choice(http_sink, monkeypatch, block):
-    """What apprise asks the proxy for is the proxy's decision: http://gotify.example.com here."""
+    """The proxy decides about the request, here http://gotify.example.com."""
     monkeypatch.setenv("http_proxy", http_sink.url)
     monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "gotify.example.com")
     monkeypatch.setattr("socket.getaddrinfo", local_names_only(socket.getaddrinfo))

@@ -1,4 +1,4 @@
-"""What `analytics-worker channels` lists, and what it says when blocks are odd or can't be read."""
+"""`analytics-worker channels` lists channels, and reports blocks that are invalid or can't be read."""
 
 import os
 import subprocess
@@ -20,13 +20,13 @@ from analytics_worker.delivery.routing import (
     channel,
 )
 from blocks.notifications import WebhookChannel
-from tests.support.deliveries import Deliveries, hook
+from tests.support.deliveries import Deliveries, webhook_recipient
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
 
 
 def store(name: str, data: dict[str, object]) -> None:
-    """Store a block as the Prefect API takes it: it does not check the fields."""
+    """Store a block through the Prefect API, which does not check the fields."""
     with get_client(sync_client=True) as client:
         kind = client.read_block_type_by_slug("webhook-channel")
         schema = client.get_most_recent_block_schema_for_block_type(kind.id)
@@ -46,7 +46,7 @@ def known_type(http_sink):
     ("name", "data"),
     [("odd-empty", {}), ("odd-rate", {"url": "https://canary.example/x", "rate": "often"})],
 )
-def test_a_block_with_invalid_fields_is_named_and_neither_missing_nor_the_api_s_fault(name, data):
+def test_a_block_with_invalid_fields_is_reported_as_invalid(name, data):
     store(name, data)
     with pytest.raises(InvalidChannelError, match=f"{name}.*(url|rate): ") as invalid:
         channel(name)
@@ -58,8 +58,8 @@ def test_a_block_with_invalid_fields_is_named_and_neither_missing_nor_the_api_s_
 def test_messages_of_an_invalid_block_wait_until_it_is_edited():
     store("odd-none", {})
     deliveries = Deliveries()
-    deliveries.add(hook("odd-none"), key="odd")
-    deliveries.add(hook("good-hook"), key="good")
+    deliveries.add(webhook_recipient("odd-none"), key="odd")
+    deliveries.add(webhook_recipient("good-hook"), key="good")
     counts = deliver_due()
     assert (counts["sent"], counts["not_configured"]) == (1, 1)
     assert "url: Field required" in deliveries.row("odd")["last_error"]
@@ -84,25 +84,27 @@ class _Refusing(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def refusing_api():
-    """An API that wants a login for everything, as Prefect's does where one is set."""
+    """Run an API that requires a login for every request, as Prefect's does if one is set."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Refusing) as server:
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/api"
         server.shutdown()
 
 
-def run(url: str, *words: str) -> tuple[int, str]:
+def run(url: str, *arguments: str) -> tuple[int, str]:
     """Run the command in a process of its own: Prefect's event client keeps its first address."""
-    command = [sys.executable, "-m", "analytics_worker.cli", "channels", *words]
+    command = [sys.executable, "-m", "analytics_worker.cli", "channels", *arguments]
     environment = {**os.environ, "PREFECT_API_URL": url}
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout + done.stderr
 
 
 @pytest.mark.usefixtures("environment")
-@pytest.mark.parametrize("words", [(), ("test", "good-hook")])
-def test_an_api_that_wants_a_login_is_named_and_no_channel_is_denied(refusing_api, words):
-    code, output = run(refusing_api, *words)
+@pytest.mark.parametrize("arguments", [(), ("test", "good-hook")])
+def test_an_api_that_requires_a_login_is_reported_and_no_channel_is_called_missing(
+    refusing_api, arguments
+):
+    code, output = run(refusing_api, *arguments)
     assert (code, "PREFECT_API_AUTH_STRING" in output) == (1, True), output
     assert "not configured" not in output
     assert "No channel is configured" not in output

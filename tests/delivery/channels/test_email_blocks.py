@@ -1,4 +1,4 @@
-"""A mail server that an API caller chose: the same addresses as webhooks, mail ports, no banners."""
+"""A mail server of an API caller: permitted addresses and ports only, and no banner is quoted."""
 
 import pytest
 from pydantic import SecretStr
@@ -9,7 +9,7 @@ from analytics_worker.settings import settings
 from blocks.notifications import EmailChannel
 from tests.support.attacks import attack
 from tests.support.banners import BANNERS, banner_server
-from tests.support.sending import send_now, store_block
+from tests.support.channel_sending import send_now, store_block
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def block(monkeypatch):
 @attack(
     by="API caller",
     what="An Email Channel on a host inside the network, by any spelling or name",
-    answer="Refused as the worker is about to connect; the address behind a name is not told",
+    answer="Refused as the worker is about to connect; the address of a name is not disclosed",
 )
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "127.1", "2130706433", "0x7f.1", "::ffff:127.0.0.1"])  # fmt: skip
 def test_a_mail_server_inside_the_network_is_refused(host, smtp_sink, block):
@@ -63,7 +63,7 @@ def test_the_operator_s_own_mail_server_is_used_by_blocks_too(smtp_sink, block, 
     assert send_now("team").status == "sent"
 
 
-def test_the_channel_of_the_settings_may_be_inside(smtp_sink, monkeypatch):
+def test_the_mail_server_of_the_settings_may_be_inside_the_network(smtp_sink, monkeypatch):
     monkeypatch.setenv("ALERT_EMAIL_HOST", smtp_sink.host)
     monkeypatch.setenv("ALERT_EMAIL_PORT", str(smtp_sink.port))
     monkeypatch.setenv("ALERT_EMAIL_TLS", "none")

@@ -1,4 +1,4 @@
-"""What each answer of a service means for the message, and what of it is shown."""
+"""Each response of a service has a result for the message, which quotes no secret."""
 
 import pytest
 
@@ -81,14 +81,14 @@ def service(receivers: Receivers, name: str) -> Service:
 
 
 @pytest.mark.parametrize(("name", "answer", "status"), ANSWERS)
-def test_an_answer_has_a_meaning(receivers: Receivers, name: str, answer: Answer, status: str):
+def test_each_response_has_a_result(receivers: Receivers, name: str, answer: Answer, status: str):
     service(receivers, name).answer_next(answer)
     result = receivers.send(name, FIRING)
     assert result.status == status, result.detail
     assert_says_why_without_secrets(result)
     if status == "rate_limited":
-        asked = answer.status == 429 or "Retry-After" in answer.headers
-        assert result.retry_after_seconds == (7 if asked else 30)
+        requested = answer.status == 429 or "Retry-After" in answer.headers
+        assert result.retry_after_seconds == (7 if requested else 30)
 
 
 def assert_says_why_without_secrets(result: SendResult) -> None:
@@ -98,14 +98,12 @@ def assert_says_why_without_secrets(result: SendResult) -> None:
 
 
 @pytest.mark.parametrize(("code", "status"), [(404, "temporary"), (410, "temporary"), (400, "permanent"), (429, "rate_limited")])  # fmt: skip
-def test_a_webhook_that_is_being_deployed_gets_another_chance(
-    receivers: Receivers, code: int, status: str
-):
+def test_a_webhook_that_is_being_deployed_is_retried(receivers: Receivers, code: int, status: str):
     receivers.webhook.answer(code, times=1, Retry_After="7")
     assert receivers.send("webhook", FIRING).status == status
 
 
-def test_opsgenie_without_an_answer_to_closing_is_tried_again(receivers: Receivers):
+def test_closing_in_opsgenie_without_a_response_is_retried(receivers: Receivers):
     receivers.opsgenie.answer_next(Answer(500))
     assert receivers.send("opsgenie", RESOLVED).status == "temporary"
 
@@ -121,7 +119,7 @@ def test_a_service_inside_the_network_is_not_reached(receivers: Receivers, monke
 
 
 def test_an_upload_address_inside_the_network_is_not_reached(receivers: Receivers, tmp_path):
-    """Slack names where a file goes; the file must not end up at the metadata service."""
+    """Slack returns the upload address; the file must not be sent to the metadata service."""
     file = tmp_path / "x.csv"
     file.write_text("secret")
     address = "http://169.254.169.254/upload"
@@ -140,7 +138,7 @@ def test_a_stopped_service_is_unreachable(receivers: Receivers, name: str):
     assert receivers.send(name, FIRING).status == "unreachable"
 
 
-def test_a_file_that_vanished_becomes_a_link(receivers: Receivers, tmp_path):
+def test_a_deleted_file_becomes_a_link(receivers: Receivers, tmp_path):
     for name in ("slack-bot", "telegram"):
         result = receivers.send(name, FIRING, files={"gone.csv": tmp_path / "gone.csv"})
         assert result.status == "sent"

@@ -1,4 +1,4 @@
-"""What is too long is cut where it shows, within each receiver's limit, and the link to the rest stays."""
+"""Too long texts are cut visibly within each receiver's limit, and the link to the full text is kept."""
 
 import pytest
 from hypothesis import given
@@ -35,7 +35,7 @@ ESCAPES = (
 
 
 def long_everywhere(text: str, many: int = 60) -> Content:
-    """Return a message with too much of everything."""
+    """Return a message that exceeds every limit."""
     return Content(
         subject=text,
         text=text,
@@ -56,9 +56,7 @@ def long_everywhere(text: str, many: int = 60) -> Content:
 
 @pytest.mark.parametrize("text", LONG.values(), ids=LONG)
 @pytest.mark.parametrize("name", NAMES)
-def test_too_much_of_everything_arrives_cut_with_its_link(
-    receivers: Receivers, name: str, text: str
-):
+def test_too_long_content_is_cut_and_keeps_its_link(receivers: Receivers, name: str, text: str):
     for content in (long_everywhere(text), Content(subject="s", text=4 * text, links=(Link(label="Open", url=LINK),))):  # fmt: skip
         result = receivers.send(name, content)
         assert receivers.rejected() == []
@@ -69,11 +67,16 @@ def test_too_much_of_everything_arrives_cut_with_its_link(
             assert LINK in shown
 
 
+def utf8_bytes(text: str) -> int:
+    """Count bytes: a measure of another kind than those of the channels."""
+    return len(text.encode())
+
+
 @given(
     st.text() | st.text("<>&*_@:\u200d\u0301😀a "), st.integers(40, 200), st.sampled_from(ESCAPES)
 )
 def test_a_cut_text_fits_and_begins_like_the_whole(text: str, limit: int, escape: escaping.Escape):
-    for measure in (escaping.utf16_units, escaping.utf8_bytes, len):
+    for measure in (escaping.utf16_units, utf8_bytes, len):
         short = escaping.cut(text, limit, escape=escape, measure=measure)
         assert measure(short) <= limit
         if short != escape(text):
@@ -88,17 +91,17 @@ def test_every_escaped_text_can_be_encoded(text: str, escape: escaping.Escape):
 def test_no_character_is_cut_in_two():
     for character in ("😀", "é", "👨\u200d👩\u200d👧", "🏴\u200d☠\ufe0f"):
         for limit in range(30, 60):
-            kept = escaping.cut(character * 50, limit).removesuffix(escaping.SHORTENED)
-            assert kept == character * (len(kept) // len(character))
+            cut_text = escaping.cut(character * 50, limit).removesuffix(escaping.SHORTENED)
+            assert cut_text == character * (len(cut_text) // len(character))
 
 
 def test_no_escape_sequence_is_cut_in_two():
     for limit in range(30, 60):
-        kept = escaping.cut("<" * 100, limit, escape=escaping.slack)
-        assert kept.removesuffix(escaping.SHORTENED).replace("&lt;", "") == ""
+        cut_text = escaping.cut("<" * 100, limit, escape=escaping.slack)
+        assert cut_text.removesuffix(escaping.SHORTENED).replace("&lt;", "") == ""
 
 
-def test_markdown_of_a_list_is_escaped_where_markdown_knows_it():
+def test_markdown_of_a_list_is_escaped_as_markdown_requires():
     """A backslash before a digit is a backslash; one before the dot ends the list."""
     shown = escaping.markdown("1. a\n- b\n  2) c\nhttps://x.example/a_b *d*")
     assert shown == "1\\. a\n\\- b\n  2\\) c\nhttps://x.example/a_b \\*d\\*"

@@ -1,4 +1,4 @@
-"""Each naughty string in every field of a message, through every channel: it arrives as text.
+"""Each naughty string arrives as text, in every field of a message and through every channel.
 
 The receivers refuse what their service would interpret (tests/support/receivers); what they can't know,
 such as who is mentioned, is asserted here. docs/channels-naughty.md shows what each one got.
@@ -57,7 +57,7 @@ def everywhere(naughty: str) -> Content:
 
 @pytest.mark.parametrize("naughty", NAUGHTY.values(), ids=NAUGHTY)
 @pytest.mark.parametrize("name", NAMES)
-def test_it_arrives_as_text(opened, name: str, naughty: str):
+def test_a_naughty_string_arrives_as_text(opened, name: str, naughty: str):
     receivers, senders = opened
     for content in (everywhere(naughty), Content(subject=naughty, text=naughty)):
         result = senders[name](outgoing(name, content))
@@ -71,7 +71,7 @@ def test_it_arrives_as_text(opened, name: str, naughty: str):
 
 
 def assert_mentions_nobody(name: str, shown: str) -> None:
-    """No chat finds a name behind an @, a reference in angle brackets or a link with another text."""
+    """No chat gets a name after an @, a reference in angle brackets or a link with another text."""
     if name in {"discord", "telegram"}:
         assert not re.search(r"@(everyone|here)", shown, re.IGNORECASE)
         assert not re.search(r"(?<![\w.])@\w", shown)

@@ -19,7 +19,7 @@ from blocks.notifications import (
     register_type,
 )
 from tests.support.attacks import attack
-from tests.support.sending import send_now
+from tests.support.channel_sending import send_now
 from tests.support.sql import query
 
 # apprise imports a module that Python 3.13 drops; it brings a replacement there.
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:Deprecati
     what="A test message of a channel, to get past the checks of deliveries",
     answer="The same session and the same checks",
 )
-def test_a_test_message_meets_the_same_checks(http_sink, monkeypatch):
+def test_a_test_message_passes_the_same_checks(http_sink, monkeypatch):
     monkeypatch.setenv("ALERT_WEBHOOK_URL", http_sink.url)
     assert send_now("webhook").status == "sent"
     monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "")
@@ -51,7 +51,7 @@ def test_a_test_message_meets_the_same_checks(http_sink, monkeypatch):
     ],
 )
 @pytest.mark.usefixtures("prefect_api")
-def test_a_channel_that_is_not_configured_says_what_is_missing(name, variable):
+def test_the_error_of_a_channel_that_is_not_configured_names_the_setting(name, variable):
     with pytest.raises(UnknownChannelError, match=variable):
         channel(name)
 
@@ -82,20 +82,20 @@ def test_blocks_are_channels(smtp_sink, http_sink, monkeypatch):
 
 @attack(
     by="API caller",
-    what="An Email Channel block whose sender is no address, or holds a header",
+    what="An Email Channel block whose sender is not an address, or contains a header",
     answer="A permanent error of that channel's messages; those of other channels are sent",
 )
 @pytest.mark.parametrize("sender", ["nobody", "a@b.example\r\nBcc: evil@attacker.example", ""])
 @pytest.mark.usefixtures("prefect_api")
 @pytest.mark.usefixtures("default_channels")
-def test_a_bad_sender_costs_only_its_own_messages(smtp_sink, sender):
+def test_an_invalid_sender_fails_only_its_own_messages(smtp_sink, sender):
     EmailChannel(host=smtp_sink.host, port=smtp_sink.port, security="none", sender=sender).save(
         "bad-mail", overwrite=True
     )
-    people = [Recipient("email", "ann@example.com"), Recipient("email", "bob@example.com")]
+    recipients = [Recipient("email", "ann@example.com"), Recipient("email", "bob@example.com")]
     bad = Recipient("bad-mail", "ann@example.com")
     content = Content(subject="Fell", text="It fell.")
-    message = Message("alerts", "firing", content, [bad, *people])
+    message = Message("alerts", "firing", content, [bad, *recipients])
     with warehouse() as connection:
         enqueue(connection, [message])
     counts = deliver_due()
@@ -103,7 +103,7 @@ def test_a_bad_sender_costs_only_its_own_messages(smtp_sink, sender):
     recipients = [each.recipients[0] for each in smtp_sink.messages[:2]]
     assert sorted(recipients) == ["ann@example.com", "bob@example.com"]
     (error,) = query("select last_error from ops.deliveries where status = 'failed'")
-    assert "is not a valid mail address" in error
+    assert "is not a valid email address" in error
 
 
 def test_a_key_becomes_a_message_id():

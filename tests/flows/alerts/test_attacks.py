@@ -10,7 +10,7 @@ import pytest
 
 from analytics_worker.database import reader_sessions
 from analytics_worker.database.connections import engine
-from analytics_worker.database.query_canceller import watching
+from analytics_worker.database.query_canceller import cancel_on_timeout
 from analytics_worker.database.reader_sessions import UserSqlError, reader_session
 from tests.flows.alerts.rules import execute, query, set_metric
 from tests.support.attacks import attack
@@ -136,7 +136,7 @@ def test_the_query_canceller_cancels_a_query_that_the_server_does_not_stop():
     connection = engine("warehouse").raw_connection()
     try:
         with (
-            watching(connection.driver_connection, timedelta(0)),
+            cancel_on_timeout(connection.driver_connection, timedelta(0)),
             closing(connection.cursor()) as cursor,
             pytest.raises(psycopg2.errors.QueryCanceled),
         ):

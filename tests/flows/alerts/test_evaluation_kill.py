@@ -15,7 +15,7 @@ from analytics_worker.database.connections import warehouse
 from analytics_worker.delivery import deliver_due
 from flows.alerts.evaluation.runner import evaluate_due
 from tests.flows.alerts.rules import query, rule, store
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 
 @pytest.fixture(autouse=True)

@@ -21,13 +21,13 @@ from flows.alerts import (
 from flows.alerts.evaluation.runner import evaluate_due
 from tests.flows.alerts.rules import METRIC, execute, query, rule, set_metric, store
 from tests.support.http_sink import HttpSink
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 pytestmark = pytest.mark.usefixtures("prefect_api", "environment")
 
 
 @pytest.fixture
-def hook(http_sink: HttpSink, monkeypatch: pytest.MonkeyPatch) -> HttpSink:
+def webhook_recipient(http_sink: HttpSink, monkeypatch: pytest.MonkeyPatch) -> HttpSink:
     monkeypatch.setenv("ALERT_WEBHOOK_URL", http_sink.url)
     settings.cache_clear()
     return http_sink
@@ -38,9 +38,9 @@ def next_period():
     execute("update ops.alert_evaluations set slot = slot - interval '1 hour'")
 
 
-def received(hook: HttpSink) -> list[tuple[str, str]]:
+def received(webhook_recipient: HttpSink) -> list[tuple[str, str]]:
     """Return rule and kind of each notification."""
-    return [(request.json["rule"], request.json["kind"]) for request in hook.requests]
+    return [(request.json["rule"], request.json["kind"]) for request in webhook_recipient.requests]
 
 
 def published_rows() -> list[dict[str, str]]:
@@ -66,7 +66,7 @@ def test_published_numbers_and_columns_are_short(value, text):
     assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", row["since (UTC)"])
 
 
-def test_alerts_are_evaluated_notified_and_published(hook):
+def test_alerts_are_evaluated_notified_and_published(webhook_recipient):
     set_metric(11)
     store(rule(sql=METRIC, channels=None), rule("quiet", "select 1 as value"))
     result = process_pending_alerts()
@@ -74,27 +74,27 @@ def test_alerts_are_evaluated_notified_and_published(hook):
     set_metric(9)
     next_period()
     assert process_pending_alerts()["summary"]["firing"] == 0
-    assert received(hook) == [("r", "firing"), ("r", "resolved")]
+    assert received(webhook_recipient) == [("r", "firing"), ("r", "resolved")]
     assert published_states() == {"r": "ok", "quiet": "ok"}
     assert query("select count(flow_run_id) from ops.alert_evaluations") == [4]
 
 
-def test_only_threshold_rules_are_evaluated(hook):
+def test_only_threshold_rules_are_evaluated(webhook_recipient):
     store(rule("alert"))
     store(rule("t", threshold=None, warning=5, critical=20, channels=None), kind="threshold")
     execute("update ops.alert_rules set retired_at = null")
     result = check_threshold_conditions()
     assert result["summary"]["evaluated"] == 1
-    assert received(hook) == [("t", "firing")]
-    assert hook.requests[0].json["severity"] == "warning"
+    assert received(webhook_recipient) == [("t", "firing")]
+    assert webhook_recipient.requests[0].json["severity"] == "warning"
 
 
-def test_a_failing_rule_makes_the_run_partial_and_does_not_affect_the_others(hook):
+def test_a_failing_rule_makes_the_run_partial_and_does_not_affect_the_others(webhook_recipient):
     store(rule("broken", "select nope"), rule("fine", channels=None))
     state = process_pending_alerts(return_state=True)
     assert (state.name, state.type.value) == ("Partial", "FAILED")
     assert "1 failed" in (state.message or "")
-    assert ("fine", "firing") in received(hook)
+    assert ("fine", "firing") in received(webhook_recipient)
 
 
 def test_a_run_without_due_rules_succeeds():
@@ -106,7 +106,7 @@ def test_a_run_without_due_rules_succeeds():
 ALERT = {"id": 7, "name": "Fell", "query": METRIC, "threshold": 10, "operator": ">"}
 
 
-def test_a_triggered_alert_is_notified_once_and_evaluated_until_it_resolves(hook):
+def test_a_triggered_alert_is_notified_once_and_evaluated_until_it_resolves(webhook_recipient):
     set_metric(11)
     data = {**ALERT, "notification_channels": [{"type": "webhook"}]}
     assert trigger_alert(data)["triggered"]
@@ -115,7 +115,7 @@ def test_a_triggered_alert_is_notified_once_and_evaluated_until_it_resolves(hook
     set_metric(1)
     next_period()
     process_pending_alerts()
-    assert received(hook) == [("Fell", "firing"), ("Fell", "resolved")]
+    assert received(webhook_recipient) == [("Fell", "firing"), ("Fell", "resolved")]
     next_period()
     assert process_pending_alerts()["summary"]["evaluated"] == 0
 
@@ -135,12 +135,12 @@ def test_invalid_data_is_rejected_before_anything_is_stored():
     assert query("select count(*) from ops.alert_rules") == [0]
 
 
-def test_a_threshold_alert_is_notified_and_resolved_with_ok(hook):
+def test_a_threshold_alert_is_notified_and_resolved_with_ok(webhook_recipient):
     data = {"id": "m", "metric_name": "mrr", "warning_threshold": 10, "critical_threshold": 5, "comparison_operator": "<"}  # fmt: skip
     assert create_threshold_alert(data, 4, "critical")["triggered"]
     create_threshold_alert(data, 40, "ok")
-    assert received(hook) == [("mrr", "firing"), ("mrr", "resolved")]
-    assert hook.requests[0].json["value"] == 4
+    assert received(webhook_recipient) == [("mrr", "firing"), ("mrr", "resolved")]
+    assert webhook_recipient.requests[0].json["value"] == 4
 
 
 def _evaluate() -> None:

@@ -12,7 +12,7 @@ from analytics_worker.text import one_line, value_line
 from tests.flows.alerts.rules import rule, store, tick
 from tests.support.attacks import attack
 from tests.support.header_attacks import IN_DATABASE
-from tests.support.received_mails import assert_is_one_mail, part_text
+from tests.support.received_emails import assert_is_one_email, part_text
 from tests.support.smtp_sink import Received
 from tests.support.sql import execute
 
@@ -64,7 +64,7 @@ def test_keys_in_emails(smtp_sink):
         shown = f" ({key})" if key else ""
         prefix = f"[CRITICAL] r{shown}: "
         subject = one_line(prefix + (f"{key} at 11 (value > 10)" if key else "11 (value > 10)"))
-        email = assert_is_one_mail(received[subject], subject)
+        email = assert_is_one_email(received[subject], subject)
         plain, html = part_text(email, "text/plain"), part_text(email, "text/html")
         assert labels(plain) == [
             "Rule",
@@ -91,7 +91,7 @@ def test_errors_in_emails(smtp_sink):
     tick(0)
     assert deliver_due()["sent"] == len(TEXTS) == len(smtp_sink.messages)
     for received in smtp_sink.messages:
-        email = assert_is_one_mail(received, str(received.mail["Subject"]))
+        email = assert_is_one_email(received, str(received.mail["Subject"]))
         assert str(email["To"]) == OWNER
         assert str(email["Subject"]).startswith("[ERROR] r")
         plain, html = part_text(email, "text/plain"), part_text(email, "text/html")
@@ -112,7 +112,7 @@ def test_undelivered_emails(smtp_sink):
     assert (counts["failed"], counts["sent"]) == (len(TEXTS), len(TEXTS))
     for received in smtp_sink.messages:
         subject = str(received.mail["Subject"])
-        email = assert_is_one_mail(received, subject, "Content-Transfer-Encoding")
+        email = assert_is_one_email(received, subject, "Content-Transfer-Encoding")
         assert subject.startswith("Not delivered: [CRITICAL] r")
         assert labels(part_text(email, "text/plain")) == ["Message", "Channel"]
 

@@ -24,7 +24,7 @@ from flows.analytics import (
 from flows.analytics._refresh import refresh
 from flows.analytics._views import materialized_views
 from tests.flows.analytics.conftest import RETRYING, connect, run
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
 

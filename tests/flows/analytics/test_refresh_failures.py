@@ -12,7 +12,7 @@ from flows.analytics._refresh import ViewDroppedError, refresh
 from flows.analytics._refresh_errors import PermanentRefreshError, RefreshError
 from flows.analytics._views import View, materialized_views
 from tests.flows.analytics.conftest import connect, run
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 pytestmark = pytest.mark.usefixtures("environment", "running_statements")
 

@@ -11,7 +11,7 @@ from flows.analytics import _refresh_log_store, refresh_materialized_views
 from flows.analytics._cancellation import RunCancelledError, RunningStatements
 from flows.analytics._refresh import refresh
 from flows.analytics._views import materialized_views
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 pytestmark = pytest.mark.usefixtures("environment")
 

@@ -15,12 +15,12 @@ from prefect.client.schemas.objects import State
 from prefect.client.schemas.sorting import TaskRunSort
 from sqlalchemy import RowMapping, text
 
-from analytics_worker.database.connections import direct, warehouse_url
+from analytics_worker.database.connections import direct_connection, warehouse_url
 
 
 def rows(query: str) -> Sequence[RowMapping]:
     """Rows of the test's database."""
-    with direct(warehouse_url()) as connection:
+    with direct_connection(warehouse_url()) as connection:
         return connection.execute(text(query)).mappings().all()
 
 

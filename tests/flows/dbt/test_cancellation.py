@@ -14,7 +14,7 @@ from prefect.settings import get_current_settings
 from analytics_worker.settings import project_root
 from flows.dbt import run_dbt_models
 from tests.flows.dbt.seen import dbt_processes, dbt_queries
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 
 @pytest.fixture

@@ -11,13 +11,13 @@ import pytest
 from sqlalchemy import URL, make_url, text
 
 from analytics_worker.circuit_breaker import dbt_circuit_breaker
-from analytics_worker.database.connections import direct, warehouse_url
+from analytics_worker.database.connections import direct_connection, warehouse_url
 from analytics_worker.prefect_support.retries import DBT_RUN
 from analytics_worker.settings import settings
 from flows.dbt import run_dbt_models
 from flows.dbt._lock import dbt_lock
 from tests.flows.dbt.seen import dbt_processes, dbt_queries, rows, task_run_names
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 SLOW = "select 1 as id from pg_sleep(60)"
 SLOW_UNTIL_CURED = (
@@ -45,7 +45,7 @@ def use_database(monkeypatch: pytest.MonkeyPatch, url: URL) -> None:
 
 
 def execute(statement: str) -> None:
-    with direct(warehouse_url()) as connection:
+    with direct_connection(warehouse_url()) as connection:
         connection.execute(text(statement))
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from analytics_worker.database.connections import direct, warehouse_url
+from analytics_worker.database.connections import direct_connection, warehouse_url
 from analytics_worker.settings import settings
 from flows.dbt import dbt_docs_generate, dbt_freshness_check
 from tests.flows.dbt.seen import artifact_rows, task_run_names
@@ -31,7 +31,7 @@ create table public.stale as select now() - interval '3 days' as loaded_at;
 @pytest.fixture
 def sources(model) -> None:
     model("sources.yml", SOURCES)
-    with direct(warehouse_url()) as connection:
+    with direct_connection(warehouse_url()) as connection:
         connection.execute(text(TABLES))
 
 

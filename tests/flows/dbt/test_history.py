@@ -7,7 +7,7 @@ import pytest
 from prefect.logging import disable_run_logger
 from sqlalchemy import text
 
-from analytics_worker.database.connections import direct, warehouse_url
+from analytics_worker.database.connections import direct_connection, warehouse_url
 from analytics_worker.prefect_support.results import flow_result
 from flows.dbt._history import record_run
 from flows.dbt._results import DbtResult, NodeResult, summary_of
@@ -61,7 +61,7 @@ def test_a_run_without_nodes_is_kept_too():
 
 
 def test_that_nothing_can_be_kept_changes_nothing():
-    with direct(warehouse_url()) as connection:
+    with direct_connection(warehouse_url()) as connection:
         connection.execute(text("drop table ops.dbt_node_results"))
     with disable_run_logger():
         record_run("dbt run", [], LONG_AGO, result_of(2))

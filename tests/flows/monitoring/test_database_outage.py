@@ -19,7 +19,7 @@ UNAVAILABLE = "postgresql://me:canary@127.0.0.1:1/kpis"
 
 
 @pytest.fixture
-def hook(variables, http_sink: HttpSink) -> HttpSink:
+def webhook_recipient(variables, http_sink: HttpSink) -> HttpSink:
     variables(alert_webhook_url=http_sink.url)
     collect_worker_metrics()  # processes runs of other tests
     http_sink.requests.clear()
@@ -27,7 +27,7 @@ def hook(variables, http_sink: HttpSink) -> HttpSink:
 
 
 @pytest.fixture
-def minute(environment: str, hook: HttpSink, variables) -> Callable[[str], list[str]]:
+def minute(environment: str, webhook_recipient: HttpSink, variables) -> Callable[[str], list[str]]:
     """Run the flow once with an available or unavailable database; return the events sent to the webhook."""
 
     def run(database: str = environment) -> list[str]:
@@ -38,8 +38,8 @@ def minute(environment: str, hook: HttpSink, variables) -> Callable[[str], list[
         else:
             db_circuit_breaker.reset()  # as if its recovery time had passed
             collect_worker_metrics()
-        events = [posted.json["event"] for posted in hook.requests]
-        hook.requests.clear()
+        events = [posted.json["event"] for posted in webhook_recipient.requests]
+        webhook_recipient.requests.clear()
         return events
 
     return run
@@ -68,7 +68,9 @@ def test_an_outage_is_notified_once_after_its_first_minute_and_so_is_the_recover
     what="a database that is unavailable: its address could appear in messages",
     answer="the reason without the password",
 )
-def test_messages_name_the_reason_and_no_secret(minute, hook: HttpSink, variables, smtp_sink):
+def test_messages_name_the_reason_and_no_secret(
+    minute, webhook_recipient: HttpSink, variables, smtp_sink
+):
     variables(
         alert_email_host="127.0.0.1",
         alert_email_port=smtp_sink.port,
@@ -80,7 +82,7 @@ def test_messages_name_the_reason_and_no_secret(minute, hook: HttpSink, variable
     move_outage_to_the_past()
     with pytest.raises(RunFailed):
         collect_worker_metrics()
-    (posted,) = hook.requests
+    (posted,) = webhook_recipient.requests
     assert "Connection refused" in posted.json["message"]
     assert "canary" not in posted.body.decode()
     minute()
@@ -91,15 +93,15 @@ def test_messages_name_the_reason_and_no_secret(minute, hook: HttpSink, variable
     assert [subject.startswith(recovery) for subject in subjects[2:]] == [True] * 2
 
 
-def test_an_unavailable_channel_is_notified_later(minute, hook: HttpSink):
+def test_an_unavailable_channel_is_notified_later(minute, webhook_recipient: HttpSink):
     minute(UNAVAILABLE)
     move_outage_to_the_past()
-    hook.stop()
+    webhook_recipient.stop()
     assert minute(UNAVAILABLE) == []
-    hook.start()
+    webhook_recipient.start()
     assert minute(UNAVAILABLE) == ["database_away"]
-    hook.stop()
+    webhook_recipient.stop()
     assert minute() == []
-    hook.start()
+    webhook_recipient.start()
     assert minute() == ["database_back"]
     assert minute() == []

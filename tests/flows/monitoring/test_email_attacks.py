@@ -9,7 +9,7 @@ from analytics_worker.text import one_line, value_line
 from flows.monitoring.notifications.text import Kind, database_outage_content, deployment_content
 from tests.support.attacks import attack
 from tests.support.header_attacks import HEADER_ATTACKS
-from tests.support.received_mails import assert_is_one_mail, part_text
+from tests.support.received_emails import assert_is_one_email, part_text
 
 every_attack = pytest.mark.parametrize("text", HEADER_ATTACKS.values(), ids=HEADER_ATTACKS.keys())
 AT = "2026-11-29T10:00:00+00:00"
@@ -58,7 +58,7 @@ def test_states_in_emails(smtp_sink, text, kind):
     message = failure_content(text, kind)
     assert deliver(message, "email", "ann@example.com", "k1").status == "sent"
     (received,) = smtp_sink.messages
-    mail = assert_is_one_mail(received, one_line(message.subject), "Content-Transfer-Encoding")
+    mail = assert_is_one_email(received, one_line(message.subject), "Content-Transfer-Encoding")
     lines = part_text(mail, "text/plain").splitlines()
     assert lines[0] == message.subject
     assert lines[1] == ""
@@ -91,7 +91,7 @@ def test_the_reason_of_an_outage(smtp_sink, http_sink, channel):
     assert deliver(database_outage_content(AT, reason), channel, recipient, "k1").status == "sent"
     if channel == "email":
         (received,) = smtp_sink.messages
-        assert_is_one_mail(
+        assert_is_one_email(
             received, "[failing] the analytics database is unavailable", "Content-Transfer-Encoding"
         )
     else:

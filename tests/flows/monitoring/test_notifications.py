@@ -20,7 +20,7 @@ from flows.monitoring.checks.delivery import check_messages
 from tests.flows.monitoring.conftest import DEPLOYMENT
 from tests.support.http_sink import HttpSink
 from tests.support.smtp_sink import SmtpSink
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -103,7 +103,7 @@ def test_a_message_of_a_killed_sender_is_sent_by_the_next_with_the_same_key(
     run(Failed())
     code = "from flows.monitoring import collect_worker_metrics; collect_worker_metrics()"
     environment = {**os.environ, "PREFECT_API_URL": str(PREFECT_API_URL.value())}
-    with http_sink.holding_answer(to=1) as answer:
+    with http_sink.pausing_answer(to=1) as answer:
         child = subprocess.Popen([sys.executable, "-c", code], env=environment)
         assert answer.wait(60)
         child.send_signal(signal.SIGKILL)

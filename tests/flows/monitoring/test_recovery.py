@@ -13,7 +13,7 @@ from prefect.states import Cancelling, Paused, Pending, Running, Scheduled
 
 from analytics_worker.prefect_support.heartbeat_settings import HEARTBEAT_EVENT
 from flows.monitoring.runs.stuck_runs import end_stuck, final_state, find_stuck
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 pytestmark = pytest.mark.usefixtures("environment")
 

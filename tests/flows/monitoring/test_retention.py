@@ -32,7 +32,7 @@ from flows.monitoring.cleanup.runs import (
 )
 from flows.monitoring.retention import retention_result
 from tests.support.redis_server import RedisServer
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 LATER = timedelta(minutes=5)
 

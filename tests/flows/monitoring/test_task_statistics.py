@@ -12,7 +12,7 @@ from analytics_worker.prefect_support.results import flow_result
 from flows.monitoring import update_task_statistics
 from flows.monitoring.runs.ended_runs import EndedRun, ended_runs
 from flows.monitoring.runs.statistics import percentile, summarize, trend
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
 

@@ -9,7 +9,7 @@ from analytics_worker.database.connections import warehouse
 from tests.flows.reports.reports import report, runs, store_reports
 from tests.flows.reports.workers import generate_and_deliver, worker, worker_context
 from tests.support.sql import execute, query
-from tests.support.waiting import wait_until
+from tests.support.wait_until import wait_until
 
 __all__ = ["worker_context"]
 
@@ -115,7 +115,7 @@ def test_killed_after_an_email_was_sent(report_folder, smtp_sink, worker_context
     """The server has accepted the email, but the worker could not record it."""
     with (
         warehouse() as connection,
-        smtp_sink.holding_answer(to=2) as held,
+        smtp_sink.pausing_answer(to=2) as held,
         worker(worker_context) as process,
     ):
         wait_until(held.is_set, timeout=90)

@@ -9,7 +9,7 @@ from flows.reports import generate_scheduled_reports
 from tests.flows.reports.reports import ANN, OWNER, report, store_reports
 from tests.support.attacks import attack
 from tests.support.header_attacks import HEADER_ATTACKS, IN_DATABASE
-from tests.support.received_mails import assert_is_one_mail, part_text
+from tests.support.received_emails import assert_is_one_email, part_text
 from tests.support.sql import execute
 
 pytestmark = pytest.mark.usefixtures("prefect_api", "report_folder")
@@ -54,7 +54,7 @@ def test_keys(smtp_sink):
         subject = str(received.mail["Subject"])
         assert subject == one_line(subject)
         assert subject.startswith("sales – ")
-        mail = assert_is_one_mail(received, subject)
+        mail = assert_is_one_email(received, subject)
         (file,) = mail.iter_attachments()  # pyright: ignore[reportAttributeAccessIssue]
         assert re.fullmatch(r"[a-z0-9-]+\.csv", file.get_filename())
         lines = part_text(mail, "text/plain").splitlines()
@@ -81,7 +81,7 @@ def test_errors(smtp_sink):
     assert {each.recipients[0] for each in smtp_sink.messages} == {OWNER}
     assert len(smtp_sink.messages) == len(TEXTS[::3])
     for received in smtp_sink.messages:
-        mail = assert_is_one_mail(
+        mail = assert_is_one_email(
             received, str(received.mail["Subject"]), "Content-Transfer-Encoding"
         )
         labels = re.findall(r"(?m)^(\w+): ", part_text(mail, "text/plain"))
@@ -112,7 +112,7 @@ def test_titles(smtp_sink):
     subjects = {one_line(title) for title in TITLES}
     for received in smtp_sink.messages:
         subject = str(received.mail["Subject"])
-        mail = assert_is_one_mail(received, subject)
+        mail = assert_is_one_email(received, subject)
         assert subject.rpartition(" – ")[0] in subjects
         names = [part.get_filename() for part in mail.iter_attachments()]  # pyright: ignore[reportAttributeAccessIssue]
         assert all(re.fullmatch(r"[a-z0-9-]+\.(csv|html)", name) for name in names)

@@ -8,7 +8,7 @@ from multiprocessing.process import BaseProcess
 
 import pytest
 
-from tests.support.forked import forked
+from tests.support.forked_process import run_forked
 
 
 @pytest.fixture(scope="session")
@@ -38,4 +38,4 @@ def generate_and_deliver() -> None:
 
 def worker(context: ForkServerContext) -> AbstractContextManager[BaseProcess]:
     """Start a process that generates and delivers what is due, with this test's settings."""
-    return forked(context, generate_and_deliver)
+    return run_forked(context, generate_and_deliver)

@@ -10,8 +10,8 @@ from pydantic import SecretStr
 
 from analytics_worker.delivery.channels import opsgenie, pagerduty, slack, telegram
 from analytics_worker.delivery.channels.base import Channel, Sender
-from analytics_worker.delivery.channels.registry import open_channel
 from analytics_worker.delivery.message import Content, OutgoingMessage
+from analytics_worker.delivery.routing import open_channel
 from analytics_worker.send_result import SendResult
 from analytics_worker.settings import settings
 from blocks.notifications import (

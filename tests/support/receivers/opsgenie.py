@@ -14,8 +14,8 @@ from tests.support.receivers.service import (
     Request,
     Service,
     json_answer,
-    known,
     require,
+    require_known_fields,
     text,
 )
 
@@ -49,7 +49,7 @@ class Opsgenie(Service):
         return json_answer(422, {"message": f"Request body is not processable. {reason}"})
 
     def _close(self, alias: str, body: dict[str, Any]) -> Answer:
-        known(body, "closing", {"source", "note"})
+        require_known_fields(body, "closing", {"source", "note"})
         _plain(text(body["note"], "note", 25_000, least=0))
         if alias not in self.open:
             return json_answer(404, {"message": "Alert does not exist", "took": 0.001})
@@ -59,7 +59,7 @@ class Opsgenie(Service):
 
 
 def _alert(alert: dict[str, Any]) -> dict[str, Any]:
-    known(alert, "alert", _FIELDS)
+    require_known_fields(alert, "alert", _FIELDS)
     _plain(text(alert["message"], "message", 130))
     text(alert["alias"], "alias", 512)
     _plain(text(alert["description"], "description", 15_000, least=0))

@@ -13,8 +13,8 @@ from tests.support.receivers.service import (
     Request,
     Service,
     json_answer,
-    known,
     require,
+    require_known_fields,
     text,
     web_address,
 )
@@ -46,7 +46,7 @@ class PagerDuty(Service):
         require(action in {"trigger", "acknowledge", "resolve"}, "'event_action' is invalid")
         key = text(body["dedup_key"], "dedup_key", 255)
         if action == "trigger":
-            known(
+            require_known_fields(
                 body,
                 "event",
                 {"routing_key", "event_action", "dedup_key", "payload", "links", "client"},
@@ -64,7 +64,7 @@ class PagerDuty(Service):
         return json_answer(202, answer)
 
     def _change(self, body: dict[str, Any]) -> Answer:
-        known(body, "event", {"routing_key", "payload", "links"})
+        require_known_fields(body, "event", {"routing_key", "payload", "links"})
         _payload(body["payload"], {"timestamp"})
         _links(body)
         self.changes.append(body)
@@ -72,7 +72,7 @@ class PagerDuty(Service):
 
 
 def _payload(payload: dict[str, Any], more: set[str]) -> None:
-    known(payload, "payload", {"summary", "source", "custom_details", *more})
+    require_known_fields(payload, "payload", {"summary", "source", "custom_details", *more})
     text(payload["summary"], "summary", 1024)
     text(payload["source"], "source", 1024)
     require(isinstance(payload["custom_details"], dict), "custom_details")
@@ -80,6 +80,6 @@ def _payload(payload: dict[str, Any], more: set[str]) -> None:
 
 def _links(body: dict[str, Any]) -> None:
     for link in body["links"]:
-        known(link, "link", {"href", "text"})
+        require_known_fields(link, "link", {"href", "text"})
         web_address(link["href"], "href")
         text(link["text"], "text of a link", 1024)

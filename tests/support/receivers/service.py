@@ -105,7 +105,7 @@ def text(value: Any, name: str, limit: int, *, least: int = 1) -> str:
     return value
 
 
-def known(value: Any, name: str, keys: set[str]) -> None:
+def require_known_fields(value: Any, name: str, keys: set[str]) -> None:
     """Refuse fields that the documentation does not name."""
     require(isinstance(value, dict), f"{name} is not an object")
     require(set(value) <= keys, f"{name} has unknown fields {sorted(set(value) - keys)}")

@@ -18,8 +18,8 @@ from tests.support.receivers.service import (
     Request,
     Service,
     json_answer,
-    known,
     require,
+    require_known_fields,
     text,
     web_address,
 )
@@ -76,7 +76,7 @@ class Slack(Service):
 
     def _upload_url(self, request: Request) -> Answer:
         form = {name: values[0] for name, values in parse_qs(request.body.decode()).items()}
-        known(form, "arguments", {"filename", "length"})
+        require_known_fields(form, "arguments", {"filename", "length"})
         file_id = f"F{len(self._names):08}"
         self._names[file_id] = int(form["length"])
         text(form["filename"], "filename", 255)
@@ -93,18 +93,18 @@ class Slack(Service):
 
     def _share(self, request: Request) -> Answer:
         body = request.json
-        known(body, "arguments", {"files", "channel_id", "thread_ts"})
+        require_known_fields(body, "arguments", {"files", "channel_id", "thread_ts"})
         require(all(file["id"] in self.uploaded for file in body["files"]), "file was not uploaded")
         self.shared.append(body)
         return json_answer(200, {"ok": True, "files": body["files"]})
 
 
 def _message(body: dict[str, Any]) -> dict[str, Any]:
-    known(body, "message", _MESSAGE)
+    require_known_fields(body, "message", _MESSAGE)
     _escaped(text(body.get("text"), "text", 40_000))
     blocks = body.get("blocks", [])
     for attachment in body.get("attachments", []):
-        known(attachment, "attachment", {"color", "fallback", "blocks"})
+        require_known_fields(attachment, "attachment", {"color", "fallback", "blocks"})
         require(re.fullmatch("#[0-9a-f]{6}", attachment["color"]), "color")
         _escaped(attachment["fallback"])
         blocks = [*blocks, *attachment["blocks"]]
@@ -115,13 +115,13 @@ def _message(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _header(block: dict[str, Any]) -> None:
-    known(block, "header block", {"type", "text"})
+    require_known_fields(block, "header block", {"type", "text"})
     require(block["text"]["type"] == "plain_text", "block header takes plain_text only")
     _text(block["text"], 150)
 
 
 def _section(block: dict[str, Any]) -> None:
-    known(block, "section block", {"type", "text", "fields"})
+    require_known_fields(block, "section block", {"type", "text", "fields"})
     require("text" in block or block.get("fields"), "section block has neither text nor fields")
     if "text" in block:
         _text(block["text"], 3000)
@@ -131,17 +131,17 @@ def _section(block: dict[str, Any]) -> None:
 
 
 def _context(block: dict[str, Any]) -> None:
-    known(block, "context block", {"type", "elements"})
+    require_known_fields(block, "context block", {"type", "elements"})
     require(1 <= len(block["elements"]) <= 10, "context block elements")
     for element in block["elements"]:
         _text(element, 3000)
 
 
 def _actions(block: dict[str, Any]) -> None:
-    known(block, "actions block", {"type", "elements"})
+    require_known_fields(block, "actions block", {"type", "elements"})
     require(1 <= len(block["elements"]) <= 25, "actions block elements")
     for button in block["elements"]:
-        known(button, "button of a block", {"type", "text", "url"})
+        require_known_fields(button, "button of a block", {"type", "text", "url"})
         require(
             button["type"] == "button" and button["text"]["type"] == "plain_text", "button block"
         )
@@ -151,7 +151,7 @@ def _actions(block: dict[str, Any]) -> None:
 
 def _text(value: dict[str, Any], limit: int) -> None:
     kinds = {"plain_text": {"type", "text", "emoji"}, "mrkdwn": {"type", "text", "verbatim"}}
-    known(value, "text object of a block", kinds[value["type"]])
+    require_known_fields(value, "text object of a block", kinds[value["type"]])
     shown = text(value["text"], "text of a block", limit)
     _escaped(shown)
     if value["type"] == "mrkdwn":

@@ -15,8 +15,8 @@ from tests.support.receivers.service import (
     Answer,
     Request,
     Service,
-    known,
     require,
+    require_known_fields,
     text,
     web_address,
 )
@@ -37,10 +37,10 @@ class Teams(Service):
             self.rejected.append(f"{len(request.body)} bytes")
             return Answer(413, b"Request Entity too large")
         body = request.json
-        known(body, "message", {"type", "attachments"})
+        require_known_fields(body, "message", {"type", "attachments"})
         require(body["type"] == "message" and len(body["attachments"]) == 1, "message")
         attachment = body["attachments"][0]
-        known(attachment, "attachment", {"contentType", "content", "contentUrl"})
+        require_known_fields(attachment, "attachment", {"contentType", "content", "contentUrl"})
         require(attachment["contentType"] == "application/vnd.microsoft.card.adaptive", "type")
         _card(attachment["content"])
         self.accepted.append(attachment["content"])
@@ -51,7 +51,7 @@ class Teams(Service):
 
 
 def _card(card: dict[str, Any]) -> None:
-    known(
+    require_known_fields(
         card, "card", {"$schema", "type", "version", "msteams", "fallbackText", "body", "actions"}
     )
     require(card["type"] == "AdaptiveCard", "type of the card")
@@ -61,7 +61,7 @@ def _card(card: dict[str, Any]) -> None:
         _element(element)
     require(len(card.get("actions", [])) <= 6, "more than 6 actions")
     for action in card.get("actions", []):
-        known(action, "action", {"type", "title", "url"})
+        require_known_fields(action, "action", {"type", "title", "url"})
         require(action["type"] == "Action.OpenUrl", "type of the action")
         text(action["title"], "title of the action", 100)
         web_address(action["url"], "url of the action")
@@ -77,7 +77,9 @@ def _element(element: dict[str, Any]) -> None:
     }
     require(element["type"] in kinds, f"a {element['type']} may hold no data")
     children, options = kinds[element["type"]]
-    known(element, element["type"], {"type", *options, *([children] if children else [])})
+    require_known_fields(
+        element, element["type"], {"type", *options, *([children] if children else [])}
+    )
     require(element.get("spacing", "None") in _SPACING, "spacing")
     require(element.get("style", "default") in _STYLES, "style")
     if children is None:

@@ -17,8 +17,8 @@ from tests.support.receivers.service import (
     Request,
     Service,
     json_answer,
-    known,
     require,
+    require_known_fields,
     text,
 )
 
@@ -69,7 +69,7 @@ class Telegram(Service):
         return _failed(400, f"Bad Request: can't parse entities: {reason}")
 
     def _message(self, fields: dict[str, Any]) -> Answer:
-        known(fields, "message", _FIELDS)
+        require_known_fields(fields, "message", _FIELDS)
         require(fields["parse_mode"] == "HTML", "parse_mode")
         shown = _parsed(fields["text"])
         text(shown, "text", 4096)
@@ -104,15 +104,15 @@ def _parsed(source: str) -> str:
         if not closing:
             open_tags.append(name)
     require(not open_tags, f"Can't find end tag {open_tags}")
-    rest = _TAG.sub("", source)
-    require("<" not in rest and ">" not in rest, "Unsupported start tag")
-    require(not re.search(r"&(?!(lt|gt|amp|quot|#x?[0-9a-f]+);)", rest), "an entity")
-    return html.unescape(rest)
+    untagged = _TAG.sub("", source)
+    require("<" not in untagged and ">" not in untagged, "Unsupported start tag")
+    require(not re.search(r"&(?!(lt|gt|amp|quot|#x?[0-9a-f]+);)", untagged), "an entity")
+    return html.unescape(untagged)
 
 
 def _form(request: Request) -> dict[str, Any]:
-    head = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode()
-    message = message_from_bytes(head + request.body, policy=HTTP)
+    header = f"Content-Type: {request.headers['content-type']}\r\n\r\n".encode()
+    message = message_from_bytes(header + request.body, policy=HTTP)
     fields: dict[str, Any] = {}
     for part in message.iter_parts():
         name = str(part.get_param("name", header="content-disposition"))

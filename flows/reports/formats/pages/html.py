@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analytics_worker.transport.mime import InlineImage
+from analytics_worker.transport.email_content import InlineImage
 from flows.reports.formats.charts.geometry import WIDTH
 from flows.reports.formats.charts.svg import alt_text, legend, limit_chart, render_svg
 from flows.reports.formats.pages import pdf_process

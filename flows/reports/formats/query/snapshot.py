@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 from analytics_worker.circuit_breaker import db_circuit_breaker
 from analytics_worker.database.connections import application_name, reader_engine
-from analytics_worker.database.query_canceller import watching
+from analytics_worker.database.query_canceller import cancel_on_timeout
 
 DEFAULT_TIMEOUT = timedelta(minutes=10)
 MAX_TIMEOUT = timedelta(hours=1)
@@ -37,7 +37,7 @@ class Snapshot:
         """Open a cursor for one statement, and set the limits that an earlier one may have changed."""
         with self.connection.cursor() as cursor:
             cursor.execute(_session_settings(self.timeout, self.timezone))
-            with watching(self.connection, self.timeout):
+            with cancel_on_timeout(self.connection, self.timeout):
                 yield cursor
 
     def cancel(self) -> None:

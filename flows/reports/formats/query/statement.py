@@ -11,7 +11,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import errorcodes, sql
 
-from analytics_worker.database.reader_sessions import UserSqlError, after_loss
+from analytics_worker.database.reader_sessions import UserSqlError, connection_loss_error
 from analytics_worker.database.select_guard import (
     bind,
     check,
@@ -89,7 +89,7 @@ def column_identifier(number: int) -> sql.Identifier:
 def query_error(snapshot: Snapshot, error: psycopg2.Error, title: str) -> Exception:
     """Return the error for the author of the query, or of the database if that is unavailable."""
     if snapshot.connection.closed:
-        return after_loss(error, snapshot.connection, snapshot.pool.url)
+        return connection_loss_error(error, snapshot.connection, snapshot.pool.url)
     code = sqlstate(error)
     if code == errorcodes.QUERY_CANCELED:
         return UserSqlError(f"{title}: the query was cancelled or took too long")

@@ -1,3 +1,0 @@
-update ops.messages
-set unheard_at = case when cast(:heard as boolean) then null else coalesce(unheard_at, now()) end
-where id = :id
