@@ -167,7 +167,9 @@ def test_backtest(shell):
     since = f"{(datetime.now(UTC) - datetime(2025, 12, 31, tzinfo=UTC)).days}d"
     historical = shell.run("backtest", "past", "--since", since)
     assert re.search(r"2 notifications in \d+ evaluations, each as of its time", historical)
-    assert "'soon' is no length of time" in shell.run("backtest", "past", "--since", "soon", code=1)
+    assert "'soon' is not a valid duration" in shell.run(
+        "backtest", "past", "--since", "soon", code=1
+    )
 
 
 def test_silence(shell):
