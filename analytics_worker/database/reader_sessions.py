@@ -23,6 +23,7 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from analytics_worker.circuit_breaker import db_circuit_breaker
+from analytics_worker.database.answer_memory import bounded_answer, small_answer_mb
 from analytics_worker.database.connections import (
     application_name,
     direct_connection,
@@ -37,6 +38,7 @@ from analytics_worker.database.select_guard import (
     literal,
     refuse_functions,
 )
+from analytics_worker.database.server_messages import server_message
 from analytics_worker.database.sql_bounds import is_small, too_large
 from analytics_worker.errors import PermanentError, sqlstate
 from analytics_worker.telemetry import QUERY, timed
@@ -157,6 +159,7 @@ class ReaderSession:
         try:
             with (
                 timed(QUERY, "user"),
+                bounded_answer(small_answer_mb()),
                 cancel_on_timeout(connection, timeout),
                 connection.cursor() as cursor,
             ):
@@ -197,7 +200,7 @@ class ReaderSession:
             return connection_loss_error(error, connection, reader_url(self._reader))
         if sqlstate(error) == errorcodes.QUERY_CANCELED:
             return UserSqlError(f"stopped after {timeout.total_seconds():g} s (timeout)")
-        return UserSqlError(too_large(error) or _server_message(error))
+        return UserSqlError(too_large(error) or server_message(error))
 
     def _invalidate(self) -> None:
         if self._pooled is not None:
@@ -220,15 +223,3 @@ class ReaderSession:
         connection.autocommit = False
         self._pooled.close()
         self._pooled = None
-
-
-def _server_message(error: psycopg2.Error) -> str:
-    """Return the server's message in one line, with the line number in the user's SQL."""
-    diagnosis = error.diag
-    message = " ".join((diagnosis.message_primary or str(error)).split())
-    position, query = diagnosis.internal_position, diagnosis.internal_query
-    if position and query:
-        line = query[: int(position)].count("\n") + 1
-        message += f" (line {line} of the SQL)"
-    hint = diagnosis.message_hint
-    return f"{message}. {' '.join(hint.split())}" if hint else message

@@ -16,6 +16,14 @@ from analytics_worker.database.connections import READER_ROLE, direct_connection
 from analytics_worker.errors import PermanentError, sqlstate
 from analytics_worker.settings import settings
 
+ROLE_LIMITS = {"temp_file_limit": "10GB", "log_min_messages": "fatal"}
+"""Settings of the role, where nobody chose others. The server writes no errors of user SQL into its log: a
+message may have hundreds of megabytes, and it quotes data."""
+IS_SET = """select exists (
+    select from pg_db_role_setting
+    where setrole = to_regrole(:role) and array_to_string(setconfig, ' ') like :like
+)"""
+
 
 class ReaderRoleError(PermanentError):
     """The SELECT-only role is not usable; says what an administrator has to run."""
@@ -33,7 +41,7 @@ def ensure_reader(owner: URL) -> None:
         if not _exists(connection):
             _create(connection, password)
         _grant(connection)
-        _limit_temporary_files(connection)
+        _limit_role(connection)
     if explicit is None and not _can_log_in(owner, password):
         with direct_connection(owner) as connection:
             _set_password(connection, password)
@@ -93,17 +101,18 @@ def _grant_future(connection: Connection, schema: sql.Identifier) -> None:
     )
 
 
-def _limit_temporary_files(connection: Connection) -> None:
-    """Bound what a sort of a user may write to the server's disk, if this user may set that."""
-    query = text(
-        "select exists (select from pg_db_role_setting where setrole = to_regrole(:role)"
-        " and array_to_string(setconfig, ' ') like '%temp_file_limit%')"
-    )
-    if connection.scalar(query, {"role": READER_ROLE}):
-        return  # an administrator's own choice
+def _limit_role(connection: Connection) -> None:
+    """Bound what user SQL may write to the server's disk, if the owner of the role may set that."""
+    for name, value in ROLE_LIMITS.items():
+        if not connection.scalar(text(IS_SET), {"role": READER_ROLE, "like": f"%{name}%"}):
+            _set_if_permitted(connection, name, value)
+
+
+def _set_if_permitted(connection: Connection, name: str, value: str) -> None:
     savepoint = connection.begin_nested()
     try:
-        _run(connection, "alter role {role} set temp_file_limit = '10GB'")
+        setting, literal = sql.Identifier(name), sql.Literal(value)
+        _run(connection, "alter role {role} set {name} = {value}", name=setting, value=literal)
     except DriverError as error:
         savepoint.rollback()
         # INTERNAL_ERROR: another database of the same server is migrated at this moment

@@ -2,7 +2,7 @@ alter role postgres password :superuser_password;
 
 create role analytics login createrole password :owner_password;
 
-grant set on parameter temp_file_limit to analytics;
+grant set on parameter temp_file_limit, log_min_messages to analytics;
 
 -- Run in template1, of which the database becomes a copy. No view or function that the reader may use
 -- reaches these (docs/user-sql.md).

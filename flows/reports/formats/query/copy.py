@@ -7,6 +7,8 @@ are in memory. Reads what the query reads; writes to the sink only.
 import psycopg2
 from psycopg2 import sql
 
+from analytics_worker.database.answer_memory import STREAM_MB, bounded_answer
+from analytics_worker.database.reader_sessions import UserSqlError
 from flows.reports.formats.query.sink import Sink
 from flows.reports.formats.query.snapshot import Snapshot
 from flows.reports.formats.query.statement import PreparedQuery, query_error
@@ -27,11 +29,13 @@ def copy_rows(
     """
     statement = sql.SQL("copy (\n{}\n) to stdout with ({})").format(select, sql.SQL(options))
     try:
-        with snapshot.statement() as cursor:
+        with bounded_answer(STREAM_MB), snapshot.statement() as cursor:
             cursor.copy_expert(statement, sink)
             return sink.finish(cursor.rowcount)
     except psycopg2.Error as error:
         raise query_error(snapshot, error, query.title) from None
+    except MemoryError:
+        raise UserSqlError(f"{query.title}: a row needs more than {STREAM_MB} MB") from None
 
 
 def limit_clause(limit: int | None) -> sql.Composable:

@@ -10,8 +10,10 @@ from typing import Any
 import psycopg2
 from psycopg2 import sql
 
+from analytics_worker.database.answer_memory import bounded_answer, small_answer_mb
 from analytics_worker.database.reader_sessions import UserSqlError
 from analytics_worker.database.sql_bounds import bounded
+from analytics_worker.text import one_line
 from flows.reports.formats.query.columns import Column
 from flows.reports.formats.query.snapshot import Snapshot
 from flows.reports.formats.query.statement import prepare_query, query_error
@@ -50,14 +52,15 @@ def fetch_rows(snapshot: Snapshot, query: TableQuery, limit: int) -> FetchedRows
     """
     prepared = prepare_query(snapshot, query)
     try:
-        with snapshot.statement() as cursor:
+        with bounded_answer(small_answer_mb()), snapshot.statement() as cursor:
             cursor.execute(bounded(prepared.source, limit + 1))
             rows = cursor.fetchall()
     except psycopg2.Error as error:
         raise query_error(snapshot, error, query.title) from None
-    except (ValueError, OverflowError) as error:
+    except Exception as error:  # noqa: BLE001  # the driver raises what a value provokes
+        reason = one_line(f"{type(error).__name__}: {error}")
         raise UserSqlError(
-            f"{query.title}: a value can't be read ({error}), such as a date outside the years 1 to"
+            f"{query.title}: a value can't be read ({reason}), such as a date outside the years 1 to"
             " 9999; format it with to_char, or cast it to text"
         ) from None
     first_rows = tuple(map(tuple, rows[:limit]))

@@ -19,6 +19,7 @@ from analytics_worker.database.select_guard import (
     refuse_functions,
     without_semicolon,
 )
+from analytics_worker.database.server_messages import server_message
 from analytics_worker.database.sql_bounds import too_large
 from analytics_worker.errors import sqlstate
 from flows.reports.formats.query.columns import Column, columns_of
@@ -95,10 +96,5 @@ def query_error(snapshot: Snapshot, error: psycopg2.Error, title: str) -> Except
         return UserSqlError(f"{title}: the query was cancelled or took too long")
     if isinstance(error, psycopg2.errors.SerializationFailure):
         return error
-    diagnosis = error.diag
-    message = too_large(error) or " ".join((diagnosis.message_primary or str(error)).split())
-    position, inner = diagnosis.internal_position, diagnosis.internal_query
-    if position and inner:
-        line = inner[: int(position)].count("\n") + 1
-        message += f" (line {line} of the SQL)"
+    message = too_large(error) or server_message(error)
     return UserSqlError(f"{title}: {message}")

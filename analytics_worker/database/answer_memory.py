@@ -1,0 +1,76 @@
+"""Bound the memory that the answer to a statement may take in this process.
+
+A message of the server may have hundreds of megabytes: `select repeat('x', 900000000)::int`. libpq and
+psycopg2 hold it several times, and the run would be ended for its memory, with the work of all its
+units. Within this bound they fail to allocate, and the statement has an error like any other. Sets
+RLIMIT_DATA of this process while a statement runs; reads /proc; does nothing where there is no /proc.
+"""
+
+import os
+import resource
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+from analytics_worker.settings import settings
+
+STATM = Path("/proc/self/statm")
+DATA_FIELD = 5
+"""Private memory that can be written, in pages (proc_pid_statm(5))."""
+PAGE = os.sysconf("SC_PAGE_SIZE")
+STREAM_MB = 1000
+"""For a stream of rows, of which one may have 1 GB."""
+
+
+class _Bound:
+    """The bound of this process: that of the first statement, until the last one has ended."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._statements = 0
+        self._before = (0, 0)
+
+    def begin(self, megabytes: int) -> None:
+        with self._lock:
+            self._statements += 1
+            if self._statements == 1:
+                self._before = resource.getrlimit(resource.RLIMIT_DATA)
+                _set(_used() + megabytes * 1_000_000, self._before)
+
+    def end(self) -> None:
+        with self._lock:
+            self._statements -= 1
+            if self._statements == 0:
+                resource.setrlimit(resource.RLIMIT_DATA, self._before)
+
+
+_bound = _Bound()
+
+
+@contextmanager
+def bounded_answer(megabytes: int) -> Generator[None]:
+    """Let this process take at most so much more memory while a statement runs."""
+    if not STATM.exists():
+        yield
+        return
+    _bound.begin(megabytes)
+    try:
+        yield
+    finally:
+        _bound.end()
+
+
+def small_answer_mb() -> int:
+    """Return what rows within USER_SQL_MAX_MB need at most, as Python's objects."""
+    return 128 + 8 * settings().user_sql_max_mb
+
+
+def _used() -> int:
+    return int(STATM.read_text().split()[DATA_FIELD]) * PAGE
+
+
+def _set(wanted: int, before: tuple[int, int]) -> None:
+    soft, hard = before
+    bounds = [each for each in (wanted, soft, hard) if each != resource.RLIM_INFINITY]
+    resource.setrlimit(resource.RLIMIT_DATA, (min(bounds), hard))

@@ -1,0 +1,21 @@
+"""Put the server's error about a user's statement into one line.
+
+Reads nothing, writes nothing.
+"""
+
+import psycopg2
+
+MAX_LENGTH = 2000
+
+
+def server_message(error: psycopg2.Error) -> str:
+    """Return the server's message in one line, with the line of the user's SQL and the hint."""
+    diagnosis = error.diag
+    message = " ".join((diagnosis.message_primary or str(error))[:MAX_LENGTH].split())
+    message = message or f"the server's message is too long to be read (SQLSTATE {error.pgcode})"
+    position, query = diagnosis.internal_position, diagnosis.internal_query
+    if position and query:
+        line = query[: int(position)].count("\n") + 1
+        message += f" (line {line} of the SQL)"
+    hint = diagnosis.message_hint
+    return f"{message}. {' '.join(hint.split())}" if hint else message

@@ -1,0 +1,66 @@
+"""Long messages of the server: the statement has an error, and the process keeps its memory."""
+
+import resource
+from pathlib import Path
+
+import pytest
+
+from analytics_worker.circuit_breaker import db_circuit_breaker
+from analytics_worker.database.reader_sessions import UserSqlError
+from flows.reports.formats import TableQuery, export, fetch_rows, open_snapshot
+from tests.flows.alerts.rules import rule, store, tick
+from tests.support.attacks import attack
+from tests.support.sql import query
+
+pytestmark = pytest.mark.usefixtures("environment")
+
+LONG_MESSAGE = "select repeat('x', 100000000)::int as value"
+MAX_GROWTH_MB = 600
+
+
+def log_of(postgres) -> str:
+    return postgres.log_file.read_text(errors="replace")
+
+
+def peak_mb() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+
+
+@attack(
+    by="author",
+    what="SQL that fails with a message of 100 MB, which the driver holds ten times",
+    answer="that rule's error; the others are evaluated, and the process keeps within its memory",
+)
+def test_a_rule_with_a_long_message_fails_alone(postgres):
+    before, limit = peak_mb(), resource.getrlimit(resource.RLIMIT_DATA)
+    store(rule("long", LONG_MESSAGE), rule("well"))
+    counts = tick(0)
+    assert (counts.evaluated, counts.errors, counts.firing) == (2, 1, 1)
+    (error,) = query("select error from ops.alert_evaluations where error is not null")
+    assert "too long to be read" in error or error.endswith("xxx…")
+    assert peak_mb() - before < MAX_GROWTH_MB
+    assert resource.getrlimit(resource.RLIMIT_DATA) == limit
+    assert db_circuit_breaker.fail_counter == 0
+    assert "xxxx" not in log_of(postgres)
+
+
+@pytest.mark.parametrize("name", ["csv", "xlsx", "parquet", "json"])
+def test_a_report_with_a_long_message_fails_alone(name, tmp_path: Path):
+    broken, well = TableQuery("Long", LONG_MESSAGE), TableQuery("Well", "select 1 as value")
+    for each in (broken, well):
+        with open_snapshot() as snapshot:
+            if each is broken:
+                with pytest.raises(UserSqlError, match=r"Long: .*(too long|xxx)"):
+                    export(snapshot, [each], tmp_path / each.title, name)
+            else:
+                export(snapshot, [each], tmp_path / each.title, name)
+    assert (tmp_path / "Well").stat().st_size
+
+
+def test_a_tile_with_a_long_message_fails_alone():
+    with (
+        pytest.raises(UserSqlError, match=r"Long: (invalid|the server)") as raised,
+        open_snapshot() as snapshot,
+    ):
+        fetch_rows(snapshot, TableQuery("Long", LONG_MESSAGE), 1)
+    assert len(str(raised.value)) < 3000
