@@ -15,7 +15,7 @@ from analytics_worker.database.reader_sessions import UserSqlError, reader_sessi
 from tests.flows.alerts.rules import execute, query, set_metric
 from tests.support.attacks import attack
 
-pytestmark = pytest.mark.usefixtures("environment")
+pytestmark = pytest.mark.usefixtures("usual_grants")
 
 ATTACKS = [
     "select 1; drop table analytics.metric",
