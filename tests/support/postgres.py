@@ -5,6 +5,7 @@ The databases are copies of a template, which takes about 30 ms; the server does
 
 import itertools
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from psycopg2 import sql
 from sqlalchemy import make_url
 
 from analytics_worker.settings import settings
-from analytics_worker.stack.postgres.cluster import OWNER
+from analytics_worker.stack.postgres.cluster import CREATE_OWNER, OWNER
 from analytics_worker.stack.postgres.server import EmbeddedPostgres
 
 TEMPLATE = "analytics_template"
@@ -40,9 +41,11 @@ def administer(
 
 @pytest.fixture
 def usual_grants(postgres: EmbeddedPostgres, environment: str) -> None:
-    """Let everybody call every function of the server, as a server does that is not ours."""
-    everything = "grant execute on all functions in schema pg_catalog to public"
-    administer(postgres, everything, database=make_url(environment).database)
+    """Let everybody call the functions that only the embedded PostgreSQL takes away from them."""
+    grant = re.search(r"grant execute[^;]+\sto analytics", CREATE_OWNER.read_text())
+    assert grant
+    statement = grant[0].replace("to analytics", "to public")
+    administer(postgres, statement, database=make_url(environment).database)
 
 
 def database_on(postgres: EmbeddedPostgres, name: str) -> str:

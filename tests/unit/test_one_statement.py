@@ -25,6 +25,7 @@ from tests.support.attacks import attack
         "select lower(name), location from x where stage = 'lo_create'",
         "select 1 /* pg_sleep(1) /* nested */ pg_sleep(1) */ -- pg_sleep(1)",
         "select e'it\\'s pg_sleep(1)' as text, U&'pg_sleep(1)', $a$ $b$ pg_sleep(1) $b$ $a$",
+        "select normalized, not normalized, a is null and not normalized, normalize from t",
         "select a$b$c, setval, x'1F', b'01' from t",
     ],
 )
@@ -42,6 +43,9 @@ def test_reading_is_accepted(sql):
         ("do $$ begin end $$", "DO is not allowed"),
         ("copy (select 1) to program 'id'", "COPY is not allowed"),
         ("select pg_sleep(1)", "pg_sleep is not allowed"),
+        ("select normalize(name, NFC) from t", "normalize is not allowed"),
+        ("select name IS NOT nfkc Normalized from t", "is_normalized is not allowed"),
+        ("select name is normalized from t", "is_normalized is not allowed"),
         ('select pg_catalog."pg_sleep"(1)', "pg_sleep is not allowed"),
         ("select set_config('a', 'b', false)", "set_config is not allowed"),
         ("select query_to_xml('select 1', true, true, '')", "query_to_xml is not allowed"),
