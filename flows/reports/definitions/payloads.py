@@ -14,7 +14,7 @@ from analytics_worker.text import one_line
 from flows.reports.definitions.model import Report
 from flows.reports.definitions.validation import problems
 from flows.reports.formats import FormatError, format_named
-from flows.reports.output.recipients import RecipientError, check_recipients
+from flows.reports.output.recipients import RecipientError, check_allowed, check_recipients
 from flows.reports.scheduling.periods import SCHEDULE_TYPES
 
 _OWN_KEYS = set(Report.model_fields) - {"name", "sql", "format", "recipients", "schedule"}
@@ -57,6 +57,10 @@ def _check(report: Report, where: str) -> None:
         check_recipients(report.recipients)
     except RecipientError as error:
         raise ReportRequestError(f"{where}.recipients: {error}") from None
+    try:  # the owner is sent errors, which may quote data
+        check_allowed([report.owner] if report.owner else [])
+    except RecipientError as error:
+        raise ReportRequestError(f"{where}.owner: {error}") from None
 
 
 def _name(data: Mapping[str, Any], where: str) -> str:
