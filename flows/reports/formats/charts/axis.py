@@ -4,6 +4,7 @@ Reads nothing, writes nothing.
 """
 
 import math
+import sys
 from collections.abc import Iterable
 from decimal import Decimal
 
@@ -12,20 +13,31 @@ MINUS = "\u2212"
 _STEPS = (1, 2, 2.5, 5, 10)
 _THOUSANDS = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
 _TICKS = 4
+_LEAST_STEP = 1e-300  # below, powers of ten lose their digits
+_LEAST_SHARE = 1e-14  # of the greatest value that one step is: less would not change its digits
 _GREATEST = 1e15
 
 
 def ticks(values: Iterable[float], *, from_zero: bool) -> list[float]:
-    """A few evenly spaced round numbers from below the least value to above the greatest."""
+    """A few evenly spaced round numbers from below the least value to above the greatest.
+
+    Takes all finite numbers; a mark that would be greater than those is the greatest of them.
+    """
     known = list(values)
     low, high = min(known, default=0.0), max(known, default=0.0)
     if from_zero:
         low, high = min(low, 0.0), max(high, 0.0)
     if low == high:
         low, high = min(low, 0.0), max(high, 0.0) or 1.0
-    step = _round_step((high - low) / _TICKS)
+    least = max(_LEAST_STEP, max(-low, high) * _LEAST_SHARE)
+    step = _round_step(max(high / _TICKS - low / _TICKS, least))
     first, last = math.floor(low / step), math.ceil(high / step)
-    return [number * step for number in range(first, last + 1)]
+    return [finite(number * step) for number in range(first, last + 1)]
+
+
+def finite(value: float) -> float:
+    """The number, or instead of an infinity the greatest number of its sign."""
+    return max(-sys.float_info.max, min(value, sys.float_info.max))
 
 
 def _round_step(rough: float) -> float:
