@@ -22,7 +22,6 @@ from analytics_worker.errors import PermanentError
 from analytics_worker.send_result import SENT, SendResult, permanent, temporary, unreachable
 from analytics_worker.settings import settings
 from analytics_worker.telemetry import timed_request
-from analytics_worker.text import one_line
 from analytics_worker.transport.mail_address import parse_address
 from analytics_worker.transport.mail_check import UnsafeMailError, check_content, check_head
 from analytics_worker.transport.mime import (
@@ -36,7 +35,7 @@ from analytics_worker.transport.mime import (
     head_fields,
     leaves,
 )
-from analytics_worker.transport.smtp import MailServer, allow, connect, reason
+from analytics_worker.transport.smtp import MailServer, allow, connect, reason, said
 
 __all__ = [
     "Attachment",
@@ -148,29 +147,27 @@ class SmtpSession:
             self._smtp = None
 
     def _unreachable(self, error: Exception) -> SendResult:
-        if isinstance(error, SMTPResponseException):
-            said = self._said(error.smtp_code, error.smtp_error)
-            return unreachable(f"{self.server}: {said}", code=error.smtp_code)
-        return unreachable(f"{self.server}: {reason(error)}")
+        code = error.smtp_code if isinstance(error, SMTPResponseException) else None
+        return unreachable(f"{self.server}: {reason(error, self.server)}", code=code)
 
     def _transaction(self, smtp: SMTP, envelope: "_Envelope") -> SendResult:
         allow(smtp, self.server.timeout_seconds)
         if envelope.utf8 and not smtp.has_extn("smtputf8"):
             return permanent(f"{self.server} takes no addresses beyond ASCII (SMTPUTF8)")
         for step in (_mail_from, _rcpt_to, _data):
-            code, text = _answer(step, smtp, envelope)
+            code, text = _answer(step, smtp, envelope, self.server)
             if code >= FIRST_REFUSAL:
                 return self._refused(smtp, step is _mail_from, code, text)
         return self._hand_over(smtp, envelope)
 
     def _refused(self, smtp: SMTP, is_sender: bool, code: int, text: bytes) -> SendResult:
         """The verdict on a refusal; the connection stays usable for the next recipient."""
-        said = self._said(code, text)
+        reply = said(self.server, code, text)
         with suppress(SMTPException, OSError):
             smtp.rset()  # if this fails, the next transaction notices
         if is_sender and code != MESSAGE_TOO_LARGE:
-            return unreachable(f"{self.server} refuses the sender: {said}", code=code)
-        return _refusal(code, said)
+            return unreachable(f"{self.server} refuses the sender: {reply}", code=code)
+        return _refusal(code, reply)
 
     def _hand_over(self, smtp: SMTP, envelope: "_Envelope") -> SendResult:
         """From here on the server may have the mail, whatever happens to the connection."""
@@ -181,17 +178,11 @@ class SmtpSession:
             code, text = smtp.getreply()
         except (SMTPException, OSError) as error:
             self._forget()
-            why = f"{self.server}: no answer to the mail: {reason(error)}"
+            why = f"{self.server}: no answer to the mail: {reason(error, self.server)}"
             return temporary(why, outage=True)
         if code == SERVICE_NOT_AVAILABLE:
             self._forget()
-        return SENT if code < FIRST_REFUSAL else _refusal(code, self._said(code, text))
-
-    def _said(self, code: int, text: bytes | str) -> str:
-        """The server's words, without the password in case it repeats it."""
-        words = text if isinstance(text, str) else text.decode(errors="replace")
-        password = self.server.password.get_secret_value() if self.server.password else ""
-        return one_line(f"{code} {words.replace(password, '***') if password else words}")
+        return SENT if code < FIRST_REFUSAL else _refusal(code, said(self.server, code, text))
 
 
 @dataclass(frozen=True)
@@ -205,16 +196,16 @@ class _Envelope:
 Step = Callable[[SMTP, _Envelope], tuple[int, bytes]]
 
 
-def _answer(step: Step, smtp: SMTP, envelope: _Envelope) -> tuple[int, bytes]:
+def _answer(step: Step, smtp: SMTP, envelope: _Envelope, server: MailServer) -> tuple[int, bytes]:
     """What the server says to a command; 421 and a closed connection are the same."""
     try:
         code, text = step(smtp, envelope)
     except (SMTPServerDisconnected, OSError) as error:
         if isinstance(error.__context__, TimeoutError):
             raise TimeoutError from None  # it hangs: another connection would hang, too
-        raise _DroppedError(reason(error)) from None
+        raise _DroppedError(reason(error, server)) from None
     if code == SERVICE_NOT_AVAILABLE:
-        raise _DroppedError(f"{code} {text.decode(errors='replace')}")
+        raise _DroppedError(said(server, code, text))
     return code, text
 
 
@@ -233,8 +224,8 @@ def _data(smtp: SMTP, _envelope: _Envelope) -> tuple[int, bytes]:
     return smtp.docmd("data")
 
 
-def _refusal(code: int, said: str) -> SendResult:
-    return permanent(said, code=code) if code >= FIRST_PERMANENT else temporary(said, code=code)
+def _refusal(code: int, reply: str) -> SendResult:
+    return permanent(reply, code=code) if code >= FIRST_PERMANENT else temporary(reply, code=code)
 
 
 def _checked_head(mail: Mail, utf8: bool) -> bytes:

@@ -15,6 +15,8 @@ from typing import Literal
 
 from pydantic import SecretStr
 
+from analytics_worker.quoting import quoted_reply
+from analytics_worker.text import one_line
 from analytics_worker.transport.address_filter import AllowList
 from analytics_worker.transport.connection_guard import only_permitted
 from analytics_worker.transport.smtp_replies import BoundedSMTP, BoundedSMTPS
@@ -59,11 +61,29 @@ def connect(server: MailServer) -> SMTP:
             smtp.ehlo()  # what was said in clear text counts no longer
         if server.user and server.password:
             allow(smtp, deadline - time.monotonic())
-            smtp.login(server.user, server.password.get_secret_value())
+            _log_in(smtp, server.user, server.password.get_secret_value())
     except BaseException:
         smtp.close()
         raise
     return smtp
+
+
+def _log_in(smtp: SMTP, user: str, password: str) -> None:
+    try:
+        smtp.login(user, password)
+    except SMTPException as error:
+        if type(error) is not SMTPException:
+            raise
+        raise SMTPException(_without_reply(str(error))) from None
+    except UnicodeError:
+        raise SMTPException("user or password have characters beyond ASCII") from None
+    except ValueError:
+        raise SMTPException("the server's challenge is not base64") from None
+
+
+def _without_reply(text: str) -> str:
+    """Without the server's words, with which one text of smtplib ends."""
+    return text.partition(" Last response:")[0]
 
 
 @contextmanager
@@ -112,10 +132,20 @@ def allow(smtp: SMTP, seconds: float) -> None:
         smtp.sock.settimeout(max(seconds, 0.001))
 
 
-def reason(error: Exception) -> str:
+def reason(error: Exception, server: MailServer) -> str:
     """Why it failed, in a few words."""
+    if isinstance(error, SMTPResponseException):
+        return said(server, error.smtp_code, error.smtp_error)
     if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
         return "no answer in time"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__
+
+
+def said(server: MailServer, code: int, text: bytes | str) -> str:
+    """Return a reply as messages quote it: the only way from a server's words into a text of ours."""
+    words = text if isinstance(text, str) else text.decode(errors="replace")
+    password = server.password.get_secret_value() if server.password else None
+    reply = quoted_reply(words, password, user=server.user or "")
+    return one_line(f"{code} {reply}")

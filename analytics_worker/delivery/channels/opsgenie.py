@@ -22,6 +22,7 @@ from analytics_worker.delivery.channels.card import Card, card, labeled_values
 from analytics_worker.delivery.channels.opening import http_channel
 from analytics_worker.delivery.channels.pagerduty import short_key
 from analytics_worker.delivery.message import OutgoingMessage, Severity
+from analytics_worker.quoting import quoted_reply
 from analytics_worker.send_result import SENT, SendResult
 from analytics_worker.telemetry import timed_request
 from analytics_worker.transport.http import (
@@ -140,5 +141,5 @@ def _result(answer: HttpAnswer, api_key: str, *, closes: bool) -> SendResult:
         return SENT
     if answer.status in UNAUTHORIZED:
         return answer.refused_credentials("check the API key and that it may create alerts")
-    reason = str(answer.fields().get("message", ""))[:MAX_REASON].replace(api_key, "***")
-    return answer.result(reason)
+    reason = quoted_reply(str(answer.fields().get("message", "")), api_key, name="API key")
+    return answer.result(reason[:MAX_REASON])

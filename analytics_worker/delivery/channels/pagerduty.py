@@ -23,6 +23,7 @@ from analytics_worker.delivery.channels.base import Channel, Sender
 from analytics_worker.delivery.channels.card import Card, card, labeled_values
 from analytics_worker.delivery.channels.opening import http_channel
 from analytics_worker.delivery.message import Content, OutgoingMessage, Severity
+from analytics_worker.quoting import quoted_reply
 from analytics_worker.send_result import SendResult, permanent
 from analytics_worker.telemetry import timed_request
 from analytics_worker.transport.http import (
@@ -152,7 +153,7 @@ def _result(answer: HttpAnswer, routing_key: str) -> SendResult:
     if answer.status in UNAUTHORIZED:
         return answer.refused_credentials("check the routing key")
     if answer.status == BAD_REQUEST:
-        reason = _reason(answer.fields()).replace(routing_key, "***")
+        reason = quoted_reply(_reason(answer.fields()), routing_key, name="routing key")
         return permanent(f"PagerDuty refuses the event: {reason}", code=answer.status)
     return answer.result()
 

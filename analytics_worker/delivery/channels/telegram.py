@@ -22,6 +22,7 @@ from analytics_worker.delivery.channels.opening import http_channel
 from analytics_worker.delivery.channels.telegram_text import telegram_text
 from analytics_worker.delivery.escaping import single_line
 from analytics_worker.delivery.message import OutgoingMessage
+from analytics_worker.quoting import quoted_reply
 from analytics_worker.send_result import SENT, SendResult, rate_limited
 from analytics_worker.telemetry import timed_request
 from analytics_worker.transport.http import (
@@ -122,8 +123,9 @@ class TelegramBot:
             return replace(SENT, receipt=_receipt(fields, chat_id))
         if answer.status in WRONG_TOKEN:
             return answer.refused_credentials("check the bot token")
-        reason = str(fields.get("description", ""))[:MAX_REASON]
-        shown = reason.replace(self._token.get_secret_value(), "***")
+        reason = str(fields.get("description", ""))
+        token = self._token.get_secret_value()
+        shown = quoted_reply(reason, token, name="bot token")[:MAX_REASON]
         if answer.status == TOO_MANY_REQUESTS:
             pause = _parameters(fields).get("retry_after") or answer.retry_after_seconds
             return rate_limited(shown, float(pause or DEFAULT_PAUSE_SECONDS))
