@@ -6,6 +6,7 @@ repeat: a run is made once, a message is sent once to each recipient.
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from prefect import Task, get_run_logger
@@ -21,7 +22,7 @@ from flows.reports.output.ui_artifacts import progress_of, show
 from flows.reports.runs.delivery import Delivery, described_delivery
 from flows.reports.runs.failures import give_up
 from flows.reports.runs.store import Ledger, Run, ledger
-from flows.reports.scheduling.fan_out import expand
+from flows.reports.scheduling.fan_out import expand, row_of
 
 NOBODY_NOTIFIED = "Nobody is notified: it has no owner, and there is no default channel."
 
@@ -54,8 +55,11 @@ def make_run(run_id: int) -> Made | None:
 
 
 def _made(book: Ledger, run: Run) -> Made:
-    if run.report.for_each and not run.key:
-        return expand(book, run, run.report.for_each)
+    each = run.report.for_each
+    if each and not run.key:
+        return expand(book, run, each)
+    if each and not run.row:
+        run = replace(run, row=row_of(run, each))
     with progress_of(run) as progress:
         return make(book, run, progress)
 
