@@ -129,7 +129,7 @@ class MessageSettings(DataSettings):
     )
     report_allowed_domains: Names = Field(
         default=[],
-        description="Email domains that reports may be sent to, comma separated. Empty: any.",
+        description="Email domains that reports may be sent to, comma separated; an owner that an API caller names must be in one, too. Empty: any.",
     )
     report_allowed_channels: Names = Field(
         default=[],

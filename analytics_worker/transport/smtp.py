@@ -15,6 +15,8 @@ from typing import Literal
 
 from pydantic import SecretStr
 
+from analytics_worker.quoting import quoted_reply
+from analytics_worker.text import one_line
 from analytics_worker.transport.address_filter import AllowList
 from analytics_worker.transport.connection_guard import restrict_connections
 from analytics_worker.transport.smtp_replies import BoundedSMTP, BoundedSMTPS
@@ -59,11 +61,29 @@ def connect(server: MailServer) -> SMTP:
             smtp.ehlo()  # what the server sent in clear text is discarded
         if server.user and server.password:
             set_timeout(smtp, deadline - time.monotonic())
-            smtp.login(server.user, server.password.get_secret_value())
+            _log_in(smtp, server.user, server.password.get_secret_value())
     except BaseException:
         smtp.close()
         raise
     return smtp
+
+
+def _log_in(smtp: SMTP, user: str, password: str) -> None:
+    try:
+        smtp.login(user, password)
+    except SMTPException as error:
+        if type(error) is not SMTPException:
+            raise
+        raise SMTPException(_without_reply(str(error))) from None
+    except UnicodeError:
+        raise SMTPException("user or password have characters beyond ASCII") from None
+    except ValueError:
+        raise SMTPException("the server's challenge is not base64") from None
+
+
+def _without_reply(text: str) -> str:
+    """Return an error of smtplib without the reply that ends it."""
+    return text.partition(" Last response:")[0]
 
 
 @contextmanager
@@ -118,10 +138,19 @@ def set_timeout(smtp: SMTP, seconds: float) -> None:
         smtp.sock.settimeout(max(seconds, 0.001))
 
 
-def reason(error: Exception) -> str:
+def reason(error: Exception, server: MailServer) -> str:
     """Return a short reason of an error."""
+    if isinstance(error, SMTPResponseException):
+        return reply_text(server, error.smtp_code, error.smtp_error)
     if isinstance(error, TimeoutError) or isinstance(error.__context__, TimeoutError):
         return "no answer in time"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error) or type(error).__name__
+
+
+def reply_text(server: MailServer, code: int, text: bytes | str) -> str:
+    """Return a reply as messages quote it; the only way of a server's text into a message."""
+    reply = text if isinstance(text, str) else text.decode(errors="replace")
+    password = server.password.get_secret_value() if server.password else None
+    return one_line(f"{code} {quoted_reply(reply, password, user=server.user or '')}")

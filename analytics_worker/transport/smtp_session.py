@@ -21,12 +21,11 @@ from analytics_worker.errors import PermanentError
 from analytics_worker.send_result import SENT, SendResult, permanent, temporary, unreachable
 from analytics_worker.settings import settings
 from analytics_worker.telemetry import timed_request
-from analytics_worker.text import one_line
 from analytics_worker.transport.email import Email, header_names, headers
 from analytics_worker.transport.email_address import parse_address
 from analytics_worker.transport.email_check import UnsafeEmailError, check_content, check_headers
 from analytics_worker.transport.email_content import Content, count_parts, encode
-from analytics_worker.transport.smtp import MailServer, connect, reason, set_timeout
+from analytics_worker.transport.smtp import MailServer, connect, reason, reply_text, set_timeout
 from analytics_worker.transport.smtp_transaction import (
     SERVICE_NOT_AVAILABLE,
     ConnectionLostError,
@@ -129,24 +128,22 @@ class SmtpSession:
             self._smtp = None
 
     def _unreachable(self, error: Exception) -> SendResult:
-        if isinstance(error, SMTPResponseException):
-            detail = self._reply_text(error.smtp_code, error.smtp_error)
-            return unreachable(f"{self.server}: {detail}", code=error.smtp_code)
-        return unreachable(f"{self.server}: {reason(error)}")
+        code = error.smtp_code if isinstance(error, SMTPResponseException) else None
+        return unreachable(f"{self.server}: {reason(error, self.server)}", code=code)
 
     def _transaction(self, smtp: SMTP, envelope: Envelope) -> SendResult:
         set_timeout(smtp, self.server.timeout_seconds)
         if envelope.utf8 and not smtp.has_extn("smtputf8"):
             return permanent(f"{self.server} does not support addresses beyond ASCII (SMTPUTF8)")
         for step in (mail_from, rcpt_to, start_data):
-            code, text = run_command(step, smtp, envelope)
+            code, text = run_command(step, smtp, envelope, self.server)
             if code >= FIRST_REFUSAL_CODE:
                 return self._refused(smtp, step is mail_from, code, text)
         return self._send_data(smtp, envelope)
 
     def _refused(self, smtp: SMTP, is_sender: bool, code: int, text: bytes) -> SendResult:
         """Return the result of a refusal; the connection stays usable for the next recipient."""
-        detail = self._reply_text(code, text)
+        detail = reply_text(self.server, code, text)
         with suppress(SMTPException, OSError):
             smtp.rset()  # if this fails, the next transaction notices
         if is_sender and code != MESSAGE_TOO_LARGE:
@@ -162,16 +159,15 @@ class SmtpSession:
             code, text = smtp.getreply()
         except (SMTPException, OSError) as error:
             self._drop_connection()
-            return temporary(f"{self.server}: no answer to the email: {reason(error)}", outage=True)
+            detail = f"{self.server}: no answer to the email: {reason(error, self.server)}"
+            return temporary(detail, outage=True)
         if code == SERVICE_NOT_AVAILABLE:
             self._drop_connection()
-        return SENT if code < FIRST_REFUSAL_CODE else _refusal(code, self._reply_text(code, text))
-
-    def _reply_text(self, code: int, text: bytes | str) -> str:
-        """Return the server's reply without the password, in case it repeats that."""
-        reply = text if isinstance(text, str) else text.decode(errors="replace")
-        password = self.server.password.get_secret_value() if self.server.password else ""
-        return one_line(f"{code} {reply.replace(password, '***') if password else reply}")
+        return (
+            SENT
+            if code < FIRST_REFUSAL_CODE
+            else _refusal(code, reply_text(self.server, code, text))
+        )
 
 
 def _refusal(code: int, detail: str) -> SendResult:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from smtplib import SMTP, SMTPServerDisconnected
 
-from analytics_worker.transport.smtp import reason
+from analytics_worker.transport.smtp import MailServer, reason, reply_text
 
 SERVICE_NOT_AVAILABLE = 421
 
@@ -27,16 +27,18 @@ class Envelope:
 Step = Callable[[SMTP, Envelope], tuple[int, bytes]]
 
 
-def run_command(step: Step, smtp: SMTP, envelope: Envelope) -> tuple[int, bytes]:
+def run_command(
+    step: Step, smtp: SMTP, envelope: Envelope, server: MailServer
+) -> tuple[int, bytes]:
     """Run a command and return the reply; 421 counts as a lost connection."""
     try:
         code, text = step(smtp, envelope)
     except (SMTPServerDisconnected, OSError) as error:
         if isinstance(error.__context__, TimeoutError):
             raise TimeoutError from None  # the server hangs: a new connection would hang, too
-        raise ConnectionLostError(reason(error)) from None
+        raise ConnectionLostError(reason(error, server)) from None
     if code == SERVICE_NOT_AVAILABLE:
-        raise ConnectionLostError(f"{code} {text.decode(errors='replace')}")
+        raise ConnectionLostError(reply_text(server, code, text))
     return code, text
 
 

@@ -6,6 +6,7 @@ run is not generated again, and a message is sent once to each recipient.
 
 from collections import deque
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from prefect import Task, get_run_logger
@@ -21,7 +22,7 @@ from flows.reports.runs.delivery import DeliverySummary, describe_delivery
 from flows.reports.runs.failures import fail_run
 from flows.reports.runs.model import ReportRun, period_label
 from flows.reports.runs.store import RunStore, open_run_store
-from flows.reports.scheduling.fan_out import fan_out
+from flows.reports.scheduling.fan_out import fan_out, row_of_run
 
 MAX_NAMED_REPORTS = 5
 NOT_NOTIFIED = "No notification was sent: it has no owner, and there is no default channel."
@@ -61,8 +62,11 @@ def generate_run(run_id: int) -> ReportRunResult | None:
 
 
 def _generate(store: RunStore, run: ReportRun) -> ReportRunResult:
-    if run.report.for_each and not run.key:
-        return fan_out(store, run, run.report.for_each)
+    for_each = run.report.for_each
+    if for_each and not run.key:
+        return fan_out(store, run, for_each)
+    if for_each and not run.row:
+        run = replace(run, row=row_of_run(run, for_each))
     with report_progress(run) as progress:
         return generate(store, run, progress)
 

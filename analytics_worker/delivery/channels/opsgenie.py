@@ -22,6 +22,7 @@ from analytics_worker.delivery.channels.card import Card, card_of, labeled_value
 from analytics_worker.delivery.channels.factory import http_channel
 from analytics_worker.delivery.channels.pagerduty import short_key
 from analytics_worker.delivery.message import OutgoingMessage, Severity
+from analytics_worker.quoting import quoted_reply
 from analytics_worker.send_result import SENT, SendResult
 from analytics_worker.telemetry import timed_request
 from analytics_worker.transport.http import (
@@ -140,5 +141,5 @@ def _result(response: HttpResponse, api_key: str, *, closes: bool) -> SendResult
         return SENT
     if response.status in UNAUTHORIZED:
         return response.refused_credentials("check the API key and that it may create alerts")
-    reason = str(response.fields().get("message", ""))[:MAX_REASON].replace(api_key, "***")
-    return response.result(reason)
+    reason = quoted_reply(str(response.fields().get("message", "")), api_key, name="API key")
+    return response.result(reason[:MAX_REASON])

@@ -24,6 +24,7 @@ from analytics_worker.delivery.channels.base import Channel, Sender
 from analytics_worker.delivery.channels.card import Card, card_of, labeled_values
 from analytics_worker.delivery.channels.factory import http_channel
 from analytics_worker.delivery.message import Content, OutgoingMessage, Severity
+from analytics_worker.quoting import quoted_reply
 from analytics_worker.send_result import SendResult, permanent
 from analytics_worker.telemetry import timed_request
 from analytics_worker.transport.http import (
@@ -153,7 +154,7 @@ def _result(response: HttpResponse, routing_key: str) -> SendResult:
     if response.status in UNAUTHORIZED:
         return response.refused_credentials("check the routing key")
     if response.status == BAD_REQUEST:
-        reason = _reason(response.fields()).replace(routing_key, "***")
+        reason = quoted_reply(_reason(response.fields()), routing_key, name="routing key")
         return permanent(f"PagerDuty refuses the event: {reason}", code=response.status)
     return response.result()
 

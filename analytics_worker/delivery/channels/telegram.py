@@ -22,6 +22,7 @@ from analytics_worker.delivery.channels.factory import http_channel
 from analytics_worker.delivery.channels.telegram_text import telegram_text
 from analytics_worker.delivery.escaping import single_line
 from analytics_worker.delivery.message import OutgoingMessage
+from analytics_worker.quoting import quoted_reply
 from analytics_worker.send_result import SENT, SendResult, rate_limited
 from analytics_worker.telemetry import timed_request
 from analytics_worker.transport.http import (
@@ -128,13 +129,14 @@ class TelegramBot:
             return replace(SENT, receipt=_receipt(fields, chat_id))
         if response.status in WRONG_TOKEN:
             return response.refused_credentials("check the bot token")
-        reason = str(fields.get("description", ""))[:MAX_REASON]
-        quoted_reason = reason.replace(self._token.get_secret_value(), "***")
+        token = self._token.get_secret_value()
+        description = str(fields.get("description", ""))
+        reason = quoted_reply(description, token, name="bot token")[:MAX_REASON]
         if response.status == TOO_MANY_REQUESTS:
             pause_seconds = _parameters(fields).get("retry_after") or response.retry_after_seconds
-            return rate_limited(quoted_reason, float(pause_seconds or DEFAULT_PAUSE_SECONDS))
+            return rate_limited(reason, float(pause_seconds or DEFAULT_PAUSE_SECONDS))
         return response._replace(status=502 if response.succeeded else response.status).result(
-            quoted_reason
+            reason
         )
 
 

@@ -73,12 +73,12 @@ def check_mail() -> Finding:
     if settings().alert_email_host is None:
         return Finding("skipped", f"{NOT_CONFIGURED} (ALERT_EMAIL_HOST)")
     timeout = settings().health_check_timeout_seconds
-    server = replace(configured_mail_server(), user=None, password=None, timeout_seconds=timeout)
+    server = replace(configured_mail_server(), timeout_seconds=timeout)
     try:
-        smtp = connect(server)
+        smtp = connect(replace(server, user=None, password=None))
     except (SMTPException, OSError) as error:
         fix = "Correct ALERT_EMAIL_HOST, ALERT_EMAIL_PORT and ALERT_EMAIL_TLS; messages wait."
-        return Finding("degraded", f"{server.host}:{server.port}: {reason(error)}", fix)
+        return Finding("degraded", f"{server.host}:{server.port}: {reason(error, server)}", fix)
     with suppress(SMTPException, OSError):
         smtp.quit()
     return Finding("healthy", f"{server.host}:{server.port} answers ({server.security})")

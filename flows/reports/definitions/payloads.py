@@ -14,7 +14,7 @@ from analytics_worker.text import one_line
 from flows.reports.definitions.model import Report
 from flows.reports.definitions.validation import problems
 from flows.reports.formats import FormatError, get_format
-from flows.reports.output.recipients import RecipientError, check_recipients
+from flows.reports.output.recipients import RecipientError, check_allowed, check_recipients
 from flows.reports.scheduling.periods import SCHEDULE_TYPES
 
 _REPORT_KEYS = set(Report.model_fields) - {"name", "sql", "format", "recipients", "schedule"}
@@ -61,6 +61,10 @@ def _check(report: Report, parameter: str) -> None:
         check_recipients(report.recipients)
     except RecipientError as error:
         raise ReportRequestError(f"{parameter}.recipients: {error}") from None
+    try:  # the owner is sent errors, which may quote data
+        check_allowed([report.owner] if report.owner else [])
+    except RecipientError as error:
+        raise ReportRequestError(f"{parameter}.owner: {error}") from None
 
 
 def _name(payload: Mapping[str, Any], parameter: str) -> str:

@@ -9,7 +9,11 @@ import pytest
 from analytics_worker.circuit_breaker import db_circuit_breaker
 from analytics_worker.prefect_support.results import RunFailed
 from analytics_worker.settings import settings
-from flows.reports import generate_ad_hoc_report, generate_scheduled_reports
+from flows.reports import (
+    generate_ad_hoc_report,
+    generate_scheduled_reports,
+    generate_single_report,
+)
 from flows.reports import scheduled as scheduled_flow
 from flows.reports.formats import registry
 from flows.reports.output import ui_artifacts
@@ -23,6 +27,7 @@ from tests.flows.reports.reports import (
     runs,
     store_reports,
 )
+from tests.support.attacks import attack
 from tests.support.postgres import administer
 from tests.support.sql import execute, query
 
@@ -156,3 +161,23 @@ def test_address_outside_the_allowed_domains_is_refused(monkeypatch, smtp_sink):
     store_reports(report(sql="select 1 as n", for_each=each, recipients=[]))
     assert generate_scheduled_reports(return_state=True).is_failed()
     assert [each.recipients for each in smtp_sink.messages] == [[OWNER]]
+
+
+@attack(
+    by="API caller",
+    what="an owner outside REPORT_ALLOWED_DOMAINS, and SQL whose error quotes data",
+    answer="refused before the SQL runs; nobody gets a mail",
+)
+@pytest.mark.parametrize("ask", [generate_ad_hoc_report, generate_single_report])
+def test_an_owner_outside_the_allowed_domains_is_sent_no_error_with_data(
+    monkeypatch, smtp_sink, ask
+):
+    monkeypatch.setenv("REPORT_ALLOWED_DOMAINS", "example.com")
+    settings.cache_clear()
+    config = {"name": "r", "query": "select 'secret row'::text::int", "recipients": [ANN]}
+    with pytest.raises(RunFailed, match=r"\.owner: eve@example\.net may not get reports"):
+        ask(config | {"owner": "eve@example.net"})
+    assert (runs(), smtp_sink.messages) == ([], [])
+    with pytest.raises(RunFailed, match="secret row"):
+        ask(config | {"owner": OWNER})
+    assert "secret row" in owner_notification(smtp_sink)

@@ -6,7 +6,7 @@ Reads nothing, writes nothing.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from flows.reports.formats.charts.axis import CURRENCIES, compact_number, ticks
+from flows.reports.formats.charts.axis import CURRENCIES, compact_number, finite, ticks
 from flows.reports.formats.pages.document import Chart, Series
 
 WIDTH = 576
@@ -83,8 +83,9 @@ class _Axis:
     end: float
 
     def pixel(self, value: float) -> float:
-        """Return the position of a value in pixels."""
-        share = (value - self.low) / (self.high - self.low)
+        """Return the position of a value in pixels; of halves, as a difference may be infinite."""
+        length = self.high / 2 - self.low / 2
+        share = (value / 2 - self.low / 2) / length if length else 0.0
         return round(self.start + share * (self.end - self.start), 1)
 
 
@@ -102,9 +103,10 @@ def _columns(chart: Chart, values: Sequence[float]) -> Drawing:
             if value is None:
                 continue
             base = (above if value >= 0 else below) if stacked else 0.0
-            above, below = above + max(value, 0), below + min(value, 0)
+            above, below = finite(above + max(value, 0)), finite(below + min(value, 0))
             x = start if stacked else start + width * number
-            drawing.bars.append(_bar(axis, x, width, (base, base + value), COLORS[number]))
+            ends = (base, finite(base + value))
+            drawing.bars.append(_bar(axis, x, width, ends, COLORS[number]))
     _label_columns(chart, drawing, slot)
     return drawing
 
@@ -113,8 +115,8 @@ def _sums(chart: Chart) -> list[float]:
     columns = [
         [_value(one, index) or 0.0 for one in chart.series] for index in range(len(chart.labels))
     ]
-    tops = [sum(v for v in column if v > 0) for column in columns]
-    return tops + [sum(v for v in column if v < 0) for column in columns]
+    tops = [finite(sum(v for v in column if v > 0)) for column in columns]
+    return tops + [finite(sum(v for v in column if v < 0)) for column in columns]
 
 
 def _value(one: Series, index: int) -> float | None:
