@@ -1,8 +1,9 @@
 """Comma-separated values: UTF-8, a header, line feeds; NULL is empty and '' is ``""``.
 
 The server writes the file's text. Text that a spreadsheet would interpret as a formula is prefixed with an
-apostrophe in the same statement; numbers, dates and other values are left as they are. The last line of a
-truncated file is a note, unless it is raw.
+apostrophe in the same statement; numbers, dates and other values are left as they are. So is a part of a
+text after ``;`` or a tab, with which Excel separates cells in some languages. The last line of a truncated
+file is a note, unless it is raw.
 """
 
 from codecs import BOM_UTF8
@@ -11,9 +12,14 @@ from typing import BinaryIO
 from psycopg2 import sql
 
 from flows.reports.formats.export_context import ExportContext
-from flows.reports.formats.formula_escaping import escape_formula, escape_formula_text
+from flows.reports.formats.formula_escaping import (
+    escape_formula,
+    escape_formula_parts,
+    escape_formula_text,
+)
 from flows.reports.formats.query.columns import TEXTS, Column, ColumnKind
 from flows.reports.formats.query.copy import limit_clause
+from flows.reports.formats.query.sink import Write
 from flows.reports.formats.query.statement import PreparedQuery, column_identifier
 
 
@@ -22,14 +28,24 @@ def write(context: ExportContext, query: PreparedQuery, file: BinaryIO) -> None:
     if context.bom:
         file.write(BOM_UTF8)
     names = query.names if context.raw else tuple(map(escape_formula_text, query.names))
-    file.write(",".join(map(_quoted, names)).encode() + b"\n")
+    write = file.write if context.raw else _escaping(file)
+    write(",".join(map(_quoted, names)).encode() + b"\n")
     cells = (_cell(number, column, raw=context.raw) for number, column in enumerate(query.columns))
     select = sql.SQL("select {} from {}{}").format(
         sql.SQL(", ").join(cells), query.source, limit_clause(context.max_rows)
     )
-    context.copy(query, select, "format csv", file.write)
+    context.copy(query, select, "format csv", write)
     if context.truncation_note:
-        file.write(_quoted(context.truncation_note).encode() + b"\n")
+        write(_quoted(escape_formula_text(context.truncation_note)).encode() + b"\n")
+
+
+def _escaping(file: BinaryIO) -> Write:
+    """Write whole rows with their parts escaped: per buffer, because the server takes longer per cell."""
+
+    def write(rows: bytes | memoryview) -> None:
+        file.write(escape_formula_parts(bytes(rows)))
+
+    return write
 
 
 def _quoted(name: str) -> str:

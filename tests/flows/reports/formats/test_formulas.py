@@ -99,3 +99,50 @@ def test_header_is_escaped_too(tmp_path, prefix):
     with (tmp_path / "f.csv").open(newline="") as file:
         assert next(csv.reader(file)) == [f"'{prefix}x"]
     assert openpyxl.load_workbook(tmp_path / "f.xlsx")["T"]["A1"].data_type == "s"
+
+
+SEPARATORS = (";", "; ", '; "', "\t", '\t ""', ";\u00a0", ";;", "; \t")
+
+
+@pytest.mark.parametrize("start", [s for s in NAMES if not s.isspace()], ids=NAMES.get)
+@attack(
+    by="data",
+    what="a formula behind a ; or a tab, with which Excel separates cells in some languages, in text or a column's name",
+    answer="an apostrophe in front of it",
+)
+def test_parts_of_a_text_are_no_cells_with_formulas(tmp_path, start):
+    texts = [f"Ann{between}{start}cmd|'' /C calc''!A0" for between in SEPARATORS]
+    values = ", ".join(f"({number}, '{text}')" for number, text in enumerate(texts))
+    query = f"select * from (values {values}, (-5, 'a;b\t-;'), (99, '{start};')) as t (n, \"n;{start}x\") order by n"
+    with open_snapshot() as snapshot:
+        for name, raw in (("f", False), ("raw", True)):
+            export(snapshot, [TableQuery("T", query)], tmp_path / name, "csv", raw=raw)
+    guarded, raw = (
+        list(csv.reader(io.StringIO((tmp_path / name).read_text(), newline="")))
+        for name in ("f", "raw")
+    )
+    assert guarded[0] == ["n", f"n;'{start}x"]
+    assert guarded[1] == ["-5", "a;b\t'-;"]
+    assert guarded[2:-1] == [
+        [number, text.replace(start, f"'{start}")] for number, text in raw[2:-1]
+    ]
+    assert guarded[-1] == ["99", f"'{start};"]
+    assert raw[2:-1] == [[str(n), text.replace("''", "'")] for n, text in enumerate(texts)]
+
+
+def test_parts_are_found_wherever_a_buffer_ends(tmp_path):
+    query = """select repeat('y', n % 997) || ';=1' as a, -n as b, ';' as c from generate_series(1, 20000) as n
+        union all select repeat('z', 3000000) || ';=1', -1, ';'"""
+    with open_snapshot() as snapshot:
+        export(snapshot, [TableQuery("T", query)], tmp_path / "f", "csv")
+    content = (tmp_path / "f").read_bytes()
+    assert content.count(b";'=1,-") == 20_001
+    assert b";=" not in content
+    assert b"'-" not in content
+
+
+def test_the_sentence_about_a_cut_is_no_formula(tmp_path):
+    with open_snapshot() as snapshot:
+        table = TableQuery("=1;=1", "select 1 as n union all select 2")
+        export(snapshot, [table], tmp_path / "f", "csv", max_rows=1)
+    assert (tmp_path / "f").read_text().splitlines()[-1].startswith("'=1;'=1: only the first 1")
