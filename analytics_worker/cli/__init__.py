@@ -4,11 +4,15 @@ A command's module is imported when the command is asked for, so that ``--help``
 """
 
 import importlib
+import sys
 from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+
+from analytics_worker.errors import PermanentError
+from analytics_worker.text import printable
 
 # What --help shows; the order is the order of use.
 COMMANDS = {
@@ -75,5 +79,8 @@ def _analytics_worker(
 
 
 def main() -> None:
-    """Entry point of the console script."""
-    app()
+    """Entry point of the console script; an error that a person can put right is one line."""
+    try:
+        app()
+    except PermanentError as error:
+        sys.exit(f"error: {printable(str(error))}")
