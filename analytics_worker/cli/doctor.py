@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from analytics_worker.cli.stack_env import use_running_stack
 from analytics_worker.settings import settings
 
 
@@ -18,7 +17,6 @@ def doctor(
 
     The worst comes last, where it is seen first.
     """
-    use_running_stack()
     settings()  # a variable that is not valid is the only thing to say
     from rich.markup import escape  # noqa: PLC0415  # --help answers at once
 

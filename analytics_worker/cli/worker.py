@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analytics_worker.cli.stack_env import use_running_stack
 from analytics_worker.settings import Settings, project_root, settings
 
 if TYPE_CHECKING:
@@ -60,7 +59,6 @@ def worker(
     ] = 10,
 ) -> None:
     """Run what is due on the work pools, each run forked from a preloaded process."""
-    use_running_stack()
     from analytics_worker.cli.errors import exit_on_error  # noqa: PLC0415  # Prefect reads the address that was chosen
     from analytics_worker.prefect_support.api_client import check_access  # noqa: PLC0415
     from analytics_worker.prefect_support.deployments import pools as all_pools  # noqa: PLC0415

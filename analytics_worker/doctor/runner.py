@@ -23,10 +23,17 @@ from analytics_worker.doctor import (
 )
 from analytics_worker.doctor.findings import Finding
 from analytics_worker.errors import PermanentError
-from analytics_worker.prefect_support.api_client import refusal_message
+from analytics_worker.prefect_support.api_client import refusal
 from analytics_worker.text import one_line
 
 Part = Callable[[], Iterator[Finding]]
+NOT_EXAMINED = "can't be looked at"
+FIX = "`make up`, or correct DATABASE_URL and PREFECT_API_URL."
+FIXES = {
+    "database": "`make up`, or correct DATABASE_URL.",
+    "permissions": "`make up`, or correct DATABASE_URL.",
+    "prefect api": "`make up`, or correct PREFECT_API_URL.",
+}
 EXPECTED = (SQLAlchemyError, PermanentError, HTTPError, PrefectHTTPStatusError, OSError)
 
 
@@ -72,7 +79,15 @@ def _safely(area: str, part: Part) -> Iterator[Finding]:
     try:
         yield from part()
     except EXPECTED as error:
-        reason = getattr(error, "orig", None) or error
-        message = refusal_message(error) or one_line(str(reason) or type(error).__name__)
-        fix = "`make up`, or correct DATABASE_URL and PREFECT_API_URL."
-        yield Finding(area, "can't be looked at", "fail", message, fix)
+        yield _unexamined(area, error)
+
+
+def _unexamined(area: str, error: BaseException) -> Finding:
+    """A part that can't be looked at; the fix is the one that the error names."""
+    refused = refusal(error)
+    if refused:
+        fix = refused.fix or "The server's answer says what it expects."
+        return Finding(area, NOT_EXAMINED, "fail", refused.problem, fix)
+    reason = getattr(error, "orig", None) or error
+    message = one_line(str(reason) or type(error).__name__)
+    return Finding(area, NOT_EXAMINED, "fail", message, FIXES.get(area, FIX))

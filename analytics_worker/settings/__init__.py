@@ -27,7 +27,7 @@ from analytics_worker.settings.types import (
 )
 from analytics_worker.settings.validation_messages import InvalidSettingError, invalid_setting
 
-__all__ = ["InvalidSettingError", "Settings", "project_root", "settings"]
+__all__ = ["InvalidSettingError", "Settings", "project_root", "settings", "user_variables"]
 
 
 class Settings(MessageSettings):
@@ -148,3 +148,10 @@ def settings() -> Settings:
         return Settings(_env_file=(f"{below_root(chosen)}/stack.env", own))  # pyright: ignore[reportCallIssue]  # pydantic-settings takes it at run time
     except (ValidationError, SettingsError) as error:
         raise invalid_setting(error, Settings) from None  # pydantic repeats secrets
+
+
+def user_variables() -> dict[str, str]:
+    """What the user set: the environment, and below it Prefect's variables in ``.env``."""
+    file = dotenv_values(project_root() / ".env")
+    prefect = {k: v for k, v in file.items() if k.startswith("PREFECT_") and v is not None}
+    return prefect | dict(os.environ)

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analytics_worker.authority import is_loopback
-from analytics_worker.settings import settings
+from analytics_worker.settings import settings, user_variables
 from analytics_worker.stack.accounts import other_accounts
-from analytics_worker.stack.environment import listen_host, user_variables
+from analytics_worker.stack.environment import listen_host
 from analytics_worker.stack.errors import StackError
 from analytics_worker.stack_access import login_file
 

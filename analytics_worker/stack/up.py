@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from analytics_worker.errors import PermanentError
-from analytics_worker.settings import InvalidSettingError, settings
+from analytics_worker.settings import InvalidSettingError, settings, user_variables
 from analytics_worker.stack.background_thread import run_in_daemon_thread
 from analytics_worker.stack.components import Components
-from analytics_worker.stack.environment import HOST, environment, ui_url, user_variables
+from analytics_worker.stack.environment import HOST, environment, ui_url
 from analytics_worker.stack.errors import StackError
 from analytics_worker.stack.login import access_notes, choose_login
 from analytics_worker.stack.postgres.server import EmbeddedPostgres
