@@ -16,6 +16,7 @@ from analytics_worker.doctor import (
     access,
     database,
     host,
+    jobs,
     prefect_database,
     readers,
     server,
@@ -41,6 +42,8 @@ def run_checks() -> Iterator[Finding]:
     """Every finding."""
     yield from _safely("versions", versions.packages)
     yield from _safely("settings", host.variables)
+    yield from _safely("settings", jobs.overrides)
+    yield from _safely("settings", jobs.code_folders)
     yield from _safely("ports", host.ports)
     yield from _safely("disk", host.disk)
     yield from _safely("database", _database)
@@ -62,6 +65,7 @@ def _server() -> Iterator[Finding]:
     looks: tuple[Callable[[SyncPrefectClient], Iterator[Finding]], ...] = (
         versions.server,
         access.login,
+        access.encryption,
         access.csrf,
         access.web_pages,
         server.clock,

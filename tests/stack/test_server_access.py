@@ -225,3 +225,14 @@ def test_a_server_that_anybody_could_use_does_not_start(
         server.end()
     assert said in server.output()
     assert "Traceback" not in server.output()
+
+
+def test_the_doctor_says_that_a_server_that_listens_everywhere_is_not_encrypted(
+    closed_server: Server, bare_server: Server
+):
+    with client_of(closed_server, LOGIN) as client:
+        found = bad(access.encryption(client))["encryption"]
+    assert found.level == "warn"
+    assert "the server listens on 0.0.0.0. Login and data travel unencrypted" in found.message
+    with client_of(bare_server) as client:
+        assert bad(access.encryption(client)) == {}
