@@ -8,10 +8,11 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from analytics_worker.prefect_support.api_client import ApiUnavailableError
     from analytics_worker.prefect_support.results import RunFailed
     from analytics_worker.prefect_support.runs import Run, SubmitError, find, submit
 
-__all__ = ["Run", "RunFailed", "SubmitError", "find", "submit"]
+__all__ = ["ApiUnavailableError", "Run", "RunFailed", "SubmitError", "find", "submit"]
 
 
 def __getattr__(name: str) -> Any:

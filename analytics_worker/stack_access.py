@@ -7,9 +7,11 @@ from pathlib import Path
 
 from dotenv import dotenv_values
 
-from analytics_worker.settings import settings
+from analytics_worker.settings import settings, user_variables
 
 API_URL, API_LOGIN = "PREFECT_API_URL", "PREFECT_API_AUTH_STRING"
+DEFAULT_ADDRESS = "http://127.0.0.1:4200/api"
+"""Of the stack, unless PREFECT_SERVER_API_PORT or PREFECT_SERVER_API_HOST is set."""
 
 
 def stack_variables() -> dict[str, str]:
@@ -18,15 +20,23 @@ def stack_variables() -> dict[str, str]:
     return {name: value for name, value in file.items() if value is not None}
 
 
-def stack_login(api_url: str | None) -> str | None:
-    """Return the login of the local stack if the URL is its own: no other server may get it.
+def api_address() -> str | None:
+    """Return PREFECT_API_URL of the environment or ``.env``, else of the local stack."""
+    return user_variables().get(API_URL) or stack_variables().get(API_URL)
+
+
+def is_stack_address(api_url: str | None) -> bool:
+    """Return whether the URL is that of the local stack: no other server may get its login.
 
     Another name of this host, such as localhost, may lead to the port of another user's process.
     """
-    variables = stack_variables()
-    own = variables.get(API_URL)
-    is_own = own is not None and api_url is not None and api_url.rstrip("/") == own.rstrip("/")
-    return variables.get(API_LOGIN) if is_own else None
+    own = stack_variables().get(API_URL)
+    return own is not None and api_url is not None and api_url.rstrip("/") == own.rstrip("/")
+
+
+def stack_login(api_url: str | None) -> str | None:
+    """Return the login of the local stack if the URL is its own: no other server may get it."""
+    return stack_variables().get(API_LOGIN) if is_stack_address(api_url) else None
 
 
 def login_file() -> Path:

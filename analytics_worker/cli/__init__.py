@@ -1,14 +1,22 @@
 """The command ``analytics-worker``. Each command is the function of its name in ``cli/<name>.py``.
 
-A command's module is imported when the command is asked for, so that ``--help`` answers at once.
+A command's module is imported when the command is asked for, so that ``--help`` answers at once, and
+after the stack that runs here was found: Prefect reads the address of its API when it is imported.
 """
 
 import importlib
+import sys
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
+
+from analytics_worker.cli.stack_env import use_running_stack
+from analytics_worker.errors import PermanentError
+from analytics_worker.settings import InvalidSettingError
+from analytics_worker.text import printable
 
 # What --help shows; the order is the order of use.
 COMMANDS = {
@@ -37,6 +45,9 @@ class LazyGroup(TyperGroup):
         """The command of that name."""
         if cmd_name not in COMMANDS:
             return None
+        if cmd_name != "up":  # which brings a stack of its own
+            with suppress(InvalidSettingError):  # --help answers; the command itself refuses it
+                use_running_stack()
         function = getattr(importlib.import_module(f"analytics_worker.cli.{cmd_name}"), cmd_name)
         if isinstance(function, typer.Typer):  # a command with commands of its own
             function.info.name = cmd_name
@@ -75,5 +86,8 @@ def _analytics_worker(
 
 
 def main() -> None:
-    """Entry point of the console script."""
-    app()
+    """Entry point of the console script; an error that a person can put right is one line."""
+    try:
+        app()
+    except PermanentError as error:
+        sys.exit(f"error: {printable(str(error))}")

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from analytics_worker.cli.output import echo
-from analytics_worker.cli.stack_env import use_running_stack
 
 if TYPE_CHECKING:
     from analytics_worker.delivery.overview import ChannelOverview
@@ -31,7 +30,6 @@ COLUMNS = (
 @channels.callback(invoke_without_command=True)
 def list_channels(context: typer.Context) -> None:
     """List the channels that messages are sent through, or test one."""
-    use_running_stack()
     if context.invoked_subcommand is not None:
         return
     # --help answers at once, and Prefect reads the address that was chosen

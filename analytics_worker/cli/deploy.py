@@ -2,12 +2,9 @@
 
 import typer
 
-from analytics_worker.cli.stack_env import use_running_stack
-
 
 def deploy() -> None:
     """Update pools, blocks and deployments of the Prefect API to match prefect.yaml."""
-    use_running_stack()
     from prefect import get_client  # noqa: PLC0415  # reads the address that was just chosen
 
     from analytics_worker.cli.errors import exit_on_error  # noqa: PLC0415

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from analytics_worker.cli.stack_env import use_running_stack
+from analytics_worker.settings import settings
 
 
 def doctor(
@@ -17,7 +17,7 @@ def doctor(
 
     The worst comes last, where it is seen first.
     """
-    use_running_stack()
+    settings()  # a variable that is not valid is the only thing to say
     from rich.markup import escape  # noqa: PLC0415  # --help answers at once
 
     from analytics_worker.doctor import Level, run_checks  # noqa: PLC0415  # Prefect reads the chosen address

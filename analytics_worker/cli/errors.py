@@ -6,11 +6,14 @@ from contextlib import contextmanager
 import typer
 from httpx import HTTPError
 from prefect.exceptions import PrefectHTTPStatusError
-from prefect.settings import get_current_settings
 from sqlalchemy.exc import OperationalError
 
 from analytics_worker.errors import PermanentError
-from analytics_worker.prefect_support.api_client import refusal_message
+from analytics_worker.prefect_support.api_client import (
+    ApiUnavailableError,
+    refusal_message,
+    unavailable_message,
+)
 from analytics_worker.stack.errors import StackError
 from analytics_worker.text import printable
 
@@ -20,17 +23,13 @@ def exit_on_error() -> Generator[None]:
     """Turn errors that a person can put right into one line."""
     try:
         yield
-    except (StackError, PermanentError) as error:
+    except (StackError, PermanentError, ApiUnavailableError) as error:
         message = str(error)
     except PrefectHTTPStatusError as error:
         refused = f"The Prefect API refused: {str(error).splitlines()[0]}"
         message = refusal_message(error) or refused
     except HTTPError as error:
-        api = get_current_settings().api.url
-        message = (
-            f"The Prefect API {api} does not answer ({type(error).__name__}):"
-            " run `make up`, or set PREFECT_API_URL."
-        )
+        message = unavailable_message(error)
     except OperationalError as error:
         message = f"The database does not answer: {str(error.orig).strip().splitlines()[0]}"
     else:

@@ -2,7 +2,6 @@
 
 import typer
 
-from analytics_worker.cli.stack_env import use_running_stack
 from analytics_worker.settings import settings
 
 
@@ -14,7 +13,6 @@ def status() -> None:
     if record is None or not record.is_running():
         typer.secho(f"No stack runs in {settings().state_dir}: run `make up`.", err=True, fg="red")
         raise typer.Exit(1)
-    use_running_stack()
     from analytics_worker.cli.errors import exit_on_error  # noqa: PLC0415  # Prefect reads the address that was chosen
     from analytics_worker.stack.status import show  # noqa: PLC0415
 

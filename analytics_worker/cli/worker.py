@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from analytics_worker.cli.stack_env import use_running_stack
 from analytics_worker.settings import Settings, project_root, settings
 
 if TYPE_CHECKING:
@@ -60,7 +59,6 @@ def worker(
     ] = 10,
 ) -> None:
     """Run what is due on the work pools, each run forked from a preloaded process."""
-    use_running_stack()
     from analytics_worker.cli.errors import exit_on_error  # noqa: PLC0415  # Prefect reads the address that was chosen
     from analytics_worker.prefect_support.api_client import check_access  # noqa: PLC0415
     from analytics_worker.prefect_support.deployments import pools as all_pools  # noqa: PLC0415
@@ -100,13 +98,13 @@ def _job_policy(chosen: Settings, log_dir: Path | None) -> "JobPolicy":
     """What callers of the API may ask for; code is never read from where the worker writes."""
     from prefect.settings import get_current_settings  # noqa: PLC0415  # --help answers at once
 
-    from analytics_worker.worker.code_folders import CodeFolders  # noqa: PLC0415
+    from analytics_worker.worker.code_folders import configured_folders  # noqa: PLC0415
     from analytics_worker.worker.job_policy import JobPolicy  # noqa: PLC0415
 
-    written = [chosen.state_dir, chosen.log_dir, chosen.report_output_dir]
     prefect = get_current_settings()
-    written += [prefect.home, prefect.results.local_storage_path, *([log_dir] if log_dir else [])]
-    folders = CodeFolders.of(project_root(), chosen.worker_code_folders, written)
+    written = [prefect.home, prefect.results.local_storage_path, *([log_dir] if log_dir else [])]
     return JobPolicy(
-        chosen.worker_allow_job_overrides, folders, frozenset(chosen.worker_job_environment)
+        chosen.worker_allow_job_overrides,
+        configured_folders(written),
+        frozenset(chosen.worker_job_environment),
     )

@@ -13,6 +13,7 @@ from prefect.exceptions import PrefectHTTPStatusError
 from analytics_worker.authority import LOOPBACK
 from analytics_worker.doctor.findings import Finding, graded
 from analytics_worker.stack.accounts import other_accounts
+from analytics_worker.stack.login import UNENCRYPTED
 
 AREA = "access"
 FOREIGN_HOST = {"Host": "web-page.invalid"}
@@ -33,6 +34,15 @@ def login(client: SyncPrefectClient) -> Iterator[Finding]:
     fix = "Unset SERVER_LOGIN and start `make up` again, or set PREFECT_SERVER_API_AUTH_STRING."
     message = f"{COMMANDS_WARNING}; reachable by {callers}"
     yield graded(AREA, "login", message, warn=is_remote or bool(others), fail=is_exposed, fix=fix)
+
+
+def encryption(client: SyncPrefectClient) -> Iterator[Finding]:
+    """Nothing travels unencrypted between hosts, as far as this one can see."""
+    host, remote = _server_api(client)["host"], client.api_url.host not in LOOPBACK
+    exposed = host not in LOOPBACK or (remote and client.api_url.scheme == "http")
+    message = f"the server listens on {host}. {UNENCRYPTED}" if exposed else "not needed, or TLS"
+    fix = "Put a TLS proxy in front (docs/calling.md), or listen on 127.0.0.1."
+    yield graded(AREA, "encryption", message, warn=exposed, fix=fix)
 
 
 def csrf(client: SyncPrefectClient) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from analytics_worker.doctor import (
     access,
     database,
     host,
+    jobs,
     prefect_database,
     readers,
     server,
@@ -23,10 +24,17 @@ from analytics_worker.doctor import (
 )
 from analytics_worker.doctor.findings import Finding
 from analytics_worker.errors import PermanentError
-from analytics_worker.prefect_support.api_client import refusal_message
+from analytics_worker.prefect_support.api_client import refusal
 from analytics_worker.text import one_line
 
 CheckGroup = Callable[[], Iterator[Finding]]
+UNCHECKED = "can't be checked"
+DEFAULT_FIX = "`make up`, or correct DATABASE_URL and PREFECT_API_URL."
+FIXES = {
+    "database": "`make up`, or correct DATABASE_URL.",
+    "permissions": "`make up`, or correct DATABASE_URL.",
+    "prefect api": "`make up`, or correct PREFECT_API_URL.",
+}
 EXPECTED_ERRORS = (SQLAlchemyError, PermanentError, HTTPError, PrefectHTTPStatusError, OSError)
 
 
@@ -34,6 +42,8 @@ def run_checks() -> Iterator[Finding]:
     """Yield the findings of all checks."""
     yield from _run_group("versions", versions.packages)
     yield from _run_group("settings", host.variables)
+    yield from _run_group("settings", jobs.overrides)
+    yield from _run_group("settings", jobs.code_folders)
     yield from _run_group("ports", host.ports)
     yield from _run_group("disk", host.disk)
     yield from _run_group("database", _database)
@@ -55,6 +65,7 @@ def _server() -> Iterator[Finding]:
     checks: tuple[Callable[[SyncPrefectClient], Iterator[Finding]], ...] = (
         versions.server,
         access.login,
+        access.encryption,
         access.csrf,
         access.web_pages,
         server.clock,
@@ -72,7 +83,15 @@ def _run_group(area: str, group: CheckGroup) -> Iterator[Finding]:
     try:
         yield from group()
     except EXPECTED_ERRORS as error:
-        reason = getattr(error, "orig", None) or error
-        message = refusal_message(error) or one_line(str(reason) or type(error).__name__)
-        fix = "`make up`, or correct DATABASE_URL and PREFECT_API_URL."
-        yield Finding(area, "can't be checked", "fail", message, fix)
+        yield _unchecked(area, error)
+
+
+def _unchecked(area: str, error: BaseException) -> Finding:
+    """Return the finding for a group that can't be checked, with the fix that the error names."""
+    refused = refusal(error)
+    if refused:
+        fix = refused.fix or "The server's answer says what it expects."
+        return Finding(area, UNCHECKED, "fail", refused.problem, fix)
+    reason = getattr(error, "orig", None) or error
+    message = one_line(str(reason) or type(error).__name__)
+    return Finding(area, UNCHECKED, "fail", message, FIXES.get(area, DEFAULT_FIX))

@@ -3,6 +3,12 @@
 import sys
 
 from analytics_worker.exporter.app import serve
+from analytics_worker.exporter.console import log_line
+from analytics_worker.settings import InvalidSettingError
 
 if __name__ == "__main__":
-    sys.exit(serve())
+    try:
+        sys.exit(serve())
+    except InvalidSettingError as error:
+        log_line(f"error: {error}")
+        sys.exit(1)

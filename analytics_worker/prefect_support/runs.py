@@ -6,13 +6,16 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, cast
 from uuid import UUID
 
+import httpx
 from prefect import Flow
+from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import get_current_settings
@@ -20,7 +23,12 @@ from prefect.states import Cancelling
 from prefect.utilities.callables import get_call_parameters
 
 from analytics_worker.errors import PermanentError
-from analytics_worker.prefect_support.api_client import api_client, with_stack_login
+from analytics_worker.prefect_support.api_client import (
+    ApiUnavailableError,
+    api_client,
+    unavailable_message,
+    with_stack_access,
+)
 from analytics_worker.prefect_support.deployments import deployment_name
 from analytics_worker.prefect_support.results import RunFailed
 from analytics_worker.prefect_support.run_results import (
@@ -53,12 +61,13 @@ class Run:
     @property
     def url(self) -> str | None:
         """Return the address of this run in the Prefect UI."""
-        ui = get_current_settings().ui_url
+        with with_stack_access():
+            ui = get_current_settings().ui_url
         return f"{ui}/runs/flow-run/{self.id}" if ui else None
 
     def state(self) -> State[Any] | None:
         """Return the current state of the run."""
-        with api_client() as client:
+        with _api() as client:
             return read_state(client, self.id)[0]
 
     def ready(self) -> bool:
@@ -74,7 +83,7 @@ class Run:
     @property
     def result(self) -> Any:
         """Return the result of the run; the error if it ended without a result; None while it runs."""
-        with api_client() as client:
+        with _api() as client:
             state, data = read_state(client, self.id)
         if state is None or not state.is_final():
             return None
@@ -96,7 +105,7 @@ class Run:
         """
         started = time.monotonic()
         deadline = math.inf if timeout is None else started + timeout
-        with api_client() as client:
+        with _api() as client:
             while True:
                 state, data = read_state(client, self.id)
                 if state is not None and state.is_final():
@@ -110,7 +119,7 @@ class Run:
 
     def cancel(self) -> None:
         """Request cancellation of the run."""
-        with api_client() as client:
+        with _api() as client:
             client.set_flow_run_state(self.id, Cancelling())
 
 
@@ -124,26 +133,32 @@ def submit(flow: Flow[..., Any] | str, *args: Any, **parameters: Any) -> Run:
 
     Raises:
         SubmitError: no deployment of that name exists, or the parameters are not valid.
+        ApiUnavailableError: the API does not answer.
     """
     name = deployment_name(flow if isinstance(flow, str) else flow.name)
     values = _bind(flow, args, parameters)
     try:
-        with api_client() as client:
-            deployment = client.read_deployment_by_name(name)
-            run = client.create_flow_run_from_deployment(deployment.id, parameters=values)
+        with _api() as client:
+            return _queue(client, name, values)
+    except PrefectHTTPStatusError as error:
+        raise SubmitError(f"{name} was refused: {_detail(error)}") from error
+
+
+def _queue(client: SyncPrefectClient, name: str, parameters: dict[str, Any]) -> Run:
+    try:
+        deployment = client.read_deployment_by_name(name)
+        run = client.create_flow_run_from_deployment(deployment.id, parameters=parameters)
     except ObjectNotFound as error:
         raise SubmitError(
             f"{name} is not deployed on {get_current_settings().api.url}."
             " Run `analytics-worker deploy`."
         ) from error
-    except PrefectHTTPStatusError as error:
-        raise SubmitError(f"{name} was refused: {_detail(error)}") from error
     return Run(id=run.id, name=run.name, deployment=name)
 
 
 def find(flow_run_id: UUID | str) -> Run:
     """Return the handle of a run that another process queued."""
-    with api_client() as client:
+    with _api() as client:
         run = read_run(client, UUID(str(flow_run_id)))
         handle = partial(Run, id=UUID(run["id"]), name=run["name"])
         if run["deployment_id"] is None:
@@ -151,6 +166,22 @@ def find(flow_run_id: UUID | str) -> Run:
         deployment = client.read_deployment(UUID(run["deployment_id"]))
         flow = client.read_flow(UUID(run["flow_id"]))
     return handle(deployment=f"{flow.name}/{deployment.name}")
+
+
+@contextmanager
+def _api() -> Generator[SyncPrefectClient]:
+    """The API's client; one that does not answer is an error of one line.
+
+    Raises:
+        ApiUnavailableError: the API does not answer.
+        ApiRefusedError: it asks for a login, or refuses the request before it looks at it.
+    """
+    with with_stack_access():
+        try:
+            with api_client() as client:
+                yield client
+        except httpx.TransportError as error:
+            raise ApiUnavailableError(unavailable_message(error)) from None
 
 
 def _bind(
@@ -167,7 +198,7 @@ def _bind(
 
 
 def _reported_result(state: State[Any], data: Any) -> Any:
-    with with_stack_login():
+    with with_stack_access():
         result = read_result(data)
     if isinstance(result, Mapping) and not is_exception(result):
         return cast("Mapping[str, Any]", result)

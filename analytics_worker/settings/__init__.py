@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from dotenv import dotenv_values
-from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt
-from pydantic_settings import SettingsConfigDict
+from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic_settings import SettingsConfigDict, SettingsError
 
 from analytics_worker.settings.messages import MessageSettings
 from analytics_worker.settings.types import (
@@ -22,11 +22,12 @@ from analytics_worker.settings.types import (
     Secret,
     Text,
     below_root,
-    lower,
+    on_or_off,
     project_root,
 )
+from analytics_worker.settings.validation_messages import InvalidSettingError, invalid_setting
 
-__all__ = ["Settings", "project_root", "settings"]
+__all__ = ["InvalidSettingError", "Settings", "project_root", "settings", "user_variables"]
 
 
 class Settings(MessageSettings):
@@ -77,6 +78,7 @@ class Settings(MessageSettings):
     worker_run_memory_limit_mb: Limit = Field(
         default=None,
         description="Memory that one run and its child processes may use; a run that uses more ends as Crashed. Empty: half of the host's or container's memory, at most 1536. off: no limit.",
+        json_schema_extra={"expected": "a whole number of megabytes, or off"},
     )
     worker_allow_job_overrides: bool = Field(
         default=False,
@@ -99,7 +101,7 @@ class Settings(MessageSettings):
     )
 
     # The Prefect server that `make up` starts
-    server_login: Annotated[Literal["auto", "on", "off"], BeforeValidator(lower)] = Field(
+    server_login: Annotated[Literal["auto", "on", "off"], BeforeValidator(on_or_off)] = Field(
         default="auto",
         description="Whether the Prefect server that `make up` starts requires a login: auto, on or off. auto: if other hosts can reach it, or this host has other accounts.",
     )
@@ -135,7 +137,21 @@ class Settings(MessageSettings):
 
 @lru_cache
 def settings() -> Settings:
-    """Return the settings, read on first use: importing a flow needs no configured environment."""
+    """Return the settings, read on first use: importing a flow needs no configured environment.
+
+    Raises:
+        InvalidSettingError: a variable is not valid.
+    """
     env_file = project_root() / ".env"
     state_dir = os.environ.get("STATE_DIR") or dotenv_values(env_file).get("STATE_DIR") or ".state"
-    return Settings(_env_file=(f"{below_root(state_dir)}/stack.env", env_file))  # pyright: ignore[reportCallIssue]  # pydantic-settings takes it at run time
+    try:
+        return Settings(_env_file=(f"{below_root(state_dir)}/stack.env", env_file))  # pyright: ignore[reportCallIssue]  # pydantic-settings takes it at run time
+    except (ValidationError, SettingsError) as error:
+        raise invalid_setting(error, Settings) from None  # pydantic repeats secrets
+
+
+def user_variables() -> dict[str, str]:
+    """Return the variables that the user set: the environment, then Prefect's variables in ``.env``."""
+    file = dotenv_values(project_root() / ".env")
+    prefect = {k: v for k, v in file.items() if k.startswith("PREFECT_") and v is not None}
+    return prefect | dict(os.environ)

@@ -43,6 +43,7 @@ class DataSettings(BaseSettings):
     reader_database_urls: dict[str, SecretStr] = Field(
         default={},
         description='URLs of more roles that can only SELECT, by the name that rules and reports use as `reader`, as JSON: {"finance": "postgresql://…"}.',
+        json_schema_extra={"expected": 'JSON such as {"finance": "postgresql://…"}'},
     )
     user_sql_max_mb: PositiveInt = Field(
         default=16,

@@ -33,11 +33,13 @@ def below_root_each(value: str | list[str]) -> object:
 
 
 def _off_is_zero(value: object) -> object:
-    return 0 if isinstance(value, str) and value.strip().lower() == "off" else value
+    return 0 if isinstance(value, str) and value.strip().lower() in OFF else value
 
 
-def lower(value: object) -> object:
-    return value.strip().lower() if isinstance(value, str) else value
+def on_or_off(value: object) -> object:
+    """Accept for on and off what a switch accepts: true, yes, 1, false, no, 0."""
+    word = value.strip().lower() if isinstance(value, str) else value
+    return "on" if word in ON else "off" if word in OFF else word
 
 
 def in_state_dir(name: str) -> Callable[[dict[str, Any]], Path]:
@@ -48,6 +50,7 @@ def same_as(name: str) -> Callable[[dict[str, Any]], Any]:
     return lambda values: values.get(name)
 
 
+ON, OFF = frozenset({"on", "true", "yes", "1"}), frozenset({"off", "false", "no", "0"})
 ProjectPath = Annotated[Path, BeforeValidator(below_root)]
 OptionalPath = Annotated[
     Path | None, BeforeValidator(lambda value: below_root(value) if value else None)

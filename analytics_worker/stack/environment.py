@@ -7,10 +7,8 @@ for what decides which server the processes talk to. Imports no Prefect, which r
 import os
 from datetime import timedelta
 
-from dotenv import dotenv_values
-
 from analytics_worker.authority import HIGHEST_PORT, client_host
-from analytics_worker.settings import project_root, settings
+from analytics_worker.settings import project_root, settings, user_variables
 from analytics_worker.stack.errors import StackError
 from analytics_worker.stack.state_dir import MARKER
 from analytics_worker.stack_access import API_LOGIN
@@ -18,13 +16,6 @@ from analytics_worker.stack_access import API_LOGIN
 HOST = "127.0.0.1"
 DEFAULT_PORT = 4200
 RUN_RETENTION = timedelta(days=30)  # Prefect itself keeps events for 7 days, and runs forever
-
-
-def user_variables() -> dict[str, str]:
-    """What the user set: the environment, and below it Prefect's variables in ``.env``."""
-    file = dotenv_values(project_root() / ".env")
-    prefect = {k: v for k, v in file.items() if k.startswith("PREFECT_") and v is not None}
-    return prefect | dict(os.environ)
 
 
 def api_port() -> int:

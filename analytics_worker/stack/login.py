@@ -10,10 +10,10 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from analytics_worker.authority import is_loopback
-from analytics_worker.settings import settings
+from analytics_worker.authority import Authority, is_loopback
+from analytics_worker.settings import settings, user_variables
 from analytics_worker.stack.accounts import other_accounts
-from analytics_worker.stack.environment import listen_host, user_variables
+from analytics_worker.stack.environment import api_port, listen_host
 from analytics_worker.stack.errors import StackError
 from analytics_worker.stack_access import login_file
 
@@ -21,6 +21,11 @@ SERVER_VARIABLE = "PREFECT_SERVER_API_AUTH_STRING"
 USER = "admin"
 SHOWN_ACCOUNTS = 3
 NO_LOGIN = "The server asks for no login; SERVER_LOGIN=on makes it ask."
+UNENCRYPTED = "Login and data travel unencrypted unless a TLS proxy stands in front of it."
+OVERRIDES = (
+    "WORKER_ALLOW_JOB_OVERRIDES=on: whoever may call the API chooses the commands, environments and"
+    " code that runs start (docs/decisions/job-overrides.md)."
+)
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -75,10 +80,14 @@ def _reason() -> str | None:
 
 
 def _other_accounts_reason() -> str | None:
+    others = _shown_accounts()
+    return f"because this machine has other people's accounts ({others})" if others else None
+
+
+def _shown_accounts() -> str:
     others = other_accounts()
     more = " …" if len(others) > SHOWN_ACCOUNTS else ""
-    names = ", ".join(others[:SHOWN_ACCOUNTS]) + more
-    return f"because this machine has other people's accounts ({names})" if others else None
+    return ", ".join(others[:SHOWN_ACCOUNTS]) + more
 
 
 def _stored(file: Path) -> str:
@@ -126,6 +135,24 @@ def _read(file: Path) -> str:
 def access_notes(login: Login | None) -> list[str]:
     """What `make up` says about who may run commands, a line each."""
     account = "root" if os.geteuid() == 0 else "this user"
+    others = "" if login else _shown_accounts()
+    reached = f" It is reached by other accounts of this machine: {others}." if others else ""
     who = "has the login" if login else "reaches the API without a login"
-    lines = [f"Login {login}."] if login else [NO_LOGIN]
-    return [*lines, f"Whoever {who} runs commands as {account} (SECURITY.md)."]
+    lines = [f"Login {login}."] if login else [NO_LOGIN + reached]
+    return [
+        *lines,
+        f"Whoever {who} runs commands as {account} (SECURITY.md).",
+        *_listening_note(),
+        *_overrides_note(),
+    ]
+
+
+def _listening_note() -> list[str]:
+    host = listen_host()
+    if is_loopback(host):
+        return []
+    return [f"The server listens on {Authority(host, api_port())}. {UNENCRYPTED}"]
+
+
+def _overrides_note() -> list[str]:
+    return [OVERRIDES] if settings().worker_allow_job_overrides else []

@@ -18,6 +18,7 @@ from analytics_worker.authority import is_loopback, parse_allowed_hosts
 from analytics_worker.settings import settings
 from analytics_worker.stack.environment import HOST, api_port, listen_host
 from analytics_worker.stack.errors import StackError
+from analytics_worker.worker.code_folders import configured_folders
 
 NEEDED_BYTES = 500_000_000  # a sample warehouse, the server's database, logs
 CONNECT_SECONDS = 10
@@ -28,6 +29,7 @@ def check_everything(state_dir: Path) -> int:
     check_writable(state_dir, "STATE_DIR")
     check_writable(settings().log_dir, "LOG_DIR")
     check_disk(state_dir)
+    configured_folders()
     port = check_server()
     check_port(settings().prometheus_port, "PROMETHEUS_PORT")
     check_database_url()

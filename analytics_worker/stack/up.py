@@ -14,10 +14,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from analytics_worker.errors import PermanentError
-from analytics_worker.settings import settings
+from analytics_worker.settings import InvalidSettingError, settings, user_variables
 from analytics_worker.stack.background_thread import run_in_daemon_thread
 from analytics_worker.stack.components import Components
-from analytics_worker.stack.environment import HOST, environment, ui_url, user_variables
+from analytics_worker.stack.environment import HOST, environment, ui_url
 from analytics_worker.stack.errors import StackError
 from analytics_worker.stack.login import access_notes, choose_login
 from analytics_worker.stack.postgres.server import EmbeddedPostgres
@@ -45,13 +45,16 @@ class Options:
 
 def supervise(options: Options) -> int:
     """Run the stack until a signal ends it; the exit code."""
-    folder = StateFolder(settings().state_dir)
     try:
+        folder = StateFolder(settings().state_dir)
         folder.acquire_lock()
         left = folder.clear_leftovers()
         settings.cache_clear()  # stack.env of a killed stack must not pass for the user's choice
         port = check_everything(folder.path)
         login = choose_login()
+    except InvalidSettingError as error:
+        fail(str(error))
+        return 1
     except (StackError, PermanentError) as error:
         fail(str(error))
         return REFUSED

@@ -14,6 +14,7 @@ from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 
 from analytics_worker.errors import PermanentError
+from analytics_worker.settings import project_root, settings
 from analytics_worker.worker.flow_source import NoFlowError, check_defines_flow
 
 FLOWS = "flows"
@@ -141,6 +142,20 @@ class CodeFolders:
         is_installed = loaded is not None and not self.contain(Path(loaded))
         if parts[0] in sys.stdlib_module_names or is_installed:
             raise UntrustedCodeError(f"{parts[0]} is an installed library")
+
+
+def configured_folders(written: Iterable[Path] = ()) -> CodeFolders:
+    """Trust the project's flows and WORKER_CODE_FOLDERS, except what the worker writes.
+
+    Args:
+        written: Folders that the worker writes besides those of the settings.
+
+    Raises:
+        CodeFolderError: a folder is missing, or the worker writes into it.
+    """
+    chosen = settings()
+    own = [chosen.state_dir, chosen.log_dir, chosen.report_output_dir]
+    return CodeFolders.of(project_root(), chosen.worker_code_folders, [*own, *written])
 
 
 def _installed() -> Iterable[Path]:

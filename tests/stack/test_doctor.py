@@ -22,6 +22,7 @@ from analytics_worker.doctor import (
     Finding,
     database,
     host,
+    jobs,
     prefect_database,
     readers,
     run_checks,
@@ -266,3 +267,14 @@ def test_a_schedule_whose_runs_are_late_fails(client, monkeypatch: pytest.Monkey
     )  # as if five minutes had passed
     assert "runs are late" in problems(server.schedules(client))[name].message
     client.delete_flow_run(run.id)
+
+
+def test_what_runs_may_start_is_looked_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    assert problems([*jobs.overrides(), *jobs.code_folders()]) == {}
+    monkeypatch.setenv("WORKER_ALLOW_JOB_OVERRIDES", "on")
+    monkeypatch.setenv("WORKER_CODE_FOLDERS", str(tmp_path / "missing"))
+    settings.cache_clear()
+    found = problems([*jobs.overrides(), *jobs.code_folders()])
+    assert found["WORKER_ALLOW_JOB_OVERRIDES"].level == "warn"
+    assert found["WORKER_CODE_FOLDERS"].level == "fail"
+    assert f"{tmp_path / 'missing'} is not a folder" in found["WORKER_CODE_FOLDERS"].message

@@ -5,6 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import psutil
@@ -129,6 +130,25 @@ def test_a_path_too_deep_for_a_socket_gets_a_private_one_elsewhere(tmp_path):
         assert stat.S_IMODE(place.stat().st_mode) == 0o700
         assert value(server.url, "select 1") == (1,)
     assert not place.exists()
+
+
+def test_a_private_socket_directory_keeps_its_name_unless_somebody_else_has_it(
+    tmp_path, monkeypatch
+):
+    """The URL is stored in a block, which must not change with every start."""
+    deep = tmp_path / ("d" * MAX_SOCKET_PATH_BYTES)
+    (tmp_path / "t").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "t"))
+    places: list[Path] = []
+    for taken in (False, False, True):
+        server = EmbeddedPostgres(deep, durable=False)
+        assert server.account
+        if taken:
+            places[0].mkdir(mode=0o755)
+        places.append(server.socket_directory)
+        server.release()
+    assert places[0] == places[1] != places[2]
+    assert places[0].exists(), "it is not ours to remove"
 
 
 def test_data_survives_a_killed_server(tmp_path):

@@ -63,6 +63,11 @@ def test_an_allowed_host_that_is_none(new_stack):
     assert "SERVER_ALLOWED_HOSTS has 'https://b.example.com'" in refused(new_stack)
 
 
+def test_a_code_folder_that_is_missing(new_stack):
+    new_stack.variables["WORKER_CODE_FOLDERS"] = "/nonexistent/flows"
+    assert "WORKER_CODE_FOLDERS: /nonexistent/flows is not a folder" in refused(new_stack)
+
+
 def test_a_database_that_does_not_answer(new_stack):
     new_stack.variables["DATABASE_URL"] = "postgresql://me:secret@127.0.0.1:1/sales"
     line = refused(new_stack)

@@ -11,7 +11,7 @@ import pytest
 from prefect import get_client
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-from analytics_worker.doctor import Finding, access
+from analytics_worker.doctor import Finding, access, run_checks
 from analytics_worker.exporter.collectors.work_pools import WorkPools
 from analytics_worker.exporter.poller import CollectorState
 from analytics_worker.exporter.prefect_client import PrefectApi
@@ -102,16 +102,30 @@ def _environment(server: Server, login: str | None) -> dict[str, str]:
     return {**os.environ, **own, **({"PREFECT_API_AUTH_STRING": login} if login else {})}
 
 
-def test_python_is_told_the_variable_and_the_file(closed_server: Server):
-    file = settings().state_dir / "login"
-    file.parent.mkdir(parents=True, exist_ok=True)
+@pytest.mark.parametrize("own", [True, False])
+def test_python_is_told_the_variable_and_the_file_if_it_is_of_that_server(
+    closed_server: Server, own: bool
+):
+    folder = StateFolder(settings().state_dir)
+    folder.path.mkdir(parents=True, exist_ok=True)
+    address = closed_server.api_url if own else "http://127.0.0.1:4200/api"
+    folder.write_env({"PREFECT_API_URL": address})
+    file = folder.path / "login"
     file.touch(0o600)
     with temporary_settings({PREFECT_API_URL: closed_server.api_url}):
         with pytest.raises(ApiRefusedError, match=f"requires a login: {NAMED}") as refused:
             submit("refresh-catalog")
-        assert str(file) in str(refused.value)
+        assert (str(file) in str(refused.value)) == own
         with pytest.raises(ApiRefusedError, match=NAMED):
             check_access()
+    folder.remove_records()
+
+
+def test_the_doctor_s_fix_is_that_of_the_refusal(closed_server: Server):
+    with temporary_settings({PREFECT_API_URL: closed_server.api_url}):
+        (found,) = [each for each in run_checks() if each.area == "prefect api"]
+    assert found.message == f"The Prefect API {closed_server.api_url} asks for a login"
+    assert found.fix == "Set PREFECT_API_AUTH_STRING=user:password."
 
 
 def test_the_exporter_says_so_once(closed_server: Server, capsys: pytest.CaptureFixture[str]):
@@ -208,3 +222,14 @@ def test_a_server_that_anybody_could_use_does_not_start(
         server.end()
     assert said in server.output()
     assert "Traceback" not in server.output()
+
+
+def test_the_doctor_says_that_a_server_that_listens_everywhere_is_not_encrypted(
+    closed_server: Server, bare_server: Server
+):
+    with client_of(closed_server, LOGIN) as client:
+        found = bad(access.encryption(client))["encryption"]
+    assert found.level == "warn"
+    assert "the server listens on 0.0.0.0. Login and data travel unencrypted" in found.message
+    with client_of(bare_server) as client:
+        assert bad(access.encryption(client)) == {}

@@ -141,6 +141,7 @@ def test_what_is_printed_says_where_it_is_and_not_what(variables):
     assert chosen.secret.partition(":")[2] not in said
 
 
+@pytest.mark.usefixtures("variables")
 @pytest.mark.parametrize(("uid", "account"), [(0, "root"), (1000, "this user")])
 def test_what_reaching_the_api_means_is_said(
     monkeypatch: pytest.MonkeyPatch, uid: int, account: str
@@ -152,6 +153,25 @@ def test_what_reaching_the_api_means_is_said(
     ]
     said = access_notes(Login("admin:x", "as you set it"))
     assert said[1] == f"Whoever has the login runs commands as {account} (SECURITY.md)."
+
+
+def test_who_reaches_a_server_without_a_login_is_said(variables, monkeypatch: pytest.MonkeyPatch):
+    variables(SERVER_LOGIN="off")
+    monkeypatch.setattr(login, "other_accounts", lambda: ["ann", "bob"])
+    assert "It is reached by other accounts of this machine: ann, bob." in access_notes(None)[0]
+
+
+def test_where_the_server_listens_and_that_nothing_is_encrypted_is_said(variables):
+    variables(PREFECT_SERVER_API_HOST=EVERYWHERE, PREFECT_SERVER_API_PORT="4490")
+    assert access_notes(Login("admin:x", "as you set it"))[-1] == (
+        "The server listens on 0.0.0.0:4490. Login and data travel unencrypted unless a TLS proxy"
+        " stands in front of it."
+    )
+
+
+def test_that_callers_may_choose_the_code_is_said(variables):
+    variables(WORKER_ALLOW_JOB_OVERRIDES="on")
+    assert access_notes(None)[-1].startswith("WORKER_ALLOW_JOB_OVERRIDES=on: whoever may call")
 
 
 @attack(

@@ -4,7 +4,6 @@ import subprocess
 import sys
 
 import pytest
-from pydantic import ValidationError
 
 from analytics_worker.database.connections import (
     MissingDatabaseError,
@@ -13,7 +12,7 @@ from analytics_worker.database.connections import (
     warehouse_url,
 )
 from analytics_worker.errors import PermanentError
-from analytics_worker.settings import project_root, settings
+from analytics_worker.settings import InvalidSettingError, project_root, settings
 from tests.support.attacks import attack
 
 
@@ -55,10 +54,62 @@ def test_logs_and_reports_are_in_the_state_folder_unless_they_are_set(monkeypatc
     assert settings().report_output_dir == project_root() / "elsewhere"
 
 
-def test_an_invalid_value_is_refused_by_name(monkeypatch):
-    monkeypatch.setenv("PROMETHEUS_PORT", "eight thousand")
-    with pytest.raises(ValidationError, match="prometheus_port"):
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("PROMETHEUS_PORT", "eight thousand", "a whole number"),
+        ("PROMETHEUS_PORT", "-3", "a number greater than 0"),
+        ("SERVER_LOGIN", "maybe", "auto, on or off"),
+        ("ALERT_EMAIL_TLS", "ssl", "starttls, tls or none"),
+        ("WORKER_RUN_MEMORY_LIMIT_MB", "lots", "a whole number of megabytes, or off"),
+        ("WORKER_ALLOW_JOB_OVERRIDES", "maybe", "on or off"),
+    ],
+)
+def test_a_bad_value_is_refused_by_name(monkeypatch, name, value, expected):
+    monkeypatch.setenv(name, value)
+    with pytest.raises(InvalidSettingError) as refused:
         settings()
+    assert str(refused.value) == f"{name}={value!r} is not valid; expected {expected}"
+
+
+@attack(by="local user", what="A secret in the error about it", answer="its value is not shown")
+@pytest.mark.parametrize("text", ["canary", '{"finance": ["canary"]}', '["canary"]'])
+def test_a_bad_secret_is_refused_without_repeating_it(monkeypatch, text):
+    monkeypatch.setenv("READER_DATABASE_URLS", text)
+    with pytest.raises(InvalidSettingError, match="READER_DATABASE_URLS is not valid") as refused:
+        settings()
+    assert "canary" not in str(refused.value)
+    assert "expected JSON such as" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "mode"), [("true", "on"), ("Yes", "on"), ("1", "on"), ("no", "off"), ("0", "off")]
+)
+def test_a_switch_takes_the_usual_words(monkeypatch, text, mode):
+    monkeypatch.setenv("SERVER_LOGIN", text)
+    monkeypatch.setenv("WORKER_ALLOW_JOB_OVERRIDES", text)
+    assert settings().server_login == mode
+    assert settings().worker_allow_job_overrides == (mode == "on")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("analytics_worker.cli", "up"),
+        ("analytics_worker.cli", "doctor"),
+        ("analytics_worker.cli", "worker"),
+        ("analytics_worker.exporter",),
+        ("analytics_worker.server", "4999"),
+    ],
+    ids=" ".join,
+)
+def test_a_typo_is_one_line_of_every_process(monkeypatch, command):
+    monkeypatch.setenv("SERVER_LOGIN", "maybe")
+    done = subprocess.run(
+        [sys.executable, "-m", *command], check=False, capture_output=True, text=True
+    )
+    line = "error: SERVER_LOGIN='maybe' is not valid; expected auto, on or off\n"
+    assert (done.returncode, done.stderr) == (1, line)
 
 
 @attack(
@@ -77,7 +128,9 @@ def test_lists_are_comma_separated(monkeypatch):
     assert settings().analytics_schemas == ["one", "two"]
 
 
-@pytest.mark.parametrize(("text", "limit"), [("off", 0), ("0", 0), ("900", 900), ("", None)])
+@pytest.mark.parametrize(
+    ("text", "limit"), [("off", 0), ("0", 0), ("no", 0), ("900", 900), ("", None)]
+)
 def test_the_memory_limit_can_be_disabled(monkeypatch, text, limit):
     monkeypatch.setenv("WORKER_RUN_MEMORY_LIMIT_MB", text)
     assert settings().worker_run_memory_limit_mb == limit

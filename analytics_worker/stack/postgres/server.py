@@ -7,6 +7,7 @@ cleared, and a running one is never touched.
 
 import contextlib
 import fcntl
+import hashlib
 import os
 import shutil
 import signal
@@ -177,9 +178,21 @@ class EmbeddedPostgres:
             place = Path(self._record.read_text())
             if _is_private(place):
                 return place
-        place = Path(tempfile.mkdtemp(prefix="analytics-worker-"))
+        place = self._short_directory()
         self._record.write_text(str(place))
         return place
+
+    def _short_directory(self) -> Path:
+        """Make a private directory of the same name at every start, unless somebody else has it.
+
+        The name is a part of the URL, which is stored in a block and which people note.
+        """
+        identity = f"{self.data_dir.resolve()} {self.data_dir.stat().st_ino}"
+        name = hashlib.sha256(os.fsencode(identity)).hexdigest()[:12]
+        place = Path(tempfile.gettempdir()) / f"analytics-worker-{name}"
+        with contextlib.suppress(FileExistsError):
+            place.mkdir(mode=0o700)
+        return place if _is_private(place) else Path(tempfile.mkdtemp(prefix="analytics-worker-"))
 
     @property
     def _record(self) -> Path:

@@ -1,0 +1,32 @@
+"""What runs may start: code of which folders, and whether callers of the API choose it.
+
+Reads the settings and the file system; writes nothing.
+"""
+
+from collections.abc import Iterator
+
+from analytics_worker.doctor.findings import Finding, graded
+from analytics_worker.settings import settings
+from analytics_worker.worker.code_folders import CodeFolderError, configured_folders
+
+AREA = "settings"
+
+
+def overrides() -> Iterator[Finding]:
+    """Callers of the API start nothing but deployed flows."""
+    on = settings().worker_allow_job_overrides
+    message = "on: whoever may call the API runs other code as the worker's user" if on else "off"
+    fix = "Unset it unless you need it (docs/decisions/job-overrides.md)."
+    yield graded(AREA, "WORKER_ALLOW_JOB_OVERRIDES", message, warn=on, fix=fix)
+
+
+def code_folders() -> Iterator[Finding]:
+    """The folders whose flows the worker runs are there, and only their owner writes to them."""
+    folders = ", ".join(map(str, settings().worker_code_folders))
+    try:
+        configured_folders()
+    except CodeFolderError as error:
+        fix = "Correct or unset it."
+        yield Finding(AREA, "WORKER_CODE_FOLDERS", "fail", str(error), fix)
+    else:
+        yield Finding(AREA, "WORKER_CODE_FOLDERS", "ok", folders or "only flows/ of this project")
