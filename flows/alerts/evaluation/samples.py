@@ -20,7 +20,7 @@ from analytics_worker.text import value_line
 from flows.alerts.rules.model import Reduce, Rule
 
 NO_KEY = ""
-MAX_KEY_BYTES = 1000
+MAX_KEY_BYTES = 2000
 MAX_CUT_BYTES = 350  # six times that in JSON, where each character is escaped
 MIN_VALUE_BYTES = 8
 Samples = dict[str, float | None]

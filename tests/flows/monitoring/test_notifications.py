@@ -241,7 +241,7 @@ def test_a_failed_message_without_an_owner_to_notify_makes_the_run_partial(
     run(Failed())
     result = collect()
     assert result["status"] == "partial"
-    assert "1 given up without anybody left to notify" in str(result["message"])
+    assert "1 failed with no recipient left to notify" in str(result["message"])
     del no_recipients, emails
 
 

@@ -42,7 +42,7 @@ def test_validate(run_command):
     assert run_command("validate") == (0, "2 reports are valid\n")
     code, output = run_command("validate", change=("schedule: daily", "schedule: dayly"))
     assert code == 1
-    assert "reports.yml:4: schedule: 'dayly' is not allowed" in output
+    assert "reports.yml:4: schedule: 'dayly' is not valid" in output
 
 
 def test_diff_and_sync(run_command):

@@ -94,7 +94,7 @@ def test_killed_between_file_and_row(report_folder, smtp_sink, worker_context):
 
 
 def test_killed_before_the_first_email(report_folder, smtp_sink, worker_context):
-    with smtp_sink.holding_connections() as held, worker(worker_context) as process:
+    with smtp_sink.pausing_connections() as held, worker(worker_context) as process:
         wait_until(held.is_set, timeout=90)
         assert query("select distinct status from ops.deliveries") == ["sending"]
         kill(process)
@@ -103,7 +103,7 @@ def test_killed_before_the_first_email(report_folder, smtp_sink, worker_context)
 
 def test_killed_while_an_email_is_sent(report_folder, smtp_sink, worker_context):
     """The server has the second email but has not replied: only that one is sent again."""
-    with smtp_sink.holding_answer(to=2) as held, worker(worker_context) as process:
+    with smtp_sink.pausing_answer(to=2) as held, worker(worker_context) as process:
         wait_until(held.is_set, timeout=90)
         in_doubt = smtp_sink.ids()[1]
         kill(process)
