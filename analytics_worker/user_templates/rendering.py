@@ -2,7 +2,7 @@
 
 Reads nothing but the template and its context; writes nothing. A user's template sees plain values
 only, can change none of them, can make no markup of them, and is bounded while it runs: in steps,
-in the size of all its values, in processor time (:mod:`toolkit.user_templates`).
+in the size of all its values, in processor time (:mod:`analytics_worker.user_templates`).
 """
 
 from collections.abc import Mapping
