@@ -17,8 +17,8 @@ test: $(READY)        ## all tests, on real services; a file's tests stay in one
 drills: $(READY)      ## faults of the worker, minutes each: killed, stopped, disconnected
 	@$(BIN)/python -m pytest tests/drills
 
-fast: $(READY)        ## the tests that need no services
-	@$(BIN)/python -m pytest tests/contract tests/unit
+fast: $(READY)        ## the tests of contracts and single modules: thousands, minutes, no services
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/contract tests/unit
 
 check: $(READY)       ## lint, format, types, import layers, words, links
 	@$(BIN)/ruff check .

@@ -9,7 +9,7 @@ from analytics_worker.doctor.findings import Finding, graded
 from analytics_worker.settings import settings
 from analytics_worker.worker.code_folders import CodeFolderError, configured_folders
 
-AREA = "settings"
+AREA, FOLDERS = "settings", "WORKER_CODE_FOLDERS"
 
 
 def overrides() -> Iterator[Finding]:
@@ -27,6 +27,6 @@ def code_folders() -> Iterator[Finding]:
         configured_folders()
     except CodeFolderError as error:
         fix = "Correct or unset it."
-        yield Finding(AREA, "WORKER_CODE_FOLDERS", "fail", str(error), fix)
+        yield Finding(AREA, FOLDERS, "fail", str(error).removeprefix(f"{FOLDERS}: "), fix)
     else:
-        yield Finding(AREA, "WORKER_CODE_FOLDERS", "ok", folders or "only flows/ of this project")
+        yield Finding(AREA, FOLDERS, "ok", folders or "only flows/ of this project")
