@@ -118,7 +118,7 @@ class RunStore:
         self._run("release", id=run_id, worker=self._worker, error=error)
 
     def mark_failed(self, run_id: int, error: str, message: Message, *, final: bool) -> None:
-        """Mark a run failed and enqueue the message to its owner; if `final`, prevent requeueing."""
+        """Mark a run failed and enqueue the message to its owner; if `final`, prevent requeuing."""
         parameters = {
             "id": run_id,
             "error": error,
