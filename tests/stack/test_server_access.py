@@ -124,7 +124,7 @@ def test_python_is_told_the_variable_and_the_file_if_it_is_of_that_server(
 def test_the_doctor_s_fix_is_that_of_the_refusal(closed_server: Server):
     with temporary_settings({PREFECT_API_URL: closed_server.api_url}):
         (found,) = [each for each in run_checks() if each.area == "prefect api"]
-    assert found.message == f"The Prefect API {closed_server.api_url} asks for a login"
+    assert found.message == f"The Prefect API {closed_server.api_url} requires a login"
     assert found.fix == "Set PREFECT_API_AUTH_STRING=user:password."
 
 

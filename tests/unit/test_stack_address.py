@@ -21,6 +21,8 @@ LOGIN = "admin:of the stack"
 def stack(tmp_path, monkeypatch):
     """What `make up` wrote for a stack that listens nowhere; its address."""
     monkeypatch.setattr(os, "environ", os.environ.copy())  # commands set variables there
+    for name in (API_URL, API_LOGIN):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("STATE_DIR", str(tmp_path))
     settings.cache_clear()
     address = f"http://127.0.0.1:{free_port()}/api"
