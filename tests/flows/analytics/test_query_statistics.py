@@ -44,7 +44,9 @@ def test_a_partitioned_table_is_analyzed_with_its_partitions(sql):
     )
     assert analyze_changed(SCHEMAS)["analyzed"] == ["raw.events"]
     assert sql("select reltuples from pg_class where oid = 'raw.events_1'::regclass") == [(100,)]
-    sql("insert into raw.events select generate_series(101, 200)")
+    sql(
+        "insert into raw.events select generate_series(101, 200); select pg_stat_force_next_flush()"
+    )
     assert analyze_changed(SCHEMAS)["analyzed"] == ["raw.events"]
     assert analyze_changed(SCHEMAS)["analyzed"] == []
 
