@@ -161,7 +161,7 @@ class RunExecutor:
                 result = await self._run_in_child(flow_run, request, started)
             finally:
                 has_process.set()  # it had one, or will never have
-            await self._settle(run)
+            await self._settle(flow_run)
         finally:
             self.active.discard(run)
             self._concluded.discard(run)
@@ -199,13 +199,22 @@ class RunExecutor:
             self._concluded.add(run)
         return conclusion
 
-    async def _settle(self, run: UUID) -> None:
+    async def _settle(self, flow_run: FlowRun) -> None:
         """See to it that a run without a process is in a state of one."""
+        run = flow_run.id
         if run in self._cancelling:
             await self._cancelling[run].wait()
-        elif run in self._concluded:
+        elif run in self._concluded or await self._was_suspended(flow_run):
             return
         await self.settle(run, NO_FINAL_STATE)
+
+    async def _was_suspended(self, flow_run: FlowRun) -> bool:
+        """Return whether the run was suspended since its process began: a later state is not of that."""
+        states = await self.client.read_flow_run_states(flow_run.id)
+        states.sort(key=lambda state: state.timestamp)
+        ids: list[UUID | None] = [state.id for state in states]
+        began = ids.index(flow_run.state_id) if flow_run.state_id in ids else len(ids)
+        return any(state.is_paused() for state in states[began:])
 
     async def settle(self, run: UUID, reason: str) -> None:
         """Give a run whose process is gone the final state that it failed to reach, if any."""
