@@ -1,22 +1,30 @@
-"""Recognize SQL that ignores its cancellation: a comment in front of it names it and its deadline.
+"""Recognize SQL that still runs although it was abandoned, by a comment before it.
 
-Some functions of PostgreSQL never look for a cancellation. Whoever runs such a statement again while
-an earlier execution still computes takes one more session of the server each time. Reads
-pg_stat_activity, where a role sees its own sessions; writes nothing.
+Some functions of PostgreSQL never check for a cancellation. Each further execution of such a statement would
+occupy one more session of the server. Reads pg_stat_activity, in which a role sees its own sessions; writes
+nothing. Only the server's clock counts, so that the clocks of hosts need not agree.
 """
 
 import hashlib
-import re
-import time
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from analytics_worker.database.query_canceller import longest_duration
 from analytics_worker.errors import PermanentError
 
-_MARK = re.compile(r"/\*([0-9a-f]{16}) (\d+)\*/")
-_RUNNING = """select query, pid from pg_stat_activity
-where state = 'active' and usename = session_user and pid <> pg_backend_pid() and query like '/*%'"""
+_OVERDUE = r"""select found[1], pid from (
+    select pid, query_start, regexp_match(query, '^/\*([0-9a-f]{16}) ([0-9]{1,9})\*/') as found
+    from pg_stat_activity
+    where
+        state = 'active' and usename = session_user and datname = current_database()
+        and pid <> pg_backend_pid()
+) as running
+where query_start + make_interval(secs => cast(found[2] as integer)) < clock_timestamp()"""
+
+
+class StillRunningError(PermanentError):
+    """An abandoned execution of the same SQL still runs."""
 
 
 def digest(sql: str) -> str:
@@ -24,28 +32,26 @@ def digest(sql: str) -> str:
     return hashlib.sha256(sql.encode(errors="replace")).hexdigest()[:16]
 
 
-def mark(sql: str, allowed: timedelta) -> str:
-    """Return the comment for an execution that has to end within this time from now."""
-    return f"/*{digest(sql)} {int(time.time() + allowed.total_seconds())}*/ "
+def mark(sql: str, timeout: timedelta) -> str:
+    """Return the comment for an execution: its digest, and the seconds until it is abandoned."""
+    return f"/*{digest(sql)} {int(longest_duration(timeout).total_seconds())}*/ "
 
 
 def overdue_sessions(connection: Any) -> dict[str, int]:
-    """Return the server process of each SQL, by digest, that runs although its time is over."""
+    """Return the server process of each abandoned execution, by digest of its SQL."""
     with connection.cursor() as cursor:
-        cursor.execute(_RUNNING)
-        running = [(_MARK.match(query), pid) for query, pid in cursor.fetchall()]
-    now = time.time()
-    return {found[1]: pid for found, pid in running if found and int(found[2]) < now}
+        cursor.execute(_OVERDUE)
+        return dict(cursor.fetchall())
 
 
 def refuse_overdue(sql: str, overdue: Mapping[str, int]) -> None:
-    """Refuse SQL of which an earlier execution still computes.
+    """Refuse SQL of which an abandoned execution still runs.
 
     Raises:
-        PermanentError: it does; names the server's process.
+        StillRunningError: it does; names the server's process.
     """
     if pid := overdue.get(digest(sql)):
-        raise PermanentError(
+        raise StillRunningError(
             f"an earlier execution ignores its cancellation and still computes in process {pid} of"
             " the database server; it is not run again before that has ended"
         )

@@ -1,7 +1,8 @@
-"""Cancel queries that ``statement_timeout`` does not stop; leave those that ignore that, too.
+"""Cancel queries that the server does not stop after their ``statement_timeout``; abandon the rest.
 
-A query that is left costs its connection: the server goes on computing, and this side goes on with
-other work. Opens one thread per process, on first use; a forked child makes its own. Writes nothing.
+A query that ignores its cancellation is abandoned: its connection is cut and the caller continues, while the
+server keeps computing. Starts one thread per process, on first use; a forked child starts its own. Writes
+nothing.
 """
 
 import os
@@ -17,109 +18,111 @@ from weakref import WeakKeyDictionary
 
 import psycopg2
 
-GRACE = timedelta(seconds=2)
-PATIENCE = timedelta(seconds=5)
-"""Time that a query has to obey its cancellation."""
-ROUND_SECONDS = 0.5
+GRACE_PERIOD = timedelta(seconds=2)
+"""Time after the timeout until a query is cancelled."""
+CANCELLATION_PERIOD = timedelta(seconds=5)
+"""Time after the first cancellation until a query is abandoned."""
+POLL_INTERVAL_SECONDS = 0.5
 
 
 @dataclass
-class WatchedQuery:
-    """A query that runs, and what became necessary to end it."""
+class RunningQuery:
+    """A query with its timeout."""
 
     connection: Any
     timeout: timedelta
     started: float = field(default_factory=time.monotonic)
     has_ended: bool = False
-    """Whether it ended, or its connection was cut because it ignored its cancellation."""
+    """Whether it has ended or was abandoned."""
     lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def is_late(self, grace: timedelta = GRACE) -> bool:
-        """Return whether its time and a grace are over."""
-        return time.monotonic() > self.started + (self.timeout + grace).total_seconds()
-
-    def stop(self) -> None:
-        """Cancel it, or leave it."""
-        if not self.is_late(GRACE + PATIENCE):
+    def stop_if_overdue(self) -> None:
+        """Cancel the query after its timeout, and abandon it if it ignores the cancellation."""
+        elapsed = timedelta(seconds=time.monotonic() - self.started)
+        if elapsed > longest_duration(self.timeout):
+            self._abandon()
+        elif elapsed > self.timeout + GRACE_PERIOD:
             with suppress(psycopg2.Error):
                 self.connection.cancel()
-            return
+
+    def _abandon(self) -> None:
         with self.lock, suppress(psycopg2.Error, OSError):
             if not self.has_ended:
                 self.has_ended = True
-                _left[self.connection] = self
+                _abandoned[self.connection] = self
                 _cut(self.connection)
 
     def end(self) -> None:
-        """Note that it has ended: its connection may serve others now."""
+        """Record the end: from now on the connection may run another query."""
         with self.lock:
             self.has_ended = True
 
 
+def longest_duration(timeout: timedelta) -> timedelta:
+    """Return how long a query with this timeout runs at most until it is abandoned."""
+    return timeout + GRACE_PERIOD + CANCELLATION_PERIOD
+
+
 def _cut(connection: Any) -> None:
-    """End the connection under libpq, which waits for an answer."""
+    """Shut down the socket, so that libpq stops waiting for the server."""
     with socket.socket(fileno=os.dup(connection.fileno())) as duplicate:
         duplicate.shutdown(socket.SHUT_RDWR)
 
 
-class _Watch:
-    """The queries of this process that run now."""
+class _QueryCanceller:
+    """The running queries of this process."""
 
     def __init__(self) -> None:
-        self._running: dict[int, WatchedQuery] = {}
-        self._changed = threading.Event()
+        self._running: dict[int, RunningQuery] = {}
+        self._wakeup = threading.Event()
         threading.Thread(target=self._run, name="query-canceller", daemon=True).start()
 
-    def begin(self, query: WatchedQuery) -> None:
+    def begin(self, query: RunningQuery) -> None:
         self._running[id(query)] = query
-        if not self._changed.is_set():
-            self._changed.set()
+        if not self._wakeup.is_set():
+            self._wakeup.set()
 
-    def end(self, query: WatchedQuery) -> None:
+    def end(self, query: RunningQuery) -> None:
         query.end()
         self._running.pop(id(query), None)
 
     def _run(self) -> None:
         while True:
-            self._changed.wait()
-            self._changed.clear()
+            self._wakeup.wait()
+            self._wakeup.clear()
             while self._running:
-                self._end_overdue()
-                threading.Event().wait(ROUND_SECONDS)
-
-    def _end_overdue(self) -> None:
-        for query in list(self._running.values()):
-            if query.is_late():
-                query.stop()
+                for query in list(self._running.values()):
+                    query.stop_if_overdue()
+                threading.Event().wait(POLL_INTERVAL_SECONDS)
 
 
-_left: WeakKeyDictionary[Any, WatchedQuery] = WeakKeyDictionary()
-"""By connection, the query because of which it was cut."""
-_watch_by_process: dict[int, _Watch] = {}
+_abandoned: WeakKeyDictionary[Any, RunningQuery] = WeakKeyDictionary()
+"""Abandoned queries by connection."""
+_canceller_by_process: dict[int, _QueryCanceller] = {}
 _lock = threading.Lock()
 
 
 @contextmanager
 def cancel_on_timeout(connection: Any, timeout: timedelta) -> Generator[None]:
     """Cancel the query of this psycopg2 connection if it exceeds its timeout and a grace period."""
-    watch = _watch_by_process.get(os.getpid())
-    if watch is None:
+    canceller = _canceller_by_process.get(os.getpid())
+    if canceller is None:
         with _lock:
-            watch = _watch_by_process.setdefault(os.getpid(), _Watch())
-    query = WatchedQuery(connection, timeout)
-    watch.begin(query)
+            canceller = _canceller_by_process.setdefault(os.getpid(), _QueryCanceller())
+    query = RunningQuery(connection, timeout)
+    canceller.begin(query)
     try:
         yield
     finally:
-        watch.end(query)
+        canceller.end(query)
 
 
-def ignored_cancellation(connection: Any) -> str | None:
-    """Return the error of the query on a connection that was cut because of it; None if none was."""
-    query = _left.get(connection)
+def abandonment_error(connection: Any) -> str | None:
+    """Return the error of the abandoned query of this connection; None if there is none."""
+    query = _abandoned.get(connection)
     if query is None:
         return None
     return (
-        f"not finished after {query.timeout.total_seconds():g} s (timeout), and it ignores its"
-        " cancellation: the database server goes on computing. Avoid the function that does not stop"
+        f"not finished after {query.timeout.total_seconds():g} s (timeout); it ignores its cancellation,"
+        " and the database server keeps computing. Remove the function that can't be cancelled"
     )

@@ -32,7 +32,7 @@ from analytics_worker.database.connections import (
 )
 from analytics_worker.database.cursor_batches import CURSOR, RESET, opening_batch, reopening_batch
 from analytics_worker.database.overdue_sessions import mark, overdue_sessions, refuse_overdue
-from analytics_worker.database.query_canceller import cancel_on_timeout, ignored_cancellation
+from analytics_worker.database.query_canceller import abandonment_error, cancel_on_timeout
 from analytics_worker.database.select_guard import (
     bind,
     literal,
@@ -111,7 +111,7 @@ def retry_on_session_end(operation: Callable[[], T]) -> T:
 
 def connection_loss_error(error: psycopg2.Error, connection: Any, url: URL) -> Exception:
     """Return the error for a lost connection: an outage only if no new connection can be opened."""
-    if reason := ignored_cancellation(connection):
+    if reason := abandonment_error(connection):
         return UserSqlError(reason)
     try:
         with direct_connection(url):
@@ -155,7 +155,7 @@ class ReaderSession:
         connection = self._connection()
         refuse_functions(sql, reader_engine(self._reader), connection)
         refuse_overdue(sql, self._overdue)
-        text = bind(sql, parameters, connection)
+        text, marked = bind(sql, parameters, connection), mark(sql, timeout)
         try:
             with (
                 timed(QUERY, "user"),
@@ -163,13 +163,13 @@ class ReaderSession:
                 cancel_on_timeout(connection, timeout),
                 connection.cursor() as cursor,
             ):
-                cursor.execute(mark(sql, timeout) + opening_batch(text, timeout, connection))
+                cursor.execute(marked + opening_batch(text, timeout, connection))
                 reopening = (
                     ""
                     if is_small(cursor.description, row_cap + 1)
                     else reopening_batch(text, row_cap, connection)
                 )
-                cursor.execute(f"{reopening}fetch forward {row_cap + 1} from {CURSOR}")
+                cursor.execute(f"{marked}{reopening}fetch forward {row_cap + 1} from {CURSOR}")
                 rows = cursor.fetchall()
                 columns = [column.name for column in cursor.description]
         except psycopg2.Error as error:

@@ -1,4 +1,7 @@
-"""Says in each 401 of Prefect's application which variable takes the login: its client shows the body."""
+"""Name the variable for the login in each 401 of Prefect's application; its client prints the body.
+
+Reads nothing, writes nothing.
+"""
 
 import json
 
@@ -7,11 +10,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 UNAUTHORIZED = 401
 BODY = json.dumps(
     {
-        "exception_message": "Unauthorized: this server asks for a login. Set PREFECT_API_AUTH_STRING to"
+        "exception_message": "Unauthorized: this server requires a login. Set PREFECT_API_AUTH_STRING to"
         ' USER:PASSWORD; `eval "$(analytics-worker env)"` does it in the folder of `make up`.'
     }
 ).encode()
-OF_BODY = frozenset({b"content-type", b"content-length", b"content-encoding"})
+BODY_HEADERS = frozenset({b"content-type", b"content-length", b"content-encoding"})
 
 
 class UnauthorizedExplanation:
@@ -23,11 +26,11 @@ class UnauthorizedExplanation:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and its answer back."""
-        explained = _explained(send) if scope["type"] == "http" else send
-        await self._app(scope, receive, explained)
+        send_answer = _with_explanation(send) if scope["type"] == "http" else send
+        await self._app(scope, receive, send_answer)
 
 
-def _explained(send: Send) -> Send:
+def _with_explanation(send: Send) -> Send:
     replaced = False
 
     async def sending(message: Message) -> None:
@@ -44,7 +47,7 @@ def _explained(send: Send) -> Send:
 
 
 def _headers(message: Message) -> list[tuple[bytes, bytes]]:
-    others = [pair for pair in message["headers"] if pair[0].lower() not in OF_BODY]
+    others = [pair for pair in message["headers"] if pair[0].lower() not in BODY_HEADERS]
     return [
         *others,
         (b"content-type", b"application/json"),

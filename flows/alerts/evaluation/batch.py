@@ -4,6 +4,7 @@ Reads the states; writes what `WriteBatch` writes. An error of one rule, or a va
 database refuses, is the failure of that rule. Only an unavailable database ends the batch.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from uuid import UUID
@@ -21,6 +22,8 @@ from flows.alerts.evaluation.store import WriteBatch
 from flows.alerts.evaluation.transition import apply_evaluation
 from flows.alerts.notifications.model import AUDIENCES
 from flows.alerts.notifications.recipients import audiences_without_recipients
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass
@@ -134,8 +137,7 @@ def _write(connection: Connection, evaluations: Sequence[RuleEvaluation]) -> Non
         with connection.begin_nested():
             WriteBatch.merged([each.writes for each in evaluations]).write(connection)
     except DBAPIError as error:
-        if error.connection_invalidated or is_database_outage(error):
-            raise
+        _raise_outage(error)
         for each in evaluations:
             _write_alone(connection, each)
 
@@ -146,10 +148,26 @@ def _write_alone(connection: Connection, evaluation: RuleEvaluation) -> None:
         with connection.begin_nested():
             evaluation.writes.write(connection)
     except DBAPIError as error:
-        if error.connection_invalidated or is_database_outage(error):
-            raise
+        _raise_outage(error)
         evaluation.fail(PermanentError(f"the result can't be stored: {error.orig}"))
-        evaluation.writes.write(connection)
+        _write_failure(connection, evaluation)
+
+
+def _write_failure(connection: Connection, evaluation: RuleEvaluation) -> None:
+    """Write the failure of one rule; if the database refuses that, too, the rule stays due."""
+    try:
+        with connection.begin_nested():
+            evaluation.writes.write(connection)
+    except DBAPIError as error:
+        _raise_outage(error)
+        evaluation.writes = WriteBatch()
+        logger.exception("the failure of rule %r can't be stored", evaluation.claim.rule.name)
+
+
+def _raise_outage(error: DBAPIError) -> None:
+    """Raise the error again if the database is unavailable; otherwise it concerns one rule."""
+    if error.connection_invalidated or is_database_outage(error):
+        raise error
 
 
 def _counts(evaluations: Sequence[RuleEvaluation]) -> EvaluationCounts:

@@ -97,6 +97,22 @@ def test_what_the_database_refuses_is_its_rule_s_own():
     assert "no state of this rule" in error
 
 
+def test_a_rule_of_which_nothing_can_be_stored_stays_due():
+    store(rule("refused"), rule("well"))
+    (refused,) = query("select id from ops.alert_rules where name = 'refused'")
+    execute(
+        "create function analytics.refuse() returns trigger language plpgsql as $$ begin"
+        " raise exception 'no evaluation of this rule'; end $$;"
+        " create trigger refuse before insert on ops.alert_evaluations for each row"
+        f" when (new.rule_id = {refused}) execute function analytics.refuse()"
+    )
+    counts = tick(0)
+    assert (counts.evaluated, counts.errors, counts.firing) == (2, 1, 1)
+    assert statuses() == {"well": "firing"}
+    execute("drop trigger refuse on ops.alert_evaluations")
+    assert tick(1).firing == 2
+
+
 def test_an_unexpected_error_is_its_rule_s_own(monkeypatch: pytest.MonkeyPatch):
     apply = batch.apply_evaluation
 

@@ -27,7 +27,8 @@ def copy_rows(
         OSError: the sink failed; the snapshot can't be used any more.
         psycopg2.Error: the database is unavailable.
     """
-    statement = sql.SQL("copy (\n{}\n) to stdout with ({})").format(select, sql.SQL(options))
+    copy = sql.SQL("{}copy (\n{}\n) to stdout with ({})")
+    statement = copy.format(query.mark, select, sql.SQL(options))
     try:
         with bounded_answer(STREAM_MB), snapshot.statement() as cursor:
             cursor.copy_expert(statement, sink)

@@ -53,7 +53,7 @@ def fetch_rows(snapshot: Snapshot, query: TableQuery, limit: int) -> FetchedRows
     prepared = prepare_query(snapshot, query)
     try:
         with bounded_answer(small_answer_mb()), snapshot.statement() as cursor:
-            cursor.execute(bounded(prepared.source, limit + 1))
+            cursor.execute(prepared.mark + bounded(prepared.source, limit + 1))
             rows = cursor.fetchall()
     except psycopg2.Error as error:
         raise query_error(snapshot, error, query.title) from None

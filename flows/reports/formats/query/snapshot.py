@@ -5,7 +5,7 @@ any error the connection is closed, which also ends its query; otherwise it retu
 discards what user SQL left in the session.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 
 from analytics_worker.circuit_breaker import db_circuit_breaker
 from analytics_worker.database.connections import application_name, reader_engine
+from analytics_worker.database.overdue_sessions import overdue_sessions
 from analytics_worker.database.query_canceller import cancel_on_timeout
 
 DEFAULT_TIMEOUT = timedelta(minutes=10)
@@ -31,6 +32,8 @@ class Snapshot:
     timeout: timedelta
     timezone: str
     pool: Engine
+    overdue: Mapping[str, int]
+    """Abandoned executions of the role, by digest of their SQL."""
 
     @contextmanager
     def statement(self) -> Generator[Any]:
@@ -69,8 +72,9 @@ def open_snapshot(
         try:
             connection.set_client_encoding("UTF8")
             connection.autocommit = True
+            overdue = overdue_sessions(connection)
             connection.cursor().execute("begin isolation level repeatable read read only")
-            yield Snapshot(connection, min(timeout, MAX_TIMEOUT), timezone, pool)
+            yield Snapshot(connection, min(timeout, MAX_TIMEOUT), timezone, pool, overdue)
             connection.cursor().execute("rollback")
             connection.autocommit = False
         except BaseException:

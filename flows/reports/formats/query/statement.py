@@ -11,6 +11,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import errorcodes, sql
 
+from analytics_worker.database.overdue_sessions import mark, refuse_overdue
 from analytics_worker.database.reader_sessions import UserSqlError, connection_loss_error
 from analytics_worker.database.select_guard import (
     bind,
@@ -36,6 +37,8 @@ class PreparedQuery:
     title: str
     source: sql.Composable
     columns: tuple[Column, ...]
+    mark: sql.Composable
+    """Comment that goes before the whole statement (`overdue_sessions`)."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -52,24 +55,26 @@ def prepare_query(snapshot: Snapshot, query: TableQuery) -> PreparedQuery:
     """
     check(query.sql)
     refuse_functions(query.sql, snapshot.pool, snapshot.connection)
+    refuse_overdue(query.sql, snapshot.overdue)
     text = bind(without_semicolon(query.sql), query.parameters, snapshot.connection)
+    marked = mark(query.sql, snapshot.timeout)
     try:
-        description = _describe(snapshot, text)
+        description = _describe(snapshot, text, marked)
     except psycopg2.Error as error:
         raise query_error(snapshot, error, query.title) from None
     if not description:
         raise FormatError(f"{query.title}: the query returns no columns; select at least one")
     columns = columns_of(description)
-    return PreparedQuery(query.title, _source(text, len(columns)), columns)
+    return PreparedQuery(query.title, _source(text, len(columns)), columns, sql.SQL(marked))
 
 
-def _describe(snapshot: Snapshot, text: str) -> Any:
+def _describe(snapshot: Snapshot, text: str, marked: str) -> Any:
     block = (
         f"declare result refcursor := '{CURSOR}';"
         f" begin open result no scroll for execute {literal(text, snapshot.connection)}; end"
     )
     with snapshot.statement() as cursor:
-        cursor.execute(f"do {literal(block, snapshot.connection)}")
+        cursor.execute(f"{marked}do {literal(block, snapshot.connection)}")
         cursor.execute(f"fetch forward 0 from {CURSOR}")
         description = cursor.description
         cursor.execute(f"close {CURSOR}")
