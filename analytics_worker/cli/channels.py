@@ -81,12 +81,14 @@ def _cells(channel: "ChannelOverview") -> tuple[str, ...]:
 
 
 def _state(channel: "ChannelOverview") -> str:
-    """Return why the channel can't be used now, else its last error."""
+    """Return why the channel can't be used now, else its last error unless it works again."""
     if channel.problem:
         return channel.problem
     if channel.paused_until:
         return f"paused until {_when(channel.paused_until)}: {channel.last_error or 'rate limited'}"
-    return f"last error: {channel.last_error}" if channel.last_error else "ready"
+    if channel.last_error and not channel.works_again:
+        return f"last error: {channel.last_error}"
+    return "ready"
 
 
 def _when(instant: datetime | None) -> str:

@@ -11,11 +11,16 @@ MAX_LENGTH = 2000
 def server_message(error: psycopg2.Error) -> str:
     """Return the server's message in one line, with the line of the user's SQL and the hint."""
     diagnosis = error.diag
-    message = " ".join((diagnosis.message_primary or str(error))[:MAX_LENGTH].split())
-    message = message or f"the server's message is too long to be read (SQLSTATE {error.pgcode})"
+    message = " ".join(_text(error)[:MAX_LENGTH].split())
     position, query = diagnosis.internal_position, diagnosis.internal_query
     if position and query:
         line = query[: int(position)].count("\n") + 1
         message += f" (line {line} of the SQL)"
     hint = diagnosis.message_hint
     return f"{message}. {' '.join(hint.split())}" if hint else message
+
+
+def _text(error: psycopg2.Error) -> str:
+    if not error.diag.message_primary and error.pgcode:  # libpq had no memory for it
+        return f"the server's message is too long to be read (SQLSTATE {error.pgcode})"
+    return error.diag.message_primary or str(error)

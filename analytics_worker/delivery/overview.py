@@ -52,6 +52,12 @@ class ChannelOverview(NamedTuple):
     last_error: str | None = None
     paused_until: datetime | None = None
 
+    @property
+    def works_again(self) -> bool:
+        """Whether a message was sent after the last failed attempt."""
+        success, failure = self.last_success, self.last_failure
+        return success is not None and failure is not None and success > failure
+
 
 def channel_overviews(connection: Connection, stored: Sequence[str]) -> list[ChannelOverview]:
     """Return all channels that are configured or have messages.
