@@ -6,12 +6,15 @@ lines. What would be invisible or change how its surroundings look (control char
 escapes, lone surrogates, overrides of the writing direction) becomes ``�`` and so stays visible.
 """
 
+import hashlib
 import re
 
 MAX_LINE = 300
 LINE_END = "⏎"
 REPLACEMENT = "\ufffd"
 
+HASH_LENGTH = 32
+_HASH = re.compile(rf"#[0-9a-f]{{{HASH_LENGTH}}}")
 _LINE_ENDS = re.compile(r"\r\n|[\n\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _UNSAFE = re.compile(
     r"[\x00-\x08\x0e-\x1b\x1f\x7f-\x84\x86-\x9f"  # control characters, the escape of terminals included
@@ -40,3 +43,18 @@ def value_line(text: str, limit: int = MAX_LINE) -> str:
 def printable(text: str) -> str:
     """Return the text with its lines, each ended by a newline only, and nothing unsafe in them."""
     return _UNSAFE.sub(REPLACEMENT, _LINE_ENDS.sub("\n", text))
+
+
+def shorten_with_hash(text: str, limit: int) -> str:
+    """Return the printable beginning of a text and a hash of all of it, at most ``limit`` characters.
+
+    Different texts stay different; see `contains_hash` for texts that imitate such a result.
+    """
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:HASH_LENGTH]
+    beginning = "".join(filter(str.isprintable, text))[: limit - len(digest) - 3]
+    return f"{beginning}\u2026 #{digest}" if beginning else f"#{digest}"
+
+
+def contains_hash(text: str) -> bool:
+    """Return whether a text could be taken for a result of `shorten_with_hash`."""
+    return _HASH.search(text) is not None

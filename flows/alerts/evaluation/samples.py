@@ -4,7 +4,6 @@ Reads nothing, writes nothing. Missing data (no row, NULL, NaN) is None and neve
 number. Text that contains a number is converted. An interval is converted to seconds.
 """
 
-import hashlib
 import json
 import math
 import re
@@ -16,13 +15,13 @@ from typing import Any
 from analytics_worker.database.reader_sessions import QueryRows
 from analytics_worker.definitions.yaml_definitions import did_you_mean
 from analytics_worker.errors import PermanentError
-from analytics_worker.text import value_line
+from analytics_worker.text import contains_hash, shorten_with_hash, value_line
 from flows.alerts.rules.model import Reduce, Rule
 
 NO_KEY = ""
 MAX_KEY_BYTES = 2000
-MAX_CUT_BYTES = 350  # six times that in JSON, where each character is escaped
-MIN_VALUE_BYTES = 8
+MAX_SHORTENED_CHARACTERS = 400
+MIN_VALUE_CHARACTERS = 50
 Samples = dict[str, float | None]
 """Sample by key; a rule without keys has one sample under `NO_KEY`."""
 
@@ -117,18 +116,15 @@ def _encode_key(values: Iterable[Any]) -> str:
     """
     texts = [None if value is None else str(value) for value in values]
     key = json.dumps(texts, ensure_ascii=False)
-    if len(key.encode()) <= MAX_KEY_BYTES:
+    if len(key.encode()) <= MAX_KEY_BYTES and not contains_hash(key):
         return key
-    length = max(MIN_VALUE_BYTES, MAX_CUT_BYTES // len(texts))
-    return json.dumps([text and _cut(text, length) for text in texts], ensure_ascii=False)
+    limit = max(MIN_VALUE_CHARACTERS, MAX_SHORTENED_CHARACTERS // len(texts))
+    return json.dumps([text and _shorten(text, limit) for text in texts], ensure_ascii=False)
 
 
-def _cut(text: str, length: int) -> str:
-    data = text.encode()
-    if len(data) <= length:
-        return text
-    digest = hashlib.sha256(data).hexdigest()[:16]
-    return f"{data[:length].decode(errors='ignore')}… #{digest}"
+def _shorten(text: str, limit: int) -> str:
+    is_short = len(text) <= limit and not contains_hash(text)
+    return text if is_short else shorten_with_hash(text, limit)
 
 
 def key_label(key: str) -> str:

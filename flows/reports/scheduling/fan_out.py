@@ -5,15 +5,13 @@ that several rows have, or that is empty, is a run without a row, which fails fo
 which of the rows is meant, and so who gets its report.
 """
 
-import hashlib
-import re
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from analytics_worker.database.reader_sessions import retry_on_session_end
 from analytics_worker.definitions.yaml_definitions import did_you_mean
-from analytics_worker.text import one_line
+from analytics_worker.text import contains_hash, one_line, shorten_with_hash
 from flows.reports.definitions.model import ForEach
 from flows.reports.formats import FetchedRows, FormatError, TableQuery, fetch_rows, open_snapshot
 from flows.reports.output.generator import ReportRunResult, result_fields, skip_run
@@ -23,7 +21,6 @@ from flows.reports.runs.store import RunStore
 
 MAX_ROWS = 1000
 MAX_KEY_LENGTH = 200
-_HASHED = re.compile(r"#[0-9a-f]{32}")
 Row = dict[str, Any]
 
 
@@ -106,11 +103,9 @@ def _rows_by_key(fetched: FetchedRows, for_each: ForEach) -> dict[str, list[Row]
 def _run_key(value: Any) -> str:
     """Return the key of a run: different for different values; a hash replaces what is not shown."""
     text = _text(value)
-    if text and text.isprintable() and len(text) <= MAX_KEY_LENGTH and not _HASHED.search(text):
+    if text and text.isprintable() and len(text) <= MAX_KEY_LENGTH and not contains_hash(text):
         return text
-    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:32]
-    shown = "".join(c for c in text if c.isprintable())[: MAX_KEY_LENGTH - len(digest) - 3]
-    return f"{shown}\u2026 #{digest}" if shown else f"#{digest}"
+    return shorten_with_hash(text, MAX_KEY_LENGTH)
 
 
 def _json_value(value: Any) -> Any:

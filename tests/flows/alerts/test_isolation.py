@@ -1,5 +1,7 @@
 """One rule's values or errors stop, change and hide nothing of the other rules of its batch."""
 
+import json
+
 import pytest
 
 from analytics_worker.circuit_breaker import db_circuit_breaker
@@ -65,6 +67,21 @@ def test_long_keys_are_cut_and_stay_different():
     keys = query("select key from ops.alert_states where key <> ''")
     assert len({key_label(key) for key in keys}) == len(keys) == 2
     assert all("… #" in key for key in keys)
+
+
+@attack(
+    by="data",
+    what="A key that imitates the shortened form of another one's long key",
+    answer="both keep states of their own",
+)
+def test_a_shortened_key_can_not_be_imitated():
+    store(rule("keys", LONG_KEY.format(n=1), key_columns=["k"], value="value"))
+    tick(0)
+    ((imitated,),) = [json.loads(key) for key in query("select key from ops.alert_states")]
+    sql = f"{LONG_KEY.format(n=1)} union all select 11, '{imitated}'"
+    store(rule("keys", sql, key_columns=["k"], value="value"), rule("well"))
+    assert tick(1).errors == 0
+    assert len(query("select key from ops.alert_states where key <> ''")) == 2
 
 
 @attack(
