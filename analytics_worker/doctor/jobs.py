@@ -15,7 +15,7 @@ AREA, FOLDERS = "settings", "WORKER_CODE_FOLDERS"
 def overrides() -> Iterator[Finding]:
     """Callers of the API start nothing but deployed flows."""
     on = settings().worker_allow_job_overrides
-    message = "on: whoever may call the API runs other code as the worker's user" if on else "off"
+    message = "on: any caller of the API can run other code as the worker's user" if on else "off"
     fix = "Unset it unless you need it (docs/decisions/job-overrides.md)."
     yield graded(AREA, "WORKER_ALLOW_JOB_OVERRIDES", message, warn=on, fix=fix)
 

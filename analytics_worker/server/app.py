@@ -114,8 +114,8 @@ def check(port: int) -> None:
         raise PermanentError("PREFECT_SERVER_API_AUTH_STRING is empty; expected user:password.")
     if login is None and not is_loopback(api.host):
         raise PermanentError(
-            f"PREFECT_SERVER_API_HOST={api.host} lets other hosts reach the API, and whoever does runs"
-            " commands as this user: set PREFECT_SERVER_API_AUTH_STRING=user:password, too."
+            f"PREFECT_SERVER_API_HOST={api.host} lets other hosts reach the API and run commands"
+            " as this user: set PREFECT_SERVER_API_AUTH_STRING=user:password, too."
         )
 
 

@@ -20,11 +20,11 @@ from analytics_worker.stack_access import login_file
 SERVER_VARIABLE = "PREFECT_SERVER_API_AUTH_STRING"
 USER = "admin"
 SHOWN_ACCOUNTS = 3
-NO_LOGIN = "The server asks for no login; SERVER_LOGIN=on makes it ask."
-UNENCRYPTED = "Login and data travel unencrypted unless a TLS proxy stands in front of it."
+NO_LOGIN = "The server requires no login; SERVER_LOGIN=on turns it on."
+UNENCRYPTED = "Login and data are not encrypted unless a TLS proxy is in front of the server."
 OVERRIDES = (
-    "WORKER_ALLOW_JOB_OVERRIDES=on: whoever may call the API chooses the commands, environments and"
-    " code that runs start (docs/decisions/job-overrides.md)."
+    "WORKER_ALLOW_JOB_OVERRIDES=on: any caller of the API chooses the commands, environments and"
+    " code of runs (docs/decisions/job-overrides.md)."
 )
 WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -69,8 +69,8 @@ def _reason() -> str | None:
     beyond = not is_loopback(host)
     if mode == "off" and beyond:
         raise StackError(
-            f"SERVER_LOGIN=off and PREFECT_SERVER_API_HOST={host}: other hosts would reach the API, and"
-            " whoever does runs commands as this user. Set SERVER_LOGIN=auto, or listen on 127.0.0.1."
+            f"SERVER_LOGIN=off and PREFECT_SERVER_API_HOST={host}: other hosts would reach the API and"
+            " run commands as this user. Set SERVER_LOGIN=auto, or listen on 127.0.0.1."
         )
     if mode == "off":
         return None
@@ -136,12 +136,12 @@ def access_notes(login: Login | None) -> list[str]:
     """What `make up` says about who may run commands, a line each."""
     account = "root" if os.geteuid() == 0 else "this user"
     others = "" if login else _shown_accounts()
-    reached = f" It is reached by other accounts of this machine: {others}." if others else ""
+    reached = f" Other accounts of this machine can reach it: {others}." if others else ""
     who = "has the login" if login else "reaches the API without a login"
     lines = [f"Login {login}."] if login else [NO_LOGIN + reached]
     return [
         *lines,
-        f"Whoever {who} runs commands as {account} (SECURITY.md).",
+        f"Anyone who {who} runs commands as {account} (SECURITY.md).",
         *_listening_note(),
         *_overrides_note(),
     ]

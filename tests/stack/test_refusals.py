@@ -50,7 +50,7 @@ def test_no_login_where_other_hosts_reach_the_server(new_stack):
     new_stack.variables |= {"SERVER_LOGIN": "off", "PREFECT_SERVER_API_HOST": "0.0.0.0"}  # noqa: S104
     line = refused(new_stack)
     assert "SERVER_LOGIN=off and PREFECT_SERVER_API_HOST=0.0.0.0" in line
-    assert "runs commands as this user" in line
+    assert "run commands as this user" in line
 
 
 def test_an_address_that_is_none(new_stack):

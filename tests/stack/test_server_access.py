@@ -230,6 +230,6 @@ def test_the_doctor_says_that_a_server_that_listens_everywhere_is_not_encrypted(
     with client_of(closed_server, LOGIN) as client:
         found = bad(access.encryption(client))["encryption"]
     assert found.level == "warn"
-    assert "the server listens on 0.0.0.0. Login and data travel unencrypted" in found.message
+    assert "the server listens on 0.0.0.0. Login and data are not encrypted" in found.message
     with client_of(bare_server) as client:
         assert bad(access.encryption(client)) == {}

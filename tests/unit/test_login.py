@@ -148,30 +148,30 @@ def test_what_reaching_the_api_means_is_said(
 ):
     monkeypatch.setattr(os, "geteuid", lambda: uid)
     assert access_notes(None) == [
-        "The server asks for no login; SERVER_LOGIN=on makes it ask.",
-        f"Whoever reaches the API without a login runs commands as {account} (SECURITY.md).",
+        "The server requires no login; SERVER_LOGIN=on turns it on.",
+        f"Anyone who reaches the API without a login runs commands as {account} (SECURITY.md).",
     ]
     said = access_notes(Login("admin:x", "as you set it"))
-    assert said[1] == f"Whoever has the login runs commands as {account} (SECURITY.md)."
+    assert said[1] == f"Anyone who has the login runs commands as {account} (SECURITY.md)."
 
 
 def test_who_reaches_a_server_without_a_login_is_said(variables, monkeypatch: pytest.MonkeyPatch):
     variables(SERVER_LOGIN="off")
     monkeypatch.setattr(login, "other_accounts", lambda: ["ann", "bob"])
-    assert "It is reached by other accounts of this machine: ann, bob." in access_notes(None)[0]
+    assert "Other accounts of this machine can reach it: ann, bob." in access_notes(None)[0]
 
 
 def test_where_the_server_listens_and_that_nothing_is_encrypted_is_said(variables):
     variables(PREFECT_SERVER_API_HOST=EVERYWHERE, PREFECT_SERVER_API_PORT="4490")
     assert access_notes(Login("admin:x", "as you set it"))[-1] == (
-        "The server listens on 0.0.0.0:4490. Login and data travel unencrypted unless a TLS proxy"
-        " stands in front of it."
+        "The server listens on 0.0.0.0:4490. Login and data are not encrypted unless a TLS proxy"
+        " is in front of the server."
     )
 
 
 def test_that_callers_may_choose_the_code_is_said(variables):
     variables(WORKER_ALLOW_JOB_OVERRIDES="on")
-    assert access_notes(None)[-1].startswith("WORKER_ALLOW_JOB_OVERRIDES=on: whoever may call")
+    assert access_notes(None)[-1].startswith("WORKER_ALLOW_JOB_OVERRIDES=on: any caller of the API")
 
 
 @attack(
