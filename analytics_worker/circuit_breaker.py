@@ -11,6 +11,11 @@ guarded call::
 import re
 
 from analytics_worker.breakers.breaker import CircuitBreaker
+from analytics_worker.breakers.failure_limits import (
+    DATABASE_LIMITS,
+    DBT_LIMITS,
+    EXTERNAL_SERVICE_LIMITS,
+)
 from analytics_worker.breakers.guarded_call import CircuitOpenError
 from analytics_worker.breakers.state_machine import StoreUnreachableError
 from analytics_worker.breakers.statistics import DATABASE, DBT, BreakerStats, breaker_stats
@@ -77,8 +82,6 @@ def _not_an_outage(error: BaseException) -> bool:
     return not is_database_outage(error)
 
 
-db_circuit_breaker = CircuitBreaker(
-    DATABASE, fail_max=5, reset_timeout=60, exclude=[_not_an_outage]
-)
-dbt_circuit_breaker = CircuitBreaker(DBT, fail_max=3, reset_timeout=120)
-external_circuit_breaker = ExternalCircuitBreakers(fail_max=3, reset_timeout=120)
+db_circuit_breaker = CircuitBreaker(DATABASE, **DATABASE_LIMITS._asdict(), exclude=[_not_an_outage])
+dbt_circuit_breaker = CircuitBreaker(DBT, **DBT_LIMITS._asdict())
+external_circuit_breaker = ExternalCircuitBreakers(**EXTERNAL_SERVICE_LIMITS._asdict())

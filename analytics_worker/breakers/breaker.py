@@ -15,6 +15,7 @@ from pybreaker import STATE_CLOSED, STATE_HALF_OPEN, STATE_OPEN
 from typing_extensions import override
 
 from analytics_worker.breakers.factory import configured_store
+from analytics_worker.breakers.failure_limits import Limits
 from analytics_worker.breakers.guarded_call import (
     Exclusion,
     Guard,
@@ -29,7 +30,6 @@ from analytics_worker.breakers.guarded_function import (
 )
 from analytics_worker.breakers.state_machine import (
     BreakerStore,
-    Limits,
     Permit,
     Refusal,
     StateChange,

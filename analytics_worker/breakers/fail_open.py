@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from analytics_worker.breakers.failure_limits import Limits
 from analytics_worker.breakers.memory import MemoryStore
 from analytics_worker.breakers.state_machine import (
     BreakerStore,
-    Limits,
     Permit,
     Record,
     Refusal,

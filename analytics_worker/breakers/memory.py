@@ -9,9 +9,9 @@ import uuid
 from dataclasses import replace
 
 from analytics_worker.breakers import state_machine
+from analytics_worker.breakers.failure_limits import Limits
 from analytics_worker.breakers.state_machine import (
     STATE_CLOSED,
-    Limits,
     Permit,
     Record,
     Refusal,

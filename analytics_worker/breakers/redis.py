@@ -16,9 +16,9 @@ from redis.backoff import NoBackoff
 from redis.commands.core import Script
 from redis.retry import Retry
 
+from analytics_worker.breakers.failure_limits import Limits
 from analytics_worker.breakers.state_machine import (
     OPENED_BY_HAND,
-    Limits,
     Permit,
     Record,
     Refusal,

@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from analytics_worker.breakers import state_machine
+from analytics_worker.breakers.failure_limits import Limits
 from analytics_worker.breakers.state_machine import (
     STATE_CLOSED,
-    Limits,
     Permit,
     Record,
     Refusal,

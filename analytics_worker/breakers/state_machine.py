@@ -8,6 +8,8 @@ its permit is valid, and the first result ends the validity of a probe.
 from dataclasses import dataclass, replace
 from typing import NamedTuple, Protocol
 
+from analytics_worker.breakers.failure_limits import Limits
+
 # pybreaker's state names. Importing them would load the Redis client, 6 MB, into processes that only
 # read records.
 STATE_CLOSED, STATE_HALF_OPEN, STATE_OPEN = "closed", "half-open", "open"
@@ -17,15 +19,6 @@ OPENED_BY_HAND = "opened by hand"
 
 class StoreUnreachableError(Exception):
     """The store of the breakers does not answer or cannot be written."""
-
-
-class Limits(NamedTuple):
-    """The limits at which a breaker opens and closes; durations in seconds."""
-
-    fail_max: int
-    reset_timeout: float
-    success_threshold: int
-    probe_lease: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import typer
 from analytics_worker.settings import Settings, project_root, settings
 
 if TYPE_CHECKING:
-    from analytics_worker.worker.job_policy import JobPolicy
+    from analytics_worker.worker.job_override_policy import JobPolicy
 
 LIBRARIES = (
     "prefect_sqlalchemy",
@@ -99,7 +99,7 @@ def _job_policy(chosen: Settings, log_dir: Path | None) -> "JobPolicy":
     from prefect.settings import get_current_settings  # noqa: PLC0415  # --help answers at once
 
     from analytics_worker.worker.code_folders import configured_folders  # noqa: PLC0415
-    from analytics_worker.worker.job_policy import JobPolicy  # noqa: PLC0415
+    from analytics_worker.worker.job_override_policy import JobPolicy  # noqa: PLC0415
 
     prefect = get_current_settings()
     written = [prefect.home, prefect.results.local_storage_path, *([log_dir] if log_dir else [])]

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg2
 from psycopg2.extensions import adapt
 
-from analytics_worker.database.sql_functions import (
+from analytics_worker.database.refused_functions import (
     REFUSED_NAMES,
     called_names,
     mentions,

@@ -20,7 +20,7 @@ from prefect.workers.base import BaseWorker
 from analytics_worker.worker.caching_client import CachingClient
 from analytics_worker.worker.claim_lock import ClaimLock, ClaimLockTimeoutError
 from analytics_worker.worker.job import Job
-from analytics_worker.worker.job_policy import JobPolicy
+from analytics_worker.worker.job_override_policy import JobPolicy
 from analytics_worker.worker.run_executor import RunExecutor
 from analytics_worker.worker.run_spec import LaunchOptions
 from analytics_worker.worker.run_starter import RunStarter

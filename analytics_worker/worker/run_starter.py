@@ -21,7 +21,7 @@ from typing_extensions import override
 
 from analytics_worker.worker.fork_server.protocol import ForkRequest
 from analytics_worker.worker.job import Job
-from analytics_worker.worker.job_policy import JobPolicy, JobRefusedError
+from analytics_worker.worker.job_override_policy import JobPolicy, JobRefusedError
 from analytics_worker.worker.process_identity import ProcessIdentity, remove_record
 from analytics_worker.worker.run_executor import NO_FINAL_STATE, RunExecutor
 from analytics_worker.worker.run_spec import CodeLocation, LaunchOptions, code_location_of

@@ -25,7 +25,7 @@ from analytics_worker.worker.fork_server.client import ForkServerClient
 from analytics_worker.worker.fork_server.code_reload import Project
 from analytics_worker.worker.fork_server.pool import ForkServerPool
 from analytics_worker.worker.heartbeats import send_heartbeats
-from analytics_worker.worker.job_policy import JobPolicy
+from analytics_worker.worker.job_override_policy import JobPolicy
 from analytics_worker.worker.pool_log_handler import current_pool, log_file, split_by_pool
 from analytics_worker.worker.pool_worker import PoolWorker
 from analytics_worker.worker.process_identity import NameLock

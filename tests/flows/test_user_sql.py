@@ -6,13 +6,13 @@ import pytest
 
 from analytics_worker.database import connections
 from analytics_worker.database.reader_sessions import UserSqlError, reader_session
-from analytics_worker.database.select_guard import StatementError, refuse_functions
-from analytics_worker.database.sql_functions import (
+from analytics_worker.database.refused_functions import (
     HARMLESS_FUNCTIONS,
     REFUSED_NAMES,
     called_names,
     refused_functions,
 )
+from analytics_worker.database.select_guard import StatementError, refuse_functions
 from analytics_worker.database.sql_tokens import UnfinishedError, tokens
 from flows.alerts.evaluation.queries import read_samples
 from flows.reports.formats import TableQuery, fetch_rows, open_snapshot

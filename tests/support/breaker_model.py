@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 
-from analytics_worker.breakers.state_machine import BreakerStore, Limits, Permit, Refusal
+from analytics_worker.breakers.failure_limits import Limits
+from analytics_worker.breakers.state_machine import BreakerStore, Permit, Refusal
 
 NAME = "service"
 LIMITS = Limits(fail_max=3, reset_timeout=600, success_threshold=2, probe_lease=300)

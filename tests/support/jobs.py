@@ -14,7 +14,7 @@ from prefect.workers.process import ProcessWorker
 from analytics_worker.settings import project_root
 from analytics_worker.worker.code_folders import CodeFolders
 from analytics_worker.worker.job import Job
-from analytics_worker.worker.job_policy import JobPolicy, JobRefusedError
+from analytics_worker.worker.job_override_policy import JobPolicy, JobRefusedError
 from analytics_worker.worker.run_spec import SET_FOLDER
 
 GIT_CLONE = "prefect.deployments.steps.git_clone"

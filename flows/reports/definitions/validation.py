@@ -10,9 +10,7 @@ from analytics_worker.database.user_sql_checks import Problem, limit_problems
 from analytics_worker.definitions.yaml_definitions import did_you_mean
 from flows.reports.definitions.model import Report
 from flows.reports.formats import MAX_TIMEOUT
-
-PERIOD_PARAMETERS = {"period_start", "period_end"}
-"""Parameters of every report: the start and the exclusive end of its period."""
+from flows.reports.scheduling.period_parameters import PERIOD_PARAMETERS
 
 
 def problems(report: Report) -> list[Problem]:

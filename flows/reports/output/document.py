@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.database.select_guard import placeholders
 from flows.reports.definitions.model import ChartDefinition, TileDefinition
-from flows.reports.definitions.validation import PERIOD_PARAMETERS
 from flows.reports.formats import (
     Chart,
     Document,
@@ -27,7 +26,8 @@ from flows.reports.formats import (
     get_format,
 )
 from flows.reports.formats.pages.document import Number
-from flows.reports.runs.model import ReportRun, run_period, sql_parameters
+from flows.reports.runs.model import ReportRun, run_period
+from flows.reports.scheduling.period_parameters import PERIOD_PARAMETERS, sql_parameters
 
 MAX_CHART_POINTS = 60
 

@@ -21,7 +21,8 @@ from flows.reports.formats import (
     get_format,
     render_pdf,
 )
-from flows.reports.runs.model import ReportRun, period_label, slugify, sql_parameters
+from flows.reports.runs.model import ReportRun, period_label, slugify
+from flows.reports.scheduling.period_parameters import sql_parameters
 
 
 class ProgressReporter(Protocol):

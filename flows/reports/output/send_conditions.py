@@ -11,8 +11,9 @@ from psycopg2 import sql
 from flows.reports.formats import Snapshot, TableQuery
 from flows.reports.formats.query.copy import copy_rows
 from flows.reports.formats.query.statement import prepare_query
-from flows.reports.runs.model import ReportRun, sql_parameters
+from flows.reports.runs.model import ReportRun
 from flows.reports.runs.store import RunStore
+from flows.reports.scheduling.period_parameters import sql_parameters
 
 
 class RowHash:

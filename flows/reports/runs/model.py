@@ -70,13 +70,6 @@ def period_label(run: ReportRun) -> str:
     return period.label if period else f"{run.created_at:%Y-%m-%d}"
 
 
-def sql_parameters(run: ReportRun, period: Period | None = None) -> dict[str, Any]:
-    """Return the values that the SQL may use by name; for another period if one is given."""
-    constants = {name: each.driver_value for name, each in run.report.parameters.items()}
-    start, end = (period.start, period.end) if period else (run.start, run.end)
-    return {**constants, **run.row, "period_start": start, "period_end": end}
-
-
 def slugify(text: str) -> str:
     """Return a text as part of a file name: lower-case letters, digits and single hyphens."""
     slug = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:MAX_SLUG_LENGTH].strip("-")

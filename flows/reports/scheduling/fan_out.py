@@ -15,9 +15,10 @@ from analytics_worker.text import contains_hash, one_line, shorten_with_hash
 from flows.reports.definitions.model import ForEach
 from flows.reports.formats import FetchedRows, FormatError, TableQuery, fetch_rows, open_snapshot
 from flows.reports.output.generator import ReportRunResult, result_fields, skip_run
-from flows.reports.runs.model import ReportRun, sql_parameters
+from flows.reports.runs.model import ReportRun
 from flows.reports.runs.requests import run_request
 from flows.reports.runs.store import RunStore
+from flows.reports.scheduling.period_parameters import sql_parameters
 
 MAX_ROWS = 1000
 MAX_KEY_LENGTH = 200

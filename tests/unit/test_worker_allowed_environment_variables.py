@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from prefect.workers.process import ProcessWorker
 
-from analytics_worker.worker.job_policy import JobRefusedError, quoted
+from analytics_worker.worker.job_override_policy import JobRefusedError, quoted
 from tests.support.attacks import attack
 from tests.support.jobs import job_of, policy_of, trusted_folder
 

@@ -13,9 +13,9 @@ from typing import Any
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.settings import get_current_settings
 
+from analytics_worker.worker.allowed_environment_variables import OF_PERMITTED, rule_for
 from analytics_worker.worker.code_folders import CodeFolders, UntrustedCodeError
 from analytics_worker.worker.job import Job
-from analytics_worker.worker.job_environment import OF_PERMITTED, rule_for
 from analytics_worker.worker.run_spec import SET_FOLDER, CodeLocation
 
 SETTING = "WORKER_ALLOW_JOB_OVERRIDES"

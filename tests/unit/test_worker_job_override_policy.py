@@ -9,7 +9,7 @@ from prefect.workers.process import ProcessWorker
 
 from analytics_worker.prefect_support.deployments import deployed_flows
 from analytics_worker.settings import project_root
-from analytics_worker.worker.job_policy import JobRefusedError, quoted
+from analytics_worker.worker.job_override_policy import JobRefusedError, quoted
 from analytics_worker.worker.run_spec import CodeLocation
 from tests.support.attacks import attack
 from tests.support.jobs import (

@@ -58,7 +58,7 @@ def refused_functions(engine: Any, connection: Any) -> frozenset[str]:
 
 @lru_cache
 def _query() -> str:
-    return (Path(__file__).parent / "sql" / "refused_functions.sql").read_text()
+    return (Path(__file__).parent / "sql" / "volatile_functions.sql").read_text()
 
 
 def mentions(sql: str, names: frozenset[str]) -> bool:
