@@ -9,7 +9,7 @@ import typer
 from sqlalchemy.engine import make_url
 
 from analytics_worker.settings import settings
-from analytics_worker.stack_access import stack_variables
+from analytics_worker.stack_address import stack_variables
 
 
 def env() -> None:

@@ -6,7 +6,7 @@ did, and keeps Prefect from sending what it calls usage data.
 
 import os
 
-from analytics_worker.stack_access import API_LOGIN, API_URL, api_address, stack_login
+from analytics_worker.stack_address import API_LOGIN, API_URL, api_address, stack_login
 
 
 def use_running_stack() -> None:

@@ -14,7 +14,7 @@ def status() -> None:
         typer.secho(f"No stack runs in {settings().state_dir}: run `make up`.", err=True, fg="red")
         raise typer.Exit(1)
     from analytics_worker.cli.errors import exit_on_error  # noqa: PLC0415  # Prefect reads the address that was chosen
-    from analytics_worker.stack.status import show  # noqa: PLC0415
+    from analytics_worker.stack.status_tables import show  # noqa: PLC0415
 
     with exit_on_error():
         healthy = show(record)

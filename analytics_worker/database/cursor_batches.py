@@ -8,8 +8,8 @@ from typing import Any
 
 from psycopg2 import sql as composing
 
+from analytics_worker.database.answer_size_limit import bounded
 from analytics_worker.database.select_guard import literal, without_semicolon
-from analytics_worker.database.sql_bounds import bounded
 
 CURSOR = "user_sql"
 # A rollback undoes everything that a statement in a cursor can do, except its locks.

@@ -23,7 +23,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from analytics_worker.circuit_breaker import db_circuit_breaker
-from analytics_worker.database.answer_memory import bounded_answer, small_answer_mb
+from analytics_worker.database.answer_memory_limit import bounded_answer, small_answer_mb
+from analytics_worker.database.answer_size_limit import is_small, too_large
 from analytics_worker.database.connections import (
     application_name,
     direct_connection,
@@ -39,7 +40,6 @@ from analytics_worker.database.select_guard import (
     refuse_functions,
 )
 from analytics_worker.database.server_messages import server_message
-from analytics_worker.database.sql_bounds import is_small, too_large
 from analytics_worker.errors import PermanentError, sqlstate
 from analytics_worker.telemetry import QUERY, timed
 

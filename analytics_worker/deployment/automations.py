@@ -15,7 +15,7 @@ from prefect.events.actions import CallWebhook, ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from pydantic import SecretStr
 
-from analytics_worker.prefect_support.heartbeat_settings import (
+from analytics_worker.prefect_support.heartbeat_timeout import (
     CRASH_MESSAGE,
     HEARTBEAT_AUTOMATION,
     HEARTBEAT_EVENT,

@@ -10,8 +10,8 @@ from typing import Any
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import PrefectHTTPStatusError
 
-from analytics_worker.authority import LOOPBACK
 from analytics_worker.doctor.findings import Finding, graded
+from analytics_worker.host_port import LOOPBACK
 from analytics_worker.stack.accounts import other_accounts
 from analytics_worker.stack.login import UNENCRYPTED
 

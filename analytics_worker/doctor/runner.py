@@ -18,7 +18,7 @@ from analytics_worker.doctor import (
     host,
     jobs,
     prefect_database,
-    readers,
+    reader_role,
     server,
     versions,
 )
@@ -47,7 +47,7 @@ def run_checks() -> Iterator[Finding]:
     yield from _run_group("ports", host.ports)
     yield from _run_group("disk", host.disk)
     yield from _run_group("database", _database)
-    yield from _run_group("permissions", readers.readers)
+    yield from _run_group("permissions", reader_role.readers)
     yield from _run_group("prefect's database", prefect_database.sizes)
     yield from _run_group("prefect api", _server)
 

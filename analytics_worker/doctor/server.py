@@ -17,7 +17,7 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from analytics_worker.doctor.database import skew
 from analytics_worker.doctor.findings import Finding, graded
 from analytics_worker.prefect_support.deployments import DeployedFlow, deployed_flows, pools
-from analytics_worker.prefect_support.heartbeat_settings import HEARTBEAT_AUTOMATION
+from analytics_worker.prefect_support.heartbeat_timeout import HEARTBEAT_AUTOMATION
 from analytics_worker.prefect_support.pagination import pages
 from analytics_worker.prefect_support.run_filters import runs_due, runs_in_states
 

@@ -23,7 +23,7 @@ from prefect.settings import (
 from analytics_worker.errors import PermanentError
 from analytics_worker.prefect_support.result_libraries import restrict_result_libraries
 from analytics_worker.settings import user_variables
-from analytics_worker.stack_access import (
+from analytics_worker.stack_address import (
     API_LOGIN,
     API_URL,
     DEFAULT_ADDRESS,

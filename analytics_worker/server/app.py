@@ -6,7 +6,7 @@ two seconds or more. Here they take the write lock when they begin, and wait for
 the server is Prefect's, unchanged. On both, strangers' requests are refused before Prefect sees them
 (analytics_worker/server/request_guard.py), and automations connect to permitted addresses only
 (analytics_worker/server/automation_actions.py). Reads and writes only what Prefect's server does, puts
-off deadlines that passed while it was away (analytics_worker/server/heartbeat_grace.py) and makes indexes (analytics_worker/server/sqlite_indexes.py).
+off deadlines that passed while it was away (analytics_worker/server/deadlines_after_downtime.py) and makes indexes (analytics_worker/server/sqlite_indexes.py).
 """
 
 import asyncio
@@ -25,10 +25,10 @@ from sqlalchemy.ext.asyncio import AsyncSession, AsyncSessionTransaction
 from sqlalchemy.pool import ConnectionPoolEntry
 from typing_extensions import override
 
-from analytics_worker.authority import is_loopback
 from analytics_worker.errors import PermanentError
+from analytics_worker.host_port import is_loopback
 from analytics_worker.server.automation_actions import restrict_actions
-from analytics_worker.server.heartbeat_grace import extend_heartbeat_deadlines
+from analytics_worker.server.deadlines_after_downtime import extend_heartbeat_deadlines
 from analytics_worker.server.request_guard import RequestGuard
 from analytics_worker.server.request_limit import limit_api_requests
 from analytics_worker.server.request_rules import Rules

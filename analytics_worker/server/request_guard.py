@@ -1,7 +1,7 @@
 """Stands before Prefect's application and answers what it must not see: strangers' requests.
 
 Outermost ASGI middleware for http and websockets. Reads the head of each request, passes bodies on
-unread; closes websockets that say nothing (worker/first_message.py); writes a line to
+unread; closes websockets that say nothing (server/websocket_login_limits.py); writes a line to
 the log once a minute for each kind of refusal, and headers that keep the server's pages out of other
 pages' frames.
 """
@@ -14,8 +14,8 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from analytics_worker.server.first_message import POLICY_VIOLATION, SilentWebsockets
 from analytics_worker.server.request_rules import Refusal, Request, Rules
+from analytics_worker.server.websocket_login_limits import POLICY_VIOLATION, SilentWebsockets
 
 LOG_AGAIN_SECONDS = 60.0
 OWN_HEADERS = [

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from analytics_worker.authority import (
+from analytics_worker.host_port import (
     WILDCARDS,
     Authority,
     authority,

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from analytics_worker.authority import client_host
+from analytics_worker.host_port import client_host
 from analytics_worker.settings import project_root, settings
 from analytics_worker.stack.background_thread import run_in_daemon_thread
 from analytics_worker.stack.environment import HOST, listen_host

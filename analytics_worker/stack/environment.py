@@ -7,11 +7,11 @@ for what decides which server the processes talk to. Imports no Prefect, which r
 import os
 from datetime import timedelta
 
-from analytics_worker.authority import HIGHEST_PORT, client_host
+from analytics_worker.host_port import HIGHEST_PORT, client_host
 from analytics_worker.settings import project_root, settings, user_variables
 from analytics_worker.stack.errors import StackError
 from analytics_worker.stack.state_dir import MARKER
-from analytics_worker.stack_access import API_LOGIN
+from analytics_worker.stack_address import API_LOGIN
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 4200

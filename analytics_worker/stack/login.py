@@ -10,12 +10,12 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from analytics_worker.authority import Authority, is_loopback
+from analytics_worker.host_port import Authority, is_loopback
 from analytics_worker.settings import settings, user_variables
 from analytics_worker.stack.accounts import other_accounts
 from analytics_worker.stack.environment import api_port, listen_host
 from analytics_worker.stack.errors import StackError
-from analytics_worker.stack_access import login_file
+from analytics_worker.stack_address import login_file
 
 SERVER_VARIABLE = "PREFECT_SERVER_API_AUTH_STRING"
 USER = "admin"

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from analytics_worker.authority import is_loopback, parse_allowed_hosts
+from analytics_worker.host_port import is_loopback, parse_allowed_hosts
 from analytics_worker.settings import settings
 from analytics_worker.stack.environment import HOST, api_port, listen_host
 from analytics_worker.stack.errors import StackError

@@ -27,7 +27,7 @@ from analytics_worker.stack.server_database_template import SKIP_PREPARATION, st
 from analytics_worker.stack.state_dir import RecordWriter, StackRecord, StateFolder, created
 from analytics_worker.stack.supervised_process import SupervisedProcess
 from analytics_worker.stack.terminal import Terminal, fail
-from analytics_worker.stack_access import API_LOGIN, API_URL
+from analytics_worker.stack_address import API_LOGIN, API_URL
 
 REFUSED = 2
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

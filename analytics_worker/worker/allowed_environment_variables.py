@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
-from analytics_worker.prefect_support.heartbeat_settings import (
+from analytics_worker.prefect_support.heartbeat_timeout import (
     HEARTBEAT_SECONDS,
     HEARTBEAT_VARIABLE,
 )

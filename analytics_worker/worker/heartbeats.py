@@ -13,7 +13,7 @@ import httpx
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.logging import get_logger
 
-from analytics_worker.prefect_support.heartbeat_settings import HEARTBEAT_EVENT, HEARTBEAT_SECONDS
+from analytics_worker.prefect_support.heartbeat_timeout import HEARTBEAT_EVENT, HEARTBEAT_SECONDS
 from analytics_worker.prefect_support.run_filters import runs_in_states
 from analytics_worker.worker.run_executor import RunExecutor
 

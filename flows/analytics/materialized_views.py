@@ -23,7 +23,7 @@ from analytics_worker.settings import settings
 from flows.analytics import _cancellation, _change_detection, _refresh_log_store
 from flows.analytics._refresh import refresh
 from flows.analytics._refresh_log_store import ViewResult
-from flows.analytics._scheduler import Plan, run_plan
+from flows.analytics._refresh_order import Plan, run_plan
 from flows.analytics._views import View, materialized_views, select_views
 
 NAMED_REASON = "named by the caller"

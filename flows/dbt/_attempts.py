@@ -15,9 +15,7 @@ from prefect.context import FlowRunContext
 from analytics_worker.circuit_breaker import dbt_circuit_breaker
 from analytics_worker.database.connections import APPLICATION_NAME_BYTES, application_name
 from flows.dbt._arguments import Arguments
-from flows.dbt._lock import DbtRunningError, dbt_lock
-from flows.dbt._process import DbtDeadlineError
-from flows.dbt._results import (
+from flows.dbt._dbt_artifacts import (
     DbtOutcome,
     DbtProjectError,
     DbtUnavailableError,
@@ -25,6 +23,8 @@ from flows.dbt._results import (
     errors_of,
     is_done,
 )
+from flows.dbt._lock import DbtRunningError, dbt_lock
+from flows.dbt._process import DbtDeadlineError
 from flows.dbt._runner import run_dbt
 from flows.dbt._selection import excluding
 from flows.dbt._workspace import Workspace

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from analytics_worker.circuit_breaker import CircuitOpenError
 from analytics_worker.database.connections import MissingDatabaseError, run_sql, warehouse
-from flows.dbt._results import DbtResult
+from flows.dbt._dbt_artifacts import DbtResult
 
 
 def record_run(command: str, args: Sequence[str], started_at: datetime, result: DbtResult) -> None:

@@ -19,7 +19,7 @@ from analytics_worker.database.connections import (
     warehouse_url,
 )
 from analytics_worker.errors import PermanentError, is_permanent
-from flows.dbt._results import DbtProjectError, DbtUnavailableError
+from flows.dbt._dbt_artifacts import DbtProjectError, DbtUnavailableError
 
 
 class DbtRunningError(PermanentError):

@@ -17,7 +17,7 @@ from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
 from prefect.tasks import MaterializingTask
 
-from flows.dbt._results import SKIPPED, NodeResult, is_failed, unfinished_node
+from flows.dbt._dbt_artifacts import SKIPPED, NodeResult, is_failed, unfinished_node
 
 _NOT_IN_KEYS = re.compile(r"[^\w.\-/]")
 MATERIALIZED = frozenset({"model", "seed", "snapshot"})

@@ -23,10 +23,10 @@ from analytics_worker.database.connections import (
     warehouse_url,
 )
 from analytics_worker.settings import settings
+from flows.dbt._dbt_artifacts import DbtOutcome, node_of_event, read_nodes
 from flows.dbt._environment import dbt_environment, redact, secrets
 from flows.dbt._nodes import NodeRuns
 from flows.dbt._process import DbtDeadlineError, DbtProcess, dbt_process
-from flows.dbt._results import DbtOutcome, node_of_event, read_nodes
 from flows.dbt._workspace import Workspace
 
 OUTPUT = ("--log-level", "none", "--log-level-file", "none", "--no-use-colors")

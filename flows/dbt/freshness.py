@@ -14,8 +14,8 @@ from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import DBT_FRESHNESS
 from flows.dbt._arguments import Arguments
 from flows.dbt._attempts import DbtRun, attempt, flow_limit_seconds, run_with_retries
-from flows.dbt._result import finish_run
-from flows.dbt._results import DbtResult
+from flows.dbt._dbt_artifacts import DbtResult
+from flows.dbt._flow_result import finish_run
 from flows.dbt._workspace import workspace
 
 

@@ -1,7 +1,7 @@
 """The monitoring flows: metrics, health, statistics and retention of the worker itself."""
 
 from flows.monitoring.health import health_check
-from flows.monitoring.retention import cleanup_expired_tasks
+from flows.monitoring.run_retention import cleanup_expired_tasks
 from flows.monitoring.task_statistics import update_task_statistics
 from flows.monitoring.worker_metrics import collect_worker_metrics
 

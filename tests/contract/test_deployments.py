@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from analytics_worker.documentation.flows import tasks_of
-from analytics_worker.prefect_support import heartbeat_settings
+from analytics_worker.prefect_support import heartbeat_timeout
 from analytics_worker.prefect_support.deployments import (
     DeployedFlow,
     PrefectYamlError,
@@ -88,7 +88,7 @@ def test_runs_on_its_domains_pool(deployed: DeployedFlow):
 def test_its_runs_send_heartbeats_whichever_worker_starts_them(deployed: DeployedFlow):
     environment = deployed.deployment.work_pool.job_variables["env"]
     assert environment == {
-        heartbeat_settings.HEARTBEAT_VARIABLE: str(heartbeat_settings.HEARTBEAT_SECONDS)
+        heartbeat_timeout.HEARTBEAT_VARIABLE: str(heartbeat_timeout.HEARTBEAT_SECONDS)
     }
 
 

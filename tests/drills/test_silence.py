@@ -18,7 +18,7 @@ from prefect.states import Completed
 
 from analytics_worker.deployment import automations
 from analytics_worker.deployment.automations import sync_automations
-from analytics_worker.prefect_support.heartbeat_settings import (
+from analytics_worker.prefect_support.heartbeat_timeout import (
     CRASH_MESSAGE,
     HEARTBEAT_AUTOMATION,
     HEARTBEAT_SECONDS,

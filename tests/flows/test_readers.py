@@ -8,7 +8,7 @@ from analytics_worker.database import connections
 from analytics_worker.database.connections import reader_url
 from analytics_worker.database.reader_sessions import UserSqlError, reader_session
 from analytics_worker.definitions.yaml_definitions import DefinitionError
-from analytics_worker.doctor import readers
+from analytics_worker.doctor import reader_role
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
 from flows.alerts.rules.payloads import AlertRequestError, parse_alert
@@ -118,7 +118,7 @@ def test_callers_can_name_only_a_reader_that_is_configured(reader):
 
 @pytest.mark.usefixtures("two_readers")
 def test_doctor_looks_at_each_reader():
-    names = {finding.name for finding in readers.readers()}
+    names = {finding.name for finding in reader_role.readers()}
     assert {"reader can't write", "reader finance can't write", "reader sales can't write"} <= names
 
 

@@ -14,7 +14,7 @@ from prefect.settings import PREFECT_SERVER_API_AUTH_STRING, temporary_settings
 
 from analytics_worker.database.connections import parse_url
 from analytics_worker.deployment.deploy import deploy, desired_state
-from analytics_worker.prefect_support import deployments, heartbeat_settings
+from analytics_worker.prefect_support import deployments, heartbeat_timeout
 from analytics_worker.prefect_support.deployments import PrefectYamlError, prefect_yaml
 from analytics_worker.settings import settings
 from blocks import warehouse
@@ -177,13 +177,13 @@ def test_the_heartbeat_automation_names_only_our_deployments(
     client: SyncPrefectClient,
 ):
     deploy(desired_state(), client)
-    (stored,) = client.read_automations_by_name(heartbeat_settings.HEARTBEAT_AUTOMATION)
+    (stored,) = client.read_automations_by_name(heartbeat_timeout.HEARTBEAT_AUTOMATION)
     ours = [client.read_deployment_by_name(name).id for name in desired_state().deployments]
     related = stored.trigger.model_dump(mode="json")["match_related"]["prefect.resource.id"]
     assert sorted(related) == sorted(f"prefect.deployment.{one}" for one in ours)
     client.delete_automation(stored.id)
-    assert actions(client, "automation") == {"created": {heartbeat_settings.HEARTBEAT_AUTOMATION}}
-    assert actions(client, "automation") == {"unchanged": {heartbeat_settings.HEARTBEAT_AUTOMATION}}
+    assert actions(client, "automation") == {"created": {heartbeat_timeout.HEARTBEAT_AUTOMATION}}
+    assert actions(client, "automation") == {"unchanged": {heartbeat_timeout.HEARTBEAT_AUTOMATION}}
 
 
 def test_a_server_with_a_login_notifies_that_monitoring_fails(
@@ -192,13 +192,13 @@ def test_a_server_with_a_login_notifies_that_monitoring_fails(
     monkeypatch.setenv("ALERT_WEBHOOK_URL", "https://hooks.example.com/secret")
     settings.cache_clear()
     deploy(desired_state(), client)
-    assert client.read_automations_by_name(heartbeat_settings.MONITORING_AUTOMATION) == []
+    assert client.read_automations_by_name(heartbeat_timeout.MONITORING_AUTOMATION) == []
     with temporary_settings({PREFECT_SERVER_API_AUTH_STRING: "admin:secret"}):
         for action in ("created", "unchanged"):
             applied = {
                 c.name: c.action for c in deploy(desired_state(), client) if c.kind == "automation"
             }
-            assert applied[heartbeat_settings.MONITORING_AUTOMATION] == action
-    (stored,) = client.read_automations_by_name(heartbeat_settings.MONITORING_AUTOMATION)
+            assert applied[heartbeat_timeout.MONITORING_AUTOMATION] == action
+    (stored,) = client.read_automations_by_name(heartbeat_timeout.MONITORING_AUTOMATION)
     assert "hooks.example.com" not in stored.model_dump_json()
     client.delete_automation(stored.id)

@@ -24,12 +24,12 @@ from analytics_worker.doctor import (
     host,
     jobs,
     prefect_database,
-    readers,
+    reader_role,
     run_checks,
     server,
     versions,
 )
-from analytics_worker.prefect_support.heartbeat_settings import HEARTBEAT_AUTOMATION
+from analytics_worker.prefect_support.heartbeat_timeout import HEARTBEAT_AUTOMATION
 from analytics_worker.settings import settings
 from analytics_worker.stack.state_dir import StackRecord, StateFolder, created
 from tests.support.attacks import attack
@@ -55,7 +55,7 @@ def execute(statement: str) -> None:
 
 def test_a_reader_that_can_only_select_does_not_fail():
     execute("create table raw.orders (id int)")
-    (problem,) = problems(readers.reader()).items()
+    (problem,) = problems(reader_role.reader()).items()
     assert (problem[0], problem[1].level) == ("reader can do more than SELECT", "warn")
 
 
@@ -70,13 +70,13 @@ def test_a_reader_that_can_only_select_does_not_fail():
 )
 def test_a_reader_that_can_do_more_fails(grant: str, message: str):
     execute(f"create table raw.orders (id int); {grant.format(role=READER_ROLE)}")
-    finding = problems(readers.reader())["reader can't write"]
+    finding = problems(reader_role.reader())["reader can't write"]
     assert (finding.level, finding.message) == ("fail", message)
 
 
 def test_a_relation_that_the_reader_can_not_read_is_named():
     execute(f"create table raw.orders (id int); revoke select on raw.orders from {READER_ROLE}")
-    assert "1 relations can't be read" in problems(readers.reader())["reader can read"].message
+    assert "1 relations can't be read" in problems(reader_role.reader())["reader can read"].message
 
 
 def test_a_privileged_reader_fails(postgres):
@@ -84,7 +84,7 @@ def test_a_privileged_reader_fails(postgres):
     try:
         assert (
             "may create roles or databases"
-            in problems(readers.reader())["reader can't write"].message
+            in problems(reader_role.reader())["reader can't write"].message
         )
     finally:
         administer(postgres, "alter role {role} nocreatedb", role=READER_ROLE)
@@ -101,7 +101,7 @@ def test_each_privilege_of_the_reader_is_named_with_the_statement_that_revokes_i
     try:
         for statement in grants:
             administer(postgres, statement, role=READER_ROLE)
-        assert [f.fix for f in readers.reader() if f.level == "fail"] == [
+        assert [f.fix for f in reader_role.reader() if f.level == "fail"] == [
             f"revoke pg_signal_backend from {READER_ROLE};",
             f"alter role {READER_ROLE} nobypassrls;",
         ]
@@ -114,11 +114,11 @@ def test_the_embedded_database_leaves_the_reader_nothing_but_select(postgres):
     database = warehouse_url().database
     assert query("select has_database_privilege('public', 'analytics', 'temporary')") == [False]
     execute(f"revoke temporary on database {database} from public")  # which no copy takes over
-    assert problems(readers.reader()) == {}
+    assert problems(reader_role.reader()) == {}
     functions = "pg_terminate_backend, lo_create"
     administer(postgres, f"grant execute on function {functions} to public", database=database)
     execute(f"grant temporary on database {database} to public")
-    fixes = "; ".join(finding.fix for finding in readers.reader() if finding.level == "warn")
+    fixes = "; ".join(finding.fix for finding in reader_role.reader() if finding.level == "warn")
     assert "revoke execute on function" in fixes
     assert "lo_create(oid), pg_terminate_backend(integer,bigint)" in fixes
     assert f"revoke temporary on database {database} from public" in fixes

@@ -15,8 +15,8 @@ from starlette.middleware.gzip import GZipMiddleware
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from analytics_worker.server.first_message import LIMIT
 from analytics_worker.server.request_limit import ApiRequestLimit, limit_api_requests
+from analytics_worker.server.websocket_login_limits import LIMIT
 from tests.support.attacks import attack
 from tests.support.guarded_server import LOGIN, start_server
 from tests.support.processes import Server

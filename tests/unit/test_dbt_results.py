@@ -5,8 +5,8 @@ import pytest
 
 from analytics_worker.settings import settings
 from flows.dbt._arguments import Arguments, check_arguments
+from flows.dbt._dbt_artifacts import is_service_failure, read_nodes, status_of_summary, summary_of
 from flows.dbt._environment import redact, secrets
-from flows.dbt._results import is_service_failure, read_nodes, status_of_summary, summary_of
 from flows.dbt._selection import excluding, exclusions
 from flows.dbt._workspace import Workspace, publish
 from flows.dbt.docs import MAX_PAGES, publish_page

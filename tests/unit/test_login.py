@@ -15,7 +15,7 @@ from analytics_worker.stack.environment import environment
 from analytics_worker.stack.errors import StackError
 from analytics_worker.stack.login import Login, access_notes, choose_login
 from analytics_worker.stack.state_dir import StateFolder
-from analytics_worker.stack_access import login_file, stack_login
+from analytics_worker.stack_address import login_file, stack_login
 from tests.support.attacks import attack
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104  # nothing listens

@@ -7,8 +7,8 @@ import pytest
 from prefect._internal.engine import resolve_custom_task_run_name
 
 from flows.analytics.materialized_views import refresh_view
+from flows.dbt._dbt_artifacts import NodeResult
 from flows.dbt._nodes import _task
-from flows.dbt._results import NodeResult
 from tests.support.attacks import attack
 
 HOSTILE = ["a{b}", "{", "}", "{0}", "{view.__class__.__init__.__globals__}", "{{ 7*7 }}", "%s"]

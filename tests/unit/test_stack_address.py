@@ -13,7 +13,7 @@ from analytics_worker.cli import COMMANDS, LazyGroup
 from analytics_worker.prefect_support.api_client import _settings_at_import, api_client
 from analytics_worker.settings import project_root, settings
 from analytics_worker.stack.state_dir import StateFolder
-from analytics_worker.stack_access import API_LOGIN, API_URL, DEFAULT_ADDRESS
+from analytics_worker.stack_address import API_LOGIN, API_URL, DEFAULT_ADDRESS
 from tests.support.ports import free_port
 
 LOGIN = "admin:of the stack"

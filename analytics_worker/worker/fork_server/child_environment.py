@@ -9,7 +9,7 @@ from pathlib import Path
 import certifi
 from prefect.settings import get_current_settings
 
-from analytics_worker.prefect_support.heartbeat_settings import (
+from analytics_worker.prefect_support.heartbeat_timeout import (
     HEARTBEAT_SECONDS,
     HEARTBEAT_VARIABLE,
 )

@@ -18,7 +18,7 @@ from prefect.events.filters import EventFilter
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled, Crashed
 
-from analytics_worker.prefect_support.heartbeat_settings import (
+from analytics_worker.prefect_support.heartbeat_timeout import (
     HEARTBEAT_EVENT,
     HEARTBEAT_TIMEOUT,
     HEARTBEAT_VARIABLE,

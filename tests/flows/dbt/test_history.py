@@ -9,8 +9,8 @@ from sqlalchemy import text
 
 from analytics_worker.database.connections import direct_connection, warehouse_url
 from analytics_worker.prefect_support.results import flow_result
+from flows.dbt._dbt_artifacts import DbtResult, NodeResult, summary_of
 from flows.dbt._history import record_run
-from flows.dbt._results import DbtResult, NodeResult, summary_of
 from tests.flows.dbt.seen import rows
 
 pytestmark = pytest.mark.usefixtures("environment")

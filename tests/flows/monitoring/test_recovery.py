@@ -11,7 +11,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import State
 from prefect.states import Cancelling, Paused, Pending, Running, Scheduled
 
-from analytics_worker.prefect_support.heartbeat_settings import HEARTBEAT_EVENT
+from analytics_worker.prefect_support.heartbeat_timeout import HEARTBEAT_EVENT
 from flows.monitoring.runs.stuck_runs import end_stuck, final_state, find_stuck
 from tests.support.wait_until import wait_until
 

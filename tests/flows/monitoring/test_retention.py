@@ -30,7 +30,7 @@ from flows.monitoring.cleanup.runs import (
     removed_deployments,
     stale_workers,
 )
-from flows.monitoring.retention import retention_result
+from flows.monitoring.run_retention import retention_result
 from tests.support.redis_server import RedisServer
 from tests.support.wait_until import wait_until
 

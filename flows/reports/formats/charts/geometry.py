@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from flows.reports.formats.charts.axis import CURRENCIES, compact_number, finite, ticks
+from flows.reports.formats.charts.colors import COLORS
 from flows.reports.formats.pages.document import Chart, Series
 
 WIDTH = 576
-COLORS = ("#2266dd", "#ee9911", "#117766", "#aa55ee", "#667788", "#cc3333")
 MAX_LABEL_LENGTH = 28
 _HEIGHT, _EMPTY_HEIGHT = 250, 80
 _TOP, _BOTTOM, _RIGHT = 14, 30, 14

@@ -7,7 +7,7 @@ are in memory. Reads what the query reads; writes to the sink only.
 import psycopg2
 from psycopg2 import sql
 
-from analytics_worker.database.answer_memory import STREAM_MB, bounded_answer
+from analytics_worker.database.answer_memory_limit import STREAM_MB, bounded_answer
 from analytics_worker.database.reader_sessions import UserSqlError
 from flows.reports.formats.query.sink import Sink
 from flows.reports.formats.query.snapshot import Snapshot

@@ -10,9 +10,9 @@ from typing import Any
 import psycopg2
 from psycopg2 import sql
 
-from analytics_worker.database.answer_memory import bounded_answer, small_answer_mb
+from analytics_worker.database.answer_memory_limit import bounded_answer, small_answer_mb
+from analytics_worker.database.answer_size_limit import bounded
 from analytics_worker.database.reader_sessions import UserSqlError
-from analytics_worker.database.sql_bounds import bounded
 from analytics_worker.text import one_line
 from flows.reports.formats.query.columns import Column
 from flows.reports.formats.query.snapshot import Snapshot

@@ -11,6 +11,7 @@ from typing import Any
 import psycopg2
 from psycopg2 import errorcodes, sql
 
+from analytics_worker.database.answer_size_limit import too_large
 from analytics_worker.database.overdue_sessions import mark, refuse_overdue
 from analytics_worker.database.reader_sessions import UserSqlError, connection_loss_error
 from analytics_worker.database.select_guard import (
@@ -21,7 +22,6 @@ from analytics_worker.database.select_guard import (
     without_semicolon,
 )
 from analytics_worker.database.server_messages import server_message
-from analytics_worker.database.sql_bounds import too_large
 from analytics_worker.errors import sqlstate
 from flows.reports.formats.query.columns import Column, columns_of
 from flows.reports.formats.query.snapshot import Snapshot

@@ -1,6 +1,6 @@
 """Extend heartbeat deadlines after server downtime, so that live runs are not marked crashed.
 
-Writes the deadlines of the automations that judge silence (analytics_worker/prefect_support/heartbeat_settings.py): their server counts
+Writes the deadlines of the automations that judge silence (analytics_worker/prefect_support/heartbeat_timeout.py): their server counts
 the time in which it was away itself as silence, and would end runs that are alive. Safe to repeat: a
 deadline is only ever put off.
 """
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from prefect.server.database import PrefectDBInterface, provide_database_interface
 from sqlalchemy.exc import DBAPIError
 
-from analytics_worker.prefect_support.heartbeat_settings import (
+from analytics_worker.prefect_support.heartbeat_timeout import (
     HEARTBEAT_AUTOMATION,
     HEARTBEAT_TIMEOUT,
     MONITORING_AUTOMATION,

@@ -7,8 +7,7 @@ from prefect.artifacts import create_table_artifact
 
 from analytics_worker.prefect_support.results import Status, flow_result
 from flows.dbt._attempts import DbtRun
-from flows.dbt._history import record_run
-from flows.dbt._results import (
+from flows.dbt._dbt_artifacts import (
     DbtResult,
     DbtSummary,
     NodeResult,
@@ -16,6 +15,7 @@ from flows.dbt._results import (
     status_of_summary,
     summary_of,
 )
+from flows.dbt._history import record_run
 
 ERRORS_IN_MESSAGE = 3
 

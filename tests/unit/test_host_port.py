@@ -2,7 +2,8 @@
 
 import pytest
 
-from analytics_worker.authority import (
+from analytics_worker.errors import PermanentError
+from analytics_worker.host_port import (
     Authority,
     client_host,
     is_loopback,
@@ -10,7 +11,6 @@ from analytics_worker.authority import (
     parse_allowed_hosts,
     parse_authority,
 )
-from analytics_worker.errors import PermanentError
 
 
 @pytest.mark.parametrize(
