@@ -40,6 +40,7 @@ from analytics_worker.database.select_guard import (
     refuse_functions,
 )
 from analytics_worker.database.server_messages import server_message
+from analytics_worker.database.server_values import read_as_text
 from analytics_worker.errors import PermanentError, sqlstate
 from analytics_worker.telemetry import QUERY, timed
 
@@ -49,7 +50,8 @@ DEFAULT_ROW_CAP = 1000
 # For the session, so that a rollback keeps them. All rows are fetched, so the plan is for all of them.
 _SETTINGS = (
     "set idle_in_transaction_session_timeout = '1min'; set client_connection_check_interval = 5000;"
-    " set cursor_tuple_fraction = 1; set standard_conforming_strings = on"
+    " set cursor_tuple_fraction = 1; set standard_conforming_strings = on; set datestyle = 'ISO, YMD';"
+    " set intervalstyle = postgres; set bytea_output = hex; set extra_float_digits = 1"
 )
 T = TypeVar("T")
 
@@ -60,10 +62,14 @@ class UserSqlError(PermanentError):
 
 @dataclass(frozen=True)
 class QueryRows:
-    """The rows of a statement, at most as many as the row cap."""
+    """The rows of a statement, at most as many as the row cap; values as the server prints them.
+
+    ``types`` are the columns' type OIDs.
+    """
 
     columns: Sequence[str]
-    rows: Sequence[tuple[Any, ...]] = field(repr=False)
+    types: Sequence[int]
+    rows: Sequence[tuple[str | None, ...]] = field(repr=False)
 
 
 class SessionEndedError(UserSqlError):
@@ -163,6 +169,7 @@ class ReaderSession:
                 cancel_on_timeout(connection, timeout),
                 connection.cursor() as cursor,
             ):
+                read_as_text(cursor)
                 cursor.execute(marked + opening_batch(text, timeout, connection))
                 reopening = (
                     ""
@@ -171,13 +178,16 @@ class ReaderSession:
                 )
                 cursor.execute(f"{marked}{reopening}fetch forward {row_cap + 1} from {CURSOR}")
                 rows = cursor.fetchall()
-                columns = [column.name for column in cursor.description]
+                description = cursor.description
         except psycopg2.Error as error:
             raise self._translated(error, timeout) from None
         except Exception as error:  # noqa: BLE001  # the driver raises what a value provokes
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise UserSqlError(f"a value can't be read ({reason}); cast it to text") from None
-        return QueryRows(columns, rows)
+        names, types = zip(
+            *((column.name, column.type_code) for column in description), strict=True
+        )
+        return QueryRows(names, types, rows)
 
     def _connection(self) -> Any:
         if self._pooled is None:

@@ -35,7 +35,7 @@ STILL_RUNNING = "still computes in process"
 def computing() -> int:
     """Count the executions of the view; a role sees the SQL of its own sessions only."""
     with reader_session() as session:
-        return session.fetch(COMPUTING).rows[0][0]
+        return int(session.fetch(COMPUTING).rows[0][0] or 0)
 
 
 @pytest.fixture

@@ -31,11 +31,11 @@ LARGE = [
 def test_a_statement_that_wants_gigabytes_fails_alone(sql):
     started = query("select pg_postmaster_start_time()::text")
     with reader_session() as other, reader_session() as session:
-        assert other.fetch("select 1").rows == [(1,)]
+        assert other.fetch("select 1").rows == [("1",)]
         with pytest.raises(UserSqlError, match="out of memory"):
             session.fetch(sql)
-        assert session.fetch("select 2").rows == [(2,)]
-        assert other.fetch("select 3").rows == [(3,)]
+        assert session.fetch("select 2").rows == [("2",)]
+        assert other.fetch("select 3").rows == [("3",)]
     assert query("select pg_postmaster_start_time()::text") == started
     assert db_circuit_breaker.fail_counter == 0
 

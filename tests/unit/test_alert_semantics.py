@@ -12,6 +12,8 @@ from flows.alerts.evaluation.observation import Failure, ReportedStatus
 from flows.alerts.evaluation.samples import SampleError, extract_samples, to_number
 from tests.support.alert_run import START, TICK, Run, rule
 
+TEXT = 25
+
 
 def test_without_for_a_condition_fires_immediately():
     run = Run(rule())
@@ -98,23 +100,23 @@ def test_infinity_is_compared(operator, value, fires):
     [("12.5", ["firing"]), (" -1e3 ", []), ("Infinity", ["firing"]), ("NaN", [])],
 )
 def test_numeric_text_is_compared_as_a_number(text, kinds):
-    assert Run(rule()).evaluate(to_number(text, "value")) == kinds
+    assert Run(rule()).evaluate(to_number(text, "value", TEXT)) == kinds
 
 
 def test_nan_is_no_data():
     run = Run(rule(operator="!=", threshold=5))
-    assert run.evaluate(to_number(math.nan, "value")) == []
+    assert run.evaluate(to_number("NaN", "value", TEXT)) == []
     assert run.state.status == "no_data"
 
 
 def test_text_without_a_number_is_an_error():
     with pytest.raises(SampleError, match="'twelve'"):
-        to_number("twelve", "value")
+        to_number("twelve", "value", TEXT)
 
 
 def test_several_rows_are_an_error_that_suggests_reduce_and_key_columns():
     with pytest.raises(SampleError, match=r"add reduce .*, or key_columns"):
-        extract_samples(rule(), QueryRows(["value"], [(11,), (12,)]))
+        extract_samples(rule(), QueryRows(["value"], [TEXT], [("11",), ("12",)]))
 
 
 def test_the_owner_is_notified_of_an_error_and_of_its_end_once_each():

@@ -1,18 +1,16 @@
 """Extract the sample of a rule, or one sample per key, from the rows of its SQL.
 
 Reads nothing, writes nothing. Missing data (no row, NULL, NaN) is None and never 0. Infinity is a
-number. Text that contains a number is converted. An interval is converted to seconds.
+number. Text that contains a number is converted. An interval is converted to seconds. Keys are the text
+that the server prints.
 """
 
 import json
 import math
-import re
 from collections.abc import Callable, Iterable, Sequence
-from datetime import timedelta
-from decimal import Decimal
-from typing import Any
 
 from analytics_worker.database.reader_sessions import QueryRows
+from analytics_worker.database.server_values import display_text, number_of
 from analytics_worker.definitions.yaml_definitions import did_you_mean
 from analytics_worker.errors import PermanentError
 from analytics_worker.text import contains_hash, shorten_with_hash, value_line
@@ -22,17 +20,9 @@ NO_KEY = ""
 MAX_KEY_BYTES = 2000
 MAX_SHORTENED_CHARACTERS = 400
 MIN_VALUE_CHARACTERS = 50
+Row = tuple[str | None, ...]
 Samples = dict[str, float | None]
 """Sample by key; a rule without keys has one sample under `NO_KEY`."""
-
-_NUMERAL = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*")
-_SPECIAL_NUMBERS = {
-    "nan": math.nan,
-    "infinity": math.inf,
-    "inf": math.inf,
-    "-infinity": -math.inf,
-    "-inf": -math.inf,
-}
 
 
 class SampleError(PermanentError):
@@ -48,18 +38,16 @@ def extract_samples(rule: Rule, table: QueryRows) -> Samples:
     if not rule.key_columns:
         return {NO_KEY: _sample(rule, table, table.rows, "")}
     positions = [_position(column, table) for column in rule.key_columns]
-    groups: dict[str, list[tuple[Any, ...]]] = {}
+    groups: dict[str, list[Row]] = {}
     for row in table.rows:
-        groups.setdefault(_encode_key(row[position] for position in positions), []).append(row)
+        groups.setdefault(_encode_key(_key_texts(table, row, positions)), []).append(row)
     return {
         key: _sample(rule, table, rows, f" for key {key_label(key)}")
         for key, rows in groups.items()
     }
 
 
-def _sample(
-    rule: Rule, table: QueryRows, rows: Sequence[tuple[Any, ...]], suffix: str
-) -> float | None:
+def _sample(rule: Rule, table: QueryRows, rows: Sequence[Row], suffix: str) -> float | None:
     if rule.measure == "rows":
         return float(len(rows))
     position = _value_position(rule, table)
@@ -71,7 +59,7 @@ def _sample(
     column = table.columns[position]
     if rule.reduce == "count":
         return float(sum(row[position] is not None for row in rows))
-    values = [to_number(row[position], column) for row in rows]
+    values = [to_number(row[position], column, table.types[position]) for row in rows]
     return _reduce(rule.reduce or "first", values)
 
 
@@ -108,13 +96,17 @@ def _position(column: str, table: QueryRows) -> int:
     raise SampleError(f"the SQL returns no column {column!r}{did_you_mean(column, table.columns)}")
 
 
-def _encode_key(values: Iterable[Any]) -> str:
+def _key_texts(table: QueryRows, row: Row, positions: Iterable[int]) -> list[str | None]:
+    values = ((row[position], table.types[position]) for position in positions)
+    return [None if value is None else display_text(value, oid) for value, oid in values]
+
+
+def _encode_key(texts: Sequence[str | None]) -> str:
     """Return the key as a JSON list of texts.
 
     The database identifies a state by its key and takes no key longer than an index entry. In a key
     longer than that, long values are cut and end with a hash, so that different keys stay different.
     """
-    texts = [None if value is None else str(value) for value in values]
     key = json.dumps(texts, ensure_ascii=False)
     if len(key.encode()) <= MAX_KEY_BYTES and not contains_hash(key):
         return key
@@ -145,38 +137,16 @@ def group_of(rule: Rule, key: str) -> str:
     return json.dumps([values.get(column) for column in rule.group_by], ensure_ascii=False)
 
 
-def to_number(value: Any, column: str) -> float | None:
-    """Convert a value to a number; NULL and NaN become None.
+def to_number(value: str | None, column: str, type_oid: int) -> float | None:
+    """Return a value as a number; NULL and NaN become None.
 
     Raises:
         SampleError: the value is neither a number nor text that contains one.
     """
-    match value:
-        case None:
-            return None
-        case bool() | int() | float() | Decimal():
-            number = _to_float(value)
-        case timedelta():
-            number = value.total_seconds()
-        case str():
-            number = _parse_number(value, column)
-        case _:
-            kind = type(value).__name__
-            raise SampleError(f"column {column!r}: {value!s:.40} ({kind}) is not a valid number")
-    return None if math.isnan(number) else number
-
-
-def _to_float(value: float | Decimal) -> float:
+    if value is None:
+        return None
     try:
-        return float(value)
-    except OverflowError:  # an integer beyond the range of double precision
-        return math.inf if value > 0 else -math.inf
-
-
-def _parse_number(text: str, column: str) -> float:
-    if _NUMERAL.fullmatch(text):
-        return float(text)
-    number = _SPECIAL_NUMBERS.get(text.strip().lower())
-    if number is None:
-        raise SampleError(f"column {column!r}: {text!r:.40} is not a valid number")
-    return number
+        number = number_of(value, type_oid)
+    except ValueError as error:
+        raise SampleError(f"column {column!r}: {error}") from None
+    return None if math.isnan(number) else number

@@ -7,6 +7,7 @@ among that were refreshed; writes nothing.
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from analytics_worker.database.connections import run_sql, warehouse
@@ -26,6 +27,7 @@ from flows.reports.formats import (
     get_format,
 )
 from flows.reports.formats.pages.document import Number
+from flows.reports.formats.query.columns import NUMBERS
 from flows.reports.runs.model import ReportRun, run_period
 from flows.reports.scheduling.period_parameters import PERIOD_PARAMETERS, sql_parameters
 
@@ -101,9 +103,11 @@ def _previous_number(snapshot: Snapshot, run: ReportRun, tile: TileDefinition) -
 def _number(snapshot: Snapshot, query: TableQuery) -> Number | None:
     fetched = fetch_rows(snapshot, query, 1)
     value = fetched.rows[0][0] if fetched.rows else None
-    if value is None or isinstance(value, Number):
-        return value
-    raise FormatError(f"{query.title}: {str(value)[:40]!r} is not a valid tile; expected a number")
+    if value is None:
+        return None
+    if fetched.columns[0].kind in NUMBERS:
+        return Decimal(value)
+    raise FormatError(f"{query.title}: {value[:40]!r} is not a valid tile; expected a number")
 
 
 def _chart(snapshot: Snapshot, run: ReportRun, chart: ChartDefinition) -> Chart:

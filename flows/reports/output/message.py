@@ -207,6 +207,6 @@ def _file(file: StoredFile, link: str) -> dict[str, Any]:
 
 
 def _number(value: Number | None) -> int | float | None:
-    if value is None or not math.isfinite(value):
+    if value is None or not math.isfinite(float(value)):
         return None
     return int(value) if value == int(value) else float(value)

@@ -5,7 +5,6 @@ that several rows have, or that is empty, is a run without a row, which fails fo
 which of the rows is meant, and so who gets its report.
 """
 
-from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -14,6 +13,7 @@ from analytics_worker.definitions.yaml_definitions import did_you_mean
 from analytics_worker.text import contains_hash, one_line, shorten_with_hash
 from flows.reports.definitions.model import ForEach
 from flows.reports.formats import FetchedRows, FormatError, TableQuery, fetch_rows, open_snapshot
+from flows.reports.formats.query.columns import NUMBERS, Column, ColumnKind
 from flows.reports.output.generator import ReportRunResult, result_fields, skip_run
 from flows.reports.runs.model import ReportRun
 from flows.reports.runs.requests import run_request
@@ -21,6 +21,7 @@ from flows.reports.runs.store import RunStore
 from flows.reports.scheduling.period_parameters import sql_parameters
 
 MAX_ROWS = 1000
+MAX_DIGITS = 300
 MAX_KEY_LENGTH = 200
 Row = dict[str, Any]
 
@@ -96,7 +97,8 @@ def _rows_by_key(fetched: FetchedRows, for_each: ForEach) -> dict[str, list[Row]
         raise FormatError(f"for_each has more than {MAX_ROWS} rows; make it select fewer")
     rows: dict[str, list[Row]] = {}
     for values in fetched.rows:
-        row = {name: _json_value(v) for name, v in zip(fetched.names, values, strict=True)}
+        pairs = zip(fetched.columns, values, strict=True)
+        row = {column.name: _json_value(column, value) for column, value in pairs}
         rows.setdefault(_run_key(row[for_each.key]), []).append(row)
     return rows
 
@@ -109,8 +111,13 @@ def _run_key(value: Any) -> str:
     return shorten_with_hash(text, MAX_KEY_LENGTH)
 
 
-def _json_value(value: Any) -> Any:
-    """Return a value as JSON can hold it; decimals and dates as text that PostgreSQL reads back."""
-    if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else str(value)
-    return value.isoformat() if isinstance(value, date | datetime) else value
+def _json_value(column: Column, value: str | None) -> Any:
+    """Return a value as JSON holds it: numbers and booleans, else text that PostgreSQL reads back."""
+    if value is None:
+        return None
+    if column.kind is ColumnKind.BOOLEAN:
+        return value == "t"
+    if column.kind not in NUMBERS or len(value) > MAX_DIGITS:
+        return value
+    number = Decimal(value)
+    return int(number) if number.is_finite() and number == number.to_integral_value() else value

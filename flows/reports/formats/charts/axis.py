@@ -6,7 +6,7 @@ Reads nothing, writes nothing.
 import math
 import sys
 from collections.abc import Iterable
-from decimal import Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, ROUND_HALF_UP, Context, Decimal
 
 CURRENCIES = frozenset({"$", "\u20ac", "\u00a3", "\u00a5"})
 MINUS = "\u2212"
@@ -18,6 +18,7 @@ _MIN_SHARE = (
     1e-14  # of the largest value that one step is: a smaller one would not change its digits
 )
 _MAX_PLAIN_NUMBER = 1e15
+_ALL_DIGITS = Context(prec=MAX_PREC, rounding=ROUND_HALF_UP, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 
 def ticks(values: Iterable[float], *, from_zero: bool) -> list[float]:
@@ -56,12 +57,30 @@ def compact_number(value: float, unit: str = "") -> str:
     return with_unit(f"{value:.4g}", unit)
 
 
-def number_text(value: float | Decimal, decimals: int = 0, unit: str = "") -> str:
-    """Return ``1,234.50``; very large numbers in powers of ten."""
-    if not math.isfinite(value):
-        return str(value)
-    text = f"{value:,.{decimals}f}" if abs(value) < _MAX_PLAIN_NUMBER else f"{value:.4g}"
-    return with_unit(text, unit)
+def rounded(number: Decimal, decimals: int) -> Decimal:
+    """Return a number with so many decimals, rounded like ``round`` of PostgreSQL: half away from zero."""
+    return number.quantize(Decimal(1).scaleb(-decimals), context=_ALL_DIGITS)
+
+
+def number_text(
+    value: float | Decimal,
+    decimals: int = 0,
+    unit: str = "",
+    *,
+    is_grouped: bool = True,
+    is_exact: bool = True,
+) -> str:
+    """Return ``1,234.50``; what rounds to zero has no sign.
+
+    Exact numbers have all their digits; others are in powers of ten beyond the 15 that are exact.
+    """
+    number = value if isinstance(value, Decimal) else Decimal(repr(value))
+    if not number.is_finite():
+        return with_unit(str(number), "")
+    if abs(number) >= _MAX_PLAIN_NUMBER and not (is_exact and isinstance(value, int | Decimal)):
+        return with_unit(f"{float(value):.4g}", unit)
+    text = f"{rounded(number, decimals):{',' if is_grouped else ''}f}"
+    return with_unit(text if text.strip("-0.,") else text.lstrip("-"), unit)
 
 
 def with_unit(text: str, unit: str) -> str:

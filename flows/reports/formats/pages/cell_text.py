@@ -1,22 +1,56 @@
-"""Values of a table as text for readers: rounded alike within a column, never empty.
+"""Values of a table as text for readers: numbers rounded alike within a column, never empty.
 
-Reads nothing, writes nothing.
+Everything that is no number is the text that the server prints, except that booleans are yes and no, and
+times of whole minutes have no seconds. Reads nothing, writes nothing.
 """
 
-import json
-import math
+import re
 from collections.abc import Sequence
-from datetime import date, datetime, time
-from typing import Any
+from decimal import Decimal
 
-from flows.reports.formats.charts.axis import number_text
+from flows.reports.formats.charts.axis import number_text, rounded
 from flows.reports.formats.query.columns import NUMBERS, Column, ColumnKind
 from flows.reports.formats.query.fetch import FetchedRows
 
 MAX_TEXT_LENGTH = 400
 EMPTY_CELL = "\u2013"
 _MAX_DECIMALS = 2
-_UNGROUPED_NAMES = ("id", "year", "number", "code", "zip")
+_MAX_SMALL_DECIMALS = 6
+_YES_OR_NO = {"t": "yes", "f": "no"}
+_MINUTE = re.compile(r"(\d{4,}-\d\d-\d\d \d\d:\d\d)(:\d\d(?:\.\d+)?)(?:[+-]\d\d(?::\d\d)*)?")
+"""A time as the server prints it: its minute, its seconds, its offset, which is that of the report."""
+
+_MEASURE_WORDS = frozenset(
+    [
+        "amount",
+        "amounts",
+        "average",
+        "avg",
+        "balance",
+        "budget",
+        "cost",
+        "costs",
+        "count",
+        "counts",
+        "max",
+        "mean",
+        "median",
+        "min",
+        "price",
+        "prices",
+        "quantity",
+        "revenue",
+        "sales",
+        "sum",
+        "sums",
+        "total",
+        "totals",
+        "value",
+        "values",
+        "volume",
+    ]
+)
+"""Words in the name of a column of quantities."""
 
 
 def size_text(size: int) -> str:
@@ -48,47 +82,57 @@ def _shorten(text: str) -> str:
     return text if len(text) <= MAX_TEXT_LENGTH else f"{text[: MAX_TEXT_LENGTH - 1]}\u2026"
 
 
-def _column_texts(column: Column, values: Sequence[Any]) -> list[str]:
+def _column_texts(column: Column, values: Sequence[str | None]) -> list[str]:
     if column.kind in NUMBERS:
         return _number_texts(column, values)
-    return [EMPTY_CELL if value is None else _value_text(value) for value in values]
+    return [EMPTY_CELL if value is None else value_text(column, value) for value in values]
 
 
-def _number_texts(column: Column, values: Sequence[Any]) -> list[str]:
-    if column.kind is ColumnKind.INTEGER:
-        last_word = column.name.lower().replace("_", " ").split()[-1:]
-        plain = bool(last_word) and last_word[0] in _UNGROUPED_NAMES
-        return [EMPTY_CELL if v is None else (str(v) if plain else number_text(v)) for v in values]
-    decimals = min(column.scale if column.scale is not None else _needed_decimals(values), 6)
+def value_text(column: Column, value: str) -> str:
+    """Return a value that is no number as text for readers."""
+    if column.kind is ColumnKind.BOOLEAN:
+        return _YES_OR_NO.get(value, value)
+    if column.kind in {ColumnKind.TIMESTAMP, ColumnKind.INSTANT} and (
+        time := _MINUTE.fullmatch(value)
+    ):
+        return time[1] if time[2] == ":00" else time[1] + time[2]
+    return value
+
+
+def _number_texts(column: Column, values: Sequence[str | None]) -> list[str]:
+    numbers = [None if value is None else Decimal(value) for value in values]
+    decimals = _decimals(
+        column, [each for each in numbers if each is not None and each.is_finite()]
+    )
+    is_grouped = bool(decimals) or is_measure(column)
+    exact = column.kind is not ColumnKind.FLOAT
     return [
-        EMPTY_CELL if value is None else number_text(value, max(decimals, 0)) for value in values
+        EMPTY_CELL
+        if number is None
+        else number_text(number, decimals, is_grouped=is_grouped, is_exact=exact)
+        for number in numbers
     ]
 
 
-def _needed_decimals(values: Sequence[Any]) -> int:
+def is_measure(column: Column) -> bool:
+    """Return whether whole numbers of a column are quantities, and not numbers of phones or accounts."""
+    return not _MEASURE_WORDS.isdisjoint(re.split(r"[^a-z]+", column.name.lower()))
+
+
+def _decimals(column: Column, numbers: Sequence[Decimal]) -> int:
+    if column.kind is ColumnKind.INTEGER:
+        return 0
+    declared = _needed_decimals(numbers) if column.scale is None else column.scale
+    return max(0, min(declared, _MAX_SMALL_DECIMALS))
+
+
+def _needed_decimals(numbers: Sequence[Decimal]) -> int:
     """Return the decimals that a column needs, at most two unless all its values are small."""
-    finite = [abs(float(v)) for v in values if v is not None and math.isfinite(v)]
-    largest = max(finite, default=0.0)
-    limit = _MAX_DECIMALS if largest >= 1 or not largest else 2 - math.floor(math.log10(largest))
-    limit = min(limit, 6)
+    largest = max(map(abs, numbers), default=Decimal(0))
+    limit = _MAX_DECIMALS if largest >= 1 or not largest else 2 - largest.adjusted()
+    limit = min(limit, _MAX_SMALL_DECIMALS)
+    negligible = Decimal(1).scaleb(-limit - 3)
     for decimals in range(limit):
-        if all(abs(value - round(value, decimals)) < 10.0 ** -(limit + 3) for value in finite):
+        if all(abs(each - rounded(each, decimals)) < negligible for each in numbers):
             return decimals
     return limit
-
-
-def _value_text(value: Any) -> str:
-    match value:
-        case bool():
-            text = "yes" if value else "no"
-        case datetime():
-            text = value.strftime("%Y-%m-%d %H:%M:%S" if value.second else "%Y-%m-%d %H:%M")
-        case date() | time():
-            text = value.isoformat()
-        case memoryview() | bytes():
-            text = "0x" + bytes(value).hex()
-        case list() | dict():
-            text = json.dumps(value, ensure_ascii=False, default=str)
-        case _:
-            text = str(value)
-    return text

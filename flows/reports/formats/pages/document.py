@@ -6,15 +6,17 @@ Reads nothing, writes nothing.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Literal
 
-from flows.reports.formats.query.columns import NUMBERS
+from flows.reports.formats.pages.cell_text import value_text
+from flows.reports.formats.query.columns import DAYS, NUMBERS, Column
 from flows.reports.formats.query.fetch import FetchedRows
 from flows.reports.formats.registry import FormatError
 
 Number = int | float | Decimal
 ChartKind = Literal["bar", "line", "stacked"]
 Better = Literal["up", "down", "neither"]
+_MIDNIGHT = " 00:00"
 
 
 @dataclass(frozen=True)
@@ -93,7 +95,7 @@ def chart_from_rows(fetched: FetchedRows, kind: ChartKind = "bar", unit: str = "
         raise FormatError(
             f"{fetched.title}: a chart needs labels in its first column and numbers in others"
         )
-    labels = [_label(row[0]) for row in fetched.rows]
+    labels = _labels(fetched.columns[0], [row[0] for row in fetched.rows])
     series = [
         Series(fetched.columns[index].name, [_number(row[index]) for row in fetched.rows])
         for index in indexes
@@ -101,11 +103,15 @@ def chart_from_rows(fetched: FetchedRows, kind: ChartKind = "bar", unit: str = "
     return Chart(fetched.title, labels, series, kind, unit)
 
 
-def _label(value: Any) -> str:
-    return "" if value is None else str(value)
+def _labels(column: Column, values: Sequence[str | None]) -> list[str]:
+    """Return the labels; without their times if all are midnight."""
+    texts = ["" if value is None else value_text(column, value) for value in values]
+    if column.kind in DAYS and all(text.endswith(_MIDNIGHT) for text in texts if text):
+        return [text.removesuffix(_MIDNIGHT) for text in texts]
+    return texts
 
 
-def _number(value: Any) -> float | None:
+def _number(value: str | None) -> float | None:
     number = None if value is None else float(value)
     finite = number is not None and abs(number) < float("inf")  # NaN is not below anything
     return number if finite else None

@@ -3,16 +3,18 @@
 Reads nothing, writes nothing.
 """
 
+import math
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Literal
 
-from flows.reports.formats.charts.axis import MINUS, number_text
+from flows.reports.formats.charts.axis import MINUS, number_text, rounded
 from flows.reports.formats.pages.cell_text import EMPTY_CELL
-from flows.reports.formats.pages.document import Tile
+from flows.reports.formats.pages.document import Number, Tile
 
 Tone = Literal["good", "bad", "flat"]
-_PERCENT = 100
-_MAX_PERCENT = 1000  # greater changes are shown as a multiple
+_MIN_MULTIPLE = 10  # lesser changes are shown in percent
+_MAX_MULTIPLE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,9 @@ class TileTexts:
 def tile_texts(tile: Tile) -> TileTexts:
     """Return the texts of a tile."""
     value, unit = _parts(tile)
-    if tile.value is None or tile.previous is None:
+    if not (_is_finite(tile.value) and _is_finite(tile.previous)):
         return TileTexts(tile.title, value, unit, "", "", "flat")
-    difference = _difference(tile, float(tile.value), float(tile.previous))
+    difference = _difference(tile, _decimal(tile.value), _decimal(tile.previous))
     previous = f"before: {_text(tile, tile.previous)}"
     if _text(tile, tile.value) == _text(tile, tile.previous):
         return TileTexts(tile.title, value, unit, "= unchanged", previous, "flat")
@@ -48,10 +50,18 @@ def tile_texts(tile: Tile) -> TileTexts:
     )
 
 
-def _difference(tile: Tile, value: float, previous: float) -> float:
+def _is_finite(value: Number | None) -> bool:
+    return value is not None and math.isfinite(value)
+
+
+def _decimal(value: Number | None) -> Decimal:
+    return Decimal(str(value or 0))
+
+
+def _difference(tile: Tile, value: Decimal, previous: Decimal) -> Decimal:
     """Return the change; in points, between the rounded numbers."""
     if tile.unit == "%":
-        return round(value, tile.decimals) - round(previous, tile.decimals)
+        return rounded(value, tile.decimals) - rounded(previous, tile.decimals)
     return value - previous
 
 
@@ -67,19 +77,21 @@ def _text(tile: Tile, value: object) -> str:
     return number_text(value, tile.decimals, tile.unit)  # pyright: ignore[reportArgumentType]  # a Number
 
 
-def _size(tile: Tile, difference: float) -> str:
+def _size(tile: Tile, difference: Decimal) -> str:
     """Return the size of a change: in points for percentages, else in percent of the previous value."""
     size = abs(difference)
     if tile.unit == "%":
         return f"{size:,.{max(tile.decimals, 1)}f} points"
-    previous = abs(float(tile.previous or 0))
+    previous = abs(_decimal(tile.previous))
     if not previous:
         return number_text(size, tile.decimals, tile.unit)
-    share = size / previous * _PERCENT
-    return f"{share:,.1f}%" if share < _MAX_PERCENT else f"{share / _PERCENT:,.0f}\u00d7"
+    share = size / previous
+    if share >= _MAX_MULTIPLE:
+        return f"more than {_MAX_MULTIPLE:,}\u00d7"
+    return f"{share * 100:,.1f}%" if share < _MIN_MULTIPLE else f"{share:,.0f}\u00d7"
 
 
-def _tone(tile: Tile, difference: float) -> Tone:
+def _tone(tile: Tile, difference: Decimal) -> Tone:
     if tile.better == "neither":
         return "flat"
     return "good" if (difference > 0) == (tile.better == "up") else "bad"

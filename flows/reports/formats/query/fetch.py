@@ -1,4 +1,4 @@
-"""Fetch some rows of a query as Python values: for pages and ``for_each``; and explain queries.
+"""Fetch some rows of a query as the server prints them: for pages and ``for_each``; and explain queries.
 
 Reads what the query reads; writes nothing.
 """
@@ -13,6 +13,7 @@ from psycopg2 import sql
 from analytics_worker.database.answer_memory_limit import bounded_answer, small_answer_mb
 from analytics_worker.database.answer_size_limit import bounded
 from analytics_worker.database.reader_sessions import UserSqlError
+from analytics_worker.database.server_values import read_as_text
 from analytics_worker.text import one_line
 from flows.reports.formats.query.columns import Column
 from flows.reports.formats.query.snapshot import Snapshot
@@ -22,11 +23,11 @@ from flows.reports.formats.registry import TableQuery
 
 @dataclass(frozen=True)
 class FetchedRows:
-    """The first rows of a query; ``truncated`` if it has more."""
+    """The first rows of a query, each value as the server prints it; ``truncated`` if it has more."""
 
     title: str
     columns: tuple[Column, ...]
-    rows: tuple[tuple[Any, ...], ...] = field(repr=False)
+    rows: tuple[tuple[str | None, ...], ...] = field(repr=False)
     truncated: bool = False
 
     @property
@@ -53,16 +54,14 @@ def fetch_rows(snapshot: Snapshot, query: TableQuery, limit: int) -> FetchedRows
     prepared = prepare_query(snapshot, query)
     try:
         with bounded_answer(small_answer_mb()), snapshot.statement() as cursor:
+            read_as_text(cursor)
             cursor.execute(prepared.mark + bounded(prepared.source, limit + 1))
             rows = cursor.fetchall()
     except psycopg2.Error as error:
         raise query_error(snapshot, error, query.title) from None
-    except Exception as error:  # noqa: BLE001  # the driver raises what a value provokes
+    except (UnicodeError, MemoryError) as error:
         reason = one_line(f"{type(error).__name__}: {error}")
-        raise UserSqlError(
-            f"{query.title}: a value can't be read ({reason}), such as a date outside the years 1 to"
-            " 9999; format it with to_char, or cast it to text"
-        ) from None
+        raise UserSqlError(f"{query.title}: a value can't be read ({reason})") from None
     first_rows = tuple(map(tuple, rows[:limit]))
     return FetchedRows(query.title, prepared.columns, first_rows, len(rows) > limit)
 
