@@ -17,7 +17,7 @@ from flows.reports.formats.formula_escaping import (
     escape_formula_parts,
     escape_formula_text,
 )
-from flows.reports.formats.query.columns import TEXTS, Column, ColumnKind
+from flows.reports.formats.query.columns import TEXTS, Column, ColumnKind, printed_text
 from flows.reports.formats.query.copy import limit_clause
 from flows.reports.formats.query.sink import Write
 from flows.reports.formats.query.statement import PreparedQuery, column_identifier
@@ -58,5 +58,5 @@ def _cell(number: int, column: Column, *, raw: bool) -> sql.Composable:
     if column.kind is ColumnKind.BOOLEAN:
         return sql.SQL("{}::text").format(cell)  # true and false, not t and f
     if not raw and column.kind in TEXTS:
-        return escape_formula(cell)
+        return escape_formula(printed_text(cell, column.kind))
     return cell

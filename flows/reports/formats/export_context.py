@@ -48,6 +48,14 @@ class ExportContext:
         self._record(query, rows, truncated=sink.truncated)
         return rows
 
+    def progress_state(self) -> tuple[int, bool, list[str], str | None]:
+        """Return what `copy` records, to `restore` it before the same rows are copied again."""
+        return self.rows, self.truncated, list(self.notes), self.truncation_note
+
+    def restore(self, state: tuple[int, bool, list[str], str | None]) -> None:
+        """Return to an earlier `progress_state`."""
+        self.rows, self.truncated, self.notes, self.truncation_note = state
+
     def _record(self, query: PreparedQuery, rows: int, *, truncated: bool) -> None:
         self.rows += rows
         self.progress(self.rows)

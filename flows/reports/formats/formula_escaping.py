@@ -18,9 +18,8 @@ def starts_formula(cell: sql.Composable) -> sql.Composable:
     return sql.SQL("ascii({}) in ({})").format(cell, _CODES)
 
 
-def escape_formula(cell: sql.Composable) -> sql.Composable:
-    """Return SQL for the cell as text, prefixed with an apostrophe if it starts like a formula."""
-    text = sql.SQL("{}::text").format(cell)
+def escape_formula(text: sql.Composable) -> sql.Composable:
+    """Return SQL for a text, prefixed with an apostrophe if it starts like a formula."""
     return sql.SQL("case when {} then '''' || {} else {} end").format(
         starts_formula(text), text, text
     )

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from psycopg2 import sql
+
 MAX_PRECISION = 1000  # of a declared numeric; the driver reports more for an undeclared one
 MAX_NAME_BYTES = 63  # PostgreSQL truncates longer identifiers
 
@@ -22,10 +24,11 @@ class ColumnKind(Enum):
     TIMESTAMP = "timestamp"
     INSTANT = "instant"  # timestamp with time zone
     TIME = "time"
+    MONEY = "money"
     SAFE = "safe"  # text that the server formats: uuid, bytea, interval, jsonb
     TEXT = "text"
     JSON = "json"  # as its author typed it, whitespace included
-    OTHER = "other"  # enums, arrays, ranges, composites: text that may hold anything
+    OTHER = "other"  # char(n), inet, enums, arrays, ranges, composites: text that may hold anything
 
 
 _KINDS = {
@@ -37,8 +40,9 @@ _KINDS = {
     1114: ColumnKind.TIMESTAMP,
     1184: ColumnKind.INSTANT,
     1083: ColumnKind.TIME,
-    **dict.fromkeys((1266, 1186, 790, 2950, 17, 3802), ColumnKind.SAFE),
-    **dict.fromkeys((25, 1042, 1043, 18, 19, 705), ColumnKind.TEXT),
+    790: ColumnKind.MONEY,
+    **dict.fromkeys((1266, 1186, 2950, 17, 3802), ColumnKind.SAFE),
+    **dict.fromkeys((25, 1043), ColumnKind.TEXT),
     114: ColumnKind.JSON,
 }
 TEXTS = frozenset({ColumnKind.TEXT, ColumnKind.JSON, ColumnKind.OTHER})
@@ -57,6 +61,19 @@ class Column:
     kind: ColumnKind
     precision: int | None = None
     scale: int | None = None
+
+
+def printed_text(cell: sql.Composable, kind: ColumnKind) -> sql.Composable:
+    """Return SQL for a cell as the text that the server prints.
+
+    A cast to text is something else for some types: it strips the padding of ``char(5)``, and adds ``/32``
+    to an ``inet``. ``is null`` is something else for composites: it is true if all fields are null.
+    """
+    if kind is ColumnKind.TEXT:
+        return cell
+    if kind is ColumnKind.OTHER:
+        return sql.SQL("case when num_nulls({}) = 0 then concat({}) end").format(cell, cell)
+    return sql.SQL("{}::text").format(cell)
 
 
 def columns_of(description: Iterable[tuple[object, ...]]) -> tuple[Column, ...]:

@@ -1,7 +1,8 @@
 """Cells of a worksheet, as SQL that produces their XML.
 
 A cell has the type of its column. What Excel can't hold as a number or a date is stored as text: NaN and
-infinity, numbers of more than 15 digits, days before March 1900. Text is never a formula: it is stored as
+infinity, numbers of more than 15 digits, days before March 1900, 24:00. Only digits after the sixth decimal
+are rounded away, such as those of an average. Text is never a formula: it is stored as
 text, and if it starts like a formula it has the quote prefix, so that it stays text when the cell is
 edited. Reads nothing, writes nothing.
 """
@@ -9,10 +10,11 @@ edited. Reads nothing, writes nothing.
 from psycopg2 import sql
 
 from flows.reports.formats.formula_escaping import starts_formula
-from flows.reports.formats.query.columns import Column, ColumnKind
+from flows.reports.formats.query.columns import Column, ColumnKind, printed_text
 from flows.reports.formats.xlsx.styles import Styles
 
 MAX_TEXT_LENGTH = 32_767
+MAX_DIGITS = 15
 TRUNCATED_MARK = "\x03"
 """Follows a truncated text in the stream; XML never has this character."""
 REPLACED_MARK = "\x04"
@@ -23,8 +25,12 @@ _SPECIAL = sql.Literal(r"[&<>=+@\u0001-\u001f\ufffe\uffff\uff1d\uff0b\uff0d\uff2
 _OPEN, _CLOSE = '<is><t xml:space="preserve">', "</t></is></c>"
 _TEXT_CELL = f'<c t="inlineStr">{_OPEN}'
 
-_NUMBER = """case when {cell} > {low} and {cell} < {high}
+_NUMBER = """case when {cell} > {low} and {cell} < {high}{exact}
  then {open} || {cell} || '</v></c>' when {cell} is not null then {text} || {cell} || {close} else '<c/>' end"""
+_EXACT = """ and ({bare_cell} < 1e9 and {bare_cell} > -1e9 or scale(trim_scale({bare_cell})) > 6
+ or abs({bare_cell}) * 10::numeric ^ scale(trim_scale({bare_cell})) < 1e15)"""
+_TIME = """case when {cell} < '24:00' then {open} || (date_part('epoch', {cell}) / 86400) || '</v></c>'
+ when {cell} is not null then {text} || {cell} || {close} else '<c/>' end"""
 _DATE = """case when {cell} >= '1900-03-01' and {cell} < '10000-01-01'
  then {open} || {serial} || '</v></c>' when {cell} is not null then {text} || {cell} || {close} else '<c/>' end"""
 _BOOLEAN = """case when {cell} then '<c t="b"><v>1</v></c>'
@@ -46,8 +52,13 @@ _MARKS = """case when octet_length({cell}) > {max_length} and length({truncated}
 _BOUNDS = {
     ColumnKind.INTEGER: ("-1000000000000000", "1000000000000000"),
     ColumnKind.NUMERIC: ("-1000000000000000", "1000000000000000"),
+    ColumnKind.MONEY: ("-1000000000000", "1000000000000"),
     ColumnKind.FLOAT: ("-9.99e307", "9.99e307"),
 }
+_CASTS = {
+    ColumnKind.INTEGER: "bigint",
+    ColumnKind.MONEY: "numeric",
+}  # oid has no signs, money no digits
 _SERIALS = {
     ColumnKind.DATE: "{cell} - date '1899-12-30'",
     ColumnKind.TIMESTAMP: "(date_part('epoch', {cell}) / 86400 + 25569)",
@@ -64,10 +75,7 @@ def cell_xml(cell: sql.Identifier, column: Column, styles: Styles, *, raw: bool)
     if column.kind is ColumnKind.BOOLEAN:
         return sql.SQL(_BOOLEAN).format(cell=cell)
     if column.kind is ColumnKind.TIME:
-        serial = sql.SQL("{} || (date_part('epoch', {}) / 86400) || '</v></c>'").format(
-            _value_start(styles.of(column)), cell
-        )
-        return sql.SQL("coalesce({}, '<c/>')").format(serial)
+        return _from_template(_TIME, cell, column, styles)
     return _text(cell, column, raw=raw)
 
 
@@ -77,28 +85,36 @@ def _value_start(style: int) -> sql.Composable:
 
 def _number(cell: sql.Identifier, column: Column, styles: Styles) -> sql.Composable:
     low, high = _BOUNDS[column.kind]
-    return sql.SQL(_NUMBER).format(
-        cell=cell,
-        low=sql.SQL(low),
-        high=sql.SQL(high),
-        open=_value_start(styles.of(column)),
-        text=sql.Literal(_TEXT_CELL),
-        close=sql.Literal(_CLOSE),
+    cast = _CASTS.get(column.kind)
+    number = sql.SQL(f"{{}}::{cast}").format(cell) if cast else cell
+    is_long = (
+        column.kind is ColumnKind.NUMERIC and (column.precision or MAX_DIGITS + 1) > MAX_DIGITS
+    )
+    exact = sql.SQL(_EXACT).format(bare_cell=cell) if is_long else sql.SQL("")
+    return _from_template(
+        _NUMBER, number, column, styles, low=sql.SQL(low), high=sql.SQL(high), exact=exact
     )
 
 
 def _date(cell: sql.Identifier, column: Column, styles: Styles) -> sql.Composable:
-    return sql.SQL(_DATE).format(
+    serial = sql.SQL(_SERIALS[column.kind]).format(cell=cell)
+    return _from_template(_DATE, cell, column, styles, serial=serial)
+
+
+def _from_template(
+    template: str, cell: sql.Composable, column: Column, styles: Styles, **parts: sql.Composable
+) -> sql.Composable:
+    return sql.SQL(template).format(
         cell=cell,
-        serial=sql.SQL(_SERIALS[column.kind]).format(cell=cell),
         open=_value_start(styles.of(column)),
         text=sql.Literal(_TEXT_CELL),
         close=sql.Literal(_CLOSE),
+        **parts,
     )
 
 
 def _text(cell: sql.Identifier, column: Column, *, raw: bool) -> sql.Composable:
-    value = cell if column.kind is ColumnKind.TEXT else sql.SQL("{}::text").format(cell)
+    value = printed_text(cell, column.kind)
     max_length = sql.Literal(MAX_TEXT_LENGTH)
     truncated = sql.SQL(_TRUNCATED).format(cell=value, max_length=max_length)
     return sql.SQL(_TEXT).format(

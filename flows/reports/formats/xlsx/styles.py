@@ -7,7 +7,8 @@ from flows.reports.formats.query.columns import Column, ColumnKind
 
 _MAX_DECIMALS = 10
 _FIRST_CUSTOM_FORMAT = 164
-_DATE_FORMATS = {
+_FORMATS = {
+    ColumnKind.MONEY: "#,##0.00",
     ColumnKind.DATE: "yyyy\\-mm\\-dd",
     ColumnKind.TIMESTAMP: "yyyy\\-mm\\-dd\\ hh:mm:ss",
     ColumnKind.INSTANT: "yyyy\\-mm\\-dd\\ hh:mm:ss",
@@ -28,7 +29,7 @@ class Styles:
 
     def of(self, column: Column) -> int:
         """Return the number of the style of a column's cells."""
-        code = _DATE_FORMATS.get(column.kind)
+        code = _FORMATS.get(column.kind)
         if column.kind is ColumnKind.NUMERIC and column.scale is not None:
             decimals = min(max(column.scale, 0), _MAX_DECIMALS)
             code = "#,##0." + "0" * decimals if decimals else "#,##0"

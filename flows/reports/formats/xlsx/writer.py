@@ -19,6 +19,9 @@ from flows.reports.formats.xlsx.cells import MAX_TEXT_LENGTH, cell_xml
 from flows.reports.formats.xlsx.sheets import Sheets, TableStatistics
 from flows.reports.formats.xlsx.styles import Styles
 
+MAX_ARGUMENTS = 90
+"""Cells of one call of ``concat``: PostgreSQL's functions take 100 arguments."""
+
 
 def write(context: ExportContext, file: BinaryIO) -> None:
     """Write a workbook with all queries."""
@@ -42,12 +45,16 @@ def write(context: ExportContext, file: BinaryIO) -> None:
 
 
 def _rows(query: PreparedQuery, styles: Styles, limit: int | None, *, raw: bool) -> sql.Composable:
-    cells = sql.SQL(",\n").join(
+    cells = [
         cell_xml(column_identifier(number), column, styles, raw=raw)
         for number, column in enumerate(query.columns)
+    ]
+    groups = [cells[start : start + MAX_ARGUMENTS] for start in range(0, len(cells), MAX_ARGUMENTS)]
+    rows = sql.SQL(", ").join(
+        sql.SQL("concat({})").format(sql.SQL(",\n").join(group)) for group in groups
     )
     return sql.SQL("select concat('<row>', {}, '</row>') from {}{}").format(
-        cells, query.source, limit_clause(limit)
+        rows, query.source, limit_clause(limit)
     )
 
 
