@@ -24,7 +24,7 @@ from tests.support.doctor_findings import problems
 from tests.support.guarded_server import LOGIN, PROXY, client_of
 from tests.support.ports import free_port
 from tests.support.processes import Process, Server
-from tests.support.raw_http import UPGRADE, send
+from tests.support.raw_http import UPGRADE, post_json, send
 from tests.support.stack import COMMAND
 
 NAMED = "set PREFECT_API_AUTH_STRING=user:password"
@@ -150,6 +150,17 @@ def test_python_of_this_folder_finds_the_login_of_the_stack_that_runs(closed_ser
                 client.create_flow_from_name("written with a CSRF token")
     finally:
         folder.remove_records()
+
+
+@attack(
+    by="web page",
+    what="Writes without Prefect's CSRF token to the server as `make up` starts it",
+    answer="403",
+)
+def test_csrf_protection_is_on(closed_server: Server):
+    answer = post_json(closed_server.port, "/api/automations/", {})
+    assert answer.status == HTTPStatus.FORBIDDEN
+    assert "CSRF" in answer.detail
 
 
 @attack(
