@@ -1,7 +1,7 @@
 """``analytics-worker worker``: serve the work pools from one process.
 
 Claims and runs what is due on the pools of the Prefect API; writes log files and, below the state
-directory, locks. Several may run side by side, on one host or many.
+directory, locks. Several can run side by side, on one host or many.
 """
 
 from pathlib import Path
@@ -34,7 +34,7 @@ LIBRARIES = (
 )
 """What nearly every run imports."""
 OWN = ("flows", "blocks", "analytics_worker")
-"""Ours: the flows of the pools are imported, too, and again as soon as one of these was edited."""
+"""This worker also imports the flows of the pools, and again as soon as one of them is edited."""
 SPARES = ("dbt",)
 """Pools whose runs start dbt in a process of its own."""
 DBT = ("analytics_worker.worker.fork_server.dbt_preload:load",)
@@ -43,7 +43,7 @@ DBT = ("analytics_worker.worker.fork_server.dbt_preload:load",)
 
 def worker(
     pool: Annotated[
-        list[str] | None, typer.Option(help="Serve this pool; may be repeated. Default: all.")
+        list[str] | None, typer.Option(help="Serve this pool; can be repeated. Default: all.")
     ] = None,
     name: Annotated[
         str | None, typer.Option(help="The same after every restart. Default: the host's name.")
@@ -52,7 +52,7 @@ def worker(
         Path | None, typer.Option(help="Write worker-<pool>.log files into this folder.")
     ] = None,
     drain_seconds: Annotated[
-        float | None, typer.Option(help="How long runs may go on after SIGTERM.")
+        float | None, typer.Option(help="How long active runs may continue after SIGTERM.")
     ] = None,
     poll_seconds: Annotated[
         float, typer.Option(help="How often to look for work that no event announced.")

@@ -33,7 +33,7 @@ from analytics_worker.exporter.request_hosts import RequestHosts
 from analytics_worker.settings import settings
 
 DATABASE_INTERVAL_FACTOR = 3
-"""Polls of the API to one of the database: what it tells changes every few minutes."""
+"""Polls of the API to one of the database: its data changes every few minutes."""
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 

@@ -1,7 +1,7 @@
 """How psycopg2 reaches the analytics database, found without SQLAlchemy where the URL is an ordinary one.
 
 Reads the settings; opens nothing. SQLAlchemy and Prefect's block for it are 24 MB that nothing else
-in the exporter needs. Whatever is not ordinary (a block, several hosts) they still read.
+in the exporter needs. They still read unusual settings (a block, several hosts).
 """
 
 import re

@@ -22,7 +22,7 @@ class NameCache:
         self._known: OrderedDict[str, str] = OrderedDict()
 
     def __call__(self, ids: Iterable[str | None]) -> Mapping[str | None, str]:
-        """Texts of these ids; empty for None and for what is gone."""
+        """Texts of these ids; empty for None and for deleted ones."""
         wanted = {one for one in ids if one}
         unknown = sorted(wanted - self._known.keys())
         for start in range(0, len(unknown), PAGE):

@@ -153,7 +153,7 @@ class Exposition:
         self._pollers = pollers
 
     def metrics(self) -> bytes:
-        """Everything as of the last polls; asks nobody."""
+        """Everything as of the last polls; sends no request."""
         states = [state for poller in self._pollers for state in poller.states]
         return b"".join([*(state.page for state in states), text(self._own(states))])
 

@@ -1,4 +1,4 @@
-"""Counters from rows that somebody deletes some day: events, and the histories in schema ``ops``.
+"""Counters from rows that are deleted after their retention: events, and the histories in schema ``ops``.
 
 Writes through the store, where each row is counted once. Safe to repeat: rows are read again on
 purpose, a little at every poll and more of them now and then, because some get their final state late.

@@ -1,7 +1,7 @@
-"""Which requests the Prefect server refuses, whatever Prefect makes of them. Reads and writes nothing.
+"""Decide which requests the Prefect server refuses before Prefect handles them. Reads and writes nothing.
 
-Prefect takes a body of any type and looks at neither Host nor Origin, so that every web page that
-somebody on this host visits could write to it (docs/decisions/server-requests.md).
+Prefect takes a body of any type and looks at neither Host nor Origin, so every web page that
+a user of this host visits could write to it (docs/decisions/server-requests.md).
 """
 
 import ipaddress
@@ -54,7 +54,7 @@ class Request:
 
     @property
     def host(self) -> Authority | None:
-        """What the one Host header says; None if it is missing, repeated or malformed."""
+        """The value of the one Host header; None if it is missing, repeated or malformed."""
         values = self.values("host")
         return parse_authority(values[0]) if len(values) == 1 else None
 

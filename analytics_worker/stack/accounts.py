@@ -1,4 +1,4 @@
-"""Other people's accounts on this machine: whoever has one reaches a server that listens on loopback.
+"""Other people's accounts on this machine: each of them can reach a server that listens on loopback.
 
 Reads the account database and /etc/login.defs; writes nothing. Accounts of a directory service are
 seen as far as it lists them.
@@ -39,7 +39,7 @@ def _can_log_in(entry: pwd.struct_passwd) -> bool:
 
 
 def uid_range(file: Path = LOGIN_DEFS) -> range:
-    """The numbers of people's accounts; Debian's and Red Hat's defaults where the file says nothing."""
+    """The numbers of people's accounts; Debian's and Red Hat's defaults where the file sets none."""
     text = file.read_text(errors="replace") if file.is_file() else ""
     found = {name: int(n) for name, n in re.findall(r"^\s*(UID_M\w+)\s+(\d+)", text, re.MULTILINE)}
     bounds = DEFAULT_UID_RANGE | found

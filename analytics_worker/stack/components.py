@@ -83,7 +83,7 @@ class Components:
         )
 
     def worker(self, pools: Sequence[str]) -> SupervisedProcess:
-        """One worker for all pools; its log files are one per pool, what else it says goes to ours."""
+        """One worker for all pools; it has a log file per pool; its other output goes to the log of the service."""
         chosen = [part for pool in pools for part in ("--pool", pool)]
         options = ("--log-dir", str(self._log_dir), "--drain-seconds", str(DRAIN_SECONDS))
         service = self._python(

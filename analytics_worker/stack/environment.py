@@ -40,7 +40,7 @@ def ui_url(port: int) -> str:
 
 
 def defaults(port: int) -> dict[str, str]:
-    """What the stack's processes need unless the user said otherwise."""
+    """What the stack's processes need unless the user set it."""
     own = f"{ui_url(port)},http://localhost:{port}"
     return {
         "PREFECT_HOME": str(settings().state_dir / "prefect"),

@@ -1,7 +1,7 @@
 """The login of the Prefect server: whether it asks for one, and the file that keeps it.
 
 Writes ``login`` (mode 600) into the state folder, once; later starts use the same login. Without one,
-whoever reaches the API runs commands as the worker's user (SECURITY.md).
+every client of the API can run commands as the worker's user (SECURITY.md).
 """
 
 import os
@@ -133,7 +133,7 @@ def _read(file: Path) -> str:
 
 
 def access_notes(login: Login | None) -> list[str]:
-    """What `make up` says about who may run commands, a line each."""
+    """What `make up` prints about who can run commands, a line each."""
     account = "root" if os.geteuid() == 0 else "this user"
     others = "" if login else _shown_accounts()
     reached = f" Other accounts of this machine can reach it: {others}." if others else ""

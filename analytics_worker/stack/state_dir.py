@@ -35,7 +35,7 @@ class Component:
     restarts: int
 
     def is_running(self) -> bool:
-        """Whether that very process still lives: a pid alone may be somebody else's by now."""
+        """Whether that very process still lives: another process may have its pid by now."""
         return is_alive(self.pid, self.created)
 
 
@@ -68,7 +68,7 @@ def is_alive(pid: int | None, created: float | None) -> bool:
 
 
 def created(pid: int) -> float | None:
-    """When the process started; None if it is gone."""
+    """When the process started; None if it has ended."""
     try:
         return psutil.Process(pid).create_time()
     except psutil.NoSuchProcess:
@@ -134,12 +134,12 @@ class StateFolder:
         self._replace(self._record, json.dumps(asdict(record), indent=1))
 
     def write_env(self, variables: Mapping[str, str]) -> None:
-        """Tell the other processes of this checkout where everything is."""
+        """Record for the other processes of this checkout where everything is."""
         lines = [f"{name}='{_escaped(value)}'\n" for name, value in variables.items()]
         self._replace(self.env_file, "".join(lines))
 
     def remove_records(self) -> None:
-        """Remove what says that a stack runs here."""
+        """Remove the record that a stack runs here."""
         self.env_file.unlink(missing_ok=True)
         self._record.unlink(missing_ok=True)
 
@@ -158,7 +158,7 @@ def _escaped(value: str) -> str:
 class RecordWriter:
     """Writes down what runs whenever that changes; on a full disk, again until it can.
 
-    Called in the event loop of the stack, which must go on whatever the disk says.
+    Called in the event loop of the stack, which must continue after errors of the disk.
     """
 
     def __init__(
@@ -195,5 +195,5 @@ def _marked(marker: str) -> list[psutil.Process]:
             if process.environ().get(MARKER) == marker:
                 found.append(process)
         except psutil.Error:
-            continue  # somebody else's
+            continue  # of another user
     return found

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from analytics_worker.text import printable
 
-FILE_WIDTH = 180  # where no terminal says how wide it is
+FILE_WIDTH = 180  # where there is no terminal with a width
 NARROW = 110
 STYLES = {"ok": "green", "failed": "bold red", "note": "yellow"}
 
@@ -31,7 +31,7 @@ class Terminal:
         self.console.print(f"[{STYLES[style]}]{name:<12}[/] {plain(text)}", soft_wrap=True)
 
     def say(self, text: str) -> None:
-        """Something that happened by itself."""
+        """An event that no command caused."""
         self.console.print(f"[{STYLES['note']}]![/] {plain(text)}", soft_wrap=True)
 
     def busy(self, name: str, text: str) -> None:
@@ -67,7 +67,7 @@ class Terminal:
             columns: Their headings.
             rows: Their cells.
             long: A column that a narrow terminal has no room for: its texts stand below the table.
-            named: The column that tells whose text it is.
+            named: The column that identifies the row of a text.
         """
         rows = [[printable(cell) for cell in row] for row in rows]
         moved = columns.index(long) if long and self.console.width < NARROW else len(columns)

@@ -50,7 +50,7 @@ class ClaimLock:
         try:
             yield started + USABLE_SECONDS
         finally:
-            if time.monotonic() < started + DECAY_SECONDS * 0.9:  # else it is no longer ours
+            if time.monotonic() < started + DECAY_SECONDS * 0.9:  # else another worker may have it
                 await self._release()
 
     async def _acquire(self) -> float:

@@ -174,7 +174,7 @@ def _depth(folder: Path) -> int:
 
 
 def _is_foreign(part: str) -> bool:
-    """Whether a folder of that name holds no code of ours: .venv, .git, .state, packages."""
+    """Whether a folder of that name holds no code of the project: .venv, .git, .state, packages."""
     return part.startswith(".") or part in PACKAGES
 
 

@@ -58,17 +58,17 @@ class Job(ProcessJobConfiguration):
 
     @property
     def can_be_forked(self) -> bool:
-        """Whether nobody asked for a command or folder of its own."""
+        """Whether no command and no folder is configured."""
         return not self.has_command and self.working_dir is None
 
     @property
     def has_command(self) -> bool:
-        """Whether somebody asked for a command."""
+        """Whether a command is configured."""
         return self._command_configured
 
     @property
     def requested_environment(self) -> Mapping[str, str | None]:
-        """The variables that somebody asked for, without those that every run gets."""
+        """The configured variables, without those that every run gets."""
         return self._requested_environment
 
     def source_of(self, name: str) -> tuple[str, object]:
@@ -135,7 +135,7 @@ def _check_environments(sources: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def _described(error: BaseException) -> str:
-    """Say in one line what is wrong, without the values: they may be resolved secrets."""
+    """Describe in one line what is wrong, without the values: they may be resolved secrets."""
     if isinstance(error, InvalidVariablesError | ObjectNotFound):
         return one_line(str(error))
     if not isinstance(error, ValidationError):
@@ -145,14 +145,14 @@ def _described(error: BaseException) -> str:
 
 
 def _environment(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``env`` says, and keys such as ``env.NAME``."""
+    """The variables of ``env`` and of keys such as ``env.NAME``."""
     dotted = {name[len(ENV) :]: value for name, value in variables.items() if name.startswith(ENV)}
     nested = variables.get("env")
     return {**dotted, **(cast("Mapping[str, Any]", nested) if isinstance(nested, Mapping) else {})}
 
 
 def _pool_variables(template: Mapping[str, Any]) -> dict[str, Any]:
-    """The defaults of a template's variables, and what it says without any."""
+    """The defaults of a template's variables, and its texts without variables."""
     properties = template.get("variables", {}).get("properties", {})
     defaults = {name: schema.get("default") for name, schema in properties.items()}
     fixed = template.get("job_configuration", {})

@@ -203,7 +203,7 @@ class PoolWorker(RunStarter):
         """Done before the run was claimed: a worker that is killed must find its runs again."""
 
     async def _propose_pending_state(self, flow_run: FlowRun) -> bool:
-        """Prefect's, but never after the turn: the limit would no longer be ours to use."""
+        """Propose it as Prefect does, but never after the claim lock has expired."""
         try:
             with anyio.fail_after(self._lock_expires_at - time.monotonic()):
                 return await super()._propose_pending_state(flow_run)

@@ -90,7 +90,7 @@ def disable_heartbeat_join() -> None:
 def enable_cancellation() -> None:
     """From now on SIGTERM cancels this process's run, which reports that and runs its hooks itself.
 
-    For a run whose worker is gone: without a word before it, SIGTERM is a crash.
+    For a run whose worker has ended: SIGTERM alone would be a crash.
     """
     os.environ["PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS"] = "true"  # noqa: TID251  # Prefect's switch
     control_listener._set_intent("cancel")  # noqa: SLF001

@@ -193,7 +193,7 @@ class RunExecutor:
         return result[0]
 
     def _conclusion(self, run: UUID) -> Any:
-        """What the run's process said about its end; asked for once, when it is gone."""
+        """What the run's process reported about its end; read once, after it has ended."""
         conclusion = self._channel.get_conclusion(run)
         if conclusion is not None:
             self._concluded.add(run)
@@ -217,7 +217,7 @@ class RunExecutor:
         return any(state.is_paused() for state in states[began:])
 
     async def settle(self, run: UUID, reason: str) -> None:
-        """Give a run whose process is gone the final state that it failed to reach, if any."""
+        """Give a run whose process has ended the final state that it failed to reach, if any."""
         flow_run = await self.client.read_flow_run(run)
         state = flow_run.state
         if state is None or state.is_final():

@@ -31,7 +31,7 @@ class CodeLocation:
     deployment: str
 
     def variables(self, flow_run: FlowRun) -> dict[str, str]:
-        """What tells a process which run it is."""
+        """The data that identifies the run to its process."""
         return {
             "PREFECT__FLOW_RUN_ID": str(flow_run.id),
             "PREFECT__FLOW_ENTRYPOINT": self.entrypoint,

@@ -31,7 +31,7 @@ TaskStatus = anyio.abc.TaskStatus[Any]
 
 @dataclass(frozen=True)
 class StartRecorder(anyio.abc.TaskStatus[int]):
-    """Notes a process that Prefect started, then says that the run has started."""
+    """Note a process that Prefect started, then report that the run has started."""
 
     status: TaskStatus
     record: Path

@@ -1,4 +1,4 @@
-"""The worker's process: its templates, one execution, one worker per pool, until told to stop.
+"""The worker's process: its fork servers, one executor, one worker per pool, until a signal stops it.
 
 Takes a name that no other worker of this host has (a lock file below the state directory). SIGTERM
 and SIGINT drain: no more runs are claimed, those in progress may end; a second one ends them.
@@ -138,7 +138,7 @@ class WorkerProcess:
         )
 
     async def serve(self) -> None:
-        """Serve until told to stop, then drain."""
+        """Serve until a signal stops it, then drain."""
         self._listen_to_signals()
         if self.options.log_dir:
             split_by_pool(self.options.log_dir, self.options.pools)

@@ -114,7 +114,7 @@ class DbtProcess:
 def dbt_process(
     directory: Path, environment: Mapping[str, str], errors: Path
 ) -> Generator[DbtProcess]:
-    """Run a dbt process that is stopped when the block ends, whatever happens."""
+    """Run a dbt process that is stopped at the end of the block, also after an error."""
     with (
         _pipe() as (requests_in, requests),
         _pipe() as (events, events_out),

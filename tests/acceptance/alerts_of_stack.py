@@ -52,7 +52,7 @@ class Receivers:
         }
 
     def posted(self, rule: str) -> list[str]:
-        """What the web hook heard of a rule, in order."""
+        """What the webhook received about a rule, in order."""
         return [post.json["kind"] for post in self.hook.requests if post.json.get("rule") == rule]
 
     def mailed(self, rule: str) -> list[tuple[str, str]]:

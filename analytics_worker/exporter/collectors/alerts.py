@@ -12,7 +12,7 @@ STATES = Family(
 UNNOTIFIED = Family(
     "alert_states_unnotified",
     "gauge",
-    "Alert rules, or keys of them, that nobody was notified of because they have no recipient.",
+    "Alert rules, or keys of them, without a notification because they have no recipient.",
 )
 SHOWN = ("ok", "pending", "firing", "no_data", "error", "unknown")
 

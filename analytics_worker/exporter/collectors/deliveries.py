@@ -29,7 +29,7 @@ ALERTS = Family(
 UNREPORTED = Family(
     "messages_unheard_total",
     "counter",
-    "Messages that could not be delivered and of which nobody else could be notified either.",
+    "Messages that could not be delivered and of which no owner could be notified.",
     ("domain",),
 )
 WAITING = Family(

@@ -1,7 +1,7 @@
 """Deployments: their last success, failures since, and how often a schedule should run them.
 
 Reads the deployments of the Prefect API, and what `analytics_worker.exporter.collectors.flow_runs` counted. Shows only
-deployments that exist, and of paused ones neither schedule nor failures: nobody waits for those.
+deployments that exist, without schedules and failures of paused ones.
 """
 
 import time

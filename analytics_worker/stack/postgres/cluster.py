@@ -61,13 +61,13 @@ class Cluster:
         unfinished.rename(self.path)
 
     def processes(self) -> Iterator[psutil.Process]:
-        """Everything of PostgreSQL that runs on this cluster, whoever started it."""
+        """Everything of PostgreSQL that runs on this cluster, including those that another process started."""
         for process in psutil.process_iter(["name", "cwd"]):
             if process.info["name"] == "postgres" and process.info["cwd"] == str(self.path):
                 yield process
 
     def end_orphans(self) -> None:
-        """End what runs here though the process that started it is gone."""
+        """End what still runs here after the process that started it has ended."""
         pid_file = self.path / "postmaster.pid"
         if not pid_file.exists():
             return

@@ -15,7 +15,7 @@ from analytics_worker.prefect_support.heartbeat_timeout import (
 )
 
 CLIENT_RETRIES = "8"
-"""Over eight minutes instead of one: a run that ends while the server is away must still report."""
+"""Over eight minutes instead of one: a run that ends while the server is unavailable must still report."""
 END_OF_CERTIFICATE = "-----END CERTIFICATE-----\n"
 
 
@@ -36,7 +36,7 @@ def _one_certificate(folder: Path) -> Path | None:
     """One certificate instead of certifi's 140, only where the API is reached without TLS.
 
     Prefect reads them for every client, also for http:// URLs: 30 ms of CPU each time. SSL_CERT_FILE is
-    only the setting's default: whoever wants its certificates for a plain API names them to Prefect.
+    only the setting's default. To use its certificates for an API without TLS, set them in Prefect.
     """
     api = get_current_settings().api
     if "ssl_cert_file" in api.model_fields_set or not str(api.url or "").startswith("http://"):

@@ -51,7 +51,7 @@ class ChildProcess:
             self.exited.set()
 
     async def wait_after_fork_server(self) -> None:
-        """Wait for the end of a child whose exit status nobody will tell."""
+        """Wait for the end of a child whose exit status is not reported."""
         if self._pidfd >= 0:
             await anyio.wait_readable(self._pidfd)
         self.finish(UNKNOWN_EXIT)
@@ -94,7 +94,7 @@ class ForkServerClient:
         keep_seconds: float | None = None,
         state_of_code: Callable[[], object] = lambda: None,
     ) -> None:
-        """Say what the fork server imports; it is started by the first fork or `ensure`.
+        """Set what the fork server imports; it is started by the first fork or `ensure`.
 
         Args:
             preload: Modules, or ``module:function`` to be called.
@@ -205,7 +205,7 @@ class ForkServerClient:
         return session
 
     async def _listen(self, reader: asyncio.StreamReader, session: _Session) -> None:
-        """Take the answers of one fork server until it is gone."""
+        """Read the answers of one fork server until it ends."""
         with contextlib.suppress(EOFError, ConnectionError):
             while True:
                 session.handle(await receive_async(reader))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 IDENTITY = "PREFECT__"
-"""Variables that say which run a process is; nothing may depend on them when it is imported."""
+"""Variables that identify the run of a process; nothing may depend on them when it is imported."""
 BYTE_CODE = "__pycache__"
 
 File = tuple[str, int, int]

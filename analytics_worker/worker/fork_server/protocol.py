@@ -1,4 +1,4 @@
-"""What worker and template tell each other: JSON objects, each preceded by its length.
+"""Messages between worker and fork server: JSON objects, each preceded by its length.
 
 Pure framing; safe to use from any process.
 """
@@ -56,7 +56,7 @@ def receive(sock: socket.socket) -> Any:
     """Read one frame from a blocking socket.
 
     Raises:
-        EOFError: the other side is gone.
+        EOFError: the other side has closed the connection.
     """
     (size,) = LENGTH.unpack(_exactly(sock, LENGTH.size))
     return json.loads(_exactly(sock, size))
@@ -76,7 +76,7 @@ async def receive_async(reader: asyncio.StreamReader) -> Any:
     """Read one frame from a stream.
 
     Raises:
-        asyncio.IncompleteReadError: the other side is gone; an EOFError.
+        asyncio.IncompleteReadError: the other side has closed the connection; an EOFError.
     """
     (size,) = LENGTH.unpack(await reader.readexactly(LENGTH.size))
     return json.loads(await reader.readexactly(size))

@@ -61,7 +61,7 @@ def _check(report: Report, parameter: str) -> None:
         check_recipients(report.recipients)
     except RecipientError as error:
         raise ReportRequestError(f"{parameter}.recipients: {error}") from None
-    try:  # the owner is sent errors, which may quote data
+    try:  # the owner is sent errors, which can quote data
         check_allowed([report.owner] if report.owner else [])
     except RecipientError as error:
         raise ReportRequestError(f"{parameter}.owner: {error}") from None

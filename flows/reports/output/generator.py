@@ -140,7 +140,7 @@ def result_fields(run: ReportRun, status: str) -> Any:
 
 @contextmanager
 def _unpublished_files() -> Generator[WrittenFiles]:
-    """Discard at the end whatever was not published."""
+    """Discard at the end what was not published."""
     files = WrittenFiles()
     try:
         yield files

@@ -171,7 +171,7 @@ def test_a_command_of_the_work_pool(target: Target):
     target.send("PATCH", path, {"base_job_template": hostile})
 
     def refused() -> bool:
-        """Once the worker has heard of the change."""
+        """After the worker has read the change."""
         run = target.run(deployment)
         return target.work.wait(run).name == "Failed" and not target.assert_refused(
             run, "the work pool's base job template set command"

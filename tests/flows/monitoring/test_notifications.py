@@ -116,7 +116,7 @@ def test_a_message_of_a_killed_sender_is_sent_by_the_next_with_the_same_key(
 
 
 def collect() -> dict[str, object]:
-    """Run the flow and return its result, whatever its state."""
+    """Run the flow and return its result in every state."""
     try:
         return dict(collect_worker_metrics())
     except RunFailed as failed:
