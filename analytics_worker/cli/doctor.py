@@ -17,7 +17,7 @@ def doctor(
 
     The worst comes last, where it is seen first.
     """
-    settings()  # a variable that is not valid is the only thing to say
+    settings()  # an invalid variable is the only finding
     from rich.markup import escape  # noqa: PLC0415  # --help answers at once
 
     from analytics_worker.doctor import Level, run_checks  # noqa: PLC0415  # Prefect reads the chosen address

@@ -32,13 +32,13 @@ LIBRARIES = (
     "xml.sax.saxutils",
     "sqlite3",
 )
-"""What nearly every run imports."""
+"""Modules that nearly every run imports."""
 OWN = ("flows", "blocks", "analytics_worker")
 """This worker also imports the flows of the pools, and again as soon as one of them is edited."""
 SPARES = ("dbt",)
 """Pools whose runs start dbt in a process of its own."""
 DBT = ("analytics_worker.worker.fork_server.dbt_preload:load",)
-"""What those have in addition, while there are any."""
+"""Modules that their fork server imports in addition, while there are such runs."""
 
 
 def worker(
@@ -95,7 +95,7 @@ def worker(
 
 
 def _job_policy(chosen: Settings, log_dir: Path | None) -> "JobPolicy":
-    """What callers of the API may ask for; code is never read from where the worker writes."""
+    """Return the job overrides that are allowed; code is never read from folders that the worker writes to."""
     from prefect.settings import get_current_settings  # noqa: PLC0415  # --help answers at once
 
     from analytics_worker.worker.code_folders import configured_folders  # noqa: PLC0415

@@ -20,7 +20,7 @@ DATA_FIELD = 5
 """Private memory that can be written, in pages (proc_pid_statm(5))."""
 PAGE = os.sysconf("SC_PAGE_SIZE")
 STREAM_MB = 1000
-"""For a stream of rows, of which one can have 1 GB."""
+"""Limit for a stream of rows, of which one can have 1 GB."""
 
 
 class _Bound:

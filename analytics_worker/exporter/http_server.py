@@ -1,6 +1,6 @@
 """``/metrics`` and ``/health`` over HTTP. Reads what the pollers left in memory, never an API.
 
-Writes nothing. Listens on loopback unless PROMETHEUS_HOST says otherwise. Connections, their time and the
+Writes nothing. Listens on loopback unless PROMETHEUS_HOST sets another address. Connections, their time and the
 size of a request are limited (`analytics_worker.exporter.connections`), and on loopback only local names are answered
 (`analytics_worker.exporter.request_hosts`); no answer may be read by a page of another site.
 """

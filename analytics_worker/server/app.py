@@ -38,7 +38,7 @@ from analytics_worker.settings import settings
 from analytics_worker.transport.address_filter import configured_allow_list
 
 CACHED_KB = 2_000
-"""Of the database by each connection. Prefect's 80 MB only copy what the kernel has in memory anyway."""
+"""Cache of each connection. Prefect's 80 MB only copy pages that the kernel has in memory anyway."""
 
 
 class ImmediateSqlite(AioSqliteConfiguration):

@@ -48,7 +48,7 @@ class Request:
         self._server: tuple[str, int | None] | None = scope.get("server")
 
     def values(self, name: str) -> list[str]:
-        """Every value of a header."""
+        """Return all values of a header."""
         wanted = name.encode()
         return [value.decode("latin-1") for key, value in self._headers if key.lower() == wanted]
 
@@ -132,7 +132,7 @@ class Rules:
         values = request.values("sec-fetch-site")
         if OWN_SITES.issuperset(values) or self._is_navigation(request):
             return None
-        text = f"Sec-Fetch-Site {shown(values)}: only this server's own pages may ask for this."
+        text = f"Sec-Fetch-Site {shown(values)}: only this server's own pages may request this."
         return Refusal("foreign site", HTTPStatus.FORBIDDEN, text)
 
     def _api_page(self, request: Request) -> Refusal | None:

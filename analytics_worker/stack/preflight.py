@@ -1,4 +1,4 @@
-"""What must be true before the stack starts; each refusal is one line that names the fix.
+"""Check the requirements of the stack before it starts; each refusal is one line that names the fix.
 
 Makes the folders that are missing, readable for their owner only; nothing is started here.
 """

@@ -1,4 +1,4 @@
-"""What a running stack leaves for other processes, and what a killed one left behind.
+"""Record a running stack for other processes, and find what a killed one left.
 
 Writes ``stack.env`` (mode 600: the database's URL, the API's address and login; read by analytics_worker.settings) and
 ``stack.json`` (components, pids) into the state folder; both are replaced as a whole and removed at
@@ -41,7 +41,7 @@ class Component:
 
 @dataclass(frozen=True)
 class StackRecord:
-    """Who runs the stack, where, and its components."""
+    """The process of the stack, its addresses and its components."""
 
     pid: int
     created: float
@@ -68,7 +68,7 @@ def is_alive(pid: int | None, created: float | None) -> bool:
 
 
 def created(pid: int) -> float | None:
-    """When the process started; None if it has ended."""
+    """Return when the process started; None if it has ended."""
     try:
         return psutil.Process(pid).create_time()
     except psutil.NoSuchProcess:
@@ -86,7 +86,7 @@ class StateFolder:
         self._lock: IO[str] | None = None
 
     def acquire_lock(self) -> None:
-        """Keep every other stack out of this folder, for as long as this process lives.
+        """Lock this folder against other stacks until this process ends.
 
         Raises:
             StackError: the folder can't be written, or a stack runs in it.
@@ -156,7 +156,7 @@ def _escaped(value: str) -> str:
 
 
 class RecordWriter:
-    """Writes down what runs whenever that changes; on a full disk, again until it can.
+    """Record the running components after each change; retry while the disk is full.
 
     Called in the event loop of the stack, which must continue after errors of the disk.
     """
@@ -188,7 +188,7 @@ class RecordWriter:
 
 
 def _marked(marker: str) -> list[psutil.Process]:
-    """Processes that descend from the stack with this marker: they carry it in the environment."""
+    """Processes that descend from the stack with this marker: they have it in their environment."""
     found: list[psutil.Process] = []
     for process in psutil.process_iter():
         try:

@@ -1,4 +1,4 @@
-"""What a person sees while the stack starts: one line a step, and what is going on below it.
+"""Show the start of the stack: one line for each step, and its progress below.
 
 Writes to the terminal; plain lines where there is none.
 """
@@ -35,7 +35,7 @@ class Terminal:
         self.console.print(f"[{STYLES['note']}]![/] {plain(text)}", soft_wrap=True)
 
     def busy(self, name: str, text: str) -> None:
-        """What a step is doing; repeated calls replace it."""
+        """Show the progress of a step; repeated calls replace it."""
         self._show({**self._busy, name: text})
 
     def idle(self, name: str) -> None:

@@ -35,7 +35,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(frozen=True)
 class Options:
-    """What `analytics-worker up` was asked for."""
+    """The options of `analytics-worker up`."""
 
     pipeline: bool = True
     sample_scale: float = 1.0
@@ -211,7 +211,7 @@ class Stack:
         self._folder.remove_records()
 
     def _record(self) -> StackRecord:
-        """What `analytics-worker status` is to see."""
+        """Return the record for `analytics-worker status`."""
         stages = reversed(self._stages.values())
         services = [service for stage in stages for service in stage]
         guardian = os.getppid()

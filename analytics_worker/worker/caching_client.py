@@ -17,7 +17,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 
 _cache: ContextVar[dict[UUID, Any] | None] = ContextVar("known", default=None)
-"""Of the run that this asyncio task submits; tasks inherit it from the task that starts them."""
+"""The objects of the run that this asyncio task submits; tasks inherit it from the task that starts them."""
 
 
 class CachingClient:

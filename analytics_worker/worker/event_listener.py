@@ -22,7 +22,7 @@ logger = get_logger("analytics_worker.worker.event_listener")
 
 
 class EventListener:
-    """Calls back for events of the runs of some pools."""
+    """Call functions for events of the runs of some pools."""
 
     def __init__(
         self, pools: Mapping[UUID, Callable[[bool], None]], cancel: Callable[[UUID], None]

@@ -1,7 +1,7 @@
-"""How a run's process is started, and which of the API's objects asked for it.
+"""Resolve how a run's process is started, and which object of the API configures it.
 
-Prefect merges the job variables of a run, of its deployment and of its work pool, and forgets who
-set what. Reads what was read of them already; writes nothing.
+Prefect merges the job variables of a run, of its deployment and of its work pool, and does not keep
+which of them set a value. Reads objects that are loaded already; writes nothing.
 """
 
 import copy
@@ -31,16 +31,16 @@ INVALID = (
     RecursionError,
     ObjectNotFound,
 )
-"""What Prefect raises for job variables, or a base job template, that it cannot read."""
+"""Errors of Prefect for job variables, or a base job template, that it cannot read."""
 MAX_MISTAKES = 3
 
 
 class InvalidVariablesError(ValueError):
-    """Job variables have the wrong type; says which and whose."""
+    """Job variables have the wrong type; the message names them and their source."""
 
 
 class Job(ProcessJobConfiguration):
-    """Prefect's job configuration, which remembers what was asked for and by whom."""
+    """Prefect's job configuration, with the source of each value."""
 
     _requested_environment: dict[str, str | None] = PrivateAttr(
         default_factory=dict[str, str | None]
@@ -53,7 +53,7 @@ class Job(ProcessJobConfiguration):
 
     @property
     def mistake(self) -> str | None:
-        """Why this is not what was asked for: the job variables cannot be understood."""
+        """The reason why the job variables cannot be read."""
         return self._mistake
 
     @property
@@ -72,12 +72,12 @@ class Job(ProcessJobConfiguration):
         return self._requested_environment
 
     def source_of(self, name: str) -> tuple[str, object]:
-        """Who set a job variable, and its text before it was resolved."""
+        """Return the source of a job variable, and its text before it was resolved."""
         given = ((source, values.get(name)) for source, values in self._sources.items())
         return next((pair for pair in given if pair[1] is not None), (POOL, ""))
 
     def source_of_variable(self, name: str) -> tuple[str, object]:
-        """Who set, or removed, a variable of the process, and its text before it was resolved."""
+        """Return the source that set, or removed, a variable of the process, and its text before it was resolved."""
         found = ((source, _environment(values)) for source, values in self._sources.items())
         return next(((source, env[name]) for source, env in found if name in env), (POOL, ""))
 
@@ -152,7 +152,7 @@ def _environment(variables: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _pool_variables(template: Mapping[str, Any]) -> dict[str, Any]:
-    """The defaults of a template's variables, and its texts without variables."""
+    """The defaults of a template's variables, and its job configuration."""
     properties = template.get("variables", {}).get("properties", {})
     defaults = {name: schema.get("default") for name, schema in properties.items()}
     fixed = template.get("job_configuration", {})

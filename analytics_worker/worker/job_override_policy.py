@@ -26,7 +26,7 @@ STEP_KEYS = {"directory", "id"}
 
 
 class JobRefusedError(Exception):
-    """A run is not started; says what was asked for, where, and which setting allows it."""
+    """A run is not started; the message names the override, its source, and the setting that allows it."""
 
     def __init__(self, reason: str, setting: str | None = f"{SETTING}=on") -> None:
         """State the reason, and what to set on the worker; None: no setting makes it valid."""
@@ -42,11 +42,11 @@ def quoted(value: object) -> str:
 
 @dataclass(frozen=True)
 class JobPolicy:
-    """What is allowed.
+    """The allowed job overrides.
 
     Attributes:
         allow_overrides: Start a run with all overrides that it requests.
-        folders: Whose code runs may execute.
+        folders: Folders whose code runs may execute.
         environment: Variables that jobs may set, besides the harmless ones.
     """
 
@@ -75,7 +75,7 @@ class JobPolicy:
         """Return where a run is executed.
 
         Raises:
-            JobRefusedError: it asks for more than it may.
+            JobRefusedError: it requests an override that is not allowed.
         """
         self._check_command(job)
         self._check_environment(job)

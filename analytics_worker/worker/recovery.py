@@ -48,14 +48,14 @@ class Recovery:
         pools: Sequence[str],
         is_ours: Callable[[UUID], bool],
     ) -> None:
-        """Nothing is read yet.
+        """Set what to recover; nothing is read yet.
 
         Args:
             run_executor: Reports states.
             folder: Where workers of this host keep their locks and records.
             name: Name of this worker.
             pools: The pools to look at.
-            is_ours: Whether this process claims or carries that run now.
+            is_ours: Whether this process claims or executes that run now.
         """
         self._run_executor = run_executor
         self._folder = folder

@@ -42,7 +42,7 @@ class CodeLocation:
 
 @dataclass(frozen=True)
 class LaunchOptions:
-    """What every run of a pool starts with.
+    """The options with which every run of a pool starts.
 
     Attributes:
         environment: Its variables, before those of the pool and of the run.
@@ -67,7 +67,7 @@ class LaunchOptions:
         code_location: CodeLocation,
         worker: Mapping[str, str | None],
     ) -> ForkRequest:
-        """What to ask the fork server for."""
+        """Return the request to the fork server."""
         environment = sanitize_subprocess_env(
             {**self.environment, **job.env, **code_location.variables(flow_run), **worker}
         )

@@ -18,7 +18,7 @@ SHOWN = ("ok", "pending", "firing", "no_data", "error", "unknown")
 
 
 class Alerts(Collector):
-    """Shows the states of alerts."""
+    """Report the states of alerts."""
 
     name = "alerts"
     families = (STATES, UNNOTIFIED)

@@ -55,7 +55,7 @@ OF_ALERTS = {"sent": "sent", "failed": "failed", "cancelled": "skipped"}
 
 
 class Deliveries(CountingCollector):
-    """Counts settled deliveries and shows what waits."""
+    """Count settled deliveries and report waiting ones."""
 
     name = "deliveries"
     families = (SETTLED, ALERTS, UNREPORTED, WAITING, OLDEST, PAUSED, NOT_CONFIGURED)

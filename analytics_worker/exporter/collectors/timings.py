@@ -1,4 +1,4 @@
-"""What runs measured inside: connecting to the database, statements, errors, outside services.
+"""Report what runs measured: connecting to the database, statements, errors, outside services.
 
 Reads the events that `analytics_worker.telemetry` writes at the end of every task; counts each once. Any client
 can send such an event, so an event with unexpected content is ignored as a whole.
@@ -47,14 +47,14 @@ REQUEST = Family(
 )
 FAMILIES = {family.name: family for family in (CONNECT, QUERY, ERRORS, REQUEST)}
 SHOWN = ("08", "53", "57", "58", "XX", "none")
-"""Classes of errors that speak against the server."""
+"""Classes of errors that indicate a failure of the server."""
 MAX_LABEL_LENGTH = 20
 RETENTION_SECONDS = 7 * 86_400.0
-"""As long as Prefect keeps events."""
+"""The time for which Prefect keeps events."""
 
 
 class Timings(CountingCollector):
-    """Adds up what finished tasks measured."""
+    """Add up the measurements of finished tasks."""
 
     name = "timings"
     families = counters = tuple(FAMILIES.values())

@@ -28,7 +28,7 @@ DURATION = Family(
 
 
 class Views(CountingCollector):
-    """Shows ages and counts refreshes."""
+    """Report ages of views and count refreshes."""
 
     name = "materialized_views"
     families = (AGE, DURATION)

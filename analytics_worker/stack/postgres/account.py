@@ -37,7 +37,7 @@ def packaged_postgres() -> Path:
 
 @dataclass(frozen=True)
 class Account:
-    """How to run PostgreSQL's programs on a directory, and where both are."""
+    """The account that runs PostgreSQL's programs, the folder of the programs, and that of the cluster."""
 
     directory: Path
     programs: Path
@@ -109,7 +109,7 @@ def _system_user() -> pwd.struct_passwd:
 
 
 def _copy_programs(source: Path, target: Path) -> None:
-    """Copy the programs, and the libraries that the wheel put beside its package."""
+    """Copy the programs, and the libraries that the wheel has next to its package."""
     libraries = f"{source.parent.name}.libs"
     places = {source: target, source.parents[1] / libraries: target.parents[1] / libraries}
     for old, new in places.items():

@@ -35,7 +35,7 @@ class Cluster:
 
     @property
     def path(self) -> Path:
-        """What PostgreSQL calls the data directory."""
+        """PostgreSQL's data directory."""
         return self.account.directory / "cluster"
 
     def password(self, role: str) -> str:
@@ -81,7 +81,7 @@ class Cluster:
         pid_file.unlink(missing_ok=True)
 
     def _sql(self) -> str:
-        """The role's statements; single-user mode knows no parameters, the passwords are hex."""
+        """The role's statements; single-user mode has no parameters, and the passwords are hexadecimal."""
         sql = CREATE_OWNER.read_text()
         sql = sql.replace(":superuser_password", f"'{self.password(SUPERUSER)}'")
         return sql.replace(":owner_password", f"'{self.password(OWNER)}'")

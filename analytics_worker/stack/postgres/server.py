@@ -153,7 +153,7 @@ class EmbeddedPostgres:
 
     @cached_property
     def account(self) -> Account:
-        """Who runs the server, and where: decided once."""
+        """The account that runs the server, and its directory; determined once."""
         try:
             self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.data_dir.chmod(0o700)
@@ -199,7 +199,7 @@ class EmbeddedPostgres:
         return self.data_dir / "socket-directory"
 
     def _acquire_lock(self) -> None:
-        """Keep every other starter out, for as long as this process lives."""
+        """Lock the directory against other starters until this process ends."""
         if self._lock is not None:
             return
         lock = (self.account and self.data_dir / "lock").open("w")

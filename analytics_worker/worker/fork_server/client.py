@@ -1,6 +1,6 @@
-"""The worker's side of the fork server: asks for children, learns how they end.
+"""The worker's side of the fork server: requests children and reads how they end.
 
-Starts the fork server when it is needed and again when it died. A child whose template died goes on;
+Starts the fork server when it is needed, and again after it died. A child whose fork server died continues;
 only its exit status is lost. Writes nothing.
 """
 
@@ -84,7 +84,7 @@ class _Session:
 
 
 class ForkServerClient:
-    """Forks children from a fork server that is there when needed."""
+    """Fork children from a fork server that is started when needed."""
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class ForkServerClient:
             preload: Modules, or ``module:function`` to be called.
             environment: The variables that it starts with.
             recycle_after: Forks after which a new one is made.
-            keep_seconds: How long it stays after it was last asked for; None: forever.
+            keep_seconds: How long it is kept after its last use; None: forever.
             state_of_code: What it imports has been edited when this gives another value.
         """
         self._preload = ",".join(preload)

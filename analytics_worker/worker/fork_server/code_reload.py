@@ -40,16 +40,16 @@ class Project:
         )
 
     def modules_to_reload(
-        self, directory: Path, theirs: Mapping[str, str], ours: Mapping[str, str]
+        self, directory: Path, of_run: Mapping[str, str], own: Mapping[str, str]
     ) -> list[str]:
-        """The packages that a run must import for itself.
+        """Return the packages that a run must import itself.
 
         Args:
             directory: Where the run starts.
-            theirs: The run's variables.
-            ours: The fork server's.
+            of_run: The run's variables.
+            own: The fork server's variables.
         """
-        alike = directory == self.folder and _settings(theirs) == _settings(ours)
+        alike = directory == self.folder and _settings(of_run) == _settings(own)
         return [] if alike else list(self.packages)
 
 

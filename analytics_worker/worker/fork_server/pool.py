@@ -17,7 +17,7 @@ class ForkServerPool:
     """Chooses the fork server that a child is forked from."""
 
     def __init__(self, plain: ForkServerClient, spare: ForkServerClient) -> None:
-        """Nothing is started yet.
+        """Set the fork servers; nothing is started yet.
 
         Args:
             plain: For most runs.

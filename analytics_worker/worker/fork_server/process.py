@@ -90,7 +90,7 @@ def _import_if_possible(name: str) -> None:
 
 
 class ForkServer:
-    """Forks on request and reports how children ended."""
+    """Fork on request and report how children end."""
 
     def __init__(self, sock: socket.socket) -> None:
         """Prepare to serve the worker at the other end of the socket."""
@@ -100,7 +100,7 @@ class ForkServer:
         self._wake_read, self._wake_write = os.pipe()
 
     def serve(self) -> None:
-        """Fork until the worker asks for no more."""
+        """Fork until the worker requests no more."""
         for fd in (self._wake_read, self._wake_write):
             os.set_blocking(fd, False)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)

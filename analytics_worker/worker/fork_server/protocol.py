@@ -13,7 +13,7 @@ LENGTH = struct.Struct("!I")
 
 
 class ForkRequest(TypedDict):
-    """What the worker wants of a fresh child."""
+    """The request for a new child."""
 
     id: str
     kind: str
@@ -38,7 +38,7 @@ class ForkRequest(TypedDict):
 
 
 class ForkReply(TypedDict):
-    """What the fork server answers, one of the last three."""
+    """The answer of the fork server: one of the last three."""
 
     id: str
     pid: NotRequired[int]
