@@ -2,7 +2,7 @@
 
 Writes nothing. Listens on loopback unless PROMETHEUS_HOST sets another address. Connections, their time and the
 size of a request are limited (`analytics_worker.exporter.connections`), and on loopback only local names are answered
-(`analytics_worker.exporter.request_hosts`); no answer may be read by a page of another site.
+(`analytics_worker.exporter.request_hosts`). No answer may be read by a page of another site.
 """
 
 import json

@@ -7,7 +7,7 @@ to repeat at any point. Three looks complete each other:
   minute to their end;
 * behind: after an outage of the exporter, slice by slice from where it stopped;
 * settled: the hours of the last week in turn. The number of runs that ended in an hour is compared
-  with the number known; where it changed, the hour is read again. So a state that was set late with
+  with the number known. Where it changed, the hour is read again. So a state that was set late with
   an older time is found, too, for the price of one count at each poll.
 """
 

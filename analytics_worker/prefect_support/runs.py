@@ -1,6 +1,6 @@
 """Submit a run of a flow from any Python process, and wait for its result.
 
-``run = submit(refresh_materialized_views, view_names=["pipeline_kpis"])`` returns at once;
+``run = submit(refresh_materialized_views, view_names=["pipeline_kpis"])`` returns at once.
 ``run.get(timeout=300)`` waits for the result. Reads and writes the Prefect API only.
 """
 

@@ -1,7 +1,7 @@
 """The Prefect server with SQLite transactions that can't be refused: ``python -m analytics_worker.server``.
 
 On SQLite, Prefect begins its write transactions DEFERRED. One that reads first and writes later is
-refused (503) when another one wrote in between, and no busy timeout helps; every client then waits
+refused (503) when another one wrote in between, and no busy timeout helps. Every client then waits
 two seconds or more. Here they take the write lock when they begin, and wait for it. On PostgreSQL
 the server is Prefect's, unchanged. On both, strangers' requests are refused before Prefect sees them
 (analytics_worker/server/request_guard.py), and automations connect to permitted addresses only

@@ -3,7 +3,7 @@
 Usage: ``python -I -S pdeathsig_exec.py PARENT_PID SIGNAL UID:GID|- BYTES|- PROGRAM [ARGUMENT ...]``.
 BYTES bounds the address space of each of the program's processes. The kernel sends SIGNAL to the
 program when the process that started it dies, even by ``kill -9``. A program of its own instead of a
-``preexec_fn``, because the stack has threads when it starts children; it changes user itself, because
+``preexec_fn``, because the stack has threads when it starts children. It changes user itself, because
 the kernel forgets the signal when a process does that.
 """
 

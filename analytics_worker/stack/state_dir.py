@@ -1,7 +1,7 @@
 """Record a running stack for other processes, and find what a killed one left.
 
 Writes ``stack.env`` (mode 600: the database's URL, the API's address and login; read by analytics_worker.settings) and
-``stack.json`` (components, pids) into the state folder; both are replaced as a whole and removed at
+``stack.json`` (components, pids) into the state folder. Both are replaced as a whole and removed at
 the end. Holds ``stack.lock`` while the stack runs.
 """
 

@@ -2,7 +2,7 @@
 """List every private name of Prefect that the worker depends on.
 
 Prefect has public classes for workers, but none for starting a run's process, cancelling it, or
-being that process. ``pyproject.toml`` bounds the version; a unit test checks each name and signature
+being that process. ``pyproject.toml`` bounds the version. A unit test checks each name and signature
 listed here, so that an upgrade fails there and not in a run. Reads and writes nothing.
 """
 

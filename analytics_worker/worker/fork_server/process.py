@@ -2,7 +2,7 @@
 
 Started by the worker as ``python -P -m analytics_worker.worker.fork_server.process FD MODULE,MODULE…``; FD is a socket to the
 worker. It never opens an event loop or a connection and never starts a thread, which is what makes
-fork() safe here; it refuses to serve if a preloaded module started one. Ends with its worker; its
+fork() safe here. It refuses to serve if a preloaded module started one. Ends with its worker; its
 children go on and finish their runs. Writes nothing.
 """
 

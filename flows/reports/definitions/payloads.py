@@ -1,6 +1,6 @@
 """Parse reports that arrive as payloads, in the form that callers of the Celery worker sent.
 
-Reads nothing, writes nothing. Unknown keys are ignored, because callers send whole rows; keys of a report
+Reads nothing, writes nothing. Unknown keys are ignored, because callers send whole rows. Keys of a report
 in definitions/reports.yml (``parameters``, ``queries``, ``charts`` …) are accepted, too.
 """
 
