@@ -21,7 +21,7 @@ from analytics_worker.exporter.metric_families import Family, Histogram, Labels,
 
 BUSY_SECONDS = 10
 MAX_FAILURES = 10_000
-"""Kept of one deployment: a longer streak adds no information."""
+"""Failures that are stored per deployment; more of them add no information."""
 
 SCHEMA = """
 create table if not exists counter (

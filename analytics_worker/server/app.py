@@ -3,7 +3,7 @@
 On SQLite, Prefect begins its write transactions DEFERRED. One that reads first and writes later is
 refused (503) when another one wrote in between, and no busy timeout helps. Every client then waits
 two seconds or more. Here they take the write lock when they begin, and wait for it. On PostgreSQL
-the server is Prefect's, unchanged. On both, strangers' requests are refused before Prefect sees them
+the server is Prefect's, unchanged. On both, unpermitted requests are refused before Prefect sees them
 (analytics_worker/server/request_guard.py), and automations connect to permitted addresses only
 (analytics_worker/server/automation_actions.py). Reads and writes only what Prefect's server does, extends
 deadlines that passed during its downtime (analytics_worker/server/deadlines_after_downtime.py) and creates indexes (analytics_worker/server/sqlite_indexes.py).

@@ -35,7 +35,7 @@ class JobRefusedError(Exception):
 
 
 def quoted(value: object) -> str:
-    """Text of a stranger in one line: control characters escaped, cut."""
+    """Return the text of an API caller in one line: control characters escaped, cut."""
     text = str(value)
     return repr(text if len(text) <= QUOTED_LENGTH else f"{text[:QUOTED_LENGTH]}…")
 

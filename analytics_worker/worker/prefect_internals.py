@@ -152,7 +152,7 @@ def flow_run_executor(
 
 
 class LazyEmitter:
-    """Emits the events of a cancellation; opens its websocket only for that moment."""
+    """Emit the events of a cancellation; open a websocket only for them."""
 
     def __init__(self, client: PrefectClient) -> None:
         self._client = client

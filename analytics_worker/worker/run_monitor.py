@@ -1,7 +1,7 @@
 """Monitor active runs: their memory, and missed requests to cancel them.
 
 Reads /proc and the Prefect API; ends a run that uses more memory than it may, cancels a run that
-waits for it. Looking again is harmless.
+waits for it. Safe to repeat.
 """
 
 import asyncio

@@ -48,7 +48,7 @@ class LaunchOptions:
         environment: Its variables, before those of the pool and of the run.
         records: Folder in which the runs' processes note their identity.
         output: File for what the runs print; None: the worker's own output.
-        spare: Whether each run gets a spare process (`analytics_worker.prefect_support.warm_process`).
+        spare: Whether each run gets a warm process (`analytics_worker.prefect_support.warm_process`).
         project: What the fork server has imported of the flows' own code.
         any_function: Whether an entrypoint may name a function that is no flow.
     """

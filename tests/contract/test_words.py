@@ -29,6 +29,10 @@ INSTEAD = {
     "heard": "received",
     "is back": "is available again",
     "it said": "it reported",
+    "web hook": "webhook",
+    "put right": "fix, correct",
+    "spare process": "warm process",
+    "what becomes of": "what happens to",
 }
 """Word, and what to write in its place, everywhere."""
 IN_PROSE = {

@@ -104,7 +104,7 @@ def test_the_database_is_away_for_five_minutes(start: Starting, told: Receivers,
     wait_until(lambda: failing <= told_to("deployment_failing"), 150, 1)
     wait_until(lambda: told_to("deployment_failing") == told_to("deployment_recovered"), 150, 1)
     assert events(told)["database_back", ""] == 1
-    assert set(events(told).values()) == {1}, "once per streak"
+    assert set(events(told).values()) == {1}, "once per outage"
 
 
 def test_the_server_is_killed(start: Starting, told: Receivers, tmp_path: Path):

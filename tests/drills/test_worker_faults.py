@@ -1,4 +1,4 @@
-"""What becomes of runs when their process, the template or the worker dies."""
+"""What happens to runs when their process, the fork server or the worker dies."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ StartWorker = Callable[..., Process]
 
 
 def template_of(worker: Process) -> psutil.Process:
-    """The worker's template process."""
+    """The worker's fork server."""
 
     def found() -> list[psutil.Process]:
         below = psutil.Process(worker.pid).children()

@@ -1,4 +1,4 @@
-"""Real pages in a real browser: a stranger's reaches nothing, and Prefect's own UI works as before."""
+"""Real pages in a real browser: a page of another site reaches nothing, and Prefect's own UI works as before."""
 
 import json
 import re

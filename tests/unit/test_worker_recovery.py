@@ -18,7 +18,7 @@ from tests.support.attacks import attack
 
 
 class Recorder:
-    """Stands for execution and client: hands out the run and notes what becomes of it."""
+    """Stands in for executor and client: returns the run and records its final state."""
 
     def __init__(self, run: FlowRun) -> None:
         self.run = run

@@ -58,7 +58,7 @@ class ChildProcess:
 
 
 class _Session:
-    """One template process and what it has forked."""
+    """One fork server process and its children."""
 
     def __init__(
         self, process: asyncio.subprocess.Process, writer: asyncio.StreamWriter, code: object
@@ -216,7 +216,7 @@ class ForkServerClient:
         if session.children or session.waiting:
             logger.warning("fork server %s ended with %s", session.process.pid, code)
         for answer in session.waiting.values():
-            answer.set_exception(ConnectionError("the template died"))
+            answer.set_exception(ConnectionError("the fork server died"))
         for child in session.children.values():
             self._spawn(child.wait_after_fork_server())
 

@@ -1,4 +1,4 @@
-"""The template: a process that has imported everything and forks one child per request.
+"""The fork server: a process that has imported everything and forks one child per request.
 
 Started by the worker as ``python -P -m analytics_worker.worker.fork_server.process FD MODULE,MODULE…``; FD is a socket to the
 worker. It never opens an event loop or a connection and never starts a thread, which is what makes

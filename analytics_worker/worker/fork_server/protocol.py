@@ -30,7 +30,7 @@ class ForkRequest(TypedDict):
     unload: list[str]
     """Packages that the fork server has imported and the child must import for itself."""
     spare: bool
-    """Whether the run gets a spare process that has imported what the fork server has."""
+    """Whether the run gets a warm process that has imported what the fork server has."""
     any_function: bool
     """Whether a function that is no flow may be run as one."""
     flow_run: NotRequired[Any]

@@ -96,7 +96,7 @@ def runs_of(target: Target, deployment: UUID) -> list[UUID]:
 @attack(
     by="API caller",
     what="PATCH of a deployment: job_variables.command, a shell pull step, os.system or a standard module as entrypoint",
-    answer="Failed; nothing was executed; the deployment works again as soon as it is put right",
+    answer="Failed; nothing was executed; the deployment works again as soon as it is corrected",
 )
 @pytest.mark.parametrize(
     ("change", "named"),
