@@ -23,7 +23,7 @@ def doctor(
 
     The worst comes last, where it is seen first.
     """
-    settings()  # a variable that is not valid is the only thing to say
+    settings()  # an invalid variable is the only finding
     from analytics_worker.doctor import run_checks  # noqa: PLC0415  # Prefect reads the chosen address
     from analytics_worker.stack.terminal import Terminal  # noqa: PLC0415  # --help answers at once
 

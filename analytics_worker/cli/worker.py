@@ -1,7 +1,7 @@
 """``analytics-worker worker``: serve the work pools from one process.
 
 Claims and runs what is due on the pools of the Prefect API; writes log files and, below the state
-directory, locks. Several may run side by side, on one host or many.
+directory, locks. Several can run side by side, on one host or many.
 """
 
 from dataclasses import replace
@@ -34,16 +34,16 @@ LIBRARIES = (
     "xml.sax.saxutils",
     "sqlite3",
 )
-"""What nearly every run imports."""
+"""Modules that nearly every run imports."""
 OWN = ("flows", "blocks", "analytics_worker")
-"""Ours: the flows of the pools are imported, too, and again as soon as one of these was edited."""
+"""This worker also imports the flows of the pools, and again as soon as one of them is edited."""
 SPARES = ("dbt",)
 """Pools whose runs start dbt in a process of its own."""
 DBT = ("analytics_worker.worker.fork_server.dbt_preload:load",)
-"""What those have in addition, while there are any."""
+"""Modules that their fork server imports in addition, while there are such runs."""
 
 Pools = Annotated[
-    list[str] | None, typer.Option(help="Serve this pool; may be repeated. Default: all.")
+    list[str] | None, typer.Option(help="Serve this pool; can be repeated. Default: all.")
 ]
 Name = Annotated[
     str | None, typer.Option(help="The same after every restart. Default: the host's name.")
@@ -51,7 +51,7 @@ Name = Annotated[
 LogDir = Annotated[
     Path | None, typer.Option(help="Write worker-<pool>.log files into this folder.")
 ]
-DrainSeconds = Annotated[float | None, typer.Option(help="How long runs may go on after SIGTERM.")]
+DrainSeconds = Annotated[float | None, typer.Option(help="How long active runs may continue after SIGTERM.")]
 PollSeconds = Annotated[
     float, typer.Option(help="How often to look for work that no event announced.")
 ]
@@ -105,7 +105,7 @@ def _configured_options(chosen: Settings, pools: list[str], policy: "JobPolicy")
 
 
 def _job_policy(chosen: Settings, log_dir: Path | None) -> "JobPolicy":
-    """What callers of the API may ask for; code is never read from where the worker writes."""
+    """Return the job overrides that are allowed; code is never read from folders that the worker writes to."""
     from prefect.settings import get_current_settings  # noqa: PLC0415  # --help answers at once
 
     from analytics_worker.worker.code_folders import configured_folders  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""Raw requests of strangers to the product's server: refused before Prefect sees them, and without a trace."""
+"""Raw unpermitted requests to the product's server: refused before Prefect handles them, without effect."""
 
 import json
 from http import HTTPStatus
@@ -47,7 +47,7 @@ def untouched(bare_server: Server):
 
 
 def test_a_program_of_this_host_can_do_both(bare_server: Server, bodies: dict[str, Any]):
-    """So the same bodies, sent by strangers, would have had their effect."""
+    """So the same bodies, sent by another site, would have had an effect."""
     created = post_json(bare_server.port, "/api/automations/", bodies["/api/automations/"])
     event = post_json(bare_server.port, "/api/events", [foreign_event(str(uuid4()))])
     assert (created.status, event.status) == (HTTPStatus.CREATED, HTTPStatus.NO_CONTENT)

@@ -21,7 +21,7 @@ EVERYWHERE = "0.0.0.0"  # noqa: S104  # nothing listens
 
 @pytest.fixture
 def variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """Set variables; nobody else has an account unless the test says so."""
+    """Set variables; there is no other account unless the test adds one."""
     monkeypatch.setattr(login, "other_accounts", list)
     folder = tmp_path / "state"
     folder.mkdir(mode=0o700)
@@ -218,7 +218,7 @@ def test_clients_use_loopback_where_the_server_is_there(variables, host: str, ur
 
 @attack(
     by="network",
-    what="A server whose address somebody sets as PREFECT_API_URL waits for the stack's login",
+    what="A server whose address is set as PREFECT_API_URL waits for the stack's login",
     answer="it is sent to the stack's own address only",
 )
 @pytest.mark.parametrize(

@@ -117,7 +117,7 @@ def test_its_own_pages_pass(host: str, origin: str):
     [
         ("http://evil.example",),
         ("http://127.0.0.1:3000",),
-        ("http://localhost:4200",),  # on another address of this host, it may be somebody else's
+        ("http://localhost:4200",),  # on another address of this host, it may be another user's
         ("null",),
         ("",),
         ("file://",),

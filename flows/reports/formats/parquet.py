@@ -40,7 +40,7 @@ def write(context: ExportContext, query: PreparedQuery, file: BinaryIO) -> None:
 
 
 class _RowGroupWriter:
-    """Takes rows as csv, one per call, and writes them in row groups of `GROUP_BYTES`."""
+    """Take rows as csv, one per call, and write them in row groups of `GROUP_BYTES`."""
 
     def __init__(self, query: PreparedQuery, file: BinaryIO) -> None:
         import pyarrow as pa  # noqa: PLC0415  # 30 MB that only these reports need

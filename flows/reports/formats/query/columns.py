@@ -25,7 +25,7 @@ class ColumnKind(Enum):
     SAFE = "safe"  # text that the server formats: uuid, bytea, interval, jsonb
     TEXT = "text"
     JSON = "json"  # as its author typed it, whitespace included
-    OTHER = "other"  # enums, arrays, ranges, composites: text that may hold anything
+    OTHER = "other"  # enums, arrays, ranges, composites: text that can hold anything
 
 
 _KINDS = {
