@@ -51,7 +51,9 @@ Name = Annotated[
 LogDir = Annotated[
     Path | None, typer.Option(help="Write worker-<pool>.log files into this folder.")
 ]
-DrainSeconds = Annotated[float | None, typer.Option(help="How long active runs may continue after SIGTERM.")]
+DrainSeconds = Annotated[
+    float | None, typer.Option(help="How long active runs may continue after SIGTERM.")
+]
 PollSeconds = Annotated[
     float, typer.Option(help="How often to look for work that no event announced.")
 ]

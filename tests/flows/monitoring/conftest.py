@@ -87,7 +87,7 @@ def run(client: SyncPrefectClient):
 
 
 def collect() -> dict[str, object]:
-    """Run the flow and return its result, whatever its state."""
+    """Run the flow and return its result, in every state."""
     try:
         return dict(collect_worker_metrics())
     except RunFailed as failed:
