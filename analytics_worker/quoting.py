@@ -1,4 +1,4 @@
-"""Quote what another system said, unless it repeats a secret that it was given.
+"""Quote what another system replied, unless it repeats a secret that it was given.
 
 Reads nothing, writes nothing, and imports only the standard library and `text`.
 """
@@ -16,7 +16,7 @@ def quoted_reply(text: str, secret: str | None, *, user: str = "", name: str = "
     """Return the reply in one line, or that it is withheld because of the secret.
 
     The secret is looked for as it is, in base64 (alone, and as AUTH PLAIN sends it) and in hexadecimal
-    digits, without regard to case and to whatever stands between its letters and digits.
+    digits, regardless of case and of other characters between its letters and digits.
 
     Args:
         text: The whole reply: a secret that is cut in two is not found.

@@ -11,7 +11,7 @@ from analytics_worker.settings import settings, user_variables
 
 API_URL, API_LOGIN = "PREFECT_API_URL", "PREFECT_API_AUTH_STRING"
 DEFAULT_ADDRESS = "http://127.0.0.1:4200/api"
-"""Of the stack, unless PREFECT_SERVER_API_PORT or PREFECT_SERVER_API_HOST is set."""
+"""Address of the stack, unless PREFECT_SERVER_API_PORT or PREFECT_SERVER_API_HOST is set."""
 
 
 def stack_variables() -> dict[str, str]:

@@ -1,7 +1,7 @@
 """Measure what a run does: add timings up in memory and emit them once per task run and per flow run.
 
 Reads nothing. At the end of a `measured` scope, it emits one Prefect event, ``analytics.task.timings``,
-if something was timed in it; the exporter adds the events up. No error of a measurement fails a run,
+if something was timed in it. The exporter adds the events up. No error of a measurement fails a run,
 and outside a scope nothing is recorded. ::
 
     with timed(QUERY, "copy"): ...

@@ -2,7 +2,7 @@
 
 Alerts: one task evaluates, each alert that fires is a task that posts; rules come from the same table,
 with a new connection for each query and each post; states, history, limits and an outbox are left out,
-in its favor. Catalog: the very statements that ours runs, on a new connection.
+in its favor. Catalog: the same statements as the worker runs, on a new connection.
 
 As a script, it reads lines of ``[task, parameters]``, queues them, and prints how long a catalog took.
 """

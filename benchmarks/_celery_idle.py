@@ -1,6 +1,6 @@
 """Measure an idle Celery stack: a worker per queue, beat, Flower and Redis.
 
-Same registry and concurrency as ours. Checks that every worker executes a task before anything is
+Same registry and concurrency as the worker. Checks that every worker executes a task before anything is
 measured. Leaves nothing behind.
 """
 

@@ -1,6 +1,6 @@
 """Measure one export in a process of its own: its duration and its peak memory.
 
-``python -m benchmarks._export_process SIDE FORMAT PATH SQL`` prints both as JSON. The sides: ours; the
+``python -m benchmarks._export_process SIDE FORMAT PATH SQL`` prints both as JSON. The sides: the worker; the
 original way, which fetches everything and then writes it; and openpyxl's write-only mode on a cursor of
 the server.
 """

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 _TIMES = "\N{MULTIPLICATION SIGN}"
 _GOAL = re.compile(r"(≤|<=) ?(?P<limit>\d+(\.\d+)?) ?(?P<unit>.+)")
-_HEADER = ("what", "ours", "against", "other", "ratio", "goal", "")
+_HEADER = ("what", "worker", "against", "other", "ratio", "goal", "")
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        """Ours as a multiple of the other's; below 1 is better."""
+        """The worker's value as a multiple of the other; below 1 is better."""
         return self.ours / self.other if self.other else None
 
     @property

@@ -2,7 +2,7 @@
 
 Against a bare loop on two kept connections with four keep-alive posters, and against a real Celery
 worker that does it the way the original did (`_celery_app`). The receiver is a process of its own. All
-sides do the same work in every round, in turns; the median counts. Ours is measured without Prefect
+sides do the same work in every round, in turns; the median counts. The worker is measured without Prefect
 around it (claims, isolation, limits per rule, states, history and the outbox, with one poster, as is
 the default), and as the deployed flow, from its start and from its submission. CPU is that of all processes,
 PostgreSQL's, Redis', and for the deployed flow also the server's and the worker's.

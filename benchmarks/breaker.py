@@ -1,8 +1,8 @@
-"""What a circuit breaker adds to a call that works: ours on SQLite and Redis, and stock pybreaker.
+"""What a circuit breaker adds to a call that works: the worker's on SQLite and Redis, and stock pybreaker.
 
 Stock pybreaker keeps its state in memory, so it protects one process only: it is the lower limit,
 not an alternative. The contestants take turns in every round, so that they share the machine's
-moods; the median round counts. Writes a temporary folder and runs a Redis of its own.
+load; the median round counts. Writes a temporary folder and runs a Redis of its own.
 """
 
 import multiprocessing

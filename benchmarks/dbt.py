@@ -1,7 +1,7 @@
 """`run_dbt_models` beside ``dbt run`` on the command line, on the sample warehouse.
 
-Both run the same selection on the same warm project, in turn. Ours is a run of the deployment, from its
-creation to its end, as the worker carries it out; its CPU is that of server, worker and all processes
+Both run the same selection on the same warm project, in turn. The worker's is a run of the deployment, from its
+creation to its end; its CPU is that of server, worker and all processes
 of the run.
 """
 

@@ -1,4 +1,4 @@
-"""Messages to many: ours on kept connections, and one connection for each message.
+"""Messages to many: the worker on kept connections, and one connection for each message.
 
 200 emails with an attachment of 100 kB against smtplib as its documentation shows it; 100 webhooks by
 four posters against a connection each. Both servers are processes of their own; the sides take turns

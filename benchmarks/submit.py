@@ -1,6 +1,6 @@
 """`submit(refresh_catalog)` until its result is here, beside the same statements as a Celery task.
 
-Ours is a run of the deployment on the product's server and worker; the other side a real Celery worker
+The worker's is a run of the deployment on the product's server and worker; the other side a real Celery worker
 with Redis, on the same warehouse, in turns. Both count the same relations.
 """
 
@@ -19,7 +19,7 @@ STATEMENTS = ("lock_catalog", "upsert_relations", "upsert_columns", "catalog_tot
 
 
 def measure() -> list[Row]:
-    """Medians of both sides, and how much longer ours takes."""
+    """Medians of both sides, and how much longer the worker takes."""
     with live_stack("analytics", opportunities=500), celery_worker() as celery:
         rounds = [(_ours(), _theirs(celery)) for _ in range(1 + ROUNDS)]
     assert len({relations for sides in rounds for _, relations in sides}) == 1, rounds

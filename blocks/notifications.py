@@ -2,7 +2,7 @@
 
 A rule or report refers to a block by its name. `analytics-worker deploy` registers the types, so that blocks
 can be created in the UI. Their secrets are `SecretStr`: they are in no parameter, state or log. Anyone who
-reaches an API without authentication can read the secrets of every block; set PREFECT_SERVER_API_AUTH_STRING
+reaches an API without authentication can read the secrets of every block. Set PREFECT_SERVER_API_AUTH_STRING
 first, or use the variables ALERT_* instead of blocks.
 """
 

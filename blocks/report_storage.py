@@ -3,7 +3,7 @@
 REPORT_STORAGE_BLOCK names the block; REPORT_STORAGE_FOLDERS, REPORT_STORAGE_PROTOCOLS and
 OUTBOUND_ALLOWED_HOSTS limit what it may name. `analytics-worker deploy` registers the type, so that blocks
 can be created in the UI. Its options are secret: they are in no parameter, state or log. Anyone who reaches an API
-without authentication can read every block's secrets; set PREFECT_SERVER_API_AUTH_STRING first.
+without authentication can read every block's secrets. Set PREFECT_SERVER_API_AUTH_STRING first.
 """
 
 from prefect.blocks.core import Block

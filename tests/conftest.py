@@ -36,7 +36,7 @@ os.environ |= {
     "DO_NOT_TRACK": "1",
     "STATE_DIR": f"{_HOME}/state",
     "LOG_DIR": f"{_HOME}/logs",
-    "SERVER_LOGIN": "off",  # whoever else has an account on this machine
+    "SERVER_LOGIN": "off",  # independent of other accounts on this machine
 }
 
 pytest_plugins = [

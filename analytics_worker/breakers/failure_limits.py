@@ -1,4 +1,4 @@
-"""How many failures open a breaker and when it is tried again, for each breaker of this project.
+"""Define how many failures open each breaker of this project, and when it is probed.
 
 Reads nothing, writes nothing.
 """

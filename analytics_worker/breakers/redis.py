@@ -144,7 +144,7 @@ def _client(url: str) -> "redis.Redis":
             # A step that may have happened must not be sent twice.
             retry=Retry(NoBackoff(), 0),
         )
-    except ValueError:  # its text may hold a part of the password
+    except ValueError:  # its text can hold a part of the password
         raise ValueError(
             "REDIS_URL is not a valid Redis URL; expected redis://[:password@]host:port/number, "
             "rediss://… or unix:///path, with special characters of the password as %xx"

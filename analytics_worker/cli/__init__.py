@@ -1,6 +1,6 @@
 """The command ``analytics-worker``. Each command is the function of its name in ``cli/<name>.py``.
 
-A command's module is imported when the command is asked for, so that ``--help`` answers at once, and
+A command's module is imported when the command runs, so that ``--help`` answers at once, and
 after the stack that runs here was found: Prefect reads the address of its API when it is imported.
 """
 
@@ -86,7 +86,7 @@ def _analytics_worker(
 
 
 def main() -> None:
-    """Entry point of the console script; an error that a person can put right is one line."""
+    """Entry point of the console script; an error that the user can fix is one line."""
     try:
         app()
     except PermanentError as error:

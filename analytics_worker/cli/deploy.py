@@ -1,4 +1,4 @@
-"""``analytics-worker deploy``: pools, blocks and deployments. `analytics_worker.deployment.deploy` says what it writes."""
+"""``analytics-worker deploy``: pools, blocks and deployments. `analytics_worker.deployment.deploy` documents what it writes."""
 
 import typer
 

@@ -1,11 +1,17 @@
 """``analytics-worker doctor``: what is wrong, and what to do about it. Reads only."""
 
 from collections import Counter
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from analytics_worker.settings import settings
+
+if TYPE_CHECKING:
+    from analytics_worker.doctor import Finding, Level
+
+STYLES: "dict[Level, str]" = {"ok": "green", "warn": "yellow", "fail": "bold red"}
+WORDS: "dict[Level, str]" = {"ok": "ok", "warn": "to look at", "fail": "failed"}
 
 
 def doctor(
@@ -17,37 +23,44 @@ def doctor(
 
     The worst comes last, where it is seen first.
     """
-    settings()  # a variable that is not valid is the only thing to say
-    from rich.markup import escape  # noqa: PLC0415  # --help answers at once
+    settings()  # an invalid variable is the only finding
+    from analytics_worker.doctor import run_checks  # noqa: PLC0415  # Prefect reads the chosen address
+    from analytics_worker.stack.terminal import Terminal  # noqa: PLC0415  # --help answers at once
 
-    from analytics_worker.doctor import Level, run_checks  # noqa: PLC0415  # Prefect reads the chosen address
-    from analytics_worker.stack.terminal import Terminal  # noqa: PLC0415
-
-    styles: dict[Level, str] = {"ok": "green", "warn": "yellow", "fail": "bold red"}
     terminal = Terminal()
     with terminal.doing("doctor", "looking over everything"):
         findings = list(run_checks())
-    counted = Counter(finding.level for finding in findings)
-    rows = [
+    shown = [finding for finding in findings if all or finding.level != "ok"]
+    if shown:
+        columns = ("", "area", "what", "found", "what to do")
+        rows = _rows(shown)
+        terminal.table("Doctor", columns, rows, long="what to do", named="what")
+        terminal.console.print()
+    counted: Counter[Level] = Counter(finding.level for finding in findings)
+    terminal.console.print(_summary(counted))
+    if counted["fail"]:
+        raise typer.Exit(1)
+
+
+def _rows(findings: "list[Finding]") -> list[tuple[str, ...]]:
+    """Rows of the table, the worst last."""
+    from rich.markup import escape  # noqa: PLC0415  # --help answers at once
+
+    return [
         (
-            f"[{styles[finding.level]}]{finding.level}[/]",
+            f"[{STYLES[finding.level]}]{finding.level}[/]",
             finding.area,
             escape(finding.name),
             escape(finding.message),
             escape(finding.fix),
         )
-        for finding in sorted(findings, key=lambda finding: list(styles).index(finding.level))
-        if all or finding.level != "ok"
+        for finding in sorted(findings, key=lambda finding: list(STYLES).index(finding.level))
     ]
-    if rows:
-        columns = ("", "area", "what", "found", "what to do")
-        terminal.table("Doctor", columns, rows, long="what to do", named="what")
-        terminal.console.print()
-    words: dict[Level, str] = {"ok": "ok", "warn": "to look at", "fail": "failed"}
-    said = [
-        f"[{styles[level]}]{counted[level]} {word}[/]" if counted[level] else f"0 {word}"
-        for level, word in words.items()
-    ]
-    terminal.console.print(", ".join(said))
-    if counted["fail"]:
-        raise typer.Exit(1)
+
+
+def _summary(counted: "Counter[Level]") -> str:
+    """How many findings each level has."""
+    return ", ".join(
+        f"[{STYLES[level]}]{counted[level]} {word}[/]" if counted[level] else f"0 {word}"
+        for level, word in WORDS.items()
+    )

@@ -1,4 +1,4 @@
-"""How a command fails: one line on standard error, exit code 1. Reads and writes nothing else."""
+"""Report the error of a command: one line on standard error, exit code 1. Reads and writes nothing else."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -20,7 +20,7 @@ from analytics_worker.text import printable
 
 @contextmanager
 def exit_on_error() -> Generator[None]:
-    """Turn errors that a person can put right into one line."""
+    """Print an error that the user can fix as one line."""
     try:
         yield
     except (StackError, PermanentError, ApiUnavailableError) as error:

@@ -1,4 +1,4 @@
-"""What commands print: texts from data, files and APIs, without anything that a terminal would obey."""
+"""Print texts from data, files and APIs, without control characters for the terminal."""
 
 import typer
 

@@ -1,7 +1,7 @@
 """``analytics-worker sample``: load the made-up warehouse, or let it do some more business.
 
 Writes schema ``raw`` of the analytics database in one transaction. Repeating is safe: a load
-refuses to touch what is there unless told to replace an earlier sample.
+refuses to touch what is there without the option that replaces an earlier sample.
 """
 
 import time

@@ -1,4 +1,4 @@
-"""Where the commands find the stack that runs in this checkout.
+"""Connect the commands to the stack that runs in this checkout.
 
 Reads ``stack.env`` in the state folder; sets this process's PREFECT_API_URL and login, unless the user
 did, and keeps Prefect from sending what it calls usage data.

@@ -1,4 +1,4 @@
-"""``analytics-worker up``: the whole stack in the foreground. `analytics_worker.stack.up` says what it writes."""
+"""``analytics-worker up``: the whole stack in the foreground. `analytics_worker.stack.up` documents what it writes."""
 
 from typing import Annotated
 

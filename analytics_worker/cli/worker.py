@@ -1,9 +1,10 @@
 """``analytics-worker worker``: serve the work pools from one process.
 
 Claims and runs what is due on the pools of the Prefect API; writes log files and, below the state
-directory, locks. Several may run side by side, on one host or many.
+directory, locks. Several can run side by side, on one host or many.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +14,7 @@ from analytics_worker.settings import Settings, project_root, settings
 
 if TYPE_CHECKING:
     from analytics_worker.worker.job_override_policy import JobPolicy
+    from analytics_worker.worker.worker_process import Options
 
 LIBRARIES = (
     "prefect_sqlalchemy",
@@ -32,70 +34,80 @@ LIBRARIES = (
     "xml.sax.saxutils",
     "sqlite3",
 )
-"""What nearly every run imports."""
+"""Modules that nearly every run imports."""
 OWN = ("flows", "blocks", "analytics_worker")
-"""Ours: the flows of the pools are imported, too, and again as soon as one of these was edited."""
+"""This worker also imports the flows of the pools, and again as soon as one of them is edited."""
 SPARES = ("dbt",)
 """Pools whose runs start dbt in a process of its own."""
 DBT = ("analytics_worker.worker.fork_server.dbt_preload:load",)
-"""What those have in addition, while there are any."""
+"""Modules that their fork server imports in addition, while there are such runs."""
+
+Pools = Annotated[
+    list[str] | None, typer.Option(help="Serve this pool; can be repeated. Default: all.")
+]
+Name = Annotated[
+    str | None, typer.Option(help="The same after every restart. Default: the host's name.")
+]
+LogDir = Annotated[
+    Path | None, typer.Option(help="Write worker-<pool>.log files into this folder.")
+]
+DrainSeconds = Annotated[
+    float | None, typer.Option(help="How long active runs may continue after SIGTERM.")
+]
+PollSeconds = Annotated[
+    float, typer.Option(help="How often to look for work that no event announced.")
+]
 
 
 def worker(
-    pool: Annotated[
-        list[str] | None, typer.Option(help="Serve this pool; may be repeated. Default: all.")
-    ] = None,
-    name: Annotated[
-        str | None, typer.Option(help="The same after every restart. Default: the host's name.")
-    ] = None,
-    log_dir: Annotated[
-        Path | None, typer.Option(help="Write worker-<pool>.log files into this folder.")
-    ] = None,
-    drain_seconds: Annotated[
-        float | None, typer.Option(help="How long runs may go on after SIGTERM.")
-    ] = None,
-    poll_seconds: Annotated[
-        float, typer.Option(help="How often to look for work that no event announced.")
-    ] = 10,
+    pool: Pools = None,
+    name: Name = None,
+    log_dir: LogDir = None,
+    drain_seconds: DrainSeconds = None,
+    poll_seconds: PollSeconds = 10,
 ) -> None:
     """Run what is due on the work pools, each run forked from a preloaded process."""
     from analytics_worker.cli.errors import exit_on_error  # noqa: PLC0415  # Prefect reads the address that was chosen
     from analytics_worker.prefect_support.api_client import check_access  # noqa: PLC0415
     from analytics_worker.prefect_support.deployments import pools as all_pools  # noqa: PLC0415
-    from analytics_worker.worker.fork_server.code_reload import Project  # noqa: PLC0415
-    from analytics_worker.worker.run_monitor import default_limit_mb  # noqa: PLC0415
-    from analytics_worker.worker.worker_process import Options, serve  # noqa: PLC0415
+    from analytics_worker.worker.worker_process import serve  # noqa: PLC0415
 
     with exit_on_error():
         check_access()
-
-    chosen, root = settings(), project_root()
+    chosen = settings()
     pools = pool or [known.name for known in all_pools()]
-    flows = [f"flows.{name}" for name in pools if (root / "flows" / name).is_dir()]
-    drain = chosen.worker_drain_seconds if drain_seconds is None else drain_seconds
-    limit = chosen.worker_run_memory_limit_mb
     with exit_on_error():
         policy = _job_policy(chosen, log_dir)
-    options = Options(
+    options = _configured_options(chosen, pools, policy)
+    given = {"name": name or None, "drain_seconds": drain_seconds}
+    given = {option: value for option, value in given.items() if value is not None}
+    serve(replace(options, log_dir=log_dir, poll_seconds=poll_seconds, **given))
+
+
+def _configured_options(chosen: Settings, pools: list[str], policy: "JobPolicy") -> "Options":
+    """What the settings say of a worker of these pools."""
+    from analytics_worker.worker.fork_server.code_reload import Project  # noqa: PLC0415  # --help answers at once
+    from analytics_worker.worker.run_monitor import default_limit_mb  # noqa: PLC0415
+    from analytics_worker.worker.worker_process import Options  # noqa: PLC0415
+
+    root, limit = project_root(), chosen.worker_run_memory_limit_mb
+    flows = [f"flows.{name}" for name in pools if (root / "flows" / name).is_dir()]
+    return Options(
         pools=pools,
         project=Project(root, OWN, flows),
         policy=policy,
         state_dir=chosen.state_dir,
-        log_dir=log_dir,
         preload=[*LIBRARIES, *chosen.worker_preload],
         spares=SPARES,
         spare_preload=DBT,
-        poll_seconds=poll_seconds,
-        drain_seconds=drain,
+        drain_seconds=chosen.worker_drain_seconds,
         recycle_after=chosen.worker_recycle_after_runs,
         memory_limit_mb=default_limit_mb() if limit is None else limit,
-        **({"name": name} if name else {}),
     )
-    serve(options)
 
 
 def _job_policy(chosen: Settings, log_dir: Path | None) -> "JobPolicy":
-    """What callers of the API may ask for; code is never read from where the worker writes."""
+    """Return the job overrides that are allowed; code is never read from folders that the worker writes to."""
     from prefect.settings import get_current_settings  # noqa: PLC0415  # --help answers at once
 
     from analytics_worker.worker.code_folders import configured_folders  # noqa: PLC0415

@@ -1,6 +1,6 @@
-"""Bound the memory that the answer to a statement may take in this process.
+"""Bound the memory that the answer to a statement can take in this process.
 
-A message of the server may have hundreds of megabytes: `select repeat('x', 900000000)::int`. libpq and
+A message of the server can have hundreds of megabytes: `select repeat('x', 900000000)::int`. libpq and
 psycopg2 hold it several times, and the run would be ended for its memory, with the work of all its
 units. Within this bound they fail to allocate, and the statement has an error like any other. Sets
 RLIMIT_DATA of this process while a statement runs; reads /proc; does nothing where there is no /proc.
@@ -20,7 +20,7 @@ DATA_FIELD = 5
 """Private memory that can be written, in pages (proc_pid_statm(5))."""
 PAGE = os.sysconf("SC_PAGE_SIZE")
 STREAM_MB = 1000
-"""For a stream of rows, of which one may have 1 GB."""
+"""Limit for a stream of rows, of which one can have 1 GB."""
 
 
 class _Bound:

@@ -1,6 +1,6 @@
 """Limit the bytes that user SQL may return; the server enforces the limit before it sends a row.
 
-Reads the settings; writes nothing. A driver holds a whole result, and a single value may have 1 GB, so
+Reads the settings; writes nothing. A driver holds a whole result, and a single value can have 1 GB, so
 no row beyond the limit may leave the server. Results that can't be large have no overhead.
 """
 

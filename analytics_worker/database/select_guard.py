@@ -127,7 +127,9 @@ def bind(sql: str, parameters: Mapping[str, Any], connection: Any) -> str:
             expected_values.append((token.kind, token.value))
     bound = "".join([*parts, sql[end:]])
     if _token_values(bound) != expected_values:
-        raise StatementError("a value next to $ or a quote changes what the SQL says; add spaces")
+        raise StatementError(
+            "a value next to $ or a quote changes the meaning of the SQL; add spaces"
+        )
     return bound
 
 

@@ -21,7 +21,7 @@ class DeliveryCounts(TypedDict):
 
     sent: int
     failed: int
-    """Failed for good; the owner is notified."""
+    """Failed permanently; the owner is notified."""
     retrying: int
     """To be retried."""
     circuit_open: int

@@ -57,7 +57,7 @@ def channel(name: str) -> "Channel":
 
 
 def open_channel(name: str, block: Any) -> "Channel":
-    """Return the channel of a block, whatever its type.
+    """Return the channel of a block of any type.
 
     Raises:
         UnknownChannelError: no channel supports the block's type.

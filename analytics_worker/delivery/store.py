@@ -33,7 +33,7 @@ BATCH_SIZE = 25
 
 
 class LostConnectionError(Exception):
-    """The connection whose lock shows that this sender is alive is gone."""
+    """The connection was lost whose lock shows that this sender is alive."""
 
 
 @contextmanager

@@ -61,7 +61,7 @@ def _crash_runs_without_heartbeats(deployments: Iterable[UUID]) -> AutomationCor
     """Return the automation that crashes a run without any event after a heartbeat."""
     return AutomationCore(
         name=HEARTBEAT_AUTOMATION,
-        description="Without it, a run whose process and worker are gone would hold a slot of its pool.",
+        description="Without it, a run whose process and worker have ended would hold a slot of its pool.",
         trigger=EventTrigger(
             after={HEARTBEAT_EVENT},
             expect={"prefect.flow-run.*"},

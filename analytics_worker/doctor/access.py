@@ -37,7 +37,7 @@ def login(client: SyncPrefectClient) -> Iterator[Finding]:
 
 
 def encryption(client: SyncPrefectClient) -> Iterator[Finding]:
-    """Nothing travels unencrypted between hosts, as far as this one can see."""
+    """Check whether connections between hosts are encrypted, as far as this host can see."""
     host, remote = _server_api(client)["host"], client.api_url.host not in LOOPBACK
     exposed = host not in LOOPBACK or (remote and client.api_url.scheme == "http")
     message = f"the server listens on {host}. {UNENCRYPTED}" if exposed else "not needed, or TLS"

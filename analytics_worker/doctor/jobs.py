@@ -1,4 +1,4 @@
-"""What runs may start: code of which folders, and whether callers of the API choose it.
+"""Check which code runs can start: the folders, and whether callers of the API choose it.
 
 Reads the settings and the file system; writes nothing.
 """

@@ -1,4 +1,4 @@
-"""``python -m analytics_worker.exporter``: the Prometheus endpoint. `analytics_worker.exporter.app` says what it reads and writes."""
+"""``python -m analytics_worker.exporter``: the Prometheus endpoint. `analytics_worker.exporter.app` documents what it reads and writes."""
 
 import sys
 

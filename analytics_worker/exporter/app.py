@@ -33,12 +33,12 @@ from analytics_worker.exporter.request_hosts import RequestHosts
 from analytics_worker.settings import settings
 
 DATABASE_INTERVAL_FACTOR = 3
-"""Polls of the API to one of the database: what it tells changes every few minutes."""
+"""Polls of the API for each poll of the database, whose data changes every few minutes."""
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 def prefect_collectors(store: Store) -> list[Collector]:
-    """What the Prefect API is asked."""
+    """Return the collectors that read the Prefect API."""
     api = PrefectApi()
     deployment_index = DeploymentIndex(api)
     return [
@@ -52,12 +52,12 @@ def prefect_collectors(store: Store) -> list[Collector]:
 
 
 def local_collectors() -> list[Collector]:
-    """What this host knows."""
+    """Return the collectors that read this host."""
     return [Host(), Breakers(), Build()]
 
 
 def database_collectors(store: Store) -> list[Collector]:
-    """What the tables of schema ``ops`` know."""
+    """Return the collectors that read the tables of schema ``ops``."""
     return [Alerts(), Deliveries(store), Views(store), Dbt(store), Reports(store)]
 
 
@@ -72,12 +72,12 @@ def pollers(store: Store) -> list[Poller]:
 
 
 def store_path() -> Path:
-    """Where the counters are."""
+    """Return the path of the counters."""
     return settings().state_dir / "exporter.sqlite"
 
 
 def families() -> list[Family]:
-    """Every family there is, by name; opens nothing."""
+    """Return every metric family once; open nothing."""
     store = object.__new__(Store)
     collectors = [
         *prefect_collectors(store),

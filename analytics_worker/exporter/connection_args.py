@@ -1,7 +1,7 @@
-"""How psycopg2 reaches the analytics database, found without SQLAlchemy where the URL is an ordinary one.
+"""Build psycopg2's arguments for the analytics database, without SQLAlchemy where the URL is an ordinary one.
 
 Reads the settings; opens nothing. SQLAlchemy and Prefect's block for it are 24 MB that nothing else
-in the exporter needs. Whatever is not ordinary (a block, several hosts) they still read.
+in the exporter needs. They still read unusual settings (a block, several hosts).
 """
 
 import re
@@ -19,7 +19,7 @@ _ORDINARY = re.compile(
 
 
 def connection_arguments() -> dict[str, Any] | None:
-    """What psycopg2 needs to connect; None where no database is configured."""
+    """Return psycopg2's connection arguments; None if no database is configured."""
     url = settings().database_url
     ordinary = (
         None if settings().database_block or not url else ordinary_arguments(url.get_secret_value())

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 MAX_CONNECTIONS = 32
 REQUEST_SECONDS = 10.0
-"""From the connection to the whole request, and from there to the whole answer."""
+"""Time limit of the request from its connection, and of the answer from its request."""
 IDLE_SECONDS = 120.0
 """Between two requests on a connection: longer than the usual intervals of scrapes."""
 

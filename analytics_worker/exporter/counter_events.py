@@ -1,4 +1,4 @@
-"""What is counted: items that happened once, and what each adds to which series.
+"""Define what is counted: items that happened once, and what each adds to which series.
 
 Reads nothing, writes nothing.
 """
@@ -10,7 +10,7 @@ from analytics_worker.exporter.metric_families import Family, Histogram, Labels,
 
 @dataclass(frozen=True)
 class Increment:
-    """What an item adds to one series; of a gauge, the highest value is kept instead."""
+    """The amount that an item adds to one series; of a gauge, the highest value is kept instead."""
 
     family: Family
     labels: Labels
@@ -38,7 +38,7 @@ class Increment:
 
 @dataclass(frozen=True)
 class RunResult:
-    """How a run of a deployment ended: failures count until the next success."""
+    """The end of a run of a deployment: failures count until the next success."""
 
     deployment: str
     failed: bool
@@ -50,6 +50,6 @@ class CountedItem:
 
     key: bytes
     at: float
-    """When it happened, in seconds since 1970."""
+    """Time of the item, in seconds since 1970."""
     increments: tuple[Increment, ...] = ()
     run_result: RunResult | None = None

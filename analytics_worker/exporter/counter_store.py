@@ -21,7 +21,7 @@ from analytics_worker.exporter.metric_families import Family, Histogram, Labels,
 
 BUSY_SECONDS = 10
 MAX_FAILURES = 10_000
-"""Kept of one deployment: a longer streak says nothing new."""
+"""Failures that are stored per deployment; more of them add no information."""
 
 SCHEMA = """
 create table if not exists counter (
@@ -84,12 +84,12 @@ class Store:
             connection.execute("delete from seen where source = ? and at < ?", (source, floor))
 
     def mark(self, name: str) -> float | None:
-        """How far something has got."""
+        """Return the stored position of a source."""
         with self._lock:
             return self._mark(name)
 
     def seen(self, source: str, since: float, until: float) -> int:
-        """How many items of that time were counted."""
+        """Return the number of counted items of that period."""
         query = "select count(*) from seen where source = ? and at between ? and ?"
         with self._lock:
             return self._connection.execute(query, (source, since, until)).fetchone()[0]

@@ -1,8 +1,8 @@
 """``/metrics`` and ``/health`` over HTTP. Reads what the pollers left in memory, never an API.
 
-Writes nothing. Listens on loopback unless PROMETHEUS_HOST says otherwise. Connections, their time and the
+Writes nothing. Listens on loopback unless PROMETHEUS_HOST sets another address. Connections, their time and the
 size of a request are limited (`analytics_worker.exporter.connections`), and on loopback only local names are answered
-(`analytics_worker.exporter.request_hosts`); no answer may be read by a page of another site.
+(`analytics_worker.exporter.request_hosts`). No answer may be read by a page of another site.
 """
 
 import json
@@ -37,7 +37,7 @@ class Server(ThreadingHTTPServer):
         """Take the port.
 
         Raises:
-            OSError: somebody has it.
+            OSError: the port is in use.
         """
         self.exposition = exposition
         self.hosts = hosts
@@ -63,7 +63,7 @@ class Server(ThreadingHTTPServer):
 
     @override
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of connections that end early: that is the client's business, or ours."""
+        """Log nothing about connections that end early: the client or this server ended them."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
@@ -164,15 +164,15 @@ class Handler(BaseHTTPRequestHandler):
                 self._answer(HTTPStatus.NOT_FOUND, PLAIN_TEXT, known)
 
     def _health(self) -> None:
-        silent = self.server.exposition.seconds_since_poll()
-        stuck = silent > STUCK_SECONDS
-        said = {
+        age = self.server.exposition.seconds_since_poll()
+        stuck = age > STUCK_SECONDS
+        health = {
             "status": "stuck" if stuck else "ok",
-            "seconds_since_last_poll": round(silent, 1),
+            "seconds_since_last_poll": round(age, 1),
             "failing_collectors": self.server.exposition.broken(),
         }
         status = HTTPStatus.SERVICE_UNAVAILABLE if stuck else HTTPStatus.OK
-        self._answer(status, "application/json", json.dumps(said).encode())
+        self._answer(status, "application/json", json.dumps(health).encode())
 
     def _answer(self, status: HTTPStatus, content_type: str, body: bytes) -> None:
         self.send_response(status)
@@ -190,4 +190,4 @@ class Handler(BaseHTTPRequestHandler):
 
     @override
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing: a scrape every few seconds is no news."""
+        """Log nothing: a scrape every few seconds is normal."""

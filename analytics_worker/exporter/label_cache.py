@@ -1,4 +1,4 @@
-"""Names of flows and deployments by id, asked for once.
+"""Names of flows and deployments by id, requested once.
 
 Reads the Prefect API; keeps the last thousands in memory.
 """
@@ -22,7 +22,7 @@ class NameCache:
         self._known: OrderedDict[str, str] = OrderedDict()
 
     def __call__(self, ids: Iterable[str | None]) -> Mapping[str | None, str]:
-        """Texts of these ids; empty for None and for what is gone."""
+        """Texts of these ids; empty for None and for deleted ones."""
         wanted = {one for one in ids if one}
         unknown = sorted(wanted - self._known.keys())
         for start in range(0, len(unknown), PAGE):
@@ -41,7 +41,7 @@ class NameCache:
 
 
 class DeploymentIndex:
-    """The deployments that there are now, with what the labels ``deployment`` and ``work_pool`` say."""
+    """The deployments that there are now, with their labels ``deployment`` and ``work_pool``."""
 
     def __init__(self, api: PrefectApi) -> None:
         self._api = api
@@ -60,14 +60,14 @@ class DeploymentIndex:
 
 
 class DeploymentLabels:
-    """What the label ``deployment`` says of a run."""
+    """Look up the label ``deployment`` of runs."""
 
     def __init__(self, api: PrefectApi) -> None:
         self._flows = NameCache(api, "flows", lambda row: row["name"])
         self._deployments = NameCache(api, "deployments", lambda row: row["name"])
 
     def __call__(self, runs: Iterable[Row]) -> dict[str, str]:
-        """By run id: ``<flow>/<deployment>``; only the flow's name for a run without deployment."""
+        """Return by run id ``<flow>/<deployment>``; only the flow's name for a run without deployment."""
         runs = list(runs)
         flows = self._flows(run["flow_id"] for run in runs)
         deployments = self._deployments(run["deployment_id"] for run in runs)

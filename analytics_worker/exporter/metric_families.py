@@ -1,4 +1,4 @@
-"""What a metric is: its name, kind, labels and buckets, declared once beside what fills it.
+"""Define a metric: its name, kind, labels and buckets, declared once in the module of its collector.
 
 Reads nothing, writes nothing. Names are given without the prefix that all of them have.
 """
@@ -49,7 +49,7 @@ Value = float | Histogram
 
 @dataclass(frozen=True)
 class Family:
-    """A metric family: ``name`` without prefix, and the labels that its samples carry."""
+    """A metric family: ``name`` without prefix, and the labels of its samples."""
 
     name: str
     kind: Literal["counter", "gauge", "histogram"]
@@ -59,7 +59,7 @@ class Family:
 
     @property
     def full_name(self) -> str:
-        """As Prometheus sees it."""
+        """The name that Prometheus reads."""
         return PREFIX + self.name
 
     def series(self) -> tuple[str, ...]:

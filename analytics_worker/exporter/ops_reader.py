@@ -1,6 +1,6 @@
 """The worker's own tables in schema ``ops``, read for the metrics on a connection past the breaker.
 
-Reads only, and within a time limit: metrics must neither load the database nor speak for its health.
+Reads only, and within a time limit: metrics must neither load the database nor count for its health.
 A table that the database does not have yet has no rows.
 """
 
@@ -46,7 +46,7 @@ def _connection(arguments: Mapping[str, Any]) -> Generator[Connection]:
 
 
 def rows(name: str, **parameters: Any) -> Iterator[Sequence[Row]]:
-    """What a statement returns, in batches; nothing where no database is configured."""
+    """Yield the rows of a statement in batches; nothing if no database is configured."""
     arguments = connection_arguments()
     if arguments is None:
         return

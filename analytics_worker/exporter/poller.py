@@ -60,7 +60,7 @@ class MetricSource:
         self._metrics = metrics
 
     def collect(self) -> Sequence[Metric]:
-        """What it is asked for."""
+        """Return the given metrics."""
         return self._metrics
 
 
@@ -73,7 +73,7 @@ def text(samples: Sequence[Samples]) -> bytes:
 
 @dataclass
 class CollectorState:
-    """A collector and how it did."""
+    """A collector and the result of its last call."""
 
     collector: Collector
     due_at: float = 0.0
@@ -84,11 +84,11 @@ class CollectorState:
     page: bytes = b""
 
     def __post_init__(self) -> None:
-        """Before the first turn there are the counters of the process before this one."""
+        """Show the counters of the previous process before the first poll."""
         self.page = text(self.collector.stored())
 
     def collect(self) -> None:
-        """Collect, and remember how it went."""
+        """Collect, and record the result."""
         started = time.monotonic()
         try:
             page = text(list(self.collector.collect()))
@@ -147,18 +147,18 @@ class Poller:
 
 
 class Exposition:
-    """What is answered to Prometheus: the pollers' texts as they are, and how the pollers do."""
+    """The answer to Prometheus: the pollers' texts, and the state of the pollers."""
 
     def __init__(self, pollers: Sequence[Poller]) -> None:
         self._pollers = pollers
 
     def metrics(self) -> bytes:
-        """Everything as of the last polls; asks nobody."""
+        """Everything as of the last polls; sends no request."""
         states = [state for poller in self._pollers for state in poller.states]
         return b"".join([*(state.page for state in states), text(self._own(states))])
 
     def seconds_since_poll(self) -> float:
-        """How long the poller that is most behind has not finished a poll."""
+        """Return the seconds since the last finished poll of the slowest poller."""
         return time.time() - min(poller.polled_at for poller in self._pollers)
 
     def broken(self) -> list[str]:

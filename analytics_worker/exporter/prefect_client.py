@@ -1,6 +1,6 @@
 """The Prefect API, asked through Prefect's own client: its retries, login and CSRF token come along.
 
-Reads only. Rows stay plain JSON: parsing hundreds of runs into models costs more than asking for them.
+Reads only. Rows stay plain JSON: parsing hundreds of runs into models costs more than requesting them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -14,7 +14,7 @@ from analytics_worker.prefect_support.api_client import with_stack_access
 
 PAGE = 200
 FIRST_PAGE = 25
-"""Of a look at what is new: usually little, and the server pays for each row."""
+"""Page size for new rows: there are usually few, and each row costs the server time."""
 
 Row = Mapping[str, Any]
 Runs = Literal["flow_runs", "task_runs"]
@@ -45,7 +45,7 @@ class PrefectApi:
         return self._client.request("POST", route, json=body).json()
 
     def all(self, what: str, **body: Any) -> Iterator[Row]:
-        """Every page of something that has few."""
+        """Yield all rows of a short list."""
         offset = 0
         while page := self.filter(what, **body, limit=PAGE, offset=offset):
             yield from page
@@ -54,12 +54,12 @@ class PrefectApi:
             offset += PAGE
 
     def count(self, what: Runs, **filters: Any) -> int:
-        """How many runs a filter fits."""
+        """Return the number of runs that match a filter."""
         route = cast("Any", f"/{what}/count")
         return self._client.request("POST", route, json=filters).json()
 
     def ended(self, what: Runs, since: float | None, until: float | None) -> int:
-        """How many runs ended in ``since <= end_time <= until``."""
+        """Return how many runs ended in ``since <= end_time <= until``."""
         return self.count(what, **_window(what, since, until))
 
     def ended_pages(
@@ -85,7 +85,7 @@ class PrefectApi:
             size, until = PAGE, last
 
     def states(self, flow_run_id: str) -> list[Row]:
-        """Every state that a flow run has been in, oldest first."""
+        """Return all states of a flow run, oldest first."""
         route = cast("Any", "/flow_run_states/")
         rows = self._client.request("GET", route, params={"flow_run_id": flow_run_id}).json()
         return sorted(rows, key=lambda state: instant(state["timestamp"]))

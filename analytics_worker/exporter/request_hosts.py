@@ -1,7 +1,7 @@
-"""By which names the metrics may be asked for: a web page must not read them by DNS rebinding.
+"""Restrict the Host of requests for metrics: a web page must not read them by DNS rebinding.
 
-Reads nothing, writes nothing. A page whose own name has come to mean this host sends that name as Host;
-it can't send an address, because then it would be another site.
+Reads nothing, writes nothing. A page whose own name has come to mean this host sends that name as Host.
+It can't send an address, because then it would be another site.
 """
 
 import ipaddress

@@ -1,4 +1,4 @@
-"""Every run that ended, found once: what is new, what an outage left, and what was reported late.
+"""Find every ended run once: new ones, those of an outage, and those that were reported late.
 
 Reads the ended runs of the Prefect API; writes through the store, where each is counted once. Safe
 to repeat at any point. Three looks complete each other:
@@ -7,7 +7,7 @@ to repeat at any point. Three looks complete each other:
   minute to their end;
 * behind: after an outage of the exporter, slice by slice from where it stopped;
 * settled: the hours of the last week in turn. The number of runs that ended in an hour is compared
-  with the number known; where it changed, the hour is read again. So a state that was set late with
+  with the number known. Where it changed, the hour is read again. So a state that was set late with
   an older time is found, too, for the price of one count at each poll.
 """
 
@@ -23,7 +23,7 @@ OVERLAP = 600.0
 RETENTION_SECONDS = 7 * DAY
 RESCAN_SECONDS = 60.0
 CATCH_UP_SECONDS = 2.0
-"""Of each poll, so that the other metrics stay current while an outage is caught up with."""
+"""Time limit in each poll, so that the other metrics stay current during the catch-up after an outage."""
 MAX_SLICE_RUNS = 2_000
 
 Itemize = Callable[[list[Row]], list[CountedItem]]

@@ -1,4 +1,4 @@
-"""Counters from rows that somebody deletes some day: events, and the histories in schema ``ops``.
+"""Counters from rows that are deleted after their retention: events, and the histories in schema ``ops``.
 
 Writes through the store, where each row is counted once. Safe to repeat: rows are read again on
 purpose, a little at every poll and more of them now and then, because some get their final state late.
@@ -10,7 +10,7 @@ RESCAN_SECONDS = 600.0
 
 
 class ScanWindow:
-    """From when on a source is to be read again."""
+    """The time from which a source is to be read again."""
 
     def __init__(
         self, store: Store, source: str, *, recent: float, deep: float, kept: float
@@ -23,7 +23,7 @@ class ScanWindow:
         self._is_deep = True
 
     def since(self, now: float) -> float:
-        """Where to begin; with the beginning of time when nothing was ever read."""
+        """Return the start of the window; the earliest time if nothing was read before."""
         mark = self._store.mark(f"{self._source}.reached")
         reached = mark if self._reached is None else self._reached
         self._is_deep = now >= self._deep_at + RESCAN_SECONDS

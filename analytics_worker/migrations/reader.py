@@ -17,8 +17,8 @@ from analytics_worker.errors import PermanentError, sqlstate
 from analytics_worker.settings import settings
 
 ROLE_LIMITS = {"temp_file_limit": "10GB", "log_min_messages": "fatal"}
-"""Settings of the role, where nobody chose others. The server writes no errors of user SQL into its log: a
-message may have hundreds of megabytes, and it quotes data."""
+"""Settings of the role, where an administrator set no others. The server writes no errors of user SQL into its log: a
+message can have hundreds of megabytes, and it quotes data."""
 IS_SET = """select exists (
     select from pg_db_role_setting
     where setrole = to_regrole(:role) and array_to_string(setconfig, ' ') like :like

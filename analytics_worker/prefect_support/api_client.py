@@ -112,7 +112,7 @@ def check_access() -> None:
 
 
 class Refusal(NamedTuple):
-    """What the API refuses, and what a person does about it."""
+    """A request that the API refuses, and how to fix it."""
 
     problem: str
     fix: str

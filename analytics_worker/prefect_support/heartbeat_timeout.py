@@ -13,7 +13,7 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=HEARTBEAT_SECONDS * MISSED_HEARTBEATS)
 HEARTBEAT_EVENT = "prefect.flow-run.heartbeat"
 HEARTBEAT_VARIABLE = "PREFECT_FLOWS_HEARTBEAT_FREQUENCY"
 HEARTBEAT_AUTOMATION = "analytics-worker: crash runs that fell silent"
-CRASH_MESSAGE = f"No heartbeat for {HEARTBEAT_SECONDS * MISSED_HEARTBEATS} s: the run's process or its host is gone."
+CRASH_MESSAGE = f"No heartbeat for {HEARTBEAT_SECONDS * MISSED_HEARTBEATS} s: the run's process has ended or its host is unavailable."
 
 MONITORING_AUTOMATION = "analytics-worker: tell that monitoring fails"
 MONITORING_TIMEOUT = timedelta(minutes=10)  # of a flow that should succeed every minute

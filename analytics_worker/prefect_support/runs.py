@@ -1,6 +1,6 @@
 """Submit a run of a flow from any Python process, and wait for its result.
 
-``run = submit(refresh_materialized_views, view_names=["pipeline_kpis"])`` returns at once;
+``run = submit(refresh_materialized_views, view_names=["pipeline_kpis"])`` returns at once.
 ``run.get(timeout=300)`` waits for the result. Reads and writes the Prefect API only.
 """
 
@@ -82,7 +82,7 @@ class Run:
 
     @property
     def result(self) -> Any:
-        """Return the result of the run; the error if it ended without a result; None while it runs."""
+        """Return the result of the run, the error if it ended without a result, or None while it runs."""
         with _api() as client:
             state, data = read_state(client, self.id)
         if state is None or not state.is_final():
@@ -174,7 +174,7 @@ def _api() -> Generator[SyncPrefectClient]:
 
     Raises:
         ApiUnavailableError: the API does not answer.
-        ApiRefusedError: it asks for a login, or refuses the request before it looks at it.
+        ApiRefusedError: it requires a login, or refuses the request unread.
     """
     with with_stack_access():
         try:

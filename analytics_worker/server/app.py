@@ -1,12 +1,12 @@
 """The Prefect server with SQLite transactions that can't be refused: ``python -m analytics_worker.server``.
 
 On SQLite, Prefect begins its write transactions DEFERRED. One that reads first and writes later is
-refused (503) when another one wrote in between, and no busy timeout helps; every client then waits
+refused (503) when another one wrote in between, and no busy timeout helps. Every client then waits
 two seconds or more. Here they take the write lock when they begin, and wait for it. On PostgreSQL
-the server is Prefect's, unchanged. On both, strangers' requests are refused before Prefect sees them
+the server is Prefect's, unchanged. On both, unpermitted requests are refused before Prefect sees them
 (analytics_worker/server/request_guard.py), and automations connect to permitted addresses only
-(analytics_worker/server/automation_actions.py). Reads and writes only what Prefect's server does, puts
-off deadlines that passed while it was away (analytics_worker/server/deadlines_after_downtime.py) and makes indexes (analytics_worker/server/sqlite_indexes.py).
+(analytics_worker/server/automation_actions.py). Reads and writes only what Prefect's server does, extends
+deadlines that passed during its downtime (analytics_worker/server/deadlines_after_downtime.py) and creates indexes (analytics_worker/server/sqlite_indexes.py).
 """
 
 import asyncio
@@ -38,7 +38,7 @@ from analytics_worker.settings import settings
 from analytics_worker.transport.address_filter import configured_allow_list
 
 CACHED_KB = 2_000
-"""Of the database by each connection. Prefect's 80 MB only copy what the kernel has in memory anyway."""
+"""Cache of each connection. Prefect's 80 MB only copy pages that the kernel has in memory anyway."""
 
 
 class ImmediateSqlite(AioSqliteConfiguration):
@@ -79,7 +79,7 @@ def _is_sqlite() -> bool:
 
 
 async def prepare() -> None:
-    """What has to be done while nobody is served yet."""
+    """Prepare the server before it accepts requests."""
     await extend_heartbeat_deadlines()
     if _is_sqlite():
         await create_indexes()
@@ -101,7 +101,7 @@ def _rules(port: int) -> Rules:
 
 
 def check(port: int) -> None:
-    """Refuse settings with which anybody could use the server.
+    """Refuse settings that would let any client use the server.
 
     Raises:
         PermanentError: they are named in the message.
@@ -120,7 +120,7 @@ def check(port: int) -> None:
 
 
 def main() -> None:
-    """Serve API and UI until told to stop: ``python -m analytics_worker.server PORT``."""
+    """Serve API and UI until a signal stops it: ``python -m analytics_worker.server PORT``."""
     port = int(sys.argv[1])
     try:
         check(port)

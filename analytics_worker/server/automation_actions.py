@@ -1,8 +1,8 @@
 """Let the server's automations connect only to public addresses and to OUTBOUND_ALLOWED_HOSTS.
 
-The server itself calls webhooks and sends notifications, to wherever a block says, and whoever may use the
-API writes blocks and reads the answers in events. Here the blocks of these two actions connect within
-`analytics_worker.transport.connection_guard`; the server's own database and messaging do not. apprise's
+The server itself calls webhooks and sends notifications, to the address in a block, and every user of the
+API can write blocks and read the answers in events. Here the blocks of these two actions connect within
+`analytics_worker.transport.connection_guard`. The server's own database and messaging do not. apprise's
 services and parameters are limited as in Apprise Channels. Reads settings and the DNS; changes classes of
 Prefect in this process, once.
 """

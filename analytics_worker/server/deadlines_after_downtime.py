@@ -1,8 +1,8 @@
 """Extend heartbeat deadlines after server downtime, so that live runs are not marked crashed.
 
-Writes the deadlines of the automations that judge silence (analytics_worker/prefect_support/heartbeat_timeout.py): their server counts
-the time in which it was away itself as silence, and would end runs that are alive. Safe to repeat: a
-deadline is only ever put off.
+Writes the deadlines of the automations that react to missing heartbeats (analytics_worker/prefect_support/heartbeat_timeout.py): the server counts
+its own downtime as missing heartbeats, and would end runs that are alive. Safe to repeat: a
+deadline is only extended.
 """
 
 from datetime import UTC, datetime, timedelta

@@ -1,9 +1,9 @@
-"""Stands before Prefect's application and answers what it must not see: strangers' requests.
+"""Refuse unpermitted requests before they reach Prefect's application.
 
-Outermost ASGI middleware for http and websockets. Reads the head of each request, passes bodies on
-unread; closes websockets that say nothing (server/websocket_login_limits.py); writes a line to
-the log once a minute for each kind of refusal, and headers that keep the server's pages out of other
-pages' frames.
+Outermost ASGI middleware for http and websockets. Reads the head of each request and passes
+bodies on unread. Closes websockets that send nothing (server/websocket_login_limits.py). Writes a line
+to the log once a minute for each kind of refusal, and headers that keep the server's pages out of
+other pages' frames.
 """
 
 import json
@@ -53,7 +53,7 @@ class RequestGuard:
 
 
 class RefusalLog:
-    """One line a minute for each kind: whoever sends thousands must not fill the disk."""
+    """One line a minute for each kind: thousands of requests must not fill the disk."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock

@@ -2,7 +2,7 @@
 
 On SQLite, Prefect answers a hundred requests at a time, and counts everything among them before it asks
 for a login: a websocket for as long as it is open, and a file of the UI until its last byte was taken.
-Whoever opens a hundred and waits stops the API for all. Reads nothing; changes the application's list of
+A client that opens a hundred and waits stops the API for all. Reads nothing; changes the application's list of
 middleware before it is used. Safe to repeat.
 """
 

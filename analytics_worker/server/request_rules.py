@@ -1,7 +1,7 @@
-"""Which requests the Prefect server refuses, whatever Prefect makes of them. Reads and writes nothing.
+"""Decide which requests the Prefect server refuses before Prefect handles them. Reads and writes nothing.
 
-Prefect takes a body of any type and looks at neither Host nor Origin, so that every web page that
-somebody on this host visits could write to it (docs/decisions/server-requests.md).
+Prefect takes a body of any type and looks at neither Host nor Origin, so every web page that
+a user of this host visits could write to it (docs/decisions/server-requests.md).
 """
 
 import ipaddress
@@ -48,13 +48,13 @@ class Request:
         self._server: tuple[str, int | None] | None = scope.get("server")
 
     def values(self, name: str) -> list[str]:
-        """Every value of a header."""
+        """Return all values of a header."""
         wanted = name.encode()
         return [value.decode("latin-1") for key, value in self._headers if key.lower() == wanted]
 
     @property
     def host(self) -> Authority | None:
-        """What the one Host header says; None if it is missing, repeated or malformed."""
+        """The value of the one Host header; None if it is missing, repeated or malformed."""
         values = self.values("host")
         return parse_authority(values[0]) if len(values) == 1 else None
 
@@ -132,7 +132,7 @@ class Rules:
         values = request.values("sec-fetch-site")
         if OWN_SITES.issuperset(values) or self._is_navigation(request):
             return None
-        text = f"Sec-Fetch-Site {shown(values)}: only this server's own pages may ask for this."
+        text = f"Sec-Fetch-Site {shown(values)}: only this server's own pages may request this."
         return Refusal("foreign site", HTTPStatus.FORBIDDEN, text)
 
     def _api_page(self, request: Request) -> Refusal | None:

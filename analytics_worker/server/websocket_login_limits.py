@@ -1,7 +1,7 @@
 """Bound the websockets without a login: how many there may be, and how long they may stay.
 
-The login is a websocket's first message, and Prefect waits for it without end: whoever opens many and
-sends nothing takes the server's memory and connections. Reads nothing; closes websockets that stay silent.
+The login is a websocket's first message, and Prefect waits for it forever: a client that opens many and
+sends nothing uses up the server's memory and connections. Reads nothing; closes websockets that send nothing.
 """
 
 import asyncio
@@ -25,11 +25,11 @@ class SilentWebsockets:
         self._count = 0
 
     def refusal(self, request: Request) -> Refusal | None:
-        """Say why one more may not wait; None if it may, or if it is not a websocket."""
+        """Return why one more must not wait; None if it may, or if it is not a websocket."""
         if not request.is_websocket or self._count < LIMIT:
             return None
         text = f"{LIMIT} websockets wait for their first message already; try again later."
-        return Refusal("too many silent websockets", HTTPStatus.SERVICE_UNAVAILABLE, text)
+        return Refusal("too many websockets without a login", HTTPStatus.SERVICE_UNAVAILABLE, text)
 
     @contextmanager
     def counted(self, receive: Receive, send: Send) -> Generator[Receive]:
@@ -49,8 +49,8 @@ class SilentWebsockets:
 class _FirstMessage:
     """A websocket's ``receive`` that closes it when its first message does not come."""
 
-    def __init__(self, silent: SilentWebsockets, receive: Receive, send: Send) -> None:
-        self._silent = silent
+    def __init__(self, websockets: SilentWebsockets, receive: Receive, send: Send) -> None:
+        self._websockets = websockets
         self._receive = receive
         self._send = send
         self._waits = True
@@ -71,10 +71,10 @@ class _FirstMessage:
         """Give the place to another one."""
         if self._waits:
             self._waits = False
-            self._silent.leave()
+            self._websockets.leave()
 
     async def _close(self) -> Message:
-        """Close it, and tell the application that the client has left."""
+        """Close it, and report to the application that the client has left."""
         reason = f"no message within {SECONDS:g} s"
         await self._send({"type": "websocket.close", "code": POLICY_VIOLATION, "reason": reason})
         return {"type": "websocket.disconnect", "code": POLICY_VIOLATION, "reason": reason}

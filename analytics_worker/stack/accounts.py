@@ -1,4 +1,4 @@
-"""Other people's accounts on this machine: whoever has one reaches a server that listens on loopback.
+"""Other people's accounts on this machine: each of them can reach a server that listens on loopback.
 
 Reads the account database and /etc/login.defs; writes nothing. Accounts of a directory service are
 seen as far as it lists them.
@@ -23,7 +23,7 @@ def other_accounts() -> list[str]:
 
 
 def login_accounts(entries: Iterable[pwd.struct_passwd], own: int, uids: range) -> list[str]:
-    """Those among the accounts that belong to a person, have a login shell, and are not our own."""
+    """Return the accounts of other persons that have a login shell."""
     return sorted(
         {
             entry.pw_name
@@ -34,12 +34,12 @@ def login_accounts(entries: Iterable[pwd.struct_passwd], own: int, uids: range) 
 
 
 def _can_log_in(entry: pwd.struct_passwd) -> bool:
-    """An empty shell stands for /bin/sh."""
+    """Return the shell; an empty one means /bin/sh."""
     return entry.pw_name != SYSTEM_USER and Path(entry.pw_shell).name not in NO_LOGIN
 
 
 def uid_range(file: Path = LOGIN_DEFS) -> range:
-    """The numbers of people's accounts; Debian's and Red Hat's defaults where the file says nothing."""
+    """Return the uids of people's accounts; Debian's and Red Hat's defaults where the file sets none."""
     text = file.read_text(errors="replace") if file.is_file() else ""
     found = {name: int(n) for name, n in re.findall(r"^\s*(UID_M\w+)\s+(\d+)", text, re.MULTILINE)}
     bounds = DEFAULT_UID_RANGE | found

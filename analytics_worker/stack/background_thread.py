@@ -28,7 +28,7 @@ async def run_in_daemon_thread(function: Callable[[], T]) -> T:
             report = (future.set_exception, error)
         else:
             report = (future.set_result, result)
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        with contextlib.suppress(RuntimeError):  # the loop is closed: no task waits for the result
             loop.call_soon_threadsafe(settle, *report)
 
     threading.Thread(target=body, daemon=True).start()

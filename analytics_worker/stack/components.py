@@ -1,4 +1,4 @@
-"""The processes of the stack as its supervisor knows them: PostgreSQL, server, worker, exporter.
+"""The processes that the supervisor of the stack starts: PostgreSQL, server, worker, exporter.
 
 Reads their readiness (a connection, what they answer, a worker's heartbeat); writes nothing.
 """
@@ -32,7 +32,7 @@ DRAIN_SECONDS = 5.0  # of the fifteen in which the whole stack stops
 
 
 class Components:
-    """Makes the services of one stack."""
+    """Create the services of one stack."""
 
     def __init__(
         self,
@@ -83,7 +83,7 @@ class Components:
         )
 
     def worker(self, pools: Sequence[str]) -> SupervisedProcess:
-        """One worker for all pools; its log files are one per pool, what else it says goes to ours."""
+        """One worker for all pools, with a log file per pool and one for its other output."""
         chosen = [part for pool in pools for part in ("--pool", pool)]
         options = ("--log-dir", str(self._log_dir), "--drain-seconds", str(DRAIN_SECONDS))
         service = self._python(

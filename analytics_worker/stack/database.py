@@ -1,4 +1,4 @@
-"""The analytics database made ready: migrations, and a sample warehouse where it is ours and empty.
+"""The analytics database made ready: migrations, and a sample warehouse where it is embedded and empty.
 
 Writes schema ``ops`` and, only into the embedded database, schema ``raw``. Safe to repeat.
 """

@@ -34,13 +34,13 @@ def listen_host() -> str:
 
 
 def ui_url(port: int) -> str:
-    """Where people and the stack's own processes reach the server from this host."""
+    """Return the URL of the server for people and processes of this host."""
     host = client_host(listen_host())
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 def defaults(port: int) -> dict[str, str]:
-    """What the stack's processes need unless the user said otherwise."""
+    """Return the defaults of the stack's processes, for variables that the user did not set."""
     own = f"{ui_url(port)},http://localhost:{port}"
     return {
         "PREFECT_HOME": str(settings().state_dir / "prefect"),

@@ -1,4 +1,4 @@
-"""What can be wrong with a machine that a person can put right. Reads and writes nothing."""
+"""Define errors of the machine that the user can fix. Reads and writes nothing."""
 
 
 class StackError(Exception):

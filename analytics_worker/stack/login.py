@@ -1,7 +1,7 @@
-"""The login of the Prefect server: whether it asks for one, and the file that keeps it.
+"""The login of the Prefect server: whether it requires one, and the file with it.
 
 Writes ``login`` (mode 600) into the state folder, once; later starts use the same login. Without one,
-whoever reaches the API runs commands as the worker's user (SECURITY.md).
+every client of the API can run commands as the worker's user (SECURITY.md).
 """
 
 import os
@@ -39,7 +39,7 @@ class Login:
     file: Path | None = None
 
     def __str__(self) -> str:
-        """Where the login is; never what it is."""
+        """Return the path of the login, never the login."""
         where = f"`cat '{self.file}'` shows it" if self.file else f"{SERVER_VARIABLE} has it"
         return f"needed, {self.reason}; {where}"
 
@@ -48,7 +48,7 @@ class Login:
 
 
 def choose_login() -> Login | None:
-    """The login that the server asks for; None if it asks for none.
+    """Return the login that the server requires; None if it requires none.
 
     Raises:
         StackError: the server would listen beyond this host without one, or the file can't be trusted.
@@ -133,7 +133,7 @@ def _read(file: Path) -> str:
 
 
 def access_notes(login: Login | None) -> list[str]:
-    """What `make up` says about who may run commands, a line each."""
+    """Return the lines that `make up` prints about who can run commands."""
     account = "root" if os.geteuid() == 0 else "this user"
     others = "" if login else _shown_accounts()
     reached = f" Other accounts of this machine can reach it: {others}." if others else ""

@@ -3,7 +3,7 @@
 Usage: ``python -I -S pdeathsig_exec.py PARENT_PID SIGNAL UID:GID|- BYTES|- PROGRAM [ARGUMENT ...]``.
 BYTES bounds the address space of each of the program's processes. The kernel sends SIGNAL to the
 program when the process that started it dies, even by ``kill -9``. A program of its own instead of a
-``preexec_fn``, because the stack has threads when it starts children; it changes user itself, because
+``preexec_fn``, because the stack has threads when it starts children. It changes user itself, because
 the kernel forgets the signal when a process does that.
 """
 
@@ -26,7 +26,7 @@ def main() -> None:
         limit_memory(int(memory))
     prctl(PR_SET_PDEATHSIG, int(death_signal), 0, 0, 0)
     if os.getppid() != int(parent):
-        sys.exit("The parent process is gone.")
+        sys.exit("The parent process has ended.")
     # A parent that was started in the background passes on "ignored".
     for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
         signal.signal(name, signal.SIG_DFL)
@@ -37,14 +37,14 @@ def main() -> None:
 
 
 def limit_memory(wanted: int) -> None:
-    """Bound the address space for good; a lower bound that is there already stays."""
+    """Limit the address space permanently; an existing lower limit stays."""
     hard = resource.getrlimit(resource.RLIMIT_AS)[1]
     limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
 
 
 def set_user(user: int, group: int) -> None:
-    """Give up root for good."""
+    """Give up root permanently."""
     os.setgroups([])
     os.setgid(group)
     os.setuid(user)

@@ -24,7 +24,7 @@ STEPS: tuple[tuple[str, Mapping[str, Any]], ...] = (
 
 @dataclass(frozen=True)
 class StepResult:
-    """How one step of the pipeline ended."""
+    """The result of one step of the pipeline."""
 
     deployment: str
     state: str

@@ -1,4 +1,4 @@
-"""What must be true before the stack starts; each refusal is one line that names the fix.
+"""Check the requirements of the stack before it starts; each refusal is one line that names the fix.
 
 Makes the folders that are missing, readable for their owner only; nothing is started here.
 """
@@ -72,7 +72,7 @@ def check_writable(folder: Path, variable: str) -> None:
 
 
 def check_port(port: int, variable: str, host: str = HOST) -> None:
-    """Refuse to start a server on a port that somebody has; ``variable`` chooses another one."""
+    """Refuse to start a server on a port that is in use; ``variable`` chooses another one."""
     with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

@@ -1,7 +1,7 @@
-"""What the stack does with its own server before the workers start.
+"""Prepare the stack's own server before the workers start.
 
-Writes pools, blocks, deployments, and Crashed states for runs that nobody works on any more. Safe to
-repeat: a second time nothing is different.
+Writes pools, blocks, deployments, and Crashed states for runs that no worker executes any more. Safe to
+repeat: a second time changes nothing.
 """
 
 from collections import Counter

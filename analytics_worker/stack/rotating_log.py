@@ -1,7 +1,7 @@
 """A component's output in a file that never grows beyond a few megabytes.
 
 Writes ``<log_dir>/<name>.log`` and up to three older ones. A full disk or a missing folder never
-stops the component: what can't be written is dropped, and said once, until it can be written again.
+stops the component: what can't be written is dropped, and reported once, until it can be written again.
 """
 
 import itertools
@@ -12,7 +12,7 @@ MAX_BYTES = 10_000_000
 OLDER_FILES = 3
 _UNSAFE = bytes({*range(32), 127} - {*b"\n\t"})
 _SAFE = bytes.maketrans(_UNSAFE, b"?" * len(_UNSAFE))
-"""Terminal escapes that a component quotes from data do nothing to whoever reads the file."""
+"""Replaces terminal escapes that a component quotes from data."""
 
 
 class LogFile:
@@ -28,7 +28,7 @@ class LogFile:
         self._failing = False
 
     def write(self, data: bytes) -> None:
-        """Append the data; on a problem drop it and tell the person once."""
+        """Append the data; on a problem drop it and print that once."""
         data = data.translate(_SAFE)
         lines = data.decode(errors="replace").strip().splitlines()
         self.last_line = lines[-1] if lines else self.last_line

@@ -1,7 +1,7 @@
-"""What stands in the definition files, taken into the sample warehouse once its views exist.
+"""Load the definition files into the sample warehouse once its views exist.
 
-Writes what the given functions write; the stack knows nothing of rules and reports itself. Safe to
-repeat: a second time nothing is different. A mistake in a file is shown and stops nothing.
+Writes what the given functions write; the stack itself does not depend on rules and reports. Safe to
+repeat: a second time changes nothing. A mistake in a file is shown and stops nothing.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from analytics_worker.stack.background_thread import run_in_daemon_thread
 from analytics_worker.stack.terminal import Terminal
 
 Definitions = Mapping[str, Callable[[], str]]
-"""By the name of what is defined: takes it into the database and says in one line what changed."""
+"""Functions by the name of what is defined; each loads it and returns one line about the changes."""
 
 
 async def load_definitions(definitions: Definitions, terminal: Terminal) -> None:

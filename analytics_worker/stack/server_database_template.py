@@ -31,7 +31,7 @@ DATABASE_VARIABLES = re.compile(
 
 
 def template() -> Path:
-    """Where this environment keeps the database for its version of Prefect."""
+    """Return the path of the database for this environment's version of Prefect."""
     return Path(sys.prefix) / f"share/analytics-worker/prefect-{version('prefect')}.db"
 
 
@@ -48,7 +48,7 @@ def start_from_template(home: Path, variables: Mapping[str, str]) -> bool:
 
 
 def _revision(database: Path) -> str | None:
-    """How far a database is migrated; None for one that an interrupted migration left behind."""
+    """Return the revision of a database; None after an interrupted migration."""
     try:
         with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
             return connection.execute("select version_num from alembic_version").fetchone()[0]
@@ -72,7 +72,7 @@ def make() -> None:
 
 
 def _prepare() -> None:
-    """What Prefect's server does when it starts."""
+    """Migrate the database as Prefect's server does at its start."""
     import asyncio  # noqa: PLC0415  # everything below is Prefect's and reads the environment
 
     from prefect.server.database import provide_database_interface  # noqa: PLC0415

@@ -1,7 +1,7 @@
-"""What a running stack leaves for other processes, and what a killed one left behind.
+"""Record a running stack for other processes, and find what a killed one left.
 
 Writes ``stack.env`` (mode 600: the database's URL, the API's address and login; read by analytics_worker.settings) and
-``stack.json`` (components, pids) into the state folder; both are replaced as a whole and removed at
+``stack.json`` (components, pids) into the state folder. Both are replaced as a whole and removed at
 the end. Holds ``stack.lock`` while the stack runs.
 """
 
@@ -35,13 +35,13 @@ class Component:
     restarts: int
 
     def is_running(self) -> bool:
-        """Whether that very process still lives: a pid alone may be somebody else's by now."""
+        """Whether that very process still lives: another process may have its pid by now."""
         return is_alive(self.pid, self.created)
 
 
 @dataclass(frozen=True)
 class StackRecord:
-    """Who runs the stack, where, and its components."""
+    """The process of the stack, its addresses and its components."""
 
     pid: int
     created: float
@@ -68,7 +68,7 @@ def is_alive(pid: int | None, created: float | None) -> bool:
 
 
 def created(pid: int) -> float | None:
-    """When the process started; None if it is gone."""
+    """Return when the process started; None if it has ended."""
     try:
         return psutil.Process(pid).create_time()
     except psutil.NoSuchProcess:
@@ -86,7 +86,7 @@ class StateFolder:
         self._lock: IO[str] | None = None
 
     def acquire_lock(self) -> None:
-        """Keep every other stack out of this folder, for as long as this process lives.
+        """Lock this folder against other stacks until this process ends.
 
         Raises:
             StackError: the folder can't be written, or a stack runs in it.
@@ -134,12 +134,12 @@ class StateFolder:
         self._replace(self._record, json.dumps(asdict(record), indent=1))
 
     def write_env(self, variables: Mapping[str, str]) -> None:
-        """Tell the other processes of this checkout where everything is."""
+        """Record for the other processes of this checkout where everything is."""
         lines = [f"{name}='{_escaped(value)}'\n" for name, value in variables.items()]
         self._replace(self.env_file, "".join(lines))
 
     def remove_records(self) -> None:
-        """Remove what says that a stack runs here."""
+        """Remove the record that a stack runs here."""
         self.env_file.unlink(missing_ok=True)
         self._record.unlink(missing_ok=True)
 
@@ -156,9 +156,9 @@ def _escaped(value: str) -> str:
 
 
 class RecordWriter:
-    """Writes down what runs whenever that changes; on a full disk, again until it can.
+    """Record the running components after each change; retry while the disk is full.
 
-    Called in the event loop of the stack, which must go on whatever the disk says.
+    Called in the event loop of the stack, which must continue after errors of the disk.
     """
 
     def __init__(
@@ -188,12 +188,12 @@ class RecordWriter:
 
 
 def _marked(marker: str) -> list[psutil.Process]:
-    """Processes that descend from the stack with this marker: they carry it in the environment."""
+    """Processes that descend from the stack with this marker: they have it in their environment."""
     found: list[psutil.Process] = []
     for process in psutil.process_iter():
         try:
             if process.environ().get(MARKER) == marker:
                 found.append(process)
         except psutil.Error:
-            continue  # somebody else's
+            continue  # of another user
     return found

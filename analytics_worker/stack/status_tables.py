@@ -114,7 +114,7 @@ def _deployment(client: SyncPrefectClient, entry: DeployedFlow) -> Sequence[str]
 
 
 def _started_by(entry: DeployedFlow) -> str:
-    """What starts a deployment that has no schedule."""
+    """Return the trigger of a deployment without a schedule."""
     return "event" if entry.deployment.triggers else "manual"
 
 

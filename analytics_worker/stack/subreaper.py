@@ -1,8 +1,8 @@
-"""The outer process of the stack: whatever happens to the supervisor, nothing stays behind.
+"""The outer process of the stack: it ends all processes that the supervisor leaves.
 
-The supervisor runs as its child. Ends of the terminal (Ctrl-C, SIGTERM, SIGHUP) are passed on to it;
-when it is gone, even by ``kill -9``, every process that descends from it is ended. When the guardian
-itself is killed, the kernel tells the supervisor to stop. Must run before threads exist.
+The supervisor runs as its child. Ends of the terminal (Ctrl-C, SIGTERM, SIGHUP) are passed on to it.
+When it has ended, even by ``kill -9``, every process that descends from it is ended. When the guardian
+itself is killed, the kernel signals the supervisor to stop. Must run before threads exist.
 """
 
 import ctypes
@@ -42,7 +42,7 @@ def _supervised(supervise: Callable[[], int]) -> int:
     """The supervisor's exit code; its errors end here, in the child, and not in our callers."""
     try:
         return supervise()
-    except BaseException:  # noqa: BLE001  # whatever it is, the guardian cleans up after it
+    except BaseException:  # noqa: BLE001  # the guardian cleans up after every error
         traceback.print_exc()
         return 1
 
@@ -73,7 +73,7 @@ def _forward_to(child: int) -> Callable[[int, FrameType | None], None]:
 
 
 def _wait_for(child: int) -> int:
-    """Reap whatever ends below us until the supervisor does."""
+    """Reap all descendants that end, until the supervisor ends."""
     while True:
         pid, status = os.wait()
         if pid == child:

@@ -80,7 +80,7 @@ class SupervisedProcess:
             self.restarts += 1
 
     def component(self) -> Component:
-        """What `analytics-worker status` shows of it."""
+        """Return the record of it for `analytics-worker status`."""
         pid = self.process.pid if self.process and self.process.returncode is None else None
         return Component(
             name=self.name,
@@ -130,7 +130,7 @@ class SupervisedProcess:
         copying = asyncio.create_task(self._copy_output(self.process))
         try:
             code = await self.process.wait()
-            # What it said last is worth having; its children may keep the pipe open for long.
+            # Keep its last output; its children may keep the pipe open for long.
             await asyncio.wait([copying], timeout=0.5)
         finally:
             waiting.cancel()
@@ -146,11 +146,11 @@ class SupervisedProcess:
         self.ready.set()
         self.changed()
         if self.restarts:
-            self.say(f"{self.name} is back")
+            self.say(f"{self.name} is available again")
 
     async def _copy_output(self, process: asyncio.subprocess.Process) -> None:
         while process.stdout and (data := await process.stdout.read(65536)):
             self.log.write(data)
 
     def _failure_detail(self) -> str:
-        return f"{self.log.last_line or 'it said nothing'} (more in {self.log.path})"
+        return f"{self.log.last_line or 'no output'} (more in {self.log.path})"

@@ -1,4 +1,4 @@
-"""What a person sees while the stack starts: one line a step, and what is going on below it.
+"""Show the start of the stack: one line for each step, and its progress below.
 
 Writes to the terminal; plain lines where there is none.
 """
@@ -13,7 +13,7 @@ from rich.table import Table
 
 from analytics_worker.text import printable
 
-FILE_WIDTH = 180  # where no terminal says how wide it is
+FILE_WIDTH = 180  # where there is no terminal with a width
 NARROW = 110
 STYLES = {"ok": "green", "failed": "bold red", "note": "yellow"}
 
@@ -31,11 +31,11 @@ class Terminal:
         self.console.print(f"[{STYLES[style]}]{name:<12}[/] {plain(text)}", soft_wrap=True)
 
     def say(self, text: str) -> None:
-        """Something that happened by itself."""
+        """An event that no command caused."""
         self.console.print(f"[{STYLES['note']}]![/] {plain(text)}", soft_wrap=True)
 
     def busy(self, name: str, text: str) -> None:
-        """What a step is doing; repeated calls replace it."""
+        """Show the progress of a step; repeated calls replace it."""
         self._show({**self._busy, name: text})
 
     def idle(self, name: str) -> None:
@@ -67,7 +67,7 @@ class Terminal:
             columns: Their headings.
             rows: Their cells.
             long: A column that a narrow terminal has no room for: its texts stand below the table.
-            named: The column that tells whose text it is.
+            named: The column that identifies the row of a text.
         """
         rows = [[printable(cell) for cell in row] for row in rows]
         moved = columns.index(long) if long and self.console.width < NARROW else len(columns)

@@ -35,7 +35,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @dataclass(frozen=True)
 class Options:
-    """What `analytics-worker up` was asked for."""
+    """The options of `analytics-worker up`."""
 
     pipeline: bool = True
     sample_scale: float = 1.0
@@ -95,7 +95,7 @@ class Stack:
         self._postgres = EmbeddedPostgres(folder.path / "postgres") if own else None
 
     async def run(self) -> int:
-        """Bring everything up, stay until told to stop, and stop everything."""
+        """Start everything, wait for a signal to stop, and stop everything."""
         for number in SIGNALS:
             asyncio.get_running_loop().add_signal_handler(number, self._stop.set)
         starting = asyncio.create_task(self._bring_up())
@@ -147,7 +147,7 @@ class Stack:
                 self._terminal.step("database", line)
 
     def _prepare_database(self) -> list[str]:
-        """Migrations, and the sample where the database is ours and empty."""
+        """Migrations, and the sample where the database is embedded and empty."""
         from analytics_worker.stack import database  # noqa: PLC0415  # the server starts while Prefect is imported
 
         return database.prepare(
@@ -211,7 +211,7 @@ class Stack:
         self._folder.remove_records()
 
     def _record(self) -> StackRecord:
-        """What `analytics-worker status` is to see."""
+        """Return the record for `analytics-worker status`."""
         stages = reversed(self._stages.values())
         services = [service for stage in stages for service in stage]
         guardian = os.getppid()

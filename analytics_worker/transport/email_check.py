@@ -2,7 +2,7 @@
 
 Reads nothing, writes nothing, and imports only the standard library. The check is independent of the
 code that wrote the bytes: an unexpected header, of the email or of one of its parts, is an error of this
-one email, whatever its origin.
+one email, independent of its origin.
 """
 
 import re

@@ -1,7 +1,7 @@
-"""Which variables a caller of the API may set for a run's process, and which values they may have.
+"""List the variables that a caller of the API may set for a run's process, and their valid values.
 
 A value that Prefect or the operating system does not accept ends the process before it can report
-why, so that it is checked before anything is started. Reads the time zone database; writes nothing.
+why, so values are checked before anything is started. Reads the time zone database; writes nothing.
 """
 
 import re
@@ -25,7 +25,7 @@ DIGITS = re.compile("[0-9]{1,4}")
 
 @dataclass(frozen=True)
 class Rule:
-    """What a variable's value has to be, in words and as a test."""
+    """The valid values of a variable, as a text and as a test."""
 
     expected: str
     accepts: Callable[[str], bool]

@@ -17,7 +17,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
 
 _cache: ContextVar[dict[UUID, Any] | None] = ContextVar("known", default=None)
-"""Of the run that this asyncio task submits; tasks inherit it from the task that starts them."""
+"""The objects of the run that this asyncio task submits; tasks inherit it from the task that starts them."""
 
 
 class CachingClient:
@@ -27,7 +27,7 @@ class CachingClient:
         self._client = client
 
     def __getattr__(self, name: str) -> Any:
-        """Whatever the client has."""
+        """Attributes of the client."""
         return getattr(self._client, name)
 
     async def read_deployment(self, deployment_id: UUID) -> DeploymentResponse:
@@ -43,7 +43,7 @@ class CachingClient:
     def prefetch(self, flow_run: FlowRun) -> Awaitable[object]:
         """Read what the run needs, for the task that calls this and those that it starts.
 
-        What does not exist is missed by whoever asks for it.
+        An object that does not exist is reported to the code that reads it.
         """
         results: dict[UUID, Any] = {}
         _cache.set(results)

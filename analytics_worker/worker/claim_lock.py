@@ -44,13 +44,13 @@ class ClaimLock:
         """Hold the lock; yield the instant of the monotonic clock until which it may be used.
 
         Raises:
-            ClaimLockTimeoutError: it could not be had.
+            ClaimLockTimeoutError: it could not be acquired in time.
         """
         started = await self._acquire()
         try:
             yield started + USABLE_SECONDS
         finally:
-            if time.monotonic() < started + DECAY_SECONDS * 0.9:  # else it is no longer ours
+            if time.monotonic() < started + DECAY_SECONDS * 0.9:  # else another worker may have it
                 await self._release()
 
     async def _acquire(self) -> float:
@@ -75,7 +75,7 @@ class ClaimLock:
             raise
         if answer.json():
             return True
-        await self._create()  # a limit that does not exist lets everybody in
+        await self._create()  # a limit that does not exist would admit every worker
         return False
 
     async def _create(self) -> None:

@@ -23,11 +23,11 @@ PACKAGES = {"site-packages", "dist-packages"}
 
 
 class UntrustedCodeError(Exception):
-    """An entrypoint is not code inside a trusted folder; says why."""
+    """An entrypoint is not code inside a trusted folder; the message gives the reason."""
 
 
 class CodeFolderError(PermanentError):
-    """A folder can't be trusted; says which and why."""
+    """A folder can't be trusted; the message names it and the reason."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class CodeFolders:
         """Refuse a folder that is missing, or that the worker writes into.
 
         Raises:
-            CodeFolderError: says which and why.
+            CodeFolderError: names the folder and the reason.
         """
         if not folder.is_dir():
             raise CodeFolderError(f"WORKER_CODE_FOLDERS: {folder} is not a folder")
@@ -159,7 +159,7 @@ def configured_folders(written: Iterable[Path] = ()) -> CodeFolders:
 
 
 def _installed() -> Iterable[Path]:
-    """Where the standard library and installed packages are."""
+    """Return the folders of the standard library and of installed packages."""
     names = ("stdlib", "platstdlib", "purelib", "platlib", "scripts")
     known = sysconfig.get_paths()
     return map(Path, {*(known[name] for name in names), *site.getsitepackages()})
@@ -174,12 +174,12 @@ def _depth(folder: Path) -> int:
 
 
 def _is_foreign(part: str) -> bool:
-    """Whether a folder of that name holds no code of ours: .venv, .git, .state, packages."""
+    """Whether a folder of that name holds no code of the project: .venv, .git, .state, packages."""
     return part.startswith(".") or part in PACKAGES
 
 
 def _locations(spec: ModuleSpec, path: Sequence[str], part: str) -> list[str] | None:
-    """Where the modules of a package are; a folder without __init__.py knows only once imported."""
+    """Return the folders of a package's modules; those of a folder without __init__.py only once it is imported."""
     found = spec.submodule_search_locations
     if found is None or spec.origin is not None:
         return None if found is None else list(found)

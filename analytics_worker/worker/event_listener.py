@@ -1,6 +1,6 @@
 """Wakes workers up when something happened to a run of their pool.
 
-One subscription to the server's events for all pools. Events may be lost, so they only ever say
+One subscription to the server's events for all pools. Events can be lost, so they only signal
 "look now": the workers poll as well. Reads events; writes nothing.
 """
 
@@ -22,14 +22,14 @@ logger = get_logger("analytics_worker.worker.event_listener")
 
 
 class EventListener:
-    """Calls back for events of the runs of some pools."""
+    """Call functions for events of the runs of some pools."""
 
     def __init__(
         self, pools: Mapping[UUID, Callable[[bool], None]], cancel: Callable[[UUID], None]
     ) -> None:
         """Name what to call: for each run to cancel, and per pool when to look for work.
 
-        The pool's is told whether there is work for sure, and not only room for some.
+        A pool's function gets True if there is work, and False if there may only be room for some.
         """
         self._pools = {f"prefect.work-pool.{pool}": wake for pool, wake in pools.items()}
         self._cancel = cancel
@@ -39,7 +39,7 @@ class EventListener:
         while True:
             try:
                 await self._follow()
-            except Exception as error:  # noqa: BLE001  # whatever it is, polling goes on meanwhile
+            except Exception as error:  # noqa: BLE001  # polling continues after every error
                 logger.debug("events are not available now: %r", error)
             await asyncio.sleep(RECONNECT_SECONDS)
 
@@ -52,7 +52,7 @@ class EventListener:
         )
         async with get_events_subscriber(filter=wanted, reconnection_attempts=0) as events:
             for wake in self._pools.values():
-                wake(False)  # whatever happened while nobody listened
+                wake(False)  # for events that were missed
             async for event in events:
                 self._dispatch(event)
 

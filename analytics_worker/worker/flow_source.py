@@ -12,11 +12,11 @@ MAX_FILE_BYTES = 2_000_000
 CACHED_FILES = 512
 FLOW = "flow"
 COPY = "with_options"
-"""Makes a flow of another one."""
+"""A function that creates a flow from another one."""
 
 
 class NoFlowError(Exception):
-    """A file does not define that flow; says what is expected."""
+    """A file does not define that flow; the message names what is expected."""
 
 
 def check_defines_flow(file: Path, name: str) -> None:

@@ -1,7 +1,7 @@
-"""How a run's process is started, and which of the API's objects asked for it.
+"""Resolve how a run's process is started, and which object of the API configures it.
 
-Prefect merges the job variables of a run, of its deployment and of its work pool, and forgets who
-set what. Reads what was read of them already; writes nothing.
+Prefect merges the job variables of a run, of its deployment and of its work pool, and does not keep
+which of them set a value. Reads objects that are loaded already; writes nothing.
 """
 
 import copy
@@ -31,16 +31,16 @@ INVALID = (
     RecursionError,
     ObjectNotFound,
 )
-"""What Prefect raises for job variables, or a base job template, that it cannot read."""
+"""Errors of Prefect for job variables, or a base job template, that it cannot read."""
 MAX_MISTAKES = 3
 
 
 class InvalidVariablesError(ValueError):
-    """Job variables have the wrong type; says which and whose."""
+    """Job variables have the wrong type; the message names them and their source."""
 
 
 class Job(ProcessJobConfiguration):
-    """Prefect's job configuration, which remembers what was asked for and by whom."""
+    """Prefect's job configuration, with the source of each value."""
 
     _requested_environment: dict[str, str | None] = PrivateAttr(
         default_factory=dict[str, str | None]
@@ -53,31 +53,31 @@ class Job(ProcessJobConfiguration):
 
     @property
     def mistake(self) -> str | None:
-        """Why this is not what was asked for: the job variables cannot be understood."""
+        """The reason why the job variables cannot be read."""
         return self._mistake
 
     @property
     def can_be_forked(self) -> bool:
-        """Whether nobody asked for a command or folder of its own."""
+        """Whether no command and no folder is configured."""
         return not self.has_command and self.working_dir is None
 
     @property
     def has_command(self) -> bool:
-        """Whether somebody asked for a command."""
+        """Whether a command is configured."""
         return self._command_configured
 
     @property
     def requested_environment(self) -> Mapping[str, str | None]:
-        """The variables that somebody asked for, without those that every run gets."""
+        """The configured variables, without those that every run gets."""
         return self._requested_environment
 
     def source_of(self, name: str) -> tuple[str, object]:
-        """Who set a job variable, and its text before it was resolved."""
+        """Return the source of a job variable, and its text before it was resolved."""
         given = ((source, values.get(name)) for source, values in self._sources.items())
         return next((pair for pair in given if pair[1] is not None), (POOL, ""))
 
     def source_of_variable(self, name: str) -> tuple[str, object]:
-        """Who set, or removed, a variable of the process, and its text before it was resolved."""
+        """Return the source that set, or removed, a variable of the process, and its text before it was resolved."""
         found = ((source, _environment(values)) for source, values in self._sources.items())
         return next(((source, env[name]) for source, env in found if name in env), (POOL, ""))
 
@@ -135,7 +135,7 @@ def _check_environments(sources: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def _described(error: BaseException) -> str:
-    """Say in one line what is wrong, without the values: they may be resolved secrets."""
+    """Describe in one line what is wrong, without the values: they may be resolved secrets."""
     if isinstance(error, InvalidVariablesError | ObjectNotFound):
         return one_line(str(error))
     if not isinstance(error, ValidationError):
@@ -145,14 +145,14 @@ def _described(error: BaseException) -> str:
 
 
 def _environment(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """What ``env`` says, and keys such as ``env.NAME``."""
+    """The variables of ``env`` and of keys such as ``env.NAME``."""
     dotted = {name[len(ENV) :]: value for name, value in variables.items() if name.startswith(ENV)}
     nested = variables.get("env")
     return {**dotted, **(cast("Mapping[str, Any]", nested) if isinstance(nested, Mapping) else {})}
 
 
 def _pool_variables(template: Mapping[str, Any]) -> dict[str, Any]:
-    """The defaults of a template's variables, and what it says without any."""
+    """The defaults of a template's variables, and its job configuration."""
     properties = template.get("variables", {}).get("properties", {})
     defaults = {name: schema.get("default") for name, schema in properties.items()}
     fixed = template.get("job_configuration", {})

@@ -1,6 +1,6 @@
 """Decide what a run's job variables and deployment may change about how its process is started.
 
-Everything that the Prefect API stores can be written by whoever may call it: job variables of a run,
+Everything that the Prefect API stores can be written by every client that may call it: job variables of a run,
 of its deployment and of its work pool, pull steps, entrypoints. Unless overrides are allowed, none of
 it can choose what code runs. Pure decisions over what was read; writes nothing.
 """
@@ -26,27 +26,27 @@ STEP_KEYS = {"directory", "id"}
 
 
 class JobRefusedError(Exception):
-    """A run is not started; says what was asked for, where, and which setting allows it."""
+    """A run is not started; the message names the override, its source, and the setting that allows it."""
 
     def __init__(self, reason: str, setting: str | None = f"{SETTING}=on") -> None:
-        """Say why, and what to set on the worker; None: no setting makes it valid."""
+        """State the reason, and what to set on the worker; None: no setting makes it valid."""
         remedy = f" ({setting} on the worker allows it)" if setting else ""
         super().__init__(f"Refused: {reason}{remedy}.")
 
 
 def quoted(value: object) -> str:
-    """Text of a stranger in one line: control characters escaped, cut."""
+    """Return the text of an API caller in one line: control characters escaped, cut."""
     text = str(value)
     return repr(text if len(text) <= QUOTED_LENGTH else f"{text[:QUOTED_LENGTH]}…")
 
 
 @dataclass(frozen=True)
 class JobPolicy:
-    """What is allowed.
+    """The allowed job overrides.
 
     Attributes:
-        allow_overrides: Start a run in whatever way it asks for.
-        folders: Whose code runs may execute.
+        allow_overrides: Start a run with all overrides that it requests.
+        folders: Folders whose code runs may execute.
         environment: Variables that jobs may set, besides the harmless ones.
     """
 
@@ -55,7 +55,7 @@ class JobPolicy:
     environment: Collection[str] = ()
 
     def check(self, job: Job) -> None:
-        """Refuse what no setting allows: its process would end before it could say why.
+        """Refuse what no setting allows: its process would end before it could report the reason.
 
         Raises:
             JobRefusedError: the job variables are not valid.
@@ -75,7 +75,7 @@ class JobPolicy:
         """Return where a run is executed.
 
         Raises:
-            JobRefusedError: it asks for more than it may.
+            JobRefusedError: it requests an override that is not allowed.
         """
         self._check_command(job)
         self._check_environment(job)

@@ -1,8 +1,8 @@
-"""Ends the process of a run whose worker is gone.
+"""End the process of a run whose worker has ended.
 
-SIGTERM alone is a crash to Prefect. So one of our children is told first what the signal to come
-means, and gets it only when it has understood: two signals at once are handled in any order. Writes
-nothing.
+SIGTERM alone is a crash to Prefect. So a child of this worker is first notified that a cancellation
+follows, and gets SIGTERM only after it has acknowledged that: two signals at once are handled in any
+order. Writes nothing.
 """
 
 import os
@@ -24,7 +24,7 @@ async def cancel(process: ProcessIdentity, record: Path) -> None:
 
     Args:
         process: The run's; a command that Prefect started leads no session and no group.
-        record: Where a child of ours noted its identity.
+        record: The file in which a child of a worker noted its identity.
     """
     is_ours = ProcessIdentity.read(record) == process
     if not is_ours or await _is_acknowledged(process):
@@ -52,6 +52,6 @@ def _send(pid: int, number: signal.Signals) -> None:
 
 async def _wait_until(happened: Callable[[], bool]) -> bool:
     with anyio.move_on_after(TERMINATION_SECONDS):
-        while not happened():  # noqa: ASYNC110  # nobody tells: it is not our child
+        while not happened():  # noqa: ASYNC110  # no signal reports it: it is not our child
             await anyio.sleep(0.05)
     return happened()

@@ -21,7 +21,7 @@ current_pool: ContextVar[str | None] = ContextVar("current_pool", default=None)
 
 
 class PoolLogHandler(logging.Handler):
-    """Writes each record to the file of the pool it is about."""
+    """Write each record to the file of its pool."""
 
     def __init__(self, folder: Path, pools: Iterable[str]) -> None:
         """Open one file per pool for appending."""
@@ -61,7 +61,7 @@ def _has_no_pool(_record: logging.LogRecord) -> bool:
 
 
 def split_by_pool(folder: Path, pools: Iterable[str]) -> None:
-    """From now on, write what Prefect and we log about a pool to its file, not to the console."""
+    """Write the logs of Prefect and of this worker about a pool to its file, not to the console."""
     protect_logs()
     files = PoolLogHandler(folder, pools)
     for name in ("prefect", "prefect.flow_runs", "prefect.task_runs"):

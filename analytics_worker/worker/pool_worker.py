@@ -30,11 +30,11 @@ from analytics_worker.worker.worker_metadata import integrations
 POLL_TIMEOUT_SECONDS = 8.0
 RETRY_SECONDS = 2.0
 SPARE_AHEAD_SECONDS = 40.0
-"""How long before its start a run with a spare process is seen, so that its fork server is there."""
+"""Seconds before its start at which the fork server of a run with a warm process is started."""
 
 
 class PoolWorker(RunStarter):
-    """Serves one pool; several of them share one process, its fork server and its execution."""
+    """Serve one pool; the pools of a process share its fork server and its executor."""
 
     type = "process"
     job_configuration = Job
@@ -55,7 +55,7 @@ class PoolWorker(RunStarter):
         launch_options: LaunchOptions,
         policy: JobPolicy,
     ) -> None:
-        """Nothing is opened yet; the name is the same after every restart."""
+        """Set the pool; the worker's name is the same after every restart."""
         ahead = SPARE_AHEAD_SECONDS if launch_options.spare else None
         super().__init__(
             work_pool_name=pool, name=name, create_pool_if_not_found=False, prefetch_seconds=ahead
@@ -146,7 +146,7 @@ class PoolWorker(RunStarter):
             asyncio.get_running_loop().call_later(RETRY_SECONDS, self._wake.set)
 
     async def _due_runs(self) -> list[Any]:
-        """What the server would hand out now; for what it would hand out soon, wake up then."""
+        """Return the runs that are due; schedule a poll for those that are due soon."""
         if self._draining or not self._has_successfully_synced:
             return []
         with anyio.fail_after(POLL_TIMEOUT_SECONDS):
@@ -203,7 +203,7 @@ class PoolWorker(RunStarter):
         """Done before the run was claimed: a worker that is killed must find its runs again."""
 
     async def _propose_pending_state(self, flow_run: FlowRun) -> bool:
-        """Prefect's, but never after the turn: the limit would no longer be ours to use."""
+        """Propose it as Prefect does, but never after the claim lock has expired."""
         try:
             with anyio.fail_after(self._lock_expires_at - time.monotonic()):
                 return await super()._propose_pending_state(flow_run)

@@ -1,8 +1,8 @@
 # pyright: reportPrivateUsage=false
-"""Every private name of Prefect that the worker leans on, in one place.
+"""List every private name of Prefect that the worker depends on.
 
 Prefect has public classes for workers, but none for starting a run's process, cancelling it, or
-being that process. ``pyproject.toml`` bounds the version; a unit test checks each name and signature
+being that process. ``pyproject.toml`` bounds the version. A unit test checks each name and signature
 listed here, so that an upgrade fails there and not in a run. Reads and writes nothing.
 """
 
@@ -88,9 +88,9 @@ def disable_heartbeat_join() -> None:
 
 
 def enable_cancellation() -> None:
-    """From now on SIGTERM cancels this process's run, which reports that and runs its hooks itself.
+    """Let SIGTERM cancel this process's run, which then reports that and runs its hooks itself.
 
-    For a run whose worker is gone: without a word before it, SIGTERM is a crash.
+    For a run whose worker has ended: SIGTERM alone would be a crash.
     """
     os.environ["PREFECT__ENABLE_CANCELLATION_AND_CRASHED_HOOKS"] = "true"  # noqa: TID251  # Prefect's switch
     control_listener._set_intent("cancel")  # noqa: SLF001
@@ -116,8 +116,8 @@ def load_only_flow(_flow_run: FlowRun) -> Flow[..., Any]:
 def execute_flow(flow: Flow[..., Any], flow_run: FlowRun, error_logger: Any) -> None:
     """Run the flow to its end in this thread, as ``python -m prefect.engine`` does.
 
-    Asks for the state instead of the result where Prefect allows it: the result of a failed run
-    that carries data is not an exception, and asking for it ends in a TypeError.
+    Requests the state instead of the result where Prefect allows it: the result of a failed run
+    with data is not an exception, and requesting it ends in a TypeError.
     """
     wanted = "result" if flow.isgenerator else "state"
     run = run_flow(flow, flow_run=flow_run, error_logger=error_logger, return_type=wanted)
@@ -139,7 +139,7 @@ def flow_run_executor(
     hook_runner: Any,
     conclusion: Callable[[UUID], Any],
 ) -> FlowRunExecutor:
-    """What carries one run from its start to the report of how its process ended."""
+    """Return the object that executes one run, from its start to the report of how its process ended."""
     return FlowRunExecutor(
         flow_run=flow_run,
         starter=starter,
@@ -152,7 +152,7 @@ def flow_run_executor(
 
 
 class LazyEmitter:
-    """Emits the events of a cancellation; opens its websocket only for that moment."""
+    """Emit the events of a cancellation; open a websocket only for them."""
 
     def __init__(self, client: PrefectClient) -> None:
         self._client = client
@@ -161,7 +161,7 @@ class LazyEmitter:
         return EventEmitter(runner_name="standalone", client=self._client)
 
     async def get_flow_and_deployment(self, flow_run: FlowRun) -> tuple[Any, Any]:
-        """What the event names as related."""
+        """Return the flow and deployment that the event names as related."""
         return await self._emitter().get_flow_and_deployment(flow_run)
 
     async def emit_flow_run_cancelled(self, flow_run: FlowRun, **related: Any) -> None:

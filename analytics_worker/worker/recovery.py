@@ -1,9 +1,9 @@
-"""Settles runs that a worker of this host claimed and can no longer carry, because it was killed.
+"""Recover runs that a killed worker of this host had claimed.
 
-Reads the runs in progress of our pools; their label says who claimed them, a lock file says whether
-that worker still lives, a file of the run's process whether that one does. A run whose process lives
-is followed to its end; one whose process is gone ends as Crashed; one that never had a process goes
-back to its queue. Looking again is harmless: a state is read again before it is changed.
+Reads the runs in progress of our pools; their label names the worker, a lock file shows whether
+that worker still lives, and a file of the run's process whether the process does. A run whose process
+lives is followed to its end. One whose process has ended becomes Crashed. One that never had a process
+returns to its queue. Safe to repeat: a state is read again before it is changed.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ RETRY_SECONDS = 2.0
 FOLLOW_SECONDS = 2.0
 IN_PROGRESS = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 ORPHANED = "The run's process ended while no worker watched it."
-LOST = "The worker was killed and the run's process is gone."
+LOST = "The worker was killed and the run's process has ended."
 
 logger = get_logger("analytics_worker.worker.recovery")
 
@@ -48,14 +48,14 @@ class Recovery:
         pools: Sequence[str],
         is_ours: Callable[[UUID], bool],
     ) -> None:
-        """Nothing is read yet.
+        """Set what to recover; nothing is read yet.
 
         Args:
             run_executor: Reports states.
             folder: Where workers of this host keep their locks and records.
             name: Name of this worker.
             pools: The pools to look at.
-            is_ours: Whether this process claims or carries that run now.
+            is_ours: Whether this process claims or executes that run now.
         """
         self._run_executor = run_executor
         self._folder = folder
@@ -102,9 +102,9 @@ class Recovery:
         return owner == self._name or self._is_dead(owner)
 
     def _is_dead(self, owner: str) -> bool:
-        """Whether that worker was one of this host and is gone.
+        """Whether that worker was one of this host and has ended.
 
-        The name is a label, which anybody with the API may write: it never becomes a path.
+        The name is a label, which any client of the API can write: it never becomes a path.
         """
         paths = {path.stem: path for path in self._folder.glob("*.lock")}
         if owner not in paths:
@@ -116,7 +116,7 @@ class Recovery:
         return True
 
     async def _recover(self, run: FlowRun) -> None:
-        """Act on what this host noted about the run's process; what the API says is not believed."""
+        """Act on what this host noted about the run's process; the API's data is not trusted."""
         records = [self._folder / "runs" / name for name in (str(run.id), f"{run.id}.started")]
         noted = [record for record in records if record.exists()]
         processes = [p for p in map(ProcessIdentity.read, noted) if p and p.is_alive()]
@@ -140,7 +140,7 @@ class Recovery:
         if self._is_ours(run.id) or now.state_id != run.state_id:
             return
         await self._run_executor.client.set_flow_run_state(run.id, Scheduled(), force=True)
-        logger.warning("run %s was claimed by a worker that is gone; it is queued again", run.id)
+        logger.warning("run %s was claimed by a worker that has ended; it is queued again", run.id)
 
     async def _follow(self, run: UUID, process: ProcessIdentity, records: Sequence[Path]) -> None:
         """Wait for the end of a process that lost its worker; cancel it when asked to."""

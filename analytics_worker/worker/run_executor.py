@@ -1,4 +1,4 @@
-"""Runs in progress: started as forked children, cancelled on request, reported when they end.
+"""Execute runs: start them as forked children, cancel them on request, report how they end.
 
 One for the whole worker process, over all pools: one API client, one control channel. Prefect's own
 worker opens a client, a channel and a websocket per run. Writes the states that a run's own process
@@ -39,7 +39,7 @@ logger = get_logger("analytics_worker.worker.run_executor")
 
 
 class StateReporter(StateProposer):
-    """Prefect's proposer of states, which prefers a reason that we know to the exit status."""
+    """Prefect's proposer of states, which prefers a known reason to the exit status."""
 
     def __init__(self, client: PrefectClient) -> None:
         super().__init__(client=client)
@@ -52,7 +52,7 @@ class StateReporter(StateProposer):
 
 
 class HookRunner:
-    """Runs on_cancellation and on_crashed hooks in a child, never in the worker."""
+    """Run on_cancellation and on_crashed hooks in a child, never in the worker."""
 
     def __init__(self, fork_servers: ForkServerPool) -> None:
         self._fork_servers = fork_servers
@@ -78,7 +78,7 @@ class HookRunner:
 
 
 class ForkStarter:
-    """Starts one run's process, as Prefect's executor wants it started."""
+    """Start one run's process with the interface of Prefect's executor."""
 
     def __init__(
         self, fork_servers: ForkServerPool, request: ForkRequest, channel: ControlChannel
@@ -106,7 +106,7 @@ class ForkStarter:
 
 
 class RunExecutor:
-    """The runs that this process carries. Use as an async context manager."""
+    """The runs that this process executes. Use as an async context manager."""
 
     def __init__(self, fork_servers: ForkServerPool) -> None:
         self.fork_servers = fork_servers
@@ -193,7 +193,7 @@ class RunExecutor:
         return result[0]
 
     def _conclusion(self, run: UUID) -> Any:
-        """What the run's process said about its end; asked for once, when it is gone."""
+        """Return what the run's process reported about its end; read once, after it has ended."""
         conclusion = self._channel.get_conclusion(run)
         if conclusion is not None:
             self._concluded.add(run)
@@ -217,7 +217,7 @@ class RunExecutor:
         return any(state.is_paused() for state in states[began:])
 
     async def settle(self, run: UUID, reason: str) -> None:
-        """Give a run whose process is gone the final state that it failed to reach, if any."""
+        """Give a run whose process has ended the final state that it failed to reach, if any."""
         flow_run = await self.client.read_flow_run(run)
         state = flow_run.state
         if state is None or state.is_final():

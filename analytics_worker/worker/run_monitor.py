@@ -1,7 +1,7 @@
-"""Watches over the runs in progress: their memory, and requests to cancel them that went unnoticed.
+"""Monitor active runs: their memory, and missed requests to cancel them.
 
 Reads /proc and the Prefect API; ends a run that uses more memory than it may, cancels a run that
-waits for it. Looking again is harmless.
+waits for it. Safe to repeat.
 """
 
 import asyncio
@@ -35,7 +35,7 @@ logger = get_logger("analytics_worker.worker.run_monitor")
 
 
 def default_limit_mb(container_limit: Path = CONTAINER_LIMIT) -> int:
-    """Half of the memory there is, so that one run can't take the host down, and no more than one needs."""
+    """Return half of the memory, so that one run can't exhaust the host, but no more than a run needs."""
     memory = PAGE * os.sysconf("SC_PHYS_PAGES")
     with suppress(OSError, ValueError):  # no container, or one without a limit: "max"
         memory = min(memory, int(container_limit.read_text()))

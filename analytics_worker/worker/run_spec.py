@@ -31,7 +31,7 @@ class CodeLocation:
     deployment: str
 
     def variables(self, flow_run: FlowRun) -> dict[str, str]:
-        """What tells a process which run it is."""
+        """The data that identifies the run to its process."""
         return {
             "PREFECT__FLOW_RUN_ID": str(flow_run.id),
             "PREFECT__FLOW_ENTRYPOINT": self.entrypoint,
@@ -42,13 +42,13 @@ class CodeLocation:
 
 @dataclass(frozen=True)
 class LaunchOptions:
-    """What every run of a pool starts with.
+    """The options with which every run of a pool starts.
 
     Attributes:
         environment: Its variables, before those of the pool and of the run.
         records: Folder in which the runs' processes note their identity.
         output: File for what the runs print; None: the worker's own output.
-        spare: Whether each run gets a spare process (`analytics_worker.prefect_support.warm_process`).
+        spare: Whether each run gets a warm process (`analytics_worker.prefect_support.warm_process`).
         project: What the fork server has imported of the flows' own code.
         any_function: Whether an entrypoint may name a function that is no flow.
     """
@@ -67,7 +67,7 @@ class LaunchOptions:
         code_location: CodeLocation,
         worker: Mapping[str, str | None],
     ) -> ForkRequest:
-        """What to ask the fork server for."""
+        """Return the request to the fork server."""
         environment = sanitize_subprocess_env(
             {**self.environment, **job.env, **code_location.variables(flow_run), **worker}
         )

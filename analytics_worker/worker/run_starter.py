@@ -31,7 +31,7 @@ TaskStatus = anyio.abc.TaskStatus[Any]
 
 @dataclass(frozen=True)
 class StartRecorder(anyio.abc.TaskStatus[int]):
-    """Notes a process that Prefect started, then says that the run has started."""
+    """Note a process that Prefect started, then report that the run has started."""
 
     status: TaskStatus
     record: Path
@@ -46,7 +46,7 @@ class StartRecorder(anyio.abc.TaskStatus[int]):
 
 
 class RunStarter(ProcessWorker, ABC):
-    """The part of a pool's worker that carries runs to their end."""
+    """The part of a pool's worker that executes runs to their end."""
 
     _run_executor: RunExecutor
     _launch_options: LaunchOptions
@@ -61,7 +61,7 @@ class RunStarter(ProcessWorker, ABC):
     async def run(  # pyright: ignore[reportIncompatibleMethodOverride]  # Job is its configuration class
         self, flow_run: FlowRun, configuration: Job, task_status: TaskStatus | None = None
     ) -> ProcessWorkerResult:
-        """Carry one run to its end."""
+        """Execute one run to its end."""
         status = task_status or anyio.TASK_STATUS_IGNORED
         self._active_count += 1
         try:
@@ -78,10 +78,10 @@ class RunStarter(ProcessWorker, ABC):
             self.wake()
 
     async def _code_location(self, flow_run: FlowRun, job: Job) -> CodeLocation | None:
-        """Where to fork the run; None: Prefect's way, which reads the deployment once more.
+        """Return the location of the run's code; None: start it as Prefect does, which reads the deployment again.
 
         Raises:
-            JobRefusedError: it asks for more than it may.
+            JobRefusedError: it requests an override that is not allowed.
         """
         self._policy.check(job)
         if self._policy.allow_overrides:

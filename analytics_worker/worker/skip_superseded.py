@@ -1,4 +1,4 @@
-"""Skips, before any is claimed, the runs that pile up while no worker or no server was there.
+"""Skip the runs that piled up while no worker or no server was available, before any is claimed.
 
 Reads the pool's queue; writes final states of runs that a newer one of their schedule makes
 superfluous. Called in the worker's turn, so no other worker claims them meanwhile. Repeating it finds

@@ -1,4 +1,4 @@
-"""What a worker tells the server about the integrations that are installed beside Prefect.
+"""Report to the server the integrations that are installed beside Prefect.
 
 Reads the metadata of the installed packages and imports none of them.
 """

@@ -1,4 +1,4 @@
-"""The worker's process: its templates, one execution, one worker per pool, until told to stop.
+"""The worker's process: its fork servers, one executor, one worker per pool, until a signal stops it.
 
 Takes a name that no other worker of this host has (a lock file below the state directory). SIGTERM
 and SIGINT drain: no more runs are claimed, those in progress may end; a second one ends them.
@@ -44,7 +44,7 @@ logger = get_logger("worker")
 
 @dataclass(frozen=True)
 class Options:
-    """How to serve which pools."""
+    """The pools to serve, and how."""
 
     pools: Sequence[str]
     state_dir: Path
@@ -57,7 +57,7 @@ class Options:
     spares: Sequence[str] = ()
     """Pools whose runs start a process of their own that needs what is preloaded."""
     spare_preload: Sequence[str] = ()
-    """What is preloaded for those in addition, when such a run comes."""
+    """Modules that are preloaded in addition, for the first run that needs them."""
     poll_seconds: float = 10.0
     drain_seconds: float = 30.0
     recycle_after: int = 1000
@@ -65,7 +65,7 @@ class Options:
 
     @property
     def folder(self) -> Path:
-        """Where workers of this host keep their locks and records."""
+        """Folder in which workers of this host keep their locks and records."""
         return self.state_dir / "worker"
 
 
@@ -138,7 +138,7 @@ class WorkerProcess:
         )
 
     async def serve(self) -> None:
-        """Serve until told to stop, then drain."""
+        """Serve until a signal stops it, then drain."""
         self._listen_to_signals()
         if self.options.log_dir:
             split_by_pool(self.options.log_dir, self.options.pools)

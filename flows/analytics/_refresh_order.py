@@ -25,7 +25,7 @@ class Plan:
 
     views: Sequence[View]
     reasons: dict[int, str | None]
-    """By oid; None if a refresh would change nothing."""
+    """Reasons to refresh by oid; None if a refresh would change nothing."""
     results: dict[int, ViewResult] = field(default_factory=dict)
     errors: dict[int, BaseException] = field(default_factory=dict)
     skipped: list[Skipped] = field(default_factory=list)

@@ -1,6 +1,6 @@
 """Prepare the environment of a dbt process, and redact secrets from its output.
 
-Reads the environment (dbt's env_var() may name any variable), the settings and profiles.yml.
+Reads the environment (dbt's env_var() can name any variable), the settings and profiles.yml.
 """
 
 import os

@@ -1,6 +1,6 @@
 """Start dbt in a child process that can be stopped at any time.
 
-Starts ``_process_main.py`` in its own session and reads its events; dbt is already imported if the
+Starts ``_process_main.py`` in its own session and reads its events. It has dbt imported already if the
 worker has a warm process. dbt cancels its queries when it is interrupted (SIGINT). They would
 continue if it were killed, so the order is: SIGINT, a grace period, SIGKILL. The child also ends
 with this process. Nothing is stored, so starting another process is safe.
@@ -114,7 +114,7 @@ class DbtProcess:
 def dbt_process(
     directory: Path, environment: Mapping[str, str], errors: Path
 ) -> Generator[DbtProcess]:
-    """Run a dbt process that is stopped when the block ends, whatever happens."""
+    """Run a dbt process that is stopped at the end of the block, also after an error."""
     with (
         _pipe() as (requests_in, requests),
         _pipe() as (events, events_out),

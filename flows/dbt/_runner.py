@@ -38,7 +38,7 @@ UNFINISHED = "not finished: dbt was stopped"
 
 @dataclass
 class EventReader:
-    """Collects the outcome from the events of one dbt process."""
+    """Collect the outcome from the events of one dbt process."""
 
     outcome: DbtOutcome
     nodes: NodeRuns

@@ -1,6 +1,6 @@
 """Generate and deliver one report that is described by a parameter.
 
-Reads whatever its SQL reads; writes a run, its file and its message. Safe to repeat: a flow run has one
+Reads what its SQL reads; writes a run, its file and its message. Safe to repeat: a flow run has one
 report run; another flow run has another.
 """
 

@@ -1,6 +1,6 @@
 """Generate and deliver the reports of definitions/reports.yml that are due.
 
-Reads the stored definitions and whatever their SQL reads; writes runs, files and messages. Safe to repeat:
+Reads the stored definitions and what their SQL reads; writes runs, files and messages. Safe to repeat:
 a report is generated once per period, and each of its recipients gets one message. Missed periods are
 caught up, and the runs of killed workers are finished.
 """

@@ -1,6 +1,6 @@
 """Generate and deliver one report that an event or another program requests.
 
-Reads whatever its SQL reads; writes a run, its file and its message. Safe to repeat: a report (by id)
+Reads what its SQL reads; writes a run, its file and its message. Safe to repeat: a report (by id)
 with a schedule is generated once per period, any other once per flow run.
 """
 

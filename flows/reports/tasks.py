@@ -75,7 +75,7 @@ def _release(store: RunStore, run: ReportRun, error: Exception) -> None:
     try:
         store.release(run.id, one_line(str(error)))
     except SQLAlchemyError:
-        return  # the database is unavailable; the run can be claimed when this worker's lock is gone
+        return  # the database is unavailable; the run can be claimed after this worker's lock is released
 
 
 def generate_all(generate_report: Task[..., Any], run_ids: Iterable[int]) -> list[ReportRunResult]:

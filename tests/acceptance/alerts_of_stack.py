@@ -1,4 +1,4 @@
-"""What the stack's alerts do to a mail server and a web hook, and what it takes to make them do it."""
+"""Receive the messages of the stack's alerts on a mail server and a webhook, and make rules fire."""
 
 import json
 import subprocess
@@ -34,7 +34,7 @@ ERASURES_LATE = """
 
 
 class Receivers:
-    """A mail server and a web hook that a stack's default channels lead to."""
+    """A mail server and a webhook that a stack's default channels lead to."""
 
     def __init__(self, mail: SmtpSink, hook: HttpSink) -> None:
         self.mail, self.hook = mail, hook
@@ -52,7 +52,7 @@ class Receivers:
         }
 
     def posted(self, rule: str) -> list[str]:
-        """What the web hook heard of a rule, in order."""
+        """What the webhook received about a rule, in order."""
         return [post.json["kind"] for post in self.hook.requests if post.json.get("rule") == rule]
 
     def mailed(self, rule: str) -> list[tuple[str, str]]:

@@ -156,7 +156,7 @@ def test_ten_seconds_after_it_is_cancelled_nothing_is_left_of_a_dbt_run(stack: R
 
 
 def test_a_kpi_over_its_threshold_is_told_and_so_is_its_end(stack: RunningStack, told: Receivers):
-    """To a mail server and to a web hook; whatever the sample brought is over first."""
+    """Channels to a mail server and to a webhook, after the alerts of the sample have resolved."""
     rule = "erasure-requests-overdue"
     state = f"select status, told from ops.alert_status where name = '{rule}'"
     set_kpi(stack, "compliance_kpis", ERASURES_DONE)

@@ -1,4 +1,4 @@
-"""Generated documents equal what the code says."""
+"""Generated documents match the code."""
 
 import pytest
 

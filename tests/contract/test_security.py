@@ -1,4 +1,4 @@
-"""SECURITY.md says of every attacker what stops them, and links the attacks that were carried out."""
+"""SECURITY.md states what stops each attacker, and links the attacks that were carried out."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""dbt on views that people read: unchanged is untouched, changed takes effect, nobody waits."""
+"""dbt on views that people read: unchanged is untouched, changed takes effect, no reader waits."""
 
 import threading
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ BI_ROLE = "bi_of_the_dbt_tests"
 
 @pytest.fixture
 def bi_role(postgres: EmbeddedPostgres) -> Iterator[str]:
-    """A role that somebody granted access by hand."""
+    """A role that an administrator granted access by hand."""
     administer(postgres, "create role {name}", name=BI_ROLE)
     yield BI_ROLE
     administer(postgres, "drop role if exists {name}", name=BI_ROLE)
@@ -82,7 +82,7 @@ def test_a_changed_select_takes_effect_and_everything_around_it_survives(
     assert warehouse.value("select stage from analytics_pipeline_kpis limit 1").isupper()
     assert {name for name in after if after[name] != before[name]} == {"analytics.pipeline_kpis"}
     assert ran.warnings == []
-    assert warehouse.value(  # not left behind on the version that is gone
+    assert warehouse.value(  # not left behind on the dropped version
         "select 'analytics.pipeline_kpis'::regclass = any(array(select refobjid from pg_depend"
         " inner join pg_rewrite on pg_rewrite.oid = objid"
         " where ev_class = 'public.team_pipeline'::regclass))"

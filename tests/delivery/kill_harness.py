@@ -54,7 +54,7 @@ class Rig:
     set_variable: Callable[[str, str], None]
     keys: list[str] = field(default_factory=list[str])
     reached: threading.Event = field(default_factory=threading.Event)
-    """What a sink says when the sender is at the stage."""
+    """What a sink reports when the sender is at the stage."""
 
     @property
     def by_mail(self) -> bool:
@@ -112,7 +112,7 @@ def drill(stage: str, rig: Rig) -> Drilled:
 def finish(rig: Rig) -> Drilled:
     """Let later senders do the rest.
 
-    PostgreSQL takes a moment to see that a killed sender is gone; until then its messages are left alone.
+    PostgreSQL takes a moment to see that a killed sender has ended. Until then its messages are not claimed.
     """
     rig.set_variable("DELIVERY_RATES", "")
     settings.cache_clear()

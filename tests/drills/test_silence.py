@@ -1,5 +1,5 @@
-"""A run that dies with its worker is ended by the server; one that computes, or that the server itself
-could not hear, is not."""
+"""The server ends a run that dies with its worker, but not one that computes or one whose heartbeats the
+server missed while it was down."""
 
 import os
 import signal

@@ -61,7 +61,7 @@ def start(told: Receivers, tmp_path: Path) -> Iterator[Starting]:
 
 @contextmanager
 def nothing_lost(stack: RunningStack, told: Receivers) -> Generator[None]:
-    """Rows, an alert that begins to fire, and counters, over whatever happens inside."""
+    """Rows, an alert that begins to fire, and counters, over all faults inside."""
     with temporary_settings({PREFECT_API_URL: f"http://127.0.0.1:{stack.port}/api"}):
         set_kpi(stack, "compliance_kpis", NONE_OVERDUE)
         evaluate_until(stack, lambda: query(stack, STATE) == [("ok", None)])
@@ -79,7 +79,7 @@ def nothing_lost(stack: RunningStack, told: Receivers) -> Generator[None]:
 
 
 def events(told: Receivers) -> Counter[tuple[str, str]]:
-    """What was said of deployments and of the database, and how often."""
+    """The events about deployments and the database, and how often each was sent."""
     said = [post.json for post in told.hook.requests if "event" in post.json]
     return Counter((str(one["event"]), str(one.get("deployment", ""))) for one in said)
 
@@ -92,7 +92,9 @@ def test_the_database_is_away_for_five_minutes(start: Starting, told: Receivers,
 
     with nothing_lost(stack, told):
         settings = stack.state_dir / "postgres" / "cluster" / "postgresql.conf"
-        settings.rename(settings.with_suffix(".away"))  # so that nobody can start it again
+        settings.rename(
+            settings.with_suffix(".away")
+        )  # so that the supervisor cannot start it again
         os.kill(stack.pid("postgres") or 0, signal.SIGKILL)
         time.sleep(5 * MINUTE)
         assert events(told)["database_away", ""] == 1
@@ -102,7 +104,7 @@ def test_the_database_is_away_for_five_minutes(start: Starting, told: Receivers,
     wait_until(lambda: failing <= told_to("deployment_failing"), 150, 1)
     wait_until(lambda: told_to("deployment_failing") == told_to("deployment_recovered"), 150, 1)
     assert events(told)["database_back", ""] == 1
-    assert set(events(told).values()) == {1}, "once per streak"
+    assert set(events(told).values()) == {1}, "once per outage"
 
 
 def test_the_server_is_killed(start: Starting, told: Receivers, tmp_path: Path):
@@ -117,7 +119,7 @@ def test_the_server_is_killed(start: Starting, told: Receivers, tmp_path: Path):
 
 
 def pull_the_plug(stack: RunningStack) -> None:
-    """Kill everything at once, so that nobody can put anything in order."""
+    """Kill everything at once, so that no process can clean up."""
     assert stack.process
     root = psutil.Process(stack.process.pid)
     for process in {root, *root.children(recursive=True), *stack.processes()}:

@@ -1,4 +1,4 @@
-"""What becomes of runs when their process, the template or the worker dies."""
+"""What happens to runs when their process, the fork server or the worker dies."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ StartWorker = Callable[..., Process]
 
 
 def template_of(worker: Process) -> psutil.Process:
-    """The worker's template process."""
+    """The worker's fork server."""
 
     def found() -> list[psutil.Process]:
         below = psutil.Process(worker.pid).children()
@@ -148,7 +148,7 @@ def test_a_run_that_does_not_end_in_time_is_ended_with_the_reason(
     ("how", "runs_of_a_template"),
     [
         (signal.SIGKILL, "1000"),
-        (signal.SIGKILL, "1"),  # its template forks no more, but still tells how it ended
+        (signal.SIGKILL, "1"),  # its fork server forks no more, but still reports how it ended
         pytest.param(signal.SIGSEGV, "1000", marks=pytest.mark.soak),
     ],
 )

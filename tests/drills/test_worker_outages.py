@@ -1,4 +1,4 @@
-"""What becomes of runs when the Prefect server is away."""
+"""What happens to runs when the Prefect server is unavailable."""
 
 import signal
 import time

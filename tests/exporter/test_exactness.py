@@ -1,4 +1,4 @@
-"""Every counter equals a count over the Prefect database, whatever happens to the exporter."""
+"""Every counter equals a count over the Prefect database, also when the exporter is killed or the database is down."""
 
 import signal
 import sqlite3

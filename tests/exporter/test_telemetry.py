@@ -31,7 +31,7 @@ def events(since: float):
 
 
 def told_by(run: str, since: float) -> list[str]:
-    """What told of timings in a flow run: its tasks, and itself."""
+    """What sent timings in a flow run: its tasks, and the run itself."""
     of_run = f"prefect.flow-run.{run}"
     return [
         name.split(".")[1]
@@ -78,7 +78,7 @@ def test_each_task_and_the_flow_around_them_tell_once_and_the_exporter_adds_up(s
     EventsWorker.drain_all()
     wait_until(lambda: len(told_by(run, started)) >= 3, 60)
     assert sorted(told_by(run, started)) == ["flow-run", "task-run", "task-run"]
-    store.settle("events", started)  # what other tests told before is of no interest
+    store.settle("events", started)  # skip what other tests sent before
     timings = Timings(PrefectApi(), store)
     samples = {f: {k: v for k, v in values.items() if v} for f, values in timings.collect()}
     assert count(samples[QUERY][("create",)]) == count(samples[QUERY][("insert",)]) == 1

@@ -16,7 +16,7 @@ from tests.support.wait_until import wait_until
 
 pytestmark = pytest.mark.usefixtures("usual_grants")
 
-# `normalize` is refused in the text of SQL; a view of somebody's own hides it.
+# `normalize` is refused in the text of SQL; a user's own view hides it.
 VIEWS = """create table raw.marks as select chr(768) as first, chr(790) as second;
 create view analytics.endless as
 select length(normalize(repeat(first || second, 30000), NFC)) as value from raw.marks;
@@ -44,7 +44,7 @@ def endless(usual_grants, monkeypatch):  # noqa: ARG001  # its database
     monkeypatch.setattr(query_canceller, "CANCELLATION_PERIOD", timedelta(seconds=1))
     execute(VIEWS)
     yield
-    wait_until(lambda: computing() == 0, timeout=300)  # it ends by itself, in time
+    wait_until(lambda: computing() == 0, timeout=300)  # it ends without a signal, in time
 
 
 @attack(

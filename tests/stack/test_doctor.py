@@ -16,15 +16,13 @@ from prefect.settings import (
 )
 from sqlalchemy import text
 
-from analytics_worker.database.connections import READER_ROLE, direct_connection, warehouse_url
+from analytics_worker.database.connections import direct_connection, warehouse_url
 from analytics_worker.deployment.deploy import deploy, desired_state
 from analytics_worker.doctor import (
-    Finding,
     database,
     host,
     jobs,
     prefect_database,
-    reader_role,
     run_checks,
     server,
     versions,
@@ -32,96 +30,12 @@ from analytics_worker.doctor import (
 from analytics_worker.prefect_support.heartbeat_timeout import HEARTBEAT_AUTOMATION
 from analytics_worker.settings import settings
 from analytics_worker.stack.state_dir import StackRecord, StateFolder, created
-from tests.support.attacks import attack
 from tests.support.contrib_postgres import ContribPostgres
+from tests.support.doctor_findings import problems
 from tests.support.ports import free_port
-from tests.support.postgres import administer
 from tests.support.processes import Server
-from tests.support.sql import query
 
 pytestmark = pytest.mark.usefixtures("environment")
-
-
-def problems(findings) -> dict[str, Finding]:
-    named = {finding.name: finding for finding in findings if finding.level != "ok"}
-    assert all(finding.fix for finding in named.values()), "each problem names its fix"
-    return named
-
-
-def execute(statement: str) -> None:
-    with direct_connection(warehouse_url()) as connection:
-        connection.execute(text(statement))
-
-
-def test_a_reader_that_can_only_select_does_not_fail():
-    execute("create table raw.orders (id int)")
-    (problem,) = problems(reader_role.reader()).items()
-    assert (problem[0], problem[1].level) == ("reader can do more than SELECT", "warn")
-
-
-@pytest.mark.parametrize(
-    ("grant", "message"),
-    [
-        ("grant insert on raw.orders to {role}", "it may write to raw.orders"),
-        ("grant truncate on raw.orders to {role}", "it may write to raw.orders"),
-        ("grant create on schema analytics to {role}", "it may create in analytics"),
-        ("grant usage on schema ops to {role}", "it sees the schema ops"),
-    ],
-)
-def test_a_reader_that_can_do_more_fails(grant: str, message: str):
-    execute(f"create table raw.orders (id int); {grant.format(role=READER_ROLE)}")
-    finding = problems(reader_role.reader())["reader can't write"]
-    assert (finding.level, finding.message) == ("fail", message)
-
-
-def test_a_relation_that_the_reader_can_not_read_is_named():
-    execute(f"create table raw.orders (id int); revoke select on raw.orders from {READER_ROLE}")
-    assert "1 relations can't be read" in problems(reader_role.reader())["reader can read"].message
-
-
-def test_a_privileged_reader_fails(postgres):
-    administer(postgres, "alter role {role} createdb", role=READER_ROLE)
-    try:
-        assert (
-            "may create roles or databases"
-            in problems(reader_role.reader())["reader can't write"].message
-        )
-    finally:
-        administer(postgres, "alter role {role} nocreatedb", role=READER_ROLE)
-
-
-@attack(
-    by="author",
-    what="What an administrator gave the reader by mistake: membership, BYPASSRLS, tables of its own",
-    answer="doctor fails and names the statement that revokes it",
-)
-def test_each_privilege_of_the_reader_is_named_with_the_statement_that_revokes_it(postgres):
-    execute("create table raw.orders (id int)")
-    grants = ["grant pg_signal_backend to {role}", "alter role {role} bypassrls"]
-    try:
-        for statement in grants:
-            administer(postgres, statement, role=READER_ROLE)
-        assert [f.fix for f in reader_role.reader() if f.level == "fail"] == [
-            f"revoke pg_signal_backend from {READER_ROLE};",
-            f"alter role {READER_ROLE} nobypassrls;",
-        ]
-    finally:
-        administer(postgres, "revoke pg_signal_backend from {role}", role=READER_ROLE)
-        administer(postgres, "alter role {role} nobypassrls", role=READER_ROLE)
-
-
-def test_the_embedded_database_leaves_the_reader_nothing_but_select(postgres):
-    database = warehouse_url().database
-    assert query("select has_database_privilege('public', 'analytics', 'temporary')") == [False]
-    execute(f"revoke temporary on database {database} from public")  # which no copy takes over
-    assert problems(reader_role.reader()) == {}
-    functions = "pg_terminate_backend, lo_create"
-    administer(postgres, f"grant execute on function {functions} to public", database=database)
-    execute(f"grant temporary on database {database} to public")
-    fixes = "; ".join(finding.fix for finding in reader_role.reader() if finding.level == "warn")
-    assert "revoke execute on function" in fixes
-    assert "lo_create(oid), pg_terminate_backend(integer,bigint)" in fixes
-    assert f"revoke temporary on database {database} from public" in fixes
 
 
 def test_an_old_revision_of_the_tables_fails():

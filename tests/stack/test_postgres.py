@@ -21,7 +21,7 @@ from tests.support.attacks import attack
 from tests.support.wait_until import wait_until
 
 NOBODY = 65534
-only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
 
 
 def connect(url: str, password: str | None = None):
@@ -148,7 +148,7 @@ def test_a_private_socket_directory_keeps_its_name_unless_somebody_else_has_it(
         places.append(server.socket_directory)
         server.release()
     assert places[0] == places[1] != places[2]
-    assert places[0].exists(), "it is not ours to remove"
+    assert places[0].exists(), "another user owns it"
 
 
 def test_data_survives_a_killed_server(tmp_path):

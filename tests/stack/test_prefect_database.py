@@ -1,4 +1,4 @@
-"""A new server starts from the database that was migrated in advance, and nobody else's is taken for it."""
+"""A new server starts from the database that was migrated in advance, and not from another user's file."""
 
 import sqlite3
 from contextlib import closing

@@ -11,7 +11,7 @@ import pytest
 from prefect import get_client
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 
-from analytics_worker.doctor import Finding, access, run_checks
+from analytics_worker.doctor import access, run_checks
 from analytics_worker.exporter.collectors.work_pools import WorkPools
 from analytics_worker.exporter.poller import CollectorState
 from analytics_worker.exporter.prefect_client import PrefectApi
@@ -20,10 +20,11 @@ from analytics_worker.prefect_support.runs import submit
 from analytics_worker.settings import settings
 from analytics_worker.stack.state_dir import StateFolder
 from tests.support.attacks import attack
+from tests.support.doctor_findings import problems
 from tests.support.guarded_server import LOGIN, PROXY, client_of
 from tests.support.ports import free_port
 from tests.support.processes import Process, Server
-from tests.support.raw_http import UPGRADE, send
+from tests.support.raw_http import UPGRADE, post_json, send
 from tests.support.stack import COMMAND
 
 NAMED = "set PREFECT_API_AUTH_STRING=user:password"
@@ -152,6 +153,17 @@ def test_python_of_this_folder_finds_the_login_of_the_stack_that_runs(closed_ser
 
 
 @attack(
+    by="web page",
+    what="Writes without Prefect's CSRF token to the server as `make up` starts it",
+    answer="403",
+)
+def test_csrf_protection_is_on(closed_server: Server):
+    answer = post_json(closed_server.port, "/api/automations/", {})
+    assert answer.status == HTTPStatus.FORBIDDEN
+    assert "CSRF" in answer.detail
+
+
+@attack(
     by="API caller",
     what="A server that refuses in hostile words",
     answer="one printable line",
@@ -167,31 +179,27 @@ def test_a_refusal_is_one_line(closed_server: Server):
         client.request("GET", "/health", headers={"Host": "evil.example"})
 
 
-def bad(findings) -> dict[str, Finding]:
-    return {finding.name: finding for finding in findings if finding.level != "ok"}
-
-
 def test_the_doctor_is_content_with_a_login(closed_server: Server):
     with client_of(closed_server, LOGIN) as client:
         for check in (access.login, access.csrf, access.web_pages):
-            assert bad(check(client)) == {}
+            assert problems(check(client)) == {}
 
 
 def test_the_doctor_finds_what_is_open(bare_server: Server, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(access, "other_accounts", lambda: ["ann"])
     with client_of(bare_server) as client:
-        found = bad(access.login(client))["login"]
+        found = problems(access.login(client))["login"]
         assert found.level == "warn"
         assert "runs commands as the worker's user (SECURITY.md); reachable by ann" in found.message
-        assert "CSRF protection" in bad(access.csrf(client))
+        assert "CSRF protection" in problems(access.csrf(client))
         monkeypatch.setattr(access, "other_accounts", list)
-        assert bad(access.login(client)) == {}
+        assert problems(access.login(client)) == {}
 
 
 @pytest.mark.usefixtures("prefect_api")
 def test_the_doctor_knows_a_server_without_our_guard():
     with get_client(sync_client=True) as client:
-        found = bad(access.web_pages(client))["requests of web pages"]
+        found = problems(access.web_pages(client))["requests of web pages"]
     assert "`python -m analytics_worker.server PORT`" in found.fix
 
 
@@ -228,8 +236,8 @@ def test_the_doctor_says_that_a_server_that_listens_everywhere_is_not_encrypted(
     closed_server: Server, bare_server: Server
 ):
     with client_of(closed_server, LOGIN) as client:
-        found = bad(access.encryption(client))["encryption"]
+        found = problems(access.encryption(client))["encryption"]
     assert found.level == "warn"
     assert "the server listens on 0.0.0.0. Login and data are not encrypted" in found.message
     with client_of(bare_server) as client:
-        assert bad(access.encryption(client)) == {}
+        assert problems(access.encryption(client)) == {}

@@ -1,4 +1,4 @@
-"""The server's own automations reach permitted addresses, and nothing else, whatever their blocks say."""
+"""The server's own automations reach permitted addresses, and no other addresses, with any block."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ def permitting_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Serv
 
 @pytest.fixture
 def inside() -> Iterator[HttpSink]:
-    """At an address that nobody has listed."""
+    """At an address that no setting lists."""
     sink = HttpSink()
     sink.host = "127.0.0.2"
     sink.start()
@@ -85,7 +85,7 @@ CONNECTING: list[Made] = [webhook, webhook_by_name, custom_webhook, mattermost, 
 
 
 def acted(server: Server, block: Block) -> dict[str, Any]:
-    """The event that tells what came of an automation with this block."""
+    """The event with the result of an automation with this block."""
     expected = f"attack.{uuid4()}"
     with temporary_settings({PREFECT_API_URL: server.api_url}), client_of(server) as client:
         saved = block.save(f"b-{uuid4()}", _sync=True)  # pyright: ignore[reportCallIssue]

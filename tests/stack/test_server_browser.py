@@ -1,4 +1,4 @@
-"""Real pages in a real browser: a stranger's reaches nothing, and Prefect's own UI works as before."""
+"""Real pages in a real browser: a page of another site reaches nothing, and Prefect's own UI works as before."""
 
 import json
 import re
@@ -90,7 +90,7 @@ def test_the_ui_shows_its_dashboard(bare_server: Server):
 
 
 def test_a_link_in_a_mail_leads_to_the_ui(bare_server: Server):
-    """A page of somebody else's that sends the browser there stands for the mail."""
+    """A page of another site that sends the browser there stands for the email."""
     url = f"http://127.0.0.1:{bare_server.port}/"
     with site({"/": f"<script>location.href = '{url}'</script>"}) as mail:
         assert DASHBOARD in shown(mail.url("evil.example"))

@@ -1,4 +1,4 @@
-"""Connections without a login that wait for ever do not stop the API; silent websockets are closed."""
+"""Connections that never log in do not stop the API; websockets that send nothing are closed."""
 
 import json
 import re
@@ -54,7 +54,7 @@ def asking(server: Server, line: str, headers: Headers = (), body: bytes = b"") 
 
 
 def silent(server: Server, path: str) -> socket.socket:
-    """A websocket that has asked for its handshake, and says no more."""
+    """A websocket that has requested its handshake, and sends no more."""
     return asking(server, f"GET {path}", [*UPGRADE, ("Sec-WebSocket-Protocol", "prefect")])
 
 
@@ -103,7 +103,10 @@ def test_silent_websockets_do_not_stop_the_api(impatient_server: Server):
         waiting = [s for s, status in zip(sockets, answers, strict=True) if status == 101]
         assert all(b"no message within" in last_of(each) for each in waiting)
         with speaking(impatient_server) as late:
-            for each in (client, late):  # whoever has spoken may be silent
+            for each in (
+                client,
+                late,
+            ):  # a websocket that has sent a message stays open without more
                 assert each.ping().wait(30)
     assert "Traceback" not in impatient_server.output()
 

@@ -15,11 +15,11 @@ ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs" / "attacks.md"
 ATTACKERS = {
     "web page": "A page that the user of the host visits in a browser",
-    "data": "Whoever owns a value in a table that a rule or report reads",
-    "author": "Whoever writes a rule, a report or its template",
-    "API caller": "Whoever may use the Prefect API",
+    "data": "The owner of a value in a table that a rule or report reads",
+    "author": "The author of a rule, a report or its template",
+    "API caller": "A client that may use the Prefect API",
     "local user": "Another account of the same machine",
-    "network": "Whoever answers or listens on the network",
+    "network": "A host that answers or listens on the network",
 }
 
 
@@ -34,7 +34,7 @@ class Attack:
 
 
 def attack(*, by: str, what: str, answer: str) -> pytest.MarkDecorator:
-    """Say of a test who attacks, how, and what they get; literal texts only."""
+    """Mark a test with who attacks, how, and what they get; literal texts only."""
     if by not in ATTACKERS:
         raise ValueError(f"by={by!r} is not a known attacker; expected one of {list(ATTACKERS)}")
     return pytest.mark.attack(by=by, what=what, answer=answer)

@@ -58,7 +58,7 @@ class Exporter(Process):
             return False
 
     def counted(self, flow: str) -> dict[str, Counter[str]]:
-        """What it counted of a flow, as `tests.support.seeded_runs.in_database` says it."""
+        """What it counted of a flow, in the form of `tests.support.seeded_runs.in_database`."""
         of_flow = {"deployment": flow, "work_pool": ""}
         return {
             "flow runs": _ints(self.samples("flow_runs_total", **of_flow)),

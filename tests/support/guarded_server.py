@@ -46,6 +46,11 @@ def closed_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
+def own_host(server: Server) -> str:
+    """What a program of this host sends as Host."""
+    return f"127.0.0.1:{server.port}"
+
+
 def client_of(server: Server, login: str | None = None) -> Any:
     """Prefect's own client for it, as a context manager."""
     with temporary_settings({PREFECT_API_URL: server.api_url, PREFECT_API_AUTH_STRING: login}):

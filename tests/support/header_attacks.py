@@ -1,7 +1,7 @@
 """Texts that try to become a header, a body, or something other than what they are.
 
 A dictionary of name and text, for every test that sends text from data somewhere. `IN_DATABASE` leaves
-out those that PostgreSQL can't store. `shown` says what a receiver is to see of each.
+out those that PostgreSQL can't store. `shown` returns what a receiver is to see of each.
 """
 
 from analytics_worker.text import one_line

@@ -132,7 +132,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._reply(sink.next_answer())
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing."""
+        """Log nothing."""
 
     def _reply(self, answer: Answer) -> None:
         self.send_response(answer.status)

@@ -13,7 +13,7 @@ CHUNK = 1 << 16
 
 
 class LossyProxy(socketserver.ThreadingUnixStreamServer):
-    """Passes on whatever is sent, ``with`` it; loses the next reply after ``lose_one``."""
+    """Passes on everything that is sent, ``with`` it; loses the next reply after ``lose_one``."""
 
     daemon_threads = True
 

@@ -41,7 +41,7 @@ def administer(
 
 @pytest.fixture
 def usual_grants(postgres: EmbeddedPostgres, environment: str) -> None:
-    """Let everybody call the functions that only the embedded PostgreSQL takes away from them."""
+    """Let all users call the functions that only the embedded PostgreSQL revokes."""
     grant = re.search(r"grant execute[^;]+\sto analytics", CREATE_OWNER.read_text())
     assert grant
     statement = grant[0].replace("to analytics", "to public")

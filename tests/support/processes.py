@@ -24,7 +24,7 @@ class Process:
     """A child process whose output goes to a file."""
 
     def __init__(self, arguments: list[str], environment: Mapping[str, str], log: Path) -> None:
-        """Say what to run; nothing runs yet."""
+        """Set what to run; nothing runs yet."""
         self._arguments = arguments
         self._environment = dict(environment)
         self._log = log

@@ -7,7 +7,7 @@ import pytest
 
 
 def promtool(*arguments: str, given: str = "") -> str:
-    """What it says; the test is skipped without it, and fails if it finds something wrong."""
+    """Its output; the test is skipped without it, and fails if it finds something wrong."""
     command = shutil.which("promtool")
     if command is None:
         pytest.skip("promtool is not on PATH (Debian has it in its package prometheus)")

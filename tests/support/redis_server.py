@@ -58,7 +58,7 @@ class RedisServer:
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """End the server without a chance to say goodbye."""
+        """End the server without a chance to close connections."""
         self._end(signal.SIGKILL)
 
     def freeze(self) -> None:

@@ -77,7 +77,7 @@ def seeder(api_url: str) -> Generator[Seeder]:
 
 
 def in_database(home: Path, flow: str) -> dict[str, Counter[str]]:
-    """What the server's database says of a flow: the truth that counters are compared with."""
+    """What the server's database stores about a flow: the truth that counters are compared with."""
     of_flow = "join flow on flow.id = run.flow_id where flow.name = ?"
     queries = {
         "flow runs": "select state.name, count(*) from flow_run_state as state"

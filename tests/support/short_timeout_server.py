@@ -1,4 +1,4 @@
-"""The product's server, with less patience for silent websockets: ``python -m tests.support.short_timeout_server PORT``."""
+"""The product's server, with a shorter timeout for websockets that send nothing: ``python -m tests.support.short_timeout_server PORT``."""
 
 from analytics_worker.server import app, websocket_login_limits
 

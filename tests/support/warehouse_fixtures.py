@@ -39,7 +39,7 @@ def query(stack: RunningStack, statement: str) -> list[Any]:
 
 @contextmanager
 def locked(stack: RunningStack, relation: str) -> Generator[None]:
-    """Nobody else reads or writes the relation within this block."""
+    """No other session reads or writes the relation within this block."""
     with connected(stack) as connection, connection.cursor() as cursor:
         cursor.execute(f"begin; lock table {relation} in access exclusive mode")
         yield

@@ -146,7 +146,7 @@ def test_a_forked_child_shares_the_breaker_but_no_connection_with_its_parent(pat
             trip(breaker)
             os._exit(any(mine is one for mine in shared._connections.opened for one in parents))
         finally:
-            os._exit(2)  # whatever happened, the child must not go on as a second pytest
+            os._exit(2)  # in every case: the child must not continue as a second pytest
     assert os.waitpid(child, 0)[1] == 0
     with pytest.raises(CircuitOpenError):
         breaker.call(fail)

@@ -94,7 +94,9 @@ def test_no_way_of_connecting_is_left_out(way: Callable[[int], None], http_sink:
         with restrict_connections(NOTHING):
             way(http_sink.port)
     assert http_sink.connections == 0
-    assert "127.0.0.1" not in str(refused.value), "a name must not tell what it leads to"
+    assert "127.0.0.1" not in str(refused.value), (
+        "the error must not show which address a name leads to"
+    )
 
 
 @pytest.mark.parametrize("entry", ["127.0.0.0/8", "localhost"])

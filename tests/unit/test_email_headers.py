@@ -48,7 +48,7 @@ def assert_is_text(text: str, seen: dict[str, object]) -> None:
     assert spec == "a@b.example"
     # Python's modern parser keeps the spaces between the encoded words of a name.
     assert str(name).replace(" ", "") == plain_server.replace(" ", "")
-    # It also takes quotes and brackets off file names; ours hold none (analytics_worker.transport.email_content.file_name).
+    # It also takes quotes and brackets off file names; `file_name` writes none (analytics_worker.transport.email_content.file_name).
     if plain_server and not set(plain_server) & set('<>"'):
         assert seen["file"] == [plain_server, plain_server]
 

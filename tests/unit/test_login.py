@@ -1,7 +1,6 @@
-"""Whether the server asks for a login, whose accounts count, and the file that keeps it."""
+"""Whether the server asks for a login, what is said about it, the file that keeps it, and who gets it."""
 
 import os
-import pwd
 import re
 import stat
 from pathlib import Path
@@ -10,7 +9,6 @@ import pytest
 
 from analytics_worker.settings import settings
 from analytics_worker.stack import login
-from analytics_worker.stack.accounts import login_accounts, uid_range
 from analytics_worker.stack.environment import environment
 from analytics_worker.stack.errors import StackError
 from analytics_worker.stack.login import Login, access_notes, choose_login
@@ -21,38 +19,9 @@ from tests.support.attacks import attack
 EVERYWHERE = "0.0.0.0"  # noqa: S104  # nothing listens
 
 
-def account(name: str, uid: int, shell: str = "/bin/bash") -> pwd.struct_passwd:
-    return pwd.struct_passwd((name, "x", uid, uid, "", f"/home/{name}", shell))
-
-
-ACCOUNTS = [
-    account("root", 0),
-    account("ann", 1000),
-    account("bob", 1001, "/bin/zsh"),
-    account("empty", 1002, ""),
-    account("analytics-worker", 1003),
-    account("printer", 1004, "/usr/sbin/nologin"),
-    account("nobody", 65534),
-]
-
-
-@pytest.mark.parametrize(("own", "found"), [(1000, ["bob", "empty"]), (0, ["ann", "bob", "empty"])])
-def test_accounts_of_other_people(own: int, found: list[str]):
-    assert login_accounts(ACCOUNTS, own, range(1000, 60_001)) == found
-
-
-def test_which_numbers_are_people_s_is_the_machine_s_business(tmp_path: Path):
-    file = tmp_path / "login.defs"
-    assert uid_range(file) == range(1000, 60_001)
-    file.write_text(
-        "# UID_MIN 1\nUID_MIN\t\t 500\n  UID_MAX 999 # old\nSYS_UID_MIN 100\nUID_MAXX 5\n"
-    )
-    assert uid_range(file) == range(500, 1000)
-
-
 @pytest.fixture
 def variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    """Set variables; nobody else has an account unless the test says so."""
+    """Set variables; there is no other account unless the test adds one."""
     monkeypatch.setattr(login, "other_accounts", list)
     folder = tmp_path / "state"
     folder.mkdir(mode=0o700)
@@ -249,7 +218,7 @@ def test_clients_use_loopback_where_the_server_is_there(variables, host: str, ur
 
 @attack(
     by="network",
-    what="A server whose address somebody sets as PREFECT_API_URL waits for the stack's login",
+    what="A server whose address is set as PREFECT_API_URL waits for the stack's login",
     answer="it is sent to the stack's own address only",
 )
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def stack(tmp_path, monkeypatch):
     address = f"http://127.0.0.1:{free_port()}/api"
     StateFolder(tmp_path).write_env({API_URL: address, API_LOGIN: LOGIN})
     with temporary_settings({PREFECT_API_URL: _settings_at_import().api.url}):
-        yield address  # whatever server the tests of this process use
+        yield address  # independent of the server that the tests of this process use
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 from analytics_worker.stack.terminal import Terminal
 
 COLUMNS = ("", "what", "message", "next")
-TEXT = "a sentence of several words that nobody wants to read in a column of nine characters"
+TEXT = "a sentence of several words that no person wants to read in a column of nine characters"
 ROWS = [("ok", "refresh-materialized-views/analytics", TEXT, "07:00"), ("ok", "other", "", "")]
 
 

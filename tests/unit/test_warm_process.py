@@ -63,7 +63,7 @@ def test_a_program_gets_its_arguments_environment_folder_and_streams(run, option
     assert (status, again) == (0, 0)
     assert program["argv"] == ["one", "two"]
     assert program["only"] == "this"
-    assert program["names"] <= 3  # ours, and LC_CTYPE, which Python sets when it starts
+    assert program["names"] <= 3  # the given ones, and LC_CTYPE, which Python sets when it starts
     assert program["folder"] == str(tmp_path)
     assert program["input"] == "input"
     assert program["leads"]

@@ -139,7 +139,7 @@ def test_a_name_that_resolves_into_the_network_is_refused(http_sink, monkeypatch
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
     outcome = outcome_of(f"http://rebind.test:{http_sink.port}/")
     assert (outcome.status, http_sink.requests) == ("permanent", [])
-    assert asked.count("rebind.test") == 1  # nobody asks again between check and connect
+    assert asked.count("rebind.test") == 1  # no second lookup between check and connect
 
 
 @attack(

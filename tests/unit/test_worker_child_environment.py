@@ -1,4 +1,4 @@
-"""Runs read one certificate instead of all where the API has no TLS, unless Prefect was told which."""
+"""Runs read one certificate instead of all where the API has no TLS, unless a setting of Prefect names one."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""A process is told apart from a later one of the same id; a name belongs to one worker at a time."""
+"""A process is distinguished from a later one of the same id; a name belongs to one worker at a time."""
 
 import os
 import subprocess

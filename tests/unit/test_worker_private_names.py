@@ -1,4 +1,4 @@
-"""The private names of Prefect that the worker leans on are still there, shaped as it needs them."""
+"""The private names of Prefect that the worker depends on exist, with the expected signatures."""
 
 import ast
 import inspect

@@ -1,4 +1,4 @@
-"""The template has the flows' code as long as nobody edited it and a run does not differ."""
+"""The fork server has the flows' code until a file is edited or a run's settings differ."""
 
 import asyncio
 import os

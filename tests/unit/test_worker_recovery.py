@@ -1,4 +1,4 @@
-"""What becomes of runs that a dead worker left: this host's own notes decide, not what the API says."""
+"""What happens to runs of a dead worker: this host's own notes decide, not the API's data."""
 
 import asyncio
 import subprocess
@@ -18,7 +18,7 @@ from tests.support.attacks import attack
 
 
 class Recorder:
-    """Stands for execution and client: hands out the run and notes what becomes of it."""
+    """Stands in for executor and client: returns the run and records its final state."""
 
     def __init__(self, run: FlowRun) -> None:
         self.run = run
@@ -69,7 +69,7 @@ def swept(folder: Path, run: FlowRun) -> list[str]:
 def test_a_process_that_only_the_api_names_is_not_touched(tmp_path: Path, state: Any):
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=-1, start_new_session=True) as p:
         done = swept(tmp_path, run_of(state, "me", str(p.pid)))
-        assert ("process is gone" in done[0], p.poll()) == (True, None)
+        assert ("process has ended" in done[0], p.poll()) == (True, None)
         p.kill()
 
 
@@ -79,7 +79,7 @@ def test_a_run_whose_process_is_gone_is_not_started_again(tmp_path: Path, suffix
     record = tmp_path / "runs" / f"{run.id}{suffix}"
     record.parent.mkdir()
     ProcessIdentity(999_999_999, 0, "ended").write(record)
-    assert "process is gone" in swept(tmp_path, run)[0]
+    assert "process has ended" in swept(tmp_path, run)[0]
     assert not record.exists()
 
 

@@ -1,4 +1,4 @@
-"""The template refuses what would make a fork unsafe, and survives what would not."""
+"""The fork server refuses what would make a fork unsafe, and survives what would not."""
 
 import asyncio
 import os

@@ -1,5 +1,5 @@
--- Functions of PostgreSQL and of its extensions that are volatile, but for those known to be harmless.
--- What takes internal values can't be called from SQL.
+-- Functions of PostgreSQL and of its extensions that are volatile, except those that are known to be harmless.
+-- A function that takes internal values can't be called from SQL.
 select distinct p.proname
 from pg_catalog.pg_proc as p
 where

@@ -2,7 +2,7 @@
 
 Apprise reports only success or failure, and its log may contain addresses with tokens, so neither its
 log nor its errors are passed on. It loads no pictures from a public host, follows no redirects and
-mentions nobody here. It can open an incident, but not resolve one: PagerDuty and Opsgenie have channels
+mentions no users here. It can open an incident, but not resolve one: PagerDuty and Opsgenie have channels
 of their own. `apprise_plugin` decides where it connects. Writes nothing but messages.
 """
 
@@ -29,7 +29,7 @@ from analytics_worker.telemetry import timed_request
 from analytics_worker.transport.address_filter import ForbiddenAddressError
 from blocks.notifications import AppriseChannel
 
-# They show Markdown whatever format the text has.
+# They show Markdown, independent of the declared format of the text.
 MARKDOWN_SCHEMES = frozenset(
     {"discord", "guilded", "mmost", "mmosts", "revolt", "rocket", "rockets", "ryver", "zulip"}
 )

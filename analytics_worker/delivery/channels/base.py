@@ -16,7 +16,7 @@ Sender = Callable[[OutgoingMessage], SendResult]
 
 
 class Rate(NamedTuple):
-    """How many messages a receiver accepts in a period, from all hosts together."""
+    """The number of messages that a receiver accepts in a period, from all hosts together."""
 
     messages: int
     period: timedelta

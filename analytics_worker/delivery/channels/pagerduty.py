@@ -1,8 +1,8 @@
 """Open and resolve alerts in PagerDuty with its Events API v2; reports become change events.
 
 The alerts of one incident share its key (``dedup_key``), so that a repeated or later message updates
-the open alert. A message that is neither an incident nor a warning pages nobody: it becomes a change
-event.
+the open alert. A message that is neither an incident nor a warning becomes a change event, which does not
+page.
 
 Sources: https://developer.pagerduty.com/docs/send-alert-event (fields, summary 1024, dedup_key 255),
 https://developer.pagerduty.com/docs/events-api-v2-overview (202, 400, 429, 512 KB),
@@ -113,7 +113,7 @@ def _event(message: OutgoingMessage, budget: int) -> tuple[str, Json]:
 
 
 def short_key(key: str) -> str:
-    """Return a key that PagerDuty accepts: the same for the same text, whatever its length."""
+    """Return a key that PagerDuty accepts: the same for the same text, of any length."""
     plain = escaping.single_line(key)
     if plain == key and escaping.utf16_units(key) <= MAX_KEY:
         return key

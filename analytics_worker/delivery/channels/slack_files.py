@@ -38,7 +38,7 @@ class Uploads(NamedTuple):
 
 
 def upload_files(api: SlackApi, files: Mapping[str, Path]) -> Uploads:
-    """Upload all files; one that Slack refuses for good becomes a link of the message."""
+    """Upload all files; one that Slack refuses permanently becomes a link of the message."""
     uploads = Uploads([], {})
     for name, path in files.items():
         result = _upload(api, name, path, uploads.files)

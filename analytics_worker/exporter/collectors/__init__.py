@@ -1,4 +1,4 @@
-"""One module per family of metrics; each knows where its numbers come from and nothing else.
+"""One module per source of metrics, independent of the other ones.
 
 `analytics_worker.exporter.poller` runs them: a collector that fails leaves the others answering.
 """
@@ -16,24 +16,24 @@ Samples = tuple[Family, Mapping[Labels, Value]]
 
 
 class Collector(ABC):
-    """What fills some families. Belongs to one thread."""
+    """Collect the samples of some metric families. Belongs to one thread."""
 
     name: ClassVar[str]
     families: ClassVar[tuple[Family, ...]]
     every_seconds: ClassVar[float] = 0.0
-    """How long its samples stay good; 0 is until the next poll."""
+    """Seconds for which its samples stay valid; 0 is until the next poll."""
 
     @abstractmethod
     def collect(self) -> Iterable[Samples]:
-        """Samples of each family as of now."""
+        """Return the current samples of each family."""
 
     def stored(self) -> Sequence[Samples]:
-        """What is true even if nothing can be collected."""
+        """Return the samples that are known even if collecting fails."""
         return ()
 
 
 class CountingCollector(Collector):
-    """What counts things that may be deleted later: its counters are the store's."""
+    """Count items that may be deleted later; its counters are in the store."""
 
     counters: ClassVar[tuple[Family, ...]]
 

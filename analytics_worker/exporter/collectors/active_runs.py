@@ -1,6 +1,6 @@
-"""Flow runs that have not ended: waiting, running, and for how long.
+"""Report active flow runs: their number by state, and how long they wait or run.
 
-Reads the live runs in one page; only where there are more than it holds, their numbers are asked for
+Reads the active runs in one page. Only if there are more than it holds, their numbers are requested
 pool by pool, so that a backlog of thousands costs no more than one of hundreds.
 """
 
@@ -21,7 +21,7 @@ STATES = {
     "CANCELLING": ("Cancelling",),
 }
 SHOWN = ("Late", "Pending", "Running", "Cancelling")
-"""Also at zero, so that a rule finds them."""
+"""States that are shown also at zero, so that a rule finds them."""
 SLOT_STATES = ("PENDING", "RUNNING", "CANCELLING")
 
 RUNS = Family(
@@ -51,7 +51,7 @@ SLOTS = Family(
 
 
 class ActiveRuns(Collector):
-    """Shows what waits and what runs."""
+    """Report waiting and running flow runs."""
 
     name = "live_runs"
     families = (RUNS, OLDEST_WAITING, OLDEST_RUNNING, SLOTS)
@@ -61,7 +61,7 @@ class ActiveRuns(Collector):
         self._deployments = DeploymentLabels(api)
 
     def collect(self) -> Iterable[Samples]:
-        """Ask for pools and live runs."""
+        """Request pools and active runs."""
         now = time.time()
         pools = list(self._api.all("work_pools"))
         names = [pool["name"] for pool in pools]
@@ -116,7 +116,7 @@ def _by_state(numbers: Counter[tuple[str, str, str]]) -> dict[Labels, float]:
 
 
 def _waiting(live: list[Row], now: float) -> dict[Labels, float]:
-    """Of runs that a worker should have started: scheduled for a time that has passed."""
+    """Return per work pool the longest wait of a run for a worker after its scheduled time."""
     waits: dict[Labels, float] = {}
     for run in live:
         due = run["next_scheduled_start_time"] or run["expected_start_time"]

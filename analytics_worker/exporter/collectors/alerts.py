@@ -12,13 +12,13 @@ STATES = Family(
 UNNOTIFIED = Family(
     "alert_states_unnotified",
     "gauge",
-    "Alert rules, or keys of them, that nobody was notified of because they have no recipient.",
+    "Alert rules, or keys of them, without a notification because they have no recipient.",
 )
 SHOWN = ("ok", "pending", "firing", "no_data", "error", "unknown")
 
 
 class Alerts(Collector):
-    """Shows the states of alerts."""
+    """Report the states of alerts."""
 
     name = "alerts"
     families = (STATES, UNNOTIFIED)

@@ -28,7 +28,7 @@ REJECTIONS = Family(
 
 
 class Breakers(Collector):
-    """Shows every breaker that any process has used."""
+    """Report every breaker that any process has used."""
 
     name = "circuit_breakers"
     families = (STATE, TRIPS, REJECTIONS)

@@ -1,4 +1,4 @@
-"""Which versions are in use. Reads the installed packages."""
+"""Report the installed versions. Reads the installed packages."""
 
 import platform
 from collections.abc import Iterable
@@ -16,7 +16,7 @@ INFO = Family(
 
 
 class Build(Collector):
-    """Shows the versions."""
+    """Report the installed versions."""
 
     name = "build"
     families = (INFO,)

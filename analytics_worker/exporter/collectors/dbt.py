@@ -23,7 +23,7 @@ SHOWN = ("success", "pass", "warn", "fail", "error", "runtime error", "skipped")
 
 
 class Dbt(CountingCollector):
-    """Counts what dbt did."""
+    """Count runs and nodes of dbt."""
 
     name = "dbt"
     families = counters = (NODES,)

@@ -29,7 +29,7 @@ ALERTS = Family(
 UNREPORTED = Family(
     "messages_unheard_total",
     "counter",
-    "Messages that could not be delivered and of which nobody else could be notified either.",
+    "Messages that could not be delivered and of which no owner could be notified.",
     ("domain",),
 )
 WAITING = Family(
@@ -55,7 +55,7 @@ OF_ALERTS = {"sent": "sent", "failed": "failed", "cancelled": "skipped"}
 
 
 class Deliveries(CountingCollector):
-    """Counts settled deliveries and shows what waits."""
+    """Count settled deliveries and report waiting ones."""
 
     name = "deliveries"
     families = (SETTLED, ALERTS, UNREPORTED, WAITING, OLDEST, PAUSED, NOT_CONFIGURED)

@@ -1,7 +1,7 @@
 """Deployments: their last success, failures since, and how often a schedule should run them.
 
 Reads the deployments of the Prefect API, and what `analytics_worker.exporter.collectors.flow_runs` counted. Shows only
-deployments that exist, and of paused ones neither schedule nor failures: nobody waits for those.
+deployments that exist, without schedules and failures of paused ones.
 """
 
 import time
@@ -33,11 +33,11 @@ INTERVAL = Family(
     "Longest time between two starts that the active schedules of the deployment leave.",
     WHERE,
 )
-"""What "too long ago" means differs between a deployment of every two minutes and a monthly one."""
+"""The basis of "too long ago", which differs between a deployment of every two minutes and a monthly one."""
 
 
 class Deployments(Collector):
-    """Shows how each deployment does."""
+    """Report the schedule and the failures of each deployment."""
 
     name = "deployments"
     families = (LAST_SUCCESS, UNRESOLVED, INTERVAL)
@@ -47,7 +47,7 @@ class Deployments(Collector):
         self._deployment_index, self._store = deployment_index, store
 
     def collect(self) -> Iterable[Samples]:
-        """Ask for the deployments."""
+        """Request the deployments."""
         rows = self._deployment_index()
         active = {labels: row for labels, row in rows if not row["paused"]}
         known, failures = {labels for labels, _ in rows}, self._store.failures()
@@ -81,7 +81,7 @@ def _cron(expression: str, zone: str, day: int) -> float | None:
     start = datetime.fromtimestamp(day * 86_400, UTC).astimezone(ZoneInfo(zone))
     try:
         starts = list(islice(CronSim(expression, start), 50))
-    except CronSimError:  # Prefect knows some forms more
+    except CronSimError:  # Prefect accepts some more forms
         return None
     gaps = ((b - a).total_seconds() for a, b in pairwise(starts))
     return max(gaps, default=None)

@@ -50,14 +50,14 @@ LAST_SUCCESS = Family(
     ("deployment", "work_pool"),
 )
 SKIPPED = "Skipped"
-"""A state of type COMPLETED in which nothing was done: it says nothing about the deployment."""
+"""A state of type COMPLETED in which nothing was done: it does not show whether the deployment works."""
 SHOWN = ("Completed", SKIPPED, "Partial", "Failed", "CircuitOpen", "Crashed", "Cancelled")
 TERMINAL = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
 FAILED = frozenset({"FAILED", "CRASHED"})
 
 
 class FlowRuns(CountingCollector):
-    """Counts flow runs as they end."""
+    """Count flow runs as they end."""
 
     name = "flow_runs"
     families = counters = (RUNS, DURATION, QUEUE_WAIT, RETRIES)

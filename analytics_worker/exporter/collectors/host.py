@@ -29,7 +29,7 @@ MODES = ("user", "system", "idle", "iowait", "steal")
 
 
 class Host(Collector):
-    """Shows what the worker has to live on."""
+    """Report the resources of the host: memory, processors and disk."""
 
     name = "host"
     families = (CPU, CPUS, LOAD, MEMORY, DISK)

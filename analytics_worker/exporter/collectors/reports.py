@@ -16,7 +16,7 @@ BYTES = Family(
 
 
 class Reports(CountingCollector):
-    """Counts what reports contain."""
+    """Count the contents of reports."""
 
     name = "reports"
     families = counters = (ROWS, BYTES)

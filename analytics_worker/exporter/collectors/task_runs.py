@@ -32,7 +32,7 @@ MAX_CACHED = 5_000
 
 
 class TaskRuns(CountingCollector):
-    """Counts task runs as they end."""
+    """Count task runs as they end."""
 
     name = "task_runs"
     families = counters = (RUNS, DURATION, RETRIES)

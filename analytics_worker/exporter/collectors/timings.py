@@ -1,7 +1,7 @@
-"""What runs measured inside: connecting to the database, statements, errors, outside services.
+"""Report what runs measured: connecting to the database, statements, errors, outside services.
 
-Reads the events that `analytics_worker.telemetry` writes at the end of every task; counts each once. Anybody
-may send such an event, so one that says anything unexpected is left out as a whole.
+Reads the events that `analytics_worker.telemetry` writes at the end of every task; counts each once. Any client
+can send such an event, so an event with unexpected content is ignored as a whole.
 """
 
 import time
@@ -47,14 +47,14 @@ REQUEST = Family(
 )
 FAMILIES = {family.name: family for family in (CONNECT, QUERY, ERRORS, REQUEST)}
 SHOWN = ("08", "53", "57", "58", "XX", "none")
-"""Classes of errors that speak against the server."""
+"""Classes of errors that indicate a failure of the server."""
 MAX_LABEL_LENGTH = 20
 RETENTION_SECONDS = 7 * 86_400.0
-"""As long as Prefect keeps events."""
+"""The time for which Prefect keeps events."""
 
 
 class Timings(CountingCollector):
-    """Adds up what finished tasks measured."""
+    """Add up the measurements of finished tasks."""
 
     name = "timings"
     families = counters = tuple(FAMILIES.values())
@@ -67,7 +67,7 @@ class Timings(CountingCollector):
         )
 
     def collect(self) -> Iterable[Samples]:
-        """Read what happened since, with some overlap: events may arrive late."""
+        """Read what happened since, with some overlap: events can arrive late."""
         now = time.time()
         since = max(self._window.since(now), now - RETENTION_SECONDS)
         for page in self._api.events(telemetry.EVENT, since, now + 60):
@@ -113,5 +113,5 @@ def _labels(family: Family, row: Row) -> tuple[str, ...]:
     if len(labels) != len(family.labels):
         raise ValueError("other labels")
     if any(len(label) > MAX_LABEL_LENGTH or not label.isalnum() for label in labels):
-        raise ValueError("a label that nobody would set")
+        raise ValueError("a label that no task sets")
     return labels

@@ -1,4 +1,4 @@
-"""Materialized views: how old their contents may be, and how long refreshes take.
+"""Materialized views: how old their contents can be, and how long refreshes take.
 
 Reads ``ops.catalog_relations`` and ``ops.refresh_log``; counts each refresh once.
 """
@@ -28,7 +28,7 @@ DURATION = Family(
 
 
 class Views(CountingCollector):
-    """Shows ages and counts refreshes."""
+    """Report ages of views and count refreshes."""
 
     name = "materialized_views"
     families = (AGE, DURATION)

@@ -12,7 +12,7 @@ ONLINE = Family(
 
 
 class WorkPools(Collector):
-    """Shows which pools are served."""
+    """Report which work pools have a worker."""
 
     name = "work_pools"
     families = (ONLINE,)

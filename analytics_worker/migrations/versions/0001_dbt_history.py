@@ -1,4 +1,4 @@
-"""What dbt did, run by run and node by node."""
+"""Create the history of dbt, by run and by node."""
 
 from alembic import op
 

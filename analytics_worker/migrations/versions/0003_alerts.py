@@ -1,4 +1,4 @@
-"""Alert rules, their states and history, and the outbox of their notices."""
+"""Alert rules, their states and history, and the outbox of their notifications."""
 
 from alembic import op
 

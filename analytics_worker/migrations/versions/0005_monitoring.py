@@ -1,4 +1,4 @@
-"""Samples of the worker itself, statistics of its tasks, and who was told about failing deployments."""
+"""Samples of the worker itself, statistics of its tasks, and who was notified of failing deployments."""
 
 from alembic import op
 

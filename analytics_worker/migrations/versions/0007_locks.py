@@ -1,4 +1,4 @@
-"""Locks that nobody else can take: rows, and advisory keys that are new each time."""
+"""Locks that other roles cannot take: rows, and advisory keys that are new each time."""
 
 from alembic import op
 

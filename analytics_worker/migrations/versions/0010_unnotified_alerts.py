@@ -1,4 +1,4 @@
-"""Show which alerts nobody was notified of, and find the messages of a topic."""
+"""Show which alerts had no notification, and find the messages of a topic."""
 
 from alembic import op
 

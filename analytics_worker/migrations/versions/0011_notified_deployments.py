@@ -1,4 +1,4 @@
-"""Whether somebody was notified of a failing deployment, and when a delivery last failed."""
+"""Whether a recipient was notified of a failing deployment, and when a delivery last failed."""
 
 from alembic import op
 

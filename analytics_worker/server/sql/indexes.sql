@@ -1,5 +1,5 @@
--- The newest runs first, as the pages of the UI ask for them: without it, SQLite sorts them all.
--- Names of our own: indexes of Prefect's may come back.
+-- The newest runs first, as the pages of the UI request them: without it, SQLite sorts them all.
+-- With other names than Prefect's, which a release may create again.
 create index if not exists ix_analytics_worker__newest_runs
 on flow_run (coalesce(start_time, expected_start_time) desc);
 

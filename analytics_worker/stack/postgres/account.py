@@ -1,7 +1,7 @@
 """The operating system account that the embedded PostgreSQL runs under.
 
 PostgreSQL refuses to run as root. As root it runs in a user namespace, where root has an ordinary
-number: files stay root's, and nothing has to be opened up for anybody. Where namespaces are not
+number: files stay root's, and no permissions have to be widened. Where namespaces are not
 allowed (many containers) it runs as a system user of its own, with its own copy of the programs in
 a directory that user can reach. Permissions of existing directories are never changed.
 """
@@ -37,7 +37,7 @@ def packaged_postgres() -> Path:
 
 @dataclass(frozen=True)
 class Account:
-    """How to run PostgreSQL's programs on a directory, and where both are."""
+    """The account that runs PostgreSQL's programs, the folder of the programs, and that of the cluster."""
 
     directory: Path
     programs: Path
@@ -67,7 +67,7 @@ def environment() -> dict[str, str]:
 
 
 def choose_account(directory: Path) -> Account:
-    """The account for a cluster in `directory`, which exists and is ours."""
+    """The account for a cluster in `directory`, which exists and belongs to this user."""
     programs = packaged_postgres()
     if os.geteuid() != 0:
         return Account(directory, programs)
@@ -109,7 +109,7 @@ def _system_user() -> pwd.struct_passwd:
 
 
 def _copy_programs(source: Path, target: Path) -> None:
-    """Copy the programs, and the libraries that the wheel put beside its package."""
+    """Copy the programs, and the libraries that the wheel has next to its package."""
     libraries = f"{source.parent.name}.libs"
     places = {source: target, source.parents[1] / libraries: target.parents[1] / libraries}
     for old, new in places.items():

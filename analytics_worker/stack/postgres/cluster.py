@@ -35,7 +35,7 @@ class Cluster:
 
     @property
     def path(self) -> Path:
-        """What PostgreSQL calls the data directory."""
+        """PostgreSQL's data directory."""
         return self.account.directory / "cluster"
 
     def password(self, role: str) -> str:
@@ -61,13 +61,13 @@ class Cluster:
         unfinished.rename(self.path)
 
     def processes(self) -> Iterator[psutil.Process]:
-        """Everything of PostgreSQL that runs on this cluster, whoever started it."""
+        """Everything of PostgreSQL that runs on this cluster, including those that another process started."""
         for process in psutil.process_iter(["name", "cwd"]):
             if process.info["name"] == "postgres" and process.info["cwd"] == str(self.path):
                 yield process
 
     def end_orphans(self) -> None:
-        """End what runs here though the process that started it is gone."""
+        """End what still runs here after the process that started it has ended."""
         pid_file = self.path / "postmaster.pid"
         if not pid_file.exists():
             return
@@ -81,7 +81,7 @@ class Cluster:
         pid_file.unlink(missing_ok=True)
 
     def _sql(self) -> str:
-        """The role's statements; single-user mode knows no parameters, the passwords are hex."""
+        """The role's statements; single-user mode has no parameters, and the passwords are hexadecimal."""
         sql = CREATE_OWNER.read_text()
         sql = sql.replace(":superuser_password", f"'{self.password(SUPERUSER)}'")
         return sql.replace(":owner_password", f"'{self.password(OWNER)}'")

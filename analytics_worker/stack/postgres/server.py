@@ -47,7 +47,7 @@ NOT_DURABLE = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": 
 
 
 class EmbeddedPostgres:
-    """A PostgreSQL that lets in nobody but the owner of its directory.
+    """A PostgreSQL that only the owner of its directory can connect to.
 
     Use it as a context manager, or give `prepare`, `command` and `is_ready` to a supervisor.
     """
@@ -153,7 +153,7 @@ class EmbeddedPostgres:
 
     @cached_property
     def account(self) -> Account:
-        """Who runs the server, and where: decided once."""
+        """The account that runs the server, and its directory; determined once."""
         try:
             self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             self.data_dir.chmod(0o700)
@@ -169,7 +169,7 @@ class EmbeddedPostgres:
 
     @cached_property
     def socket_directory(self) -> Path:
-        """Directory of the unix socket: ours, or a short private one when ours is too deep."""
+        """Directory of the unix socket: in the cluster's folder, or a short private one if that path is too long."""
         ours = self.account.directory / "socket"
         fits = len(os.fsencode(ours / SOCKET_NAME)) <= MAX_SOCKET_PATH_BYTES
         if fits and "," not in str(ours):  # libpq reads a comma as two hosts
@@ -183,7 +183,7 @@ class EmbeddedPostgres:
         return place
 
     def _short_directory(self) -> Path:
-        """Make a private directory of the same name at every start, unless somebody else has it.
+        """Make a private directory of the same name at every start, unless another user owns it.
 
         The name is a part of the URL, which is stored in a block and which people note.
         """
@@ -199,7 +199,7 @@ class EmbeddedPostgres:
         return self.data_dir / "socket-directory"
 
     def _acquire_lock(self) -> None:
-        """Keep every other starter out, for as long as this process lives."""
+        """Lock the directory against other starters until this process ends."""
         if self._lock is not None:
             return
         lock = (self.account and self.data_dir / "lock").open("w")
@@ -224,7 +224,7 @@ def _text(url: URL) -> str:
 
 
 def _is_private(place: Path) -> bool:
-    """Whether nobody but us could have made or entered this directory."""
+    """Whether only this user could have created or entered this directory."""
     with contextlib.suppress(OSError):
         status = place.lstat()
         return status.st_uid == os.geteuid() and status.st_mode == stat.S_IFDIR | stat.S_IRWXU

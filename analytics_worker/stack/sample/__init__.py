@@ -33,7 +33,7 @@ FINISH = ["constraints", "comments", "analyze"]
 
 
 class SampleError(PermanentError):
-    """The sample can't be loaded or continued; says why, and that nothing was changed."""
+    """The sample can't be loaded or continued; the message gives the reason, and that nothing was changed."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class SampleCounts:
         return sum(getattr(self, field.name) for field in fields(self))
 
     def since(self, before: Self) -> "SampleCounts":
-        """How many more rows than ``before``."""
+        """Return the number of rows added since ``before``."""
         names = [field.name for field in fields(self)]
         return SampleCounts(**{name: getattr(self, name) - getattr(before, name) for name in names})
 

@@ -1,4 +1,4 @@
-"""What a run's process starts with: the worker's environment and Prefect settings, and a few more.
+"""Build the environment of a run's process: the worker's variables and Prefect settings, and a few more.
 
 Writes one file: a copy of one certificate, in a folder of the worker.
 """
@@ -15,12 +15,12 @@ from analytics_worker.prefect_support.heartbeat_timeout import (
 )
 
 CLIENT_RETRIES = "8"
-"""Over eight minutes instead of one: a run that ends while the server is away must still report."""
+"""Retries for eight minutes instead of one: a run that ends while the server is unavailable must still report."""
 END_OF_CERTIFICATE = "-----END CERTIFICATE-----\n"
 
 
 def child_environment(folder: Path) -> dict[str, str]:
-    """What every child starts from; children with equal settings share the parsed ones."""
+    """Return the environment of every child; children with equal settings share the parsed ones."""
     settings = get_current_settings().to_environment_variables(exclude_unset=True)
     environment = {**os.environ, **settings}  # noqa: TID251  # passed on to children
     environment.setdefault("PREFECT_CLIENT_MAX_RETRIES", CLIENT_RETRIES)
@@ -36,7 +36,7 @@ def _one_certificate(folder: Path) -> Path | None:
     """One certificate instead of certifi's 140, only where the API is reached without TLS.
 
     Prefect reads them for every client, also for http:// URLs: 30 ms of CPU each time. SSL_CERT_FILE is
-    only the setting's default: whoever wants its certificates for a plain API names them to Prefect.
+    only the setting's default. To use its certificates for an API without TLS, set them in Prefect.
     """
     api = get_current_settings().api
     if "ssl_cert_file" in api.model_fields_set or not str(api.url or "").startswith("http://"):

@@ -1,6 +1,6 @@
-"""The worker's side of the fork server: asks for children, learns how they end.
+"""The worker's side of the fork server: requests children and reads how they end.
 
-Starts the fork server when it is needed and again when it died. A child whose template died goes on;
+Starts the fork server when it is needed, and again after it died. A child whose fork server died continues;
 only its exit status is lost. Writes nothing.
 """
 
@@ -51,14 +51,14 @@ class ChildProcess:
             self.exited.set()
 
     async def wait_after_fork_server(self) -> None:
-        """Wait for the end of a child whose exit status nobody will tell."""
+        """Wait for the end of a child whose exit status is not reported."""
         if self._pidfd >= 0:
             await anyio.wait_readable(self._pidfd)
         self.finish(UNKNOWN_EXIT)
 
 
 class _Session:
-    """One template process and what it has forked."""
+    """One fork server process and its children."""
 
     def __init__(
         self, process: asyncio.subprocess.Process, writer: asyncio.StreamWriter, code: object
@@ -84,7 +84,7 @@ class _Session:
 
 
 class ForkServerClient:
-    """Forks children from a fork server that is there when needed."""
+    """Fork children from a fork server that is started when needed."""
 
     def __init__(
         self,
@@ -94,13 +94,13 @@ class ForkServerClient:
         keep_seconds: float | None = None,
         state_of_code: Callable[[], object] = lambda: None,
     ) -> None:
-        """Say what the fork server imports; it is started by the first fork or `ensure`.
+        """Set what the fork server imports; it is started by the first fork or `ensure`.
 
         Args:
             preload: Modules, or ``module:function`` to be called.
             environment: The variables that it starts with.
             recycle_after: Forks after which a new one is made.
-            keep_seconds: How long it stays after it was last asked for; None: forever.
+            keep_seconds: How long it is kept after its last use; None: forever.
             state_of_code: What it imports has been edited when this gives another value.
         """
         self._preload = ",".join(preload)
@@ -205,7 +205,7 @@ class ForkServerClient:
         return session
 
     async def _listen(self, reader: asyncio.StreamReader, session: _Session) -> None:
-        """Take the answers of one fork server until it is gone."""
+        """Read the answers of one fork server until it ends."""
         with contextlib.suppress(EOFError, ConnectionError):
             while True:
                 session.handle(await receive_async(reader))
@@ -216,7 +216,7 @@ class ForkServerClient:
         if session.children or session.waiting:
             logger.warning("fork server %s ended with %s", session.process.pid, code)
         for answer in session.waiting.values():
-            answer.set_exception(ConnectionError("the template died"))
+            answer.set_exception(ConnectionError("the fork server died"))
         for child in session.children.values():
             self._spawn(child.wait_after_fork_server())
 

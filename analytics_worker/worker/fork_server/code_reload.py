@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 IDENTITY = "PREFECT__"
-"""Variables that say which run a process is; nothing may depend on them when it is imported."""
+"""Variables that identify the run of a process; nothing may depend on them when it is imported."""
 BYTE_CODE = "__pycache__"
 
 File = tuple[str, int, int]
@@ -40,16 +40,16 @@ class Project:
         )
 
     def modules_to_reload(
-        self, directory: Path, theirs: Mapping[str, str], ours: Mapping[str, str]
+        self, directory: Path, of_run: Mapping[str, str], own: Mapping[str, str]
     ) -> list[str]:
-        """The packages that a run must import for itself.
+        """Return the packages that a run must import itself.
 
         Args:
             directory: Where the run starts.
-            theirs: The run's variables.
-            ours: The fork server's.
+            of_run: The run's variables.
+            own: The fork server's variables.
         """
-        alike = directory == self.folder and _settings(theirs) == _settings(ours)
+        alike = directory == self.folder and _settings(of_run) == _settings(own)
         return [] if alike else list(self.packages)
 
 

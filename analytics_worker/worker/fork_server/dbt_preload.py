@@ -58,7 +58,7 @@ def _parse(runner: Any, folder: str) -> Any:
 
 
 def _compile_macros(manifest: Any) -> None:
-    """Those of dbt itself, which every model's SQL is built with; dbt keeps them by their text."""
+    """Compile dbt's own macros, which build every model's SQL; dbt caches them by their text."""
     kept: Any = importlib.import_module("dbt_common.clients.jinja").template_cache
     for macro in manifest.macros.values():
         kept.get_node_template(macro)

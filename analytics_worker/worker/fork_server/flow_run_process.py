@@ -31,9 +31,9 @@ from analytics_worker.worker.fork_server.protocol import ForkRequest
 from analytics_worker.worker.process_identity import ProcessIdentity
 
 CANCELLATION_SIGNAL = signal.SIGUSR1
-"""Precedes the SIGTERM that cancels a run whose worker is gone, and with it the control channel."""
+"""Precedes the SIGTERM that cancels a run whose worker has ended, and with it the control channel."""
 FIRST_CONTACT_SECONDS = 300.0
-"""How long a run waits for a server that is down when it starts."""
+"""Seconds that a run waits for a server that is unavailable when it starts."""
 
 
 def run_child(request: ForkRequest, server_environment: Mapping[str, str]) -> NoReturn:
@@ -63,7 +63,7 @@ def _run_guarded(request: ForkRequest, server_environment: Mapping[str, str]) ->
 
 
 def exit_code(error: SystemExit) -> int:
-    """What the interpreter would exit with."""
+    """Return the exit code of the interpreter."""
     if error.code is None:
         return 0
     if isinstance(error.code, int):
@@ -108,7 +108,7 @@ def adopt_environment(request: ForkRequest, server_environment: Mapping[str, str
 
 
 def _reset_signals() -> None:
-    """Those of a fresh interpreter, and one that says: the SIGTERM to come is a cancellation."""
+    """Set the handlers of a fresh interpreter, and one that marks the next SIGTERM as a cancellation."""
     for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -117,7 +117,7 @@ def _reset_signals() -> None:
 
 def _enable_cancellation(_number: int, _frame: FrameType | None) -> None:
     prefect_internals.enable_cancellation()
-    signal.signal(CANCELLATION_SIGNAL, signal.SIG_IGN)  # which says to whoever looks: understood
+    signal.signal(CANCELLATION_SIGNAL, signal.SIG_IGN)  # shows the sender that it was handled
 
 
 def _write_record(record: Path) -> None:
@@ -194,7 +194,7 @@ def _read(flow_run_id: UUID) -> FlowRun:
 
 
 def _log_pull_step(logger: Any) -> None:
-    """What Prefect logs for the one step that the worker has already taken for this run."""
+    """Log what Prefect logs for the one step that the worker has already done for this run."""
     logger.info("Running 1 deployment pull step(s)")
     logger.info("Executing deployment step: set_working_directory")
     logger.info("Deployment step 'set_working_directory' completed successfully")

@@ -17,11 +17,11 @@ class ForkServerPool:
     """Chooses the fork server that a child is forked from."""
 
     def __init__(self, plain: ForkServerClient, spare: ForkServerClient) -> None:
-        """Nothing is started yet.
+        """Set the fork servers; nothing is started yet.
 
         Args:
             plain: For most runs.
-            spare: For runs with a spare process, which needs more to be preloaded.
+            spare: For runs with a warm process, which needs more to be preloaded.
         """
         self._plain = plain
         self._spare = spare
@@ -58,4 +58,4 @@ class ForkServerPool:
 def _log_failure(preparing: asyncio.Task[None]) -> None:
     """The run that needs it tries again."""
     if not preparing.cancelled() and preparing.exception() is not None:
-        logger.warning("the template is not ready yet: %r", preparing.exception())
+        logger.warning("the fork server is not ready yet: %r", preparing.exception())

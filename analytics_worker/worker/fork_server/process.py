@@ -1,8 +1,8 @@
-"""The template: a process that has imported everything and forks one child per request.
+"""The fork server: a process that has imported everything and forks one child per request.
 
 Started by the worker as ``python -P -m analytics_worker.worker.fork_server.process FD MODULE,MODULE…``; FD is a socket to the
 worker. It never opens an event loop or a connection and never starts a thread, which is what makes
-fork() safe here; it refuses to serve if a preloaded module started one. Ends with its worker; its
+fork() safe here. It refuses to serve if a preloaded module started one. Ends with its worker; its
 children go on and finish their runs. Writes nothing.
 """
 
@@ -58,7 +58,7 @@ PREFECT_MODULES = (
 
 
 class ThreadStartedError(Exception):
-    """A preloaded module started a thread: a fork could inherit a lock that nobody releases."""
+    """A preloaded module started a thread: a fork could inherit a lock that no thread releases."""
 
 
 def preload(modules: Sequence[str]) -> None:
@@ -85,22 +85,22 @@ def _import_if_possible(name: str) -> None:
         imported = importlib.import_module(module)
         if function:
             getattr(imported, function)()
-    except Exception as error:  # noqa: BLE001  # the runs that need it will say so, the others go on
+    except Exception as error:  # noqa: BLE001  # the runs that need it will fail with this error, the others continue
         print(f"fork server: cannot preload {name}: {error!r}", file=sys.stderr)  # noqa: T201  # before any logging
 
 
 class ForkServer:
-    """Forks on request and reports how children ended."""
+    """Fork on request and report how children end."""
 
     def __init__(self, sock: socket.socket) -> None:
         """Prepare to serve the worker at the other end of the socket."""
         self._sock = sock
-        self._environment = dict(os.environ)  # noqa: TID251  # to tell what a child changes
+        self._environment = dict(os.environ)  # noqa: TID251  # to compare with a child's
         self._running: dict[int, str] = {}
         self._wake_read, self._wake_write = os.pipe()
 
     def serve(self) -> None:
-        """Fork until the worker asks for no more."""
+        """Fork until the worker requests no more."""
         for fd in (self._wake_read, self._wake_write):
             os.set_blocking(fd, False)
         signal.set_wakeup_fd(self._wake_write, warn_on_full_buffer=False)
@@ -121,11 +121,11 @@ class ForkServer:
                 self._fork(request)
 
     def _retire(self) -> None:
-        """Fork no more, but tell how the children end, as long as there is somebody to tell."""
-        gone = select.poll()
-        gone.register(self._sock, 0)  # only the end of the worker counts, not that of its requests
-        gone.register(self._wake_read, select.POLLIN)
-        while self._running and self._sock.fileno() not in dict(gone.poll()):
+        """Fork no more, but report how the children end, as long as the worker lives."""
+        ended = select.poll()
+        ended.register(self._sock, 0)  # only the end of the worker counts, not that of its requests
+        ended.register(self._wake_read, select.POLLIN)
+        while self._running and self._sock.fileno() not in dict(ended.poll()):
             os.read(self._wake_read, 4096)
             self._reap()
 
@@ -157,7 +157,7 @@ def _ignore(_number: int, _frame: FrameType | None) -> None:
 
 
 def main() -> None:
-    """Import, then serve until the worker is gone."""
+    """Import, then serve until the worker ends."""
     sock = socket.socket(fileno=int(sys.argv[1]))
     sock.set_inheritable(False)
     preload([name for name in sys.argv[2].split(",") if name])

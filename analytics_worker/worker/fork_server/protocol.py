@@ -1,4 +1,4 @@
-"""What worker and template tell each other: JSON objects, each preceded by its length.
+"""Messages between worker and fork server: JSON objects, each preceded by its length.
 
 Pure framing; safe to use from any process.
 """
@@ -13,7 +13,7 @@ LENGTH = struct.Struct("!I")
 
 
 class ForkRequest(TypedDict):
-    """What the worker wants of a fresh child."""
+    """The request for a new child."""
 
     id: str
     kind: str
@@ -30,7 +30,7 @@ class ForkRequest(TypedDict):
     unload: list[str]
     """Packages that the fork server has imported and the child must import for itself."""
     spare: bool
-    """Whether the run gets a spare process that has imported what the fork server has."""
+    """Whether the run gets a warm process that has imported what the fork server has."""
     any_function: bool
     """Whether a function that is no flow may be run as one."""
     flow_run: NotRequired[Any]
@@ -38,7 +38,7 @@ class ForkRequest(TypedDict):
 
 
 class ForkReply(TypedDict):
-    """What the fork server answers, one of the last three."""
+    """The answer of the fork server: one of the last three."""
 
     id: str
     pid: NotRequired[int]
@@ -56,7 +56,7 @@ def receive(sock: socket.socket) -> Any:
     """Read one frame from a blocking socket.
 
     Raises:
-        EOFError: the other side is gone.
+        EOFError: the other side has closed the connection.
     """
     (size,) = LENGTH.unpack(_exactly(sock, LENGTH.size))
     return json.loads(_exactly(sock, size))
@@ -76,7 +76,7 @@ async def receive_async(reader: asyncio.StreamReader) -> Any:
     """Read one frame from a stream.
 
     Raises:
-        asyncio.IncompleteReadError: the other side is gone; an EOFError.
+        asyncio.IncompleteReadError: the other side has closed the connection; an EOFError.
     """
     (size,) = LENGTH.unpack(await reader.readexactly(LENGTH.size))
     return json.loads(await reader.readexactly(size))

@@ -1,4 +1,4 @@
-{# Drop without CASCADE, with which dbt silently drops all dependent objects. PostgreSQL then refuses, and its
+{# Drop without CASCADE, with which dbt drops all dependent objects without an error. PostgreSQL then refuses, and its
    message names the dependent objects. #}
 {% macro default__drop_view(relation) -%}
     drop view if exists {{ relation }}

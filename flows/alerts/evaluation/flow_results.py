@@ -138,7 +138,7 @@ def has_undelivered(deliveries: DeliverySummary, others: DeliveryCounts | None =
 
 
 def _unreported(deliveries: DeliverySummary, others: DeliveryCounts | None) -> int:
-    """Return the number of failed messages that neither an owner nor another recipient knows of."""
+    """Return the number of failed messages without a notification to an owner or another recipient."""
     return deliveries["delivery"]["unheard"] + (others["unheard"] if others else 0)
 
 

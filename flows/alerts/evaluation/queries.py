@@ -60,7 +60,7 @@ def run_queries(claims: Sequence[Claim], deadline: float) -> dict[int, QueryResu
 
 
 def failure_of(error: Exception) -> Failure:
-    """Return the failure of a rule: one line, and of an error that nobody expected also its type."""
+    """Return the failure of a rule: one line, and of an unexpected error also its type."""
     match error:
         case PermanentError():
             text = str(error)

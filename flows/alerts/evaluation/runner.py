@@ -65,7 +65,7 @@ def evaluate_due(
 
 
 class _BatchRunner:
-    """Runs batches in two threads: one writes while the SQL of the other's rules runs."""
+    """Run batches in two threads: one writes while the SQL of the other's rules runs."""
 
     def __init__(self, kinds: Sequence[Kind], now: datetime | None, deadline: float) -> None:
         self._kinds, self._now, self._deadline = kinds, now, deadline

@@ -25,7 +25,7 @@ from flows.alerts.notifications.messages import build_message, followed_message_
 from flows.alerts.notifications.model import Notification
 
 _JSON: TypeAdapter[Any] = TypeAdapter(Any, config=ConfigDict(ser_json_inf_nan="strings"))
-"""Writes timestamps as PostgreSQL reads them, and infinity as text, which JSON numbers exclude."""
+"""Write timestamps as PostgreSQL reads them, and infinity as text, which JSON numbers exclude."""
 
 
 @dataclass

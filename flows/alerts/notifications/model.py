@@ -35,7 +35,7 @@ class Notification:
     states: States = field(default_factory=dict[str, AlertState])
     health: RuleHealth = field(default_factory=RuleHealth)
     is_last: bool = False
-    """Of a resolved notification: whether no other key of the group is notified as firing."""
+    """For a resolved notification: whether no other key of the group is notified as firing."""
 
     @property
     def severity(self) -> Severity | None:

@@ -1,5 +1,5 @@
 -- One refresh of a view at a time, over all processes; released at the end of the transaction. The
--- key tells others that this attempt is alive; it was secret before.
+-- key shows other processes that this attempt is alive; it was secret before.
 with attempt as (
     select
         r.lock_key,

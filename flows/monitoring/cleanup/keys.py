@@ -1,7 +1,7 @@
 """Delete unused keys in Redis: circuit breakers of unused services, results of the Celery worker.
 
 Reads and deletes keys of REDIS_URL. A breaker's key expires when it is closed, has no consecutive failures
-and failed last before the retention period; the next call of its service creates it again. A Celery result
+and failed last before the retention period. The next call of its service creates it again. A Celery result
 expires when it was not used for that long, regardless of its own expiry. Safe to repeat.
 """
 

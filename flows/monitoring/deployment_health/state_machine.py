@@ -1,7 +1,7 @@
 """Derive the health of each deployment, and since when, from the runs that ended.
 
 Pure functions. A deployment starts to fail with the first failed run after a successful one, and recovers
-with the next successful one; each change causes one notification. Skipped and cancelled runs do not change
+with the next successful one. Each change causes one notification. Skipped and cancelled runs do not change
 the health of a deployment.
 """
 

@@ -1,7 +1,7 @@
 """Update ``ops.deployment_health`` from the runs that ended, and enqueue messages about its changes.
 
 Reads ended runs from the Prefect API, starting shortly before the last processed one. Writes the health, the
-processed runs and the messages in one transaction, so that a process may be killed at any point: each run is
+processed runs and the messages in one transaction, so a process can be killed at any point: each run is
 processed exactly once.
 """
 

@@ -1,4 +1,4 @@
-"""End stuck runs, whose process or worker is gone, so that they release their slot; the state says why.
+"""End stuck runs, whose process or worker has ended, to release their slot. The state gives the reason.
 
 Reads active runs and their heartbeats from the Prefect API; writes final states. Missing heartbeats alone
 end nothing: a run whose process exists on this host continues, and the time since the last heartbeat counts
@@ -88,7 +88,7 @@ def final_state(
     if state.is_pending() and age > START_TIMEOUT:
         return Crashed(
             message=f"Claimed {minutes} ago ({state.name}) and never started: the worker that"
-            " claimed it is gone or could not start its process. The next run is not affected."
+            " claimed it has ended or could not start its process. The next run is not affected."
         )
     if (
         state.is_cancelling()
@@ -105,7 +105,7 @@ def final_state(
         and heartbeat_age > FALLBACK_TIMEOUT
     ):
         return Crashed(
-            message=f"No heartbeat for {heartbeat_age.total_seconds():.0f} s: its process is gone."
+            message=f"No heartbeat for {heartbeat_age.total_seconds():.0f} s: its process has ended."
         )
     return None
 

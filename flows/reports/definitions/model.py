@@ -1,6 +1,6 @@
 """The model of a report, as definitions/reports.yml and payloads define it.
 
-Reads nothing, writes nothing. The model checks each field on its own;
+Reads nothing, writes nothing. The model checks each field on its own.
 `flows.reports.definitions.validation` checks their combination before a report is stored or requested.
 """
 

@@ -1,6 +1,6 @@
 """Parse reports that arrive as payloads, in the form that callers of the Celery worker sent.
 
-Reads nothing, writes nothing. Unknown keys are ignored, because callers send whole rows; keys of a report
+Reads nothing, writes nothing. Unknown keys are ignored, because callers send whole rows. Keys of a report
 in definitions/reports.yml (``parameters``, ``queries``, ``charts`` …) are accepted, too.
 """
 
@@ -61,7 +61,7 @@ def _check(report: Report, parameter: str) -> None:
         check_recipients(report.recipients)
     except RecipientError as error:
         raise ReportRequestError(f"{parameter}.recipients: {error}") from None
-    try:  # the owner is sent errors, which may quote data
+    try:  # the owner is sent errors, which can quote data
         check_allowed([report.owner] if report.owner else [])
     except RecipientError as error:
         raise ReportRequestError(f"{parameter}.owner: {error}") from None

@@ -1,7 +1,7 @@
 """Comma-separated values: UTF-8, a header, line feeds; NULL is empty and '' is ``""``.
 
 The server writes the file's text. Text that a spreadsheet would interpret as a formula is prefixed with an
-apostrophe in the same statement; numbers, dates and other values are left as they are. So is a part of a
+apostrophe in the same statement. Numbers, dates and other values are left as they are. So is a part of a
 text after ``;`` or a tab, with which Excel separates cells in some languages. The last line of a truncated
 file is a note, unless it is raw.
 """

@@ -87,7 +87,7 @@ WRITEBACK_BYTES = 8 << 20
 
 
 class _WritebackFile(io.FileIO):
-    """Starts to write to the disk while more rows arrive, so that the final sync is short."""
+    """Start to write to the disk while more rows arrive, so that the final sync is short."""
 
     _size = _started = 0
 

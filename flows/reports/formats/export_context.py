@@ -18,7 +18,7 @@ from flows.reports.formats.registry import ProgressCallback
 
 @dataclass
 class ExportContext:
-    """What a format needs to write its file, and where it records rows and notes."""
+    """The input of a format for its file, and its record of rows and notes."""
 
     snapshot: Snapshot
     queries: Sequence[PreparedQuery]

@@ -31,7 +31,7 @@ def escape_formula_text(text: str) -> str:
 
 
 _PARTS = re.compile(rb'([;\t](?:[ "]|\xc2\xa0)*)(?=[=+\-@]|\xef\xbc[\x9d\x8b\x8d\xa0])')
-"""Where Excel separates with ``;`` or a tab, a part of a text starts a cell; spaces and quotes may precede."""
+"""Parts of a text: where Excel separates with ``;`` or a tab, a part of a text starts a cell; spaces and quotes may precede."""
 
 
 def escape_formula_parts(rows: bytes) -> bytes:

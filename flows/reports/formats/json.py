@@ -48,7 +48,7 @@ def _write_array(context: ExportContext, query: PreparedQuery, file: BinaryIO) -
 
 
 def _note(text: str) -> bytes:
-    """Return the last object of a truncated file, which programs can tell from a row."""
+    """Return the last object of a truncated file, which programs can distinguish from a row."""
     return json.dumps({"note": text}, ensure_ascii=False).encode()
 
 

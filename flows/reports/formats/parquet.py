@@ -75,7 +75,7 @@ def _add_note(context: ExportContext, query: PreparedQuery, columns: Collection[
 
 
 class _RowGroupWriter:
-    """Takes rows as csv, one per call, and writes them in row groups of `GROUP_BYTES`.
+    """Take rows as csv, one per call, and write them in row groups of `GROUP_BYTES`.
 
     From the first value that has no equivalent on, rows are only searched for more of them.
     """

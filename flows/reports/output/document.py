@@ -1,4 +1,4 @@
-"""Build the page of a report, whatever its format: heading, tiles, charts, tables, notes.
+"""Build the page of a report for every format: heading, tiles, charts, tables, notes.
 
 Reads, in the given snapshot, what its tiles, charts and tables read, and when the materialized views
 among that were refreshed; writes nothing.

@@ -1,7 +1,7 @@
 """Generate one report: run its SQL, write its files, and enqueue its message.
 
 Reads what the report's SQL reads, in one snapshot. Writes files, then the run's row and its message in
-one transaction. A process that dies before that leaves a run that is generated again; one that dies
+one transaction. A process that dies before that leaves a run that is generated again. One that dies
 after it leaves a message that is sent later.
 """
 
@@ -140,7 +140,7 @@ def result_fields(run: ReportRun, status: str) -> Any:
 
 @contextmanager
 def _unpublished_files() -> Generator[WrittenFiles]:
-    """Discard at the end whatever was not published."""
+    """Discard at the end what was not published."""
     files = WrittenFiles()
     try:
         yield files

@@ -17,7 +17,7 @@ from flows.reports.scheduling.period_parameters import sql_parameters
 
 
 class RowHash:
-    """A sink of COPY that hashes rows, whatever their order."""
+    """A sink of COPY that hashes rows, independent of their order."""
 
     def __init__(self) -> None:
         self.truncated = False

@@ -1,6 +1,6 @@
 """Deliver the messages of reports, and summarize the deliveries of certain runs.
 
-Delivers whatever is due in the domain, including what earlier runs left. Reads and writes the outbox; safe
+Delivers everything that is due in the domain, including what earlier runs left. Reads and writes the outbox; safe
 to repeat and to kill. Deliveries beyond the time budget are left to the next sender of any flow.
 """
 

@@ -23,7 +23,7 @@ from flows.reports.runs.store import open_run_store
 from flows.reports.scheduling.periods import named_period
 from flows.reports.tasks import generate_run
 
-_UNLIMITED_ATTEMPTS = 1_000_000  # a manual run retries whatever failed before
+_UNLIMITED_ATTEMPTS = 1_000_000  # a manual run retries everything that failed
 
 
 class ResendError(PermanentError):

@@ -2,7 +2,7 @@
 
 Reads and writes ``ops.report_runs``, and enqueues messages. Every step is one transaction. If a worker
 dies between two steps, any later worker can claim its runs. Each worker holds an advisory lock in its
-own name for as long as its connection lasts, so others can tell whether it is alive.
+own name for as long as its connection lasts, so other processes can check whether it is alive.
 """
 
 import json

@@ -1,6 +1,6 @@
 """Plan the runs of a schedule: those of the last period and of missed ones, and what has to wait.
 
-Reads the definitions, and the histories of dbt and of the views to tell whether the data has arrived;
+Reads the definitions, and the histories of dbt and of the views to find out whether the data has arrived;
 writes runs. Safe to repeat: there is one run per report and period.
 """
 

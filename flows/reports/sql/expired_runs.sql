@@ -1,5 +1,5 @@
 -- Runs to delete: too old, too many of one report, or too many bytes in total, the oldest first. The last
--- successful run of each report and key is kept whatever its age, except for ad-hoc reports. So are runs
+-- successful run of each report and key is kept at any age, except for ad-hoc reports. So are runs
 -- that are not finished or have unfinished deliveries.
 with ended as (
     select

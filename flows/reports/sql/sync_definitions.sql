@@ -1,5 +1,5 @@
--- Store the definitions of the file. A report that was retired and is back starts anew, without missed
--- periods.
+-- Store the definitions of the file. A report that was retired and is defined again starts anew,
+-- without missed periods.
 insert into ops.report_definitions as stored (name, definition, schedule, enabled)
 select
     name,

@@ -35,7 +35,7 @@ def runs_of(pool: Workspace, deployment: UUID) -> list[FlowRun]:
 
 
 def let_hours_pass(server: Server, deployment: UUID, hours: int) -> None:
-    """Move what is scheduled into the past: as if nobody had been there since."""
+    """Move what is scheduled into the past: as if no worker had run since."""
     with closing(sqlite3.connect(server.home / "prefect.db", timeout=30)) as database:
         shift = (f"-{hours} hours", deployment.hex)
         where = "replace(deployment_id, '-', '') = ?"

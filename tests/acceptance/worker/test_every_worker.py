@@ -1,6 +1,6 @@
-"""What runs do and how they end, the same under Prefect's worker and under ours.
+"""What runs do and how they end, the same under Prefect's worker and under this project's.
 
-The default is ours alone, because a stock run takes seconds; ``-m soak`` runs the same tests under
+The default is this project's alone, because a stock run takes seconds; ``-m soak`` runs the same tests under
 both.
 """
 

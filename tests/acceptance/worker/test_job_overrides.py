@@ -96,7 +96,7 @@ def runs_of(target: Target, deployment: UUID) -> list[UUID]:
 @attack(
     by="API caller",
     what="PATCH of a deployment: job_variables.command, a shell pull step, os.system or a standard module as entrypoint",
-    answer="Failed; nothing was executed; the deployment works again as soon as it is put right",
+    answer="Failed; nothing was executed; the deployment works again as soon as it is corrected",
 )
 @pytest.mark.parametrize(
     ("change", "named"),
@@ -171,7 +171,7 @@ def test_a_command_of_the_work_pool(target: Target):
     target.send("PATCH", path, {"base_job_template": hostile})
 
     def refused() -> bool:
-        """Once the worker has heard of the change."""
+        """After the worker has read the change."""
         run = target.run(deployment)
         return target.work.wait(run).name == "Failed" and not target.assert_refused(
             run, "the work pool's base job template set command"

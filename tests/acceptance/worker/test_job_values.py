@@ -19,7 +19,7 @@ from tests.support.wait_until import wait_until
 @attack(
     by="API caller",
     what="PATCH of a deployment: a file of the project's tests as entrypoint, which would be imported",
-    answer="Failed; nothing was imported; the deployment works again as soon as it is put right",
+    answer="Failed; nothing was imported; the deployment works again as soon as it is corrected",
 )
 @pytest.mark.parametrize(
     "entrypoint", ["tests/support/guarded_server.py:victim", "tests.support.guarded_server.victim"]

@@ -27,7 +27,7 @@ def block(monkeypatch):
 
 
 def test_a_listed_host_is_reached_and_another_is_not(http_sink, monkeypatch, block):
-    """Gotify, on a host of one's own."""
+    """Gotify, on a private host."""
     http_sink.answer(200)
     block(f"gotify://127.0.0.1:{http_sink.port}/canarytoken1234")
     assert send_now("team").status == "sent"

@@ -1,4 +1,4 @@
-"""refresh_catalog: what the catalog says is what PostgreSQL holds, and every change of shape is kept."""
+"""refresh_catalog: the catalog equals what PostgreSQL holds, and every change of shape is kept."""
 
 from contextlib import closing
 from datetime import timedelta

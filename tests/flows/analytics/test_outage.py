@@ -1,4 +1,4 @@
-"""PostgreSQL stopped in the middle of a flow: it tries again, or fails fast until it is back."""
+"""PostgreSQL stopped in the middle of a flow: it retries, or fails fast until PostgreSQL recovers."""
 
 from contextlib import closing, suppress
 from threading import Thread

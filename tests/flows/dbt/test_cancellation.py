@@ -1,4 +1,4 @@
-"""The flow's process is told to go, as a worker does on cancellation, or is killed."""
+"""The flow's process gets the signals of a cancellation, or is killed."""
 
 import os
 import signal

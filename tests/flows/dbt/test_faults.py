@@ -1,4 +1,4 @@
-"""What becomes of a run when something outside the dbt project goes wrong."""
+"""What happens to a run when something outside the dbt project goes wrong."""
 
 import signal
 import threading

@@ -1,4 +1,4 @@
-"""Fixtures of the monitoring tests, among them a server that accepts connections and never answers."""
+"""Fixtures of the monitoring tests: runs in any state, what the flow notifies, a server that never answers."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -14,7 +14,10 @@ from sqlalchemy import make_url
 
 from analytics_worker.database import connections
 from analytics_worker.deployment.deploy import deploy, desired_state
+from analytics_worker.prefect_support.results import RunFailed
 from analytics_worker.settings import settings
+from flows.monitoring import collect_worker_metrics
+from tests.support.http_sink import HttpSink
 
 DEPLOYMENT = "dbt-docs-generate/dbt"
 Sql = Callable[..., list[tuple[Any, ...]]]
@@ -81,3 +84,27 @@ def run(client: SyncPrefectClient):
     yield create
     for run_id in run_ids:
         client.delete_flow_run(run_id)
+
+
+def collect() -> dict[str, object]:
+    """Run the flow and return its result, in every state."""
+    try:
+        return dict(collect_worker_metrics())
+    except RunFailed as failed:
+        return dict(failed.result or {})
+
+
+@pytest.fixture
+def notified_events(variables, http_sink: HttpSink, run, sql) -> Callable[[], list[str]]:  # noqa: ARG001  # deploys
+    """Run the flow and return the events that it sent to the webhook."""
+    variables(alert_webhook_url=http_sink.url)
+    collect_worker_metrics()  # processes runs of other tests
+    http_sink.requests.clear()
+
+    def collect_events() -> list[str]:
+        collect_worker_metrics()
+        events = [posted.json["event"] for posted in http_sink.requests]
+        http_sink.requests.clear()
+        return events
+
+    return collect_events

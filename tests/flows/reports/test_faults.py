@@ -166,7 +166,7 @@ def test_address_outside_the_allowed_domains_is_refused(monkeypatch, smtp_sink):
 @attack(
     by="API caller",
     what="an owner outside REPORT_ALLOWED_DOMAINS, and SQL whose error quotes data",
-    answer="refused before the SQL runs; nobody gets a mail",
+    answer="refused before the SQL runs; no email is sent",
 )
 @pytest.mark.parametrize("ask", [generate_ad_hoc_report, generate_single_report])
 def test_an_owner_outside_the_allowed_domains_is_sent_no_error_with_data(

@@ -67,7 +67,7 @@ class Service:
         raise NotImplementedError
 
     def answer_next(self, *answers: Answer) -> None:
-        """Answer the next requests so, whatever they hold."""
+        """Answer the next requests so, independent of their content."""
         self._next += answers
 
     def __enter__(self):

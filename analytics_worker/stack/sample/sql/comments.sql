@@ -11,7 +11,7 @@ comment on column raw.owners.updated_at is 'Last change of the row';
 
 comment on table raw.accounts is 'Customers and prospects. One row per company';
 comment on column raw.accounts.account_id is 'Key';
-comment on column raw.accounts.owner_id is 'Salesperson in charge; empty when nobody is';
+comment on column raw.accounts.owner_id is 'Salesperson in charge; null if none';
 comment on column raw.accounts.name is 'Company name with legal form';
 comment on column raw.accounts.industry is 'Trade, where known';
 comment on column raw.accounts.country is 'ISO 3166-1 alpha-2 code';
@@ -24,7 +24,7 @@ comment on column raw.accounts.updated_at is 'Last change of the row';
 comment on table raw.opportunities is 'Deals. One row per opportunity with its current stage';
 comment on column raw.opportunities.opportunity_id is 'Key';
 comment on column raw.opportunities.account_id is 'Customer';
-comment on column raw.opportunities.owner_id is 'Salesperson in charge; empty when nobody is';
+comment on column raw.opportunities.owner_id is 'Salesperson in charge; null if none';
 comment on column raw.opportunities.name is 'What is sold to whom';
 comment on column raw.opportunities.source is 'How the deal came about';
 comment on column raw.opportunities.stage is 'prospecting, qualification, proposal, negotiation, closed_won or closed_lost';
@@ -82,7 +82,7 @@ comment on column raw.consents.consent_id is 'Key';
 comment on column raw.consents.account_id is 'Customer';
 comment on column raw.consents.purpose is 'marketing or profiling';
 comment on column raw.consents.granted_at is 'When it was given';
-comment on column raw.consents.expires_at is 'When it ends by itself; empty when it does not';
+comment on column raw.consents.expires_at is 'When it expires; null if it never does';
 comment on column raw.consents.withdrawn_at is 'When it was taken back; empty otherwise';
 comment on column raw.consents.updated_at is 'Last change of the row';
 

@@ -1,3 +1,3 @@
--- Dates and months are those of UTC, whatever the server or the client is set to.
+-- Dates and months are in UTC, independent of the time zones of the server and the client.
 set local timezone = 'UTC';
 set local jit = off;

@@ -1,4 +1,4 @@
--- Whether there is anything in schema raw, and whether it is ours to replace.
+-- Whether there is anything in schema raw, and whether the sample may replace it.
 select
     exists (
         select from pg_class

@@ -1,4 +1,4 @@
 """Define the colors of the series of a chart."""
 
 COLORS = ("#2266dd", "#ee9911", "#117766", "#aa55ee", "#667788", "#cc3333")
-"""Of bars, lines and their legend, in the order of the series; bars of a single series have the first."""
+"""Colors of bars, lines and their legend, in the order of the series; bars of a single series have the first."""

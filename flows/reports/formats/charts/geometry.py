@@ -83,7 +83,7 @@ class _Axis:
     end: float
 
     def pixel(self, value: float) -> float:
-        """Return the position of a value in pixels; of halves, as a difference may be infinite."""
+        """Return the position of a value in pixels; of halves, as a difference can be infinite."""
         length = self.high / 2 - self.low / 2
         share = (value / 2 - self.low / 2) / length if length else 0.0
         return round(self.start + share * (self.end - self.start), 1)

@@ -40,5 +40,5 @@ def copy_rows(
 
 
 def limit_clause(limit: int | None) -> sql.Composable:
-    """Return a LIMIT of one row more than ``limit``, which tells whether there are more rows."""
+    """Return a LIMIT of one row more than ``limit``, which shows whether there are more rows."""
     return sql.SQL("") if limit is None else sql.SQL(" limit {}").format(sql.Literal(limit + 1))

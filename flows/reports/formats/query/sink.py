@@ -17,7 +17,7 @@ Write = Callable[[bytes | memoryview], object]
 
 
 class Sink(Protocol):
-    """Takes the rows of COPY, which the driver passes one per call."""
+    """Take the rows of COPY, which the driver passes one per call."""
 
     truncated: bool
 
@@ -38,7 +38,7 @@ def row_sink(write: Write, limit: int | None, progress: ProgressCallback, rows_b
 
 
 class LimitedSink:
-    """Counts every row, and drops those beyond the limit."""
+    """Count every row, and drop those beyond the limit."""
 
     def __init__(
         self, write: Write, limit: int, progress: ProgressCallback, rows_before: int
@@ -66,7 +66,7 @@ class LimitedSink:
 
 
 class UnlimitedSink:
-    """Passes rows on in buffers: no Python code runs per row, which halves the time."""
+    """Pass rows on in buffers: no Python code runs per row, which halves the time."""
 
     truncated = False
 

@@ -1,7 +1,7 @@
 """A snapshot of the database, in which all queries of a report run.
 
 Reads what the reader may read; writes nothing. The transaction is read only and always rolled back. After
-any error the connection is closed, which also ends its query; otherwise it returns to the pool, which
+any error the connection is closed, which also ends its query. Otherwise it returns to the pool, which
 discards what user SQL left in the session.
 """
 

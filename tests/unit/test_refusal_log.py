@@ -1,0 +1,33 @@
+"""What the log and an answer say of a refused request: short, printable, once a minute."""
+
+from http import HTTPStatus
+
+import pytest
+
+from analytics_worker.server.request_guard import RefusalLog
+from analytics_worker.server.request_rules import Refusal, shown
+
+
+def test_what_a_refusal_quotes_is_short_and_printable():
+    text = shown(["\x1b]0;owned\x07\r\nSet-Cookie: a=b" + "ü" * 500, "b", "c", "d"])
+    assert text.isascii()
+    assert text.isprintable()
+    assert len(text) < 400
+    assert shown([]) == "(missing)"
+
+
+def test_refusals_of_a_kind_are_logged_once_a_minute(caplog: pytest.LogCaptureFixture):
+    now = 0.0
+    log = RefusalLog(lambda: now)
+    first = Refusal("foreign Host", HTTPStatus.MISDIRECTED_REQUEST, "one")
+    other = Refusal("foreign site", HTTPStatus.FORBIDDEN, "two")
+    for refusal in (first, first, first, other):
+        log(refusal)
+    now = 61.0
+    log(first)
+    messages = [record.message for record in caplog.records]
+    assert messages == [
+        "Refused a request, foreign Host: one",
+        "Refused a request, foreign site: two",
+        "Refused a request, foreign Host (2 more since the last such line): one",
+    ]
