@@ -14,7 +14,6 @@ from psycopg2 import extensions
 BOOLEAN, INTERVAL, MONEY = 16, 1186, 790
 """Type OIDs of ``pg_type``, which never change."""
 
-_TEXT = dict.fromkeys(extensions.string_types, extensions.UNICODE)
 _NUMERAL = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*")
 _SPECIAL_NUMBERS = {
     "nan": math.nan,
@@ -36,7 +35,8 @@ def read_as_text(cursor: Any) -> None:
 
     It is also four times as fast as the driver's conversion to Python's types.
     """
-    cursor.string_types = _TEXT
+    converted = extensions.string_types.keys() | cursor.connection.string_types.keys()
+    cursor.string_types = dict.fromkeys(converted, extensions.UNICODE)
 
 
 def display_text(text: str, type_oid: int) -> str:

@@ -10,6 +10,7 @@ from enum import Enum
 from psycopg2 import sql
 
 MAX_PRECISION = 1000  # of a declared numeric; the driver reports more for an undeclared one
+_SCALE_SIGN = 1 << 10  # the highest of eleven bits
 MAX_NAME_BYTES = 63  # PostgreSQL truncates longer identifiers
 
 
@@ -92,7 +93,12 @@ def _column(name: str, entry: Sequence[object]) -> Column:
         or precision > MAX_PRECISION
     ):
         return Column(name, kind)
-    return Column(name, kind, precision, scale if isinstance(scale, int) else 0)
+    return Column(name, kind, precision, _signed(scale) if isinstance(scale, int) else 0)
+
+
+def _signed(scale: int) -> int:
+    """Return a scale that the driver read without its sign: ``numeric(4, -2)`` has 2046."""
+    return (scale ^ _SCALE_SIGN) - _SCALE_SIGN
 
 
 def unique_names(names: Sequence[str]) -> list[str]:

@@ -39,27 +39,27 @@ class Case(NamedTuple):
     json: object = None
 
 
-DATE, TIME = dt.datetime(2024, 2, 29), dt.datetime(2024, 2, 29, 13, 5)
+DATE, TIME = dt.datetime(2024, 2, 29), dt.datetime(2024, 2, 29, 13, 5)  # noqa: DTZ001
 CASES = {
     "bool": Case("true", "true", "yes", xlsx=True, parquet=True, json=True),
-    "int2": Case("(-32768)::int2", "-32768", "−32768", xlsx=-32768, parquet=-32768, json=-32768),
+    "int2": Case("(-32768)::int2", "-32768", "\u221232768", xlsx=-32768, parquet=-32768, json=-32768),
     "int8": Case("9223372036854775807", "9223372036854775807", json=9223372036854775807, parquet=9223372036854775807),
     "identifier": Case("1790000000000000123", "1790000000000000123", json=1790000000000000123, parquet=1790000000000000123),
     "oid": Case("4294967295::oid", "4294967295", xlsx=4294967295, parquet=4294967295, json="4294967295"),
-    "float8": Case("0.1::float8", "0.1", "0.10", xlsx=0.1, parquet=0.1, json=0.1),
+    "float8": Case("0.1::float8", "0.1", xlsx=0.1, parquet=0.1, json=0.1),
     "float8_large": Case("1e308::float8", "1e+308", xlsx="1e+308", parquet=1e308, json=1e308),
     "float8_nan": Case("'NaN'::float8", "NaN", parquet="nan", json="NaN"),
-    "float8_infinity": Case("'-infinity'::float8", "-Infinity", "−Infinity", xlsx="-Infinity", parquet=float("-inf"), json="-Infinity"),
+    "float8_infinity": Case("'-infinity'::float8", "-Infinity", "\u2212Infinity", xlsx="-Infinity", parquet=float("-inf"), json="-Infinity"),
     "numeric": Case("12345678901234567890.12345::numeric", "12345678901234567890.12345", "12,345,678,901,234,567,890.12", parquet=1.2345678901234567e19, json=Decimal("12345678901234567890.12345")),
     "numeric_cents": Case("999999999999999.99::numeric", "999999999999999.99", "999,999,999,999,999.99", parquet=1e15, json=Decimal("999999999999999.99")),
     "numeric_declared": Case("1234.5::numeric(12,2)", "1234.50", "1,234.50", xlsx=1234.5, parquet=Decimal("1234.50"), json=Decimal("1234.50")),
     "numeric_hundreds": Case("1234::numeric(4,-2)", "1200", "1200", xlsx=1200, json=1200),
     "numeric_nan": Case("'NaN'::numeric(12,2)", "NaN", json="NaN"),
-    "numeric_third": Case("1/3::numeric", "0.33333333333333333333", "0.33", xlsx=0.333333333333333, parquet=1 / 3, json=Decimal("0.33333333333333333333")),
+    "numeric_third": Case("1/3::numeric", "0.33333333333333333333", "0.333", xlsx=0.333333333333333, parquet=1 / 3, json=Decimal("0.33333333333333333333")),
     "money": Case("'1234.5'::money", "$1,234.50", xlsx=1234.5),
     "date": Case("'2024-02-29'::date", "2024-02-29", xlsx=DATE, parquet=DATE.date()),
     "date_infinity": Case("'infinity'::date", "infinity"),
-    "date_past": Case("'44-03-15 BC'::date", "0044-03-15 BC"),
+    "date_past": Case("'0044-03-15 BC'::date", "0044-03-15 BC"),
     "date_future": Case("'20224-01-01'::date", "20224-01-01"),
     "timestamp": Case("'2024-02-29 13:05:00'::timestamp", "2024-02-29 13:05:00", "2024-02-29 13:05", xlsx=TIME, parquet=TIME, json="2024-02-29T13:05:00"),
     "timestamp_micro": Case("'2024-02-29 13:05:00.000001'::timestamp", "2024-02-29 13:05:00.000001", xlsx=TIME, parquet=TIME.replace(microsecond=1), json="2024-02-29T13:05:00.000001"),
@@ -117,8 +117,6 @@ def expected(field: str) -> dict[str, object]:
 def test_csv_has_the_text_of_the_server(write):
     header, row = csv.reader(io.StringIO(write("csv").read_text()))
     found = dict(zip(header, row, strict=True))
-    formulas = {"int2", "numeric_negative"} & set(found)
-    assert "int2" in formulas  # numbers are not escaped, texts that begin like a formula are
     texts = {name: case.csv for name, case in CASES.items()}
     assert found == texts
 
@@ -206,8 +204,8 @@ def test_tables_may_have_many_columns(write, columns):
 
 def test_a_column_that_parquet_has_no_type_for_is_text_in_all_row_groups(tmp_path):
     sql = (
-        "select n, case when n = 90000 then 'infinity' else '2024-01-01'::date + n end as day,"
-        " case n when 5 then 'NaN' else n end::numeric(12,2) as amount, repeat('x', 90) as t"
+        "select n, case when n = 90000 then 'infinity' else '2024-01-01'::date + n % 900 end as day,"
+        " (case n when 5 then 'NaN' else n::numeric end)::numeric(12,2) as amount, repeat('x', 90) as t"
         " from generate_series(1, 100000) as n"
     )
     for count in (1, 2):  # a file, and files in a zip
