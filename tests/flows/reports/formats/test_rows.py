@@ -157,12 +157,6 @@ def test_parquet_of_many_row_groups_is_complete(tmp_path, monkeypatch):
     assert file.read().column("n").to_pylist() == list(range(1, 501))
 
 
-def test_value_that_parquet_can_not_hold_is_refused(tmp_path):
-    with pytest.raises(FormatError, match="Query 1: parquet can't hold a value"):
-        write(tmp_path / "f", "parquet", "select date 'infinity' as d")
-    assert not (tmp_path / "f").exists()
-
-
 def test_full_sheet_is_followed_by_another(tmp_path, monkeypatch):
     monkeypatch.setattr(sheets, "MAX_ROWS", 4)
     write(tmp_path / "f.xlsx", "xlsx", "select n from generate_series(1, 8) n")
