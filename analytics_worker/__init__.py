@@ -1,11 +1,13 @@
 """Offer the Python API: queue a flow on its work pool and follow the run.
 
-``from analytics_worker import submit``. Importing the package imports nothing else; a name is loaded
+``from analytics_worker import submit``. Importing the package imports nothing large; a name is loaded
 when it is first used.
 """
 
 import importlib
 from typing import TYPE_CHECKING, Any
+
+from analytics_worker.import_filter import skip_iri_grammar
 
 if TYPE_CHECKING:
     from analytics_worker.prefect_support.api_client import ApiUnavailableError
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from analytics_worker.prefect_support.runs import Run, SubmitError, find, submit
 
 __all__ = ["ApiUnavailableError", "Run", "RunFailed", "SubmitError", "find", "submit"]
+
+skip_iri_grammar()
 
 
 def __getattr__(name: str) -> Any:
