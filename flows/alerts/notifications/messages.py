@@ -28,15 +28,24 @@ from flows.alerts.rules.model import Rule
 TEXT_CHANNELS = {"webhook", "slack"}
 """Channels that use no HTML: it is not rendered for them."""
 
+FIRING_KINDS: Sequence[EventKind] = ("firing", "firing_again", "still_firing", "flapping")
 FOLLOWED_KINDS: Mapping[EventKind, Sequence[EventKind]] = {
-    "resolved": ("firing", "still_firing", "flapping"),
-    "no_data": ("firing", "still_firing", "flapping"),
+    "resolved": FIRING_KINDS,
+    "no_data": FIRING_KINDS,
+    "ended": FIRING_KINDS,
     "error_resolved": ("error",),
+    "missing_data_resolved": ("missing_data",),
 }
 """For each kind that ends an alert or a failure: the kinds that start it."""
 
-RESOLVED_KINDS: set[EventKind] = {"resolved", "error_resolved"}
-OWNER_KINDS: set[EventKind] = {"error", "error_resolved"}
+RESOLVED_KINDS: set[EventKind] = {"resolved", "ended", "error_resolved", "missing_data_resolved"}
+INCIDENT_SUFFIXES: Mapping[EventKind, str] = {
+    "error": "/error",
+    "error_resolved": "/error",
+    "missing_data": "/missing_data",
+    "missing_data_resolved": "/missing_data",
+}
+"""Failures and missing data of a rule are incidents of their own."""
 
 
 def build_message(
@@ -89,7 +98,7 @@ def _incident(notification: Notification, topic: str) -> dict[str, Any]:
     return {
         "severity": message_severity(notification),
         "incident_action": _incident_action(notification),
-        "incident_key": f"alert/{topic}{'/error' if notification.kind in OWNER_KINDS else ''}",
+        "incident_key": f"alert/{topic}{INCIDENT_SUFFIXES.get(notification.kind, '')}",
     }
 
 

@@ -6,17 +6,19 @@ with removed as (
 
 insert into ops.alert_states as state (
     rule_id, key, since, status, severity, value, reading, worst, pending_since, firing_since,
-    empty_since, told, told_at, changes, flapping_since
+    empty_since, told, told_at, ok_since, missing_since, no_data_told, changes, changes_severity, flapping_since
 )
 select
     rule_id, key, since, status, severity, value, sample, worst_value, pending_since, firing_since,
-    empty_since, notified_severity, notified_at, changes, flapping_since
+    empty_since, notified_severity, notified_at, ok_since, missing_since, no_data_notified, changes, changes_severity, flapping_since
 from
     jsonb_to_recordset(cast(:states as jsonb)) as new_state (
         rule_id bigint, key text, since timestamptz, status text, severity text,
         value double precision, sample double precision, worst_value double precision,
         pending_since timestamptz, firing_since timestamptz, empty_since timestamptz,
-        notified_severity text, notified_at timestamptz, changes timestamptz [], flapping_since timestamptz
+        notified_severity text, notified_at timestamptz, ok_since timestamptz,
+        missing_since timestamptz, no_data_notified boolean,
+        changes timestamptz [], changes_severity text, flapping_since timestamptz
     )
 on conflict (rule_id, key) do update
     set
@@ -31,6 +33,10 @@ on conflict (rule_id, key) do update
         empty_since = excluded.empty_since,
         told = excluded.told,
         told_at = excluded.told_at,
+        ok_since = excluded.ok_since,
+        missing_since = excluded.missing_since,
+        no_data_told = excluded.no_data_told,
         changes = excluded.changes,
+        changes_severity = excluded.changes_severity,
         flapping_since = excluded.flapping_since,
         updated_at = now()
