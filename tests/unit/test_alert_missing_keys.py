@@ -96,3 +96,15 @@ def test_resolved_keys_that_are_missing_are_removed():
     run.evaluate({'["a"]': 11.0, '["b"]': 1.0})
     assert run.evaluate({}) == ["resolved"]
     assert run.states == {}
+
+
+def test_keys_of_an_earlier_definition_are_resolved():
+    """The rule of an event may come back with other key columns."""
+    run = Run(keyed())
+    evaluate_all(run, "a")
+    run.rule = rule()
+    assert run.evaluate(9) == ["resolved"]
+    assert list(run.states) == [""]
+    run.rule = keyed()
+    assert evaluate_all(run, "a") == [["firing"]]
+    assert list(run.states) == [A]

@@ -69,9 +69,20 @@ def test_critical_that_was_flapping_itself_does_not_end_the_calm():
     )
 
 
+def test_critical_of_earlier_does_not_keep_the_calm():
+    assert timeline(two_bounds(flapping_after=3), "c . w . w c c") == (
+        "1 firing, 2 resolved, 3 firing, 4 flapping, 6 firing"
+    )
+
+
 def test_the_calm_ends_for_critical_once_in_an_hour():
-    notified = timeline(two_bounds(flapping_after=3), "w . w . w c" + ". c" * 10)
-    assert notified.endswith("6 firing, 7 resolved, 8 firing, 9 flapping")
+    ticks = "w . w . w c . w . w c c c"
+    notified = (
+        "1 firing, 2 resolved, 3 firing, 4 flapping, 6 firing, 7 resolved, 8 firing, 9 flapping"
+    )
+    of = two_bounds(flapping_after=3)
+    assert timeline(of, ticks) == notified
+    assert timeline(of, "w . w . w c" + ". w" * 15 + "c").endswith("flapping, 37 firing")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ resolved notification only follows a firing one.
 from datetime import datetime, timedelta
 from typing import Literal
 
-from flows.alerts.evaluation.state_machine import AlertState, schedule_tolerance
+from flows.alerts.evaluation.state_machine import FLAPPING_PERIOD, AlertState, schedule_tolerance
 from flows.alerts.rules.model import SEVERITY_RANK, Rule, highest_severity
 
 NotificationKind = Literal[
@@ -84,19 +84,20 @@ def record_repeat(rule: Rule, state: AlertState, now: datetime) -> AlertState:
 
 
 def _to_flapping(rule: Rule, state: AlertState, now: datetime) -> AlertState:
-    severities = (state.notified_severity, state.severity, state.changes_severity)
+    severity = highest_severity((state.notified_severity, state.severity))
     return state._replace(
         flapping_since=now,
         firing_since=state.firing_since or state.changes[0],
-        notified_severity=highest_severity(severities) or rule.highest_severity,
+        notified_severity=severity or rule.lowest_severity,
         notified_at=now,
     )
 
 
 def _flapping_notification(limit: int | None, state: AlertState, now: datetime) -> DueNotification:
-    """Return firing at once if the severity rises above those of the hour, else wait for stability."""
-    if state.status == "firing" and _has_risen(state):
-        return _after_flapping(state._replace(changes=(now,)), now)
+    """Return firing at once if the severity rises, at most once per hour; else wait for stability."""
+    is_first = state.calm_ended_at is None or now - state.calm_ended_at >= FLAPPING_PERIOD
+    if state.status == "firing" and is_first and _has_risen(state):
+        return _after_flapping(state._replace(changes=(now,), calm_ended_at=now), now)
     is_stable = limit is None or len(state.changes) <= limit // 2
     return _after_flapping(state, now) if is_stable else (state, None)
 

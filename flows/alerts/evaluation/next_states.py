@@ -82,6 +82,8 @@ def _next_state(
     if rule.key_columns and key == NO_KEY and samples:  # rows with keys replace the empty result
         return update_state(rule, state, "ok", None, now)
     is_missing = key != NO_KEY and key not in samples
+    if is_missing and not rule.key_columns:  # a key of an earlier definition
+        return update_state(rule, state, "ok", None, now)
     if is_missing and (status := missing_key_status(rule)):
         return _missing(rule, state, status, now)
     sample = samples.get(key, 0.0 if rule.is_count else None)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
 from flows.alerts.evaluation.conditions import meets, worst_value
-from flows.alerts.rules.model import SEVERITY_RANK, Rule, Severity, highest_severity
+from flows.alerts.rules.model import SEVERITY_RANK, Rule, Severity
 
 Status = Literal["unknown", "ok", "pending", "firing", "no_data"]
 Classification = Severity | Literal["ok", "no_data", "keep_last"]
@@ -38,8 +38,8 @@ class AlertState(NamedTuple):
     missing_since: datetime | None = None
     no_data_notified: bool = False
     changes: tuple[datetime, ...] = ()
-    changes_severity: Severity | None = None
     flapping_since: datetime | None = None
+    calm_ended_at: datetime | None = None
 
     @property
     def is_notified(self) -> bool:
@@ -86,8 +86,7 @@ def update_state(
 ) -> AlertState:
     """Return the state after one evaluation."""
     recent = tuple(at for at in state.changes if now - at < FLAPPING_PERIOD)
-    severity = state.changes_severity if recent else None
-    state = state._replace(value=value, changes=recent, changes_severity=severity)
+    state = state._replace(value=value, changes=recent)
     match classification:
         case "keep_last":
             return _to_last(rule, state, now)
@@ -170,8 +169,7 @@ def _start_firing(rule: Rule, state: AlertState, now: datetime) -> AlertState:
 
 def _with_change(state: AlertState, now: datetime) -> AlertState:
     """Record that the alert started to fire, or that its severity rose; flapping counts both."""
-    severity = highest_severity((state.changes_severity, state.severity))
-    return state._replace(changes=(*state.changes, now), changes_severity=severity)
+    return state._replace(changes=(*state.changes, now))
 
 
 def schedule_tolerance(rule: Rule, duration: timedelta) -> timedelta:

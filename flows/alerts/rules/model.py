@@ -159,6 +159,13 @@ class Rule(_StrictModel):
             return severity
         return self.severity
 
+    @property
+    def lowest_severity(self) -> Severity:
+        """The severity of the bound that is reached first."""
+        for severity in reversed(self.bounds):
+            return severity
+        return self.severity
+
     def to_json(self) -> str:
         """Return the rule as JSON, without default values."""
         return self.model_dump_json(by_alias=True, exclude_none=True, exclude_defaults=True)

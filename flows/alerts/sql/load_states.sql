@@ -16,7 +16,7 @@ select
     missing_since,
     no_data_told as no_data_notified,
     changes,
-    changes_severity,
-    flapping_since
+    flapping_since,
+    calm_ended_at
 from ops.alert_states
 where rule_id = any(cast(:rule_ids as bigint []))

@@ -6,11 +6,11 @@ with removed as (
 
 insert into ops.alert_states as state (
     rule_id, key, since, status, severity, value, reading, worst, pending_since, firing_since,
-    empty_since, told, told_at, ok_since, missing_since, no_data_told, changes, changes_severity, flapping_since
+    empty_since, told, told_at, ok_since, missing_since, no_data_told, changes, flapping_since, calm_ended_at
 )
 select
     rule_id, key, since, status, severity, value, sample, worst_value, pending_since, firing_since,
-    empty_since, notified_severity, notified_at, ok_since, missing_since, no_data_notified, changes, changes_severity, flapping_since
+    empty_since, notified_severity, notified_at, ok_since, missing_since, no_data_notified, changes, flapping_since, calm_ended_at
 from
     jsonb_to_recordset(cast(:states as jsonb)) as new_state (
         rule_id bigint, key text, since timestamptz, status text, severity text,
@@ -18,7 +18,8 @@ from
         pending_since timestamptz, firing_since timestamptz, empty_since timestamptz,
         notified_severity text, notified_at timestamptz, ok_since timestamptz,
         missing_since timestamptz, no_data_notified boolean,
-        changes timestamptz [], changes_severity text, flapping_since timestamptz
+        changes timestamptz [], flapping_since timestamptz,
+        calm_ended_at timestamptz
     )
 on conflict (rule_id, key) do update
     set
@@ -37,6 +38,6 @@ on conflict (rule_id, key) do update
         missing_since = excluded.missing_since,
         no_data_told = excluded.no_data_told,
         changes = excluded.changes,
-        changes_severity = excluded.changes_severity,
         flapping_since = excluded.flapping_since,
+        calm_ended_at = excluded.calm_ended_at,
         updated_at = now()

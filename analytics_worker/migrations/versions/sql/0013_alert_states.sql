@@ -1,6 +1,6 @@
 alter table ops.alert_states
 add column no_data_told boolean not null default false,
-add column changes_severity text check (changes_severity in ('warning', 'critical')),
+add column calm_ended_at timestamptz,
 add column ok_since timestamptz,
 add column missing_since timestamptz;
 comment on column ops.alert_states.told is
@@ -9,7 +9,8 @@ comment on column ops.alert_states.no_data_told is
 'Whether recipients of the firing alert have been notified that its data is missing';
 comment on column ops.alert_states.changes is
 'When it started or stopped to fire, or its severity rose, within the last hour';
-comment on column ops.alert_states.changes_severity is 'Highest severity of the changes within the last hour';
+comment on column ops.alert_states.calm_ended_at is
+'When a rise of the severity last ended flapping; it does at most once per hour';
 comment on column ops.alert_states.ok_since is
 'Since when the condition of a firing alert is no longer met; keep_firing_for counts from here';
 comment on column ops.alert_states.missing_since is 'Since when the SQL returns no row for the key';
