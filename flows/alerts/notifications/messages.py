@@ -5,6 +5,7 @@ recipient gets them in order. They share one incident key, so that incident serv
 the incident that the first of them opened.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,7 @@ from analytics_worker.delivery.message import (
     Recipient,
     Severity,
 )
+from analytics_worker.text import value_line
 from flows.alerts.notifications.model import EventKind, Notification, start_time
 from flows.alerts.notifications.recipients import resolve_recipients
 from flows.alerts.notifications.rendering import render_notification
@@ -48,6 +50,9 @@ INCIDENT_SUFFIXES: Mapping[EventKind, str] = {
 """Failures and missing data of a rule are incidents of their own."""
 
 
+_SQL_LINE = re.compile(r" \(line \d+ of the SQL\)$")
+
+
 def build_message(
     rule_id: int,
     rule: Rule,
@@ -69,6 +74,7 @@ def build_message(
         topic=topic,
         owner=rule.owner,
         fallback=_fallback(rule, recipients),
+        digest_key=_digest_key(notification),
         id=uid,
     )
 
@@ -92,6 +98,18 @@ def followed_message_lookup(
 def _fallback(rule: Rule, recipients: Sequence[Recipient]) -> list[Recipient]:
     """Return the recipients to notify if the message can't be delivered and there is no owner."""
     return list(dict.fromkeys([*recipients, *resolve_recipients(rule, "readers")]))
+
+
+def _digest_key(notification: Notification) -> str:
+    """Return what notifications of owners have in common: one cause can concern many rules."""
+    cause = _SQL_LINE.sub("", notification.health.error or "")
+    keys: Mapping[EventKind, str] = {
+        "error": f"rules failed: {cause}",
+        "error_resolved": f"rules recovered: {cause}",
+        "missing_data": "rules without data",
+        "missing_data_resolved": "rules have data again",
+    }
+    return value_line(keys.get(notification.kind, ""))
 
 
 def _incident(notification: Notification, topic: str) -> dict[str, Any]:

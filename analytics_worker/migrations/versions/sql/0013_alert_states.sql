@@ -60,3 +60,7 @@ comment on column ops.alert_sql.last_run_at is 'When it was last run, to the day
 alter table ops.alert_evaluations add column sql_hash text;
 comment on column ops.alert_evaluations.sql_hash is
 'SHA-256 of the SQL that was run, as in ops.alert_sql; null if none was';
+
+alter table ops.messages add column digest_key text not null default '';
+comment on column ops.messages.digest_key is
+'What messages have in common that are sent as one digest to each recipient; empty: each on its own';
