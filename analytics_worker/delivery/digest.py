@@ -1,4 +1,4 @@
-"""Replace a backlog of messages by one digest that names each of them.
+"""Replace a backlog of messages, or messages with something in common, by one digest that names each.
 
 Writes the digest into the outbox and links the deliveries that it replaces, in one transaction. They
 stay pending until the digest is settled: then they are ``digested``, or failed like the digest.
@@ -29,8 +29,10 @@ MAX_URL = 2000
 _RANK: tuple[Severity, ...] = ("critical", "warning", "info", "ok")
 
 
-def create_digest(channel: str, recipient: str, domain: Domain) -> int:
-    """Create a digest of the due messages for a recipient; return how many it names."""
+def create_digest(
+    channel: str, recipient: str, domain: Domain, digest_key: str | None = None
+) -> int:
+    """Create a digest of the due messages for a recipient, with that key; return how many it names."""
     with warehouse() as connection:
         members = execute(
             connection,
@@ -38,12 +40,15 @@ def create_digest(channel: str, recipient: str, domain: Domain) -> int:
             channel=channel,
             recipient=recipient,
             domain=domain,
+            digest_key=digest_key,
             max_members=MAX_MEMBERS,
         )
         if len(members) < 2:  # noqa: PLR2004  # another sender was faster
             return 0
         message_id, to = uuid4(), Recipient(channel, recipient)
-        digest = Message(domain, "digest", digest_content(members), [to], id=message_id)
+        digest = Message(
+            domain, "digest", digest_content(members, digest_key or "messages"), [to], id=message_id
+        )
         enqueue(connection, [digest])
         execute(
             connection,
@@ -55,12 +60,13 @@ def create_digest(channel: str, recipient: str, domain: Domain) -> int:
     return len(members)
 
 
-def digest_content(members: Sequence[Row]) -> Content:
-    """Compose the message: each member with its severity, subject and link."""
+def digest_content(members: Sequence[Row], noun: str = "messages") -> Content:
+    """Compose the message: what the members are, and each with its severity, subject and link."""
     severities = Counter(row["severity"] for row in members if row["severity"] in _RANK)
     ranked: list[Severity] = [severity for severity in _RANK if severities[severity]]
     counts = ", ".join(f"{severities[severity]} {severity}" for severity in ranked)
-    headline = f"{len(members)} messages" + (f": {counts}" if counts else "")
+    counted = f": {counts}" if counts and noun == "messages" else ""
+    headline = f"{len(members)} {one_line(noun, MAX_LINE)}{counted}"
     return Content(
         subject=f"[digest] {headline}",
         headline=headline,

@@ -20,7 +20,7 @@ from analytics_worker.delivery.counts import DeliveryCounter, DeliveryCounts, de
 from analytics_worker.delivery.deadline import Deadline
 from analytics_worker.delivery.message import Domain
 from analytics_worker.delivery.owner_notices import notify_owners
-from analytics_worker.delivery.pacing import digest_backlog, rate_of
+from analytics_worker.delivery.pacing import digest_backlog, digest_by_key, rate_of
 from analytics_worker.delivery.report_files import open_report_file
 from analytics_worker.delivery.routing import ChannelUnavailableError, channel
 from analytics_worker.delivery.session import ANY_ERROR
@@ -147,6 +147,7 @@ class _Dispatcher:
         if target.recipients not in ([], [name]):
             self._store.expand(name, target.recipients)
         with self._digest_lock:
+            digest_by_key(self._store, target)
             digest_backlog(self._store, target, rate, limited=row["limited"])
         opener = self._open_attachment
         return ChannelContext(

@@ -60,6 +60,7 @@ def _message_row(message: Message) -> dict[str, Any]:
         "fallback": [[each.channel, each.address] for each in message.fallback],
         "reference": message.reference[:MAX_NAME],
         "content": message.content.stored(),
+        "digest_key": message.digest_key[:MAX_NAME],
         "with_files": bool(message.content.attachments),
     }
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from analytics_worker.delivery.channels.base import Channel, Rate
-from analytics_worker.delivery.digest import create_digest
+from analytics_worker.delivery.digest import MAX_MEMBERS, create_digest
 from analytics_worker.delivery.retry import backoff_seconds
 from analytics_worker.delivery.store import DeliveryStore
 from analytics_worker.errors import PermanentError
@@ -116,6 +116,21 @@ def digest_backlog(
     )
     for group in groups:
         create_digest(channel.name, group["recipient"], group["domain"])
+
+
+def digest_by_key(store: DeliveryStore, channel: Channel) -> None:
+    """Replace messages with the same digest key by one digest for each recipient.
+
+    Programs that get webhooks, and incident services, get each message.
+    """
+    if not channel.digestible or channel.kind == "webhook":
+        return
+    for group in store.run("digest_keys", channel=channel.name, domain=store.domain):
+        found = MAX_MEMBERS
+        while found == MAX_MEMBERS:
+            found = create_digest(
+                channel.name, group["recipient"], group["domain"], group["digest_key"]
+            )
 
 
 def digest_threshold(rate: Rate | None, *, limited: bool) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 from flows.alerts.evaluation.observation import Observation
 from flows.alerts.evaluation.result import EvaluationResult
 from flows.alerts.evaluation.state_machine import RuleHealth, States
-from flows.alerts.evaluation.transition import apply_evaluation
+from flows.alerts.evaluation.transition import EvaluationOptions, apply_evaluation
 from flows.alerts.notifications.model import AUDIENCES, Notification
 from flows.alerts.rules.model import Rule
 
@@ -45,8 +45,7 @@ class Run:
             self.health,
             observation,
             now,
-            suppressed=AUDIENCES if silenced else (),
-            **options,
+            EvaluationOptions(suppressed=AUDIENCES if silenced else (), **options),
         )
         self.states, self.health = self.last.states, self.last.health
         return [notification.kind for notification in self.last.notifications]

@@ -48,6 +48,9 @@ def test_a_valid_file_has_no_problems(tmp_path):
         (VALID + "    parameters: {x: 1}\n", "alerts.yml:6: a: 'x' is not used: write :x in the SQL, or remove it"),
         (VALID + "    template:\n      text: '{{ valeu }}'\n", "alerts.yml:7: a: template: 'valeu' is undefined"),
         (VALID + "    group_by: [team]\n", "alerts.yml:6: a: group_by needs key_columns"),
+        (VALID + "    was: a\n", "alerts.yml:6: a: 'a' is still the name of a rule; remove was"),
+        (VALID + "    on_missing_key: resolve\n", "alerts.yml:6: a: on_missing_key needs key_columns; without keys, use on_empty"),
+        (VALID + "    on_missing_key: ok\n", "alerts.yml:6: on_missing_key: 'ok' is not valid; expected 'resolve', 'no_data' or 'keep'"),
         (VALID + "    channels: [{email: nobody}]\n", "alerts.yml:6: channels"),
         (VALID + VALID.removeprefix("alerts:\n"), "alerts.yml:6: a: there are two rules named 'a'"),
         (VALID + "rules: []\n", "alerts.yml:6: unknown key 'rules'"),
@@ -67,6 +70,13 @@ def test_a_valid_file_has_no_problems(tmp_path):
 def test_a_mistake_is_reported_by_line_with_a_fix(tmp_path, text, complaint):
     messages = problems(tmp_path, text)
     assert any(complaint in line for line in messages), messages
+
+
+def test_two_rules_can_not_have_been_the_same(tmp_path):
+    two = VALID + "    was: x\n" + VALID.removeprefix("alerts:\n").replace("name: a", "name: b")
+    assert problems(tmp_path, two + "    was: x\n") == [
+        "alerts.yml:11: b: another rule was 'x', too; remove one of them"
+    ]
 
 
 def test_mistakes_of_both_files_are_reported_together(tmp_path):

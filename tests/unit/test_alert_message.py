@@ -38,7 +38,12 @@ EMEA, APAC = '["EMEA"]', '["APAC"]'
         ({"repeat_every": "2m"}, [11, 12], "[STILL CRITICAL] r: 12 (value > 10)"),
         ({"no_data_after": "2m"}, [11, None, None], "[NO DATA] r: no data"),
         ({"flapping_after": 2}, [11, 9, 11], "[FLAPPING] r: now 11 (value > 10)"),
-        ({"on_empty": "alert"}, [None], "[CRITICAL] r"),
+        ({"on_empty": "alert"}, [None], "[CRITICAL] r: the value is NULL or NaN"),
+        ({"on_error": "alert"}, [Failure("no such column")], "[CRITICAL] r: the SQL failed: no such column"),
+        ({"no_data_after": "2m"}, [11, None, None, 12], "[CRITICAL AGAIN] r: 12 (value > 10)"),
+        ({"repeat_every": "6m"}, [Failure("no such column")] * 4, "[ERROR] r: no such column (for 6m)"),
+        ({"no_data_after": "4m"}, [9, None, None, None], "[MISSING DATA] r: no data for 4m"),
+        ({"no_data_after": "4m"}, [9, None, None, None, 9], "[MISSING DATA RESOLVED] r: data is available again after 6m"),
         ({"measure": "change_percent", "operator": "<", "threshold": -5}, [100, 90], "[CRITICAL] r: -10 % (change < -5 %)"),
         ({"operator": "between", "threshold": [1, 5]}, [3], "[CRITICAL] r: 3 (value between 1 and 5)"),
         (TEAMS, [{EMEA: 0.4, APAC: 0.9}], "[CRITICAL] r: EMEA at 0.4 (coverage < 0.5)"),
@@ -83,8 +88,12 @@ def test_the_json_is_as_documented():
         "headline": "Alert resolved",
         "condition": "value > 10",
         "value": 9,
+        "value_at": (START + timedelta(minutes=4)).isoformat(),
+        "reason": None,
         "count": 1,
-        "worst": [{"key": "", "severity": None, "value": 9, "worst": 40, "since": firing}],
+        "worst": [
+            {"key": "", "severity": None, "value": 9, "worst": 40, "reason": None, "since": firing}
+        ],
         "more": 0,
         "at": (START + timedelta(minutes=4)).isoformat(),
         "since": firing,
@@ -93,6 +102,53 @@ def test_the_json_is_as_documented():
         "error": None,
         "hint": None,
     }
+
+
+def test_a_value_of_an_earlier_evaluation_has_its_time_and_the_reason():
+    run = Run(rule(repeat_every="6m"))
+    run.evaluate_all([11, 12])
+    run.evaluate(Failure("no such\ntable"))
+    assert run.evaluate(Failure("no such\ntable")) == ["still_firing"]
+    content = render_notification(run.rule, run.notification, START + 3 * TICK, "uid")
+    assert content.subject == "[STILL CRITICAL] r: 12 as of 2026-03-01 12:02:00 UTC (value > 10)"
+    assert "Value:     12 as of 2026-03-01 12:02:00 UTC\n" in content.text
+    assert "Reason:    the SQL failed: no such⏎table\n" in content.text
+    assert "as of 2026-03-01 12:02:00 UTC" in (content.html or "")
+    facts = {each.label: each.value for each in content.facts}
+    assert facts["Value"] == "12 as of 2026-03-01 12:02:00 UTC"
+    assert facts["Reason"] == "the SQL failed: no such⏎table"
+    assert content.json_body is not None
+    assert content.json_body["value_at"] == "2026-03-01T12:02:00+00:00"
+    assert content.json_body["reason"] == "the SQL failed: no such\ntable"
+
+
+@pytest.mark.parametrize(
+    ("samples", "rows", "subject"),
+    [
+        ({}, 0, "[CRITICAL] r: no rows"),
+        ({EMEA: None}, 1, "[CRITICAL] r: EMEA: the value is NULL or NaN"),
+        ({EMEA: None, APAC: None}, 2, "[CRITICAL] r: 2 keys: the value is NULL or NaN"),
+    ],
+)
+def test_a_message_says_why_there_is_no_value(samples, rows, subject):
+    of = rule(**TEAMS, on_empty="alert")
+    run = Run(of)
+    run.evaluate(samples, rows=rows)
+    assert render_notification(of, run.notification, START, "uid").subject == subject
+
+
+def test_the_reason_of_each_key_is_shown_beside_it():
+    of = rule(**TEAMS, on_empty="alert")
+    run = Run(of)
+    run.evaluate({EMEA: 0.9, APAC: 0.9})
+    run.evaluate({APAC: None})
+    content = render_notification(of, run.notification, START + TICK, "uid")
+    assert "- EMEA: no row for this key (critical)" in content.text
+    assert "- APAC: the value is NULL or NaN (critical)" in content.text
+    assert content.items == (
+        "EMEA: no row for this key (critical)",
+        "APAC: the value is NULL or NaN (critical)",
+    )
 
 
 def test_infinity_is_text_in_json():

@@ -39,17 +39,6 @@ def test_without_repeat_every_nothing_is_repeated():
     assert sum(map(len, Run(rule()).evaluate_all([11] * 60))) == 1
 
 
-def test_an_upgrade_to_critical_is_notified_immediately_and_a_downgrade_is_not():
-    both = rule(threshold=None, warning=10, critical=20)
-    run = Run(both)
-    assert run.evaluate_all([11, 25]) == [["firing"], ["firing"]]
-    assert run.notification.severity == "critical"
-    assert run.evaluate_all([15, 25, 9]) == [[], [], ["resolved"]], "critical is notified already"
-    run = Run(both)
-    assert run.evaluate(25) == ["firing"]
-    assert run.notification.severity == "critical"
-
-
 def test_during_a_silence_states_change_and_nothing_is_notified():
     run = Run(rule())
     assert run.evaluate(11, silenced=True) == []

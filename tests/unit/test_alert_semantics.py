@@ -145,13 +145,6 @@ def test_on_error_can_fire_an_alert_or_keep_the_state():
     assert run.health.error is None
 
 
-def test_resolved_keys_that_are_missing_are_removed():
-    run = Run(rule(key_columns=["k"], on_empty="ok"))
-    run.evaluate({'["a"]': 11.0, '["b"]': 1.0})
-    assert run.evaluate({}) == ["resolved"]
-    assert run.states == {}
-
-
 def test_a_change_is_measured_against_the_previous_sample():
     run = Run(rule(measure="change_percent", operator="<", threshold=-5))
     assert run.evaluate_all([100, 96, 90]) == [[], [], ["firing"]]

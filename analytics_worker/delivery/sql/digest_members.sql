@@ -16,6 +16,7 @@ where
     and delivery.digest_of is null
     and not delivery.with_files
     and message.kind <> 'digest'
+    and (cast(:digest_key as text) is null or message.digest_key = :digest_key)
 order by delivery.position
 limit :max_members
 for update of delivery skip locked

@@ -2,22 +2,24 @@
 -- exist already, by id or key, are not changed.
 with wanted as (
     select
-        id, domain, kind, topic, follows, owner, fallback, reference, content, notice_of, notice_channel, with_files, number
+        id, domain, kind, topic, follows, owner, fallback, reference, content, notice_of, notice_channel, digest_key,
+        with_files, number
     from
         rows from (
             jsonb_to_recordset(cast(:messages as jsonb)) as (
                 id uuid, domain text, kind text, topic text, follows uuid, owner text, fallback jsonb,
-                reference text, content jsonb, notice_of uuid, notice_channel text, with_files boolean
+                reference text, content jsonb, notice_of uuid, notice_channel text, digest_key text, with_files boolean
             )
         ) with ordinality as given (
             id, domain, kind, topic, follows, owner, fallback, reference, content, notice_of, notice_channel,
-            with_files, number
+            digest_key, with_files, number
         )
 ),
 
 added as (
     insert into ops.messages (
-        id, domain, kind, topic, follows, owner, fallback, reference, content, notice_of, notice_channel
+        id, domain, kind, topic, follows, owner, fallback, reference, content, notice_of, notice_channel,
+        digest_key
     )
     select
         wanted.id,
@@ -33,7 +35,8 @@ added as (
         wanted.reference,
         wanted.content,
         wanted.notice_of,
-        wanted.notice_channel
+        wanted.notice_channel,
+        coalesce(wanted.digest_key, '')
     from wanted
     order by wanted.number
     on conflict (id) do nothing

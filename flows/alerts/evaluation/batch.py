@@ -7,19 +7,21 @@ database refuses, is the failure of that rule. Only an unavailable database ends
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from analytics_worker.errors import PermanentError, is_database_outage
+from analytics_worker.settings import settings
 from flows.alerts.evaluation.locking import Claim, load_baselines, load_states
 from flows.alerts.evaluation.observation import Failure, Observation
 from flows.alerts.evaluation.queries import QueryResult, failure_of
 from flows.alerts.evaluation.result import EvaluationResult
 from flows.alerts.evaluation.state_machine import States
 from flows.alerts.evaluation.store import WriteBatch
-from flows.alerts.evaluation.transition import apply_evaluation
+from flows.alerts.evaluation.transition import EvaluationOptions, apply_evaluation
 from flows.alerts.notifications.model import AUDIENCES
 from flows.alerts.notifications.recipients import audiences_without_recipients
 
@@ -100,16 +102,14 @@ def evaluate_rule(
     baseline: Mapping[str, float] | None = None,
 ) -> EvaluationResult:
     """Apply the evaluation of one rule and collect the rows to write."""
-    result = apply_evaluation(
-        claim.rule,
-        before,
-        claim.health,
-        observation,
-        claim.now,
+    options = EvaluationOptions(
         suppressed=AUDIENCES if claim.silenced else audiences_without_recipients(claim.rule),
         baseline=baseline,
+        rows=query.rows if query else None,
+        retention=timedelta(days=settings().alert_history_retention_days),
     )
-    writes.add(claim, before, observation, result, **_query_statistics(query))
+    result = apply_evaluation(claim.rule, before, claim.health, observation, claim.now, options)
+    writes.add(claim, before, observation, result, **_query_statistics(claim, query))
     return result
 
 
@@ -183,10 +183,11 @@ def _counts(evaluations: Sequence[RuleEvaluation]) -> EvaluationCounts:
     return counts
 
 
-def _query_statistics(query: QueryResult | None) -> dict[str, float | None]:
+def _query_statistics(claim: Claim, query: QueryResult | None) -> dict[str, float | None]:
     if query is None:
         return {"rows": None, "milliseconds": None, "attempts": 1}
     return {
+        "ran_sql": claim.rule.sql is not None and claim.definition_error is None,
         "rows": query.rows,
         "milliseconds": round(query.milliseconds, 3),
         "attempts": query.attempts,

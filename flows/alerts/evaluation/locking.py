@@ -53,7 +53,7 @@ def claim_due(
         excluded=list(excluded),
         batch_size=BATCH_SIZE,
     )
-    return [_claim(row) for row in rows]
+    return [claim_of(row) for row in rows]
 
 
 def claim_event(
@@ -68,10 +68,11 @@ def claim_event(
         every=rule.every,
         now=now,
     )
-    return _claim(row)
+    return claim_of(row)
 
 
-def _claim(row: RowMapping) -> Claim:
+def claim_of(row: RowMapping) -> Claim:
+    """Return the claim of a locked row; an invalid definition is an error of the rule."""
     definition_error = None
     try:
         rule = Rule.model_validate_json(row["definition"])
@@ -86,8 +87,20 @@ def _claim(row: RowMapping) -> Claim:
         now=row["now"],
         slot=row["slot"],
         silenced=row["silenced"],
-        health=RuleHealth(row["error"], row["error_since"], notified=row["error_told"]),
+        health=_health(row),
         definition_error=definition_error,
+    )
+
+
+def _health(row: RowMapping) -> RuleHealth:
+    return RuleHealth(
+        error=row["error"],
+        since=row["error_since"],
+        notified=row["error_told"],
+        notified_at=row["error_told_at"],
+        succeeded_at=row["succeeded_at"],
+        no_data_since=row["no_data_since"],
+        no_data_notified_at=row["no_data_told_at"],
     )
 
 

@@ -11,18 +11,19 @@ from uuid import UUID, uuid4
 
 from prefect.context import FlowRunContext
 from pydantic import ConfigDict, TypeAdapter
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 
 from analytics_worker.database.connections import run_sql
-from analytics_worker.delivery.message import Message
+from analytics_worker.delivery.message import Message, Recipient
 from analytics_worker.delivery.outbox import enqueue
 from flows.alerts.evaluation.locking import Claim
 from flows.alerts.evaluation.observation import Failure, Observation, ReportedStatus
 from flows.alerts.evaluation.result import EvaluationResult
 from flows.alerts.evaluation.samples import NO_KEY
-from flows.alerts.evaluation.state_machine import States
+from flows.alerts.evaluation.state_machine import RuleHealth, States
 from flows.alerts.notifications.messages import build_message, followed_message_lookup
 from flows.alerts.notifications.model import Notification
+from flows.alerts.notifications.recipients import with_earlier_recipients
 
 _JSON: TypeAdapter[Any] = TypeAdapter(Any, config=ConfigDict(ser_json_inf_nan="strings"))
 """Write timestamps as PostgreSQL reads them, and infinity as text, which JSON numbers exclude."""
@@ -77,9 +78,10 @@ class WriteBatch:
             {"rule_id": claim.id, "key": key} for key in before if key not in result.states
         ]
         for notification in result.notifications:
-            self._add_notification(claim, notification)
+            self.add_notification(claim, notification)
 
-    def _add_notification(self, claim: Claim, notification: Notification) -> None:
+    def add_notification(self, claim: Claim, notification: Notification) -> None:
+        """Add the event and the message of a notification."""
         uid = uuid4()
         message = build_message(claim.id, claim.rule, notification, claim.now, uid, _flow_run_id())
         self.messages.append(message)
@@ -103,32 +105,46 @@ class WriteBatch:
                 states=_to_json(self.states),
                 removed_states=_to_json(self.removed_states),
             )
-        if self.events:
-            self._enqueue(connection, flow_run_id)
+        self.write_notifications(connection)
 
-    def _enqueue(self, connection: Connection, flow_run_id: UUID | None) -> None:
+    def write_notifications(self, connection: Connection) -> None:
         """Write the events and their messages."""
+        if not self.events:
+            return
         followed = self._followed_messages(connection)
-        events = _to_json(self.events)
-        rows = run_sql(connection, "alerts/add_events", events=events, flow_run_id=flow_run_id)
+        rows = run_sql(
+            connection,
+            "alerts/add_events",
+            events=_to_json(self.events),
+            flow_run_id=_flow_run_id(),
+        )
         event_ids: dict[UUID | None, int] = {row["uid"]: row["id"] for row in rows}
         enqueue(
             connection,
             [
-                message._replace(
-                    reference=str(event_ids[message.id]), follows=followed.get(message.id)
+                _following(message, followed.get(message.id))._replace(
+                    reference=str(event_ids[message.id])
                 )
                 for message in self.messages
             ],
         )
 
-    def _followed_messages(self, connection: Connection) -> dict[UUID | None, UUID]:
-        """Return the id of the message that each message follows, by its own id."""
+    def _followed_messages(self, connection: Connection) -> dict[UUID | None, RowMapping]:
+        """Return the message that each message follows, and its recipients, by its own id."""
         if not self.followed_lookups:
             return {}
         lookups = _to_json(self.followed_lookups)
         rows = run_sql(connection, "alerts/followed_messages", lookups=lookups)
-        return {row["uid"]: row["id"] for row in rows}
+        return {row["uid"]: row for row in rows}
+
+
+def _following(message: Message, followed: RowMapping | None) -> Message:
+    """Return a message that also goes to those who got the one that it follows."""
+    if followed is None:
+        return message
+    earlier = [Recipient(channel, address) for channel, address in followed["recipients"]]
+    recipients = with_earlier_recipients(message.recipients, earlier)
+    return message._replace(follows=followed["id"], recipients=recipients)
 
 
 def _flow_run_id() -> UUID | None:
@@ -156,10 +172,20 @@ def _evaluation_row(
         "keys": len(result.states),
         "firing": result.firing,
         "error": observation.message if isinstance(observation, Failure) else None,
-        "health_error": result.health.error,
-        "health_since": result.health.since,
-        "health_notified": result.health.notified,
+        **_health_columns(result.health),
         "watched": _is_watched(claim, result),
+    }
+
+
+def _health_columns(health: RuleHealth) -> dict[str, Any]:
+    return {
+        "health_error": health.error,
+        "health_since": health.since,
+        "health_notified": health.notified,
+        "health_notified_at": health.notified_at,
+        "succeeded_at": health.succeeded_at,
+        "no_data_since": health.no_data_since,
+        "no_data_notified_at": health.no_data_notified_at,
     }
 
 

@@ -13,6 +13,7 @@ from analytics_worker.user_templates.rendering import number_text
 from flows.alerts.evaluation.samples import exact_key_label
 from flows.alerts.evaluation.state_machine import AlertState
 from flows.alerts.notifications.model import Notification, start_time
+from flows.alerts.notifications.reasons import reason_text
 from flows.alerts.rules.model import Bound, Rule
 
 RankedStates = Sequence[tuple[str, AlertState]]
@@ -26,7 +27,7 @@ def json_body(
 ) -> dict[str, Any]:
     """Return the JSON body of a notification."""
     since = start_time(notification)
-    items = [_item(key, state) for key, state in worst]
+    items = [_item(key, state, notification.reasons.get(key)) for key, state in worst]
     return {
         "kind": notification.kind,
         "rule": rule.name,
@@ -37,6 +38,8 @@ def json_body(
         "headline": headline,
         "condition": condition_text(rule, notification.severity),
         "value": items[0]["value"] if len(notification.states) == 1 else None,
+        "value_at": _format_time(notification.values_at or now),
+        "reason": reason_text(notification),
         "count": len(notification.states),
         "worst": items,
         "more": len(notification.states) - len(worst),
@@ -48,12 +51,13 @@ def json_body(
     }
 
 
-def _item(key: str, state: AlertState) -> dict[str, Any]:
+def _item(key: str, state: AlertState, reason: str | None) -> dict[str, Any]:
     return {
         "key": exact_key_label(key),
         "severity": state.severity,
         "value": _json_number(state.value),
         "worst": _json_number(state.worst_value),
+        "reason": reason,
         "since": _format_time(state.firing_since),
     }
 

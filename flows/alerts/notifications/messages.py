@@ -5,6 +5,7 @@ recipient gets them in order. They share one incident key, so that incident serv
 the incident that the first of them opened.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -20,6 +21,7 @@ from analytics_worker.delivery.message import (
     Recipient,
     Severity,
 )
+from analytics_worker.text import value_line
 from flows.alerts.notifications.model import EventKind, Notification, start_time
 from flows.alerts.notifications.recipients import resolve_recipients
 from flows.alerts.notifications.rendering import render_notification
@@ -28,15 +30,27 @@ from flows.alerts.rules.model import Rule
 TEXT_CHANNELS = {"webhook", "slack"}
 """Channels that use no HTML: it is not rendered for them."""
 
+FIRING_KINDS: Sequence[EventKind] = ("firing", "firing_again", "still_firing", "flapping")
 FOLLOWED_KINDS: Mapping[EventKind, Sequence[EventKind]] = {
-    "resolved": ("firing", "still_firing", "flapping"),
-    "no_data": ("firing", "still_firing", "flapping"),
+    "resolved": FIRING_KINDS,
+    "no_data": FIRING_KINDS,
+    "ended": FIRING_KINDS,
     "error_resolved": ("error",),
+    "missing_data_resolved": ("missing_data",),
 }
 """For each kind that ends an alert or a failure: the kinds that start it."""
 
-RESOLVED_KINDS: set[EventKind] = {"resolved", "error_resolved"}
-OWNER_KINDS: set[EventKind] = {"error", "error_resolved"}
+RESOLVED_KINDS: set[EventKind] = {"resolved", "ended", "error_resolved", "missing_data_resolved"}
+INCIDENT_SUFFIXES: Mapping[EventKind, str] = {
+    "error": "/error",
+    "error_resolved": "/error",
+    "missing_data": "/missing_data",
+    "missing_data_resolved": "/missing_data",
+}
+"""Failures and missing data of a rule are incidents of their own."""
+
+
+_SQL_LINE = re.compile(r" \(line \d+ of the SQL\)$")
 
 
 def build_message(
@@ -60,6 +74,7 @@ def build_message(
         topic=topic,
         owner=rule.owner,
         fallback=_fallback(rule, recipients),
+        digest_key=_digest_key(notification),
         id=uid,
     )
 
@@ -85,11 +100,23 @@ def _fallback(rule: Rule, recipients: Sequence[Recipient]) -> list[Recipient]:
     return list(dict.fromkeys([*recipients, *resolve_recipients(rule, "readers")]))
 
 
+def _digest_key(notification: Notification) -> str:
+    """Return what notifications of owners have in common: one cause can concern many rules."""
+    cause = _SQL_LINE.sub("", notification.health.error or "")
+    keys: Mapping[EventKind, str] = {
+        "error": f"rules failed: {cause}",
+        "error_resolved": f"rules recovered: {cause}",
+        "missing_data": "rules without data",
+        "missing_data_resolved": "rules have data again",
+    }
+    return value_line(keys.get(notification.kind, ""))
+
+
 def _incident(notification: Notification, topic: str) -> dict[str, Any]:
     return {
         "severity": message_severity(notification),
         "incident_action": _incident_action(notification),
-        "incident_key": f"alert/{topic}{'/error' if notification.kind in OWNER_KINDS else ''}",
+        "incident_key": f"alert/{topic}{INCIDENT_SUFFIXES.get(notification.kind, '')}",
     }
 
 

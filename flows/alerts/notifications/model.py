@@ -4,21 +4,21 @@ Reads nothing, writes nothing.
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 from flows.alerts.evaluation.conditions import distance_from_ok
+from flows.alerts.evaluation.due_notification import NotificationKind
 from flows.alerts.evaluation.samples import NO_KEY
-from flows.alerts.evaluation.state_machine import (
-    AlertState,
-    NotificationKind,
-    RuleHealth,
-    States,
-)
+from flows.alerts.evaluation.state_machine import AlertState, RuleHealth, States
 from flows.alerts.rules.model import SEVERITY_RANK, Rule, Severity, highest_severity
 
-EventKind = NotificationKind | Literal["error", "error_resolved"]
+EventKind = (
+    NotificationKind
+    | Literal["ended", "error", "error_resolved", "missing_data", "missing_data_resolved"]
+)
 Audience = Literal["readers", "owner"]
 """The recipients of the rule's alerts (``readers``), or the owner of the rule."""
 
@@ -36,6 +36,12 @@ class Notification:
     health: RuleHealth = field(default_factory=RuleHealth)
     is_last: bool = False
     """For a resolved notification: whether no other key of the group is notified as firing."""
+    values_at: datetime | None = None
+    """Time of the evaluation that the values are of."""
+    reasons: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By key: why there is no value, or none of the current evaluation."""
+    end_reason: str | None = None
+    """For an ended notification: why the alert is not evaluated any more."""
 
     @property
     def severity(self) -> Severity | None:

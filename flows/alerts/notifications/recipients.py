@@ -3,6 +3,8 @@
 Reads the settings; writes nothing. A recipient is an address or the name of a channel, never a URL.
 """
 
+from collections.abc import Sequence
+
 from analytics_worker.delivery.message import Recipient
 from analytics_worker.delivery.routing import default_recipients
 from analytics_worker.settings import settings
@@ -23,6 +25,23 @@ def resolve_recipients(rule: Rule, audience: Audience) -> list[Recipient]:
         else:
             recipients |= dict.fromkeys(_channel_recipients(channel.name))
     return list(recipients)
+
+
+def with_earlier_recipients(
+    current: Sequence[Recipient], earlier: Sequence[Recipient]
+) -> list[Recipient]:
+    """Add the recipients of an earlier message, although the rule may have others now.
+
+    A channel as a whole stands for all its addresses, so it is not combined with any of them.
+    """
+    whole = {each.channel for each in current if each.channel == each.address}
+    channels = {each.channel for each in current}
+    added = [
+        each
+        for each in earlier
+        if each.channel not in (channels if each.channel == each.address else whole)
+    ]
+    return list(dict.fromkeys([*current, *added]))
 
 
 def audiences_without_recipients(rule: Rule) -> frozenset[Audience]:

@@ -29,40 +29,19 @@ from flows.alerts.notifications.json_body import (
     duration_text,
     json_body,
 )
+from flows.alerts.notifications.kind_texts import COLORS, HEADLINES, hint, label
 from flows.alerts.notifications.model import (
-    EventKind,
     Notification,
     sort_worst_first,
     start_time,
 )
+from flows.alerts.notifications.reasons import older_values_at, reason_text
 from flows.alerts.notifications.subject import subject
 from flows.alerts.rules.model import Rule, Template
 
 MAX_LISTED_KEYS = 10
 MAX_ERROR_CHARACTERS = 2000
 MAX_TEXT_CHARACTERS = 4000
-
-_HEADLINES: dict[EventKind, str] = {
-    "firing": "Alert firing",
-    "still_firing": "Alert still firing",
-    "resolved": "Alert resolved",
-    "no_data": "No data for a firing alert",
-    "flapping": "Alert flapping: no further notifications until its state is stable",
-    "error": "Rule failed: it can't be evaluated",
-    "error_resolved": "Rule recovered: it can be evaluated again",
-}
-_TEST_HINT = "Run `analytics-worker alerts test` with the name of the rule to see the error."
-_HINTS: dict[EventKind, str] = {
-    "error": f"Sent to the owner of the rule; its recipients were not notified. {_TEST_HINT}",
-    "no_data": "You will be notified when data shows that it is resolved.",
-}
-_COLORS = {
-    "critical": "#c81e1e",
-    "warning": "#b45309",
-    "resolved": "#15803d",
-    "error_resolved": "#15803d",
-}
-
 
 _LABEL_PREFIX = re.compile(r"^\[[^\]]*\]\s+(?=\S)")
 
@@ -94,14 +73,10 @@ def render_notification(
         headline=_LABEL_PREFIX.sub("", texts.subject),
         text=texts.text,
         html=texts.html,
-        json=json_body(rule, notification, worst, now, _headline(notification)) | extra,
+        json=json_body(rule, notification, worst, now, HEADLINES[notification.kind]) | extra,
         facts=() if template.text else _facts(context),
         items=() if template.text else _items(context),
     )
-
-
-def _headline(notification: Notification) -> str:
-    return _HEADLINES[notification.kind]
 
 
 def _render_texts(template: Template, context: Mapping[str, Any], *, html: bool) -> _RenderedTexts:
@@ -120,7 +95,8 @@ def _facts(context: Mapping[str, Any]) -> tuple[Fact, ...]:
     facts = {
         "Error": context["error"],
         "Condition": None if context["error"] else context["condition"],
-        "Value": _number(item["value"], context),
+        "Value": _value(item["value"], context),
+        "Reason": context["reason"],
         "Worst value": _number(item["worst"], context) if item["worst"] != item["value"] else None,
         "Since": context["since"],
         "Duration": context["duration"],
@@ -129,6 +105,12 @@ def _facts(context: Mapping[str, Any]) -> tuple[Fact, ...]:
         "Note": context["hint"],
     }
     return tuple(Fact(label=label, value=value) for label, value in facts.items() if value)
+
+
+def _value(value: float | None, context: Mapping[str, Any]) -> str | None:
+    at = context["value_at"]
+    text = _number(value, context)
+    return f"{text} as of {at}" if text and at else text
 
 
 def _number(value: float | None, context: Mapping[str, Any]) -> str | None:
@@ -145,7 +127,7 @@ def _items(context: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _item_line(item: Mapping[str, Any], context: Mapping[str, Any]) -> str:
-    value = _number(item["value"], context) or "no data"
+    value = _number(item["value"], context) or item["reason"] or "no data"
     severity = f" ({item['severity']})" if item["severity"] else ""
     duration = f", for {item['duration']}" if item["duration"] else ""
     return f"{item['key']}: {value}{severity}{duration}"
@@ -169,8 +151,8 @@ def _context(
     since, kind = start_time(notification), notification.kind
     context = {
         "kind": kind,
-        "label": _label(notification),
-        "headline": _headline(notification),
+        "label": label(notification),
+        "headline": HEADLINES[notification.kind],
         "severity": notification.severity,
         "rule": {
             "name": value_line(rule.name),
@@ -182,35 +164,27 @@ def _context(
         "group": key_label(notification.group),
         "count": len(notification.states),
         "more": len(notification.states) - len(worst),
-        "worst": [_item(key, state, now) for key, state in worst],
+        "worst": [_item(notification, key, state, now) for key, state in worst],
+        "reason": value_line(reason_text(notification) or "", MAX_ERROR_CHARACTERS) or None,
+        "value_at": _format_time(older_values_at(notification, now)),
         "since": _format_time(since),
         "duration": duration_text(since, now),
         "error": value_line(notification.health.error or "", MAX_ERROR_CHARACTERS) or None,
-        "hint": _hint(rule, kind),
-        "color": _COLORS.get(kind, _COLORS.get(notification.severity or "", "#475569")),
+        "hint": hint(rule, kind),
+        "color": COLORS.get(kind, COLORS.get(notification.severity or "", "#475569")),
         "at": _format_time(now),
     }
     return shorten_texts(context, MAX_TEXT_CHARACTERS)
 
 
-def _hint(rule: Rule, kind: EventKind) -> str | None:
-    if kind == "error" and not rule.owner:
-        return f"Sent to the recipients of the rule, because it has no owner. {_TEST_HINT}"
-    return _HINTS.get(kind)
-
-
-def _label(notification: Notification) -> str:
-    severity = notification.severity or "alert"
-    labels = {"firing": severity, "still_firing": f"still {severity}"}
-    return labels.get(notification.kind, notification.kind.replace("_", " ")).upper()
-
-
-def _item(key: str, state: AlertState, now: datetime) -> dict[str, Any]:
+def _item(notification: Notification, key: str, state: AlertState, now: datetime) -> dict[str, Any]:
+    reason = notification.reasons.get(key)
     return {
         "key": key_label(key),
         "severity": state.severity,
         "value": state.value,
         "worst": state.worst_value,
+        "reason": reason and value_line(reason),
         "since": _format_time(state.firing_since),
         "duration": duration_text(state.firing_since, now),
     }

@@ -20,18 +20,32 @@ def subject(context: Mapping[str, Any]) -> str:
 def _detail(context: Mapping[str, Any]) -> str:
     duration = f" after {context['duration']}" if context["duration"] else ""
     match context["kind"]:
-        case "error":
-            return context["error"]
-        case "error_resolved":
-            return f"recovered{duration}"
         case "resolved":
             return _resolved_text(context, duration)
+        case "ended":
+            return f"{_keys_text(context)} ended{duration}: {context['reason']}".strip()
         case "no_data":
             return f"{_keys_text(context)} no data".strip()
         case "flapping":
             return f"now {_value_text(context)}"
-        case _:
+        case "firing" | "firing_again" | "still_firing":
             return _value_text(context)
+        case _:
+            return _owner_text(context, duration)
+
+
+def _owner_text(context: Mapping[str, Any], duration: str) -> str:
+    """Return what the owner of a rule is notified of."""
+    match context["kind"]:
+        case "error_resolved":
+            return f"recovered{duration}"
+        case "missing_data":
+            return f"no data{duration.replace('after', 'for')}"
+        case "missing_data_resolved":
+            return f"data is available again{duration}"
+        case _:
+            repeated = f" (for {context['duration']})" if duration else ""
+            return f"{context['error']}{repeated}"
 
 
 def _keys_text(context: Mapping[str, Any]) -> str:
@@ -53,8 +67,10 @@ def _resolved_text(context: Mapping[str, Any], duration: str) -> str:
 def _value_text(context: Mapping[str, Any]) -> str:
     keys, worst = _keys_text(context), context["worst"][0] if context["worst"] else None
     if worst is None or worst["value"] is None:
-        return keys
+        return ": ".join(filter(None, (keys, worst and worst["reason"])))
     value = _number(worst["value"], context)
+    if context["value_at"]:
+        value += f" as of {context['value_at']}"
     if context["count"] > 1:
         return f"{keys}, worst {worst['key']} at {value}"
     condition = f" ({context['condition']})" if context["condition"] else ""

@@ -19,6 +19,7 @@ Kind = Literal["alert", "threshold", "event"]
 Operator = Literal[">", "<", ">=", "<=", "==", "!=", "between"]
 Reduce = Literal["first", "min", "max", "sum", "count"]
 Measure = Literal["value", "rows", "change", "change_percent"]
+MissingKey = Literal["resolve", "no_data", "keep"]
 
 SEVERITY_RANK: dict[Severity | None, int] = {None: 0, "warning": 1, "critical": 2}
 
@@ -101,6 +102,7 @@ class Rule(_StrictModel):
     """One rule, from a file or an event. Durations are written ``30s``, ``10m``, ``1d``."""
 
     name: Line
+    was: Line | None = None
     description: str | None = None
     sql: str | None = None
     parameters: dict[str, Any] = Field(default_factory=dict[str, Any])
@@ -116,10 +118,12 @@ class Rule(_StrictModel):
     critical: Bound | None = None
     recovery: Bound | None = None
     pending_period: Duration = Field(default=timedelta(0), alias="for")
+    keep_firing_for: Duration = timedelta(0)
     every: Duration = DEFAULT_EVERY["alert"]
     repeat_every: Duration | None = None
     no_data_after: Duration = timedelta(hours=1)
     on_empty: Literal["ok", "no_data", "keep_last", "alert"] = "no_data"
+    on_missing_key: MissingKey | None = None
     on_error: Literal["error", "keep_last", "alert"] = "error"
     flapping_after: Annotated[int, Field(ge=2)] | None = 6
     owner: str | None = None
@@ -144,9 +148,21 @@ class Rule(_StrictModel):
         return {severity: bound for severity, bound in by_severity.items() if bound is not None}
 
     @property
+    def is_count(self) -> bool:
+        """Whether the value is a number of rows, which is 0 without any."""
+        return self.measure == "rows" or self.reduce == "count"
+
+    @property
     def highest_severity(self) -> Severity:
         """The severity of an alert without a value to classify."""
         for severity in self.bounds:
+            return severity
+        return self.severity
+
+    @property
+    def lowest_severity(self) -> Severity:
+        """The severity of the bound that is reached first."""
+        for severity in reversed(self.bounds):
             return severity
         return self.severity
 

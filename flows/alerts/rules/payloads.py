@@ -29,7 +29,7 @@ _VARIABLES = {
 _ADDRESS_KEYS = ("to", "recipients", "recipient", "addresses", "address", "email", "emails")
 _BLOCK_KEYS = ("block", "name")
 _SECRET_KEYS = ("url", "webhook_url", "token", "password", "headers", "secret")
-_RULE_KEYS = {field.alias or name for name, field in Rule.model_fields.items()}
+_RULE_KEYS = {field.alias or name for name, field in Rule.model_fields.items()} - {"was"}
 
 
 class AlertRequestError(PermanentError):

@@ -118,6 +118,8 @@ def _key_problems(rule: Rule) -> Iterator[Problem]:
                 if rule.key_columns
                 else "group_by needs key_columns",
             )
+    if rule.on_missing_key is not None and not rule.key_columns:
+        yield "on_missing_key", "on_missing_key needs key_columns; without keys, use on_empty"
     if rule.measure == "rows" and (rule.value or rule.reduce):
         yield "measure", "measure: rows counts rows; remove value and reduce"
     if "compare_to" in rule.model_fields_set and not rule.measure.startswith("change"):

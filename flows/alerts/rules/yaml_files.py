@@ -4,6 +4,7 @@ Reads the two files; writes nothing. Mistakes of both files are reported togethe
 and a fix.
 """
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from analytics_worker.definitions.durations import format_duration
@@ -38,6 +39,7 @@ def load(folder: Path | None = None) -> Definitions:
         DefinitionError: the files have mistakes; one line for each.
     """
     rules: Definitions = {}
+    sources: list[tuple[Kind, Rule, Entry]] = []
     mistakes: list[str] = []
     for kind, section in FILES.items():
         try:
@@ -51,6 +53,8 @@ def load(folder: Path | None = None) -> Definitions:
                 mistakes.append(entry.at("name", f"there are two rules named {rule.name!r}"))
             elif rule:
                 rules[kind, rule.name] = rule
+                sources.append((kind, rule, entry))
+    mistakes += _rename_mistakes(sources, rules)
     if mistakes:
         raise DefinitionError(mistakes)
     return rules
@@ -64,6 +68,21 @@ def _rule(entry: Entry, kind: Kind, mistakes: list[str]) -> Rule | None:
         new_mistakes = new_mistakes or _template_mistakes(entry, rule)
     mistakes += new_mistakes
     return None if new_mistakes else rule
+
+
+def _rename_mistakes(
+    sources: Sequence[tuple[Kind, Rule, Entry]], rules: Definitions
+) -> Iterator[str]:
+    """Check that `was` names a rule that no longer exists, and each such rule once."""
+    taken: set[tuple[Kind, str]] = set()
+    for kind, rule, entry in sources:
+        if rule.was is None:
+            continue
+        if (kind, rule.was) in rules:
+            yield entry.at("was", f"{rule.was!r} is still the name of a rule; remove was")
+        elif (kind, rule.was) in taken:
+            yield entry.at("was", f"another rule was {rule.was!r}, too; remove one of them")
+        taken.add((kind, rule.was))
 
 
 def _template_mistakes(entry: Entry, rule: Rule) -> list[str]:

@@ -13,6 +13,10 @@ select
     rule.error,
     rule.error_since,
     rule.error_told,
+    rule.error_told_at,
+    rule.succeeded_at,
+    rule.no_data_since,
+    rule.no_data_told_at,
     clock.now,
     date_bin(rule.every, clock.now, timestamptz 'epoch') as slot
 from ops.alert_rules as rule

@@ -16,5 +16,9 @@ returning
     rule.error,
     rule.error_since,
     rule.error_told,
+    rule.error_told_at,
+    rule.succeeded_at,
+    rule.no_data_since,
+    rule.no_data_told_at,
     (select clock.now from clock) as now,
     (select clock.now from clock) as slot

@@ -12,7 +12,11 @@ select
     empty_since,
     told as notified_severity,
     told_at as notified_at,
+    ok_since,
+    missing_since,
+    no_data_told as no_data_notified,
     changes,
-    flapping_since
+    flapping_since,
+    calm_ended_at
 from ops.alert_states
 where rule_id = any(cast(:rule_ids as bigint []))

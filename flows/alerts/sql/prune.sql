@@ -28,6 +28,11 @@ events as (
         order by event.created_at
         limit 1000
     )
+),
+
+old_sql as (
+    delete from ops.alert_sql
+    where last_run_at < now() - (:days + 1) * interval '1 day'
 )
 
 delete from ops.alert_rules

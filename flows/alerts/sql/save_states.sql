@@ -6,17 +6,20 @@ with removed as (
 
 insert into ops.alert_states as state (
     rule_id, key, since, status, severity, value, reading, worst, pending_since, firing_since,
-    empty_since, told, told_at, changes, flapping_since
+    empty_since, told, told_at, ok_since, missing_since, no_data_told, changes, flapping_since, calm_ended_at
 )
 select
     rule_id, key, since, status, severity, value, sample, worst_value, pending_since, firing_since,
-    empty_since, notified_severity, notified_at, changes, flapping_since
+    empty_since, notified_severity, notified_at, ok_since, missing_since, no_data_notified, changes, flapping_since, calm_ended_at
 from
     jsonb_to_recordset(cast(:states as jsonb)) as new_state (
         rule_id bigint, key text, since timestamptz, status text, severity text,
         value double precision, sample double precision, worst_value double precision,
         pending_since timestamptz, firing_since timestamptz, empty_since timestamptz,
-        notified_severity text, notified_at timestamptz, changes timestamptz [], flapping_since timestamptz
+        notified_severity text, notified_at timestamptz, ok_since timestamptz,
+        missing_since timestamptz, no_data_notified boolean,
+        changes timestamptz [], flapping_since timestamptz,
+        calm_ended_at timestamptz
     )
 on conflict (rule_id, key) do update
     set
@@ -31,6 +34,10 @@ on conflict (rule_id, key) do update
         empty_since = excluded.empty_since,
         told = excluded.told,
         told_at = excluded.told_at,
+        ok_since = excluded.ok_since,
+        missing_since = excluded.missing_since,
+        no_data_told = excluded.no_data_told,
         changes = excluded.changes,
         flapping_since = excluded.flapping_since,
+        calm_ended_at = excluded.calm_ended_at,
         updated_at = now()

@@ -1,20 +1,10 @@
 -- Store the rules of the definition files. A change takes effect in the next period, because each period
--- is evaluated once. If the keys changed, the states are deleted.
-with new_rule as materialized (
+-- is evaluated once.
+with new_rule as (
     select *
     from jsonb_to_recordset(cast(:rules as jsonb)) as new_rule (
         kind text, name text, definition jsonb, every interval, enabled boolean
     )
-),
-
-regrouped as (
-    delete from ops.alert_states as state
-    using ops.alert_rules as rule, new_rule
-    where
-        state.rule_id = rule.id
-        and rule.kind = new_rule.kind
-        and rule.name = new_rule.name
-        and rule.definition -> 'key_columns' is distinct from new_rule.definition -> 'key_columns'
 )
 
 insert into ops.alert_rules as rule (kind, name, definition, every, enabled)

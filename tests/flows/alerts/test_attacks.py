@@ -106,7 +106,7 @@ def test_the_session_is_reset_before_the_next_statement():
         ((path, locks),) = session.fetch(
             "select current_setting('search_path'), (select count(*) from pg_locks where locktype = 'advisory')"
         ).rows
-    assert (path, locks) == ('"$user", public', 0)
+    assert (path, locks) == ('"$user", public', "0")
 
 
 def test_a_killed_session_is_replaced():

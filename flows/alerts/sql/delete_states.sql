@@ -1,0 +1,2 @@
+delete from ops.alert_states
+where rule_id = any(cast(:rule_ids as bigint []))
