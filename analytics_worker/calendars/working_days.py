@@ -109,19 +109,17 @@ def _public_holidays(document: Document, definition: CalendarDefinition) -> Cont
         text = "country needs a package: pip install 'analytics-worker[calendar]'"
         raise _mistake(document, "country", text) from None
     regions: dict[str, list[str]] = holidays.list_supported_countries()
-    _check_name(document, "country", definition.country, regions)
-    if definition.region is not None:
-        _check_name(document, "region", definition.region, regions[definition.country])
+    if definition.country not in regions:
+        text = f"country {definition.country!r:.40} is not known; expected a code such as DE"
+        raise _mistake(document, "country", text)
+    known = regions[definition.country]
+    if definition.region is not None and definition.region not in known:
+        text = (
+            f"region {definition.region!r:.40} is not known{did_you_mean(definition.region, known)}"
+        )
+        raise _mistake(document, "region", text)
     days: Any = holidays.country_holidays(definition.country, subdiv=definition.region)
     return days
-
-
-def _check_name(document: Document, field: str, name: str, known: Container[str]) -> None:
-    if name not in known:
-        names = [str(each) for each in known]  # pyright: ignore[reportGeneralTypeIssues]
-        raise _mistake(
-            document, field, f"{field} {name!r:.40} is not known{did_you_mean(name, names)}"
-        )
 
 
 def _mistake(document: Document, field: str, problem: str) -> DefinitionError:
