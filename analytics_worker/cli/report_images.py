@@ -16,7 +16,7 @@ from flows.reports.definitions.model import Report
 from flows.reports.formats import Html, open_snapshot, render_html
 from flows.reports.output.document import report_document
 from flows.reports.runs.model import ReportRun
-from flows.reports.runs.requests import report_period, schedule_kind
+from flows.reports.scheduling.report_periods import last_report_period
 
 WIDTHS = {"report": 676, "report-phone": 390}
 PAGE_HEIGHT = 6000
@@ -36,11 +36,11 @@ def main() -> None:
 
 def _html(report: Report) -> Html:
     now = datetime.now(UTC)
-    period = report_period(report, now)
+    period = last_report_period(report, now)
     run = ReportRun(
         id=0,
         name=report.name,
-        kind=schedule_kind(report),
+        kind="scheduled",
         period=period.label,
         key="",
         report=report,

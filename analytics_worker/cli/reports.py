@@ -62,12 +62,18 @@ def run(
         str | None,
         typer.Option(help="2026-11-22, 2026-W47 or 2026-11; default: the last one."),
     ] = None,
+    so_far: Annotated[
+        bool,
+        typer.Option(
+            "--so-far", help="Generate a preliminary report of a period that is not over."
+        ),
+    ] = False,
     definitions: Folder = None,
 ) -> None:
     """Generate and send a report for a period now, unless it was already generated."""
     with exit_on_error():
         report = report_files.find(report_files.load(definitions), name)
-        results = manual.run_now(report, period)
+        results = manual.run_now(report, period, so_far=so_far)
         delivery = send_reports([each["run"] for each in results if each["status"] != "skipped"])
     for result in results:
         _show_result(result)

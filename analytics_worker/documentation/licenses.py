@@ -76,7 +76,7 @@ _LICENSE_FILES = {  # read in the license files of packages without license meta
 }
 _LOCK_PATTERN = re.compile(r"^([a-z0-9-]+)==(\S+).*\n((?:    .*\n)*)", re.MULTILINE)
 _REQUIRED_BY_PATTERN = re.compile(r"^    #(?: via)? +([a-z0-9-]+)", re.MULTILINE)
-_KINDS = ("runtime", "parquet", "s3", "dev")
+_KINDS = ("runtime", "parquet", "calendar", "s3", "dev")
 
 
 @dataclass(frozen=True)

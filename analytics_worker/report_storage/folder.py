@@ -15,12 +15,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import quote
 
+from analytics_worker.report_storage.file_names import is_file_name_part
 from analytics_worker.report_storage.rules import StorageError
 
 PART_SUFFIX = ".part"
 ABANDONED_AFTER_SECONDS = 86_400
-_NAME = re.compile(r"[a-z0-9][a-z0-9-]*(?:\.[a-z0-9]+){1,2}")
-_MAX_NAME_LENGTH = 200
+_SUFFIX = re.compile(r"(?:\.[a-z0-9]+){1,2}")
+_MAX_NAME_BYTES = 200
 
 
 def checked_filename(filename: str) -> str:
@@ -29,7 +30,9 @@ def checked_filename(filename: str) -> str:
     Raises:
         StorageError: it is not, and could lead elsewhere.
     """
-    if not _NAME.fullmatch(filename) or len(filename) > _MAX_NAME_LENGTH:
+    stem, dot, suffix = filename.partition(".")
+    is_safe = is_file_name_part(stem) and stem == stem.lower() and _SUFFIX.fullmatch(dot + suffix)
+    if not is_safe or len(filename.encode()) > _MAX_NAME_BYTES:
         raise StorageError(f"{filename[:80]!r} is not a valid name of a report file")
     return filename
 

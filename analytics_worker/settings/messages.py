@@ -102,6 +102,9 @@ class MessageSettings(DataSettings):
     report_output_dir: ProjectPath = Field(
         default_factory=in_state_dir("reports"), description="Folder for report files."
     )
+    report_concurrency: PositiveInt = Field(
+        default=2, description="Number of reports that one flow run generates at a time."
+    )
     report_retention_days: PositiveInt = Field(
         default=30, description="Days that reports are kept, except the last good one of each."
     )

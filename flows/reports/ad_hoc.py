@@ -11,8 +11,9 @@ from analytics_worker.prefect_support.retries import AD_HOC_REPORT
 from analytics_worker.prefect_support.task import task
 from flows.reports.definitions.payloads import report_from_payload
 from flows.reports.runs.delivery import send_reports
-from flows.reports.runs.model import slugify
-from flows.reports.runs.requests import report_period, request_id, run_request, scheduled_time
+from flows.reports.runs.keys import run_key
+from flows.reports.runs.requests import request_id, run_request, scheduled_time
+from flows.reports.scheduling.report_periods import last_report_period
 from flows.reports.tasks import ReportResult, generate_and_deliver, generate_run, request_run
 
 generate_report = task(**AD_HOC_REPORT, name="generate report")(generate_run)
@@ -23,8 +24,8 @@ deliver_reports = task(**AD_HOC_REPORT, name="deliver reports")(send_reports)
 def request_report(report_config: dict[str, Any]) -> list[int]:
     """Check the payload and request its run."""
     report = report_from_payload(report_config, "report_config")
-    name = f"ad-hoc/{slugify(report.name)}"
-    request = run_request(report, name, "ad_hoc", report_period(report, scheduled_time()))
+    name = f"ad-hoc/{run_key(report.name)}"
+    request = run_request(report, name, "ad_hoc", last_report_period(report, scheduled_time()))
     request["period"] = request_id()
     return request_run(request)
 

@@ -11,8 +11,9 @@ from analytics_worker.prefect_support.retries import SINGLE_REPORT
 from analytics_worker.prefect_support.task import task
 from flows.reports.definitions.payloads import report_from_payload
 from flows.reports.runs.delivery import send_reports
-from flows.reports.runs.model import slugify
-from flows.reports.runs.requests import report_period, request_id, run_request, scheduled_time
+from flows.reports.runs.keys import run_key
+from flows.reports.runs.requests import request_id, run_request, scheduled_time
+from flows.reports.scheduling.report_periods import last_report_period
 from flows.reports.tasks import ReportResult, generate_and_deliver, generate_run, request_run
 
 generate_report = task(**SINGLE_REPORT, name="generate report")(generate_run)
@@ -23,8 +24,9 @@ deliver_reports = task(**SINGLE_REPORT, name="deliver reports")(send_reports)
 def request_report(report_data: dict[str, Any]) -> list[int]:
     """Check the payload and request its run."""
     report = report_from_payload(report_data, "report_data")
-    name = f"single/{slugify(str(report_data.get('id') or report.name))}"
-    request = run_request(report, name, "single", report_period(report, scheduled_time()))
+    given = report_data.get("id")
+    name = f"single/{run_key(report.name if given is None or given == '' else str(given))}"
+    request = run_request(report, name, "single", last_report_period(report, scheduled_time()))
     if report.schedule == "manual":
         request["period"] = request_id()
     return request_run(request)

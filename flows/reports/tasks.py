@@ -4,28 +4,42 @@ Reads and writes the report tables and files, and writes artifacts. Each step is
 run is not generated again, and a message is sent once to each recipient.
 """
 
-from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from functools import partial
+from operator import itemgetter
+from typing import Any, NamedTuple
 
 from prefect import Task, get_run_logger
+from psycopg2 import Error as DriverError
 from sqlalchemy.exc import SQLAlchemyError
 
 from analytics_worker.circuit_breaker import CircuitOpenError
-from analytics_worker.errors import chain
+from analytics_worker.delivery import DeliveryCounts
+from analytics_worker.errors import PermanentError, chain
 from analytics_worker.prefect_support.results import FlowResult, Status, flow_result
+from analytics_worker.settings import settings
 from analytics_worker.text import one_line
 from flows.reports.output.generator import ReportRunResult, generate, result_fields
 from flows.reports.output.ui_artifacts import publish_artifacts, report_progress
 from flows.reports.runs.delivery import DeliverySummary, describe_delivery
+from flows.reports.runs.early_sender import early_sender
 from flows.reports.runs.failures import fail_run
 from flows.reports.runs.model import ReportRun, period_label
+from flows.reports.runs.side_by_side import side_by_side
 from flows.reports.runs.store import RunStore, open_run_store
 from flows.reports.scheduling.fan_out import fan_out, row_of_run
 
 MAX_NAMED_REPORTS = 5
 NOT_NOTIFIED = "No notification was sent: it has no owner, and there is no default channel."
+
+
+class ReportContentError(PermanentError):
+    """A report caused an error that no module expected; it would cause it again."""
+
+
+_WORTH_A_RETRY = (PermanentError, CircuitOpenError, OSError, SQLAlchemyError, DriverError)
+"""Errors that say themselves whether a retry helps; it never does after any other one."""
 
 
 class ReportResult(FlowResult):
@@ -56,7 +70,10 @@ def generate_run(run_id: int) -> ReportRunResult | None:
             result = _generate(store, run)
         except Exception as error:
             _release(store, run, error)
-            raise
+            if isinstance(error, _WORTH_A_RETRY):
+                raise
+            message = one_line(f"{type(error).__name__}: {error}")
+            raise ReportContentError(message) from error
     publish_artifacts(result)
     return result
 
@@ -78,24 +95,41 @@ def _release(store: RunStore, run: ReportRun, error: Exception) -> None:
         return  # the database is unavailable; the run can be claimed after this worker's lock is released
 
 
-def generate_all(generate_report: Task[..., Any], run_ids: Iterable[int]) -> list[ReportRunResult]:
+class Generated(NamedTuple):
+    """What was generated, and what was sent meanwhile."""
+
+    results: list[ReportRunResult]
+    sent: list[DeliveryCounts]
+
+
+def generate_all(generate_report: Task[..., Any], run_ids: Iterable[int]) -> Generated:
     """Generate each run, and the runs that ``for_each`` adds, in a task of its own.
+
+    REPORT_CONCURRENCY reports are generated at a time. The message of each is sent when it is ready.
 
     Raises:
         CircuitOpenError: the circuit breaker of the database is open; a later flow run continues.
     """
     results: list[ReportRunResult] = []
-    queue = deque(run_ids)
-    while queue:
-        run_id = queue.popleft()
-        state = generate_report(run_id, return_state=True)
-        result = state.result(raise_on_failure=False)
-        if isinstance(result, BaseException):
-            result = _failed_result(run_id, result)
-        if result is not None:
-            queue.extend(result.get("children", []))
-            results.append(result)
-    return results
+    threads = settings().report_concurrency
+    with early_sender() as sender:
+        for result in side_by_side(
+            partial(_result_of, generate_report), run_ids, more=_children, threads=threads
+        ):
+            if result is not None:
+                results.append(result)
+                sender.report_ready()
+    return Generated(sorted(results, key=itemgetter("run")), sender.counts)
+
+
+def _result_of(generate_report: Task[..., Any], run_id: int) -> ReportRunResult | None:
+    state = generate_report(run_id, return_state=True)
+    result = state.result(raise_on_failure=False)
+    return _failed_result(run_id, result) if isinstance(result, BaseException) else result
+
+
+def _children(result: ReportRunResult | None) -> list[int]:
+    return result.get("children", []) if result else []
 
 
 def _failed_result(run_id: int, error: BaseException) -> ReportRunResult:
@@ -118,8 +152,8 @@ def generate_and_deliver(
     run_ids: list[int], generate_report: Task[..., Any], deliver_reports: Task[..., Any]
 ) -> ReportResult:
     """Generate and deliver a report that was requested on its own."""
-    results = generate_all(generate_report, run_ids)
-    delivery: DeliverySummary = deliver_reports([result["run"] for result in results])
+    results, sent = generate_all(generate_report, run_ids)
+    delivery: DeliverySummary = deliver_reports([result["run"] for result in results], sent)
     errors = [result["error"] for result in results if "error" in result]
     reports = [describe_result(result) for result in results] or [_reason_not_generated(run_ids)]
     message = f"{'; '.join(reports[:MAX_NAMED_REPORTS])}; {describe_delivery(delivery)}"

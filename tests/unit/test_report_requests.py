@@ -2,10 +2,10 @@
 
 import pytest
 
+from analytics_worker.report_storage.file_names import slugify
 from analytics_worker.report_storage.storage import checked_filename
 from flows.reports.definitions.model import Report
 from flows.reports.definitions.payloads import ReportRequestError, report_from_payload
-from flows.reports.output.files import slugify
 from flows.reports.output.recipients import RecipientError, recipients_of
 from tests.support.attacks import attack
 

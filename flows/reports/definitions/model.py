@@ -4,10 +4,8 @@ Reads nothing, writes nothing. The model checks each field on its own.
 `flows.reports.definitions.validation` checks their combination before a report is stored or requested.
 """
 
-from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
-from typing import Annotated, Any, Literal, cast
-from zoneinfo import ZoneInfo
+from datetime import timedelta
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -18,8 +16,11 @@ from pydantic import (
     StringConstraints,
 )
 
+from analytics_worker.calendars.weekdays import Weekdays
 from analytics_worker.definitions.durations import Duration
 from analytics_worker.definitions.text_types import Address, ChannelName, Line
+from flows.reports.definitions.parameters import Parameters
+from flows.reports.definitions.times import Cron, PeriodName, TimeOfDay, TimesOfDay, Timezone
 from flows.reports.formats import Better, ChartKind, FormatError, get_format
 from flows.reports.scheduling.periods import ScheduleType
 
@@ -37,28 +38,6 @@ def _canonical_format(name: str) -> str:
         return get_format(name).name
     except FormatError as error:
         raise ValueError(str(error)) from None
-
-
-def _checked_timezone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ValueError(
-            f"{name!r} is not a valid time zone; expected an IANA name such as Europe/Paris or UTC"
-        ) from None
-    return name
-
-
-def _time_of_day(value: object) -> object:
-    """Parse ``09:30``; YAML reads an unquoted one as a number of minutes."""
-    if isinstance(value, str):
-        try:
-            return time.fromisoformat(value)
-        except ValueError:
-            pass
-    if isinstance(value, time):
-        return value
-    raise ValueError(f'{value!r} is not a valid time of day; expected one in quotes: "09:30"')
 
 
 class _StrictModel(BaseModel):
@@ -82,74 +61,6 @@ def _recipients(value: object) -> object:
     return {"to": value} if isinstance(value, list) else value
 
 
-class Parameter(_StrictModel):
-    """A value that the SQL uses as ``:name``, and its type in PostgreSQL."""
-
-    type: Literal["text", "integer", "number", "boolean", "date", "timestamp", "list"]
-    value: Any
-
-    @property
-    def driver_value(self) -> Any:
-        """The value as it is passed to the database driver."""
-        if isinstance(self.value, str) and self.type in {"date", "timestamp"}:
-            python_type = date if self.type == "date" else datetime
-            return python_type.fromisoformat(self.value)
-        return self.value
-
-
-_YAML_TYPES: tuple[tuple[type, str], ...] = (
-    (bool, "boolean"),
-    (int, "integer"),
-    (float, "number"),
-    (datetime, "timestamp"),
-    (date, "date"),
-    (list, "list"),
-    (str, "text"),
-)
-_ACCEPTED_TYPES: Mapping[str, tuple[type, ...]] = {
-    "text": (str,),
-    "integer": (int,),
-    "number": (int, float),
-    "boolean": (bool,),
-    "date": (date, str),
-    "timestamp": (datetime, date, str),
-    "list": (list,),
-}
-
-
-def _parameter(value: object) -> object:
-    """Expand a plain value to ``{type: …, value: …}``, with the type that YAML gave it."""
-    if isinstance(value, Parameter):
-        return value
-    fields = cast("dict[str, Any]", value) if isinstance(value, dict) else None
-    if fields is None:
-        name = next((name for known, name in _YAML_TYPES if isinstance(value, known)), None)
-        if name is None:
-            raise ValueError(
-                f"{value!r} is not a valid value; expected a text, number, date or list"
-            )
-        fields = {"type": name, "value": value}
-    _check_value(fields)
-    content = fields.get("value")
-    return {**fields, "value": content.isoformat()} if isinstance(content, date) else fields
-
-
-def _check_value(fields: Mapping[str, Any]) -> None:
-    name, value = str(fields.get("type")), fields.get("value")
-    if name not in _ACCEPTED_TYPES:
-        return  # the model lists the known types
-    valid = isinstance(value, _ACCEPTED_TYPES[name])
-    if isinstance(value, bool) and name != "boolean":
-        valid = False
-    if valid and isinstance(value, str) and name in {"date", "timestamp"}:
-        try:
-            (date if name == "date" else datetime).fromisoformat(value)
-        except ValueError:
-            valid = False
-    if not valid:
-        raise ValueError(f"{value!r} is not a valid {name}")
-
-
 class TableDefinition(_StrictModel):
     """One table of a report."""
 
@@ -171,7 +82,7 @@ class After(_StrictModel):
 
     dbt: Literal["run"] | None = None
     views: list[Line] = []
-    latest: Annotated[time, BeforeValidator(_time_of_day)]
+    latest: TimeOfDay
     otherwise: Literal["deliver", "tell"] = "deliver"
 
 
@@ -205,7 +116,11 @@ class Report(_StrictModel):
     title: Line | None = None
     description: str | None = None
     schedule: Schedule = "manual"
-    timezone: Annotated[str, AfterValidator(_checked_timezone)] = "UTC"
+    cron: Cron | None = None
+    at: TimesOfDay = []
+    weekdays: Weekdays | None = None
+    timezone: Timezone = "UTC"
+    period: PeriodName | None = None
     format: Annotated[
         list[Annotated[str, AfterValidator(_canonical_format)]],
         BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
@@ -213,7 +128,7 @@ class Report(_StrictModel):
     ] = ["csv"]
     sql: Sql | None = None
     queries: list[TableDefinition] = []
-    parameters: dict[str, Annotated[Parameter, BeforeValidator(_parameter)]] = {}
+    parameters: Parameters = {}
     recipients: Annotated[Recipients, BeforeValidator(_recipients)] = Recipients()
     owner: Address | None = None
     for_each: ForEach | None = None
@@ -238,6 +153,11 @@ class Report(_StrictModel):
     def heading(self) -> str:
         """The title, or the name."""
         return self.title or self.name
+
+    @property
+    def has_own_times(self) -> bool:
+        """Whether it is due by its cron or at its times of day, not with a schedule of a deployment."""
+        return bool(self.cron or self.at)
 
     @property
     def tables(self) -> list[TableDefinition]:

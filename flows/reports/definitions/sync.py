@@ -52,7 +52,7 @@ def _row(report: Report) -> dict[str, Any]:
     return {
         "name": report.name,
         "definition": json.loads(report.to_json()),
-        "schedule": report.schedule,
+        "schedule": "custom" if report.has_own_times else report.schedule,
         "enabled": report.enabled,
     }
 

@@ -9,6 +9,7 @@ from analytics_worker.database.select_guard import StatementError, check, placeh
 from analytics_worker.database.user_sql_checks import Problem, limit_problems
 from analytics_worker.definitions.yaml_definitions import did_you_mean
 from flows.reports.definitions.model import Report
+from flows.reports.definitions.time_validation import time_problems
 from flows.reports.formats import MAX_TIMEOUT
 from flows.reports.scheduling.period_parameters import PERIOD_PARAMETERS
 
@@ -20,6 +21,7 @@ def problems(report: Report) -> list[Problem]:
         *_sql_problems(report),
         *_format_problems(report),
         *_schedule_problems(report),
+        *time_problems(report),
         *limit_problems(report.timeout, MAX_TIMEOUT, report.reader),
     ]
 
@@ -81,5 +83,5 @@ def _format_problems(report: Report) -> Iterator[Problem]:
 def _schedule_problems(report: Report) -> Iterator[Problem]:
     if report.after and not (report.after.dbt or report.after.views):
         yield "after", "it waits for nothing; expected `dbt: run` or views"
-    if report.after and report.schedule == "manual":
-        yield "after", "a manual report does not wait for data; expected a schedule"
+    if report.after and report.schedule == "manual" and not report.has_own_times:
+        yield "after", "a manual report does not wait for data; expected schedule, cron or at"

@@ -3,16 +3,14 @@
 Reads what the queries read; writes to the given file.
 """
 
-import re
 import zipfile
 from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
+from analytics_worker.report_storage.file_names import slugify
 from flows.reports.formats.export_context import ExportContext
 from flows.reports.formats.query.columns import unique_names
 from flows.reports.formats.query.statement import PreparedQuery
-
-_MAX_STEM_LENGTH = 50
 
 
 def write_each(
@@ -34,7 +32,4 @@ def write_each(
 
 def file_stems(titles: Sequence[str]) -> list[str]:
     """Return file names that are valid on every system."""
-    stems = [
-        re.sub(r"[^a-z0-9]+", "-", title.lower()).strip("-")[:_MAX_STEM_LENGTH] for title in titles
-    ]
-    return [stem or f"query-{number}" for number, stem in enumerate(stems, 1)]
+    return [slugify(title, f"query-{number}") for number, title in enumerate(titles, 1)]

@@ -40,7 +40,7 @@ def report_document(snapshot: Snapshot, run: ReportRun, now: datetime) -> Docume
     data_as_of = _data_as_of(snapshot, run, now).astimezone(ZoneInfo(report.timezone))
     with_tables = any(get_format(name).document for name in report.format)
     return Document(
-        title=f"{report.heading} – {run.key}" if run.key else report.heading,
+        title=_title(run),
         data_as_of=f"{data_as_of:%Y-%m-%d %H:%M %Z}",
         period=period.text if period and run.kind != "ad_hoc" else "",
         description=report.description or "",
@@ -49,6 +49,11 @@ def report_document(snapshot: Snapshot, run: ReportRun, now: datetime) -> Docume
         tables=_tables(snapshot, run) if with_tables else [],
         owner=report.owner or "",
     )
+
+
+def _title(run: ReportRun) -> str:
+    name = f"{run.report.heading} – {run.key}" if run.key else run.report.heading
+    return f"{name} (preliminary)" if run.is_preliminary else name
 
 
 def _tables(snapshot: Snapshot, run: ReportRun) -> list[FetchedRows]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypedDict
 
+from analytics_worker.report_storage.file_names import distinct_name, slugify
 from analytics_worker.report_storage.storage import Storage
 from flows.reports.formats import (
     ExportResult,
@@ -21,7 +22,7 @@ from flows.reports.formats import (
     get_format,
     render_pdf,
 )
-from flows.reports.runs.model import ReportRun, period_label, slugify
+from flows.reports.runs.model import ReportRun, period_file_label
 from flows.reports.scheduling.period_parameters import sql_parameters
 
 
@@ -94,11 +95,12 @@ class WrittenFiles:
 
 
 def file_names(run: ReportRun, format_name: str) -> tuple[str, str]:
-    """Return the name in the storage and the name of the attachment."""
+    """Return the name in the storage, which the run makes unique, and that of the attachment."""
     suffix = get_format(format_name).file_suffix(len(run.report.tables))
-    period = slugify(period_label(run))
+    period = period_file_label(run)
     name = slugify(run.report.name)
-    return f"{name}-{run.id}-{period}{suffix}", f"{name}-{period}{suffix}"
+    parts = [name, distinct_name(run.key), period] if run.key else [name, period]
+    return f"{name}-{run.id}-{period}{suffix}", f"{'-'.join(parts)}{suffix}"
 
 
 def create_file(run: ReportRun, format_name: str, storage: Storage) -> UnpublishedFile:

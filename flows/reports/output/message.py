@@ -178,6 +178,7 @@ def _json(
         "data_as_of": document.data_as_of,
         "rows": written.rows,
         "truncated": written.truncated,
+        "preliminary": run.is_preliminary,
         "tiles": [
             {
                 "title": tile.title,

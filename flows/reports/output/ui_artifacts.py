@@ -4,7 +4,9 @@ Writes artifacts of the current flow run; a report that is generated outside of 
 Prefect API is unavailable, only the artifacts are missing.
 """
 
+import hashlib
 import logging
+import re
 import time
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -22,7 +24,7 @@ from prefect.context import FlowRunContext
 
 from flows.reports.output.files import ProgressReporter
 from flows.reports.output.generator import ReportRunResult
-from flows.reports.runs.model import ReportRun, slugify
+from flows.reports.runs.model import ReportRun
 
 UPDATE_SECONDS = 5.0
 """Interval of updates; shorter exports show no progress."""
@@ -99,11 +101,18 @@ def publish_artifacts(result: ReportRunResult) -> None:
     for link in result.get("files", []):
         with _ignoring_api_errors():
             create_link_artifact(
-                key=f"report-{slugify(result['report'])}",
+                key=_artifact_key(result["report"]),
                 link=link if "://" in link else Path(link).as_uri(),
                 link_text=Path(link).name,
                 description=f"{result['report']} of {result['period']}: {rows}",
             )
+
+
+def _artifact_key(name: str) -> str:
+    """Return the key of a report's links: Prefect permits lower-case ASCII letters, digits and hyphens."""
+    if re.fullmatch(r"[A-Za-z0-9]+([ -][A-Za-z0-9]+)*", name):
+        return f"report-{name.lower().replace(' ', '-')}"
+    return f"report-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
 
 
 def publish_summary_table(results: Sequence[ReportRunResult]) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 
 from analytics_worker.database.connections import warehouse
 from analytics_worker.delivery import (
+    DeliveryCounts,
     deliver_due,
     delivery_statuses,
     messages_of,
@@ -45,25 +46,31 @@ class DeliverySummary(TypedDict):
     """Failed messages without an owner or channel left to notify."""
 
 
-def send_reports(run_ids: Iterable[int]) -> DeliverySummary:
+def send_reports(run_ids: Iterable[int], earlier: Sequence[DeliveryCounts] = ()) -> DeliverySummary:
     """Deliver what is due, then summarize the deliveries of these runs.
+
+    Args:
+        run_ids: The runs.
+        earlier: Counts of what was sent while they were generated.
 
     Raises:
         CircuitOpenError: the circuit breaker of the database is open.
     """
     with warehouse() as connection:
         message_ids = _message_ids(connection, run_ids)
-    return send_messages(message_ids)
+    return send_messages(message_ids, earlier=earlier)
 
 
-def send_messages(message_ids: Sequence[UUID], *, sent_before: int = 0) -> DeliverySummary:
+def send_messages(
+    message_ids: Sequence[UUID], *, sent_before: int = 0, earlier: Sequence[DeliveryCounts] = ()
+) -> DeliverySummary:
     """Deliver what is due, then summarize these messages, without what was sent before."""
-    counts = deliver_due("reports", budget=SEND_BUDGET)
+    counts = [*earlier, deliver_due("reports", budget=SEND_BUDGET)]
     with warehouse() as connection:
         delivery = summarize_deliveries(connection, message_ids)
     delivery["sent"] -= sent_before
-    delivery["others"] = max(counts["sent"] - delivery["sent"], 0)
-    delivery["unheard"] = counts["unheard"]
+    delivery["others"] = max(sum(each["sent"] for each in counts) - delivery["sent"], 0)
+    delivery["unheard"] = sum(each["unheard"] for each in counts)
     return delivery
 
 

@@ -4,6 +4,8 @@ Writes the run's row and enqueues one message, in one transaction. Safe to repea
 and of its emails are derived from the run. Without an owner, the default channels are notified.
 """
 
+import shlex
+
 from analytics_worker.delivery import Content, Message, Recipient, default_recipients
 from analytics_worker.delivery.message import Fact
 from analytics_worker.delivery.routing import owner_recipient
@@ -85,6 +87,8 @@ def _text(run: ReportRun, facts: dict[str, str]) -> str:
         *(f"{name}: {value}" for name, value in facts.items()),
     ]
     if run.kind == "scheduled":
-        command = f"analytics-worker reports run {run.report.name} --period {run.period}"
+        command = (
+            f"analytics-worker reports run {shlex.quote(run.report.name)} --period {run.period}"
+        )
         lines += ["", "The next scheduled run will retry it. To retry it now, run", command]
     return "\n".join(lines)

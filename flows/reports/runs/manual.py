@@ -18,9 +18,13 @@ from flows.reports.definitions.model import Report
 from flows.reports.output.generator import ReportRunResult, result_fields
 from flows.reports.runs.delivery import DeliverySummary, send_messages, summarize_deliveries
 from flows.reports.runs.failures import fail_run
-from flows.reports.runs.requests import report_period, run_request, schedule_kind
+from flows.reports.runs.preliminary import manual_request
 from flows.reports.runs.store import open_run_store
-from flows.reports.scheduling.periods import named_period
+from flows.reports.scheduling.report_periods import (
+    current_report_period,
+    last_report_period,
+    named_report_period,
+)
 from flows.reports.tasks import generate_run
 
 _UNLIMITED_ATTEMPTS = 1_000_000  # a manual run retries everything that failed
@@ -30,16 +34,24 @@ class ResendError(PermanentError):
     """There is nothing to resend; names the runs that can be resent."""
 
 
-def run_now(report: Report, label: str | None) -> list[ReportRunResult]:
-    """Generate a report for a period, the last one by default, unless it was already generated.
+def run_now(report: Report, label: str | None, *, so_far: bool = False) -> list[ReportRunResult]:
+    """Generate a report for a period, unless it was already generated.
+
+    Args:
+        report: The report.
+        label: The period; by default the last one, or the current one with `so_far`.
+        so_far: Generate a preliminary report if the period is not over.
 
     Raises:
-        PermanentError: it can't be generated, or the label is not a period of this report.
+        PermanentError: it can't be generated, the label is not a period of this report, or the period is
+            not over.
     """
-    period = report_period(report, datetime.now(UTC))
+    now = datetime.now(UTC)
     if label is not None:
-        period = named_period(label, schedule_kind(report), report.timezone)
-    request = run_request(report, report.name, "scheduled", period)
+        period = named_report_period(report, label)
+    else:
+        period = current_report_period(report, now) if so_far else last_report_period(report, now)
+    request = manual_request(report, period, now, so_far=so_far)
     with open_run_store() as store:
         requested = store.request_runs([request], max_attempts=_UNLIMITED_ATTEMPTS)
     results: list[ReportRunResult] = []

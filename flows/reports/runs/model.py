@@ -3,7 +3,6 @@
 Reads nothing, writes nothing.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,9 +12,12 @@ from sqlalchemy import RowMapping
 
 from analytics_worker.errors import PermanentError
 from flows.reports.definitions.model import Report
-from flows.reports.scheduling.periods import Period, named_period
+from flows.reports.scheduling.periods import named_period
+from flows.reports.scheduling.report_periods import Interval, ReportPeriod, period_kind
 
-MAX_SLUG_LENGTH = 60
+PRELIMINARY = "preliminary"
+SO_FAR = " so far "
+"""In the period of a preliminary run, between the label and the time of the request."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,11 @@ class ReportRun:
     attempts: int
     created_at: datetime
 
+    @property
+    def is_preliminary(self) -> bool:
+        """Whether its period was not over when it was requested."""
+        return self.kind == PRELIMINARY
+
 
 def run_from_row(row: RowMapping) -> ReportRun:
     """Return the run of a database row."""
@@ -55,11 +62,14 @@ def run_from_row(row: RowMapping) -> ReportRun:
     )
 
 
-def run_period(run: ReportRun) -> Period | None:
+def run_period(run: ReportRun) -> ReportPeriod | None:
     """Return the period that a run covers; None if it was requested without one."""
-    kind = run.report.schedule if run.report.schedule != "manual" else "daily"
+    kind = period_kind(run.report)
+    if kind is None:
+        return Interval(run.report, run.start, run.end)
+    label = run.period.partition(SO_FAR)[0] if run.is_preliminary else run.period
     try:
-        return named_period(run.period, kind, run.report.timezone)
+        return named_period(label, kind, run.report.timezone)
     except PermanentError:
         return None
 
@@ -70,7 +80,8 @@ def period_label(run: ReportRun) -> str:
     return period.label if period else f"{run.created_at:%Y-%m-%d}"
 
 
-def slugify(text: str) -> str:
-    """Return a text as part of a file name: lower-case letters, digits and single hyphens."""
-    slug = re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:MAX_SLUG_LENGTH].strip("-")
-    return slug or "report"
+def period_file_label(run: ReportRun) -> str:
+    """Return the label of a run's period as part of a file name."""
+    period = run_period(run)
+    label = period.file_label if period else f"{run.created_at:%Y-%m-%d}"
+    return f"{label}-preliminary" if run.is_preliminary else label

@@ -12,7 +12,7 @@ from prefect.context import FlowRunContext
 
 from flows.reports.definitions.model import Report
 from flows.reports.runs.store import current_flow_run_id
-from flows.reports.scheduling.periods import Period, ScheduleType, last_period
+from flows.reports.scheduling.report_periods import ReportPeriod
 from flows.reports.scheduling.rescheduling import request_origin
 
 
@@ -34,18 +34,8 @@ def request_id() -> str:
     return origin.flow_run_id if origin else current_flow_run_id() or str(uuid4())
 
 
-def schedule_kind(report: Report) -> ScheduleType:
-    """Return the kind of a report's periods: daily, if it has no schedule."""
-    return report.schedule if report.schedule != "manual" else "daily"
-
-
-def report_period(report: Report, at: datetime) -> Period:
-    """Return the last period of a report that is over at a time."""
-    return last_period(schedule_kind(report), at, report.timezone)
-
-
 def run_request(
-    report: Report, name: str, kind: str, period: Period | None, /, **fields: object
+    report: Report, name: str, kind: str, period: ReportPeriod | None, /, **fields: object
 ) -> dict[str, Any]:
     """Return the row of a run to request; `fields` override the defaults."""
     period_fields: dict[str, Any] = {}

@@ -66,9 +66,14 @@ class RunStore:
         )
         return [RequestedRun(row["id"], row["status"]) for row in rows]
 
-    def unfinished_run_ids(self) -> list[int]:
-        """Return the runs that are not finished and that no living worker has claimed."""
-        return [row["id"] for row in self._run("unfinished_runs")]
+    def unfinished_run_ids(self, names: Sequence[str] | None = None) -> list[int]:
+        """Return the runs that are not finished and that no living worker has claimed.
+
+        Args:
+            names: The reports whose runs are returned; None: all.
+        """
+        reports = None if names is None else list(names)
+        return [row["id"] for row in self._run("unfinished_runs", reports=reports)]
 
     def claim(self, run_id: int) -> ReportRun | None:
         """Claim a run for this worker; None if it is finished or claimed by another worker."""
@@ -94,13 +99,21 @@ class RunStore:
         rows = self._run("previous_content_hash", report=run.name, key=run.key, id=run.id)
         return rows[0]["content_hash"] if rows else None
 
-    def requeue_failed(self, schedule: str) -> None:
-        """Requeue the recent failed runs of a schedule that have attempts left."""
-        self._run("requeue_failed", schedule=schedule, max_attempts=MAX_ATTEMPTS)
+    def requeue_failed(self, names: Sequence[str]) -> None:
+        """Requeue the recent failed runs of reports that have attempts left."""
+        self._run("requeue_failed", reports=list(names), max_attempts=MAX_ATTEMPTS)
 
     def due_definitions(self, schedule: str) -> Sequence[RowMapping]:
         """Return the stored definitions of a schedule."""
         return self._run("due_definitions", schedule=schedule)
+
+    def own_time_definitions(self) -> Sequence[RowMapping]:
+        """Return the stored definitions of the reports that are due at times of their own."""
+        return self._run("own_time_definitions")
+
+    def mark_due_until(self, name: str, due: datetime) -> None:
+        """Record that the runs of a report were requested up to a due time of its own."""
+        self._run("mark_due_until", report=name, due=due)
 
     def mark_scheduled_until(self, name: str, period_end: datetime) -> None:
         """Record that the runs of a report were requested up to the end of a period."""

@@ -10,11 +10,12 @@ from typing import Any
 
 from analytics_worker.database.reader_sessions import retry_on_session_end
 from analytics_worker.definitions.yaml_definitions import did_you_mean
-from analytics_worker.text import contains_hash, one_line, shorten_with_hash
+from analytics_worker.text import one_line
 from flows.reports.definitions.model import ForEach
 from flows.reports.formats import FetchedRows, FormatError, TableQuery, fetch_rows, open_snapshot
 from flows.reports.formats.query.columns import NUMBERS, Column, ColumnKind
 from flows.reports.output.generator import ReportRunResult, result_fields, skip_run
+from flows.reports.runs.keys import run_key
 from flows.reports.runs.model import ReportRun
 from flows.reports.runs.requests import run_request
 from flows.reports.runs.store import RunStore
@@ -22,7 +23,6 @@ from flows.reports.scheduling.period_parameters import sql_parameters
 
 MAX_ROWS = 1000
 MAX_DIGITS = 300
-MAX_KEY_LENGTH = 200
 Row = dict[str, Any]
 
 
@@ -33,7 +33,12 @@ def fan_out(store: RunStore, run: ReportRun, for_each: ForEach) -> ReportRunResu
         FormatError: a column is missing, or there are too many rows.
     """
     fetched = retry_on_session_end(lambda: _fetch(run, for_each))
-    fields = {"period": run.period, "period_start": run.start, "period_end": run.end}
+    fields = {
+        "period": run.period,
+        "period_start": run.start,
+        "period_end": run.end,
+        "reason": run.reason,
+    }
     requested = store.request_runs(
         [
             run_request(
@@ -99,16 +104,8 @@ def _rows_by_key(fetched: FetchedRows, for_each: ForEach) -> dict[str, list[Row]
     for values in fetched.rows:
         pairs = zip(fetched.columns, values, strict=True)
         row = {column.name: _json_value(column, value) for column, value in pairs}
-        rows.setdefault(_run_key(row[for_each.key]), []).append(row)
+        rows.setdefault(run_key(_text(row[for_each.key])), []).append(row)
     return rows
-
-
-def _run_key(value: Any) -> str:
-    """Return the key of a run: different for different values; a hash replaces what is not shown."""
-    text = _text(value)
-    if text and text.isprintable() and len(text) <= MAX_KEY_LENGTH and not contains_hash(text):
-        return text
-    return shorten_with_hash(text, MAX_KEY_LENGTH)
 
 
 def _json_value(column: Column, value: str | None) -> Any:

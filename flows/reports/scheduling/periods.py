@@ -1,9 +1,11 @@
-"""The periods that reports cover: days, weeks and months, in the report's time zone.
+"""The periods that reports cover: days, weeks, months and quarters, in the report's time zone.
 
 Reads nothing, writes nothing. A period starts when the previous one ends, also across clock changes:
 days are 23 to 25 hours long, and a midnight that a zone skips is the instant of the jump.
 """
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Literal
@@ -12,25 +14,48 @@ from zoneinfo import ZoneInfo
 from analytics_worker.errors import PermanentError
 
 ScheduleType = Literal["daily", "weekly", "monthly"]
+PeriodKind = Literal[ScheduleType, "quarterly"]
 SCHEDULE_TYPES: tuple[ScheduleType, ...] = ("daily", "weekly", "monthly")
+
+YEARS = range(1900, 2200)
+
+_FORMATS: Mapping[PeriodKind, str] = {
+    "daily": "%Y-%m-%d",
+    "weekly": "%G-W%V-%u",
+    "monthly": "%Y-%m",
+    "quarterly": "%Y-%m",
+}
+_EXAMPLES: Mapping[PeriodKind, str] = {
+    "daily": "2026-11-22",
+    "weekly": "2026-W47",
+    "monthly": "2026-11",
+    "quarterly": "2026-Q4",
+}
 
 
 @dataclass(frozen=True)
 class Period:
-    """A day, a week from Monday, or a month: from `start` to `end` exclusively, both in UTC."""
+    """A day, a week from Monday, a month or a quarter: from `start` to `end` exclusively, in UTC."""
 
-    kind: ScheduleType
+    kind: PeriodKind
     first: date
     timezone: str
 
     @property
     def label(self) -> str:
-        """The period as ``2026-11-22``, ``2026-W47`` or ``2026-11``; the same in every time zone."""
+        """The period as ``2026-11-22``, ``2026-W47``, ``2026-11`` or ``2026-Q4``, in any time zone."""
         if self.kind == "daily":
             return self.first.isoformat()
         if self.kind == "weekly":
             return f"{self.first:%G-W%V}"
+        if self.kind == "quarterly":
+            return f"{self.first:%Y}-Q{_quarter(self.first)}"
         return f"{self.first:%Y-%m}"
+
+    @property
+    def file_label(self) -> str:
+        """The period as part of a file name."""
+        return self.label.lower()
 
     @property
     def start(self) -> datetime:
@@ -44,9 +69,11 @@ class Period:
 
     @property
     def text(self) -> str:
-        """The period as readers see it: ``Sunday, 22 November 2026``, ``16 – 22 November 2026``, ``November 2026``."""
+        """The period as readers see it, such as ``Sunday, 22 November 2026`` or ``16 – 22 November 2026``."""
         if self.kind == "monthly":
             return f"{self.first:%B %Y}"
+        if self.kind == "quarterly":
+            return f"quarter {_quarter(self.first)} of {self.first:%Y}"
         if self.kind == "daily":
             return f"{self.first:%A}, {self.first.day} {self.first:%B %Y}"
         return _days_text(self.first, self.first + timedelta(days=6))
@@ -58,32 +85,47 @@ class Period:
         )
 
 
-def last_period(kind: ScheduleType, as_of: datetime, timezone: str) -> Period:
+def last_period(kind: PeriodKind, as_of: datetime, timezone: str) -> Period:
     """Return the last period that has ended: yesterday, last week from Monday, or last month."""
-    today = as_of.astimezone(ZoneInfo(timezone)).date()
-    return Period(kind, _first_of(kind, today), timezone).previous()
+    return period_at(kind, as_of, timezone).previous()
 
 
-def named_period(label: str, kind: ScheduleType, timezone: str) -> Period:
-    """Return the period of a label such as ``2026-11-22``, ``2026-W47`` or ``2026-11``.
+def period_at(kind: PeriodKind, at: datetime, timezone: str) -> Period:
+    """Return the period that a time is in."""
+    today = at.astimezone(ZoneInfo(timezone)).date()
+    return Period(kind, _first_of(kind, today), timezone)
+
+
+def named_period(label: str, kind: PeriodKind, timezone: str) -> Period:
+    """Return the period of a label such as ``2026-11-22``, ``2026-W47``, ``2026-11`` or ``2026-Q4``.
 
     Raises:
         PermanentError: it is not a label of this kind of period.
     """
-    formats = {"daily": "%Y-%m-%d", "weekly": "%G-W%V-%u", "monthly": "%Y-%m"}
-    examples = {"daily": "2026-11-22", "weekly": "2026-W47", "monthly": "2026-11"}
-    text = f"{label}-1" if kind == "weekly" else label
-    try:
-        first = datetime.strptime(text, formats[kind]).replace(tzinfo=UTC).date()
-    except ValueError:
+    first = _first_day(label, kind)
+    if first is None or first.year not in YEARS:
         raise PermanentError(
-            f"{label!r} is not a valid {kind} period; expected one like {examples[kind]}"
-        ) from None
+            f"{label[:80]!r} is not a valid {kind} period; expected one like {_EXAMPLES[kind]}"
+        )
     return Period(kind, first, timezone)
 
 
+def _first_day(label: str, kind: PeriodKind) -> date | None:
+    text = {"weekly": f"{label}-1", "quarterly": _first_month(label)}.get(kind, label)
+    try:
+        return datetime.strptime(text, _FORMATS[kind]).replace(tzinfo=UTC).date()
+    except ValueError:
+        return None
+
+
+def _first_month(label: str) -> str:
+    """Return ``2026-10`` for ``2026-Q4``."""
+    quarter = re.fullmatch(r"(\d{4})-Q([1-4])", label)
+    return f"{quarter[1]}-{3 * int(quarter[2]) - 2}" if quarter else ""
+
+
 def missed_periods(
-    kind: ScheduleType, as_of: datetime, timezone: str, *, since: datetime, limit: int
+    kind: PeriodKind, as_of: datetime, timezone: str, *, since: datetime, limit: int
 ) -> list[Period]:
     """Return the periods that ended after `since`, without the last one, the oldest first.
 
@@ -108,16 +150,23 @@ def midnight(day: date, timezone: str) -> datetime:
     return local.astimezone(UTC)
 
 
-def _first_of(kind: ScheduleType, day: date) -> date:
+def _first_of(kind: PeriodKind, day: date) -> date:
     if kind == "weekly":
         return day - timedelta(days=day.weekday())
+    if kind == "quarterly":
+        return date(day.year, 3 * _quarter(day) - 2, 1)
     return day.replace(day=1) if kind == "monthly" else day
 
 
-def _next_first(kind: ScheduleType, first: date) -> date:
-    if kind == "monthly":
-        return (first + timedelta(days=31)).replace(day=1)
+def _next_first(kind: PeriodKind, first: date) -> date:
+    if kind in {"monthly", "quarterly"}:
+        days = 31 if kind == "monthly" else 93
+        return (first + timedelta(days=days)).replace(day=1)
     return first + timedelta(days=7 if kind == "weekly" else 1)
+
+
+def _quarter(day: date) -> int:
+    return (day.month + 2) // 3
 
 
 def _days_text(first: date, last: date) -> str:

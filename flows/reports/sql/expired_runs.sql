@@ -1,6 +1,6 @@
 -- Runs to delete: too old, too many of one report, or too many bytes in total, the oldest first. The last
--- successful run of each report and key is kept at any age, except for ad-hoc reports. So are runs
--- that are not finished or have unfinished deliveries.
+-- successful run of each report and key is kept at any age, except for ad-hoc and preliminary reports. So
+-- are runs that are not finished or have unfinished deliveries.
 with ended as (
     select
         run.id,
@@ -11,12 +11,12 @@ with ended as (
         run.files,
         run.bytes,
         run.created_at,
-        run.kind <> 'ad_hoc' and run.status = 'ready' and row_number() over (
-            partition by run.report, run.key, run.status
+        run.kind not in ('ad_hoc', 'preliminary') and run.status = 'ready' and row_number() over (
+            partition by run.report, run.key, run.kind, run.status
             order by run.period_end desc, run.id desc
         ) = 1 as is_last_ready,
         row_number() over (
-            partition by run.report, run.key order by run.period_end desc, run.id desc
+            partition by run.report, run.key, run.kind order by run.period_end desc, run.id desc
         ) as run_rank,
         sum(run.bytes) over (order by run.created_at desc, run.id desc) as total_bytes
     from ops.report_runs as run

@@ -1,4 +1,4 @@
--- Requeue the runs of a schedule that failed in the last 7 days, with their current definitions.
+-- Requeue the runs of reports that failed in the last 7 days, with their current definitions.
 update ops.report_runs as run
 set status = 'pending', definition = stored.definition
 from ops.report_definitions as stored
@@ -7,7 +7,7 @@ where
     and run.status = 'failed'
     and run.attempts < :max_attempts
     and run.report = stored.name
-    and stored.schedule = :schedule
+    and stored.name = any(cast(:reports as text []))
     and stored.enabled
     and stored.retired_at is null
     and run.created_at > now() - interval '7 days'

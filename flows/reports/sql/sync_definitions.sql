@@ -16,5 +16,22 @@ on conflict (name) do update
         enabled = excluded.enabled,
         created_at = case when stored.retired_at is null then stored.created_at else now() end,
         done_until = case when stored.schedule = excluded.schedule then stored.done_until end,
+        -- new times apply from now on
+        due_until = case
+            when
+                stored.retired_at is null
+                and stored.enabled
+                and stored.schedule = excluded.schedule
+                and array(
+                    select stored.definition -> names.name
+                    from unnest(array['schedule', 'cron', 'at', 'weekdays', 'timezone']) as names (name)
+                )
+                is not distinct from array(
+                    select excluded.definition -> names.name
+                    from unnest(array['schedule', 'cron', 'at', 'weekdays', 'timezone']) as names (name)
+                )
+                then stored.due_until
+            else now()
+        end,
         retired_at = null,
         updated_at = now()

@@ -1,9 +1,10 @@
--- Return the runs of the last 7 days that no living worker has claimed: their process was killed, or the
--- database was unavailable.
+-- Return the runs of the last 7 days, of some reports or of all, that no living worker has claimed: their
+-- process was killed, or the database was unavailable.
 select id
 from ops.report_runs as run
 where
     run.created_at > now() - interval '7 days'
+    and (cast(:reports as text []) is null or run.report = any(cast(:reports as text [])))
     and (
         run.status = 'pending'
         or (

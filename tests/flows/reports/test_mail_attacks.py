@@ -56,7 +56,7 @@ def test_keys(smtp_sink):
         assert subject.startswith("sales – ")
         mail = assert_is_one_email(received, subject)
         (file,) = mail.iter_attachments()  # pyright: ignore[reportAttributeAccessIssue]
-        assert re.fullmatch(r"[a-z0-9-]+\.csv", file.get_filename())
+        assert re.fullmatch(r"[\w-]+\.csv", file.get_filename())
         lines = part_text(mail, "text/plain").splitlines()
         assert lines[0] == subject
         assert sum(line.startswith("Sum: 1") for line in lines) == 1

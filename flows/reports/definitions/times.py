@@ -1,0 +1,60 @@
+"""The types of the keys that say when a report is due and what period it covers.
+
+Reads nothing, writes nothing.
+"""
+
+from datetime import time
+from typing import Annotated, Literal
+from zoneinfo import ZoneInfo
+
+from pydantic import AfterValidator, BeforeValidator
+
+from analytics_worker.calendars.due_times import parse_cron
+
+PeriodName = Literal["day", "week", "month", "quarter"]
+
+
+def _checked_timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError(
+            f"{name!r} is not a valid time zone; expected an IANA name such as Europe/Paris or UTC"
+        ) from None
+    return name
+
+
+def _time_of_day(value: object) -> object:
+    """Parse ``09:30``; YAML reads an unquoted one as a number of minutes."""
+    if isinstance(value, str):
+        try:
+            return time.fromisoformat(value)
+        except ValueError:
+            pass
+    if isinstance(value, time):
+        return value
+    raise ValueError(f'{value!r} is not a valid time of day; expected one in quotes: "09:30"')
+
+
+def _checked_cron(expression: str) -> str:
+    parse_cron(expression)
+    return expression
+
+
+def _whole_minutes(value: time) -> time:
+    if value.second or value.microsecond or value.tzinfo:
+        raise ValueError(f'{value} is not valid; expected hours and minutes: "09:30"')
+    return value
+
+
+def _as_list(value: object) -> object:
+    return value if isinstance(value, list) else [value]
+
+
+Timezone = Annotated[str, AfterValidator(_checked_timezone)]
+Cron = Annotated[str, AfterValidator(_checked_cron)]
+TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
+TimesOfDay = Annotated[
+    list[Annotated[TimeOfDay, AfterValidator(_whole_minutes)]],
+    BeforeValidator(_as_list),
+]

@@ -1,0 +1,36 @@
+"""Generate and deliver the reports that are due at times of their own: by ``cron`` or ``at``.
+
+Reads the stored definitions, definitions/calendar.yml and what their SQL reads; writes runs, files and
+messages. Safe to repeat: a report is generated once per period, and each of its recipients gets one message.
+Missed times are caught up.
+"""
+
+from datetime import UTC, datetime
+
+from analytics_worker.prefect_support.flow import flow
+from analytics_worker.prefect_support.retries import SCHEDULED_REPORTS
+from analytics_worker.prefect_support.task import task
+from flows.reports._planned import PlannedReports, generate_planned
+from flows.reports.runs.delivery import send_reports
+from flows.reports.scheduling.plan import ReportPlan
+from flows.reports.scheduling.planner import plan_due_runs
+from flows.reports.tasks import generate_run
+
+generate_report = task(**SCHEDULED_REPORTS, name="generate report")(generate_run)
+deliver_reports = task(**SCHEDULED_REPORTS, name="deliver reports")(send_reports)
+
+
+@task(**SCHEDULED_REPORTS, name="plan due reports")
+def plan_due_reports(now: datetime) -> ReportPlan:
+    """Request a run for each report that became due since the last time."""
+    return plan_due_runs(now)
+
+
+@flow(timeout_seconds=2 * 3600)
+def generate_due_reports() -> PlannedReports:
+    """Generate the reports that are due at times of their own, and send them.
+
+    A report that fails does not affect the others: the run ends as Partial, and its owner is notified.
+    """
+    plan = plan_due_reports(datetime.now(UTC))
+    return generate_planned(plan, generate_report, deliver_reports)

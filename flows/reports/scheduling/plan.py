@@ -1,0 +1,60 @@
+"""The plan of a flow run: the runs to generate, and the reports that it can't generate.
+
+Reads nothing, writes nothing.
+"""
+
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from pydantic import ValidationError
+from sqlalchemy import RowMapping
+
+from analytics_worker.errors import PermanentError
+from analytics_worker.text import one_line
+from flows.reports.definitions.model import Report
+
+POLL_INTERVAL = timedelta(minutes=5)
+
+
+@dataclass
+class ReportPlan:
+    """The runs that a schedule has to generate, and the reports that it can't."""
+
+    runs: list[int] = field(default_factory=list[int])
+    waiting: dict[str, str] = field(default_factory=dict[str, str])
+    """Reports whose data has not arrived yet, and what is missing."""
+    poll_times: list[datetime] = field(default_factory=list[datetime])
+    """When to check for that data again."""
+    timed_out: list[int] = field(default_factory=list[int])
+    """Runs that failed because their data did not arrive in time."""
+    invalid: dict[str, str] = field(default_factory=dict[str, str])
+    """Reports whose stored definition or calendar is not valid, and why."""
+
+    @contextmanager
+    def recording_errors_of(self, name: str) -> Generator[None]:
+        """Record an error of one report, so that the others are planned."""
+        try:
+            yield
+        except (PermanentError, ValueError, OverflowError) as error:
+            self.invalid[name] = one_line(str(error))
+
+
+def stored_reports(
+    rows: Iterable[RowMapping], plan: ReportPlan
+) -> Iterator[tuple[Report, RowMapping]]:
+    """Yield the stored reports that are valid; record the others."""
+    for row in rows:
+        try:
+            report = Report.model_validate_json(row["definition"])
+        except ValidationError as error:
+            plan.invalid[row["name"]] = _invalid_text(error)
+        else:
+            yield report, row
+
+
+def _invalid_text(error: ValidationError) -> str:
+    first = error.errors()[0]
+    path = ".".join(map(str, first["loc"]))
+    return f"the stored definition is out of date, run `reports sync` ({path}: {first['msg']})"
