@@ -4,9 +4,8 @@ Reads nothing, writes nothing. The model checks each field on its own.
 `flows.reports.definitions.validation` checks their combination before a report is stored or requested.
 """
 
-from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
-from typing import Annotated, Any, Literal, cast
+from datetime import time, timedelta
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -20,7 +19,8 @@ from pydantic import (
 
 from analytics_worker.definitions.durations import Duration
 from analytics_worker.definitions.text_types import Address, ChannelName, Line
-from flows.reports.formats import Better, ChartKind, FormatError, get_format
+from flows.reports.definitions.parameters import Parameter, parameter_fields
+from flows.reports.formats import Better, ChartKind, ColumnOptions, FormatError, get_format
 from flows.reports.scheduling.periods import ScheduleType
 
 Schedule = Literal[ScheduleType, "manual"]
@@ -82,79 +82,12 @@ def _recipients(value: object) -> object:
     return {"to": value} if isinstance(value, list) else value
 
 
-class Parameter(_StrictModel):
-    """A value that the SQL uses as ``:name``, and its type in PostgreSQL."""
-
-    type: Literal["text", "integer", "number", "boolean", "date", "timestamp", "list"]
-    value: Any
-
-    @property
-    def driver_value(self) -> Any:
-        """The value as it is passed to the database driver."""
-        if isinstance(self.value, str) and self.type in {"date", "timestamp"}:
-            python_type = date if self.type == "date" else datetime
-            return python_type.fromisoformat(self.value)
-        return self.value
-
-
-_YAML_TYPES: tuple[tuple[type, str], ...] = (
-    (bool, "boolean"),
-    (int, "integer"),
-    (float, "number"),
-    (datetime, "timestamp"),
-    (date, "date"),
-    (list, "list"),
-    (str, "text"),
-)
-_ACCEPTED_TYPES: Mapping[str, tuple[type, ...]] = {
-    "text": (str,),
-    "integer": (int,),
-    "number": (int, float),
-    "boolean": (bool,),
-    "date": (date, str),
-    "timestamp": (datetime, date, str),
-    "list": (list,),
-}
-
-
-def _parameter(value: object) -> object:
-    """Expand a plain value to ``{type: …, value: …}``, with the type that YAML gave it."""
-    if isinstance(value, Parameter):
-        return value
-    fields = cast("dict[str, Any]", value) if isinstance(value, dict) else None
-    if fields is None:
-        name = next((name for known, name in _YAML_TYPES if isinstance(value, known)), None)
-        if name is None:
-            raise ValueError(
-                f"{value!r} is not a valid value; expected a text, number, date or list"
-            )
-        fields = {"type": name, "value": value}
-    _check_value(fields)
-    content = fields.get("value")
-    return {**fields, "value": content.isoformat()} if isinstance(content, date) else fields
-
-
-def _check_value(fields: Mapping[str, Any]) -> None:
-    name, value = str(fields.get("type")), fields.get("value")
-    if name not in _ACCEPTED_TYPES:
-        return  # the model lists the known types
-    valid = isinstance(value, _ACCEPTED_TYPES[name])
-    if isinstance(value, bool) and name != "boolean":
-        valid = False
-    if valid and isinstance(value, str) and name in {"date", "timestamp"}:
-        try:
-            (date if name == "date" else datetime).fromisoformat(value)
-        except ValueError:
-            valid = False
-    if not valid:
-        raise ValueError(f"{value!r} is not a valid {name}")
-
-
 class TableDefinition(_StrictModel):
     """One table of a report."""
 
     title: Line
     sql: Sql
+    columns: dict[str, ColumnOptions] = {}
 
 
 class ForEach(_StrictModel):
@@ -212,8 +145,10 @@ class Report(_StrictModel):
         Field(min_length=1),
     ] = ["csv"]
     sql: Sql | None = None
+    columns: dict[str, ColumnOptions] = {}
+    """What readers see of the columns of ``sql``, by name; each of ``queries`` has its own."""
     queries: list[TableDefinition] = []
-    parameters: dict[str, Annotated[Parameter, BeforeValidator(_parameter)]] = {}
+    parameters: dict[str, Annotated[Parameter, BeforeValidator(parameter_fields)]] = {}
     recipients: Annotated[Recipients, BeforeValidator(_recipients)] = Recipients()
     owner: Address | None = None
     for_each: ForEach | None = None
@@ -242,7 +177,9 @@ class Report(_StrictModel):
     @property
     def tables(self) -> list[TableDefinition]:
         """All queries; ``sql`` is one of them with the report's title."""
-        return self.queries or [TableDefinition(title=self.heading, sql=self.sql or "")]
+        return self.queries or [
+            TableDefinition(title=self.heading, sql=self.sql or "", columns=self.columns)
+        ]
 
     def to_json(self) -> str:
         """Return the definition as JSON text, without defaults."""
