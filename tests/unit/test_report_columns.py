@@ -78,6 +78,22 @@ def test_hidden_columns_are_left_out_and_totals_are_labelled():
     assert block.totals == ["Total", "1,001.3"]
 
 
+def test_block_without_a_total_has_no_row_for_one():
+    columns = [
+        Column("k", KIND.TEXT),
+        Column("sum", KIND.NUMERIC, options=ColumnOptions(total=True)),
+    ]
+    columns += [Column(f"metric_{number}", KIND.NUMERIC) for number in range(30)]
+    row, totals = ("k", *["1234567.25"] * 31), (None, "1234567.25", *[None] * 30)
+    found = FetchedRows("T", tuple(columns), (row,), totals=totals)
+    blocks = TableTexts(found).shown(PORTRAIT, ()).blocks
+    assert len(blocks) > 2
+    first, *others = [block.totals for block in blocks]
+    assert first is not None
+    assert first[:2] == ["Total", "1,234,567.25"]
+    assert set(others) == {None}
+
+
 def test_alignment_is_that_of_the_type_unless_it_is_set():
     columns = (
         Column("c", KIND.TEXT),

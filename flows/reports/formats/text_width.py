@@ -10,7 +10,7 @@ _WIDTHS = {
     0.24: "ijl'|",
     0.31: " ftIr.,:;!/\\()[]-`\u00b7\u2019",
     0.52: 'ckvxyzsJ"*^{}',
-    0.59: "abdeghnopqu0123456789L#$_?\u20ac\u00a3\u00a5\u2013",
+    0.56: "abdeghnopqu0123456789L#$_?\u20ac\u00a3\u00a5\u2013",
     0.64: "FTZ+=<>~\u2212",
     0.72: "ABEKPSVXYCDHNRUw&",
     0.80: "GOQ",

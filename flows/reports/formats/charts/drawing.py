@@ -10,7 +10,8 @@ from flows.reports.formats.pages.document import Chart, Series
 
 WIDTH = 576
 RIGHT_MARGIN = 14
-FONT_SIZE = 16.0
+EM = 16.8
+"""Pixels of one font size (16) in the wider fonts of browsers: a chart can't grow with them."""
 LINE_HEIGHT = 18.0
 
 

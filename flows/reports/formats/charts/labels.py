@@ -6,7 +6,7 @@ Reads nothing, writes nothing.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flows.reports.formats.charts.drawing import FONT_SIZE, LINE_HEIGHT, WIDTH, Drawing
+from flows.reports.formats.charts.drawing import EM, LINE_HEIGHT, WIDTH, Drawing
 from flows.reports.formats.text_width import fitting_text, text_width, wrapped_lines
 
 MAX_LINES = 3
@@ -38,7 +38,7 @@ class _Label:
 
 def text_pixels(text: str) -> float:
     """Return the width of a text of a chart in pixels."""
-    return text_width(text) * FONT_SIZE
+    return text_width(text) * EM
 
 
 def fits_columns(labels: Sequence[str], slot: float) -> bool:
@@ -78,12 +78,12 @@ def _fits(label: str, width: float, lines: int) -> bool:
     words = label.split(" ")
     if max(map(text_pixels, words)) > width:
         return False
-    return " ".join(wrapped_lines(label, width / FONT_SIZE, lines)) == label
+    return " ".join(wrapped_lines(label, width / EM, lines)) == label
 
 
 def _label(text: str, x: float, width: float) -> _Label:
     """Return a label around a position; at the edges of the picture beside it, so that it is whole."""
-    em = max(width, 2 * FONT_SIZE) / FONT_SIZE
+    em = max(width, 2 * EM) / EM
     lines = wrapped_lines(text, em, MAX_LINES) or [""]
     if any(text_width(word) > em for word in text.split(" ")):
         lines = [fitting_text(text, em)]

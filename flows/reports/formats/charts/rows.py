@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from flows.reports.formats.charts.axis import compact_number, finite
 from flows.reports.formats.charts.colors import COLORS
 from flows.reports.formats.charts.drawing import (
-    FONT_SIZE,
+    EM,
     LINE_HEIGHT,
     WIDTH,
     Axis,
@@ -72,7 +72,7 @@ def layout_rows(chart: Chart) -> Drawing:
 
 
 def _rows(chart: Chart, max_lines: int, gap: float) -> list[_Row]:
-    em = _MAX_LABEL_WIDTH / FONT_SIZE
+    em = _MAX_LABEL_WIDTH / EM
     lines = [wrapped_lines(label, em, max_lines) or [""] for label in chart.labels]
     return [_row(chart, index, each, gap) for index, each in enumerate(lines)]
 

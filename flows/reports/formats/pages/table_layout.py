@@ -12,7 +12,7 @@ from flows.reports.formats.text_width import text_width
 
 PORTRAIT, LANDSCAPE, EMAIL = 54.0, 95.0, 41.0
 """Width of the table on pages and in emails, in multiples of its font size."""
-_PADDING = 1.0
+_PADDING = 0.9
 _COMFORTABLE = 16.0  # texts of one line
 _LINES = 5  # of a longer text
 _MAX_WIDTH, _MAX_SHARE = 26.0, 0.42

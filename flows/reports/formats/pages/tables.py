@@ -139,9 +139,14 @@ class TableTexts:
             f"{span} of {len(self.columns):,}",
             columns,
             [[row[number] for number in numbers] for row in self.rows],
-            [self.totals[number] for number in numbers] if self.totals else None,
+            self._block_totals(numbers),
             total < available * _NARROW,
         )
+
+    def _block_totals(self, numbers: Sequence[int]) -> list[str] | None:
+        """Return the totals of a block; None if it has only the label."""
+        found = [self.totals[number] for number in numbers] if self.totals else []
+        return found if any(found[1:]) or (found and found[0] != TOTAL) else None
 
 
 def _labelled(totals: list[str] | None) -> list[str] | None:
