@@ -71,22 +71,25 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
 
 def _fields_at(model: type[BaseModel], loc: Location) -> list[str]:
     """Return the keys that a nested part may have."""
-    for part in loc:
+    parts = iter(loc)
+    for part in parts:
         if isinstance(part, int):
             continue
         field = model.model_fields.get(part)
         nested = _model_in(field.annotation) if field else None
-        if nested is None:
+        if field is None or nested is None:
             return []
         model = nested
+        if get_origin(field.annotation) is dict:
+            next(parts, None)  # a key of the author's
     return [item.alias or name for name, item in model.model_fields.items()]
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
-    """Return the model in an annotation such as ``list[Channel] | None``."""
+    """Return the model in an annotation such as ``list[Channel] | None`` or ``dict[str, Column]``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    if get_origin(annotation) in {list, tuple, Union, UnionType}:
+    if get_origin(annotation) in {list, tuple, dict, Union, UnionType}:
         models = map(_model_in, get_args(annotation))
         return next((model for model in models if model), None)
     return None

@@ -40,6 +40,7 @@ ACCEPTED_FOR_PACKAGE: dict[tuple[str, str], str] = {
         "a library that is imported, unchanged and replaceable; with an exception for OpenSSL"
     ),
     ("font-source-sans-pro", "OFL-1.1"): "a font; documents made with it are free of the license",
+    ("manimgx-fonts-cjk", "OFL-1.1"): "a font; documents made with it are free of the license",
     ("text-unidecode", "Artistic-1.0-Perl OR GPL-2.0-or-later"): "used under the Artistic License",
 }
 """Licenses that are accepted for one package."""

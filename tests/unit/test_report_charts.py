@@ -9,7 +9,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from flows.reports.formats.charts.axis import ticks
-from flows.reports.formats.charts.geometry import WIDTH, layout_chart
+from flows.reports.formats.charts.drawing import WIDTH
+from flows.reports.formats.charts.geometry import layout_chart
 from flows.reports.formats.charts.svg import alt_text, limit_chart, render_svg
 from flows.reports.formats.pages.document import chart_from_rows
 from flows.reports.formats.query.columns import Column, ColumnKind

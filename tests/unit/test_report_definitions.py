@@ -55,6 +55,18 @@ def test_valid_file_has_no_problems(tmp_path):
         (VALID + "    schedule: daily\n    after: {latest: '09:00'}\n", "it waits for nothing; expected `dbt: run` or views"),
         (VALID + "    after: {dbt: run, latest: '09:00'}\n", "a manual report does not wait for data"),
         (VALID + "    schedule: daily\n    after: {dbt: run, latest: 9:00}\n", 'expected one in quotes: "09:30"'),
+        (VALID + "    columns: {v: {unti: EUR}}\n", "reports.yml:5: unknown key 'unti'; did you mean 'unit'?"),
+        (VALID + "    columns: {v: {date: TT.MM.JJJJ}}\n", "reports.yml:5: columns.v.date: 'TT.MM.JJJJ' is not a valid date format; expected e.g. DD.MM.YYYY"),
+        (VALID + "    columns: {v: {percent: true, unit: EUR}}\n", "reports.yml:5: columns.v: percent and unit exclude each other"),
+        (VALID + "    columns: {v: {decimals: 9}}\n", "columns.v.decimals: 9 is too large; expected 6 or less"),
+        (
+            VALID.replace("    sql: select 1\n", "    queries: [{title: t, sql: select 1}]\n") + "    columns: {v: {total: true}}\n",
+            "reports.yml:5: a: columns belong to each of the queries",
+        ),
+        (
+            VALID.replace("    sql: select 1\n", "    queries: [{title: t, sql: select 1, columns: {v: {hiden: true}}}]\n"),
+            "unknown key 'hiden'; did you mean 'hidden'?",
+        ),
         (VALID + VALID.removeprefix("reports:\n"), "name 'a' is used by two reports"),
     ],
 )  # fmt: skip

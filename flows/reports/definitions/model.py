@@ -21,7 +21,7 @@ from analytics_worker.definitions.durations import Duration
 from analytics_worker.definitions.text_types import Address, ChannelName, Line
 from flows.reports.definitions.parameters import Parameters
 from flows.reports.definitions.times import Cron, PeriodName, TimeOfDay, TimesOfDay, Timezone
-from flows.reports.formats import Better, ChartKind, FormatError, get_format
+from flows.reports.formats import Better, ChartKind, ColumnOptions, FormatError, get_format
 from flows.reports.scheduling.periods import ScheduleType
 
 Schedule = Literal[ScheduleType, "manual"]
@@ -66,6 +66,7 @@ class TableDefinition(_StrictModel):
 
     title: Line
     sql: Sql
+    columns: dict[str, ColumnOptions] = {}
 
 
 class ForEach(_StrictModel):
@@ -127,6 +128,8 @@ class Report(_StrictModel):
         Field(min_length=1),
     ] = ["csv"]
     sql: Sql | None = None
+    columns: dict[str, ColumnOptions] = {}
+    """What readers see of the columns of ``sql``, by name; each of ``queries`` has its own."""
     queries: list[TableDefinition] = []
     parameters: Parameters = {}
     recipients: Annotated[Recipients, BeforeValidator(_recipients)] = Recipients()
@@ -162,7 +165,9 @@ class Report(_StrictModel):
     @property
     def tables(self) -> list[TableDefinition]:
         """All queries; ``sql`` is one of them with the report's title."""
-        return self.queries or [TableDefinition(title=self.heading, sql=self.sql or "")]
+        return self.queries or [
+            TableDefinition(title=self.heading, sql=self.sql or "", columns=self.columns)
+        ]
 
     def to_json(self) -> str:
         """Return the definition as JSON text, without defaults."""

@@ -31,6 +31,8 @@ def _query_problems(report: Report) -> Iterator[Problem]:
         yield "queries", "sql and queries exclude each other; expected one of them"
     elif not report.sql and not report.queries:
         yield "name", "SQL is missing; expected sql, or queries with a title and sql each"
+    if report.columns and report.queries:
+        yield "columns", "columns belong to each of the queries; expected them beside its sql"
     titles = [query.title for query in report.queries]
     for title in sorted({title for title in titles if titles.count(title) > 1}):
         yield "queries", f"title {title!r} is used by two queries"

@@ -16,9 +16,11 @@ from flows.reports.formats.pages.document import (
     chart_from_rows,
 )
 from flows.reports.formats.pages.html import Html, render_html, render_pdf
+from flows.reports.formats.query.column_options import ColumnOptions
 from flows.reports.formats.query.columns import Column, ColumnKind
 from flows.reports.formats.query.fetch import FetchedRows, QueryPlan, explain_query, fetch_rows
 from flows.reports.formats.query.snapshot import MAX_TIMEOUT, Snapshot, open_snapshot
+from flows.reports.formats.query.totals import fetch_table
 from flows.reports.formats.registry import (
     ALIASES,
     FORMATS,
@@ -39,6 +41,7 @@ __all__ = [
     "ChartKind",
     "Column",
     "ColumnKind",
+    "ColumnOptions",
     "Document",
     "ExportResult",
     "FetchedRows",
@@ -56,6 +59,7 @@ __all__ = [
     "explain_query",
     "export",
     "fetch_rows",
+    "fetch_table",
     "get_format",
     "open_snapshot",
     "render_html",

@@ -46,6 +46,7 @@ def export(  # noqa: PLR0913  # half of them are options, by name
     max_rows: int | None = None,
     raw: bool = False,
     bom: bool = False,
+    footer: str = "",
     progress: ProgressCallback = lambda _rows: None,
 ) -> ExportResult:
     """Write the queries to a file.
@@ -58,6 +59,7 @@ def export(  # noqa: PLR0913  # half of them are options, by name
         max_rows: Maximum number of rows of each query.
         raw: Do not escape text that a spreadsheet would interpret as a formula: for programs.
         bom: Begin csv with a UTF-8 byte order mark, which Excel needs.
+        footer: Is printed on each page of a workbook.
         progress: Is called with the number of rows written so far.
 
     Raises:
@@ -74,7 +76,7 @@ def export(  # noqa: PLR0913  # half of them are options, by name
     if not queries:
         raise FormatError("there is no query to export")
     prepared = [prepare_query(snapshot, query) for query in queries]
-    context = ExportContext(snapshot, prepared, max_rows, raw, progress, bom)
+    context = ExportContext(snapshot, prepared, max_rows, raw, progress, bom, footer)
     with _new_file(path) as file:
         _WRITERS[file_format.name](context, file)
     columns = tuple(query.names for query in prepared)

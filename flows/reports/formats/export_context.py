@@ -26,6 +26,7 @@ class ExportContext:
     raw: bool
     progress: ProgressCallback
     bom: bool = False
+    footer: str = ""
     rows: int = 0
     truncated: bool = False
     notes: list[str] = field(default_factory=list)

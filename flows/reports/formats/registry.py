@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from analytics_worker.errors import PermanentError
+from flows.reports.formats.query.column_options import ColumnOptions
 
 ProgressCallback = Callable[[int], None]
 """Is called with the number of rows written so far: every `PROGRESS_ROWS`, and after each query."""
@@ -79,11 +80,15 @@ def get_format(name: str) -> Format:
 
 @dataclass(frozen=True)
 class TableQuery:
-    """A query of a report with its parameters, which are bound by name (``:period_start``)."""
+    """A query of a report with its parameters, which are bound by name (``:period_start``).
+
+    ``columns`` has what readers see of some of its columns, by name.
+    """
 
     title: str
     sql: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    columns: Mapping[str, ColumnOptions] = field(default_factory=dict[str, ColumnOptions])
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from flows.reports.formats import (
     chart_from_rows,
     explain_query,
     fetch_rows,
+    fetch_table,
     get_format,
 )
 from flows.reports.formats.pages.document import Number
@@ -60,8 +61,8 @@ def _tables(snapshot: Snapshot, run: ReportRun) -> list[FetchedRows]:
     report = run.report
     limit = min(report.page_rows, report.max_rows or report.page_rows)
     parameters = sql_parameters(run)
-    queries = [TableQuery(each.title, each.sql, parameters) for each in report.tables]
-    return [fetch_rows(snapshot, query, limit) for query in queries]
+    queries = [TableQuery(t.title, t.sql, parameters, t.columns) for t in report.tables]
+    return [fetch_table(snapshot, query, limit, report.max_rows) for query in queries]
 
 
 def _data_as_of(snapshot: Snapshot, run: ReportRun, now: datetime) -> datetime:

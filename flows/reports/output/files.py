@@ -66,6 +66,8 @@ class WrittenFiles:
     rows: int = 0
     truncated: bool = False
     notes: list[str] = field(default_factory=list[str])
+    footer: str = ""
+    """Title of the report and age of its data, for the printed pages of a workbook."""
 
     def add(self, file: UnpublishedFile) -> None:
         """Add a file that is about to be written."""
@@ -127,7 +129,7 @@ def write_rows(
 ) -> None:
     """Write one of the formats that stream rows."""
     parameters = sql_parameters(run)
-    queries = [TableQuery(each.title, each.sql, parameters) for each in run.report.tables]
+    queries = [TableQuery(t.title, t.sql, parameters, t.columns) for t in run.report.tables]
     progress.expect(sum(explain_query(snapshot, query).rows for query in queries))
     exported = export(
         snapshot,
@@ -137,6 +139,7 @@ def write_rows(
         max_rows=run.report.max_rows,
         raw=run.report.raw,
         bom=run.report.bom,
+        footer=files.footer,
         progress=progress.update,
     )
     file.stored["bytes"], file.stored["rows"] = exported.size, exported.rows

@@ -157,6 +157,7 @@ def _render(
     session = open_snapshot(reader=report.reader, timeout=report.timeout, timezone=report.timezone)
     with session as snapshot:
         document = report_document(snapshot, run, datetime.now(UTC))
+        files.footer = f"{document.title} \u00b7 Data as of {document.data_as_of}"
         for format_name in report.format:
             if not get_format(format_name).document:
                 file = create_file(run, format_name, storage)
@@ -173,7 +174,7 @@ def _render_pages(
     names = [name for name in run.report.format if get_format(name).document]
     if not names:
         return
-    html = render_html(with_notes(document, run, files.notes))
+    html = render_html(with_notes(document, run, files.notes), for_pdf="pdf" in names)
     for name in names:
         file = create_file(run, name, storage)
         files.add(file)

@@ -104,3 +104,24 @@ def test_result_names_what_its_deliveries_wait_for(monkeypatch: pytest.MonkeyPat
     expected = "0 messages sent, 1 waiting for configuration (Channel 'email' is not configured: set ALERT_EMAIL_HOST"
     assert expected in result["message"]
     assert result["delivery"]["waiting_for_configuration"] == 1
+
+
+def test_columns_change_what_readers_see_and_not_the_data(smtp_sink, report_folder):
+    columns = {"n": {"title": "Number", "unit": "€", "total": True}, "k": {"hidden": True}}
+    data = DATA | {"query": "select 1 as n, 'x' as k", "format": ["html", "csv"]}
+    generate_single_report(data | {"columns": columns})
+    (received,) = smtp_sink.messages
+    page = body(received, "html")
+    assert "Number" in page
+    assert "<strong>€1</strong>" in page
+    assert ">x<" not in page
+    (csv,) = report_folder.glob("*.csv")
+    assert csv.read_text() == "n,k\n1,x\n"
+
+
+def test_unknown_column_fails_the_report_and_names_a_similar_one(smtp_sink):
+    data = DATA | {"query": "select 1 as revenue", "columns": {"revenu": {"total": True}}}
+    result = generate_single_report(data | {"owner": "owner@example.com"}, return_state=True)
+    assert not result.is_completed()
+    (received,) = smtp_sink.messages
+    assert "the query has no column 'revenu'; did you mean 'revenue'?" in body(received)

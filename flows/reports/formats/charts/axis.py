@@ -18,6 +18,7 @@ _MIN_SHARE = (
     1e-14  # of the largest value that one step is: a smaller one would not change its digits
 )
 _MAX_PLAIN_NUMBER = 1e15
+_FOUR_DIGITS = Context(prec=4, rounding=ROUND_HALF_UP, Emax=MAX_EMAX, Emin=MIN_EMIN)
 _ALL_DIGITS = Context(prec=MAX_PREC, rounding=ROUND_HALF_UP, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 
@@ -54,7 +55,7 @@ def compact_number(value: float, unit: str = "") -> str:
     for limit, suffix in _MAGNITUDES:
         if size >= limit * 0.9995:
             return with_unit(f"{value / limit:.4g}{suffix}", unit)
-    return with_unit(f"{value:.4g}", unit)
+    return with_unit(f"{value + 0.0:.4g}", unit)  # zero has no sign
 
 
 def rounded(number: Decimal, decimals: int) -> Decimal:
@@ -78,7 +79,7 @@ def number_text(
     if not number.is_finite():
         return with_unit(str(number), "")
     if abs(number) >= _MAX_PLAIN_NUMBER and not (is_exact and isinstance(value, int | Decimal)):
-        return with_unit(f"{float(value):.4g}", unit)
+        return with_unit(f"{number.normalize(_FOUR_DIGITS):g}", unit)
     text = f"{rounded(number, decimals):{',' if is_grouped else ''}f}"
     return with_unit(text if text.strip("-0.,") else text.lstrip("-"), unit)
 

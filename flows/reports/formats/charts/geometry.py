@@ -4,38 +4,23 @@ Reads nothing, writes nothing.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
-from flows.reports.formats.charts.axis import CURRENCIES, compact_number, finite, ticks
+from flows.reports.formats.charts.axis import CURRENCIES, compact_number, ticks
 from flows.reports.formats.charts.colors import COLORS
+from flows.reports.formats.charts.drawing import RIGHT_MARGIN, WIDTH, Axis, Drawing, values_at
+from flows.reports.formats.charts.labels import add_labels, fits_columns, text_pixels
+from flows.reports.formats.charts.rows import layout_rows, suits_rows
+from flows.reports.formats.charts.stacking import extremes, value_ends
 from flows.reports.formats.pages.document import Chart, Series
 
-WIDTH = 576
-MAX_LABEL_LENGTH = 28
 _HEIGHT, _EMPTY_HEIGHT = 250, 80
-_TOP, _BOTTOM, _RIGHT = 14, 30, 14
-_CHARACTER_WIDTH = 8.2  # width of an average character of 16 pixels, in the wider fonts of browsers
-_AXIS_CHARACTER_WIDTH = 9.0  # digits and capitals
-_ROW_HEIGHT = 30
+_TOP, _BOTTOM = 14, 30
+_LABEL_Y = _HEIGHT - 9
+_COLUMNS_WIDTH = WIDTH - 60
+"""Width of the columns beside a usual axis."""
+_MAX_RIGHT_MARGIN = 60.0
 _BAR_SHARE = 0.68
 _MAX_BAR_WIDTH = 64
-_MAX_ROWS = 14
-
-
-@dataclass
-class Drawing:
-    """The shapes of a chart in pixels, as the template draws them."""
-
-    height: float
-    left: float = 0.0
-    right: float = WIDTH - _RIGHT
-    gridlines: list[tuple[float, str]] = field(default_factory=list)
-    zero: float | None = None
-    labels: list[tuple[float, float, str, str]] = field(default_factory=list)
-    bars: list[tuple[float, float, float, float, str]] = field(default_factory=list)
-    lines: list[tuple[str, str, str]] = field(default_factory=list)
-    dots: list[tuple[float, float, str]] = field(default_factory=list)
-    values: list[tuple[float, float, str, str]] = field(default_factory=list)
 
 
 def layout_chart(chart: Chart) -> Drawing:
@@ -45,29 +30,35 @@ def layout_chart(chart: Chart) -> Drawing:
         return Drawing(_EMPTY_HEIGHT)
     if chart.kind == "line":
         return _lines(chart, values)
-    return _rows(chart, values) if _needs_rows(chart) else _columns(chart, values)
+    return layout_rows(chart) if _needs_rows(chart) else _columns(chart)
 
 
 def _needs_rows(chart: Chart) -> bool:
-    """Return whether the labels are too long for columns, and few enough for rows."""
-    slot = (WIDTH - 60) / max(1, len(chart.labels))
-    longest = max((len(label) for label in chart.labels), default=0)
-    fits = len(chart.labels) <= _MAX_ROWS and len(chart.series) == 1
-    return fits and longest * _CHARACTER_WIDTH > slot
+    """Return whether the labels are too long for columns, and the bars few enough for rows."""
+    slot = _COLUMNS_WIDTH / max(1, len(chart.labels))
+    return suits_rows(chart) and not fits_columns(chart.labels, slot)
 
 
-def _frame(chart: Chart, values: Sequence[float], *, from_zero: bool) -> tuple[Drawing, "_Axis"]:
+def _frame(chart: Chart, values: Sequence[float], *, from_zero: bool) -> tuple[Drawing, Axis]:
     positions = ticks(values, from_zero=from_zero)
     unit = _axis_unit(chart.unit)
     texts = [compact_number(position, unit) for position in positions]
-    drawing = Drawing(_HEIGHT, left=14 + _AXIS_CHARACTER_WIDTH * max(map(len, texts)))
-    axis = _Axis(positions[0], positions[-1], _HEIGHT - _BOTTOM, _TOP)
+    drawing = Drawing(_HEIGHT, left=14 + max(map(text_pixels, texts)))
+    axis = Axis(positions[0], positions[-1], _HEIGHT - _BOTTOM, _TOP)
     drawing.gridlines = [
         (axis.pixel(position), text) for position, text in zip(positions, texts, strict=True)
     ]
     if positions[0] <= 0 <= positions[-1]:
         drawing.zero = axis.pixel(0)
+    drawing.right = WIDTH - _right_margin(chart, drawing)
     return drawing, axis
+
+
+def _right_margin(chart: Chart, drawing: Drawing) -> float:
+    """Return the space that the last label needs beyond its column, to stand below its middle."""
+    half_slot = (drawing.right - drawing.left) / len(chart.labels) / 2
+    beyond = text_pixels(chart.labels[-1]) / 2 - half_slot
+    return min(max(RIGHT_MARGIN, beyond + 4), _MAX_RIGHT_MARGIN)
 
 
 def _axis_unit(unit: str) -> str:
@@ -75,56 +66,29 @@ def _axis_unit(unit: str) -> str:
     return unit if unit in CURRENCIES or unit == "%" else ""
 
 
-@dataclass(frozen=True)
-class _Axis:
-    low: float
-    high: float
-    start: float
-    end: float
-
-    def pixel(self, value: float) -> float:
-        """Return the position of a value in pixels; of halves, as a difference can be infinite."""
-        length = self.high / 2 - self.low / 2
-        share = (value / 2 - self.low / 2) / length if length else 0.0
-        return round(self.start + share * (self.end - self.start), 1)
-
-
-def _columns(chart: Chart, values: Sequence[float]) -> Drawing:
+def _columns(chart: Chart) -> Drawing:
     stacked = chart.kind == "stacked"
-    drawing, axis = _frame(chart, _sums(chart) if stacked else values, from_zero=True)
+    columns = [
+        value_ends(values_at(chart, index), stacked=stacked) for index in range(len(chart.labels))
+    ]
+    drawing, axis = _frame(
+        chart, extremes([ends for column in columns for ends in column]), from_zero=True
+    )
     slot = (drawing.right - drawing.left) / len(chart.labels)
     group = min(slot * _BAR_SHARE, _MAX_BAR_WIDTH * (1 if stacked else len(chart.series)))
     width = group if stacked else group / len(chart.series)
-    for index in range(len(chart.labels)):
+    for index, column in enumerate(columns):
         start = drawing.left + slot * index + (slot - group) / 2
-        above = below = 0.0
-        for number, one in enumerate(chart.series):
-            value = _value(one, index)
-            if value is None:
-                continue
-            base = (above if value >= 0 else below) if stacked else 0.0
-            above, below = finite(above + max(value, 0)), finite(below + min(value, 0))
-            x = start if stacked else start + width * number
-            ends = (base, finite(base + value))
-            drawing.bars.append(_bar(axis, x, width, ends, COLORS[number]))
-    _label_columns(chart, drawing, slot)
+        for number, ends in enumerate(column):
+            if ends:
+                x = start if stacked else start + width * number
+                drawing.bars.append(_bar(axis, x, width, ends, COLORS[number]))
+    add_labels(drawing, chart.labels, slot, _LABEL_Y)
     return drawing
 
 
-def _sums(chart: Chart) -> list[float]:
-    columns = [
-        [_value(one, index) or 0.0 for one in chart.series] for index in range(len(chart.labels))
-    ]
-    tops = [finite(sum(v for v in column if v > 0)) for column in columns]
-    return tops + [finite(sum(v for v in column if v < 0)) for column in columns]
-
-
-def _value(one: Series, index: int) -> float | None:
-    return one.values[index] if index < len(one.values) else None
-
-
 def _bar(
-    axis: _Axis, x: float, width: float, ends: tuple[float, float], color: str
+    axis: Axis, x: float, width: float, ends: tuple[float, float], color: str
 ) -> tuple[float, float, float, float, str]:
     top, bottom = sorted((axis.pixel(ends[0]), axis.pixel(ends[1])))
     gap = 1 if width > 4 else 0  # noqa: PLR2004  # thin bars touch
@@ -135,47 +99,6 @@ def _bar(
         round(max(bottom - top, 0.5), 1),
         color,
     )
-
-
-def _label_columns(chart: Chart, drawing: Drawing, slot: float) -> None:
-    """Add as many evenly spaced labels as fit, always including the last."""
-    longest = max(len(label) for label in chart.labels) * _CHARACTER_WIDTH + 8
-    every = max(1, -(-int(min(longest, 160)) // max(1, int(slot))))
-    last = len(chart.labels) - 1
-    for index, label in enumerate(chart.labels):
-        if (last - index) % every == 0:
-            x = drawing.left + slot * (index + 0.5)
-            text = _shorten(label, int(slot * every / _CHARACTER_WIDTH))
-            half = len(text) * _CHARACTER_WIDTH / 2
-            anchor = "end" if x + half > WIDTH else "middle"
-            x = WIDTH - 2 if anchor == "end" else x
-            drawing.labels.append((round(x, 1), _HEIGHT - 9, anchor, text))
-
-
-def _shorten(text: str, length: int) -> str:
-    length = max(4, min(length, MAX_LABEL_LENGTH))
-    return text if len(text) <= length else f"{text[: length - 1]}\u2026"
-
-
-def _rows(chart: Chart, values: Sequence[float]) -> Drawing:
-    texts = [_shorten(label, MAX_LABEL_LENGTH) for label in chart.labels]
-    left = 14 + _CHARACTER_WIDTH * max(map(len, texts))
-    positions = ticks(values, from_zero=True)
-    value_texts = [compact_number(value, chart.unit) for value in values]
-    value_width = _CHARACTER_WIDTH * max(map(len, value_texts)) + 10
-    end_value = max(*values, 0) or positions[-1]
-    axis = _Axis(min(0, positions[0]), end_value, left, WIDTH - value_width)
-    drawing = Drawing(_ROW_HEIGHT * len(texts) + 10, left=left)
-    for index, text in enumerate(texts):
-        middle = 5 + _ROW_HEIGHT * (index + 0.5)
-        drawing.labels.append((left - 10, middle + 5, "end", text))
-        value = _value(chart.series[0], index)
-        if value is not None:
-            start, end = sorted((axis.pixel(0), axis.pixel(value)))
-            bar = (start, middle - 9.5, max(end - start, 1.5), 19.0, COLORS[0])
-            drawing.bars.append(bar)
-            drawing.values.append((end + 6, middle + 5, "start", compact_number(value, chart.unit)))
-    return drawing
 
 
 def _lines(chart: Chart, values: Sequence[float]) -> Drawing:
@@ -193,12 +116,12 @@ def _lines(chart: Chart, values: Sequence[float]) -> Drawing:
             drawing.lines.append((path, area if len(chart.series) == 1 else "", color))
             if len(points) == 1 or points is segments[-1]:
                 drawing.dots.append((*points[-1], color))
-    _label_columns(chart, drawing, slot)
+    add_labels(drawing, chart.labels, slot, _LABEL_Y)
     return drawing
 
 
 def _segments(
-    one: Series, x_of: Callable[[int], float], axis: _Axis
+    one: Series, x_of: Callable[[int], float], axis: Axis
 ) -> list[list[tuple[float, float]]]:
     """Return the points of a line, in segments between missing values."""
     segments: list[list[tuple[float, float]]] = [[]]

@@ -6,7 +6,8 @@ alternative text has the lowest, highest and last number of each series.
 
 from flows.reports.formats.charts.axis import compact_number
 from flows.reports.formats.charts.colors import COLORS
-from flows.reports.formats.charts.geometry import WIDTH, layout_chart
+from flows.reports.formats.charts.drawing import WIDTH
+from flows.reports.formats.charts.geometry import layout_chart
 from flows.reports.formats.pages.document import Chart, Series
 from flows.reports.formats.pages.page_templates import render_template
 

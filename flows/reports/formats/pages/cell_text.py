@@ -6,7 +6,8 @@ times of whole minutes have no seconds. Reads nothing, writes nothing.
 
 import re
 from collections.abc import Sequence
-from decimal import Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
+from typing import NamedTuple
 
 from flows.reports.formats.charts.axis import number_text, rounded
 from flows.reports.formats.query.columns import NUMBERS, Column, ColumnKind
@@ -16,6 +17,7 @@ MAX_TEXT_LENGTH = 400
 EMPTY_CELL = "\u2013"
 _MAX_DECIMALS = 2
 _MAX_SMALL_DECIMALS = 6
+_ALL_DIGITS = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 _YES_OR_NO = {"t": "yes", "f": "no"}
 _MINUTE = re.compile(r"(\d{4,}-\d\d-\d\d \d\d:\d\d)(:\d\d(?:\.\d+)?)(?:[+-]\d\d(?::\d\d)*)?")
 """A time as the server prints it: its minute, its seconds, its offset, which is that of the report."""
@@ -67,29 +69,55 @@ def column_heading(name: str) -> str:
     return label[:1].upper() + label[1:] if label.islower() else label or name
 
 
-def cell_texts(fetched: FetchedRows) -> tuple[list[list[str]], int]:
-    """Return the rows as texts, and how many texts were shortened."""
-    columns = [
-        _column_texts(column, [row[index] for row in fetched.rows])
-        for index, column in enumerate(fetched.columns)
-    ]
+class TableTexts(NamedTuple):
+    """The texts of a table: its rows, its totals, and how many texts were shortened."""
+
+    rows: list[list[str]]
+    totals: list[str] | None
+    shortened: int
+
+
+def shown_indexes(columns: Sequence[Column]) -> list[int]:
+    """Return the positions of the columns that readers see."""
+    return [index for index, column in enumerate(columns) if not column.options.hidden]
+
+
+def heading_text(column: Column) -> str:
+    """Return the title of a column, with its unit if that is a word."""
+    title = column.options.title or column_heading(column.name)
+    unit = column.options.unit_of_heading
+    return f"{title} ({unit})" if unit else title
+
+
+def table_texts(fetched: FetchedRows) -> TableTexts:
+    """Return the rows and totals as texts, with all columns."""
+    totals: list[str] = []
+    columns: list[list[str]] = []
+    for index, column in enumerate(fetched.columns):
+        total = fetched.totals[index] if fetched.totals else None
+        texts = _column_texts(column, [row[index] for row in fetched.rows], total)
+        totals.append("" if total is None else texts.pop())
+        columns.append(texts)
     shortened = sum(len(text) > MAX_TEXT_LENGTH for column in columns for text in column)
     rows = [[_shorten(text) for text in row] for row in zip(*columns, strict=True)]
-    return rows, shortened
+    return TableTexts(rows, totals if fetched.totals else None, shortened)
 
 
 def _shorten(text: str) -> str:
     return text if len(text) <= MAX_TEXT_LENGTH else f"{text[: MAX_TEXT_LENGTH - 1]}\u2026"
 
 
-def _column_texts(column: Column, values: Sequence[str | None]) -> list[str]:
+def _column_texts(column: Column, values: Sequence[str | None], total: str | None) -> list[str]:
+    """Return the texts of a column, and after them that of its total, if it has one."""
     if column.kind in NUMBERS:
-        return _number_texts(column, values)
+        return _number_texts(column, values, total)
     return [EMPTY_CELL if value is None else value_text(column, value) for value in values]
 
 
 def value_text(column: Column, value: str) -> str:
     """Return a value that is no number as text for readers."""
+    if column.options.date:
+        return column.options.date_text(value)
     if column.kind is ColumnKind.BOOLEAN:
         return _YES_OR_NO.get(value, value)
     if column.kind in {ColumnKind.TIMESTAMP, ColumnKind.INSTANT} and (
@@ -99,27 +127,45 @@ def value_text(column: Column, value: str) -> str:
     return value
 
 
-def _number_texts(column: Column, values: Sequence[str | None]) -> list[str]:
-    numbers = [None if value is None else Decimal(value) for value in values]
+def _number_texts(column: Column, values: Sequence[str | None], total: str | None) -> list[str]:
+    numbers = [None if value is None else _number(column, value) for value in values]
     decimals = _decimals(
         column, [each for each in numbers if each is not None and each.is_finite()]
     )
-    is_grouped = bool(decimals) or is_measure(column)
-    exact = column.kind is not ColumnKind.FLOAT
+    if total is not None:
+        numbers.append(_number(column, total))
     return [
-        EMPTY_CELL
-        if number is None
-        else number_text(number, decimals, is_grouped=is_grouped, is_exact=exact)
+        EMPTY_CELL if number is None else _number_text(column, number, decimals)
         for number in numbers
     ]
 
 
+def _number(column: Column, value: str) -> Decimal:
+    """Return a number, of a share in percent."""
+    return Decimal(value).scaleb(2, _ALL_DIGITS) if column.options.percent else Decimal(value)
+
+
+def _number_text(column: Column, number: Decimal, decimals: int) -> str:
+    return number_text(
+        number,
+        decimals,
+        column.options.unit_of_values,
+        is_grouped=bool(decimals) or is_measure(column),
+        is_exact=column.kind is not ColumnKind.FLOAT,
+    )
+
+
 def is_measure(column: Column) -> bool:
     """Return whether whole numbers of a column are quantities, and not numbers of phones or accounts."""
-    return not _MEASURE_WORDS.isdisjoint(re.split(r"[^a-z]+", column.name.lower()))
+    words = re.split(r"[^a-z]+", column.name.lower())
+    return column.options.is_measure or not _MEASURE_WORDS.isdisjoint(words)
 
 
 def _decimals(column: Column, numbers: Sequence[Decimal]) -> int:
+    if column.options.decimals is not None:
+        return column.options.decimals
+    if column.options.percent:
+        return _needed_decimals(numbers)
     if column.kind is ColumnKind.INTEGER:
         return 0
     declared = _needed_decimals(numbers) if column.scale is None else column.scale

@@ -3,11 +3,13 @@
 Reads nothing, writes nothing.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
+from analytics_worker.text import value_line
 from flows.reports.formats.pages.cell_text import value_text
 from flows.reports.formats.query.columns import DAYS, NUMBERS, Column
 from flows.reports.formats.query.fetch import FetchedRows
@@ -16,7 +18,9 @@ from flows.reports.formats.registry import FormatError
 Number = int | float | Decimal
 ChartKind = Literal["bar", "line", "stacked"]
 Better = Literal["up", "down", "neither"]
+MAX_LABEL_LENGTH = 200
 _MIDNIGHT = " 00:00"
+_NO_XML = re.compile("[\ufffe\uffff]")
 
 
 @dataclass(frozen=True)
@@ -104,8 +108,9 @@ def chart_from_rows(fetched: FetchedRows, kind: ChartKind = "bar", unit: str = "
 
 
 def _labels(column: Column, values: Sequence[str | None]) -> list[str]:
-    """Return the labels; without their times if all are midnight."""
-    texts = ["" if value is None else value_text(column, value) for value in values]
+    """Return the labels, each in one line; without their times if all are midnight."""
+    lines = (value_line(value_text(column, value or ""), MAX_LABEL_LENGTH) for value in values)
+    texts = [_NO_XML.sub("\ufffd", line) for line in lines]
     if column.kind in DAYS and all(text.endswith(_MIDNIGHT) for text in texts if text):
         return [text.removesuffix(_MIDNIGHT) for text in texts]
     return texts

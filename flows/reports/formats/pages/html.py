@@ -5,33 +5,26 @@ again gives the same page.
 """
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from analytics_worker.transport.email_content import InlineImage
-from flows.reports.formats.charts.geometry import WIDTH
+from flows.reports.formats.charts.drawing import WIDTH
 from flows.reports.formats.charts.svg import alt_text, legend, limit_chart, render_svg
 from flows.reports.formats.pages import pdf_process
-from flows.reports.formats.pages.cell_text import (
-    MAX_TEXT_LENGTH,
-    cell_texts,
-    column_heading,
-    size_text,
-)
+from flows.reports.formats.pages.cell_text import MAX_TEXT_LENGTH, size_text
 from flows.reports.formats.pages.document import Chart, Document, File
+from flows.reports.formats.pages.font_notes import font_note
 from flows.reports.formats.pages.page_templates import render_template
+from flows.reports.formats.pages.tables import EMAIL, LANDSCAPE, PORTRAIT, TableTexts
 from flows.reports.formats.pages.tiles import TileTexts, tile_texts
-from flows.reports.formats.query.columns import DAYS, NUMBERS
-from flows.reports.formats.query.fetch import FetchedRows
 
 MAX_TILES_PER_ROW = 4
 _TILE_PADDING = 32  # pixels
 _MIN_FIGURE, _MAX_FIGURE = 13, 24
 _CHARACTER_WIDTH = 0.57  # width of an average digit for each pixel of size
-MAX_PORTRAIT_COLUMNS = 7
-"""Pages with a wider table are printed in landscape."""
 
 
 @dataclass(frozen=True)
@@ -49,44 +42,74 @@ class Html:
     images: tuple[InlineImage, ...]
 
 
-def render_html(document: Document) -> Html:
-    """Render the page of a document.
+def render_html(document: Document, *, for_pdf: bool = False) -> Html:
+    """Render the page of a document; ``for_pdf`` notes which characters a PDF of it will lack.
 
     Raises:
         FormatError: its charts can't be drawn.
     """
     pairs = [limit_chart(chart) for chart in document.charts]
     charts = [chart for chart, _ in pairs]
-    context = _context(document, [note for _, notes in pairs for note in notes])
+    tables = [TableTexts(fetched) for fetched in document.tables]
+    notes = [note for _, notes in pairs for note in notes]
+    context = _context(document, tables, [*notes, *_font_notes(document, tables, for_pdf=for_pdf)])
     svgs = [render_svg(chart) for chart in charts]
     data_urls = [_data_url(svg) for svg, _ in svgs]
     cids = [f"chart-{number}" for number, _ in enumerate(charts, 1)]
+    cid_urls = [f"cid:{cid}" for cid in cids]
     pngs = pdf_process.render_pngs([(svg, WIDTH, height) for svg, height in svgs])
-    in_page = {**context, "is_email": False, "charts": _images(charts, data_urls)}
-    in_email = {**context, "is_email": True, "charts": _images(charts, [f"cid:{c}" for c in cids])}
+    in_page = {**_page_tables(document, tables), "charts": _images(charts, data_urls)}
+    in_email = {**_email_tables(document, tables), "charts": _images(charts, cid_urls)}
     return Html(
         document.title,
-        render_template("page.html", in_page),
-        render_template("page.html", in_email),
+        render_template("page.html", {**context, **in_page}),
+        render_template("page.html", {**context, **in_email}),
         tuple(InlineImage(cid, png) for cid, png in zip(cids, pngs, strict=True)),
     )
 
 
-def _context(document: Document, chart_notes: Sequence[str]) -> dict[str, Any]:
-    tables = [_table(fetched) for fetched in document.tables]
+def _page_tables(document: Document, tables: Sequence[TableTexts]) -> dict[str, Any]:
+    """Return the tables in blocks that fit in the width of a printed page."""
+    is_wide = not all(table.fits(PORTRAIT) for table in tables)
+    target = LANDSCAPE if is_wide else PORTRAIT
+    shown = [table.shown(target, document.files) for table in tables]
+    return {"is_email": False, "wide": is_wide, "tables": shown}
+
+
+def _email_tables(document: Document, tables: Sequence[TableTexts]) -> dict[str, Any]:
+    """Return the tables in blocks that fit in an email, whose clients do not scroll."""
+    shown = [table.shown(EMAIL, document.files) for table in tables]
+    return {"is_email": True, "wide": False, "tables": shown}
+
+
+def _font_notes(
+    document: Document, tables: Sequence[TableTexts], *, for_pdf: bool
+) -> Iterator[str]:
+    """Yield a note if charts, or the PDF, have characters that no font has."""
+    texts = [label for chart in document.charts for label in chart.labels]
+    if for_pdf:
+        texts += [document.title, document.description, *document.notes, *document.warnings]
+        texts += [part.title for part in (*document.tiles, *document.charts)]
+        texts += [text for table in tables for text in table.all_texts()]
+    note = font_note(texts, "The PDF and charts show" if for_pdf else "Charts show")
+    if note:
+        yield note
+
+
+def _context(
+    document: Document, tables: Sequence[TableTexts], chart_notes: Sequence[str]
+) -> dict[str, Any]:
     tile_rows = _tile_rows([tile_texts(tile) for tile in document.tiles])
     notes = [*chart_notes, *document.notes]
-    if any(table["shortened"] for table in tables):
+    if any(table.shortened for table in tables):
         notes.append(
             f"Texts of more than {MAX_TEXT_LENGTH} characters are shortened, marked by \u2026"
         )
     return {
         "document": document,
         "tiles": [(row, _figure_size(row)) for row in tile_rows],
-        "tables": tables,
         "files": [_file(file) for file in document.files],
         "notes": notes,
-        "wide": any(len(each.columns) > MAX_PORTRAIT_COLUMNS for each in document.tables),
     }
 
 
@@ -118,18 +141,6 @@ def _figure_size(row: Sequence[TileTexts]) -> int:
     width = WIDTH / len(row) - _TILE_PADDING
     longest = max(len(tile.value) for tile in row)
     return max(_MIN_FIGURE, min(_MAX_FIGURE, int(width / longest / _CHARACTER_WIDTH)))
-
-
-def _table(fetched: FetchedRows) -> dict[str, Any]:
-    rows, shortened = cell_texts(fetched)
-    columns = fetched.columns
-    return {
-        "title": fetched.title,
-        "columns": [(column_heading(c.name), c.kind in NUMBERS, c.kind in DAYS) for c in columns],
-        "rows": rows,
-        "truncated": fetched.truncated,
-        "shortened": shortened,
-    }
 
 
 def _images(charts: Sequence[Chart], sources: Sequence[str]) -> list[dict[str, Any]]:

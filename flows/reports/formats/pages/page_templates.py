@@ -10,6 +10,7 @@ from typing import Any
 
 from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
+from markupsafe import Markup
 
 _FOLDER = Path(__file__).with_name("templates")
 
@@ -21,10 +22,21 @@ def render_template(name: str, context: Mapping[str, Any]) -> str:
 
 @lru_cache
 def _environment() -> ImmutableSandboxedEnvironment:
-    return ImmutableSandboxedEnvironment(
+    environment = ImmutableSandboxedEnvironment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["css_string"] = css_string
+    return environment
+
+
+def css_string(text: str) -> Markup:
+    """Return a text as a string of CSS: all but letters, digits and spaces as escapes.
+
+    So no character can end the string, or the style element around it.
+    """
+    escaped = "".join(c if c.isalnum() or c == " " else f"\\{ord(c):x} " for c in text)
+    return Markup('"{}"').format(Markup(escaped))  # noqa: S704  # no character of markup is left

@@ -1,6 +1,6 @@
 """Render pages to PDF and charts to PNG in a child process with limited memory, time and rights.
 
-Reads the font package; writes a private temporary folder, which is removed, and the requested files. The
+Reads the font packages; writes a private temporary folder, which is removed, and the requested files. The
 child dies with this process.
 """
 
@@ -23,11 +23,12 @@ TIMEOUT_SECONDS = 60.0
 SCALE = 2.0
 """Pixels of a PNG for each pixel of its chart, so that it is sharp on phones."""
 
+_FONT_PACKAGES = ("font_source_sans_pro", "manimgx_fonts_cjk")
 _PROGRAM = Path(__file__).with_name("renderer_main.py")
 _FONTS = """<?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
 <fontconfig>
-<dir>{package}</dir><dir>/usr/share/fonts</dir><dir>/usr/local/share/fonts</dir>
+{packages}<dir>/usr/share/fonts</dir><dir>/usr/local/share/fonts</dir>
 <cachedir>{cache}</cachedir>
 <alias><family>sans-serif</family><prefer><family>Source Sans Pro</family></prefer></alias>
 </fontconfig>
@@ -49,6 +50,18 @@ def render_pngs(images: Sequence[tuple[str, float, float]]) -> list[bytes]:
     with tempfile.TemporaryDirectory(prefix="report-") as name:
         _run_renderer(Path(name), request, MEMORY_LIMIT_BYTES, TIMEOUT_SECONDS)
         return [(Path(name) / f"{number}.png").read_bytes() for number in range(len(images))]
+
+
+def missing_characters(characters: Sequence[str]) -> list[str]:
+    """Return which of these characters no font has.
+
+    Raises:
+        FormatError: they can't be drawn.
+    """
+    with tempfile.TemporaryDirectory(prefix="report-") as name:
+        request = {"characters": list(characters)}
+        _run_renderer(Path(name), request, MEMORY_LIMIT_BYTES, TIMEOUT_SECONDS)
+        return json.loads((Path(name) / "missing.json").read_text())
 
 
 def write_pdf(
@@ -92,9 +105,15 @@ def _run_renderer(folder: Path, request: Mapping[str, Any], memory: int, seconds
 
 
 def _fonts(folder: Path) -> str:
-    spec = find_spec("font_source_sans_pro")
-    package = Path(spec.origin).parent / "files" if spec and spec.origin else folder
-    return _FONTS.format(package=escape(str(package)), cache=escape(str(folder / "cache")))
+    """Return the configuration of the fonts: those of the packages first, then those of the host."""
+    folders = [path for name in _FONT_PACKAGES if (path := _package_folder(name))]
+    packages = "".join(f"<dir>{escape(str(path))}</dir>" for path in folders)
+    return _FONTS.format(packages=packages, cache=escape(str(folder / "cache")))
+
+
+def _package_folder(name: str) -> Path | None:
+    spec = find_spec(name)
+    return Path(spec.origin).parent if spec and spec.origin else None
 
 
 def _timeout_text(seconds: float) -> str:

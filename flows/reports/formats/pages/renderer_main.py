@@ -1,4 +1,4 @@
-"""Main program of the renderer: a page to PDF, or images to PNG, with limited memory and no resources.
+"""Main program of the renderer: a page to PDF, images to PNG, with limited memory and no resources.
 
 Reads ``request.json`` in the given folder; writes its results there. All resources that a page refers to
 are refused; the fonts are those of the folder's ``fonts.conf``. Started by path, so that nothing of the
@@ -19,6 +19,7 @@ from typing import Any
 
 PR_SET_PDEATHSIG = 1
 OUT_OF_MEMORY = 3
+NO_CHARACTER = "\U0010fffd"  # for private use
 _LEVELS = bytes(round(value / 17) * 17 for value in range(256))  # 16 shades of each color
 
 
@@ -84,7 +85,8 @@ def _refuse_resources() -> Any:
     return NoResources()
 
 
-def _render_png(image: dict[str, Any], scale: float) -> bytes:
+def _pixels(image: dict[str, Any], scale: float) -> tuple[bytes, int, int]:
+    """Return the pixels of an image, and its width and height."""
     import plutoprint as pluto  # noqa: PLC0415
 
     width, height = (round(image[side] * scale) for side in ("width", "height"))
@@ -96,7 +98,15 @@ def _render_png(image: dict[str, Any], scale: float) -> bytes:
     canvas.clear_surface(1, 1, 1, 1)
     canvas.scale(scale, scale)
     book.render_document(canvas)
-    return encode_png(bytes(canvas.get_data()), width, height)
+    return bytes(canvas.get_data()), width, height
+
+
+def _missing(characters: list[str]) -> list[str]:
+    """Return the characters that look like one that no font has."""
+    images = ({"svg": f"<p>&#{ord(c)};</p>", "width": 40, "height": 40} for c in characters)
+    unknown = {"svg": f"<p>{NO_CHARACTER}</p>", "width": 40, "height": 40}
+    box = _pixels(unknown, 1)
+    return [c for c, image in zip(characters, images, strict=True) if _pixels(image, 1) == box]
 
 
 def _render_pdf(html: str, title: str, path: Path) -> None:
@@ -113,7 +123,9 @@ def render(folder: Path) -> None:
     """Render the page or the images of the request."""
     request = json.loads((folder / "request.json").read_bytes())
     for number, image in enumerate(request.get("images", [])):
-        (folder / f"{number}.png").write_bytes(_render_png(image, request["scale"]))
+        (folder / f"{number}.png").write_bytes(encode_png(*_pixels(image, request["scale"])))
+    if "characters" in request:
+        (folder / "missing.json").write_text(json.dumps(_missing(request["characters"])))
     if "html" in request:
         _render_pdf(request["html"], request["title"], folder / "page.pdf")
 

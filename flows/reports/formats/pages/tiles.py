@@ -81,14 +81,16 @@ def _size(tile: Tile, difference: Decimal) -> str:
     """Return the size of a change: in points for percentages, else in percent of the previous value."""
     size = abs(difference)
     if tile.unit == "%":
-        return f"{size:,.{max(tile.decimals, 1)}f} points"
+        return f"{number_text(size, max(tile.decimals, 1))} points"
     previous = abs(_decimal(tile.previous))
     if not previous:
         return number_text(size, tile.decimals, tile.unit)
     share = size / previous
     if share >= _MAX_MULTIPLE:
         return f"more than {_MAX_MULTIPLE:,}\u00d7"
-    return f"{share * 100:,.1f}%" if share < _MIN_MULTIPLE else f"{share:,.0f}\u00d7"
+    if share >= _MIN_MULTIPLE:
+        return f"{number_text(share)}\u00d7"
+    return number_text(share * 100, 1, "%")
 
 
 def _tone(tile: Tile, difference: Decimal) -> Tone:

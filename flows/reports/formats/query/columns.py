@@ -9,6 +9,8 @@ from enum import Enum
 
 from psycopg2 import sql
 
+from flows.reports.formats.query.column_options import NO_OPTIONS, ColumnOptions
+
 MAX_PRECISION = 1000  # of a declared numeric; the driver reports more for an undeclared one
 _SCALE_SIGN = 1 << 10  # the highest of eleven bits
 MAX_NAME_BYTES = 63  # PostgreSQL truncates longer identifiers
@@ -62,6 +64,7 @@ class Column:
     kind: ColumnKind
     precision: int | None = None
     scale: int | None = None
+    options: ColumnOptions = NO_OPTIONS
 
 
 def printed_text(cell: sql.Composable, kind: ColumnKind) -> sql.Composable:

@@ -17,7 +17,7 @@ from analytics_worker.database.server_values import read_as_text
 from analytics_worker.text import one_line
 from flows.reports.formats.query.columns import Column
 from flows.reports.formats.query.snapshot import Snapshot
-from flows.reports.formats.query.statement import prepare_query, query_error
+from flows.reports.formats.query.statement import PreparedQuery, prepare_query, query_error
 from flows.reports.formats.registry import TableQuery
 
 
@@ -29,6 +29,8 @@ class FetchedRows:
     columns: tuple[Column, ...]
     rows: tuple[tuple[str | None, ...], ...] = field(repr=False)
     truncated: bool = False
+    totals: tuple[str | None, ...] | None = None
+    """The sum of each column that has a total, of all rows."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -52,18 +54,29 @@ def fetch_rows(snapshot: Snapshot, query: TableQuery, limit: int) -> FetchedRows
         SQLAlchemyError: the database is unavailable.
     """
     prepared = prepare_query(snapshot, query)
+    rows = fetch_prepared(snapshot, prepared, limit + 1)
+    return FetchedRows(query.title, prepared.columns, rows[:limit], len(rows) > limit)
+
+
+def fetch_prepared(
+    snapshot: Snapshot, query: PreparedQuery, limit: int
+) -> tuple[tuple[str | None, ...], ...]:
+    """Return the first rows of a prepared query as texts.
+
+    Raises:
+        UserSqlError: the query is at fault, or its rows exceed USER_SQL_MAX_MB.
+        SQLAlchemyError: the database is unavailable.
+    """
     try:
         with bounded_answer(small_answer_mb()), snapshot.statement() as cursor:
             read_as_text(cursor)
-            cursor.execute(prepared.mark + bounded(prepared.source, limit + 1))
-            rows = cursor.fetchall()
+            cursor.execute(query.mark + bounded(query.source, limit))
+            return tuple(map(tuple, cursor.fetchall()))
     except psycopg2.Error as error:
         raise query_error(snapshot, error, query.title) from None
     except (UnicodeError, MemoryError) as error:
         reason = one_line(f"{type(error).__name__}: {error}")
         raise UserSqlError(f"{query.title}: a value can't be read ({reason})") from None
-    first_rows = tuple(map(tuple, rows[:limit]))
-    return FetchedRows(query.title, prepared.columns, first_rows, len(rows) > limit)
 
 
 def explain_query(snapshot: Snapshot, query: TableQuery) -> QueryPlan:

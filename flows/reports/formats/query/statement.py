@@ -24,6 +24,7 @@ from analytics_worker.database.select_guard import (
 from analytics_worker.database.server_messages import server_message
 from analytics_worker.errors import sqlstate
 from flows.reports.formats.query.columns import Column, columns_of
+from flows.reports.formats.query.reader_columns import with_options
 from flows.reports.formats.query.snapshot import Snapshot
 from flows.reports.formats.registry import FormatError, TableQuery
 
@@ -50,7 +51,8 @@ def prepare_query(snapshot: Snapshot, query: TableQuery) -> PreparedQuery:
     """Have the server check a query and describe its columns.
 
     Raises:
-        UserSqlError: the query is at fault: refused, unknown names, no columns.
+        UserSqlError: the query is at fault: refused, unknown names.
+        FormatError: it has no columns, or not those that ``columns`` names.
         psycopg2.Error: the database is unavailable.
     """
     check(query.sql)
@@ -64,7 +66,7 @@ def prepare_query(snapshot: Snapshot, query: TableQuery) -> PreparedQuery:
         raise query_error(snapshot, error, query.title) from None
     if not description:
         raise FormatError(f"{query.title}: the query returns no columns; select at least one")
-    columns = columns_of(description)
+    columns = with_options(query.title, columns_of(description), query.columns)
     return PreparedQuery(query.title, _source(text, len(columns)), columns, sql.SQL(marked))
 
 

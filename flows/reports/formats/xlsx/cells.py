@@ -37,7 +37,7 @@ _BOOLEAN = """case when {cell} then '<c t="b"><v>1</v></c>'
  when not {cell} then '<c t="b"><v>0</v></c>' else '<c/>' end"""
 _TEXT = """case when {cell} is null then '<c/>'
  when {cell} ~ {special} or octet_length({cell}) > {max_length} or {cell} like '%\\_x____\\_%'
- then '<c' || case when {formula} then {quoted} else '' end
+ then '<c' || case when {formula} then {quoted} else {plain} end
   || ' t="inlineStr">' || {open} || {escaped} || {close} || {marks}
  else {text} || {cell} || {close} end"""
 _TRUNCATED = """case when octet_length({cell}) > {max_length} then left({cell}, {max_length}
@@ -76,7 +76,7 @@ def cell_xml(cell: sql.Identifier, column: Column, styles: Styles, *, raw: bool)
         return sql.SQL(_BOOLEAN).format(cell=cell)
     if column.kind is ColumnKind.TIME:
         return _from_template(_TIME, cell, column, styles)
-    return _text(cell, column, raw=raw)
+    return _text(cell, column, styles, raw=raw)
 
 
 def _value_start(style: int) -> sql.Composable:
@@ -113,21 +113,24 @@ def _from_template(
     )
 
 
-def _text(cell: sql.Identifier, column: Column, *, raw: bool) -> sql.Composable:
+def _text(cell: sql.Identifier, column: Column, styles: Styles, *, raw: bool) -> sql.Composable:
     value = printed_text(cell, column.kind)
     max_length = sql.Literal(MAX_TEXT_LENGTH)
+    number = styles.of(column)
+    style = f' s="{number}"' if number else ""
     truncated = sql.SQL(_TRUNCATED).format(cell=value, max_length=max_length)
     return sql.SQL(_TEXT).format(
         cell=value,
         special=_SPECIAL,
         max_length=max_length,
         formula=sql.SQL("false") if raw else starts_formula(value),
-        quoted=sql.Literal(f' s="{Styles.QUOTED}"'),
+        quoted=sql.Literal(f' s="{styles.quoted(column)}"'),
+        plain=sql.Literal(style),
         open=sql.Literal(_OPEN),
         escaped=_escaped(truncated),
         close=sql.Literal(_CLOSE),
         marks=_marks(value, truncated),
-        text=sql.Literal(_TEXT_CELL),
+        text=sql.Literal(f'<c{style} t="inlineStr">{_OPEN}'),
     )
 
 

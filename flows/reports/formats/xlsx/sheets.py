@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import IO
 
 from flows.reports.formats.query.sink import BUFFER_BYTES
-from flows.reports.formats.query.statement import PreparedQuery
 from flows.reports.formats.xlsx.cells import REPLACED_MARK, TRUNCATED_MARK
 from flows.reports.formats.xlsx.column_widths import column_widths
-from flows.reports.formats.xlsx.styles import Styles
-from flows.reports.formats.xlsx.workbook import Sheet, column_letters, escape_text, sheet_name
+from flows.reports.formats.xlsx.page_setup import FIT_TO_WIDTH, page_setup, pages_across
+from flows.reports.formats.xlsx.table_columns import TableColumns, text_cell
+from flows.reports.formats.xlsx.workbook import Sheet, column_letters, sheet_name
 
 MAX_ROWS = 1_048_576
 MAX_BYTES = 1_900_000_000
@@ -41,30 +41,32 @@ class TableStatistics:
 class Sheets:
     """The sheets of a workbook; one is open at a time."""
 
-    def __init__(self, archive: zipfile.ZipFile) -> None:
+    def __init__(self, archive: zipfile.ZipFile, footer: str) -> None:
         self.finished: list[Sheet] = []
+        self.footer = footer
         self._archive = archive
 
-    def table(self, query: PreparedQuery) -> "TableSheets":
+    def table(self, title: str, columns: TableColumns) -> "TableSheets":
         """Return the sheets of a query, to write its rows to."""
-        return TableSheets(self, query)
+        return TableSheets(self, title, columns)
 
     def open(self) -> IO[bytes]:
         """Open the next sheet in the archive."""
         number = len(self.finished) + 1
         return self._archive.open(f"xl/worksheets/sheet{number}.xml", "w")
 
-    def add(self, title: str, area: str | None = None) -> None:
+    def add(self, title: str, area: str | None = None, pages: int = 1) -> None:
         """Record a sheet that is complete."""
         name = sheet_name(title, [sheet.name for sheet in self.finished])
-        self.finished.append(Sheet(name, area))
+        self.finished.append(Sheet(name, area, pages))
 
     def write_notes(self, notes: Sequence[str]) -> None:
         """Write a sheet with a row for each note."""
-        rows = "".join(f"<row>{_text_cell(note)}</row>" for note in notes)
+        rows = "".join(f"<row>{text_cell(note)}</row>" for note in notes)
         with self.open() as entry:
             columns = '<cols><col min="1" max="1" width="100" customWidth="1"/></cols>'
-            sheet = f"{_DECLARATION}{columns}<sheetData>{rows}</sheetData></worksheet>"
+            setup = page_setup(1, self.footer)
+            sheet = f"{_DECLARATION}{FIT_TO_WIDTH}{columns}<sheetData>{rows}</sheetData>{setup}</worksheet>"
             entry.write(sheet.encode())
         self.add("Notes")
 
@@ -72,9 +74,11 @@ class Sheets:
 class TableSheets:
     """The sheets of one query: takes its rows as XML, one per line."""
 
-    def __init__(self, sheets: Sheets, query: PreparedQuery) -> None:
+    def __init__(self, sheets: Sheets, title: str, columns: TableColumns) -> None:
         self._sheets = sheets
-        self._query = query
+        self._title = title
+        self._columns = columns
+        self._pages = 1
         self._buffer = bytearray()
         self._entry: IO[bytes] | None = None
         self._rows = 1
@@ -87,10 +91,13 @@ class TableSheets:
         if len(self._buffer) >= BUFFER_BYTES:
             self._flush()
 
-    def finish(self) -> TableStatistics:
-        """Close the last sheet and return the statistics; there is at least one sheet."""
+    def finish(self, total_row: str = "") -> TableStatistics:
+        """Close the last sheet, below its totals, and return the statistics; there is at least one sheet."""
         self._flush()
-        self._close()
+        if total_row and self._rows == MAX_ROWS:
+            self._close()
+            self._open(b"")
+        self._close(total_row)
         return self._statistics
 
     def _flush(self) -> None:
@@ -137,30 +144,26 @@ class TableSheets:
         self._bytes += len(data)
 
     def _open(self, first: bytes) -> None:
+        widths = column_widths(self._columns.columns, self._columns.headings, first)
+        self._pages = pages_across(widths)
         columns = "".join(
             f'<col min="{number}" max="{number}" width="{width:g}" customWidth="1"/>'
-            for number, width in enumerate(column_widths(self._query.columns, first), 1)
+            for number, width in enumerate(widths, 1)
         )
-        header = "".join(_text_cell(name, Styles.HEADER) for name in self._query.names)
         self._entry = self._sheets.open()
         self._entry.write(
-            f"{_DECLARATION}{_FROZEN_HEADER}<cols>{columns}</cols>"
-            f"<sheetData><row>{header}</row>\n".encode()
+            f"{_DECLARATION}{FIT_TO_WIDTH}{_FROZEN_HEADER}<cols>{columns}</cols>"
+            f"<sheetData>{self._columns.header_row()}".encode()
         )
         self._rows, self._bytes = 1, 0
         self._statistics.sheets += 1
 
-    def _close(self) -> None:
+    def _close(self, total_row: str = "") -> None:
         assert self._entry is not None  # noqa: S101
-        last = column_letters(len(self._query.columns))
+        last = column_letters(len(self._columns.columns))
+        setup = page_setup(self._pages, self._sheets.footer)
         with self._entry as entry:
-            end = f'</sheetData><autoFilter ref="A1:{last}{self._rows}"/></worksheet>'
+            end = f'{total_row}</sheetData><autoFilter ref="A1:{last}{self._rows}"/>{setup}</worksheet>'
             entry.write(end.encode())
         self._entry = None
-        self._sheets.add(self._query.title, f"$A$1:${last}${self._rows}")
-
-
-def _text_cell(text: str, style: int = 0) -> str:
-    return (
-        f'<c s="{style}" t="inlineStr"><is><t xml:space="preserve">{escape_text(text)}</t></is></c>'
-    )
+        self._sheets.add(self._title, f"$A$1:${last}${self._rows}", self._pages)

@@ -9,32 +9,35 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from xml.sax.saxutils import escape, quoteattr
 
+from flows.reports.formats.xlsx.escaping import CONTROLS, escape_text
+
 MAX_SHEET_NAME_LENGTH = 31
 _MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 _OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006"
 _PACKAGE = "http://schemas.openxmlformats.org/package/2006"
 _TYPE = "application/vnd.openxmlformats-officedocument"
 _DECLARATION = '<?xml version="1.0" encoding="UTF-8" standalone="yes"?>\n'
-_CONTROLS = re.compile("[\x00-\x1f\ufffe\uffff]")
 _FORBIDDEN = re.compile(r"[\[\]:*?/\\]")
 
 
 @dataclass(frozen=True)
 class Sheet:
-    """A complete sheet; ``area`` is its table with the header, such as ``$A$1:$H$10``."""
+    """A complete sheet.
+
+    Attributes:
+        name: Its name.
+        area: Its table with the header, such as ``$A$1:$H$10``.
+        pages: How many pages its columns need next to each other.
+    """
 
     name: str
     area: str | None = None
-
-
-def escape_text(text: str) -> str:
-    """Return the text escaped, without characters that XML can't hold."""
-    return escape(_CONTROLS.sub(" ", text))
+    pages: int = 1
 
 
 def sheet_name(title: str, used: Sequence[str]) -> str:
     """Return a name that Excel accepts: short, without special characters, and unique."""
-    base = " ".join(_CONTROLS.sub(" ", _FORBIDDEN.sub(" ", title)).split()).strip("' ")
+    base = " ".join(CONTROLS.sub(" ", _FORBIDDEN.sub(" ", title)).split()).strip("' ")
     base = base or "Sheet"
     if base.lower() == "history":  # Excel reserves it
         base = "History_"
@@ -108,21 +111,29 @@ def content_types(sheets: int) -> str:
 
 
 def workbook(sheets: Sequence[Sheet]) -> str:
-    """Return ``xl/workbook.xml``: the sheets, and the area of each one's filter."""
+    """Return ``xl/workbook.xml``: the sheets, their filters, and what is printed on each page."""
     entries = "".join(
         f'<sheet name={quoteattr(sheet.name)} sheetId="{number}" r:id="rId{number}"/>'
         for number, sheet in enumerate(sheets, 1)
     )
-    filters = "".join(
-        f'<definedName name="_xlnm._FilterDatabase" localSheetId="{number}" hidden="1">'
-        f"{escape(_quoted(sheet.name))}!{sheet.area}</definedName>"
-        for number, sheet in enumerate(sheets)
-        if sheet.area
-    )
-    names = f"<definedNames>{filters}</definedNames>" if filters else ""
+    defined = "".join(_defined_names(number, sheet) for number, sheet in enumerate(sheets))
+    names = f"<definedNames>{defined}</definedNames>" if defined else ""
     return (
         f'{_DECLARATION}<workbook xmlns="{_MAIN}" xmlns:r="{_OFFICE}/relationships">'
         f"<sheets>{entries}</sheets>{names}</workbook>"
+    )
+
+
+def _defined_names(number: int, sheet: Sheet) -> str:
+    """Return the area of a sheet's filter, and what is repeated on each printed page: header, first column."""
+    if not sheet.area:
+        return ""
+    name = escape(_quoted(sheet.name))
+    titles = f"{name}!$A:$A,{name}!$1:$1" if sheet.pages > 1 else f"{name}!$1:$1"
+    return (
+        f'<definedName name="_xlnm._FilterDatabase" localSheetId="{number}" hidden="1">'
+        f"{name}!{sheet.area}</definedName>"
+        f'<definedName name="_xlnm.Print_Titles" localSheetId="{number}">{titles}</definedName>'
     )
 
 

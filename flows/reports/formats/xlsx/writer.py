@@ -13,11 +13,13 @@ from psycopg2 import sql
 from flows.reports.formats.export_context import ExportContext
 from flows.reports.formats.query.columns import ColumnKind
 from flows.reports.formats.query.copy import VERBATIM, limit_clause
-from flows.reports.formats.query.statement import PreparedQuery, column_identifier
+from flows.reports.formats.query.statement import PreparedQuery
+from flows.reports.formats.query.totals import fetch_totals
 from flows.reports.formats.xlsx import workbook as parts
-from flows.reports.formats.xlsx.cells import MAX_TEXT_LENGTH, cell_xml
+from flows.reports.formats.xlsx.cells import MAX_TEXT_LENGTH
 from flows.reports.formats.xlsx.sheets import Sheets, TableStatistics
 from flows.reports.formats.xlsx.styles import Styles
+from flows.reports.formats.xlsx.table_columns import TableColumns
 
 MAX_ARGUMENTS = 90
 """Cells of one call of ``concat``: PostgreSQL's functions take 100 arguments."""
@@ -29,26 +31,28 @@ def write(context: ExportContext, file: BinaryIO) -> None:
         archive.writestr("_rels/.rels", parts.package_relationships())
         archive.writestr("docProps/core.xml", parts.core_properties(context.queries[0].title))
         archive.writestr("docProps/app.xml", parts.app_properties())
-        styles, sheets = Styles(), Sheets(archive)
+        styles, sheets = Styles(), Sheets(archive, context.footer)
         for query in context.queries:
-            table = sheets.table(query)
-            context.copy(
-                query,
-                _rows(query, styles, context.max_rows, raw=context.raw),
-                VERBATIM,
-                table.write,
+            columns = TableColumns(query, styles, raw=context.raw)
+            table = sheets.table(query.title, columns)
+            rows = context.copy(
+                query, _rows(query, columns, context.max_rows), VERBATIM, table.write
             )
-            _add_notes(context, query, table.finish())
+            total_row = _total_row(context, query, columns) if rows else ""
+            _add_notes(context, query, table.finish(total_row))
         if context.notes:
             sheets.write_notes(context.notes)
         _write_parts(archive, styles, sheets.finished)
 
 
-def _rows(query: PreparedQuery, styles: Styles, limit: int | None, *, raw: bool) -> sql.Composable:
-    cells = [
-        cell_xml(column_identifier(number), column, styles, raw=raw)
-        for number, column in enumerate(query.columns)
-    ]
+def _total_row(context: ExportContext, query: PreparedQuery, columns: TableColumns) -> str:
+    """Return the XML of the row of totals; none in raw files, which have only rows."""
+    totals = None if context.raw else fetch_totals(context.snapshot, query, context.max_rows)
+    return columns.total_row(totals) if totals else ""
+
+
+def _rows(query: PreparedQuery, columns: TableColumns, limit: int | None) -> sql.Composable:
+    cells = columns.cells()
     groups = [cells[start : start + MAX_ARGUMENTS] for start in range(0, len(cells), MAX_ARGUMENTS)]
     rows = sql.SQL(", ").join(
         sql.SQL("concat({})").format(sql.SQL(",\n").join(group)) for group in groups

@@ -5,7 +5,9 @@ import zipfile
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import openpyxl
 import pytest
+from openpyxl.worksheet.properties import PageSetupProperties
 
 from flows.reports.formats import TableQuery, export, open_snapshot
 
@@ -22,7 +24,8 @@ TYPES = """select 1 as i, 9007199254740993::bigint as big, 12.345::numeric(12, 2
   repeat('😀', 20000) as wide, ']]>' as cdata, '' as empty, null::text as missing, 'x' as "<&>' name"
 union all select -2, null, -1.5, null, 1e300, 5e-324, null, null, '1900-02-28', '1900-03-01', '9999-12-31',
   null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null, null"""
-ORDER = ["sheetViews", "cols", "sheetData", "autoFilter"]
+PRINT = ["pageMargins", "pageSetup", "headerFooter"]
+ORDER = ["sheetPr", "sheetViews", "cols", "sheetData", "autoFilter", *PRINT]
 MAX_TEXT_LENGTH, MAX_NAME_LENGTH = 32_767, 31
 
 
@@ -65,7 +68,12 @@ def test_elements_are_in_the_order_of_the_standard(parts):
         pane = sheet.find(f".//{MAIN}pane")
         assert pane is not None
         assert (pane.get("ySplit"), pane.get("state")) == ("1", "frozen")
-    assert [child.tag.removeprefix(MAIN) for child in notes] == ["cols", "sheetData"]
+    assert [child.tag.removeprefix(MAIN) for child in notes] == [
+        "sheetPr",
+        "cols",
+        "sheetData",
+        *PRINT,
+    ]
 
 
 def test_sheet_names_are_valid_in_excel(parts):
@@ -103,3 +111,26 @@ def test_dates_are_formatted_numbers_and_the_rest_is_text(parts):
     assert "".join(cells["escape"].itertext()) == "_x005F_x0041_"
     assert "".join(cells["lines"].itertext()) == "a\nb\r\nc\td"
     assert len(first) == len(header) == len(table.findall(f"{MAIN}cols/{MAIN}col"))
+
+
+def test_sheets_are_printed_in_landscape_with_header_and_footer(tmp_path):
+    footer = "Müller & Söhne <EMEA> &P 2026 · Data as of 2026-11-25 06:00 UTC"
+    columns = ", ".join(f"repeat('x', 20) as c{number}" for number in range(14))
+    queries = [TableQuery("Narrow", "select 1 as a"), TableQuery("It's wide", f"select {columns}")]
+    with open_snapshot() as snapshot:
+        export(snapshot, queries, tmp_path / "f.xlsx", "xlsx", footer=footer)
+    book = openpyxl.load_workbook(tmp_path / "f.xlsx")
+    narrow, wide = book.worksheets
+    for sheet in (narrow, wide):
+        assert sheet.page_setup.orientation == "landscape"
+        assert sheet.sheet_properties.pageSetUpPr == PageSetupProperties(fitToPage=True)
+        assert sheet.page_setup.fitToHeight == 0
+        assert sheet.print_title_rows == "$1:$1"
+        found = sheet.oddFooter
+        assert found is not None
+        assert [part and part.text for part in (found.left, found.right)] == [
+            footer.replace("&", "&&"),
+            "Page &P of &N",
+        ]
+    assert (narrow.page_setup.fitToWidth, narrow.print_title_cols) == (1, None)
+    assert (wide.page_setup.fitToWidth, wide.print_title_cols) == (2, "$A:$A")
