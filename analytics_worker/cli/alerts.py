@@ -9,7 +9,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast
 
 import typer
 from rich.console import Console
@@ -22,7 +22,7 @@ from analytics_worker.user_templates.rendering import number_text
 from flows.alerts.rules import silence as rule_silence
 from flows.alerts.rules import sync as rule_sync
 from flows.alerts.rules import yaml_files
-from flows.alerts.rules.model import Rule
+from flows.alerts.rules.model import Rule, Severity
 from flows.alerts.tools import backtest as rule_backtest
 from flows.alerts.tools.dry_run import dry_run, send_test
 
@@ -136,24 +136,45 @@ def _show_notifications(notifications: list[rule_backtest.ReplayedNotification])
 
 
 @alerts.command()
-def silence(
-    name: Name,
+def silence(  # one argument for each option
+    name: Annotated[str | None, typer.Argument(help="Name of the rule; all rules without.")] = None,
     duration: Annotated[
         str, typer.Option("--for", help="Duration, such as 2h; 0s ends the silence.")
     ] = "1h",
     reason: Annotated[str, typer.Option(help="Reason, shown in ops.alert_rules.")] = "",
+    key: Annotated[
+        list[str] | None,
+        typer.Option(help="Only keys with this value; repeat for several columns."),
+    ] = None,
+    severity: Annotated[
+        str | None, typer.Option(help="Only alerts that are warning or critical.")
+    ] = None,
+    owner: Annotated[str | None, typer.Option(help="Only rules of this owner.")] = None,
 ) -> None:
-    """Mute the notifications of a rule for a while.
+    """Mute the notifications of a rule, or of the alerts that match all options, for a while.
 
-    Its state is still updated. An alert that is still firing when the silence ends is notified then.
+    Their states are still updated. An alert that is still firing when the silence ends is notified then.
     """
     with _exit_on_error():
+        matcher = _matcher(name, owner, severity, tuple(key or ()))
         length = _parse_duration(duration)
-        until = rule_silence.silence(name, length, reason)
+        until = rule_silence.silence(matcher, length, reason)
+    shown = ", ".join(filter(None, (name, owner, severity, *matcher.keys)))
     if length:
-        echo(f"{name} is silenced for {format_duration(length)}, until {until:%Y-%m-%d %H:%M} UTC")
+        echo(f"{shown} is silenced for {format_duration(length)}, until {until:%Y-%m-%d %H:%M} UTC")
     else:
-        echo(f"{name} is no longer silenced")
+        echo(f"{shown} is no longer silenced")
+
+
+def _matcher(
+    name: str | None, owner: str | None, severity: str | None, keys: tuple[str, ...]
+) -> rule_silence.Matcher:
+    if severity not in {None, "warning", "critical"}:
+        raise PermanentError(f"severity: {severity!r} is not valid; expected warning or critical")
+    matcher = rule_silence.Matcher(name, owner, cast("Severity | None", severity), keys)
+    if matcher == rule_silence.Matcher():
+        raise PermanentError("name a rule, or give --owner, --severity or --key")
+    return matcher
 
 
 def _find_rule(name: str, folder: Path | None) -> Rule:

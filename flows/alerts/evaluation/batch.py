@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from analytics_worker.errors import PermanentError, is_database_outage
 from analytics_worker.settings import settings
-from flows.alerts.evaluation.locking import Claim, load_baselines, load_states
+from flows.alerts.evaluation.locking import Claim, load_baselines, load_states, with_silences
 from flows.alerts.evaluation.observation import Failure, Observation
 from flows.alerts.evaluation.queries import QueryResult, failure_of
 from flows.alerts.evaluation.result import EvaluationResult
@@ -104,6 +104,7 @@ def evaluate_rule(
     """Apply the evaluation of one rule and collect the rows to write."""
     options = EvaluationOptions(
         suppressed=AUDIENCES if claim.silenced else audiences_without_recipients(claim.rule),
+        silences=claim.silences,
         baseline=baseline,
         rows=query.rows if query else None,
         retention=timedelta(days=settings().alert_history_retention_days),
@@ -120,6 +121,7 @@ def evaluate_batch(
     claims = [claim for claim in claims if claim.id in results]
     if not claims:
         return EvaluationCounts()
+    claims = with_silences(connection, claims)
     states, baselines = load_states(connection, claims), load_baselines(connection, claims)
     evaluations = [
         RuleEvaluation(each, states[each.id], results[each.id], baselines.get(each.id))

@@ -7,7 +7,7 @@ concurrent runs, and is released when a run dies.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +18,7 @@ from analytics_worker.database.connections import run_sql
 from flows.alerts.evaluation.samples import NO_KEY
 from flows.alerts.evaluation.state_machine import AlertState, RuleHealth, States
 from flows.alerts.rules.model import Kind, Rule
+from flows.alerts.rules.silence import Matcher
 
 BATCH_SIZE = 250
 
@@ -33,6 +34,10 @@ class Claim:
     slot: datetime
     silenced: bool
     health: RuleHealth
+    name: str = ""
+    """Name of the stored rule; for the rule of an event, the identity of its alert."""
+    silences: tuple[Matcher, ...] = ()
+    """Silences that concern some of its alerts."""
     definition_error: str | None = None
     """Why the stored definition is not valid."""
 
@@ -88,6 +93,7 @@ def claim_of(row: RowMapping) -> Claim:
         slot=row["slot"],
         silenced=row["silenced"],
         health=_health(row),
+        name=row["name"],
         definition_error=definition_error,
     )
 
@@ -108,6 +114,23 @@ def _definition_error(error: ValidationError) -> str:
     first = error.errors()[0]
     path = ".".join(map(str, first["loc"]))
     return f"the stored definition is out of date; run `analytics-worker alerts sync` ({path}: {first['msg']})"
+
+
+def with_silences(connection: Connection, claims: Sequence[Claim]) -> list[Claim]:
+    """Return the claims with the silences that concern them."""
+    now = max(claim.now for claim in claims)
+    rows = run_sql(connection, "alerts/active_silences", now=now)
+    matchers = [
+        Matcher(row["rule"], row["owner"], row["severity"], tuple(row["keys"])) for row in rows
+    ]
+    return [_with_silences(claim, matchers) for claim in claims] if matchers else list(claims)
+
+
+def _with_silences(claim: Claim, matchers: Sequence[Matcher]) -> Claim:
+    names = (claim.name, claim.rule.name)
+    found = tuple(each for each in matchers if each.matches_rule(names, claim.rule.owner))
+    is_silenced = claim.silenced or any(each.is_of_rule for each in found)
+    return replace(claim, silenced=is_silenced, silences=found)
 
 
 def load_states(connection: Connection, claims: Sequence[Claim]) -> dict[int, States]:

@@ -3,11 +3,12 @@
 Reads nothing, writes nothing.
 """
 
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from flows.alerts.evaluation.conditions import worst_value
-from flows.alerts.evaluation.state_machine import RuleHealth, States, Status
+from flows.alerts.evaluation.state_machine import AlertState, RuleHealth, States, Status
 from flows.alerts.notifications.model import Notification
 from flows.alerts.rules.model import SEVERITY_RANK, Rule, Severity, highest_severity
 
@@ -36,6 +37,7 @@ def summarize(
     notifications: list[Notification],
     *,
     failed: bool,
+    muted: Collection[str] = (),
 ) -> EvaluationResult:
     """Return the result of an evaluation."""
     urgency = max((_URGENCY.index(state.status) for state in states.values()), default=0)
@@ -47,15 +49,16 @@ def summarize(
         severity=highest_severity(state.severity for state in states.values()),
         value=worst_value(rule, [state.value for state in states.values()]),
         firing=sum(state.status == "firing" for state in states.values()),
-        unnotified=not rule.muted and _is_unnotified(states, health),
+        unnotified=not rule.muted
+        and _is_unnotified([state for key, state in states.items() if key not in muted], health),
     )
 
 
-def _is_unnotified(states: States, health: RuleHealth) -> bool:
+def _is_unnotified(states: Iterable[AlertState], health: RuleHealth) -> bool:
     """Return whether an alert fires, or the rule fails, without a notification."""
     fires = any(
         state.status == "firing"
         and SEVERITY_RANK[state.severity] > SEVERITY_RANK[state.notified_severity]
-        for state in states.values()
+        for state in states
     )
     return fires or (health.error is not None and not health.notified)

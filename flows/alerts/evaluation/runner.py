@@ -21,6 +21,7 @@ from flows.alerts.evaluation.locking import (
     claim_due,
     claim_event,
     load_states,
+    with_silences,
 )
 from flows.alerts.evaluation.observation import Observation, ReportedStatus
 from flows.alerts.evaluation.queries import run_queries
@@ -118,7 +119,7 @@ def evaluate_event(
         now: Time of the evaluation; the clock of the database by default.
     """
     with warehouse(statement_timeout_seconds=TRANSACTION_SECONDS) as connection:
-        claim = claim_event(connection, identity, rule, now=now)
+        (claim,) = with_silences(connection, [claim_event(connection, identity, rule, now=now)])
         query = None if reported else run_queries([claim], math.inf)[claim.id]
         observation = query.observation if query else reported or ReportedStatus("ok", None)
         writes = WriteBatch()

@@ -4,7 +4,7 @@ Reads nothing, writes nothing. A failure belongs to the rule, and its owner is n
 the rule's keys, and what recipients have been notified of, stay unchanged.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -22,6 +22,7 @@ from flows.alerts.evaluation.state_machine import AlertState, RuleHealth, States
 from flows.alerts.notifications.model import AUDIENCES, Audience, Notification
 from flows.alerts.notifications.reasons import reasons_without_value
 from flows.alerts.rules.model import Rule
+from flows.alerts.rules.silence import Matcher
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class EvaluationOptions:
     suppressed: Collection[Audience] = ()
     """Audiences that can't be notified, because of a silence or without recipients. States are updated;
     notifications that are still due later are written then."""
+    silences: Sequence[Matcher] = ()
+    """Silences of the alerts of some keys or of a severity."""
     baseline: Mapping[str, float] | None = None
     """Samples to compare with in place of the previous ones."""
     rows: int | None = None
@@ -66,8 +69,9 @@ def apply_evaluation(
     notifications: list[Notification] = []
     if "owner" not in suppressed:
         after, notifications = notify_owner(rule, health, after, states, now)
+    muted = muted_keys(states, options.silences)
     if "readers" not in suppressed:
-        states, due = _notify(rule, states, now)
+        states, due = _notify(rule, states, muted, now)
         states, ended = _end_missing(rule, states, now, options.retention)
         notifications += [
             replace(
@@ -78,22 +82,35 @@ def apply_evaluation(
             for each in due + ended
         ]
     kept = {k: s for k, s in states.items() if not _is_obsolete(s, k, observation)}
-    return summarize(rule, kept, after, notifications, failed=isinstance(observation, Failure))
+    failed = isinstance(observation, Failure)
+    return summarize(rule, kept, after, notifications, failed=failed, muted=muted)
+
+
+def muted_keys(states: States, silences: Sequence[Matcher]) -> frozenset[str]:
+    """Return the keys whose alert a silence concerns."""
+    return frozenset(
+        key
+        for key, state in states.items()
+        if any(s.matches_alert(key, state.severity or state.notified_severity) for s in silences)
+    )
 
 
 def _notify(
-    rule: Rule, states: Mapping[str, AlertState], now: datetime
+    rule: Rule, states: Mapping[str, AlertState], muted: Collection[str], now: datetime
 ) -> tuple[dict[str, AlertState], list[Notification]]:
     """Return the states after notification, and one notification per kind and group."""
     after: dict[str, AlertState] = {}
     groups: dict[tuple[NotificationKind, str], dict[str, AlertState]] = {}
     for key, state in states.items():
-        after[key], kind = next_notification(rule, state, now)
+        silent = state, None
+        after[key], kind = silent if key in muted else next_notification(rule, state, now)
         if kind is not None:
             groups.setdefault((kind, group_of(rule, key)), {})[key] = after[key]
     for (kind, group), notified in groups.items():
         if kind == "still_firing":
-            _repeat_group(rule, group, after, notified, now)
+            audible = {key: state for key, state in after.items() if key not in muted}
+            _repeat_group(rule, group, audible, notified, now)
+            after |= audible
     return after, [
         Notification(kind, group=group, states=notified, is_last=_is_resolved(rule, group, after))
         for (kind, group), notified in groups.items()

@@ -33,6 +33,11 @@ events as (
 old_sql as (
     delete from ops.alert_sql
     where last_run_at < now() - (:days + 1) * interval '1 day'
+),
+
+old_silences as (
+    delete from ops.alert_silences
+    where until < now() - :days * interval '1 day'
 )
 
 delete from ops.alert_rules

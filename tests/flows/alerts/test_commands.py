@@ -179,3 +179,8 @@ def test_silence(shell):
     )
     assert shell.run("silence", "metric", "--for", "0s") == "metric is no longer silenced\n"
     assert "did you mean 'metric'?" in shell.run("silence", "metrik", code=1)
+    assert shell.run(
+        "silence", "metric", "--key", "a", "--key", "b", "--severity", "warning"
+    ).startswith("metric, warning, a, b is silenced for 1h, until")
+    assert "expected warning or critical" in shell.run("silence", "--severity", "high", code=1)
+    assert "name a rule, or give --owner" in shell.run("silence", code=1)

@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 
 from flows.alerts.evaluation import locking, runner
 from flows.alerts.evaluation.runner import evaluate_due
-from flows.alerts.rules.silence import silence
+from flows.alerts.rules.silence import Matcher, silence
 from tests.flows.alerts.rules import (
     METRIC,
     START,
@@ -158,7 +158,7 @@ def test_a_change_since_yesterday_is_computed_from_the_history():
 
 def test_a_silenced_rule_is_evaluated_and_notified_when_the_silence_ends():
     store(rule())
-    silence("r", timedelta(hours=1), "maintenance")
+    silence(Matcher("r"), timedelta(hours=1), "maintenance")
     execute(
         "update ops.alert_rules set silenced_until = :until", until=START + timedelta(minutes=10)
     )

@@ -7,7 +7,7 @@ import pytest
 from analytics_worker.delivery import deliver_due
 from analytics_worker.settings import settings
 from flows.alerts import create_threshold_alert, process_pending_alerts, trigger_alert
-from flows.alerts.rules.silence import silence
+from flows.alerts.rules.silence import Matcher, silence
 from tests.flows.alerts.rules import (
     METRIC,
     deliveries,
@@ -76,7 +76,7 @@ def test_the_owner_of_a_rule_without_recipients_is_notified_of_its_failure():
 
 def test_a_silenced_or_muted_alert_does_not_count_as_not_notified():
     store(rule(), rule("muted", muted=True, channels=None))
-    silence("r", timedelta(hours=1), "")
+    silence(Matcher("r"), timedelta(hours=1), "")
     execute("update ops.alert_rules set silenced_until = '2030-01-01' where name = 'r'")
     assert (tick(0).unnotified, unnotified()) == (0, [])
 

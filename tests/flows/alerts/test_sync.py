@@ -5,7 +5,7 @@ import pytest
 from analytics_worker.definitions.durations import parse_duration
 from analytics_worker.errors import PermanentError
 from flows.alerts.rules.model import Rule
-from flows.alerts.rules.silence import silence
+from flows.alerts.rules.silence import Matcher, silence
 from flows.alerts.rules.sync import diff, sync
 from flows.alerts.rules.yaml_files import Definitions
 from tests.flows.alerts.rules import METRIC, deliveries, execute, query, rule, set_metric, tick
@@ -69,4 +69,4 @@ def test_an_invalid_stored_definition_affects_only_its_rule():
 def test_silencing_an_unknown_rule_suggests_a_similar_one():
     sync(rules(rule("win-rate")))
     with pytest.raises(PermanentError, match="did you mean 'win-rate'"):
-        silence("win-rte", parse_duration("1h"), "")
+        silence(Matcher("win-rte"), parse_duration("1h"), "")

@@ -64,3 +64,72 @@ comment on column ops.alert_evaluations.sql_hash is
 alter table ops.messages add column digest_key text not null default '';
 comment on column ops.messages.digest_key is
 'What messages have in common that are sent as one digest to each recipient; empty: each on its own';
+
+create table ops.alert_silences (
+    id bigint generated always as identity primary key,
+    rule text,
+    owner text,
+    severity text check (severity in ('warning', 'critical')),
+    keys text [] not null default '{}',
+    until timestamptz not null,
+    reason text,
+    created_at timestamptz not null default now(),
+    check (rule is not null or owner is not null or severity is not null or keys <> '{}')
+);
+comment on table ops.alert_silences is
+'Silences of alerts that match all of rule, owner, severity and keys; ops.alert_rules has those of whole rules';
+comment on column ops.alert_silences.id is 'Primary key';
+comment on column ops.alert_silences.rule is 'Name of the rule; null for all rules';
+comment on column ops.alert_silences.owner is 'Owner of the rule; null for all owners';
+comment on column ops.alert_silences.severity is 'warning or critical; null for both';
+comment on column ops.alert_silences.keys is 'Values that the key has, each in any of its columns; empty for all keys';
+comment on column ops.alert_silences.until is 'End of the silence';
+comment on column ops.alert_silences.reason is 'Reason of the silence';
+comment on column ops.alert_silences.created_at is 'When it was created';
+
+create or replace view ops.alert_status as
+select
+    rule.kind,
+    rule.name,
+    state.key,
+    case when rule.error_since is not null then 'error' else coalesce(state.status, 'unknown') end as status,
+    state.severity,
+    state.value,
+    case when rule.error_since is not null then rule.error_since else state.since end as since,
+    state.told,
+    state.flapping_since is not null as flapping,
+    coalesce(silence.until > now(), false) as silenced,
+    silence.until as silenced_until,
+    rule.error,
+    rule.definition ->> 'owner' as owner,
+    rule.evaluated_at,
+    rule.enabled
+    and not coalesce((rule.definition ->> 'muted')::boolean, false)
+    and (
+        (rule.error_since is not null and not rule.error_told and not coalesce(silence.rule_until > now(), false))
+        or coalesce(
+            state.status = 'firing'
+            and array_position(array['warning', 'critical'], state.severity)
+            > coalesce(array_position(array['warning', 'critical'], state.told), 0)
+            and not coalesce(silence.until > now(), false),
+            false
+        )
+    ) as untold
+from ops.alert_rules as rule
+left join ops.alert_states as state on rule.id = state.rule_id
+cross join lateral (
+    select
+        greatest(rule.silenced_until, max(matching.until)) as until,
+        greatest(
+            rule.silenced_until,
+            max(matching.until) filter (where matching.severity is null and matching.keys = '{}')
+        ) as rule_until
+    from ops.alert_silences as matching
+    where
+        matching.until > now()
+        and (matching.rule is null or matching.rule in (rule.name, rule.definition ->> 'name'))
+        and (matching.owner is null or matching.owner = rule.definition ->> 'owner')
+        and (matching.severity is null or matching.severity = coalesce(state.severity, state.told))
+        and (matching.keys = '{}' or cast(nullif(state.key, '') as jsonb) ?& matching.keys)
+) as silence
+where rule.retired_at is null;

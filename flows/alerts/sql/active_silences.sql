@@ -1,0 +1,7 @@
+select
+    rule,
+    owner,
+    severity,
+    keys
+from ops.alert_silences
+where until > :now
