@@ -3,6 +3,7 @@
 Reads and writes what generating and delivering do. Safe to repeat: a report is generated once per period.
 """
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from prefect import Task
@@ -26,10 +27,13 @@ class PlannedReports(FlowResult):
 
 
 def generate_planned(
-    plan: ReportPlan, generate_report: Task[..., Any], deliver_reports: Task[..., Any]
+    plan: ReportPlan,
+    generate_report: Task[..., Any],
+    deliver_reports: Task[..., Any],
+    poll: Callable[[], Iterable[int]] = tuple,
 ) -> PlannedReports:
     """Generate and deliver what was planned, each report independently of the others."""
-    results, sent = generate_all(generate_report, plan.runs)
+    results, sent = generate_all(generate_report, plan.runs, poll)
     runs = [*(result["run"] for result in results), *plan.timed_out]
     delivery: DeliverySummary = deliver_reports(runs, sent)
     publish_summary_table(results)

@@ -6,7 +6,12 @@ Missed times are caught up.
 """
 
 from datetime import UTC, datetime
+from functools import partial
 
+from prefect import get_run_logger
+from sqlalchemy.exc import SQLAlchemyError
+
+from analytics_worker.circuit_breaker import CircuitOpenError
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import SCHEDULED_REPORTS
 from analytics_worker.prefect_support.task import task
@@ -31,6 +36,18 @@ def generate_due_reports() -> PlannedReports:
     """Generate the reports that are due at times of their own, and send them.
 
     A report that fails does not affect the others: the run ends as Partial, and its owner is notified.
+    Reports that become due while others take long are generated, too.
     """
     plan = plan_due_reports(datetime.now(UTC))
-    return generate_planned(plan, generate_report, deliver_reports)
+    return generate_planned(plan, generate_report, deliver_reports, partial(_newly_due, plan))
+
+
+def _newly_due(plan: ReportPlan) -> list[int]:
+    """Return the runs that became due since the plan; none while the database is unavailable."""
+    try:
+        later = plan_due_runs(datetime.now(UTC))
+    except (CircuitOpenError, SQLAlchemyError) as error:
+        get_run_logger().warning("could not plan due reports: %s", type(error).__name__)
+        return []
+    plan.extend(later)
+    return later.runs

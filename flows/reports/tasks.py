@@ -4,7 +4,7 @@ Reads and writes the report tables and files, and writes artifacts. Each step is
 run is not generated again, and a message is sent once to each recipient.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from operator import itemgetter
@@ -102,19 +102,38 @@ class Generated(NamedTuple):
     sent: list[DeliveryCounts]
 
 
-def generate_all(generate_report: Task[..., Any], run_ids: Iterable[int]) -> Generated:
+def generate_all(
+    generate_report: Task[..., Any],
+    run_ids: Iterable[int],
+    poll: Callable[[], Iterable[int]] = tuple,
+) -> Generated:
     """Generate each run, and the runs that ``for_each`` adds, in a task of its own.
 
     REPORT_CONCURRENCY reports are generated at a time. The message of each is sent when it is ready.
+
+    Args:
+        generate_report: The task that generates a run.
+        run_ids: The runs.
+        poll: Returns further runs while others take long.
 
     Raises:
         CircuitOpenError: the circuit breaker of the database is open; a later flow run continues.
     """
     results: list[ReportRunResult] = []
-    threads = settings().report_concurrency
+    known: set[int] = set()
+
+    def new(ids: Iterable[int]) -> list[int]:
+        fresh = [each for each in ids if each not in known]
+        known.update(fresh)
+        return fresh
+
     with early_sender() as sender:
         for result in side_by_side(
-            partial(_result_of, generate_report), run_ids, more=_children, threads=threads
+            partial(_result_of, generate_report),
+            new(run_ids),
+            more=lambda result: new(_children(result)),
+            poll=lambda: new(poll()),
+            threads=settings().report_concurrency,
         ):
             if result is not None:
                 results.append(result)

@@ -84,6 +84,10 @@ def test_day_that_the_zone_left_out_is_due_once():
     start = datetime(2011, 12, 29, 20, tzinfo=UTC)
     dues = [local(due, "Pacific/Apia") for due in islice(times.after(start), 2)]
     assert dues == ["2011-12-31T00:00+14:00", "2012-01-01T00:00+14:00"]
+    back = [
+        local(due, "Pacific/Apia") for due in islice(times.before(start + timedelta(days=1)), 2)
+    ]
+    assert back == ["2011-12-31T00:00+14:00", "2011-12-29T00:00-10:00"]
     assert next(times.before(datetime(2011, 12, 31, tzinfo=UTC))) == datetime(
         2011, 12, 30, 10, tzinfo=UTC
     )

@@ -178,7 +178,6 @@ def _json(
         "data_as_of": document.data_as_of,
         "rows": written.rows,
         "truncated": written.truncated,
-        "preliminary": run.is_preliminary,
         "tiles": [
             {
                 "title": tile.title,
@@ -193,6 +192,7 @@ def _json(
         "files": [
             _file(file.stored, link) for file, link in zip(written.files, links, strict=True)
         ],
+        **({"preliminary": True} if run.is_preliminary else {}),
     }
 
 

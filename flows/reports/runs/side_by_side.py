@@ -7,10 +7,11 @@ to its flow run.
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import copy_context
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 R = TypeVar("R")
+POLL_SECONDS = 60.0
 
 
 def side_by_side(
@@ -18,6 +19,7 @@ def side_by_side(
     ids: Iterable[int],
     *,
     more: Callable[[R], Iterable[int]],
+    poll: Callable[[], Iterable[int]],
     threads: int,
 ) -> Iterator[R]:
     """Yield the results of the work in the order in which they are ready.
@@ -26,6 +28,7 @@ def side_by_side(
         work: Is called with one id at a time, in one of the threads.
         ids: What to work on.
         more: Returns further ids that follow from a result.
+        poll: Returns further ids; is called every `POLL_SECONDS` in which nothing became ready.
         threads: Maximum number of calls at a time.
 
     Raises:
@@ -37,7 +40,11 @@ def side_by_side(
     workers = [_start(work, todo, done) for _ in range(threads if pending else 0)]
     try:
         while pending:
-            result = done.get()
+            try:
+                result = done.get(timeout=POLL_SECONDS)
+            except Empty:
+                pending += _put_all(todo, poll())
+                continue
             if isinstance(result, _Error):
                 raise result.error
             pending += _put_all(todo, more(result)) - 1

@@ -32,6 +32,13 @@ class ReportPlan:
     invalid: dict[str, str] = field(default_factory=dict[str, str])
     """Reports whose stored definition or calendar is not valid, and why."""
 
+    def extend(self, later: "ReportPlan") -> None:
+        """Add what was planned later."""
+        self.runs += later.runs
+        self.waiting = later.waiting
+        self.timed_out += later.timed_out
+        self.invalid.update(later.invalid)
+
     @contextmanager
     def recording_errors_of(self, name: str) -> Generator[None]:
         """Record an error of one report, so that the others are planned."""

@@ -80,6 +80,15 @@ def test_webhook_has_numbers_and_links(http_sink, report_folder):
 
 
 @pytest.mark.usefixtures("hooks")
+def test_webhook_says_that_a_report_is_preliminary(http_sink):
+    run_now(report(recipients=to("webhook")), None, so_far=True)
+    assert deliver_due("reports")["sent"] == 1
+    (request,) = http_sink.requests
+    assert request.json["preliminary"] is True
+    assert request.json["title"] == "sales (preliminary)"
+
+
+@pytest.mark.usefixtures("hooks")
 def test_chat_has_tiles_facts_notes_and_link(http_sink, report_folder):
     run_now(
         report(sql=SQL, tiles=TILES, notes=["Without <b>tests</b>"], recipients=to("slack")), None

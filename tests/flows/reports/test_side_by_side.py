@@ -2,15 +2,17 @@
 
 import threading
 from collections.abc import Callable, Generator
+from typing import Any
 
 import pytest
 from sqlalchemy import Connection, text
 
 from analytics_worker.database.connections import warehouse
 from analytics_worker.settings import settings
-from flows.reports import generate_ad_hoc_report, generate_scheduled_reports
+from flows.reports import generate_ad_hoc_report, generate_due_reports, generate_scheduled_reports
 from flows.reports import scheduled as scheduled_flow
 from flows.reports.output import generator
+from flows.reports.runs import side_by_side
 from tests.flows.reports.reports import ANN, OWNER, report, store_reports
 from tests.support.sql import execute, query
 from tests.support.wait_until import wait_until
@@ -160,6 +162,27 @@ def test_outage_is_retried(monkeypatch):
     store_reports(report())
     assert generate_scheduled_reports()["summary"]["made"] == 1
     assert query("select attempts from ops.report_runs") == [3]
+
+
+def test_report_that_becomes_due_is_not_delayed_by_a_slow_one(smtp_sink, locked, monkeypatch):
+    monkeypatch.setattr(side_by_side, "POLL_SECONDS", 0.1)
+    times = {"schedule": "manual", "cron": "0 0 1 1 *", "recipients": ["slow@example.com"]}
+    other: dict[str, Any] = {"schedule": "manual", "cron": "* * * * *", "catch_up": 0}
+    store_reports(report("slow", SLOW, **times), report("swift", **other))
+    execute(
+        "update ops.report_definitions set created_at = now() - interval '1 year' where name = 'slow'"
+    )
+    due = "update ops.report_definitions set created_at = now() - interval '2 min' where name = 'swift'"
+
+    def sent() -> bool:
+        if waiting_reports():
+            execute(due)
+        return [ANN] in [each.recipients for each in smtp_sink.messages]
+
+    thread = unlock_when(locked, sent)
+    assert generate_due_reports()["summary"]["failed"] == 0
+    assert_seen(thread)
+    assert ["slow@example.com"] in [each.recipients for each in smtp_sink.messages]
 
 
 def test_requested_report_with_rows_counts_its_own_messages(smtp_sink):
