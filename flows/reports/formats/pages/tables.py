@@ -84,7 +84,7 @@ class TableTexts:
         shown = shown_indexes(fetched.columns)
         self.shortened = texts.shortened
         self.rows = [[row[index] for index in shown] for row in texts.rows]
-        self.totals = _labelled([texts.totals[index] for index in shown] if texts.totals else None)
+        self.totals = _labeled([texts.totals[index] for index in shown] if texts.totals else None)
         columns = [fetched.columns[index] for index in shown]
         below = [*self.rows, self.totals] if self.totals else self.rows
         self._measured = [
@@ -149,7 +149,7 @@ class TableTexts:
         return found if any(found[1:]) or (found and found[0] != TOTAL) else None
 
 
-def _labelled(totals: list[str] | None) -> list[str] | None:
+def _labeled(totals: list[str] | None) -> list[str] | None:
     """Return the totals with a label in the first column, unless that has a total."""
     return [totals[0] or TOTAL, *totals[1:]] if totals else None
 
