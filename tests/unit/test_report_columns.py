@@ -65,7 +65,7 @@ def test_heading_has_title_and_a_unit_that_is_a_word():
     assert headings == ["Deals won", "Deals", "Deals won (kWh)", "Sum"]
 
 
-def test_hidden_columns_are_left_out_and_totals_are_labelled():
+def test_hidden_columns_are_left_out_and_totals_are_labeled():
     options = [ColumnOptions(), ColumnOptions(hidden=True), ColumnOptions(total=True, decimals=1)]
     names = zip(
         ("team", "secret", "won"), (KIND.TEXT, KIND.TEXT, KIND.NUMERIC), options, strict=True
