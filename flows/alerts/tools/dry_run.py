@@ -19,7 +19,7 @@ from flows.alerts.evaluation.queries import read_samples
 from flows.alerts.evaluation.result import EvaluationResult
 from flows.alerts.evaluation.samples import NO_KEY, Samples, key_label
 from flows.alerts.evaluation.state_machine import AlertState, RuleHealth
-from flows.alerts.evaluation.transition import apply_evaluation
+from flows.alerts.evaluation.transition import EvaluationOptions, apply_evaluation
 from flows.alerts.notifications.messages import mark_as_test
 from flows.alerts.notifications.model import Notification, sort_worst_first
 from flows.alerts.notifications.recipients import resolve_recipients
@@ -52,7 +52,8 @@ def dry_run(rule: Rule) -> DryRun:
         content = _test_content(rule, failure, now)
         return DryRun(rule, f"ERROR: {error}", failed=True, test_content=content)
     immediate = rule.model_copy(update={"pending_period": rule.pending_period * 0, "muted": False})
-    result = apply_evaluation(immediate, {}, RuleHealth(), samples, now)
+    options = EvaluationOptions(rows=rows)
+    result = apply_evaluation(immediate, {}, RuleHealth(), samples, now, options)
     lines = [*_result_lines(rule, samples, result, f"{rows} row{'' if rows == 1 else 's'}")]
     if result.notifications:
         lines += _message_lines(rule, result.notifications[0], now)
