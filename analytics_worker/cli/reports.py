@@ -60,7 +60,9 @@ def run(
     name: Name,
     period: Annotated[
         str | None,
-        typer.Option(help="2026-11-22, 2026-W47 or 2026-11; default: the last one."),
+        typer.Option(
+            help="2026-11-22, 2026-W47, 2026-11, 2026-Q4 or a due time; default: the last one."
+        ),
     ] = None,
     so_far: Annotated[
         bool,
