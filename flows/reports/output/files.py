@@ -151,7 +151,7 @@ def write_page(
 ) -> None:
     """Write the page for a browser."""
     file.temporary.write_text(html.text)
-    _record_page(files, file, tables)
+    _record_page(html, files, file, tables)
 
 
 def write_pdf(
@@ -159,15 +159,17 @@ def write_pdf(
 ) -> None:
     """Write the page as PDF, in a process with limited memory and time."""
     render_pdf(html, file.temporary)
-    _record_page(files, file, tables)
+    _record_page(html, files, file, tables)
 
 
-def _record_page(files: WrittenFiles, file: UnpublishedFile, tables: Sequence[FetchedRows]) -> None:
+def _record_page(
+    html: Html, files: WrittenFiles, file: UnpublishedFile, tables: Sequence[FetchedRows]
+) -> None:
     """Record a page, and a note for each shortened table: truncated only if no file has all rows."""
     has_all = any(not get_format(each.stored["format"]).document for each in files.files)
     rows = sum(len(table.rows) for table in tables)
     file.stored["bytes"], file.stored["rows"] = file.temporary.stat().st_size, rows
-    notes = tuple(
+    notes = html.omitted + tuple(
         f"{table.title}: the page shows the first {len(table.rows):,} rows; there are more."
         for table in tables
         if table.truncated

@@ -125,3 +125,13 @@ def test_unknown_column_fails_the_report_and_names_a_similar_one(smtp_sink):
     assert not result.is_completed()
     (received,) = smtp_sink.messages
     assert "the query has no column 'revenu'; did you mean 'revenue'?" in body(received)
+
+
+def test_columns_that_a_page_lacks_are_noted():
+    columns = ", ".join(f"'{'x' * 40}' as column_{number}" for number in range(400))
+    data = DATA | {"query": f"select {columns}", "format": "html"}
+    (result,) = generate_single_report(data)["reports"]
+    (note,) = result["notes"]
+    assert note.startswith("Single: The first ")
+    assert note.endswith(" of 400 columns.")
+    assert result["truncated"]

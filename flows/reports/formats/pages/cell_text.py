@@ -96,7 +96,8 @@ def table_texts(fetched: FetchedRows) -> TableTexts:
     for index, column in enumerate(fetched.columns):
         total = fetched.totals[index] if fetched.totals else None
         texts = _column_texts(column, [row[index] for row in fetched.rows], total)
-        totals.append("" if total is None else texts.pop())
+        no_sum = EMPTY_CELL if column.options.total else ""
+        totals.append(no_sum if total is None else texts.pop())
         columns.append(texts)
     shortened = sum(len(text) > MAX_TEXT_LENGTH for column in columns for text in column)
     rows = [[_shorten(text) for text in row] for row in zip(*columns, strict=True)]

@@ -34,12 +34,14 @@ class Html:
     Attributes:
         text: For a browser and for PDF, with everything in one file.
         email: The same for email, with `images` referred to by ``cid:``.
+        omitted: Sentences about tables of which the page lacks columns.
     """
 
     title: str
     text: str
     email: str
     images: tuple[InlineImage, ...]
+    omitted: tuple[str, ...] = ()
 
 
 def render_html(document: Document, *, for_pdf: bool = False) -> Html:
@@ -58,13 +60,17 @@ def render_html(document: Document, *, for_pdf: bool = False) -> Html:
     cids = [f"chart-{number}" for number, _ in enumerate(charts, 1)]
     cid_urls = [f"cid:{cid}" for cid in cids]
     pngs = pdf_process.render_pngs([(svg, WIDTH, height) for svg, height in svgs])
-    in_page = {**_page_tables(document, tables), "charts": _images(charts, data_urls)}
+    in_page: dict[str, Any] = {
+        **_page_tables(document, tables),
+        "charts": _images(charts, data_urls),
+    }
     in_email = {**_email_tables(document, tables), "charts": _images(charts, cid_urls)}
     return Html(
         document.title,
         render_template("page.html", {**context, **in_page}),
         render_template("page.html", {**context, **in_email}),
         tuple(InlineImage(cid, png) for cid, png in zip(cids, pngs, strict=True)),
+        tuple(f"{each.title}: {each.omitted}" for each in in_page["tables"] if each.omitted),
     )
 
 

@@ -63,6 +63,18 @@ class Block:
     totals: Sequence[str] | None
     is_narrow: bool
 
+    @property
+    def body(self) -> Markup:
+        """The rows as HTML, each text escaped: a template takes longer per cell."""
+        starts = [f"<td{column.attributes}>" for column in self.columns]
+        lines = (
+            "".join(
+                [f"{start}{escape(text)}</td>" for start, text in zip(starts, row, strict=True)]
+            )
+            for row in self.rows
+        )
+        return Markup("".join([f"<tr>{line}</tr>\n" for line in lines]))  # noqa: S704
+
 
 @dataclass(frozen=True)
 class ShownTable:
