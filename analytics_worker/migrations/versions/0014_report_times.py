@@ -5,7 +5,7 @@ from alembic import op
 from analytics_worker.migrations.statements import statements
 
 revision = "0014_report_times"
-down_revision = "0012_comments"
+down_revision = "0013_alert_states"
 
 
 def upgrade() -> None:
