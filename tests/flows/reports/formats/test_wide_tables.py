@@ -63,6 +63,12 @@ def test_email_has_as_many_columns_as_fit_and_names_the_file_with_all():
     assert "The first" not in page(table(14), "wide.csv").email
 
 
+def test_email_hides_nothing_behind_a_scroll():
+    html = page(table(14))
+    assert "overflow-x" not in html.email
+    assert "overflow-x:auto" in html.text
+
+
 def test_blocks_say_which_columns_they_have():
     text = page(table(30)).text
     assert re.findall(r"Columns? \d+(?:–\d+)? of 30", text)[0].startswith("Columns 1–")
