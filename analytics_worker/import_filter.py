@@ -9,15 +9,12 @@ import sys
 from importlib.abc import MetaPathFinder
 from typing import Any
 
-from typing_extensions import override
-
 IRI_GRAMMAR = "rfc3987_syntax"
 OPTIONAL_USER = "jsonschema._format"
 
 
 class _Filter(MetaPathFinder):
-    @override
-    def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:
+    def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:  # pyright: ignore[reportImplicitOverride]  # the standard library of 3.11 has no decorator for it
         if fullname == IRI_GRAMMAR and _is_loading(OPTIONAL_USER):
             raise ModuleNotFoundError(f"{fullname} is not needed", name=fullname)
 
