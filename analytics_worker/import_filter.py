@@ -6,15 +6,19 @@ the module as usual. Changes ``sys.meta_path``.
 """
 
 import sys
-from importlib.abc import MetaPathFinder
+from collections.abc import Sequence
 from typing import Any
 
 IRI_GRAMMAR = "rfc3987_syntax"
 OPTIONAL_USER = "jsonschema._format"
 
 
-class _Filter(MetaPathFinder):
-    def find_spec(self, fullname: str, path: Any, target: Any = None) -> None:  # pyright: ignore[reportImplicitOverride]  # the standard library of 3.11 has no decorator for it
+class _Filter:
+    """A finder of modules that finds none."""
+
+    @staticmethod
+    def find_spec(fullname: str, _path: Sequence[str] | None, _target: Any = None) -> None:
+        """Let the import system look on, unless the module is the grammar and jsonschema asks."""
         if fullname == IRI_GRAMMAR and _is_loading(OPTIONAL_USER):
             raise ModuleNotFoundError(f"{fullname} is not needed", name=fullname)
 
@@ -26,5 +30,5 @@ def _is_loading(module: str) -> bool:
 
 def skip_iri_grammar() -> None:
     """Let jsonschema take the module for missing, which is optional for it. Safe to repeat."""
-    if not any(isinstance(finder, _Filter) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Filter())
+    if _Filter not in sys.meta_path:
+        sys.meta_path.insert(0, _Filter)
