@@ -63,7 +63,7 @@ def test_a_team_reads_and_sees_only_its_own():
         assert seen == [("<insufficient privilege>",)]
     with open_snapshot(reader="finance") as snapshot:
         assert fetch_rows(snapshot, TableQuery("t", "select value from raw.finance"), 1).rows == (
-            (11,),
+            ("11",),
         )
     with (
         pytest.raises(UserSqlError, match="permission denied"),
