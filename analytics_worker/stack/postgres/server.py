@@ -114,6 +114,9 @@ class EmbeddedPostgres:
         self.cluster.end_orphans()
         self.cluster.create()
         self.account.make_directory(self.socket_directory)
+        # with the lock held and orphans ended, no server uses them; after a reboot another process can have the id
+        for leftover in self.socket_directory.glob(".s.PGSQL.*"):
+            leftover.unlink()
 
     def command(self) -> list[str]:
         """Command line of the server; it shuts down when the process that started it dies."""
