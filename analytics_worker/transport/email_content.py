@@ -7,7 +7,7 @@ import re
 from email.message import EmailMessage
 from email.policy import SMTP, EmailPolicy
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from analytics_worker.errors import PermanentError
 from analytics_worker.text import one_line, printable
@@ -79,7 +79,7 @@ class _Disposition(str):
 def _attach(message: EmailMessage, attachment: Attachment) -> None:
     maintype, subtype = _mime_type(attachment.mime_type)
     message.add_attachment(_bytes_of(attachment.data), maintype=maintype, subtype=subtype)
-    *_, part = message.iter_attachments()
+    part = cast("list[EmailMessage]", message.get_payload())[-1]
     del part["Content-Disposition"]
     part["Content-Disposition"] = _Disposition(
         disposition_field("attachment", file_name(attachment.filename))

@@ -144,3 +144,16 @@ def test_emails_of_one_report_differ_in_their_message_id_only():
     assert parsed(second)["Message-ID"] == "<two@example.com>"
     assert headers(second).replace(b"<two@", b"<one@") == headers(first)
     assert parsed(replace(second, subject="Another"))["Subject"] == "Another"
+
+
+@pytest.mark.parametrize("media_type", ["text/html", "text/plain", "text/csv", "application/pdf"])
+def test_a_file_that_could_be_a_body_is_an_attachment_before_others(media_type):
+    """The email package asks such a file for its disposition when the next one is attached."""
+    files = (
+        Attachment("Отчёт.x", b"first", media_type),
+        Attachment("second.pdf", b"second", "application/pdf"),
+    )
+    content = make_email().content._replace(attachments=files)
+    mail = message_from_bytes(headers(make_email()) + encode(content), policy=policy.default)
+    attached = [(part.get_filename(), part.get_content_type()) for part in mail.iter_attachments()]
+    assert attached == [("Отчёт.x", media_type), ("second.pdf", "application/pdf")]
