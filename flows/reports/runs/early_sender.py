@@ -36,10 +36,14 @@ class EarlySender:
             )
             self._thread.start()
 
-    def end(self) -> None:
-        """Wait until it has sent what was due."""
+    def stop(self) -> None:
+        """End the thread after what it is sending, without waiting for it."""
         self._is_ending = True
         self._wake.set()
+
+    def end(self) -> None:
+        """Wait until it has sent what was due."""
+        self.stop()
         if self._thread is not None:
             self._thread.join()
 
@@ -59,5 +63,9 @@ class EarlySender:
 def early_sender() -> Generator[EarlySender]:
     """Send in a thread, and wait for it at the end unless an error ends the flow run."""
     sender = EarlySender()
-    yield sender
+    try:
+        yield sender
+    except BaseException:
+        sender.stop()
+        raise
     sender.end()

@@ -10,7 +10,9 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 from sqlalchemy import RowMapping
+from sqlalchemy.exc import SQLAlchemyError
 
+from analytics_worker.circuit_breaker import CircuitOpenError
 from analytics_worker.errors import PermanentError
 from analytics_worker.text import one_line
 from flows.reports.definitions.model import Report
@@ -41,11 +43,15 @@ class ReportPlan:
 
     @contextmanager
     def recording_errors_of(self, name: str) -> Generator[None]:
-        """Record an error of one report, so that the others are planned."""
+        """Record any error of one report, so that the others are planned; an outage of the database is raised."""
         try:
             yield
-        except (PermanentError, ValueError, OverflowError) as error:
+        except (SQLAlchemyError, CircuitOpenError):
+            raise
+        except PermanentError as error:
             self.invalid[name] = one_line(str(error))
+        except Exception as error:  # noqa: BLE001  # any other error is this report's own
+            self.invalid[name] = one_line(f"{type(error).__name__}: {error}")
 
 
 def stored_reports(
@@ -56,7 +62,7 @@ def stored_reports(
         try:
             report = Report.model_validate_json(row["definition"])
         except ValidationError as error:
-            plan.invalid[row["name"]] = _invalid_text(error)
+            plan.invalid[row["name"]] = one_line(_invalid_text(error))
         else:
             yield report, row
 

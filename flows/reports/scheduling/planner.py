@@ -32,8 +32,9 @@ def plan_runs(schedule: ScheduleType, due: datetime) -> ReportPlan:
         rows = store.due_definitions(schedule)
         store.requeue_failed([row["name"] for row in rows])
         for report, row in stored_reports(rows, plan):
-            periods = _periods(report, row, schedule, due)
-            _request_periods(store, plan, report, periods, due)
+            with plan.recording_errors_of(report.name):
+                periods = _periods(report, row, schedule, due)
+                _request_periods(store, plan, report, periods, due)
         plan.runs = sorted({*plan.runs, *store.unfinished_run_ids()} - set(plan.timed_out))
     return plan
 

@@ -19,7 +19,7 @@ _MIN_SHARE = (
 )
 _MAX_PLAIN_NUMBER = 1e15
 _FOUR_DIGITS = Context(prec=4, rounding=ROUND_HALF_UP, Emax=MAX_EMAX, Emin=MIN_EMIN)
-_ALL_DIGITS = Context(prec=MAX_PREC, rounding=ROUND_HALF_UP, Emax=MAX_EMAX, Emin=MIN_EMIN)
+ALL_DIGITS = Context(prec=MAX_PREC, rounding=ROUND_HALF_UP, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 
 def ticks(values: Iterable[float], *, from_zero: bool) -> list[float]:
@@ -60,7 +60,7 @@ def compact_number(value: float, unit: str = "") -> str:
 
 def rounded(number: Decimal, decimals: int) -> Decimal:
     """Return a number with so many decimals, rounded like ``round`` of PostgreSQL: half away from zero."""
-    return number.quantize(Decimal(1).scaleb(-decimals), context=_ALL_DIGITS)
+    return number.quantize(Decimal(1).scaleb(-decimals), context=ALL_DIGITS)
 
 
 def number_text(

@@ -6,18 +6,17 @@ times of whole minutes have no seconds. Reads nothing, writes nothing.
 
 import re
 from collections.abc import Sequence
-from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
+from decimal import Decimal
 from typing import NamedTuple
 
-from flows.reports.formats.charts.axis import number_text, rounded
+from flows.reports.formats.charts.axis import ALL_DIGITS, number_text, rounded
+from flows.reports.formats.query.column_options import MAX_DECIMALS
 from flows.reports.formats.query.columns import NUMBERS, Column, ColumnKind
 from flows.reports.formats.query.fetch import FetchedRows
 
 MAX_TEXT_LENGTH = 400
 EMPTY_CELL = "\u2013"
 _MAX_DECIMALS = 2
-_MAX_SMALL_DECIMALS = 6
-_ALL_DIGITS = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN)
 _YES_OR_NO = {"t": "yes", "f": "no"}
 _MINUTE = re.compile(r"(\d{4,}-\d\d-\d\d \d\d:\d\d)(:\d\d(?:\.\d+)?)(?:[+-]\d\d(?::\d\d)*)?")
 """A time as the server prints it: its minute, its seconds, its offset, which is that of the report."""
@@ -143,7 +142,7 @@ def _number_texts(column: Column, values: Sequence[str | None], total: str | Non
 
 def _number(column: Column, value: str) -> Decimal:
     """Return a number, of a share in percent."""
-    return Decimal(value).scaleb(2, _ALL_DIGITS) if column.options.percent else Decimal(value)
+    return Decimal(value).scaleb(2, ALL_DIGITS) if column.options.percent else Decimal(value)
 
 
 def _number_text(column: Column, number: Decimal, decimals: int) -> str:
@@ -170,14 +169,14 @@ def _decimals(column: Column, numbers: Sequence[Decimal]) -> int:
     if column.kind is ColumnKind.INTEGER:
         return 0
     declared = _needed_decimals(numbers) if column.scale is None else column.scale
-    return max(0, min(declared, _MAX_SMALL_DECIMALS))
+    return max(0, min(declared, MAX_DECIMALS))
 
 
 def _needed_decimals(numbers: Sequence[Decimal]) -> int:
     """Return the decimals that a column needs, at most two unless all its values are small."""
     largest = max(map(abs, numbers), default=Decimal(0))
     limit = _MAX_DECIMALS if largest >= 1 or not largest else 2 - largest.adjusted()
-    limit = min(limit, _MAX_SMALL_DECIMALS)
+    limit = min(limit, MAX_DECIMALS)
     negligible = Decimal(1).scaleb(-limit - 3)
     for decimals in range(limit):
         if all(abs(each - rounded(each, decimals)) < negligible for each in numbers):
