@@ -23,13 +23,13 @@ COMMANDS = {
     "up": "Start the whole worker, run its pipeline once, and stay up; Ctrl-C stops everything.",
     "status": "Show the components, pools, and the last and next run of every deployment.",
     "doctor": "Look over versions, settings, permissions, clocks, disks, sizes and schedules.",
-    "deploy": "Bring pools, blocks and deployments of the Prefect API in step with prefect.yaml.",
+    "deploy": "Bring pools, blocks and deployments of the Prefect API up to date with prefect.yaml.",
     "worker": "Serve the work pools from one process; each run is forked from a preloaded one.",
     "migrate": "Bring the worker's own tables (schema ops) and the reader role up to date.",
-    "alerts": "Check, store, try, replay and silence alert rules.",
-    "reports": "Check, store, make and send reports.",
+    "alerts": "Validate, store, test, backtest and silence alert rules.",
+    "reports": "Validate, store, generate and send reports.",
     "channels": "List the channels with their last success and failure, or test one.",
-    "sample": "Fill schema raw with a realistic CRM warehouse, or add new business to it.",
+    "sample": "Fill schema raw with a realistic CRM warehouse, or add new data to it.",
     "env": 'Print the running stack\'s variables for a shell: eval "$(analytics-worker env)".',
 }
 

@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from analytics_worker.cli.output import echo
+from analytics_worker.cli.output import echo, name_unread_files
 from analytics_worker.definitions.durations import format_duration, parse_duration
 from analytics_worker.errors import PermanentError
 from analytics_worker.user_templates.rendering import number_text
@@ -50,6 +50,7 @@ def validate(definitions: Folder = None) -> None:
     with _exit_on_error():
         rules = yaml_files.load(definitions)
     echo(f"{len(rules)} rules are valid")
+    name_unread_files(definitions or yaml_files.definitions_dir())
 
 
 @alerts.command()
@@ -64,6 +65,7 @@ def sync(definitions: Folder = None) -> None:
     """Store the rules of the definition files; retire removed rules."""
     with _exit_on_error():
         _show_changes(rule_sync.sync(yaml_files.load(definitions)))
+    name_unread_files(definitions or yaml_files.definitions_dir())
 
 
 def _show_changes(changes: list[rule_sync.RuleChange]) -> None:
@@ -137,11 +139,13 @@ def _show_notifications(notifications: list[rule_backtest.ReplayedNotification])
 
 @alerts.command()
 def silence(  # one argument for each option
-    name: Annotated[str | None, typer.Argument(help="Name of the rule; all rules without.")] = None,
+    name: Annotated[
+        str | None, typer.Argument(help="Name of the rule; without it, all rules.")
+    ] = None,
     duration: Annotated[
         str, typer.Option("--for", help="Duration, such as 2h; 0s ends the silence.")
     ] = "1h",
-    reason: Annotated[str, typer.Option(help="Reason, shown in ops.alert_rules.")] = "",
+    reason: Annotated[str, typer.Option(help="Why; stored with the silence.")] = "",
     key: Annotated[
         list[str] | None,
         typer.Option(help="Only keys with this value; repeat for several columns."),

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from analytics_worker.cli.errors import exit_on_error
-from analytics_worker.cli.output import echo
+from analytics_worker.cli.output import echo, name_unread_files
 from flows.reports.definitions import sync as report_sync
 from flows.reports.definitions import yaml_files as report_files
 from flows.reports.output.generator import ReportRunResult
@@ -30,6 +30,7 @@ def validate(definitions: Folder = None) -> None:
     with exit_on_error():
         count = len(report_files.load(definitions))
     echo(f"{count} reports are valid")
+    name_unread_files(definitions or report_files.definitions_dir())
 
 
 @reports.command()
@@ -44,6 +45,7 @@ def sync(definitions: Folder = None) -> None:
     """Store the reports of the definition file; retire those that were removed from it."""
     with exit_on_error():
         _show_changes(report_sync.sync(report_files.load(definitions)))
+    name_unread_files(definitions or report_files.definitions_dir())
 
 
 def _show_changes(changes: list[report_sync.ReportChange]) -> None:

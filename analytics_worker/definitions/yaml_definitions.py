@@ -23,6 +23,8 @@ from analytics_worker.definitions.validation_messages import (
 from analytics_worker.errors import PermanentError
 
 M = TypeVar("M", bound=BaseModel)
+READ_FILES = {"alerts.yml", "thresholds.yml", "reports.yml", "calendar.yml"}
+"""The definition files of all domains."""
 
 
 class DefinitionError(PermanentError):
@@ -36,6 +38,12 @@ class DefinitionError(PermanentError):
 def _file_and_line(problem: str) -> tuple[str, int]:
     position = re.match(r"(.*?):(\d+): ", problem)
     return (position[1], int(position[2])) if position else ("", 0)
+
+
+def unread_files(folder: Path) -> list[str]:
+    """Return the YAML files of the folder that nothing reads, which their author may not expect."""
+    files = (path.name for path in folder.glob("*") if path.suffix in {".yml", ".yaml"})
+    return sorted(set(files) - READ_FILES)
 
 
 @dataclass(frozen=True)

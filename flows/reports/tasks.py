@@ -205,7 +205,9 @@ def describe_result(result: ReportRunResult) -> str:
         rows = result.get("rows", 0)
         truncated = ", truncated" if result.get("truncated") else ""
         return f"{name}: {rows:,} row{'' if rows == 1 else 's'}{truncated}"
-    reason = result.get("error") or result.get("reason") or ""
+    reason = (result.get("error") or result.get("reason") or "").removeprefix(
+        f"{result['report']}: "
+    )
     text = f"{name}: {result['status']}: {reason}".rstrip(": ")
     not_notified = NOT_NOTIFIED in result.get("notes", [])
     return f"{text} ({NOT_NOTIFIED.rstrip('.')})" if not_notified else text

@@ -80,6 +80,14 @@ def test_validate(shell):
     )
 
 
+def test_a_file_that_nothing_reads_is_named(shell):
+    (shell.folder / "ours.yml").write_text(RULES)
+    assert shell.run("validate") == (
+        "5 rules are valid\n"
+        "ours.yml is not read; expected alerts.yml, calendar.yml, reports.yml, thresholds.yml\n"
+    )
+
+
 def test_sync_stores_nothing_if_the_files_have_mistakes(shell):
     shell.write(RULES.replace("select nope", "select 1; drop table analytics.metric"))
     assert "alerts.yml:21: broken: there are 2 statements" in shell.run("sync", code=1)
