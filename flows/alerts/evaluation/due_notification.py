@@ -54,8 +54,8 @@ def _end_notification(state: AlertState, now: datetime) -> DueNotification:
     if state.notified_severity is None:
         return state, None
     if state.status == "ok":
-        told = state._replace(notified_severity=None, notified_at=now, no_data_notified=False)
-        return told, "resolved"
+        notified = state._replace(notified_severity=None, notified_at=now, no_data_notified=False)
+        return notified, "resolved"
     if state.status == "no_data" and not state.no_data_notified:
         return state._replace(no_data_notified=True), "no_data"
     return state, None
