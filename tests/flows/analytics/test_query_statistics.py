@@ -31,7 +31,10 @@ def test_only_what_changed_is_analyzed(sql):
         "create view raw.plain as select 1; create materialized view analytics.empty as select 1 with no data"
     )
     assert analyze_changed(SCHEMAS)["analyzed"] == ["raw.busy", "raw.calm", "raw.still"]
-    sql("update raw.busy set i = 0 where i < 20; update raw.calm set i = 0 where i < 5")
+    sql(
+        "update raw.busy set i = 0 where i < 20; update raw.calm set i = 0 where i < 5;"
+        "select pg_stat_force_next_flush()"
+    )
     again = analyze_changed(SCHEMAS)
     assert (again["analyzed"], again["up_to_date"]) == (["raw.busy"], 3)
 
