@@ -52,11 +52,13 @@ def run(connection: Connection, statement: str, parameters: Any = None) -> list[
 
 @pytest.fixture
 def sql(environment: str) -> Sql:
-    """The test's database, as the worker's role."""
+    """The test's database, as the worker's role; the server's statistics include each statement."""
 
     def execute(statement: str, parameters: Any = None) -> list[tuple[Any, ...]]:
         with closing(connect(environment)) as connection:
-            return run(connection, statement, parameters)
+            rows = run(connection, statement, parameters)
+            run(connection, "select pg_stat_force_next_flush()")
+            return rows
 
     return execute
 
