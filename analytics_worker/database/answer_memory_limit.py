@@ -9,6 +9,7 @@ RLIMIT_DATA of this process while a statement runs; reads /proc; does nothing wh
 import os
 import resource
 import threading
+import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,8 @@ _HAS_PROC = Path(STATM).exists()
 DATA_FIELD = 5
 """Private memory that can be written, in pages (proc_pid_statm(5))."""
 PAGE = os.sysconf("SC_PAGE_SIZE")
+MAX_AGE_SECONDS = 0.05
+"""How long a bound is kept in a series of statements: the process uses more memory meanwhile."""
 STREAM_MB = 1000
 """Limit for a stream of rows, of which one can have 1 GB."""
 
@@ -30,20 +33,46 @@ class _Bound:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._statements = 0
+        self._series = 0
+        self._current: tuple[int, float] | None = None
+        """The bound in megabytes, and when it was measured; None if there is none."""
         self._before = (0, 0)
 
     def begin(self, megabytes: int) -> None:
         with self._lock:
             self._statements += 1
-            if self._statements == 1:
+            if self._statements == 1 and not self._is_current(megabytes):
+                self._lift()
                 self._before = resource.getrlimit(resource.RLIMIT_DATA)
                 _set(_used() + megabytes * 1_000_000, self._before)
+                self._current = megabytes, time.monotonic()
 
-    def end(self) -> None:
+    def _is_current(self, megabytes: int) -> bool:
+        if self._current is None:
+            return False
+        bound, measured_at = self._current
+        return bound == megabytes and time.monotonic() - measured_at < MAX_AGE_SECONDS
+
+    def end(self, *, keep: bool) -> None:
         with self._lock:
             self._statements -= 1
-            if self._statements == 0:
-                resource.setrlimit(resource.RLIMIT_DATA, self._before)
+            if not self._statements and not (keep and self._series):
+                self._lift()
+
+    def begin_series(self) -> None:
+        with self._lock:
+            self._series += 1
+
+    def end_series(self) -> None:
+        with self._lock:
+            self._series -= 1
+            if not self._statements and not self._series:
+                self._lift()
+
+    def _lift(self) -> None:
+        if self._current is not None:
+            self._current = None
+            resource.setrlimit(resource.RLIMIT_DATA, self._before)
 
 
 _bound = _Bound()
@@ -56,10 +85,26 @@ def bounded_answer(megabytes: int) -> Generator[None]:
         yield
         return
     _bound.begin(megabytes)
+    succeeded = False
+    try:
+        yield
+        succeeded = True
+    finally:
+        _bound.end(keep=succeeded)
+
+
+@contextmanager
+def bounded_series() -> Generator[None]:
+    """Keep the bound between the statements of a series, because to set it costs more than most of them.
+
+    It is measured again when it is older than MAX_AGE_SECONDS and no statement runs. A statement that fails
+    ends it, because the error can hold a long message.
+    """
+    _bound.begin_series()
     try:
         yield
     finally:
-        _bound.end()
+        _bound.end_series()
 
 
 def small_answer_mb() -> int:

@@ -16,7 +16,7 @@ from typing import Any
 
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect_sqlalchemy import SqlAlchemyConnector
-from sqlalchemy import Connection, Engine, RowMapping, create_engine, event, text
+from sqlalchemy import Connection, Engine, RowMapping, TextClause, create_engine, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
@@ -208,7 +208,12 @@ def read_sql(name: str) -> str:
     return (Path(project_root()) / "flows" / domain / "sql" / f"{statement}.sql").read_text()
 
 
+@lru_cache(maxsize=256)
+def _statement(name: str) -> TextClause:
+    return text(read_sql(name))
+
+
 def run_sql(connection: Connection, name: str, **parameters: object) -> Sequence[RowMapping]:
     """Run a statement from its file with bound parameters and return its rows, if any."""
-    result = connection.execute(text(read_sql(name)), parameters)
+    result = connection.execute(_statement(name), parameters)
     return result.mappings().all() if result.returns_rows else []

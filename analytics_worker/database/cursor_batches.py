@@ -16,12 +16,23 @@ CURSOR = "user_sql"
 RESET = "rollback; select pg_advisory_unlock_all()"
 
 
-def opening_batch(sql: str, timeout: timedelta, connection: Any) -> str:
-    """Return SQL that resets the session, opens the cursor and returns a description of its columns."""
-    milliseconds = max(1, int(timeout.total_seconds() * 1000))
+def milliseconds(timeout: timedelta) -> int:
+    """Return a timeout as ``statement_timeout`` takes it; 0 would be none."""
+    return max(1, int(timeout.total_seconds() * 1000))
+
+
+def opening_batch(sql: str, timeout: timedelta | None, connection: Any) -> str:
+    """Return SQL that resets the session, opens the cursor and returns a description of its columns.
+
+    Args:
+        sql: The user's statement.
+        timeout: Its timeout; None for that of the session.
+        connection: The connection, for which texts are quoted.
+    """
+    limit = f" set local statement_timeout = {milliseconds(timeout)};" if timeout else ""
     return (
-        f"{RESET}; begin read only; set local statement_timeout = {milliseconds};"
-        f" {_open_cursor(sql, connection)}; fetch forward 0 from {CURSOR}"
+        f"{RESET}; begin read only;{limit} {_open_cursor(sql, connection)};"
+        f" fetch forward 0 from {CURSOR}"
     )
 
 

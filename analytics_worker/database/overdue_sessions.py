@@ -50,7 +50,7 @@ def refuse_overdue(sql: str, overdue: Mapping[str, int]) -> None:
     Raises:
         StillRunningError: it does; names the server's process.
     """
-    if pid := overdue.get(digest(sql)):
+    if overdue and (pid := overdue.get(digest(sql))):
         raise StillRunningError(
             f"an earlier execution ignores its cancellation and still computes in process {pid} of"
             " the database server; it is not run again before that has ended"

@@ -31,7 +31,13 @@ from analytics_worker.database.connections import (
     reader_engine,
     reader_url,
 )
-from analytics_worker.database.cursor_batches import CURSOR, RESET, opening_batch, reopening_batch
+from analytics_worker.database.cursor_batches import (
+    CURSOR,
+    RESET,
+    milliseconds,
+    opening_batch,
+    reopening_batch,
+)
 from analytics_worker.database.overdue_sessions import mark, overdue_sessions, refuse_overdue
 from analytics_worker.database.query_canceller import abandonment_error, cancel_on_timeout
 from analytics_worker.database.select_guard import (
@@ -40,7 +46,7 @@ from analytics_worker.database.select_guard import (
     refuse_functions,
 )
 from analytics_worker.database.server_messages import server_message
-from analytics_worker.database.server_values import read_as_text
+from analytics_worker.database.server_values import text_types
 from analytics_worker.errors import PermanentError, sqlstate
 from analytics_worker.telemetry import QUERY, timed
 
@@ -51,7 +57,8 @@ DEFAULT_ROW_CAP = 1000
 _SETTINGS = (
     "set idle_in_transaction_session_timeout = '1min'; set client_connection_check_interval = 5000;"
     " set cursor_tuple_fraction = 1; set standard_conforming_strings = on; set datestyle = 'ISO, YMD';"
-    " set intervalstyle = postgres; set bytea_output = hex; set extra_float_digits = 1"
+    " set intervalstyle = postgres; set bytea_output = hex; set extra_float_digits = 1;"
+    f" set statement_timeout = {milliseconds(DEFAULT_TIMEOUT)}"
 )
 T = TypeVar("T")
 
@@ -135,6 +142,7 @@ class ReaderSession:
         self._reader = reader
         self._pooled: Any = None
         self._overdue: Mapping[str, int] = {}
+        self._text_types: Mapping[int, Any] = {}
 
     def fetch(
         self,
@@ -162,6 +170,7 @@ class ReaderSession:
         refuse_functions(sql, reader_engine(self._reader), connection)
         refuse_overdue(sql, self._overdue)
         text, marked = bind(sql, parameters, connection), mark(sql, timeout)
+        own_timeout = None if timeout == DEFAULT_TIMEOUT else timeout
         try:
             with (
                 timed(QUERY, "user"),
@@ -169,8 +178,8 @@ class ReaderSession:
                 cancel_on_timeout(connection, timeout),
                 connection.cursor() as cursor,
             ):
-                read_as_text(cursor)
-                cursor.execute(marked + opening_batch(text, timeout, connection))
+                cursor.string_types = self._text_types
+                cursor.execute(marked + opening_batch(text, own_timeout, connection))
                 reopening = (
                     ""
                     if is_small(cursor.description, row_cap + 1)
@@ -184,9 +193,7 @@ class ReaderSession:
         except Exception as error:  # noqa: BLE001  # the driver raises what a value provokes
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise UserSqlError(f"a value can't be read ({reason}); cast it to text") from None
-        names, types = zip(
-            *((column.name, column.type_code) for column in description), strict=True
-        )
+        names, types = [each[0] for each in description], [each[1] for each in description]
         return QueryRows(names, types, rows)
 
     def _connection(self) -> Any:
@@ -197,6 +204,7 @@ class ReaderSession:
             name = literal(self._name, connection)
             connection.cursor().execute(f"set application_name = {name}; {_SETTINGS}")
             self._overdue = overdue_sessions(connection)
+            self._text_types = text_types(connection)
         return self._pooled.driver_connection
 
     def _translated(self, error: psycopg2.Error, timeout: timedelta) -> Exception:

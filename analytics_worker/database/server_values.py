@@ -35,8 +35,13 @@ def read_as_text(cursor: Any) -> None:
 
     It is also four times as fast as the driver's conversion to Python's types.
     """
-    converted = extensions.string_types.keys() | cursor.connection.string_types.keys()
-    cursor.string_types = dict.fromkeys(converted, extensions.UNICODE)
+    cursor.string_types = text_types(cursor.connection)
+
+
+def text_types(connection: Any) -> dict[int, Any]:
+    """Return the ``string_types`` of a cursor that returns texts: they cover all types of the driver."""
+    converted = extensions.string_types.keys() | connection.string_types.keys()
+    return dict.fromkeys(converted, extensions.UNICODE)
 
 
 def display_text(text: str, type_oid: int) -> str:

@@ -7,6 +7,7 @@ by its id, a delivery by its idempotency key. Characters that PostgreSQL's JSON 
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -20,6 +21,10 @@ from analytics_worker.delivery.statements import Row, execute
 MAX_NAME = 500
 """Longest text that is part of an index; PostgreSQL refuses rows with more than 2,704 bytes there."""
 MAX_RECIPIENT = 2000
+
+
+_REFUSED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+"""What may be refused in JSON: NUL, and halves of surrogate pairs."""
 
 
 class WaitingChannel(NamedTuple):
@@ -90,7 +95,13 @@ def default_key(message_id: UUID | None, recipient: Recipient) -> str:
 
 
 def _json(value: object) -> str:
-    return json.dumps(storable(value), default=str)
+    try:
+        text = json.dumps(value, default=str, allow_nan=False)
+    except (TypeError, ValueError):
+        text = None
+    if text is None or _REFUSED.search(text):
+        return json.dumps(storable(value), default=str)
+    return text
 
 
 def storable(value: Any) -> Any:

@@ -15,6 +15,7 @@ from analytics_worker.delivery.outbox import (
     undelivered,
 )
 from tests.support.deliveries import email_recipient, webhook_recipient
+from tests.support.sql import query
 
 NOTHING = {
     "sent": 0,
@@ -99,6 +100,11 @@ def test_texts_that_the_database_refuses_are_replaced(deliveries, http_sink):
     deliveries.add(webhook_recipient(), content=content, topic="t\x00", owner="o\x00")
     assert deliver_due() == counts(sent=1)
     assert http_sink.requests[0].json["subject"] == "a\ufffdb"
+
+
+def test_halves_of_surrogate_pairs_are_replaced_and_pairs_are_kept(deliveries):
+    deliveries.add(webhook_recipient(), topic="a\ud800b 😀")
+    assert query("select topic from ops.messages") == ["a?b 😀"]
 
 
 def test_enqueue_is_part_of_the_caller_s_transaction(deliveries):

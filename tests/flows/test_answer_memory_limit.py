@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 from analytics_worker.circuit_breaker import db_circuit_breaker
-from analytics_worker.database.reader_sessions import UserSqlError
+from analytics_worker.database.answer_memory_limit import (
+    STREAM_MB,
+    bounded_answer,
+    bounded_series,
+)
+from analytics_worker.database.reader_sessions import UserSqlError, reader_session
 from flows.reports.formats import TableQuery, export, fetch_rows, open_snapshot
 from tests.flows.alerts.rules import rule, store, tick
 from tests.support.attacks import attack
@@ -70,3 +75,32 @@ def test_a_tile_with_a_long_message_fails_alone():
     ):
         fetch_rows(snapshot, TableQuery("Long", LONG_MESSAGE), 1)
     assert len(str(raised.value)) < 3000
+
+
+def memory_limit() -> int:
+    return resource.getrlimit(resource.RLIMIT_DATA)[0]
+
+
+def test_a_series_keeps_the_bound_until_it_ends_or_a_statement_fails():
+    unbounded = memory_limit()
+    with reader_session() as session, bounded_series():
+        session.fetch("select 1")
+        bound = memory_limit()
+        assert bound != unbounded
+        session.fetch("select 2")
+        assert memory_limit() != unbounded
+        with pytest.raises(UserSqlError):
+            session.fetch("select 'x'::int")
+        assert memory_limit() == unbounded
+        session.fetch("select 3")
+        assert memory_limit() != unbounded
+        with bounded_answer(STREAM_MB):
+            assert memory_limit() > bound
+    assert memory_limit() == unbounded
+
+
+def test_a_statement_outside_a_series_leaves_no_bound():
+    unbounded = memory_limit()
+    with reader_session() as session:
+        session.fetch("select 1")
+        assert memory_limit() == unbounded

@@ -183,3 +183,17 @@ def test_a_bound_value_hides_no_call_from_the_check(sql):
         except PermanentError as error:
             message = str(error)
         assert "stopped after" not in message
+
+
+@pytest.mark.usefixtures("_unchecked")
+def test_no_statement_changes_the_timeout_of_the_next():
+    limit = "select current_setting('statement_timeout')"
+    unlimited = "select set_config('statement_timeout', '0', false)"
+    with reader_session() as session:
+        found = [
+            session.fetch(sql, timeout=timedelta(seconds=seconds)).rows[0][0]
+            for sql, seconds in [
+                (limit, 10), (unlimited, 10), (limit, 10), (limit, 3), (unlimited, 3), (limit, 10)
+            ]
+        ]  # fmt: skip
+    assert found == ["10s", "0", "10s", "3s", "0", "10s"]

@@ -6,7 +6,7 @@ database refuses, is the failure of that rule. Only an unavailable database ends
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from uuid import UUID
 
@@ -83,7 +83,7 @@ class RuleEvaluation:
 
     def fail(self, error: Exception) -> None:
         """Apply a failure in place of what the query returned."""
-        self.query = replace(self.query, observation=failure_of(error))
+        self.query = self.query._replace(observation=failure_of(error))
         self._apply(self.query.observation)
 
     def _apply(self, observation: Observation) -> None:

@@ -42,4 +42,6 @@ def distance_from_ok(rule: Rule, value: float) -> float:
 def worst_value(rule: Rule, values: Iterable[float | None]) -> float | None:
     """Return the worst value; None if there is none."""
     known = [value for value in values if value is not None]
-    return max(known, key=lambda value: distance_from_ok(rule, value), default=None)
+    if len(known) < 2:  # noqa: PLR2004  # the usual case
+        return known[0] if known else None
+    return max(known, key=lambda value: distance_from_ok(rule, value))

@@ -7,9 +7,8 @@ concurrent runs, and is released when a run dies.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 from sqlalchemy import Connection, RowMapping
@@ -23,8 +22,7 @@ from flows.alerts.rules.silence import Matcher
 BATCH_SIZE = 250
 
 
-@dataclass(frozen=True)
-class Claim:
+class Claim(NamedTuple):
     """A rule that this run, and no other, evaluates now."""
 
     id: int
@@ -130,7 +128,7 @@ def _with_silences(claim: Claim, matchers: Sequence[Matcher]) -> Claim:
     names = (claim.name, claim.rule.name)
     found = tuple(each for each in matchers if each.matches_rule(names, claim.rule.owner))
     is_silenced = claim.silenced or any(each.is_of_rule for each in found)
-    return replace(claim, silenced=is_silenced, silences=found)
+    return claim._replace(silenced=is_silenced, silences=found)
 
 
 def load_states(connection: Connection, claims: Sequence[Claim]) -> dict[int, States]:

@@ -90,10 +90,12 @@ def _next_state(
     base = state.sample if baseline is None else baseline.get(key)
     value = _measure(rule, sample, base)
     classification = classify(rule, state, value)
-    return update_state(rule, state, classification, value, now)._replace(
+    observed = state._replace(
+        value=value,
         sample=state.sample if sample is None else sample,
         missing_since=(state.missing_since or now) if is_missing else None,
     )
+    return update_state(rule, observed, classification, value, now)
 
 
 def _missing(rule: Rule, state: AlertState, status: MissingKey, now: datetime) -> AlertState:

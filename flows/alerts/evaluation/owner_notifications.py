@@ -5,7 +5,6 @@ when they end. Missing data counts for a rule that had data and did not make it 
 or ``on_missing_key``.
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from flows.alerts.evaluation.due_notification import due_repeats, repeat_time
@@ -22,11 +21,10 @@ def next_health(
     """Return the health of the rule after an observation, before notifications."""
     if isinstance(observation, Failure):
         if rule.on_error != "error":
-            return replace(health, error=None, since=None)
-        return replace(health, error=observation.message, since=health.since or now)
+            return health._replace(error=None, since=None)
+        return health._replace(error=observation.message, since=health.since or now)
     lacks_data = _lacks_data(rule, observation, before, health)
-    return replace(
-        health,
+    return health._replace(
         error=None,
         since=None,
         succeeded_at=now,
@@ -67,12 +65,12 @@ def _notify_of_error(
 ) -> tuple[RuleHealth, list[Notification]]:
     if health.error is None and health.notified:
         ended = Notification("error_resolved", "owner", health=before, is_last=True)
-        return replace(health, notified=False, notified_at=None), [ended]
+        return health._replace(notified=False, notified_at=None), [ended]
     notified_at = (health.notified_at or health.since) if health.notified else None
     at = _due_at(rule, notified_at, now) if health.error is not None else None
     if at is None:
         return health, []
-    health = replace(health, notified=True, notified_at=at)
+    health = health._replace(notified=True, notified_at=at)
     return health, [Notification("error", "owner", health=health)]
 
 
@@ -85,14 +83,14 @@ def _notify_of_data(
             return health, []
         start = RuleHealth(since=before.no_data_since)
         ended = Notification("missing_data_resolved", "owner", health=start, is_last=True)
-        return replace(health, no_data_notified_at=None), [ended]
+        return health._replace(no_data_notified_at=None), [ended]
     wait = _wait(rule, states)
     is_due = wait is not None and health.error is None and has_elapsed(rule, wait, since, now)
     at = _due_at(rule, notified_at, now) if is_due else None
     if at is None:
         return health, []
     started = Notification("missing_data", "owner", health=RuleHealth(since=since))
-    return replace(health, no_data_notified_at=at), [started]
+    return health._replace(no_data_notified_at=at), [started]
 
 
 def _wait(rule: Rule, states: States) -> timedelta | None:

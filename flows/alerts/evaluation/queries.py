@@ -10,13 +10,13 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import psycopg2
 from sqlalchemy.exc import SQLAlchemyError
 
 from analytics_worker.circuit_breaker import CircuitOpenError
+from analytics_worker.database.answer_memory_limit import bounded_series
 from analytics_worker.database.reader_sessions import ReaderSession, reader_sessions
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
@@ -35,8 +35,7 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class QueryResult:
+class QueryResult(NamedTuple):
     """Result of the SQL of one rule."""
 
     observation: Observation
@@ -83,7 +82,7 @@ def _run_all(claims: Sequence[Claim], deadline: float, attempt: int) -> dict[int
     results: dict[int, QueryResult] = {}
 
     def run_next_rules() -> None:
-        with reader_sessions() as session_for:
+        with bounded_series(), reader_sessions() as session_for:
             for claim in queue:
                 if time.monotonic() > deadline:
                     return

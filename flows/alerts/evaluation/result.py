@@ -4,8 +4,7 @@ Reads nothing, writes nothing.
 """
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from flows.alerts.evaluation.conditions import worst_value
 from flows.alerts.evaluation.state_machine import AlertState, RuleHealth, States, Status
@@ -15,8 +14,7 @@ from flows.alerts.rules.model import SEVERITY_RANK, Rule, Severity, highest_seve
 _URGENCY: list[Status] = ["ok", "unknown", "no_data", "pending", "firing"]
 
 
-@dataclass(frozen=True)
-class EvaluationResult:
+class EvaluationResult(NamedTuple):
     """A rule after an evaluation."""
 
     states: States

@@ -6,7 +6,6 @@ notification that causes.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal, NamedTuple
 
@@ -50,8 +49,7 @@ class AlertState(NamedTuple):
 States = Mapping[str, AlertState]
 
 
-@dataclass(frozen=True)
-class RuleHealth:
+class RuleHealth(NamedTuple):
     """Whether a rule can be evaluated and has data, and what its owner has been notified of."""
 
     error: str | None = None
@@ -85,8 +83,11 @@ def update_state(
     now: datetime,
 ) -> AlertState:
     """Return the state after one evaluation."""
-    recent = tuple(at for at in state.changes if now - at < FLAPPING_PERIOD)
-    state = state._replace(value=value, changes=recent)
+    if state.changes:
+        recent = tuple(at for at in state.changes if now - at < FLAPPING_PERIOD)
+        state = state._replace(changes=recent)
+    if value != state.value:
+        state = state._replace(value=value)
     match classification:
         case "keep_last":
             return _to_last(rule, state, now)
@@ -115,21 +116,23 @@ def _to_ok(rule: Rule, state: AlertState, now: datetime) -> AlertState:
     keeps = state.status == "firing" and not has_elapsed(rule, rule.keep_firing_for, ok_since, now)
     if keeps:
         return state._replace(ok_since=ok_since, empty_since=None)
-    return _resolve(state._replace(ok_since=None), now)
+    return _resolve(state, now)
 
 
 def _resolve(state: AlertState, now: datetime) -> AlertState:
     """Resolve the alert; keep start and worst value until the resolved notification is written."""
     ended = (now,) if state.status == "firing" else ()
-    state = state._replace(
+    return state._replace(
+        status="ok",
+        since=state.since if state.status == "ok" else now,
         severity=None,
         pending_since=None,
         empty_since=None,
+        ok_since=None,
         changes=state.changes + ended,
         firing_since=state.firing_since if state.is_notified else None,
         worst_value=state.worst_value if state.is_notified else None,
     )
-    return _with_status(state, "ok", now)
 
 
 def _to_no_data(rule: Rule, state: AlertState, now: datetime) -> AlertState:

@@ -5,8 +5,9 @@ the rule's keys, and what recipients have been notified of, stay unchanged.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from flows.alerts.evaluation.due_notification import (
     NotificationKind,
@@ -25,8 +26,7 @@ from flows.alerts.rules.model import Rule
 from flows.alerts.rules.silence import Matcher
 
 
-@dataclass(frozen=True)
-class EvaluationOptions:
+class EvaluationOptions(NamedTuple):
     """What an evaluation depends on beside the rule, its states and the observation."""
 
     suppressed: Collection[Audience] = ()

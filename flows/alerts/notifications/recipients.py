@@ -46,7 +46,9 @@ def with_earlier_recipients(
 
 def audiences_without_recipients(rule: Rule) -> frozenset[Audience]:
     """Return the audiences that can't be notified; their notifications stay due."""
-    return frozenset(each for each in AUDIENCES if not resolve_recipients(rule, each))
+    if rule.owner:
+        return frozenset(each for each in AUDIENCES if not resolve_recipients(rule, each))
+    return frozenset() if resolve_recipients(rule, "readers") else frozenset(AUDIENCES)
 
 
 def _owner_recipients(owner: str) -> list[Recipient]:

@@ -21,7 +21,7 @@ from flows.reports.formats.query.copy import limit_clause
 from flows.reports.formats.query.statement import PreparedQuery, column_identifier
 from flows.reports.formats.registry import FormatError
 
-GROUP_BYTES = 1 << 20
+GROUP_BYTES = 3 << 18
 """Size of the csv of one row group; pyarrow needs several times as much while it writes one."""
 MAX_DECIMAL_DIGITS = 38
 
