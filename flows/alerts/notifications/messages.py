@@ -22,7 +22,7 @@ from analytics_worker.delivery.message import (
     Severity,
 )
 from analytics_worker.text import value_line
-from flows.alerts.notifications.model import EventKind, Notification, start_time
+from flows.alerts.notifications.model import FIRING_KINDS, EventKind, Notification, start_time
 from flows.alerts.notifications.recipients import resolve_recipients
 from flows.alerts.notifications.rendering import render_notification
 from flows.alerts.rules.model import Rule
@@ -30,7 +30,6 @@ from flows.alerts.rules.model import Rule
 TEXT_CHANNELS = {"webhook", "slack"}
 """Channels that use no HTML: it is not rendered for them."""
 
-FIRING_KINDS: Sequence[EventKind] = ("firing", "firing_again", "still_firing", "flapping")
 FOLLOWED_KINDS: Mapping[EventKind, Sequence[EventKind]] = {
     "resolved": FIRING_KINDS,
     "no_data": FIRING_KINDS,
@@ -62,7 +61,7 @@ def build_message(
     flow_run_id: object,
 ) -> Message:
     """Return the message of a notification to all its recipients; its id is that of the event."""
-    recipients = resolve_recipients(rule, notification.audience)
+    recipients = notification.recipients or resolve_recipients(rule, notification.audience)
     html = any(each.channel not in TEXT_CHANNELS for each in recipients)
     topic = f"{rule_id}/{notification.group}"
     content = render_notification(rule, notification, now, str(uid), html=html)
