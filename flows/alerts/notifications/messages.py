@@ -7,7 +7,7 @@ the incident that the first of them opened.
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,12 +21,15 @@ from analytics_worker.delivery.message import (
     Recipient,
     Severity,
 )
+from analytics_worker.settings import settings
 from analytics_worker.text import value_line
 from flows.alerts.notifications.model import FIRING_KINDS, EventKind, Notification, start_time
 from flows.alerts.notifications.recipients import resolve_recipients
 from flows.alerts.notifications.rendering import render_notification
 from flows.alerts.rules.model import Rule
 
+ALERTS = "alerts"
+"""Digest key of what starts to fire."""
 TEXT_CHANNELS = {"webhook", "slack"}
 """Channels that use no HTML: it is not rendered for them."""
 
@@ -74,6 +77,7 @@ def build_message(
         owner=rule.owner,
         fallback=_fallback(rule, recipients),
         digest_key=_digest_key(notification),
+        group_wait=timedelta(seconds=settings().alert_group_wait_seconds),
         id=uid,
     )
 
@@ -100,13 +104,20 @@ def _fallback(rule: Rule, recipients: Sequence[Recipient]) -> list[Recipient]:
 
 
 def _digest_key(notification: Notification) -> str:
-    """Return what notifications of owners have in common: one cause can concern many rules."""
+    """Return what notifications have in common that one recipient gets as one message."""
     cause = _SQL_LINE.sub("", notification.health.error or "")
     keys: Mapping[EventKind, str] = {
         "error": f"rules failed: {cause}",
         "error_resolved": f"rules recovered: {cause}",
         "missing_data": "rules without data",
         "missing_data_resolved": "rules have data again",
+        "firing": ALERTS,
+        "firing_again": ALERTS,
+        "flapping": ALERTS,
+        "still_firing": "alerts still firing",
+        "resolved": "alerts resolved",
+        "no_data": "alerts without data",
+        "ended": "alerts ended",
     }
     return value_line(keys.get(notification.kind, ""))
 

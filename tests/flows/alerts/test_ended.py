@@ -139,6 +139,7 @@ def test_if_the_keys_change_the_old_alerts_end_and_new_ones_fire(old, new, field
     common = {"sql": sql, "value": "value", "channels": [{"email": [ANN]}]}
     store(rule(**common, **old))
     tick(0)
+    assert delivered() == [FIRING]
     store(rule(**common, **new))
     assert last_content()["json"]["reason"] == f"the {field} of the rule changed"
     tick(1)
