@@ -104,7 +104,12 @@ def _fallback(rule: Rule, recipients: Sequence[Recipient]) -> list[Recipient]:
 
 
 def _digest_key(notification: Notification) -> str:
-    """Return what notifications have in common that one recipient gets as one message."""
+    """Return what notifications have in common that one recipient gets as one message.
+
+    Groups of ``group_by`` have none: the rule says that each of them is a message.
+    """
+    if notification.group:
+        return ""
     cause = _SQL_LINE.sub("", notification.health.error or "")
     keys: Mapping[EventKind, str] = {
         "error": f"rules failed: {cause}",

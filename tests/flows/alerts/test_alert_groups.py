@@ -105,6 +105,15 @@ def test_repeats_are_one_message_and_a_later_alert_is_not_part_of_it(smtp_sink):
     ]
 
 
+def test_each_group_of_a_rule_with_group_by_is_a_message(smtp_sink):
+    keys = {"key_columns": ["k"], "group_by": ["k"], "value": "value"}
+    store(to("r", ANN, sql="select k, 11 as value from generate_series(1, 3) as k", **keys))
+    tick(0)
+    assert sorted(subject for subject, _ in mails(smtp_sink)) == [
+        f"[CRITICAL] r ({k}): {k} at 11 (value > 10)" for k in (1, 2, 3)
+    ]
+
+
 def test_webhooks_and_incident_services_get_each_alert(http_sink):
     set_metric(11)
     store(*(rule(f"r{n}", METRIC, channels=["webhook"]) for n in range(3)))
