@@ -1,7 +1,8 @@
-"""``analytics-worker alerts``: validate, store, test, backtest and silence rules.
+"""``analytics-worker alerts``: validate, store, test, backtest and silence rules, and show their states.
 
-Reads the definition files and the database. `sync` and `silence` write ops.alert_rules; `test` and
-`backtest` write nothing. Mistakes are reported by file and line, and nothing is stored.
+Reads the definition files and the database. `sync` writes ops.alert_rules and `silence` writes
+ops.alert_silences; the others write nothing. Mistakes are reported by file and line, and nothing is
+stored.
 """
 
 import difflib
@@ -13,6 +14,7 @@ from typing import Annotated, cast
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from analytics_worker.cli.output import echo, name_unread_files
@@ -25,8 +27,12 @@ from flows.alerts.rules import yaml_files
 from flows.alerts.rules.model import Rule, Severity
 from flows.alerts.tools import backtest as rule_backtest
 from flows.alerts.tools.dry_run import dry_run, send_test
+from flows.alerts.tools.states import shown_states
 
-alerts = typer.Typer(no_args_is_help=True, help="Validate, store, test and silence alert rules.")
+alerts = typer.Typer(
+    no_args_is_help=True,
+    help="Validate, store, test and silence alert rules, and show their states.",
+)
 
 Folder = Annotated[
     Path | None, typer.Option("--definitions", help="Folder of alerts.yml and thresholds.yml.")
@@ -168,6 +174,19 @@ def silence(  # one argument for each option
         echo(f"{shown} is silenced for {format_duration(length)}, until {until:%Y-%m-%d %H:%M} UTC")
     else:
         echo(f"{shown} is no longer silenced")
+
+
+@alerts.command()
+def status() -> None:
+    """Show the states of all alerts, the most urgent first, and which are silenced or muted."""
+    with _exit_on_error():
+        states = shown_states()
+    if states.rows:
+        table = Table(*states.rows[0], box=None, pad_edge=False)
+        for row in states.rows:
+            table.add_row(*map(escape, row.values()))
+        Console().print(table)
+    echo(states.total)
 
 
 def _matcher(

@@ -79,7 +79,8 @@ class ChannelThread:
 
     def _claim(self) -> list[ClaimedDelivery]:
         allowed = self._allowance()
-        batch = self._store.claim(self._channel.name, batch=allowed)
+        grouped = self._channel.groups_messages
+        batch = self._store.claim(self._channel.name, batch=allowed, grouped=grouped)
         if self._context.rate:
             return_tokens(self._store, self._channel.name, allowed - len(batch))
         return batch

@@ -130,10 +130,19 @@ class _Dispatcher:
         context = self._context(row, counts)
         if context is None:
             return counts
-        threads = max(context.channel.concurrency, 1)
-        with ThreadPoolExecutor(threads, thread_name_prefix="deliver") as pool:
-            running = [pool.submit(ChannelThread(context).run) for _ in range(threads)]
-        return sum((future.result() for future in running), counts)
+        counts += _run_threads(context)
+        while self._may_continue(context) and self._group(context.channel):
+            counts += _run_threads(context)
+        return counts
+
+    def _may_continue(self, context: ChannelContext) -> bool:
+        is_paused = context.channel.name in self._paused_channels
+        return not (is_paused or self._store.stopped or self._deadline.is_over())
+
+    def _group(self, target: Channel) -> int:
+        """Group messages that wait for each other; return how many digests and messages are due now."""
+        with self._digest_lock:
+            return digest_by_key(self._store, target)
 
     def _context(self, row: Row, counts: DeliveryCounter) -> ChannelContext | None:
         """Return the context for the threads of a channel, or None if its messages have to wait."""
@@ -146,8 +155,8 @@ class _Dispatcher:
         target, rate = configured
         if target.recipients not in ([], [name]):
             self._store.expand(name, target.recipients)
+        self._group(target)
         with self._digest_lock:
-            digest_by_key(self._store, target)
             digest_backlog(self._store, target, rate, limited=row["limited"])
         opener = self._open_attachment
         return ChannelContext(
@@ -174,6 +183,14 @@ class _Dispatcher:
     def _postpone(self, name: str, seconds: float, reason: str) -> int:
         _log.warning("channel %s can't be used: %s", one_line(name, 100), one_line(reason))
         return self._store.postpone(name, [], seconds, one_line(reason), keep_old=False)
+
+
+def _run_threads(context: ChannelContext) -> DeliveryCounter:
+    """Send what is due in the threads of a channel."""
+    threads = max(context.channel.concurrency, 1)
+    with ThreadPoolExecutor(threads, thread_name_prefix="deliver") as pool:
+        running = [pool.submit(ChannelThread(context).run) for _ in range(threads)]
+    return sum((future.result() for future in running), DeliveryCounter())
 
 
 def _renew_leases_until_done(store: DeliveryStore, running: list[Future[DeliveryCounter]]) -> None:

@@ -66,6 +66,7 @@ def _message_row(message: Message) -> dict[str, Any]:
         "reference": message.reference[:MAX_NAME],
         "content": message.content.stored(),
         "digest_key": message.digest_key[:MAX_NAME],
+        "group_seconds": message.group_wait.total_seconds(),
         "with_files": bool(message.content.attachments),
     }
 

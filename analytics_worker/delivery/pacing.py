@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from analytics_worker.delivery.channels.base import Channel, Rate
-from analytics_worker.delivery.digest import MAX_MEMBERS, create_digest
+from analytics_worker.delivery.digest import Group, create_digest
 from analytics_worker.delivery.retry import backoff_seconds
 from analytics_worker.delivery.store import DeliveryStore
 from analytics_worker.errors import PermanentError
@@ -118,19 +118,28 @@ def digest_backlog(
         create_digest(channel.name, group["recipient"], group["domain"])
 
 
-def digest_by_key(store: DeliveryStore, channel: Channel) -> None:
+def digest_by_key(store: DeliveryStore, channel: Channel) -> int:
     """Replace messages with the same digest key by one digest for each recipient.
 
-    Programs that get webhooks, and incident services, get each message.
+    Only after that may they be sent, so that those of one transaction are never sent one by one.
+    Returns how many digests and single messages may be sent now.
     """
-    if not channel.digestible or channel.kind == "webhook":
-        return
-    for group in store.run("digest_keys", channel=channel.name, domain=store.domain):
-        found = MAX_MEMBERS
-        while found == MAX_MEMBERS:
-            found = create_digest(
-                channel.name, group["recipient"], group["domain"], group["digest_key"]
+    if not channel.groups_messages:
+        return 0
+    digests, single = 0, list[str]()
+    for group in store.run("digest_candidates", channel=channel.name, domain=store.domain):
+        if len(group["ids"]) == 1:
+            single += group["ids"]
+        else:
+            digests += bool(
+                create_digest(
+                    channel.name,
+                    group["recipient"],
+                    group["domain"],
+                    Group(group["digest_key"], group["ids"]),
+                )
             )
+    return digests + (len(store.run("release_group", ids=single)) if single else 0)
 
 
 def digest_threshold(rate: Rate | None, *, limited: bool) -> int:

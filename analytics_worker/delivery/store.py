@@ -87,8 +87,11 @@ class DeliveryStore:
         """Readdress messages for a channel as a whole to each of its addresses."""
         self.run("expand", channel=channel, addresses=list(addresses), domain=self.domain)
 
-    def claim(self, channel: str, *, batch: int) -> list[ClaimedDelivery]:
-        """Claim the next due messages of a channel; none if none is due or the sender stops."""
+    def claim(self, channel: str, *, batch: int, grouped: bool = False) -> list[ClaimedDelivery]:
+        """Claim the next due messages of a channel; none if none is due or the sender stops.
+
+        With ``grouped``, messages that wait for others with the same digest key are not due.
+        """
         if self.stopped or batch <= 0:
             return []
         started = time.time()
@@ -97,6 +100,7 @@ class DeliveryStore:
             channel=channel,
             domain=self.domain,
             batch=batch,
+            grouped=grouped,
             owner=self.owner,
             sender=location_name(),
             lease_seconds=LEASE_SECONDS,

@@ -75,6 +75,12 @@ class MessageSettings(DataSettings):
     alert_parallelism: PositiveInt = Field(
         default=2, description="Connections that evaluate alert rules at the same time."
     )
+    alert_group_wait_seconds: float = Field(
+        default=0.0,
+        ge=0,
+        le=3600,
+        description="Seconds that a notification waits for those of other rules, to be sent with them as one message to each recipient; webhooks and incident services get each at once. Those of one run are one message in any case.",
+    )
     alert_history_retention_days: PositiveInt = Field(
         default=30,
         description="Days that evaluations, events and sent notifications of alerts are kept.",

@@ -4,10 +4,8 @@ Reads and writes the alert tables, sends notifications, and writes the artifact 
 step is safe to repeat: a period is evaluated once, a notification is sent once.
 """
 
-import math
-from collections.abc import Mapping, Sequence
-from datetime import UTC, timedelta
-from typing import Any
+from collections.abc import Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from prefect.artifacts import create_table_artifact
@@ -17,7 +15,6 @@ from analytics_worker.delivery import deliver_due, delivery_statuses
 from analytics_worker.delivery import prune as prune_messages
 from analytics_worker.delivery.counts import DeliveryCounts
 from analytics_worker.settings import settings
-from analytics_worker.user_templates.rendering import number_text
 from flows.alerts.evaluation.flow_results import (
     AlertResult,
     DeliverySummary,
@@ -27,11 +24,9 @@ from flows.alerts.evaluation.flow_results import (
 )
 from flows.alerts.evaluation.observation import ReportedStatus
 from flows.alerts.evaluation.runner import evaluate_due, evaluate_event
-from flows.alerts.evaluation.samples import key_label
 from flows.alerts.rules.model import Kind, Rule
+from flows.alerts.tools.states import shown_states
 
-MAX_SHOWN_STATES = 200
-SIGNIFICANT_DIGITS = 6
 BUDGET = timedelta(seconds=60)
 """How long a run starts deliveries; the remaining ones are due for the next run."""
 OTHER_DOMAINS_BUDGET = timedelta(seconds=30)
@@ -78,39 +73,9 @@ def prune() -> None:
 
 def publish_states() -> None:
     """Publish the alert states as a Prefect artifact, the most urgent first."""
-    with warehouse() as connection:
-        rows = run_sql(connection, "alerts/shown_states", max_rows=MAX_SHOWN_STATES)
-    total = rows[0]["total"] if rows else 0
-    is_complete = total <= MAX_SHOWN_STATES
-    count = f"{total} states" if is_complete else f"{MAX_SHOWN_STATES} of {total} states"
+    states = shown_states()
     create_table_artifact(
         key="alert-states",
-        table=_drop_empty_columns([_table_row(row) for row in rows]),
-        description=f"{count}, the most urgent first. The view ops.alert_status has all of them.",
+        table=states.rows,
+        description=f"{states.total}, the most urgent first. The view ops.alert_status has all of them.",
     )
-
-
-def _table_row(row: Mapping[Any, Any]) -> dict[str, str]:
-    notified = [row["told"], "not notified" if row["untold"] else None]
-    return {
-        "rule": row["name"],
-        "key": key_label(row["key"] or ""),
-        "state": row["status"] + (" (silenced)" if row["silenced"] else ""),
-        "severity": row["severity"] or "",
-        "value": "" if row["value"] is None else _short_number(row["value"]),
-        "since (UTC)": f"{row['since'].astimezone(UTC):%Y-%m-%d %H:%M:%S}" if row["since"] else "",
-        "notified": ", ".join(filter(None, notified)),
-        "owner": row["owner"] or "",
-        "error": row["error"] or "",
-    }
-
-
-def _short_number(value: float) -> str:
-    """Return six significant digits, or all digits before the decimal point if there are more."""
-    is_large = math.isfinite(value) and abs(value) >= 10 ** (SIGNIFICANT_DIGITS - 1)
-    return number_text(round(value) if is_large else float(f"{value:.{SIGNIFICANT_DIGITS}g}"))
-
-
-def _drop_empty_columns(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
-    used = [name for name in (rows[0] if rows else ()) if any(row[name] for row in rows)]
-    return [{name: row[name] for name in used} for row in rows]

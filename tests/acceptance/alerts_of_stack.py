@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -56,9 +57,17 @@ class Receivers:
         return [post.json["kind"] for post in self.hook.requests if post.json.get("rule") == rule]
 
     def mailed(self, rule: str) -> list[tuple[str, str]]:
-        """Recipient and first word of the subject of the mails about a rule, in order."""
-        mails = [(m.recipients[0], str(m.mail["Subject"])) for m in self.mail.messages]
-        return [(to, subject.split()[0]) for to, subject in mails if rule in subject]
+        """Recipient and label of the mails about a rule, alone or among others, in order."""
+        lines = [(m.recipients[0], line) for m in self.mail.messages for line in _alerts(m.mail)]
+        return [(to, line.split()[0]) for to, line in lines if rule in line]
+
+
+def _alerts(mail: EmailMessage) -> list[str]:
+    """The subject of each alert of a mail: its own, or the lines of a list."""
+    body = mail.get_body(("plain",))
+    lines = str(body.get_content()).splitlines() if body else []
+    listed = [line.removeprefix("- ") for line in lines if line.startswith("- [")]
+    return listed or [str(mail["Subject"])]
 
 
 @contextmanager

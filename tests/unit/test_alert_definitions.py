@@ -8,6 +8,7 @@ from analytics_worker.definitions.yaml_definitions import DefinitionError
 from flows.alerts.rules.yaml_files import load
 
 VALID = "alerts:\n  - name: a\n    sql: select 1\n    operator: '>'\n    threshold: 5\n"
+RULE_B = VALID.removeprefix("alerts:\n").replace("name: a", "name: b")
 
 
 def problems(folder: Path, alerts: str, thresholds: str = "thresholds: []\n") -> list[str]:
@@ -49,6 +50,10 @@ def test_a_valid_file_has_no_problems(tmp_path):
         (VALID + "    template:\n      text: '{{ valeu }}'\n", "alerts.yml:7: a: template: 'valeu' is undefined"),
         (VALID + "    group_by: [team]\n", "alerts.yml:6: a: group_by needs key_columns"),
         (VALID + "    was: a\n", "alerts.yml:6: a: 'a' is still the name of a rule; remove was"),
+        (VALID + "    depends_on: [bb, x]\n" + RULE_B, "alerts.yml:6: a: there is no rule 'bb'; did you mean 'b'?"),
+        (VALID + "    depends_on: a\n", "alerts.yml:6: a: the rule depends on itself (a → a); remove one of them"),
+        (VALID + "    depends_on: b\n" + RULE_B + "    depends_on: [a]\n", "alerts.yml:6: a: the rule depends on itself (a → b → a); remove one of them"),
+        (VALID + "    depends_on: 5\n", "alerts.yml:6: depends_on: 5 is not a list"),
         (VALID + "    on_missing_key: resolve\n", "alerts.yml:6: a: on_missing_key needs key_columns; without keys, use on_empty"),
         (VALID + "    on_missing_key: ok\n", "alerts.yml:6: on_missing_key: 'ok' is not valid; expected 'resolve', 'no_data' or 'keep'"),
         (VALID + "    channels: [{email: nobody}]\n", "alerts.yml:6: channels"),
@@ -108,3 +113,20 @@ def test_rules_have_the_defaults_of_their_file(tmp_path):
     )
     (rule,) = load(tmp_path).values()
     assert rule.owner == "a@b.example"
+
+
+def test_a_rule_may_depend_on_one_of_the_other_file_by_its_former_name_or_on_one_with_mistakes(
+    tmp_path,
+):
+    other = RULE_B.replace("name: b", "name: new") + "    was: b\n"
+    alerts = (
+        VALID + "    depends_on: [b, new, c]\n" + RULE_B.replace("name: b", "name: c\n    fro: 1m")
+    )
+    assert problems(tmp_path, alerts, "thresholds:\n" + other) == [
+        "alerts.yml:8: unknown key 'fro'; did you mean 'for'?"
+    ]
+
+
+def test_a_cycle_by_a_former_name_is_refused(tmp_path):
+    other = RULE_B + "    was: old\n    depends_on: a\n"
+    assert "(a → b → a)" in problems(tmp_path, VALID + "    depends_on: old\n" + other)[0]

@@ -48,3 +48,11 @@ class Channel:
     takes_files: bool = False
     digestible: bool = True
     limits: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    @property
+    def groups_messages(self) -> bool:
+        """Whether messages with the same digest key are sent as one digest.
+
+        Programs that get webhooks, and incident services, get each message.
+        """
+        return self.digestible and self.kind != "webhook"

@@ -9,6 +9,7 @@ with due as (
         and delivery.status = 'pending'
         and delivery.next_attempt_at <= now()
         and delivery.digest_of is null
+        and (delivery.group_until is null or not :grouped)
         and (cast(:domain as text) is null or delivery.domain = :domain)
         and (
             not cast(:sender as text) = any(delivery.refused_by)

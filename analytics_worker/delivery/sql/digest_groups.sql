@@ -7,6 +7,7 @@ where
     and status = 'pending'
     and next_attempt_at <= now()
     and digest_of is null
+    and group_until is null
     and not with_files
     and (cast(:domain as text) is null or domain = :domain)
 group by recipient, domain

@@ -16,7 +16,10 @@ where
     and delivery.digest_of is null
     and not delivery.with_files
     and message.kind <> 'digest'
-    and (cast(:digest_key as text) is null or message.digest_key = :digest_key)
+    and case
+        when cast(:ids as uuid[]) is null then delivery.group_until is null
+        else delivery.id = any(cast(:ids as uuid[]))
+    end
 order by delivery.position
 limit :max_members
 for update of delivery skip locked

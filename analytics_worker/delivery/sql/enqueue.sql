@@ -3,16 +3,17 @@
 with wanted as (
     select
         id, domain, kind, topic, follows, owner, fallback, reference, content, notice_of, notice_channel, digest_key,
-        with_files, number
+        group_seconds, with_files, number
     from
         rows from (
             jsonb_to_recordset(cast(:messages as jsonb)) as (
                 id uuid, domain text, kind text, topic text, follows uuid, owner text, fallback jsonb,
-                reference text, content jsonb, notice_of uuid, notice_channel text, digest_key text, with_files boolean
+                reference text, content jsonb, notice_of uuid, notice_channel text, digest_key text,
+                group_seconds double precision, with_files boolean
             )
         ) with ordinality as given (
             id, domain, kind, topic, follows, owner, fallback, reference, content, notice_of, notice_channel,
-            digest_key, with_files, number
+            digest_key, group_seconds, with_files, number
         )
 ),
 
@@ -52,7 +53,8 @@ known as (
 )
 
 insert into ops.deliveries (
-    message_id, domain, topic, position, with_files, channel, recipient, role, idempotency_key
+    message_id, domain, topic, position, with_files, channel, recipient, role, idempotency_key,
+    group_until
 )
 select
     wanted.id,
@@ -63,7 +65,8 @@ select
     one.channel,
     one.recipient,
     one.role,
-    one.key
+    one.key,
+    case when wanted.digest_key <> '' then now() + make_interval(secs => wanted.group_seconds) end
 from
     jsonb_to_recordset(cast(:deliveries as jsonb)) as one (
         message_id uuid, channel text, recipient text, role text, key text

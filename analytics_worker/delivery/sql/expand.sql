@@ -13,7 +13,7 @@ with whole as (
 
 insert into ops.deliveries (
     message_id, domain, topic, position, with_files, channel, recipient, role, idempotency_key,
-    attempts, last_error, created_at, queued_at
+    attempts, last_error, created_at, queued_at, group_until
 )
 select
     whole.message_id,
@@ -32,7 +32,8 @@ select
     whole.attempts,
     whole.last_error,
     whole.created_at,
-    whole.queued_at
+    whole.queued_at,
+    whole.group_until
 from whole
 cross join unnest(cast(:addresses as text[])) as address
 on conflict (idempotency_key) do nothing

@@ -6,7 +6,7 @@ with digest as (
 )
 
 update ops.deliveries as member
-set digest_of = digest.id
+set digest_of = digest.id, group_until = null
 from digest
 where member.id = any(cast(:members as uuid[]))
 returning member.id

@@ -13,8 +13,15 @@ from uuid import UUID
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from analytics_worker.delivery.message import Recipient
 from analytics_worker.errors import PermanentError, is_database_outage
 from analytics_worker.settings import settings
+from flows.alerts.evaluation.dependencies import (
+    Dependencies,
+    FiringRule,
+    dependencies_first,
+    load_dependencies,
+)
 from flows.alerts.evaluation.locking import Claim, load_baselines, load_states, with_silences
 from flows.alerts.evaluation.observation import Failure, Observation
 from flows.alerts.evaluation.queries import QueryResult, failure_of
@@ -22,8 +29,8 @@ from flows.alerts.evaluation.result import EvaluationResult
 from flows.alerts.evaluation.state_machine import States
 from flows.alerts.evaluation.store import WriteBatch
 from flows.alerts.evaluation.transition import EvaluationOptions, apply_evaluation
-from flows.alerts.notifications.model import AUDIENCES
-from flows.alerts.notifications.recipients import audiences_without_recipients
+from flows.alerts.notifications.model import AUDIENCES, Audience
+from flows.alerts.notifications.recipients import audiences_without_recipients, resolve_recipients
 
 logger = logging.getLogger(__name__)
 
@@ -72,6 +79,7 @@ class RuleEvaluation:
     query: QueryResult
     baseline: Mapping[str, float] | None = None
     writes: WriteBatch = field(default_factory=WriteBatch)
+    muting: Sequence[FiringRule] = ()
     result: EvaluationResult | None = None
 
     def apply(self) -> None:
@@ -89,7 +97,13 @@ class RuleEvaluation:
     def _apply(self, observation: Observation) -> None:
         self.writes = WriteBatch()
         self.result = evaluate_rule(
-            self.writes, self.claim, self.before, observation, self.query, self.baseline
+            self.writes,
+            self.claim,
+            self.before,
+            observation,
+            self.query,
+            self.baseline,
+            self.muting,
         )
 
 
@@ -100,11 +114,17 @@ def evaluate_rule(
     observation: Observation,
     query: QueryResult | None,
     baseline: Mapping[str, float] | None = None,
+    muting: Sequence[FiringRule] = (),
 ) -> EvaluationResult:
     """Apply the evaluation of one rule and collect the rows to write."""
+    recipients: dict[Audience, list[Recipient]] = {
+        each: resolve_recipients(claim.rule, each) for each in AUDIENCES
+    }
     options = EvaluationOptions(
-        suppressed=AUDIENCES if claim.silenced else audiences_without_recipients(claim.rule),
+        suppressed=AUDIENCES if claim.silenced else audiences_without_recipients(recipients),
         silences=claim.silences,
+        recipients=recipients["readers"],
+        muting=muting,
         baseline=baseline,
         rows=query.rows if query else None,
         retention=timedelta(days=settings().alert_history_retention_days),
@@ -127,10 +147,18 @@ def evaluate_batch(
         RuleEvaluation(each, states[each.id], results[each.id], baselines.get(each.id))
         for each in claims
     ]
-    for evaluation in evaluations:
-        evaluation.apply()
+    _apply_all(evaluations, load_dependencies(connection, claims))
     _write(connection, evaluations)
     return _counts(evaluations)
+
+
+def _apply_all(evaluations: Sequence[RuleEvaluation], dependencies: Dependencies) -> None:
+    """Apply each evaluation after those of the rules that it depends on."""
+    for each in dependencies_first(evaluations, dependencies):
+        each.muting = dependencies.muting(each.claim.rule, each.claim.now)
+        each.apply()
+        if each.result:
+            dependencies.update(each.claim.id, each.result.states, each.result.health)
 
 
 def _write(connection: Connection, evaluations: Sequence[RuleEvaluation]) -> None:

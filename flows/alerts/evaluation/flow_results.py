@@ -165,10 +165,12 @@ def delivery_line(deliveries: DeliverySummary, others: DeliveryCounts | None = N
     """Summarize the deliveries of the run's own notifications and of other messages."""
     own, counts = deliveries["own"], deliveries["delivery"]
     earlier = max(0, counts["sent"] + counts["digested"] - own["sent"])
+    grouped = own["waiting"] - sum(counts[name] for name in WAITING_LABELS)
     unreported = _unreported(deliveries, others)
     parts = [f"{own['sent']} notifications sent"]
     parts += [f"{own['failed']} notifications failed"] if own["failed"] else []
     parts += [f"{counts[name]} {label}" for name, label in WAITING_LABELS.items() if counts[name]]
+    parts += [f"{grouped} waiting for those of other rules"] if grouped > 0 else []
     parts += [f"{earlier} earlier notifications sent"] if earlier else []
     parts += [f"{others['sent']} other messages sent"] if others and others["sent"] else []
     parts += [f"{unreported} failed without a recipient to notify"] if unreported else []

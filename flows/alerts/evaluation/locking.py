@@ -30,8 +30,9 @@ class Claim(NamedTuple):
     rule: Rule
     now: datetime
     slot: datetime
-    silenced: bool
     health: RuleHealth
+    silenced: bool = False
+    """Whether a silence concerns the whole rule."""
     name: str = ""
     """Name of the stored rule; for the rule of an event, the identity of its alert."""
     silences: tuple[Matcher, ...] = ()
@@ -89,7 +90,6 @@ def claim_of(row: RowMapping) -> Claim:
         rule=rule,
         now=row["now"],
         slot=row["slot"],
-        silenced=row["silenced"],
         health=_health(row),
         name=row["name"],
         definition_error=definition_error,
@@ -127,7 +127,7 @@ def with_silences(connection: Connection, claims: Sequence[Claim]) -> list[Claim
 def _with_silences(claim: Claim, matchers: Sequence[Matcher]) -> Claim:
     names = (claim.name, claim.rule.name)
     found = tuple(each for each in matchers if each.matches_rule(names, claim.rule.owner))
-    is_silenced = claim.silenced or any(each.is_of_rule for each in found)
+    is_silenced = any(each.is_of_rule for each in found)
     return claim._replace(silenced=is_silenced, silences=found)
 
 
@@ -138,6 +138,7 @@ def load_states(connection: Connection, claims: Sequence[Claim]) -> dict[int, St
         values: dict[str, Any] = dict(row)
         rule_id, key = values.pop("rule_id"), values.pop("key")
         values["changes"] = tuple(values["changes"])
+        values["told_to"] = values["told_to"] and tuple(map(tuple, values["told_to"]))
         states[rule_id][key] = AlertState(**values)
     return {**states}
 

@@ -24,6 +24,8 @@ class EvaluationResult(NamedTuple):
     severity: Severity | None
     value: float | None
     firing: int
+    muted_by: str | None = None
+    """Name of the rule that muted all its notifications."""
     unnotified: bool = False
     """Whether a notification is still due, although the rule is not muted."""
 
@@ -36,6 +38,7 @@ def summarize(
     *,
     failed: bool,
     muted: Collection[str] = (),
+    muted_by: str | None = None,
 ) -> EvaluationResult:
     """Return the result of an evaluation."""
     urgency = max((_URGENCY.index(state.status) for state in states.values()), default=0)
@@ -47,7 +50,9 @@ def summarize(
         severity=highest_severity(state.severity for state in states.values()),
         value=worst_value(rule, [state.value for state in states.values()]),
         firing=sum(state.status == "firing" for state in states.values()),
+        muted_by=muted_by,
         unnotified=not rule.muted
+        and muted_by is None
         and _is_unnotified([state for key, state in states.items() if key not in muted], health),
     )
 

@@ -16,15 +16,17 @@ from uuid import UUID
 
 from analytics_worker.database.connections import warehouse
 from flows.alerts.evaluation.batch import EvaluationCounts, evaluate_batch, evaluate_rule
+from flows.alerts.evaluation.dependencies import load_dependencies
 from flows.alerts.evaluation.locking import (
     BATCH_SIZE,
+    Claim,
     claim_due,
     claim_event,
     load_states,
     with_silences,
 )
 from flows.alerts.evaluation.observation import Observation, ReportedStatus
-from flows.alerts.evaluation.queries import run_queries
+from flows.alerts.evaluation.queries import QueryResult, run_queries
 from flows.alerts.evaluation.result import EvaluationResult
 from flows.alerts.evaluation.store import WriteBatch
 from flows.alerts.rules.model import Kind, Rule
@@ -73,6 +75,10 @@ class _BatchRunner:
         self._batches: list[EvaluationCounts] = []
         self._postponed: set[int] = set()
         self._query_lock = threading.Lock()
+        self._claim_lock = threading.Lock()
+        self._last_batch = threading.Event()
+        """Set when the batch that was claimed last is committed."""
+        self._last_batch.set()
 
     def run_batches(self) -> None:
         """Run batches until no rule is due or the deadline has passed."""
@@ -85,15 +91,30 @@ class _BatchRunner:
 
     def _run_batch(self) -> bool:
         """Run one batch in one transaction; return whether more rules may be due."""
-        with warehouse(statement_timeout_seconds=TRANSACTION_SECONDS) as connection:
-            excluded = list(self._postponed)
-            claims = claim_due(connection, self._kinds, now=self._now, excluded=excluded)
-            with self._query_lock:
-                results = run_queries(claims, self._deadline) if claims else {}
-            counts = evaluate_batch(connection, claims, results)
+        this_batch = threading.Event()
+        try:
+            counts, claims, results = self._evaluate_batch(this_batch)
+        finally:
+            this_batch.set()
         self._batches.append(counts)
         self._postponed |= {claim.id for claim in claims if claim.id not in results}
         return len(claims) == BATCH_SIZE
+
+    def _evaluate_batch(
+        self, this_batch: threading.Event
+    ) -> tuple[EvaluationCounts, list[Claim], dict[int, QueryResult]]:
+        """Evaluate a batch; rules that depend on others wait until the batch before is committed."""
+        with warehouse(statement_timeout_seconds=TRANSACTION_SECONDS) as connection:
+            excluded = list(self._postponed)
+            with self._claim_lock:
+                claims = claim_due(connection, self._kinds, now=self._now, excluded=excluded)
+                batch_before, self._last_batch = self._last_batch, this_batch
+            with self._query_lock:
+                results = run_queries(claims, self._deadline) if claims else {}
+            if any(claim.rule.depends_on for claim in claims):
+                batch_before.wait()
+            counts = evaluate_batch(connection, claims, results)
+        return counts, claims, results
 
     def counts(self) -> EvaluationCounts:
         """Return the counts of all batches."""
@@ -124,7 +145,8 @@ def evaluate_event(
         observation = query.observation if query else reported or ReportedStatus("ok", None)
         writes = WriteBatch()
         before = load_states(connection, [claim])[claim.id]
-        result = evaluate_rule(writes, claim, before, observation, query)
+        muting = load_dependencies(connection, [claim]).muting(claim.rule, claim.now)
+        result = evaluate_rule(writes, claim, before, observation, query, muting=muting)
         writes.write(connection)
     unnotified = result.unnotified and not claim.silenced
     return EventEvaluation(result, observation, writes.deliveries, unnotified, writes.message_ids)

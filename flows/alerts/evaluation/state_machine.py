@@ -39,6 +39,10 @@ class AlertState(NamedTuple):
     changes: tuple[datetime, ...] = ()
     flapping_since: datetime | None = None
     calm_ended_at: datetime | None = None
+    muted_by: str | None = None
+    """Name of the firing rule, of ``depends_on``, that muted its notifications."""
+    told_to: tuple[tuple[str, str], ...] | None = None
+    """Channels and addresses that have been notified that it fires; None if unknown."""
 
     @property
     def is_notified(self) -> bool:

@@ -174,6 +174,7 @@ def _evaluation_row(
         "error": observation.message if isinstance(observation, Failure) else None,
         **_health_columns(result.health),
         "watched": _is_watched(claim, result),
+        "muted_by": result.muted_by,
     }
 
 

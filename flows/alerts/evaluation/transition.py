@@ -9,11 +9,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from analytics_worker.delivery.message import Recipient
+from flows.alerts.evaluation.dependencies import FiringRule, muting_rule, rule_muting_all
 from flows.alerts.evaluation.due_notification import (
     NotificationKind,
     next_notification,
     record_repeat,
 )
+from flows.alerts.evaluation.new_recipients import notify_new_recipients
 from flows.alerts.evaluation.next_states import next_states
 from flows.alerts.evaluation.observation import Failure, Observation
 from flows.alerts.evaluation.owner_notifications import next_health, notify_owner
@@ -34,6 +37,10 @@ class EvaluationOptions(NamedTuple):
     notifications that are still due later are written then."""
     silences: Sequence[Matcher] = ()
     """Silences of the alerts of some keys or of a severity."""
+    recipients: Sequence[Recipient] = ()
+    """Recipients of the rule's alerts."""
+    muting: Sequence[FiringRule] = ()
+    """Firing rules that the rule depends on."""
     baseline: Mapping[str, float] | None = None
     """Samples to compare with in place of the previous ones."""
     rows: int | None = None
@@ -63,8 +70,12 @@ def apply_evaluation(
         now: Time of the evaluation.
         options: What else it depends on.
     """
-    suppressed = AUDIENCES if rule.muted else options.suppressed
-    states = next_states(rule, before, observation, now, options.baseline)
+    muted_by = rule_muting_all(rule, options.muting)
+    suppressed = AUDIENCES if rule.muted or muted_by else options.suppressed
+    states = {
+        key: state._replace(muted_by=muting_rule(rule, key, options.muting))
+        for key, state in next_states(rule, before, observation, now, options.baseline).items()
+    }
     after = next_health(rule, health, observation, before, now)
     notifications: list[Notification] = []
     if "owner" not in suppressed:
@@ -72,6 +83,7 @@ def apply_evaluation(
     muted = muted_keys(states, options.silences)
     if "readers" not in suppressed:
         states, due = _notify(rule, states, muted, now)
+        states, added = notify_new_recipients(rule, states, due, muted, options.recipients)
         states, ended = _end_missing(rule, states, now, options.retention)
         notifications += [
             replace(
@@ -79,19 +91,22 @@ def apply_evaluation(
                 values_at=health.succeeded_at if isinstance(observation, Failure) else now,
                 reasons=reasons_without_value(rule, each.states, observation, options.rows),
             )
-            for each in due + ended
+            for each in due + added + ended
         ]
     kept = {k: s for k, s in states.items() if not _is_obsolete(s, k, observation)}
     failed = isinstance(observation, Failure)
-    return summarize(rule, kept, after, notifications, failed=failed, muted=muted)
+    return summarize(
+        rule, kept, after, notifications, failed=failed, muted=muted, muted_by=muted_by
+    )
 
 
 def muted_keys(states: States, silences: Sequence[Matcher]) -> frozenset[str]:
-    """Return the keys whose alert a silence concerns."""
+    """Return the keys whose alert a silence concerns, or another rule mutes."""
     return frozenset(
         key
         for key, state in states.items()
-        if any(s.matches_alert(key, state.severity or state.notified_severity) for s in silences)
+        if state.muted_by
+        or any(s.matches_alert(key, state.severity or state.notified_severity) for s in silences)
     )
 
 

@@ -7,7 +7,7 @@ the incident that the first of them opened.
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -21,16 +21,18 @@ from analytics_worker.delivery.message import (
     Recipient,
     Severity,
 )
+from analytics_worker.settings import settings
 from analytics_worker.text import value_line
-from flows.alerts.notifications.model import EventKind, Notification, start_time
+from flows.alerts.notifications.model import FIRING_KINDS, EventKind, Notification, start_time
 from flows.alerts.notifications.recipients import resolve_recipients
 from flows.alerts.notifications.rendering import render_notification
 from flows.alerts.rules.model import Rule
 
+ALERTS = "alerts"
+"""Digest key of what starts to fire."""
 TEXT_CHANNELS = {"webhook", "slack"}
 """Channels that use no HTML: it is not rendered for them."""
 
-FIRING_KINDS: Sequence[EventKind] = ("firing", "firing_again", "still_firing", "flapping")
 FOLLOWED_KINDS: Mapping[EventKind, Sequence[EventKind]] = {
     "resolved": FIRING_KINDS,
     "no_data": FIRING_KINDS,
@@ -62,7 +64,7 @@ def build_message(
     flow_run_id: object,
 ) -> Message:
     """Return the message of a notification to all its recipients; its id is that of the event."""
-    recipients = resolve_recipients(rule, notification.audience)
+    recipients = notification.recipients or resolve_recipients(rule, notification.audience)
     html = any(each.channel not in TEXT_CHANNELS for each in recipients)
     topic = f"{rule_id}/{notification.group}"
     content = render_notification(rule, notification, now, str(uid), html=html)
@@ -75,6 +77,7 @@ def build_message(
         owner=rule.owner,
         fallback=_fallback(rule, recipients),
         digest_key=_digest_key(notification),
+        group_wait=timedelta(seconds=settings().alert_group_wait_seconds),
         id=uid,
     )
 
@@ -101,13 +104,25 @@ def _fallback(rule: Rule, recipients: Sequence[Recipient]) -> list[Recipient]:
 
 
 def _digest_key(notification: Notification) -> str:
-    """Return what notifications of owners have in common: one cause can concern many rules."""
+    """Return what notifications have in common that one recipient gets as one message.
+
+    Groups of ``group_by`` have none: the rule says that each of them is a message.
+    """
+    if notification.group:
+        return ""
     cause = _SQL_LINE.sub("", notification.health.error or "")
     keys: Mapping[EventKind, str] = {
         "error": f"rules failed: {cause}",
         "error_resolved": f"rules recovered: {cause}",
         "missing_data": "rules without data",
         "missing_data_resolved": "rules have data again",
+        "firing": ALERTS,
+        "firing_again": ALERTS,
+        "flapping": ALERTS,
+        "still_firing": "alerts still firing",
+        "resolved": "alerts resolved",
+        "no_data": "alerts without data",
+        "ended": "alerts ended",
     }
     return value_line(keys.get(notification.kind, ""))
 

@@ -4,11 +4,12 @@ Reads nothing, writes nothing.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+from analytics_worker.delivery.message import Recipient
 from flows.alerts.evaluation.conditions import distance_from_ok
 from flows.alerts.evaluation.due_notification import NotificationKind
 from flows.alerts.evaluation.samples import NO_KEY
@@ -21,6 +22,8 @@ EventKind = (
 )
 Audience = Literal["readers", "owner"]
 """The recipients of the rule's alerts (``readers``), or the owner of the rule."""
+
+FIRING_KINDS: Sequence[EventKind] = ("firing", "firing_again", "still_firing", "flapping")
 
 AUDIENCES: tuple[Audience, ...] = ("readers", "owner")
 
@@ -40,6 +43,8 @@ class Notification:
     """Time of the evaluation that the values are of."""
     reasons: Mapping[str, str] = field(default_factory=dict[str, str])
     """By key: why there is no value, or none of the current evaluation."""
+    recipients: Sequence[Recipient] | None = None
+    """Those of its audience who get it; None for all."""
     end_reason: str | None = None
     """For an ended notification: why the alert is not evaluated any more."""
 

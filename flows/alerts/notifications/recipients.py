@@ -3,7 +3,7 @@
 Reads the settings; writes nothing. A recipient is an address or the name of a channel, never a URL.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from analytics_worker.delivery.message import Recipient
 from analytics_worker.delivery.routing import default_recipients
@@ -44,11 +44,11 @@ def with_earlier_recipients(
     return list(dict.fromkeys([*current, *added]))
 
 
-def audiences_without_recipients(rule: Rule) -> frozenset[Audience]:
+def audiences_without_recipients(
+    recipients: Mapping[Audience, Sequence[Recipient]],
+) -> frozenset[Audience]:
     """Return the audiences that can't be notified; their notifications stay due."""
-    if rule.owner:
-        return frozenset(each for each in AUDIENCES if not resolve_recipients(rule, each))
-    return frozenset() if resolve_recipients(rule, "readers") else frozenset(AUDIENCES)
+    return frozenset(each for each in AUDIENCES if not recipients[each])
 
 
 def _owner_recipients(owner: str) -> list[Recipient]:

@@ -35,6 +35,8 @@ DEFAULT_EVERY: dict[Kind, timedelta] = {
     "event": timedelta(minutes=2),
 }
 
+DEFAULT_NO_DATA_AFTER = timedelta(hours=1)
+
 _OPERATOR_ALIASES = {
     "gt": ">", "greater_than": ">", "above": ">",
     "lt": "<", "less_than": "<", "below": "<",
@@ -71,6 +73,11 @@ def _check_bound(value: object) -> object:
             f"{value!r:.60} is not a valid bound; expected 5, or [1, 5] with operator between"
         )
     return value
+
+
+def _listed(value: object) -> object:
+    """Accept one name in place of a list of names."""
+    return [value] if isinstance(value, str) else value
 
 
 Bound = Annotated[float | list[float], BeforeValidator(_check_bound)]
@@ -121,7 +128,7 @@ class Rule(_StrictModel):
     keep_firing_for: Duration = timedelta(0)
     every: Duration = DEFAULT_EVERY["alert"]
     repeat_every: Duration | None = None
-    no_data_after: Duration = timedelta(hours=1)
+    no_data_after: Duration = DEFAULT_NO_DATA_AFTER
     on_empty: Literal["ok", "no_data", "keep_last", "alert"] = "no_data"
     on_missing_key: MissingKey | None = None
     on_error: Literal["error", "keep_last", "alert"] = "error"
@@ -129,6 +136,7 @@ class Rule(_StrictModel):
     owner: str | None = None
     channels: list[Annotated[Channel, BeforeValidator(_expand_channel)]] | None = None
     group_by: list[str] = Field(default_factory=list[str])
+    depends_on: Annotated[list[Line], BeforeValidator(_listed)] = Field(default_factory=list[Line])
     template: Template = _STANDARD_TEMPLATE
     timeout: Duration = DEFAULT_TIMEOUT
     row_cap: Annotated[int, Field(ge=1, le=10_000)] = DEFAULT_ROW_CAP

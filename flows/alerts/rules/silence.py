@@ -1,6 +1,6 @@
 """Silence a rule, or the alerts that match a rule, an owner, a severity and keys, for a while.
 
-Writes ops.alert_rules and ops.alert_silences. Safe to repeat: the last silence counts. Alert states are
+Writes ops.alert_silences. Safe to repeat: the last silence counts. Alert states are
 still updated, so that alerts still firing when the silence ends are notified then.
 """
 
@@ -52,16 +52,7 @@ def silence(matcher: Matcher, duration: timedelta, reason: str) -> datetime:
     with warehouse() as connection:
         _check(connection, "rule", matcher.rule, "alerts/rule_names", "name")
         _check(connection, "owner", matcher.owner, "alerts/rule_owners", "owner")
-        if matcher == Matcher(rule=matcher.rule):
-            run_sql(
-                connection,
-                "alerts/silence",
-                rule_name=matcher.rule,
-                until=until,
-                reason=reason or None,
-            )
-        else:
-            _replace(connection, matcher, until if duration else None, reason)
+        _replace(connection, matcher, until if duration else None, reason)
     return until
 
 

@@ -6,6 +6,7 @@ and a fix.
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from analytics_worker.definitions.durations import format_duration
 from analytics_worker.definitions.yaml_definitions import (
@@ -19,6 +20,7 @@ from analytics_worker.definitions.yaml_definitions import (
 from analytics_worker.settings import project_root
 from analytics_worker.user_templates.rendering import UserTemplateError, render
 from flows.alerts.notifications.rendering import example_context
+from flows.alerts.rules.dependencies import dependency_mistakes
 from flows.alerts.rules.model import DEFAULT_EVERY, Kind, Rule
 from flows.alerts.rules.validation import find_problems
 
@@ -41,6 +43,7 @@ def load(folder: Path | None = None) -> Definitions:
     rules: Definitions = {}
     sources: list[tuple[Kind, Rule, Entry]] = []
     mistakes: list[str] = []
+    names: set[Any] = set()
     for kind, section in FILES.items():
         try:
             document = read((folder or definitions_dir()) / f"{section}.yml")
@@ -48,6 +51,7 @@ def load(folder: Path | None = None) -> Definitions:
             mistakes += error.problems
             continue
         for entry in entries(document, section, mistakes):
+            names |= {entry.content.get("name"), entry.content.get("was")}
             rule = _rule(entry, kind, mistakes)
             if rule and (kind, rule.name) in rules:
                 mistakes.append(entry.at("name", f"there are two rules named {rule.name!r}"))
@@ -55,6 +59,7 @@ def load(folder: Path | None = None) -> Definitions:
                 rules[kind, rule.name] = rule
                 sources.append((kind, rule, entry))
     mistakes += _rename_mistakes(sources, rules)
+    mistakes += dependency_mistakes([(rule, entry) for _, rule, entry in sources], names)
     if mistakes:
         raise DefinitionError(mistakes)
     return rules

@@ -1,7 +1,13 @@
--- Lock the due rules. Other runs skip them; the locks of a killed run are released. Healthy rules come
--- first, so that slow or failing rules do not delay the others.
+-- Lock the due rules. Other runs skip them; the locks of a killed run are released. Rules that
+-- others depend on come first, then healthy ones, so that slow or failing rules do not delay the others.
 with clock as (
     select coalesce(cast(:now as timestamptz), clock_timestamp()) as now
+),
+
+needed as materialized (
+    select distinct jsonb_array_elements_text(definition -> 'depends_on') as name
+    from ops.alert_rules
+    where retired_at is null and definition ? 'depends_on'
 )
 
 select
@@ -9,7 +15,6 @@ select
     rule.kind,
     rule.name,
     cast(rule.definition as text) as definition,
-    coalesce(rule.silenced_until > clock.now, false) as silenced,
     rule.error,
     rule.error_since,
     rule.error_told,
@@ -28,6 +33,12 @@ where
     and rule.kind = any(cast(:kinds as text []))
     and rule.id <> all(cast(:excluded as bigint []))
     and (rule.evaluated_slot is null or rule.evaluated_slot < date_bin(rule.every, clock.now, timestamptz 'epoch'))
-order by rule.error_since is not null, rule.milliseconds > 1000, rule.evaluated_at nulls first, rule.id
+order by
+    rule.name not in (select name from needed)
+    and coalesce(rule.definition ->> 'was' not in (select name from needed), true),
+    rule.error_since is not null,
+    rule.milliseconds > 1000,
+    rule.evaluated_at nulls first,
+    rule.id
 limit :batch_size
 for update of rule skip locked

@@ -12,7 +12,6 @@ returning
     rule.kind,
     rule.name,
     cast(rule.definition as text) as definition,
-    coalesce(rule.silenced_until > (select clock.now from clock), false) as silenced,
     rule.error,
     rule.error_since,
     rule.error_told,

@@ -17,6 +17,8 @@ select
     no_data_told as no_data_notified,
     changes,
     flapping_since,
-    calm_ended_at
+    calm_ended_at,
+    muted_by,
+    told_to
 from ops.alert_states
 where rule_id = any(cast(:rule_ids as bigint []))

@@ -4,7 +4,6 @@ select
     kind,
     name,
     cast(definition as text) as definition,
-    false as silenced,
     error,
     error_since,
     error_told,

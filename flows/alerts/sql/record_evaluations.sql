@@ -13,7 +13,7 @@ with evaluation as materialized (
             milliseconds double precision, attempts smallint, error text, samples jsonb,
             health_error text, health_since timestamptz, health_notified boolean, health_notified_at timestamptz,
             succeeded_at timestamptz, no_data_since timestamptz, no_data_notified_at timestamptz, watched boolean,
-            ran_sql boolean
+            ran_sql boolean, muted_by text
         )
     inner join ops.alert_rules as rule on found.rule_id = rule.id
 ),
@@ -59,6 +59,7 @@ set
     succeeded_at = evaluation.succeeded_at,
     no_data_since = evaluation.no_data_since,
     no_data_told_at = evaluation.no_data_notified_at,
-    watched = evaluation.watched
+    watched = evaluation.watched,
+    muted_by = evaluation.muted_by
 from evaluation
 where rule.id = evaluation.rule_id

@@ -6,11 +6,13 @@ with removed as (
 
 insert into ops.alert_states as state (
     rule_id, key, since, status, severity, value, reading, worst, pending_since, firing_since,
-    empty_since, told, told_at, ok_since, missing_since, no_data_told, changes, flapping_since, calm_ended_at
+    empty_since, told, told_at, ok_since, missing_since, no_data_told, changes, flapping_since, calm_ended_at,
+    muted_by, told_to
 )
 select
     rule_id, key, since, status, severity, value, sample, worst_value, pending_since, firing_since,
-    empty_since, notified_severity, notified_at, ok_since, missing_since, no_data_notified, changes, flapping_since, calm_ended_at
+    empty_since, notified_severity, notified_at, ok_since, missing_since, no_data_notified, changes, flapping_since, calm_ended_at,
+    muted_by, told_to
 from
     jsonb_to_recordset(cast(:states as jsonb)) as new_state (
         rule_id bigint, key text, since timestamptz, status text, severity text,
@@ -19,7 +21,9 @@ from
         notified_severity text, notified_at timestamptz, ok_since timestamptz,
         missing_since timestamptz, no_data_notified boolean,
         changes timestamptz [], flapping_since timestamptz,
-        calm_ended_at timestamptz
+        calm_ended_at timestamptz,
+        muted_by text,
+        told_to jsonb
     )
 on conflict (rule_id, key) do update
     set
@@ -40,4 +44,6 @@ on conflict (rule_id, key) do update
         changes = excluded.changes,
         flapping_since = excluded.flapping_since,
         calm_ended_at = excluded.calm_ended_at,
+        muted_by = excluded.muted_by,
+        told_to = excluded.told_to,
         updated_at = now()

@@ -13,6 +13,7 @@ select
     status.told,
     status.untold,
     status.silenced,
+    status.muted_by,
     status.owner,
     status.error,
     count(*) over () as total

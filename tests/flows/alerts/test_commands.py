@@ -57,7 +57,7 @@ class Shell:
         (self.folder / "alerts.yml").write_text(alerts_yml)
 
     def run(self, *arguments: str, code: int = 0) -> str:
-        if arguments[0] != "silence":
+        if arguments[0] not in {"silence", "status"}:
             arguments = (*arguments, "--definitions", str(self.folder))
         result = CliRunner().invoke(alerts, list(arguments))
         assert result.exit_code == code, result.output
@@ -192,3 +192,18 @@ def test_silence(shell):
     ).startswith("metric, warning, a, b is silenced for 1h, until")
     assert "expected warning or critical" in shell.run("silence", "--severity", "high", code=1)
     assert "name a rule, or give --owner" in shell.run("silence", code=1)
+
+
+def test_status(shell, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    assert shell.run("status") == "0 states\n"
+    shell.write(RULES.replace("- name: past", "- name: past\n    depends_on: metric"))
+    shell.run("sync")
+    shell.run("silence", "teams", "--key", "b")
+    evaluate_due(["alert"])
+    lines = [re.split(r"\s{2,}", line.strip()) for line in shell.run("status").splitlines()]
+    assert lines[0][:4] == ["rule", "key", "state", "severity"]
+    assert lines[1][:4] == ["metric", "firing", "critical", "48,250.5"]
+    assert lines[2][:3] == ["teams", "b", "firing (silenced)"]
+    assert ["past", "ok (muted by metric)"] in [line[:2] for line in lines]
+    assert lines[-1] == ["7 states"]

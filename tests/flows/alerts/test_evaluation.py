@@ -159,9 +159,7 @@ def test_a_change_since_yesterday_is_computed_from_the_history():
 def test_a_silenced_rule_is_evaluated_and_notified_when_the_silence_ends():
     store(rule())
     silence(Matcher("r"), timedelta(hours=1), "maintenance")
-    execute(
-        "update ops.alert_rules set silenced_until = :until", until=START + timedelta(minutes=10)
-    )
+    execute("update ops.alert_silences set until = :until", until=START + timedelta(minutes=10))
     for number in range(5):
         tick(number)
     assert deliveries() == []

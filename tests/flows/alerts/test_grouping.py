@@ -3,7 +3,7 @@
 import pytest
 
 from analytics_worker.delivery import deliver_due
-from tests.flows.alerts.rules import METRIC, execute, query, rule, set_metric, store, tick
+from tests.flows.alerts.rules import METRIC, execute, rule, set_metric, store, tick
 
 pytestmark = pytest.mark.usefixtures("environment", "default_channels")
 
@@ -19,6 +19,10 @@ def subjects(smtp_sink, address: str = ANN) -> list[str]:
     ]
 
 
+def text_of(received) -> str:
+    return received.mail.get_content().replace("\r\n", "\n")
+
+
 def test_rules_that_one_dropped_table_breaks_are_one_message_to_each_owner(smtp_sink):
     set_metric(1)
     store(
@@ -30,13 +34,12 @@ def test_rules_that_one_dropped_table_breaks_are_one_message_to_each_owner(smtp_
     execute("drop table analytics.metric")
     tick(1)
     assert sorted(subjects(smtp_sink)) == [
+        f"[ERROR] 30 rules failed: {CAUSE}",
         '[ERROR] other: column "nope" does not exist (line 1 of the SQL)',
-        f"[digest] 30 rules failed: {CAUSE}",
     ]
-    assert subjects(smtp_sink, BOB) == [f"[digest] 2 rules failed: {CAUSE}"]
-    (mail,) = [each.mail for each in smtp_sink.messages if each.recipients == [BOB]]
-    body = mail.get_content().replace("\r\n", "\n")
-    assert body == (
+    assert subjects(smtp_sink, BOB) == [f"[ERROR] 2 rules failed: {CAUSE}"]
+    (received,) = [each for each in smtp_sink.messages if each.recipients == [BOB]]
+    assert text_of(received) == (
         f"2 rules failed: {CAUSE}\n\n"
         f"- warning: [ERROR] bob0: {CAUSE} (line 1 of the SQL)\n"
         f"- warning: [ERROR] bob1: {CAUSE} (line 1 of the SQL)\n"
@@ -50,8 +53,8 @@ def test_their_recovery_is_one_message_to_those_who_got_the_first(smtp_sink):
     set_metric(1)
     tick(1)
     assert subjects(smtp_sink) == [
-        f"[digest] 3 rules failed: {CAUSE}",
-        f"[digest] 3 rules recovered: {CAUSE}",
+        f"[ERROR] 3 rules failed: {CAUSE}",
+        f"[ERROR RESOLVED] 3 rules recovered: {CAUSE}",
     ]
 
 
@@ -61,12 +64,13 @@ def test_one_rule_has_a_message_of_its_own(smtp_sink):
     assert subjects(smtp_sink) == [f"[ERROR] r: {CAUSE} (line 1 of the SQL)"]
 
 
-def test_more_rules_than_one_digest_names_are_several_digests(smtp_sink, monkeypatch):
-    for module in ("digest", "pacing"):
-        monkeypatch.setattr(f"analytics_worker.delivery.{module}.MAX_MEMBERS", 4)
+def test_more_rules_than_one_message_lists_are_counted(smtp_sink, monkeypatch):
+    monkeypatch.setattr("analytics_worker.delivery.digest.MAX_MEMBERS", 4)
     store(*(rule(f"r{n}", METRIC, owner=ANN) for n in range(10)))
     tick(0)
-    assert subjects(smtp_sink) == [f"[digest] {n} rules failed: {CAUSE}" for n in (4, 4, 2)]
+    assert subjects(smtp_sink) == [f"[ERROR] 10 rules failed: {CAUSE}"]
+    lines = text_of(smtp_sink.messages[-1]).splitlines()
+    assert (len(lines), lines[-1]) == (7, "… and 6 more")
 
 
 def test_webhooks_get_each_message(http_sink):
@@ -74,10 +78,3 @@ def test_webhooks_get_each_message(http_sink):
     tick(0)
     deliver_due()
     assert sorted(each.json["rule"] for each in http_sink.requests) == ["r0", "r1", "r2"]
-
-
-def test_firing_alerts_are_not_combined(smtp_sink):
-    store(*(rule(f"r{n}", channels=[{"email": [ANN]}]) for n in range(3)))
-    tick(0)
-    assert len(subjects(smtp_sink)) == 3
-    assert query("select distinct digest_key from ops.messages") == [""]

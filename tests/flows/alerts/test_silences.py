@@ -132,3 +132,14 @@ def test_old_silences_are_deleted(monkeypatch):
         silence(Matcher(keys=(str(days),)), -timedelta(days=days), "")
     prune()
     assert query("select keys[1] from ops.alert_silences") == ["2"]
+
+
+def test_a_silence_of_a_renamed_rule_goes_on():
+    store(rule(), rule("other"))
+    silence(Matcher("r"), HOUR, "")
+    silence(Matcher("r", keys=("a",)), HOUR, "")
+    store(rule("new", was="r"), rule("other"))
+    tick(0)
+    assert deliveries() == [("firing", "webhook")]
+    assert query("select name from ops.alert_status where silenced") == ["new"]
+    assert query("select distinct rule from ops.alert_silences") == ["new"]

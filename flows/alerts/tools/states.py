@@ -1,0 +1,65 @@
+"""Show the states of all alerts, the most urgent first.
+
+Reads ops.alert_status and ops.alert_rules; writes nothing.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from datetime import UTC
+from typing import Any, NamedTuple
+
+from analytics_worker.database.connections import run_sql, warehouse
+from analytics_worker.user_templates.rendering import number_text
+from flows.alerts.evaluation.samples import key_label
+
+MAX_SHOWN_STATES = 200
+SIGNIFICANT_DIGITS = 6
+
+
+class ShownStates(NamedTuple):
+    """The most urgent states, as rows of a table without empty columns."""
+
+    rows: list[dict[str, str]]
+    total: str
+    """How many there are, and how many of them are shown."""
+
+
+def shown_states() -> ShownStates:
+    """Return the states of all alerts, the most urgent first."""
+    with warehouse() as connection:
+        rows = run_sql(connection, "alerts/shown_states", max_rows=MAX_SHOWN_STATES)
+    total = rows[0]["total"] if rows else 0
+    is_complete = total <= MAX_SHOWN_STATES
+    count = f"{total} states" if is_complete else f"{MAX_SHOWN_STATES} of {total} states"
+    return ShownStates(_drop_empty_columns([_table_row(row) for row in rows]), count)
+
+
+def _table_row(row: Mapping[Any, Any]) -> dict[str, str]:
+    notified = [row["told"], "not notified" if row["untold"] else None]
+    return {
+        "rule": row["name"],
+        "key": key_label(row["key"] or ""),
+        "state": row["status"] + _mute_note(row),
+        "severity": row["severity"] or "",
+        "value": "" if row["value"] is None else _short_number(row["value"]),
+        "since (UTC)": f"{row['since'].astimezone(UTC):%Y-%m-%d %H:%M:%S}" if row["since"] else "",
+        "notified": ", ".join(filter(None, notified)),
+        "owner": row["owner"] or "",
+        "error": row["error"] or "",
+    }
+
+
+def _mute_note(row: Mapping[Any, Any]) -> str:
+    muted = f" (muted by {row['muted_by']})" if row["muted_by"] else ""
+    return " (silenced)" if row["silenced"] else muted
+
+
+def _short_number(value: float) -> str:
+    """Return six significant digits, or all digits before the decimal point if there are more."""
+    is_large = math.isfinite(value) and abs(value) >= 10 ** (SIGNIFICANT_DIGITS - 1)
+    return number_text(round(value) if is_large else float(f"{value:.{SIGNIFICANT_DIGITS}g}"))
+
+
+def _drop_empty_columns(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
+    used = [name for name in (rows[0] if rows else ()) if any(row[name] for row in rows)]
+    return [{name: row[name] for name in used} for row in rows]
