@@ -28,7 +28,8 @@ def finish_run(dbt_run: DbtRun, *, artifact: str, unit: str) -> DbtResult:
         artifact: Key of its table in the Prefect UI.
         unit: Plural name of the nodes, for the message.
     """
-    nodes = sorted(dbt_run.nodes.values(), key=lambda node: node["unique_id"])
+    all_nodes = dbt_run.step_nodes | dbt_run.nodes
+    nodes = sorted(all_nodes.values(), key=lambda node: node["unique_id"])
     summary = summary_of(nodes, dbt_run.seconds)
     status: Status = (
         "skipped" if dbt_run.lock_conflict else status_of_summary(summary, dbt_run.error)
@@ -56,7 +57,7 @@ def _message(dbt_run: DbtRun, summary: DbtSummary, error: str | None, unit: str)
     if dbt_run.lock_conflict:
         return dbt_run.lock_conflict
     reason = "; ".join(error.splitlines()[:ERRORS_IN_MESSAGE]) if error else ""
-    if reason and not dbt_run.nodes:
+    if reason and not dbt_run.step_nodes | dbt_run.nodes:
         return reason
     kinds = ("passed", "warned", "failed", "skipped")
     counts = ", ".join(f"{summary[kind]} {kind}" for kind in kinds if summary[kind])

@@ -5,17 +5,19 @@ and replaces ``index.html`` beside it, both atomically, and one row in ``ops.dbt
 five pages are kept. Safe to repeat.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import NotRequired
+from typing import Any, NotRequired
 
 from prefect import Task
 
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import DBT_DOCS
 from analytics_worker.settings import settings
-from flows.dbt._arguments import Arguments
+from flows.dbt._arguments import typed_arguments
 from flows.dbt._attempts import DbtRun, attempt, flow_limit_seconds, run_with_retries
+from flows.dbt._before_models import run_before
 from flows.dbt._dbt_artifacts import DbtResult
 from flows.dbt._flow_result import finish_run
 from flows.dbt._workspace import publish, workspace
@@ -35,15 +37,29 @@ generate_docs = Task(attempt, name="dbt docs generate", **DBT_DOCS)
 
 
 @flow(timeout_seconds=600)
-def dbt_docs_generate() -> DocsResult:
-    """Generate dbt documentation: one HTML file that needs no server."""
+def dbt_docs_generate(
+    target: str | None = None,
+    vars: dict[str, Any] | None = None,  # noqa: A002  # named like the option of dbt
+    select: list[str] | None = None,
+) -> DocsResult:
+    """Generate dbt documentation: one HTML file that needs no server.
+
+    Args:
+        target: Target of profiles.yml; its default if empty.
+        vars: Variables that dbt_project.yml declares, with their values.
+        select: What the page covers, such as ``["staging", "kpis"]``; all if empty.
+    """
     with workspace() as folders:
+        arguments = typed_arguments(
+            "docs generate", folders.project, target=target, variables=vars, select=select
+        )
         dbt_run = DbtRun(
             ("docs", "generate"),
-            Arguments(("--static",)),
+            replace(arguments, options=("--static", *arguments.options)),
             folders,
             flow_limit_seconds(),
             shows_nodes=False,  # they are only compiled
+            before=run_before,
         )
         run_with_retries(dbt_run, generate_docs)
         result = DocsResult(**finish_run(dbt_run, artifact="dbt-docs-generate", unit="nodes"))

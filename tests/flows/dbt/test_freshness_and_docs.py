@@ -8,7 +8,7 @@ from sqlalchemy import text
 from analytics_worker.database.connections import direct_connection, warehouse_url
 from analytics_worker.settings import settings
 from flows.dbt import dbt_docs_generate, dbt_freshness_check
-from tests.flows.dbt.seen import artifact_rows, task_run_names
+from tests.flows.dbt.seen import artifact_rows, rows, task_run_names
 
 SOURCES = """
 sources:
@@ -77,3 +77,33 @@ def test_the_documentation_is_one_page_that_shows_the_models(model):
     assert "the-canary-text" in page.read_text()
     assert (settings().state_dir / "dbt-docs/index.html").read_bytes() == page.read_bytes()
     assert not any(name.startswith("model ") for name in task_run_names(state))
+
+
+@pytest.mark.usefixtures("sources")
+def test_freshness_takes_a_target_variables_and_a_selection(project):
+    profile = project / "profiles.yml"
+    profile.write_text(
+        profile.read_text().replace("    dev:", "    other: &dev") + "    dev: *dev\n"
+    )
+    file = project / "dbt_project.yml"
+    file.write_text(file.read_text() + "vars: { kind: none }\n")
+    chosen = {"target": "other", "vars": {"kind": "x"}, "select": ["source:crm.late"]}
+
+    state = dbt_freshness_check(**chosen, return_state=True)
+    refused = dbt_freshness_check(vars={"knid": 1}, return_state=True)
+    unknown = dbt_docs_generate(target="nowhere", return_state=True)
+
+    assert [node["name"] for node in state.result()["results"]] == ["crm.late"]
+    (row,) = rows("select args from ops.dbt_runs where status = 'success'")
+    assert row["args"][:2] == ["--target", "other"]
+    assert "'knid' is not a variable of this project" in refused.message
+    assert "'nowhere'" in unknown.message
+
+
+def test_the_documentation_of_a_selection_reads_the_catalog_of_it(model):
+    model("kept.sql", 'select \'{{ var("kind", "a") }}\' as id')
+    model("left.sql", "select 1 as id")
+
+    state = dbt_docs_generate(select=["kept"], return_state=True)
+
+    assert [node["name"] for node in state.result()["results"]] == ["kept"]
