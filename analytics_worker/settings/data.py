@@ -112,3 +112,14 @@ class DataSettings(BaseSettings):
         default=[],
         description="Macros of the dbt project that callers of `dbt_run_operation` may run, comma separated. Empty: none.",
     )
+    dbt_state_dir: ProjectPath = Field(
+        default_factory=in_state_dir("dbt-state"),
+        description="Folder of the kept states of production, which `--state production` of dbt refers to; hosts may share it.",
+    )
+    dbt_states_kept: PositiveInt = Field(
+        default=5, description="States of production that are kept for each dbt project."
+    )
+    dbt_production_target: Text = Field(
+        default=None,
+        description="Target of profiles.yml that is production. Empty: its default target.",
+    )

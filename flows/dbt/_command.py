@@ -13,6 +13,7 @@ from flows.dbt._before_models import run_before
 from flows.dbt._dbt_artifacts import DbtResult
 from flows.dbt._flow_result import finish_run
 from flows.dbt._workspace import workspace
+from flows.dbt.state.production import keep_state, provide_sources
 
 
 def run_command(
@@ -34,6 +35,10 @@ def run_command(
     """
     with workspace() as folders:
         arguments = check_arguments(command, dbt_args or [], folders.project)
+        provide_sources(folders, arguments)
         dbt_run = DbtRun((command,), arguments, folders, flow_limit_seconds(), before=run_before)
         run_with_retries(dbt_run, attempt_task)
-        return finish_run(dbt_run, artifact=artifact, unit="nodes" if dbt_run.step_nodes else unit)
+        unit = "nodes" if dbt_run.step_nodes else unit
+        result = finish_run(dbt_run, artifact=artifact, unit=unit)
+        keep_state(dbt_run, result)
+        return result

@@ -15,6 +15,7 @@ from typing import Any, cast
 import yaml
 
 from analytics_worker.errors import PermanentError
+from flows.dbt.state.folder import PRODUCTION, production_state
 
 MAX_VALUE_CHARACTERS = 10_000
 MAX_THREADS = 64
@@ -52,6 +53,8 @@ def _threads(option: str, value: str, _project: Path) -> str:
 
 
 def _project_folder(option: str, value: str, project: Path) -> str:
+    if value == PRODUCTION:
+        return str(production_state(project))
     folder = (project / value).resolve()
     if not folder.is_relative_to(project.resolve()):
         raise DbtArgumentError(

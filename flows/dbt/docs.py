@@ -2,7 +2,7 @@
 
 Reads the dbt project and the warehouse's catalog; writes ``<state_dir>/dbt-docs/docs-<time>.html``
 and replaces ``index.html`` beside it, both atomically, and one row in ``ops.dbt_runs``. The newest
-five pages are kept. Safe to repeat.
+five pages are kept. The page is also stored beside the reports, as ``dbt-docs.html``. Safe to repeat.
 """
 
 from dataclasses import replace
@@ -14,12 +14,15 @@ from prefect import Task
 
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import DBT_DOCS
+from analytics_worker.report_storage.rules import StorageError
 from analytics_worker.settings import settings
+from analytics_worker.text import one_line
 from flows.dbt._arguments import typed_arguments
 from flows.dbt._attempts import DbtRun, attempt, flow_limit_seconds, run_with_retries
 from flows.dbt._before_models import run_before
 from flows.dbt._dbt_artifacts import DbtResult
 from flows.dbt._flow_result import finish_run
+from flows.dbt._published_files import publish_docs
 from flows.dbt._workspace import publish, workspace
 
 MAX_PAGES = 5
@@ -30,6 +33,8 @@ class DocsResult(DbtResult):
     """A dbt result, with the page if it was generated."""
 
     path: NotRequired[str]
+    link: NotRequired[str]
+    """Address of the page for readers; its path without REPORT_LINK_BASE."""
     bytes: NotRequired[int]
 
 
@@ -66,7 +71,22 @@ def dbt_docs_generate(
         if result["status"] == "success":
             page = publish_page(folders.target / PAGE, dbt_run.started_at)
             result["path"], result["bytes"] = str(page), page.stat().st_size
+            _store_for_readers(result, page)
         return result
+
+
+def _store_for_readers(result: DocsResult, page: Path) -> None:
+    """Store the page beside the reports, and say where; the run is partial if that fails."""
+    try:
+        result["link"] = publish_docs(page)
+    except (StorageError, OSError) as error:
+        result["status"] = "partial"
+        result["error"] = (
+            f"The page is in {page}, but not beside the reports: {one_line(str(error))}"
+        )
+        result["message"] += f". {result['error']}"
+    else:
+        result["message"] += f". Page: {result['link']}"
 
 
 def docs_folder() -> Path:

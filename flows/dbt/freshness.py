@@ -18,6 +18,7 @@ from flows.dbt._before_models import run_before
 from flows.dbt._dbt_artifacts import DbtResult
 from flows.dbt._flow_result import finish_run
 from flows.dbt._workspace import workspace
+from flows.dbt.state.production import keep_state
 
 
 class UnknownSourceError(PermanentError):
@@ -52,7 +53,9 @@ def dbt_freshness_check(
         dbt_run = DbtRun(command, arguments, folders, flow_limit_seconds(), before=run_before)
         run_with_retries(dbt_run, check_freshness)
         check_source_names(names, folders.manifest())
-        return finish_run(dbt_run, artifact="dbt-freshness-check", unit="sources")
+        result = finish_run(dbt_run, artifact="dbt-freshness-check", unit="sources")
+        keep_state(dbt_run, result)
+        return result
 
 
 def check_source_names(names: Sequence[str], manifest: Mapping[str, Any]) -> None:
