@@ -7,6 +7,7 @@ when it is complete.
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from httpx import HTTPError
 from prefect import get_run_logger
 
 from analytics_worker.report_storage.rules import StorageError
@@ -22,7 +23,7 @@ def publish_file(name: str, content: bytes) -> str:
     """Store a file; return its address for readers, or its path without REPORT_LINK_BASE.
 
     Raises:
-        StorageError, OSError: it can't be stored.
+        StorageError, OSError, HTTPError: it can't be stored.
     """
     storage = open_storage()
     temporary = storage.temporary(name)
@@ -48,7 +49,7 @@ def publish_failed_sql(
     content = "\n".join([f"-- {one_line(title)}\n", *parts]).encode(errors="replace")
     try:
         return publish_file(f"dbt-{command}-failed.sql", content)
-    except (StorageError, OSError) as error:
+    except (StorageError, OSError, HTTPError) as error:
         get_run_logger().warning(
             "could not store the SQL of failed nodes: %s", one_line(str(error))
         )
@@ -59,6 +60,6 @@ def publish_docs(page: Path) -> str:
     """Store the documentation; return its address.
 
     Raises:
-        StorageError, OSError: it can't be stored.
+        StorageError, OSError, HTTPError: it can't be stored.
     """
     return publish_file(DOCS, page.read_bytes())

@@ -40,4 +40,5 @@ def merge(documents: Iterable[Document]) -> Document | None:
 
 def results_of(document: Mapping[str, Any]) -> dict[str, Any]:
     """Return the results of an artifact by unique id."""
-    return {result["unique_id"]: result for result in document.get("results", [])}
+    results = document.get("results") or []
+    return {result["unique_id"]: result for result in results if "unique_id" in result}

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NotRequired
 
+from httpx import HTTPError
 from prefect import Task
 
 from analytics_worker.prefect_support.flow import flow
@@ -79,7 +80,7 @@ def _store_for_readers(result: DocsResult, page: Path) -> None:
     """Store the page beside the reports, and say where; the run is partial if that fails."""
     try:
         result["link"] = publish_docs(page)
-    except (StorageError, OSError) as error:
+    except (StorageError, OSError, HTTPError) as error:
         result["status"] = "partial"
         result["error"] = (
             f"The page is in {page}, but not beside the reports: {one_line(str(error))}"

@@ -74,7 +74,7 @@ def owner_of(manifest: Fields, described: Fields) -> str | None:
         (
             each
             for each in _mapping(manifest.get("groups")).values()
-            if each["name"] == config.get("group")
+            if each.get("name") == config.get("group")
         ),
         {},
     )

@@ -1,6 +1,6 @@
 with removed as (
     delete from ops.dbt_states
-    where host = :host and folder = any(cast(:removed as text []))
+    where folder = any(cast(:removed as text []))
 )
 
 insert into ops.dbt_states (flow_run_id, project, command, target, host, folder, files)

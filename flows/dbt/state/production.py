@@ -37,7 +37,8 @@ from flows.dbt.state.folder import (
 
 BUILDS = frozenset({"run", "build"})
 HAVE_RESULTS = BUILDS | {"seed", "snapshot", "test"}
-BUILDS_NO_DATA = frozenset({"--empty", "--sample"})
+NOT_PRODUCTION = frozenset({"--empty", "--profile", "--sample"})
+"""Options of a run that builds no real data, or somewhere else."""
 FRESHER = "source_status:"
 
 
@@ -64,7 +65,7 @@ def keep_state(dbt_run: DbtRun, result: DbtResult) -> None:
 def is_production(dbt_run: DbtRun) -> bool:
     """Whether the run built real data in the target of production."""
     options = dbt_run.arguments.options
-    if BUILDS_NO_DATA & set(options):
+    if NOT_PRODUCTION & set(options):
         return False
     target, production = _target(dbt_run), settings().dbt_production_target
     default = _default_target(dbt_run.workspace)

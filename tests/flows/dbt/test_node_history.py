@@ -11,6 +11,8 @@ from analytics_worker.database.connections import direct_connection, warehouse_u
 from analytics_worker.settings import settings
 from flows.dbt import run_dbt_models, run_dbt_tests
 from flows.dbt._dbt_artifacts import NodeResult
+from flows.dbt._run_results import results_of
+from flows.dbt.node_history.details import owner_of
 from flows.dbt.node_history.durations import describe_durations, usual_seconds
 from tests.flows.dbt.seen import artifact_rows, rows
 
@@ -100,3 +102,17 @@ def test_a_node_is_compared_with_its_own_earlier_runs():
     assert slow == "Slowest: n 30.0 s; m 9.5 s. Slower than usual: m 9.5 s, usually 4.0 s."
     assert "Slower" not in describe_durations([node(8.5)], usual)
     assert describe_durations([], usual) == ""
+
+
+def test_odd_manifests_and_results_describe_what_they_can():
+    manifest = {
+        "groups": {"group.p.a": {}, "group.p.b": {"name": "b", "owner": {"email": "b@x.example"}}},
+        "nodes": {
+            "model.p.m": {"config": {"group": "b", "meta": None}, "tags": None},
+            "test.p.t": {"attached_node": "model.p.m", "config": {"meta": {"owner": ["x", "y\n"]}}},
+            "test.p.u": {"attached_node": "model.p.nosuch"},
+        },
+    }
+    owners = [owner_of(manifest, node) for node in manifest["nodes"].values()]
+    assert owners == ["b@x.example", "x, y", None]
+    assert results_of({"results": None}) == results_of({"results": [{}]}) == {}

@@ -87,6 +87,7 @@ def test_models_of_fresher_sources_are_built(model):
         ((), "prod", False),
         (("--target", "prod"), "prod", True),
         (("--empty",), "", False),
+        (("--profile", "other"), "", False),
         (("--sample", "1 day"), "", False),
     ],
 )
