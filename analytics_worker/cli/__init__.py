@@ -28,6 +28,7 @@ COMMANDS = {
     "migrate": "Bring the worker's own tables (schema ops) and the reader role up to date.",
     "alerts": "Validate, store, test, backtest and silence alert rules.",
     "reports": "Validate, store, generate and send reports.",
+    "dbt": "Show what a change of the dbt project would rebuild, or the history of a node.",
     "channels": "List the channels with their last success and failure, or test one.",
     "sample": "Fill schema raw with a realistic CRM warehouse, or add new data to it.",
     "env": 'Print the running stack\'s variables for a shell: eval "$(analytics-worker env)".',

@@ -1,7 +1,7 @@
 """The worker's own tables in schema ``ops``, read for the metrics on a connection past the breaker.
 
 Reads only, and within a time limit: metrics must neither load the database nor count for its health.
-A table that the database does not have yet has no rows.
+A table or column that the database does not have yet has no rows.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg2
-from psycopg2.errors import UndefinedTable
+from psycopg2.errors import UndefinedColumn, UndefinedTable
 from psycopg2.extensions import connection as Connection  # noqa: N812  # it is a class
 from psycopg2.extras import RealDictCursor
 
@@ -57,7 +57,7 @@ def rows(name: str, **parameters: Any) -> Iterator[Sequence[Row]]:
         cursor.execute(LIMIT)
         try:
             cursor.execute(_statement(name), parameters)
-        except UndefinedTable:
+        except (UndefinedColumn, UndefinedTable):
             return
         while batch := cursor.fetchmany(BATCH):
             yield batch

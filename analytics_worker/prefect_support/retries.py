@@ -68,6 +68,7 @@ REFRESH = policy(retries=3, base_seconds=15, cap_seconds=600)
 STATISTICS = policy(retries=2, base_seconds=35)
 CLEANUP = policy(retries=0)
 DBT_RUN = policy(retries=2, base_seconds=35, cap_seconds=600)
+DBT_OPERATION = policy(retries=0)  # a macro need not be safe to repeat
 DBT_TEST = policy(retries=2, base_seconds=35)
 DBT_DOCS = policy(retries=1, base_seconds=100)
 DBT_FRESHNESS = policy(retries=1, base_seconds=100)

@@ -9,6 +9,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings
 
 from analytics_worker.settings.types import (
+    DbtSteps,
     Names,
     OptionalPath,
     ProjectPath,
@@ -101,4 +102,24 @@ class DataSettings(BaseSettings):
     )
     dbt_profiles_dir: OptionalPath = Field(
         default=None, description="Folder of profiles.yml. Empty: the dbt project's folder."
+    )
+    dbt_before_models: DbtSteps = Field(
+        default=[],
+        description="What `run_dbt_models` runs before the models, in this order, comma separated: deps, seed, snapshot. With deps, every dbt flow installs the packages when they changed.",
+        json_schema_extra={"expected": "deps, seed, snapshot, comma separated"},
+    )
+    dbt_operations: Names = Field(
+        default=[],
+        description="Macros of the dbt project that callers of `dbt_run_operation` may run, comma separated. Empty: none.",
+    )
+    dbt_state_dir: ProjectPath = Field(
+        default_factory=in_state_dir("dbt-state"),
+        description="Folder of the kept states of production, which `--state production` of dbt refers to; hosts may share it.",
+    )
+    dbt_states_kept: PositiveInt = Field(
+        default=5, description="States of production that are kept for each dbt project."
+    )
+    dbt_production_target: Text = Field(
+        default=None,
+        description="Target of profiles.yml that is production. Empty: its default target.",
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     BeforeValidator,
@@ -63,3 +63,4 @@ Limit = Annotated[NonNegativeInt | None, BeforeValidator(_off_is_zero)]
 REPLACED_PREFIXES = ("Not used: ", "Deprecated: ")
 Names = Annotated[list[str], NoDecode, BeforeValidator(_split)]
 Ports = Annotated[list[Port], NoDecode, BeforeValidator(_split)]
+DbtSteps = Annotated[list[Literal["deps", "seed", "snapshot"]], NoDecode, BeforeValidator(_split)]

@@ -4,9 +4,11 @@ Reads and writes nothing. dbt parses the options again. Options are rejected her
 project or change what the worker controls: the subcommand, the folders, the output.
 """
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from flows.dbt._option_values import DbtArgumentError, check_value
 
@@ -157,3 +159,24 @@ def _pop_value(command: str, option: str, rest: list[str], project: Path) -> str
     if not rest or rest[0].startswith("-"):
         raise DbtArgumentError(f"dbt_args: `dbt {command} {option}` needs a value.")
     return check_value(option, rest.pop(0), project)
+
+
+def typed_arguments(
+    command: str,
+    project: Path,
+    *,
+    target: str | None,
+    variables: Mapping[str, Any] | None,
+    select: Sequence[str] | None,
+) -> Arguments:
+    """Return the arguments of a flow with typed parameters, with the checks of `check_arguments`.
+
+    Raises:
+        DbtArgumentError: a value is not valid.
+    """
+    given = [
+        *(["--target", target] if target else []),
+        *(["--vars", json.dumps(dict(variables), default=str)] if variables else []),
+        *(["--select", *select] if select else []),
+    ]
+    return check_arguments(command, given, project)

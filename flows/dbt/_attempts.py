@@ -5,7 +5,7 @@ skipped. A new run starts from the beginning, which is safe with dbt.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -45,6 +45,9 @@ class DbtRun:
         nodes: The last result of each node.
         error: Why it failed, apart from failed nodes.
         lock_conflict: Message about another run that holds the lock.
+        before: What each attempt does first, under the lock; see `flows.dbt._before_models`.
+        step_nodes: The last result of each node of the steps before the command.
+        steps_done: The steps that later attempts skip.
     """
 
     command: tuple[str, ...]
@@ -57,6 +60,9 @@ class DbtRun:
     nodes: dict[str, NodeResult] = field(default_factory=dict[str, NodeResult])
     error: str | None = None
     lock_conflict: str | None = None
+    before: Callable[["DbtRun"], None] | None = None
+    step_nodes: dict[str, NodeResult] = field(default_factory=dict[str, NodeResult])
+    steps_done: set[str] = field(default_factory=set[str])
 
     @property
     def title(self) -> str:
@@ -102,6 +108,8 @@ def attempt(dbt_run: DbtRun) -> None:
     """Run one dbt process, guarded by the circuit breaker and the lock of the warehouse."""
     try:
         with dbt_circuit_breaker.calling(), dbt_lock():
+            if dbt_run.before:
+                dbt_run.before(dbt_run)
             _raise_failure(dbt_run, _run(dbt_run))
     except DbtRunningError as error:
         dbt_run.lock_conflict = str(error)

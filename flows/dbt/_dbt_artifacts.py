@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from analytics_worker.errors import PermanentError, is_permanent
 from analytics_worker.prefect_support.results import FlowResult, Status, status_of
@@ -68,6 +68,7 @@ class NodeError(TypedDict):
     name: str
     status: str
     message: str
+    owner: NotRequired[str]
 
 
 class DbtResult(FlowResult):

@@ -5,7 +5,7 @@ change the result of the run.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from prefect import get_run_logger
@@ -17,8 +17,23 @@ from analytics_worker.database.connections import MissingDatabaseError, run_sql,
 from flows.dbt._dbt_artifacts import DbtResult
 
 
-def record_run(command: str, args: Sequence[str], started_at: datetime, result: DbtResult) -> None:
-    """Record the result of a run; log a warning if that fails."""
+def record_run(
+    command: str,
+    args: Sequence[str],
+    started_at: datetime,
+    result: DbtResult,
+    details: Mapping[str, Mapping[str, object]] | None = None,
+) -> None:
+    """Record the result of a run; log a warning if that fails.
+
+    Args:
+        command: The command line without options.
+        args: The options.
+        started_at: When the run started.
+        result: Its result.
+        details: More columns of each node, by unique id.
+    """
+    columns = [{**node, **(details or {}).get(node["unique_id"], {})} for node in result["results"]]
     context = FlowRunContext.get()
     flow_run = context.flow_run if context else None
     try:
@@ -32,7 +47,7 @@ def record_run(command: str, args: Sequence[str], started_at: datetime, result: 
                 started_at=started_at,
                 status=result["status"],
                 error=result.get("error"),
-                nodes=json.dumps(result["results"]),
+                nodes=json.dumps(columns),
                 **result["summary"],
             )
     except (SQLAlchemyError, CircuitOpenError, MissingDatabaseError) as error:

@@ -15,6 +15,7 @@ from typing import Any, cast
 import yaml
 
 from analytics_worker.errors import PermanentError
+from flows.dbt.state.folder import PRODUCTION, production_state
 
 MAX_VALUE_CHARACTERS = 10_000
 MAX_THREADS = 64
@@ -52,6 +53,8 @@ def _threads(option: str, value: str, _project: Path) -> str:
 
 
 def _project_folder(option: str, value: str, project: Path) -> str:
+    if value == PRODUCTION:
+        return str(production_state(project))
     folder = (project / value).resolve()
     if not folder.is_relative_to(project.resolve()):
         raise DbtArgumentError(
@@ -77,13 +80,24 @@ def _variables(option: str, value: str, project: Path) -> str:
     return json.dumps(variables, default=str, ensure_ascii=False)
 
 
-def _check_setting(name: str, setting: Any) -> None:
+def macro_arguments(args: Mapping[str, Any]) -> str:
+    """Return the arguments of a macro as dbt receives them.
+
+    Raises:
+        DbtArgumentError: a value is not allowed for callers.
+    """
+    for name, setting in args.items():
+        _check_setting(name, setting, "args")
+    return json.dumps(dict(args), default=str, ensure_ascii=False)
+
+
+def _check_setting(name: str, setting: Any, option: str = "dbt_args: --vars") -> None:
     for item in cast("list[Any]", setting) if isinstance(setting, list) else [setting]:
         plain = item is None or isinstance(item, bool | int | float | date)
         if not plain and not (isinstance(item, str) and _SAFE_TEXT.fullmatch(item)):
             raise DbtArgumentError(
-                f"dbt_args: --vars {name}: {str(item)[:40]!r} is not a valid value, because models"
-                f" write it into SQL; expected a number, a date, or a text of {_ALLOWED}."
+                f"{option} {name}: {str(item)[:40]!r} is not a valid value, because the project"
+                f" writes it into SQL; expected a number, a date, or a text of {_ALLOWED}."
             )
 
 

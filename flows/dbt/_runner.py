@@ -99,7 +99,7 @@ def run_dbt(
     reader = EventReader(
         DbtOutcome(), NodeRuns(shown=shows_nodes), lambda text: redact(text, secret_values)
     )
-    argv = [*command, *options, *_folders(workspace), *OUTPUT]
+    argv = [*command, *options, *_folders(command, workspace), *OUTPUT]
     with (
         _cleanup(name, reader),
         dbt_process(workspace.project, environment, workspace.errors) as process,
@@ -113,11 +113,12 @@ def run_dbt(
     return reader.outcome
 
 
-def _folders(workspace: Workspace) -> list[str]:
+def _folders(command: Sequence[str], workspace: Workspace) -> list[str]:
+    target = [] if command[0] == "deps" else ["--target-path", str(workspace.target)]
     return [
+        *target,
         *("--project-dir", str(workspace.project)),
         *("--profiles-dir", str(workspace.profiles)),
-        *("--target-path", str(workspace.target)),
         *("--log-path", str(workspace.folder)),
     ]
 

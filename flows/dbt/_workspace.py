@@ -117,6 +117,14 @@ def workspace() -> Generator[Workspace]:
         yield created
 
 
+def create_folder(parent: Workspace, name: str) -> Workspace:
+    """Create a workspace for another command of the same run; its results stay apart."""
+    created = Workspace(parent.project, parent.profiles, parent.folder / name)
+    created.target.mkdir(parents=True, exist_ok=True)
+    _copy_parse_cache(created)
+    return created
+
+
 def _require(path: Path, variable: str) -> None:
     if not path.is_file():
         raise MissingProjectError(f"No {path.name} found in {path.parent}. Set {variable}.")

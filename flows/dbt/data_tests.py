@@ -8,11 +8,9 @@ from prefect import Task
 
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import DBT_TEST
-from flows.dbt._arguments import check_arguments
-from flows.dbt._attempts import DbtRun, attempt, flow_limit_seconds, run_with_retries
+from flows.dbt._attempts import attempt
+from flows.dbt._command import run_command
 from flows.dbt._dbt_artifacts import DbtResult
-from flows.dbt._flow_result import finish_run
-from flows.dbt._workspace import workspace
 
 run_tests = Task(attempt, name="dbt test", **DBT_TEST)
 
@@ -25,8 +23,4 @@ def run_dbt_tests(dbt_args: list[str] | None = None) -> DbtResult:
         dbt_args: Options of `dbt test`, such as ``["--select", "kpis"]``.
             docs/decisions/dbt-arguments.md lists what callers may pass; the project itself is code.
     """
-    with workspace() as folders:
-        arguments = check_arguments("test", dbt_args or [], folders.project)
-        dbt_run = DbtRun(("test",), arguments, folders, flow_limit_seconds())
-        run_with_retries(dbt_run, run_tests)
-        return finish_run(dbt_run, artifact="dbt-run-tests", unit="tests")
+    return run_command("test", dbt_args, run_tests, artifact="dbt-run-tests", unit="tests")

@@ -2,22 +2,28 @@
 
 Reads the dbt project and the warehouse's catalog; writes ``<state_dir>/dbt-docs/docs-<time>.html``
 and replaces ``index.html`` beside it, both atomically, and one row in ``ops.dbt_runs``. The newest
-five pages are kept. Safe to repeat.
+five pages are kept. The page is also stored beside the reports, as ``dbt-docs.html``. Safe to repeat.
 """
 
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import NotRequired
+from typing import Any, NotRequired
 
+from httpx import HTTPError
 from prefect import Task
 
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import DBT_DOCS
+from analytics_worker.report_storage.rules import StorageError
 from analytics_worker.settings import settings
-from flows.dbt._arguments import Arguments
+from analytics_worker.text import one_line
+from flows.dbt._arguments import typed_arguments
 from flows.dbt._attempts import DbtRun, attempt, flow_limit_seconds, run_with_retries
+from flows.dbt._before_models import run_before
 from flows.dbt._dbt_artifacts import DbtResult
 from flows.dbt._flow_result import finish_run
+from flows.dbt._published_files import publish_docs
 from flows.dbt._workspace import publish, workspace
 
 MAX_PAGES = 5
@@ -28,6 +34,8 @@ class DocsResult(DbtResult):
     """A dbt result, with the page if it was generated."""
 
     path: NotRequired[str]
+    link: NotRequired[str]
+    """Address of the page for readers; its path without REPORT_LINK_BASE."""
     bytes: NotRequired[int]
 
 
@@ -35,22 +43,51 @@ generate_docs = Task(attempt, name="dbt docs generate", **DBT_DOCS)
 
 
 @flow(timeout_seconds=600)
-def dbt_docs_generate() -> DocsResult:
-    """Generate dbt documentation: one HTML file that needs no server."""
+def dbt_docs_generate(
+    target: str | None = None,
+    vars: dict[str, Any] | None = None,  # noqa: A002  # named like the option of dbt
+    select: list[str] | None = None,
+) -> DocsResult:
+    """Generate dbt documentation: one HTML file that needs no server.
+
+    Args:
+        target: Target of profiles.yml; its default if empty.
+        vars: Variables that dbt_project.yml declares, with their values.
+        select: What the page covers, such as ``["staging", "kpis"]``; all if empty.
+    """
     with workspace() as folders:
+        arguments = typed_arguments(
+            "docs generate", folders.project, target=target, variables=vars, select=select
+        )
         dbt_run = DbtRun(
             ("docs", "generate"),
-            Arguments(("--static",)),
+            replace(arguments, options=("--static", *arguments.options)),
             folders,
             flow_limit_seconds(),
             shows_nodes=False,  # they are only compiled
+            before=run_before,
         )
         run_with_retries(dbt_run, generate_docs)
         result = DocsResult(**finish_run(dbt_run, artifact="dbt-docs-generate", unit="nodes"))
         if result["status"] == "success":
             page = publish_page(folders.target / PAGE, dbt_run.started_at)
             result["path"], result["bytes"] = str(page), page.stat().st_size
+            _store_for_readers(result, page)
         return result
+
+
+def _store_for_readers(result: DocsResult, page: Path) -> None:
+    """Store the page beside the reports, and say where; the run is partial if that fails."""
+    try:
+        result["link"] = publish_docs(page)
+    except (StorageError, OSError, HTTPError) as error:
+        result["status"] = "partial"
+        result["error"] = (
+            f"The page is in {page}, but not beside the reports: {one_line(str(error))}"
+        )
+        result["message"] += f". {result['error']}"
+    else:
+        result["message"] += f". Page: {result['link']}"
 
 
 def docs_folder() -> Path:

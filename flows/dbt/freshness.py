@@ -12,11 +12,13 @@ from prefect import Task
 from analytics_worker.errors import PermanentError
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import DBT_FRESHNESS
-from flows.dbt._arguments import Arguments
+from flows.dbt._arguments import typed_arguments
 from flows.dbt._attempts import DbtRun, attempt, flow_limit_seconds, run_with_retries
+from flows.dbt._before_models import run_before
 from flows.dbt._dbt_artifacts import DbtResult
 from flows.dbt._flow_result import finish_run
 from flows.dbt._workspace import workspace
+from flows.dbt.state.production import keep_state
 
 
 class UnknownSourceError(PermanentError):
@@ -27,21 +29,33 @@ check_freshness = Task(attempt, name="dbt source freshness", **DBT_FRESHNESS)
 
 
 @flow(timeout_seconds=300)
-def dbt_freshness_check(source_names: list[str] | None = None) -> DbtResult:
+def dbt_freshness_check(
+    source_names: list[str] | None = None,
+    target: str | None = None,
+    vars: dict[str, Any] | None = None,  # noqa: A002  # named like the option of dbt
+    select: list[str] | None = None,
+) -> DbtResult:
     """Check data freshness; a source that is too old is a failed node, so the run fails.
 
     Args:
         source_names: Sources (``crm``) or tables of them (``crm.accounts``) to check; all if empty.
+        target: Target of profiles.yml; its default if empty.
+        vars: Variables that dbt_project.yml declares, with their values.
+        select: More sources, in dbt's syntax, such as ``["tag:nightly", "source:crm+"]``.
     """
     names = source_names or []
-    selected = {"--select": [f"source:{name}" for name in names]} if names else {}
+    selected = [*(f"source:{name}" for name in names), *(select or [])]
     with workspace() as folders:
-        dbt_run = DbtRun(
-            ("source", "freshness"), Arguments(lists=selected), folders, flow_limit_seconds()
+        arguments = typed_arguments(
+            "source freshness", folders.project, target=target, variables=vars, select=selected
         )
+        command = ("source", "freshness")
+        dbt_run = DbtRun(command, arguments, folders, flow_limit_seconds(), before=run_before)
         run_with_retries(dbt_run, check_freshness)
         check_source_names(names, folders.manifest())
-        return finish_run(dbt_run, artifact="dbt-freshness-check", unit="sources")
+        result = finish_run(dbt_run, artifact="dbt-freshness-check", unit="sources")
+        keep_state(dbt_run, result)
+        return result
 
 
 def check_source_names(names: Sequence[str], manifest: Mapping[str, Any]) -> None:

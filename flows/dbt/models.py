@@ -2,18 +2,16 @@
 
 Reads the dbt project and the sources in the warehouse; writes the relations of the models, one row per
 run in ``ops.dbt_runs`` and one per node in ``ops.dbt_node_results``. dbt replaces what it builds, so
-running it twice is safe.
+running it twice is safe. DBT_BEFORE_MODELS adds what runs before the models, such as seeds.
 """
 
 from prefect import Task
 
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import DBT_RUN
-from flows.dbt._arguments import check_arguments
-from flows.dbt._attempts import DbtRun, attempt, flow_limit_seconds, run_with_retries
+from flows.dbt._attempts import attempt
+from flows.dbt._command import run_command
 from flows.dbt._dbt_artifacts import DbtResult
-from flows.dbt._flow_result import finish_run
-from flows.dbt._workspace import workspace
 
 run_models = Task(attempt, name="dbt run", **DBT_RUN)
 
@@ -26,8 +24,4 @@ def run_dbt_models(dbt_args: list[str] | None = None) -> DbtResult:
         dbt_args: Options of `dbt run`, such as ``["--models", "staging", "kpis"]``.
             docs/decisions/dbt-arguments.md lists what callers may pass; the project itself is code.
     """
-    with workspace() as folders:
-        arguments = check_arguments("run", dbt_args or [], folders.project)
-        dbt_run = DbtRun(("run",), arguments, folders, flow_limit_seconds())
-        run_with_retries(dbt_run, run_models)
-        return finish_run(dbt_run, artifact="dbt-run-models", unit="models")
+    return run_command("run", dbt_args, run_models, artifact="dbt-run-models", unit="models")

@@ -28,7 +28,8 @@ external_request_duration_seconds alert_states alert_states_unnotified alert_del
 deliveries_total deliveries_waiting deliveries_oldest_waiting_seconds messages_unheard_total
 delivery_channel_paused delivery_channel_not_configured report_rows_total
 report_bytes_total materialized_view_age_seconds materialized_view_refresh_duration_seconds
-dbt_nodes_total exporter_up exporter_poll_duration_seconds exporter_poll_errors_total build_info
+dbt_nodes_total dbt_slowest_node_seconds dbt_slowing_node_ratio exporter_up
+exporter_poll_duration_seconds exporter_poll_errors_total build_info
 """
 
 SELECTOR = re.compile(r"\b((?:\w+:)?analytics_\w+(?::\w+)?)\s*(?:\{([^}]*)\})?")

@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from analytics_worker.database.connections import warehouse
 from analytics_worker.exporter.collectors.alerts import STATES, UNNOTIFIED, Alerts
-from analytics_worker.exporter.collectors.dbt import NODES, Dbt
+from analytics_worker.exporter.collectors.dbt import NODES, SLOWEST, SLOWING, Dbt
 from analytics_worker.exporter.collectors.deliveries import (
     ALERTS,
     NOT_CONFIGURED,
@@ -135,6 +135,23 @@ def test_nodes_of_dbt(store):
     assert collected(dbt)[NODES.name] == expected
     sql("delete from ops.dbt_runs")
     assert collected(dbt)[NODES.name] == expected
+
+
+def test_only_the_slowest_and_slowing_nodes_of_dbt_are_labels(store):
+    sql(
+        "insert into ops.dbt_runs (command, started_at, status)"
+        " values ('dbt run', now(), 'success'), ('dbt run', now() - interval '2 days', 'success')",
+        "insert into ops.dbt_node_results"
+        " (run_id, unique_id, resource_type, name, status, seconds, usual_seconds)"
+        " select id, 'm' || n, 'model', 'm', 'success', n, case when n < 11 then 1 else n end"
+        " from ops.dbt_runs, generate_series(1, 30) as n where started_at > now() - interval '1 day'",
+        "insert into ops.dbt_node_results (run_id, unique_id, resource_type, name, status, seconds)"
+        " select id, 'old', 'model', 'old', 'success', 99"
+        " from ops.dbt_runs where started_at < now() - interval '1 day'",
+    )
+    shown = collected(Dbt(store))
+    assert shown[SLOWEST.name] == {(f"m{n}",): float(n) for n in range(21, 31)}
+    assert shown[SLOWING.name] == {(f"m{n}",): float(n) for n in range(6, 11)}
 
 
 def test_age_and_refreshes_of_a_view(store):

@@ -1,4 +1,8 @@
-"""Nodes that dbt ran, by outcome. Reads the history of dbt in schema ``ops``; counts each run once."""
+"""Nodes that dbt ran, by outcome, and the slowest of them.
+
+Reads the history of dbt in schema ``ops``; counts each run once. A node is a label only while it is among the
+ten slowest or the ten that slowed down most.
+"""
 
 import time
 from collections.abc import Iterable
@@ -9,7 +13,7 @@ from analytics_worker.exporter.collectors import CountingCollector, Samples
 from analytics_worker.exporter.counter_events import Increment
 from analytics_worker.exporter.counter_store import Store
 from analytics_worker.exporter.metric_families import Family, Labels, Value
-from analytics_worker.exporter.ops_reader import History, Row
+from analytics_worker.exporter.ops_reader import History, Row, rows
 
 NODES = Family(
     "dbt_nodes_total",
@@ -17,7 +21,18 @@ NODES = Family(
     "Models, tests and sources that dbt ran, by dbt's status.",
     ("status",),
 )
-
+SLOWEST = Family(
+    "dbt_slowest_node_seconds",
+    "gauge",
+    "Duration of the last result of the ten slowest nodes of the last day.",
+    ("node",),
+)
+SLOWING = Family(
+    "dbt_slowing_node_ratio",
+    "gauge",
+    "Duration of a node relative to its usual one, of at most ten nodes that took 1.5 times as long and 5 s longer.",
+    ("node",),
+)
 
 SHOWN = ("success", "pass", "warn", "fail", "error", "runtime error", "skipped")
 
@@ -26,16 +41,26 @@ class Dbt(CountingCollector):
     """Count runs and nodes of dbt."""
 
     name = "dbt"
-    families = counters = (NODES,)
+    families = (NODES, SLOWEST, SLOWING)
+    counters = (NODES,)
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
         self._runs = History(store, "dbt_runs", _node_increments, recent=4 * 3600.0)
 
     def collect(self) -> Iterable[Samples]:
-        """Count the new runs."""
+        """Count the new runs; read the durations of the last day."""
         self._runs.count(time.time())
-        return self.stored()
+        durations = [row for batch in rows("dbt_durations") for row in batch]
+        slowest: dict[Labels, float] = {
+            (row["node"],): float(row["seconds"]) for row in durations if row["is_slowest"]
+        }
+        slowing: dict[Labels, float] = {
+            (row["node"],): float(row["slowing_ratio"])
+            for row in durations
+            if row["slowing_ratio"] is not None
+        }
+        return [(SLOWEST, slowest), (SLOWING, slowing), *self.stored()]
 
     @override
     def zeros(self, family: Family) -> dict[Labels, Value]:

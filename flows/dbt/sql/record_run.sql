@@ -11,7 +11,9 @@ with run as (
 )
 
 insert into ops.dbt_node_results (
-    run_id, unique_id, resource_type, name, status, seconds, rows_affected, message
+    run_id, unique_id, resource_type, name, status, seconds, rows_affected, message,
+    started_at, failures, owner, tags, group_name, relation, compiled_sql, failures_relation,
+    usual_seconds
 )
 select
     run.id,
@@ -21,7 +23,16 @@ select
     node.status,
     node.seconds,
     node.rows,
-    node.message
+    node.message,
+    node.started_at,
+    node.failures,
+    node.owner,
+    node.tags,
+    node.group_name,
+    node.relation,
+    node.compiled_sql,
+    node.failures_relation,
+    node.usual_seconds
 from run
 cross join json_to_recordset(cast(:nodes as json)) as node (
     unique_id text,
@@ -30,5 +41,14 @@ cross join json_to_recordset(cast(:nodes as json)) as node (
     status text,
     seconds double precision,
     rows bigint,
-    message text
+    message text,
+    started_at timestamptz,
+    failures bigint,
+    owner text,
+    tags text [],
+    group_name text,
+    relation text,
+    compiled_sql text,
+    failures_relation text,
+    usual_seconds double precision
 )

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from analytics_worker.database.connections import direct_connection, warehouse_url
 from analytics_worker.settings import settings
 from flows.dbt import dbt_docs_generate, dbt_freshness_check
-from tests.flows.dbt.seen import artifact_rows, task_run_names
+from tests.flows.dbt.seen import artifact_rows, rows, task_run_names
 
 SOURCES = """
 sources:
@@ -65,15 +65,42 @@ def test_only_the_named_sources_are_checked_and_unknown_ones_refused():
     assert "crm.stale" in refused.message
 
 
-def test_the_documentation_is_one_page_that_shows_the_models(model):
+def test_the_documentation_is_one_page_that_shows_the_models(model, monkeypatch, tmp_path):
+    monkeypatch.setenv("REPORT_OUTPUT_DIR", str(tmp_path / "reports"))
+    monkeypatch.setenv("REPORT_LINK_BASE", "https://files.example.com/reports")
+    settings.cache_clear()
     model("documented.sql", "select 1 as id")
     model("documented.yml", "models: [{ name: documented, description: the-canary-text }]")
 
-    state = dbt_docs_generate(return_state=True)
+    model("left_out.sql", "select 1 as id")
+
+    state = dbt_docs_generate(select=["documented"], return_state=True)
 
     result = state.result()
+    assert [node["name"] for node in result["results"]] == ["documented"]
     page = Path(result["path"])
     assert page.stat().st_size == result["bytes"]
     assert "the-canary-text" in page.read_text()
     assert (settings().state_dir / "dbt-docs/index.html").read_bytes() == page.read_bytes()
+    assert (tmp_path / "reports/dbt-docs.html").read_bytes() == page.read_bytes()
+    assert state.message.endswith("Page: https://files.example.com/reports/dbt-docs.html")
     assert not any(name.startswith("model ") for name in task_run_names(state))
+
+
+@pytest.mark.usefixtures("sources")
+def test_freshness_takes_a_target_variables_and_a_selection(project):
+    profile = project / "profiles.yml"
+    profile.write_text(
+        profile.read_text().replace("    dev:", "    other: &dev") + "    dev: *dev\n"
+    )
+    file = project / "dbt_project.yml"
+    file.write_text(file.read_text() + "vars: { kind: none }\n")
+    chosen = {"target": "other", "vars": {"kind": "x"}, "select": ["source:crm.late"]}
+
+    state = dbt_freshness_check(**chosen, return_state=True)
+    refused = dbt_freshness_check(vars={"knid": 1}, return_state=True)
+
+    assert [node["name"] for node in state.result()["results"]] == ["crm.late"]
+    (row,) = rows("select args from ops.dbt_runs where status = 'success'")
+    assert row["args"][:2] == ["--target", "other"]
+    assert "'knid' is not a variable of this project" in refused.message

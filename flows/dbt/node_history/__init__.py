@@ -1,0 +1,1 @@
+"""What is recorded about each node: its owner, relation and SQL, its usual duration, its history."""

@@ -1,0 +1,116 @@
+"""The kept state of production: what later runs and `dbt diff` compare with."""
+
+import json
+
+import pytest
+from sqlalchemy import text
+from typer.testing import CliRunner
+
+from analytics_worker.cli.dbt import dbt
+from analytics_worker.database.connections import direct_connection, warehouse_url
+from analytics_worker.settings import settings
+from flows.dbt import dbt_freshness_check, run_dbt_models
+from flows.dbt._arguments import Arguments
+from flows.dbt._attempts import DbtRun
+from flows.dbt._workspace import workspace
+from flows.dbt.state.folder import keep_files, production_state, remove_old, states
+from flows.dbt.state.production import is_production
+from tests.flows.dbt.seen import rows
+from tests.flows.dbt.test_freshness_and_docs import SOURCES, TABLES
+
+
+def names(state) -> list[str]:
+    return sorted(node["name"] for node in state.result(raise_on_failure=False)["results"])
+
+
+def compared(*selection: str):
+    return run_dbt_models(["--select", *selection, "--state", "production"], return_state=True)
+
+
+def test_a_later_run_builds_what_changed_or_failed_since_production(model, project):
+    model("good.sql", "select 1 as id")
+    model("above.sql", "select id from {{ ref('good') }}")
+    model("other.sql", "select 1 as id")
+
+    before = compared("state:modified+")
+    run_dbt_models(return_state=True)
+    model("good.sql", "select 2 as id")
+    shown = CliRunner().invoke(dbt, ["diff"])
+    modified = compared("state:modified+")
+    model("other.sql", "select 1 / 0 as id")
+    run_dbt_models(return_state=True)
+    failed = compared("result:error")
+
+    assert "No state of production of the dbt project 'tiny' is kept" in before.message
+    assert [line.split() for line in shown.output.splitlines()[:2]] == [
+        ["model", "good", "body"],
+        ["model", "above", "reads", "good"],
+    ]
+    assert names(modified) == ["above", "good"]
+    assert names(failed) == ["other"]
+    kept = rows("select project, command, files from ops.dbt_states order by kept_at")
+    assert [(row["project"], row["files"]) for row in kept] == [
+        ("tiny", ["manifest.json", "run_results.json"]),  # the whole project, green
+        ("tiny", ["run_results.json"]),  # a selection
+        ("tiny", ["run_results.json"]),  # not green
+        ("tiny", ["run_results.json"]),
+    ]
+    results = json.loads((production_state(project) / "run_results.json").read_text())["results"]
+    assert {result["unique_id"].split(".")[-1]: result["status"] for result in results} == {
+        "good": "success",
+        "above": "success",
+        "other": "error",
+    }
+
+
+def test_models_of_fresher_sources_are_built(model):
+    model("sources.yml", SOURCES)
+    for table in ("fresh", "late"):
+        model(f"from_{table}.sql", f"select * from {{{{ source('crm', '{table}') }}}}")
+    with direct_connection(warehouse_url()) as connection:
+        connection.execute(text(TABLES))
+    dbt_freshness_check(return_state=True)
+    run_dbt_models(return_state=True)
+    with direct_connection(warehouse_url()) as connection:
+        connection.execute(text("update public.late set loaded_at = now()"))
+    dbt_freshness_check(["crm.late"], return_state=True)
+
+    assert names(compared("source_status:fresher+")) == ["from_late"]
+
+
+@pytest.mark.parametrize(
+    ("options", "setting", "expected"),
+    [
+        ((), "", True),
+        (("--target", "dev"), "", True),
+        (("-t", "ci"), "", False),
+        ((), "prod", False),
+        (("--target", "prod"), "prod", True),
+        (("--empty",), "", False),
+        (("--profile", "other"), "", False),
+        (("--sample", "1 day"), "", False),
+    ],
+)
+@pytest.mark.usefixtures("project")
+def test_only_real_data_in_the_target_of_production_counts(monkeypatch, options, setting, expected):
+    monkeypatch.setenv("DBT_PRODUCTION_TARGET", setting)
+    settings.cache_clear()
+    with workspace() as folders:
+        assert is_production(DbtRun(("run",), Arguments(options), folders)) == expected
+
+
+@pytest.mark.usefixtures("environment")
+def test_the_newest_states_are_kept_and_missing_files_are_carried_over(monkeypatch, tmp_path):
+    monkeypatch.setenv("DBT_STATE_DIR", str(tmp_path))
+    monkeypatch.setenv("DBT_STATES_KEPT", "2")
+    settings.cache_clear()
+    for number in range(3):
+        keep_files("p", {"manifest.json": b"m"} if not number else {"run_results.json": b"r"})
+
+    removed = remove_old("p")
+
+    assert len(removed) == 1
+    assert len(states("p")) == 2
+    newest = states("p")[-1]
+    assert (newest / "manifest.json").read_bytes() == b"m"
+    assert not list(tmp_path.glob("p/.part*"))
