@@ -18,6 +18,11 @@ from analytics_worker.settings import settings
 from flows.alerts.evaluation.locking import Claim, load_baselines, load_states, with_silences
 from flows.alerts.evaluation.observation import Failure, Observation
 from flows.alerts.evaluation.queries import QueryResult, failure_of
+from flows.alerts.evaluation.recent_values import (
+    ValuesByKey,
+    load_recent_values,
+    with_recent_values,
+)
 from flows.alerts.evaluation.result import EvaluationResult
 from flows.alerts.evaluation.state_machine import States
 from flows.alerts.evaluation.store import WriteBatch
@@ -77,31 +82,45 @@ class RuleEvaluation:
     def apply(self) -> None:
         """Apply the query's result; what fails then is the failure of the rule."""
         try:
-            self._apply(self.query.observation)
+            self._apply()
         except Exception as error:  # noqa: BLE001  # any error is this rule's own
             self.fail(error)
+
+    def collect(self, recent_values: ValuesByKey) -> None:
+        """Collect the rows to write, with the recent values in messages; an error is a failure of the rule."""
+        try:
+            self._collect(recent_values)
+        except Exception as error:  # noqa: BLE001  # any error is this rule's own
+            self.fail(error)
+            self._collect({})
 
     def fail(self, error: Exception) -> None:
         """Apply a failure in place of what the query returned."""
         self.query = self.query._replace(observation=failure_of(error))
-        self._apply(self.query.observation)
+        self._apply()
 
-    def _apply(self, observation: Observation) -> None:
-        self.writes = WriteBatch()
+    def _apply(self) -> None:
         self.result = evaluate_rule(
-            self.writes, self.claim, self.before, observation, self.query, self.baseline
+            self.claim, self.before, self.query.observation, self.query, self.baseline
         )
+
+    def _collect(self, recent_values: ValuesByKey) -> None:
+        self.writes = WriteBatch()
+        if self.result:
+            result = with_recent_values(self.result, recent_values)
+            statistics = query_statistics(self.claim, self.query)
+            observation = self.query.observation
+            self.writes.add(self.claim, self.before, observation, result, **statistics)
 
 
 def evaluate_rule(
-    writes: WriteBatch,
     claim: Claim,
     before: States,
     observation: Observation,
     query: QueryResult | None,
     baseline: Mapping[str, float] | None = None,
 ) -> EvaluationResult:
-    """Apply the evaluation of one rule and collect the rows to write."""
+    """Apply the evaluation of one rule."""
     options = EvaluationOptions(
         suppressed=AUDIENCES if claim.silenced else audiences_without_recipients(claim.rule),
         silences=claim.silences,
@@ -109,9 +128,7 @@ def evaluate_rule(
         rows=query.rows if query else None,
         retention=timedelta(days=settings().alert_history_retention_days),
     )
-    result = apply_evaluation(claim.rule, before, claim.health, observation, claim.now, options)
-    writes.add(claim, before, observation, result, **_query_statistics(claim, query))
-    return result
+    return apply_evaluation(claim.rule, before, claim.health, observation, claim.now, options)
 
 
 def evaluate_batch(
@@ -129,8 +146,25 @@ def evaluate_batch(
     ]
     for evaluation in evaluations:
         evaluation.apply()
+    recent_values = _load_recent_values(connection, evaluations)
+    for evaluation in evaluations:
+        evaluation.collect(recent_values.get(evaluation.claim.id, {}))
     _write(connection, evaluations)
     return _counts(evaluations)
+
+
+def _load_recent_values(
+    connection: Connection, evaluations: Sequence[RuleEvaluation]
+) -> Mapping[int, ValuesByKey]:
+    """Return the recent_values of the rules that notify of something."""
+    return load_recent_values(
+        connection,
+        {
+            each.claim.id: (each.claim.rule, each.result)
+            for each in evaluations
+            if each.result and each.result.notifications
+        },
+    )
 
 
 def _write(connection: Connection, evaluations: Sequence[RuleEvaluation]) -> None:
@@ -152,6 +186,7 @@ def _write_alone(connection: Connection, evaluation: RuleEvaluation) -> None:
     except DBAPIError as error:
         _raise_outage(error)
         evaluation.fail(PermanentError(f"the result can't be stored: {error.orig}"))
+        evaluation.collect({})
         _write_failure(connection, evaluation)
 
 
@@ -185,7 +220,8 @@ def _counts(evaluations: Sequence[RuleEvaluation]) -> EvaluationCounts:
     return counts
 
 
-def _query_statistics(claim: Claim, query: QueryResult | None) -> dict[str, float | None]:
+def query_statistics(claim: Claim, query: QueryResult | None) -> dict[str, float | None]:
+    """Return what an evaluation records of its query."""
     if query is None:
         return {"rows": None, "milliseconds": None, "attempts": 1}
     return {

@@ -4,7 +4,7 @@ Reads nothing, writes nothing.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
@@ -40,6 +40,10 @@ class Notification:
     """Time of the evaluation that the values are of."""
     reasons: Mapping[str, str] = field(default_factory=dict[str, str])
     """By key: why there is no value, or none of the current evaluation."""
+    recent_values: Mapping[str, Sequence[float | None]] = field(
+        default_factory=dict[str, Sequence[float | None]]
+    )
+    """By key: its last values in the order of time, up to the current one; None where there is none."""
     end_reason: str | None = None
     """For an ended notification: why the alert is not evaluated any more."""
 

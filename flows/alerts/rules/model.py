@@ -13,6 +13,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from analytics_worker.database.reader_sessions import DEFAULT_ROW_CAP, DEFAULT_TIMEOUT
 from analytics_worker.definitions.durations import Duration
 from analytics_worker.definitions.text_types import Address, ChannelName, Line
+from analytics_worker.presentation.numbers import MAX_DECIMALS, Unit
+from analytics_worker.timezones import Timezone
 
 Severity = Literal["warning", "critical"]
 Kind = Literal["alert", "threshold", "event"]
@@ -20,6 +22,7 @@ Operator = Literal[">", "<", ">=", "<=", "==", "!=", "between"]
 Reduce = Literal["first", "min", "max", "sum", "count"]
 Measure = Literal["value", "rows", "change", "change_percent"]
 MissingKey = Literal["resolve", "no_data", "keep"]
+Format = Literal["number", "percent", "duration"]
 
 SEVERITY_RANK: dict[Severity | None, int] = {None: 0, "warning": 1, "critical": 2}
 
@@ -126,6 +129,14 @@ class Rule(_StrictModel):
     on_missing_key: MissingKey | None = None
     on_error: Literal["error", "keep_last", "alert"] = "error"
     flapping_after: Annotated[int, Field(ge=2)] | None = 6
+    unit: Unit = ""
+    format: Format = "number"
+    """``percent`` of values that are shares of one, ``duration`` of seconds."""
+    decimals: Annotated[int, Field(ge=0, le=MAX_DECIMALS)] | None = None
+    runbook: str | None = None
+    """What to do: an address (http, https) or a text."""
+    timezone: Timezone | None = None
+    """Of the times in messages, and of those at which the rule is due."""
     owner: str | None = None
     channels: list[Annotated[Channel, BeforeValidator(_expand_channel)]] | None = None
     group_by: list[str] = Field(default_factory=list[str])
@@ -146,6 +157,12 @@ class Rule(_StrictModel):
             "warning": self.warning,
         }
         return {severity: bound for severity, bound in by_severity.items() if bound is not None}
+
+    @property
+    def bound_values(self) -> list[float]:
+        """The numbers of all bounds."""
+        bounds = self.bounds.values()
+        return [n for bound in bounds for n in (bound if isinstance(bound, list) else [bound])]
 
     @property
     def is_count(self) -> bool:
