@@ -10,6 +10,7 @@ from typing import Protocol
 from analytics_worker.calendars.due_times import DueTimes, parse_cron
 from analytics_worker.calendars.time_types import TimesOfDay
 from analytics_worker.calendars.weekdays import WORKING, Weekday, WorkingDay
+from analytics_worker.calendars.working_days import load_working_days
 from analytics_worker.definitions.yaml_definitions import DefinitionError
 
 Problem = tuple[str, str]
@@ -43,6 +44,14 @@ def combination_problems(definition: OwnTimes) -> Iterator[Problem]:
             "weekdays",
             f"cron {cron!r} names days, too; expected * in their place, or no weekdays",
         )
+
+
+def calendar_problems() -> Iterator[Problem]:
+    """Yield a problem if the calendar is not valid."""
+    try:
+        load_working_days()
+    except DefinitionError as error:
+        yield "calendar", f"the calendar is not valid: {error.problems[0]}"
 
 
 def due_problems(

@@ -107,6 +107,7 @@ def test_the_json_is_as_documented():
         ],
         "more": 0,
         "at": (START + timedelta(minutes=4)).isoformat(),
+        "missed_at": None,
         "since": firing,
         "duration": "4m",
         "duration_seconds": 240,

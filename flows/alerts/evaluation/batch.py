@@ -107,7 +107,7 @@ class RuleEvaluation:
     def _collect(self, recent_values: ValuesByKey) -> None:
         self.writes = WriteBatch()
         if self.result:
-            result = with_recent_values(self.result, recent_values)
+            result = with_recent_values(self.result, recent_values, self.claim.missed_at)
             statistics = query_statistics(self.claim, self.query)
             observation = self.query.observation
             self.writes.add(self.claim, self.before, observation, result, **statistics)

@@ -7,6 +7,7 @@ is its value, except for changes, which have no recent values then.
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping
@@ -40,9 +41,14 @@ def load_recent_values(
     return {**found}
 
 
-def with_recent_values(result: EvaluationResult, recent_values: ValuesByKey) -> EvaluationResult:
-    """Return the result with the recent values of each notification, up to the current value."""
-    notifications = [_with_recent_values(each, recent_values) for each in result.notifications]
+def with_recent_values(
+    result: EvaluationResult, recent_values: ValuesByKey, missed_at: datetime | None
+) -> EvaluationResult:
+    """Return the result with the recent values of each notification, and when the rule was due."""
+    notifications = [
+        replace(_with_recent_values(each, recent_values), missed_at=missed_at)
+        for each in result.notifications
+    ]
     return replace(result, notifications=notifications)
 
 

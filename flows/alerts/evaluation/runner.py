@@ -131,7 +131,7 @@ def evaluate_event(
         before = load_states(connection, [claim])[claim.id]
         result = evaluate_rule(claim, before, observation, query)
         recent_values = load_recent_values(connection, {claim.id: (claim.rule, result)})
-        result = with_recent_values(result, recent_values.get(claim.id, {}))
+        result = with_recent_values(result, recent_values.get(claim.id, {}), None)
         writes = WriteBatch()
         writes.add(claim, before, observation, result, **query_statistics(claim, query))
         writes.write(connection)

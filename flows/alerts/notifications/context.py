@@ -49,7 +49,7 @@ def notification_context(
         "since": _time(since, zone),
         "duration": duration_text(since, now),
         "error": value_line(notification.health.error or "", MAX_ERROR_CHARACTERS) or None,
-        "hint": hint(rule, kind),
+        "hint": " ".join(filter(None, [_missed(notification, zone), hint(rule, kind)])) or None,
         "color": COLORS.get(kind, COLORS.get(notification.severity or "", _DEFAULT_COLOR)),
         "at": _time(now, zone),
         "run_url": run_url if is_usable_url(run_url) else None,
@@ -87,6 +87,11 @@ def _item(
         "recent_values": texts and texts.line,
         "recent_summary": texts and texts.summary,
     }
+
+
+def _missed(notification: Notification, zone: str) -> str | None:
+    at = _time(notification.missed_at, zone)
+    return at and f"Evaluated late: the rule was due at {at}, when no run evaluated it."
 
 
 def _time(at: datetime | None, timezone: str) -> str | None:

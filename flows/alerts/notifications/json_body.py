@@ -47,6 +47,7 @@ def json_body(
         "worst": items,
         "more": len(notification.states) - len(worst),
         "at": _format_time(now),
+        "missed_at": _format_time(notification.missed_at),
         "since": _format_time(since),
         "duration": duration_text(since, now),
         "duration_seconds": int((now - since).total_seconds()) if since else None,

@@ -44,6 +44,8 @@ class Notification:
         default_factory=dict[str, Sequence[float | None]]
     )
     """By key: its last values in the order of time, up to the current one; None where there is none."""
+    missed_at: datetime | None = None
+    """When the rule was due, if it was evaluated much later."""
     end_reason: str | None = None
     """For an ended notification: why the alert is not evaluated any more."""
 
