@@ -75,7 +75,7 @@ def _with_slot_error(claim: Claim, slots: Mapping[int, DueSlot]) -> Claim:
     slot = slots.get(claim.id)
     if slot is None or slot.error is None or claim.definition_error:
         return claim
-    return replace(claim, definition_error=slot.error)
+    return claim._replace(definition_error=slot.error)
 
 
 def claim_event(

@@ -49,7 +49,7 @@ def with_recent_values(
         replace(_with_recent_values(each, recent_values), missed_at=missed_at)
         for each in result.notifications
     ]
-    return replace(result, notifications=notifications)
+    return result._replace(notifications=notifications)
 
 
 def _with_recent_values(notification: Notification, recent_values: ValuesByKey) -> Notification:
