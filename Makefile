@@ -38,8 +38,8 @@ bench: $(READY)       ## compare each job with its usual implementation
 soak: $(READY)        ## a quarter of an hour of runs: check that nothing grows, fails or is left behind
 	@$(BIN)/python -m benchmarks soak
 
-images: $(READY)      ## the report's pictures in the README, from the warehouse of a running `make up`
-	@$(BIN)/python -m analytics_worker.cli.report_images
+images: $(READY)      ## the pictures in docs/images, from the warehouse of a running `make up`; needs Chromium
+	@$(BIN)/python -m analytics_worker.documentation.images
 
 sbom: $(READY)        ## the installed packages, as CycloneDX 1.6 in sbom.cdx.json (not committed)
 	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o sbom.cdx.json $(BIN)/python

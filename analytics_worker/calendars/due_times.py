@@ -104,11 +104,11 @@ class DueTimes:
             return self._by_the_clock(day, self._cron)
         else:
             times = [time(h, m) for h in self._cron.hours for m in self._cron.minutes]
-        return sorted({_instant(datetime.combine(day, each, self._zone)) for each in times})
+        return sorted({instant_of(datetime.combine(day, each, self._zone)) for each in times})
 
     def _by_the_clock(self, day: date, cron: CronSim) -> list[datetime]:
         """Return the minutes of a day in which the local clock shows one of the times."""
-        start, end = (_instant(datetime.combine(d, time(), self._zone)) for d in (day, day + DAY))
+        start, end = (instant_of(datetime.combine(d, time(), self._zone)) for d in (day, day + DAY))
         minutes = [start + number * MINUTE for number in range((end - start) // MINUTE)]
         return [
             minute
@@ -136,7 +136,7 @@ class DueTimes:
                 return WEEKDAYS[day.weekday()] in weekdays
 
 
-def _instant(local: datetime) -> datetime:
+def instant_of(local: datetime) -> datetime:
     """Return a local time in UTC; the end of the gap for one that the clock skips."""
     instant = local.astimezone(UTC)
     if instant.astimezone(local.tzinfo).replace(tzinfo=None) == local.replace(tzinfo=None):

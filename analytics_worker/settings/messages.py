@@ -20,6 +20,7 @@ from analytics_worker.settings.types import (
     in_state_dir,
     same_as,
 )
+from analytics_worker.timezones import UTC, Timezone
 
 
 class MessageSettings(DataSettings):
@@ -84,6 +85,11 @@ class MessageSettings(DataSettings):
     alert_history_retention_days: PositiveInt = Field(
         default=30,
         description="Days that evaluations, events and sent notifications of alerts are kept.",
+    )
+
+    alert_timezone: Timezone = Field(
+        default=UTC,
+        description="Time zone of the times in messages of alerts, and of the times at which rules are due, for rules without timezone: an IANA name such as Europe/Berlin.",
     )
 
     # Delivery

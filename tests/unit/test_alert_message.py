@@ -44,7 +44,7 @@ EMEA, APAC = '["EMEA"]', '["APAC"]'
         ({"repeat_every": "6m"}, [Failure("no such column")] * 4, "[ERROR] r: no such column (for 6m)"),
         ({"no_data_after": "4m"}, [9, None, None, None], "[MISSING DATA] r: no data for 4m"),
         ({"no_data_after": "4m"}, [9, None, None, None, 9], "[MISSING DATA RESOLVED] r: data is available again after 6m"),
-        ({"measure": "change_percent", "operator": "<", "threshold": -5}, [100, 90], "[CRITICAL] r: -10 % (change < -5 %)"),
+        ({"measure": "change_percent", "operator": "<", "threshold": -5}, [100, 90], "[CRITICAL] r: −10% (change < −5%)"),
         ({"operator": "between", "threshold": [1, 5]}, [3], "[CRITICAL] r: 3 (value between 1 and 5)"),
         (TEAMS, [{EMEA: 0.4, APAC: 0.9}], "[CRITICAL] r: EMEA at 0.4 (coverage < 0.5)"),
         (TEAMS, [{EMEA: 0.4}, {EMEA: 0.7}], "[RESOLVED] r: EMEA resolved after 2m (worst 0.4)"),
@@ -88,19 +88,33 @@ def test_the_json_is_as_documented():
         "headline": "Alert resolved",
         "condition": "value > 10",
         "value": 9,
+        "value_text": "9",
+        "unit": None,
         "value_at": (START + timedelta(minutes=4)).isoformat(),
         "reason": None,
         "count": 1,
         "worst": [
-            {"key": "", "severity": None, "value": 9, "worst": 40, "reason": None, "since": firing}
+            {
+                "key": "",
+                "severity": None,
+                "value": 9,
+                "value_text": "9",
+                "worst": 40,
+                "reason": None,
+                "since": firing,
+                "recent_values": [],
+            }
         ],
         "more": 0,
         "at": (START + timedelta(minutes=4)).isoformat(),
+        "missed_at": None,
         "since": firing,
         "duration": "4m",
         "duration_seconds": 240,
         "error": None,
         "hint": None,
+        "runbook": None,
+        "run_url": None,
     }
 
 

@@ -4,8 +4,8 @@ from decimal import Decimal
 
 import pytest
 
+from analytics_worker.presentation.numbers import compact_number, number_text
 from flows.reports.formats import Tile
-from flows.reports.formats.charts.axis import compact_number, number_text
 from flows.reports.formats.pages.tiles import tile_texts
 
 NAN, INFINITY = Decimal("NaN"), Decimal("Infinity")

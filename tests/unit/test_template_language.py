@@ -18,12 +18,9 @@ from analytics_worker.user_templates.rendering import (
     shorten_texts,
 )
 from flows.alerts.evaluation.state_machine import AlertState
+from flows.alerts.notifications.context import MAX_TEXT_CHARACTERS, example_context
 from flows.alerts.notifications.model import Notification
-from flows.alerts.notifications.rendering import (
-    MAX_TEXT_CHARACTERS,
-    example_context,
-    render_notification,
-)
+from flows.alerts.notifications.rendering import render_notification
 from flows.alerts.rules.model import Rule
 from tests.support.template_strategies import templates
 

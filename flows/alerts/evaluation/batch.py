@@ -7,30 +7,26 @@ database refuses, is the failure of that rule. Only an unavailable database ends
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from analytics_worker.delivery.message import Recipient
 from analytics_worker.errors import PermanentError, is_database_outage
-from analytics_worker.settings import settings
 from flows.alerts.evaluation.dependencies import (
     Dependencies,
-    FiringRule,
     dependencies_first,
     load_dependencies,
 )
 from flows.alerts.evaluation.locking import Claim, load_baselines, load_states, with_silences
-from flows.alerts.evaluation.observation import Failure, Observation
-from flows.alerts.evaluation.queries import QueryResult, failure_of
-from flows.alerts.evaluation.result import EvaluationResult
-from flows.alerts.evaluation.state_machine import States
+from flows.alerts.evaluation.observation import Failure
+from flows.alerts.evaluation.queries import QueryResult
+from flows.alerts.evaluation.recent_values import (
+    ValuesByKey,
+    load_recent_values,
+)
+from flows.alerts.evaluation.rule_evaluation import RuleEvaluation
 from flows.alerts.evaluation.store import WriteBatch
-from flows.alerts.evaluation.transition import EvaluationOptions, apply_evaluation
-from flows.alerts.notifications.model import AUDIENCES, Audience
-from flows.alerts.notifications.recipients import audiences_without_recipients, resolve_recipients
 
 logger = logging.getLogger(__name__)
 
@@ -70,70 +66,6 @@ class EvaluationCounts:
         }
 
 
-@dataclass
-class RuleEvaluation:
-    """The evaluation of one rule, applied and written apart from those of others."""
-
-    claim: Claim
-    before: States
-    query: QueryResult
-    baseline: Mapping[str, float] | None = None
-    writes: WriteBatch = field(default_factory=WriteBatch)
-    muting: Sequence[FiringRule] = ()
-    result: EvaluationResult | None = None
-
-    def apply(self) -> None:
-        """Apply the query's result; what fails then is the failure of the rule."""
-        try:
-            self._apply(self.query.observation)
-        except Exception as error:  # noqa: BLE001  # any error is this rule's own
-            self.fail(error)
-
-    def fail(self, error: Exception) -> None:
-        """Apply a failure in place of what the query returned."""
-        self.query = self.query._replace(observation=failure_of(error))
-        self._apply(self.query.observation)
-
-    def _apply(self, observation: Observation) -> None:
-        self.writes = WriteBatch()
-        self.result = evaluate_rule(
-            self.writes,
-            self.claim,
-            self.before,
-            observation,
-            self.query,
-            self.baseline,
-            self.muting,
-        )
-
-
-def evaluate_rule(
-    writes: WriteBatch,
-    claim: Claim,
-    before: States,
-    observation: Observation,
-    query: QueryResult | None,
-    baseline: Mapping[str, float] | None = None,
-    muting: Sequence[FiringRule] = (),
-) -> EvaluationResult:
-    """Apply the evaluation of one rule and collect the rows to write."""
-    recipients: dict[Audience, list[Recipient]] = {
-        each: resolve_recipients(claim.rule, each) for each in AUDIENCES
-    }
-    options = EvaluationOptions(
-        suppressed=AUDIENCES if claim.silenced else audiences_without_recipients(recipients),
-        silences=claim.silences,
-        recipients=recipients["readers"],
-        muting=muting,
-        baseline=baseline,
-        rows=query.rows if query else None,
-        retention=timedelta(days=settings().alert_history_retention_days),
-    )
-    result = apply_evaluation(claim.rule, before, claim.health, observation, claim.now, options)
-    writes.add(claim, before, observation, result, **_query_statistics(claim, query))
-    return result
-
-
 def evaluate_batch(
     connection: Connection, claims: Sequence[Claim], results: Mapping[int, QueryResult]
 ) -> EvaluationCounts:
@@ -148,6 +80,9 @@ def evaluate_batch(
         for each in claims
     ]
     _apply_all(evaluations, load_dependencies(connection, claims))
+    recent_values = _load_recent_values(connection, evaluations)
+    for evaluation in evaluations:
+        evaluation.collect(recent_values.get(evaluation.claim.id, {}))
     _write(connection, evaluations)
     return _counts(evaluations)
 
@@ -159,6 +94,20 @@ def _apply_all(evaluations: Sequence[RuleEvaluation], dependencies: Dependencies
         each.apply()
         if each.result:
             dependencies.update(each.claim.id, each.result.states, each.result.health)
+
+
+def _load_recent_values(
+    connection: Connection, evaluations: Sequence[RuleEvaluation]
+) -> Mapping[int, ValuesByKey]:
+    """Return the recent_values of the rules that notify of something."""
+    return load_recent_values(
+        connection,
+        {
+            each.claim.id: (each.claim.rule, each.result)
+            for each in evaluations
+            if each.result and each.result.notifications
+        },
+    )
 
 
 def _write(connection: Connection, evaluations: Sequence[RuleEvaluation]) -> None:
@@ -180,6 +129,7 @@ def _write_alone(connection: Connection, evaluation: RuleEvaluation) -> None:
     except DBAPIError as error:
         _raise_outage(error)
         evaluation.fail(PermanentError(f"the result can't be stored: {error.orig}"))
+        evaluation.collect({})
         _write_failure(connection, evaluation)
 
 
@@ -211,14 +161,3 @@ def _counts(evaluations: Sequence[RuleEvaluation]) -> EvaluationCounts:
         counts.deliveries += writes.deliveries
         counts.message_ids += writes.message_ids
     return counts
-
-
-def _query_statistics(claim: Claim, query: QueryResult | None) -> dict[str, float | None]:
-    if query is None:
-        return {"rows": None, "milliseconds": None, "attempts": 1}
-    return {
-        "ran_sql": claim.rule.sql is not None and claim.definition_error is None,
-        "rows": query.rows,
-        "milliseconds": round(query.milliseconds, 3),
-        "attempts": query.attempts,
-    }

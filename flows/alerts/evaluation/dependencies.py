@@ -19,7 +19,7 @@ from analytics_worker.definitions.durations import parse_duration
 from flows.alerts.evaluation.locking import Claim
 from flows.alerts.evaluation.samples import NO_KEY
 from flows.alerts.evaluation.state_machine import RuleHealth, States
-from flows.alerts.rules.model import DEFAULT_NO_DATA_AFTER, Rule
+from flows.alerts.rules.model import DEFAULT_NO_DATA_PERIOD, Rule
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def _firing_rule(row: RowMapping) -> FiringRule:
         row["name"],
         columns,
         frozenset(row["keys"]),
-        parse_duration(no_data_after) if no_data_after else DEFAULT_NO_DATA_AFTER,
+        parse_duration(no_data_after) if no_data_after else DEFAULT_NO_DATA_PERIOD,
         row["error_since"],
     )
 

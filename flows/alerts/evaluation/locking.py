@@ -14,12 +14,16 @@ from pydantic import ValidationError
 from sqlalchemy import Connection, RowMapping
 
 from analytics_worker.database.connections import run_sql
+from flows.alerts.evaluation.due_slots import DueSlot, due_slots, to_json
 from flows.alerts.evaluation.samples import NO_KEY
 from flows.alerts.evaluation.state_machine import AlertState, RuleHealth, States
 from flows.alerts.rules.model import Kind, Rule
 from flows.alerts.rules.silence import Matcher
+from flows.alerts.rules.times import baseline_time
 
 BATCH_SIZE = 250
+MAX_DELAY = timedelta(minutes=15)
+"""Delay of an evaluation at a time of the rule that is not worth a note."""
 
 
 class Claim(NamedTuple):
@@ -40,6 +44,12 @@ class Claim(NamedTuple):
     definition_error: str | None = None
     """Why the stored definition is not valid."""
 
+    @property
+    def missed_at(self) -> datetime | None:
+        """When it was due at a time of its own, if that is long ago: no run evaluated it then."""
+        is_late = self.rule.has_own_times and self.now - self.slot > MAX_DELAY
+        return self.slot if is_late else None
+
 
 def claim_due(
     connection: Connection,
@@ -49,15 +59,24 @@ def claim_due(
     excluded: Sequence[int] = (),
 ) -> list[Claim]:
     """Lock the next due rules until the transaction ends."""
+    slots = due_slots(connection, kinds, now)
     rows = run_sql(
         connection,
         "alerts/claim_due",
         kinds=list(kinds),
         now=now,
+        slots=to_json(slots),
         excluded=list(excluded),
         batch_size=BATCH_SIZE,
     )
-    return [claim_of(row) for row in rows]
+    return [_with_slot_error(claim_of(row), slots) for row in rows]
+
+
+def _with_slot_error(claim: Claim, slots: Mapping[int, DueSlot]) -> Claim:
+    slot = slots.get(claim.id)
+    if slot is None or slot.error is None or claim.definition_error:
+        return claim
+    return claim._replace(definition_error=slot.error)
 
 
 def claim_event(
@@ -148,9 +167,9 @@ def load_baselines(
 ) -> dict[int, Mapping[str, float]]:
     """Return the samples that rules with ``compare_to`` compare with; empty if none is recorded."""
     until = {
-        claim.id: claim.slot - claim.rule.compare_to
+        claim.id: baseline_time(claim.rule, claim.slot)
         for claim in claims
-        if isinstance(claim.rule.compare_to, timedelta)
+        if isinstance(claim.rule.compare_to, timedelta) and claim.definition_error is None
     }
     baselines: dict[int, Mapping[str, float]] = {rule_id: {} for rule_id in until}
     if until:

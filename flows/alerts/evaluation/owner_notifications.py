@@ -96,8 +96,8 @@ def _notify_of_data(
 def _wait(rule: Rule, states: States) -> timedelta | None:
     """Return how long data may be missing; recipients of a firing alert are notified first."""
     if not any(state.is_notified for state in states.values()):
-        return rule.no_data_after
-    return rule.no_data_after + rule.repeat_every if rule.repeat_every else None
+        return rule.no_data_period
+    return rule.no_data_period + rule.repeat_every if rule.repeat_every else None
 
 
 def _due_at(rule: Rule, notified_at: datetime | None, now: datetime) -> datetime | None:

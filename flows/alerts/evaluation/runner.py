@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from analytics_worker.database.connections import warehouse
-from flows.alerts.evaluation.batch import EvaluationCounts, evaluate_batch, evaluate_rule
+from flows.alerts.evaluation.batch import EvaluationCounts, evaluate_batch
 from flows.alerts.evaluation.dependencies import load_dependencies
 from flows.alerts.evaluation.locking import (
     BATCH_SIZE,
@@ -27,7 +27,9 @@ from flows.alerts.evaluation.locking import (
 )
 from flows.alerts.evaluation.observation import Observation, ReportedStatus
 from flows.alerts.evaluation.queries import QueryResult, run_queries
+from flows.alerts.evaluation.recent_values import load_recent_values, with_recent_values
 from flows.alerts.evaluation.result import EvaluationResult
+from flows.alerts.evaluation.rule_evaluation import evaluate_rule, query_statistics
 from flows.alerts.evaluation.store import WriteBatch
 from flows.alerts.rules.model import Kind, Rule
 
@@ -143,10 +145,13 @@ def evaluate_event(
         (claim,) = with_silences(connection, [claim_event(connection, identity, rule, now=now)])
         query = None if reported else run_queries([claim], math.inf)[claim.id]
         observation = query.observation if query else reported or ReportedStatus("ok", None)
-        writes = WriteBatch()
         before = load_states(connection, [claim])[claim.id]
         muting = load_dependencies(connection, [claim]).muting(claim.rule, claim.now)
-        result = evaluate_rule(writes, claim, before, observation, query, muting=muting)
+        result = evaluate_rule(claim, before, observation, query, muting=muting)
+        recent_values = load_recent_values(connection, {claim.id: (claim.rule, result)})
+        result = with_recent_values(result, recent_values.get(claim.id, {}), None)
+        writes = WriteBatch()
+        writes.add(claim, before, observation, result, **query_statistics(claim, query))
         writes.write(connection)
     unnotified = result.unnotified and not claim.silenced
     return EventEvaluation(result, observation, writes.deliveries, unnotified, writes.message_ids)

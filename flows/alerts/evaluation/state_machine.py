@@ -17,6 +17,7 @@ Classification = Severity | Literal["ok", "no_data", "keep_last"]
 """Result of a comparison: the severity whose condition is met, ok, no data, or state unchanged."""
 
 FLAPPING_PERIOD = timedelta(hours=1)
+MAX_TIME_SHIFT = timedelta(minutes=90)
 
 
 class AlertState(NamedTuple):
@@ -143,7 +144,7 @@ def _to_no_data(rule: Rule, state: AlertState, now: datetime) -> AlertState:
     """Keep an alert firing until ``no_data_after``: missing data does not resolve it."""
     empty_since = state.empty_since or now
     state = state._replace(empty_since=empty_since, pending_since=None)
-    if state.status == "firing" and now - empty_since < rule.no_data_after:
+    if state.status == "firing" and now - empty_since < rule.no_data_period:
         return state
     return _with_status(state._replace(severity=None), "no_data", now)
 
@@ -180,8 +181,11 @@ def _with_change(state: AlertState, now: datetime) -> AlertState:
 
 
 def schedule_tolerance(rule: Rule, duration: timedelta) -> timedelta:
-    """Return how early a run may start, so that schedule jitter does not cost a whole period."""
-    return min(rule.every, duration) / 4
+    """Return how early a run may start, so that schedule jitter does not cost a whole period.
+
+    Times of day may be an hour less than a day apart, when clocks change, and evaluated late before.
+    """
+    return min(MAX_TIME_SHIFT if rule.has_own_times else rule.every / 4, duration / 4)
 
 
 def has_elapsed(rule: Rule, duration: timedelta, since: datetime, now: datetime) -> bool:

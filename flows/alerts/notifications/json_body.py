@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from analytics_worker.definitions.durations import format_duration
-from analytics_worker.user_templates.rendering import number_text
 from flows.alerts.evaluation.samples import exact_key_label
 from flows.alerts.evaluation.state_machine import AlertState
 from flows.alerts.notifications.model import Notification, start_time
 from flows.alerts.notifications.reasons import reason_text
+from flows.alerts.notifications.values import unit_of, value_text
 from flows.alerts.rules.model import Bound, Rule
 
 RankedStates = Sequence[tuple[str, AlertState]]
@@ -27,7 +27,8 @@ def json_body(
 ) -> dict[str, Any]:
     """Return the JSON body of a notification."""
     since = start_time(notification)
-    items = [_item(key, state, notification.reasons.get(key)) for key, state in worst]
+    items = [_item(rule, notification, key, state) for key, state in worst]
+    is_single = len(notification.states) == 1
     return {
         "kind": notification.kind,
         "rule": rule.name,
@@ -37,28 +38,34 @@ def json_body(
         "group": exact_key_label(notification.group),
         "headline": headline,
         "condition": condition_text(rule, notification.severity),
-        "value": items[0]["value"] if len(notification.states) == 1 else None,
+        "value": items[0]["value"] if is_single else None,
+        "value_text": items[0]["value_text"] if is_single else None,
+        "unit": unit_of(rule) or None,
         "value_at": _format_time(notification.values_at or now),
         "reason": reason_text(notification),
         "count": len(notification.states),
         "worst": items,
         "more": len(notification.states) - len(worst),
         "at": _format_time(now),
+        "missed_at": _format_time(notification.missed_at),
         "since": _format_time(since),
         "duration": duration_text(since, now),
         "duration_seconds": int((now - since).total_seconds()) if since else None,
         "error": notification.health.error,
+        "runbook": rule.runbook,
     }
 
 
-def _item(key: str, state: AlertState, reason: str | None) -> dict[str, Any]:
+def _item(rule: Rule, notification: Notification, key: str, state: AlertState) -> dict[str, Any]:
     return {
         "key": exact_key_label(key),
         "severity": state.severity,
         "value": _json_number(state.value),
+        "value_text": None if state.value is None else value_text(rule, state.value),
         "worst": _json_number(state.worst_value),
-        "reason": reason,
+        "reason": notification.reasons.get(key),
         "since": _format_time(state.firing_since),
+        "recent_values": [_json_number(each) for each in notification.recent_values.get(key, ())],
     }
 
 
@@ -78,10 +85,10 @@ def condition_text(rule: Rule, severity: str | None) -> str:
     )
     if bound is None:
         return ""
-    text = " and ".join(map(number_text, bound)) if isinstance(bound, list) else number_text(bound)
-    unit = " %" if rule.measure == "change_percent" else ""
+    numbers = bound if isinstance(bound, list) else [bound]
+    text = " and ".join(value_text(rule, number) for number in numbers)
     name = _VALUE_NAMES.get(rule.measure, rule.value or "value")
-    return f"{name} {rule.operator} {text}{unit}"
+    return f"{name} {rule.operator} {text}"
 
 
 def duration_text(since: datetime | None, now: datetime) -> str | None:

@@ -16,7 +16,6 @@ from prefect.settings import get_current_settings
 from analytics_worker.delivery.message import (
     Content,
     IncidentAction,
-    Link,
     Message,
     Recipient,
     Severity,
@@ -67,11 +66,13 @@ def build_message(
     recipients = notification.recipients or resolve_recipients(rule, notification.audience)
     html = any(each.channel not in TEXT_CHANNELS for each in recipients)
     topic = f"{rule_id}/{notification.group}"
-    content = render_notification(rule, notification, now, str(uid), html=html)
+    content = render_notification(
+        rule, notification, now, str(uid), html=html, run_url=_run_url(flow_run_id)
+    )
     return Message(
         domain="alerts",
         kind=notification.kind,
-        content=content.model_copy(update=_incident(notification, topic) | _links(flow_run_id)),
+        content=content.model_copy(update=_incident(notification, topic)),
         recipients=recipients,
         topic=topic,
         owner=rule.owner,
@@ -147,10 +148,9 @@ def _incident_action(notification: Notification) -> IncidentAction | None:
     return "resolve" if notification.is_last else None
 
 
-def _links(flow_run_id: object) -> dict[str, Any]:
+def _run_url(flow_run_id: object) -> str:
     ui = get_current_settings().ui_url
-    url = f"{ui}/runs/flow-run/{flow_run_id}" if ui and flow_run_id else ""
-    return {"links": (Link(label="Open the run", url=url),)} if url else {}
+    return f"{ui}/runs/flow-run/{flow_run_id}" if ui and flow_run_id else ""
 
 
 def mark_as_test(content: Content, note: str, html: str | None) -> Content:

@@ -45,6 +45,12 @@ class Notification:
     """By key: why there is no value, or none of the current evaluation."""
     recipients: Sequence[Recipient] | None = None
     """Those of its audience who get it; None for all."""
+    recent_values: Mapping[str, Sequence[float | None]] = field(
+        default_factory=dict[str, Sequence[float | None]]
+    )
+    """By key: its last values in the order of time, up to the current one; None where there is none."""
+    missed_at: datetime | None = None
+    """When the rule was due, if it was evaluated much later."""
     end_reason: str | None = None
     """For an ended notification: why the alert is not evaluated any more."""
 

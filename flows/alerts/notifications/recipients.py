@@ -27,6 +27,13 @@ def resolve_recipients(rule: Rule, audience: Audience) -> list[Recipient]:
     return list(recipients)
 
 
+def recipients_by_audience(rule: Rule) -> dict[Audience, list[Recipient]]:
+    """Return the recipients of each audience; without an owner, the readers are notified for it."""
+    readers = resolve_recipients(rule, "readers")
+    owner = resolve_recipients(rule, "owner") if rule.owner else readers
+    return {"readers": readers, "owner": owner}
+
+
 def with_earlier_recipients(
     current: Sequence[Recipient], earlier: Sequence[Recipient]
 ) -> list[Recipient]:

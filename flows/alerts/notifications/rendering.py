@@ -1,47 +1,34 @@
 """Render a notification: subject, text, HTML and JSON, the same for all its recipients.
 
-Reads the templates beside it; writes nothing. If the template of a rule fails, the standard message is
-sent with a hint that says why. Long texts are visibly truncated to MAX_TEXT_CHARACTERS, so that no
-value can make the standard message fail.
+Reads the settings and the templates beside it; writes nothing. If the template of a rule fails, the
+standard message is sent with a hint that says why. Long texts are visibly truncated, so that no value
+can make the standard message fail.
 """
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from analytics_worker.delivery.message import Content, Fact
+from analytics_worker.delivery.message import Content, Fact, Image, Link
 from analytics_worker.text import one_line, printable, value_line
 from analytics_worker.user_templates.rendering import (
     UserTemplateError,
     number_text,
     render,
     render_project_template,
-    shorten_texts,
 )
-from flows.alerts.evaluation.samples import NO_KEY, key_label
-from flows.alerts.evaluation.state_machine import AlertState
-from flows.alerts.notifications.json_body import (
-    RankedStates,
-    condition_text,
-    duration_text,
-    json_body,
-)
-from flows.alerts.notifications.kind_texts import COLORS, HEADLINES, hint, label
-from flows.alerts.notifications.model import (
-    Notification,
-    sort_worst_first,
-    start_time,
-)
-from flows.alerts.notifications.reasons import older_values_at, reason_text
+from flows.alerts.notifications.context import notification_context
+from flows.alerts.notifications.json_body import RankedStates, json_body
+from flows.alerts.notifications.kind_texts import HEADLINES
+from flows.alerts.notifications.model import Notification, sort_worst_first
+from flows.alerts.notifications.recent_values import recent_image
 from flows.alerts.notifications.subject import subject
 from flows.alerts.rules.model import Rule, Template
 
 MAX_LISTED_KEYS = 10
-MAX_ERROR_CHARACTERS = 2000
-MAX_TEXT_CHARACTERS = 4000
 
 _LABEL_PREFIX = re.compile(r"^\[[^\]]*\]\s+(?=\S)")
 
@@ -55,11 +42,19 @@ class _RenderedTexts(NamedTuple):
 
 
 def render_notification(
-    rule: Rule, notification: Notification, now: datetime, uid: str, *, html: bool = True
+    rule: Rule,
+    notification: Notification,
+    now: datetime,
+    uid: str,
+    *,
+    html: bool = True,
+    run_url: str = "",
 ) -> Content:
     """Render a notification with the template of the rule, or with the standard template."""
     worst = sort_worst_first(rule, notification.states)[:MAX_LISTED_KEYS]
-    context = _context(rule, notification, worst, now)
+    context = notification_context(rule, notification, worst, now, run_url)
+    images = _images(rule, notification, worst, context) if html else ()
+    context["image"] = images[0].name if images else None
     template = rule.template
     try:
         texts = _render_texts(template, context, html=html)
@@ -67,7 +62,7 @@ def render_notification(
         context["hint"] = value_line(f"The template of the rule failed: {error}")
         template = Template()
         texts = _render_texts(template, context, html=html)
-    extra = {"event_id": uid, "hint": context["hint"]}
+    extra = {"event_id": uid, "hint": context["hint"], "run_url": context["run_url"]}
     return Content(
         subject=texts.subject,
         headline=_LABEL_PREFIX.sub("", texts.subject),
@@ -76,7 +71,24 @@ def render_notification(
         json=json_body(rule, notification, worst, now, HEADLINES[notification.kind]) | extra,
         facts=() if template.text else _facts(context),
         items=() if template.text else _items(context),
+        links=_links(context),
+        images=images,
     )
+
+
+def _images(
+    rule: Rule, notification: Notification, worst: RankedStates, context: Mapping[str, Any]
+) -> tuple[Image, ...]:
+    """Return the picture of the recent_values of the worst key, for the standard HTML."""
+    if rule.template.html or not worst or not context["worst"][0]["recent_values"]:
+        return ()
+    recent_values = notification.recent_values[worst[0][0]]
+    return (recent_image(rule, recent_values, notification.severity, context["color"]),)
+
+
+def _links(context: Mapping[str, Any]) -> tuple[Link, ...]:
+    links = {"Open the run": context["run_url"], "Runbook": context["rule"]["runbook_url"]}
+    return tuple(Link(label=label, url=url) for label, url in links.items() if url)
 
 
 def _render_texts(template: Template, context: Mapping[str, Any], *, html: bool) -> _RenderedTexts:
@@ -91,15 +103,18 @@ def _render_texts(template: Template, context: Mapping[str, Any], *, html: bool)
 
 def _facts(context: Mapping[str, Any]) -> tuple[Fact, ...]:
     """Return the labeled values of a card."""
-    item = context["worst"][0] if context["count"] == 1 else {"value": None, "worst": None}
+    item: Mapping[str, Any] = context["worst"][0] if context["count"] == 1 else {}
+    differs = item.get("worst") != item.get("value")
     facts = {
         "Error": context["error"],
         "Condition": None if context["error"] else context["condition"],
-        "Value": _value(item["value"], context),
+        "Value": _value(item.get("value_text"), context),
         "Reason": context["reason"],
-        "Worst value": _number(item["worst"], context) if item["worst"] != item["value"] else None,
+        "Worst value": item.get("worst_text") if differs else None,
+        "Last values": _recent_values(item),
         "Since": context["since"],
         "Duration": context["duration"],
+        "What to do": context["rule"]["runbook"],
         "Owner": context["rule"]["owner"],
         "Description": context["rule"]["description"],
         "Note": context["hint"],
@@ -107,30 +122,32 @@ def _facts(context: Mapping[str, Any]) -> tuple[Fact, ...]:
     return tuple(Fact(label=label, value=value) for label, value in facts.items() if value)
 
 
-def _value(value: float | None, context: Mapping[str, Any]) -> str | None:
+def _value(text: str | None, context: Mapping[str, Any]) -> str | None:
     at = context["value_at"]
-    text = _number(value, context)
     return f"{text} as of {at}" if text and at else text
 
 
-def _number(value: float | None, context: Mapping[str, Any]) -> str | None:
-    return None if value is None else number_text(value) + context["unit"]
+def _recent_values(item: Mapping[str, Any]) -> str | None:
+    return (
+        f"{item['recent_values']} {item['recent_summary']}" if item.get("recent_values") else None
+    )
 
 
 def _items(context: Mapping[str, Any]) -> tuple[str, ...]:
     """Return one line for each of the worst keys, if there are several."""
     if context["count"] < 2:  # noqa: PLR2004
         return ()
-    lines = [_item_line(item, context) for item in context["worst"]]
+    lines = [_item_line(item) for item in context["worst"]]
     more = [f"… and {number_text(context['more'])} more"] if context["more"] else []
     return (*lines, *more)
 
 
-def _item_line(item: Mapping[str, Any], context: Mapping[str, Any]) -> str:
-    value = _number(item["value"], context) or item["reason"] or "no data"
+def _item_line(item: Mapping[str, Any]) -> str:
+    value = item["value_text"] or item["reason"] or "no data"
+    recent_values = f" {item['recent_values']}" if item["recent_values"] else ""
     severity = f" ({item['severity']})" if item["severity"] else ""
     duration = f", for {item['duration']}" if item["duration"] else ""
-    return f"{item['key']}: {value}{severity}{duration}"
+    return f"{item['key']}: {value}{recent_values}{severity}{duration}"
 
 
 def _render_part(own: str | None, standard: str, context: Mapping[str, Any], *, html: bool) -> str:
@@ -142,64 +159,3 @@ def _render_part(own: str | None, standard: str, context: Mapping[str, Any], *, 
 @lru_cache
 def _standard_template(name: str) -> str:
     return (Path(__file__).parent / "templates" / f"{name}.jinja").read_text()
-
-
-def _context(
-    rule: Rule, notification: Notification, worst: RankedStates, now: datetime
-) -> dict[str, Any]:
-    """Return the plain values that templates can use."""
-    since, kind = start_time(notification), notification.kind
-    context = {
-        "kind": kind,
-        "label": label(notification),
-        "headline": HEADLINES[notification.kind],
-        "severity": notification.severity,
-        "rule": {
-            "name": value_line(rule.name),
-            "description": printable(rule.description or "") or None,
-            "owner": value_line(rule.owner or "") or None,
-        },
-        "condition": value_line(condition_text(rule, notification.severity)),
-        "unit": " %" if rule.measure == "change_percent" else "",
-        "group": key_label(notification.group),
-        "count": len(notification.states),
-        "more": len(notification.states) - len(worst),
-        "worst": [_item(notification, key, state, now) for key, state in worst],
-        "reason": value_line(reason_text(notification) or "", MAX_ERROR_CHARACTERS) or None,
-        "value_at": _format_time(older_values_at(notification, now)),
-        "since": _format_time(since),
-        "duration": duration_text(since, now),
-        "error": value_line(notification.health.error or "", MAX_ERROR_CHARACTERS) or None,
-        "hint": hint(rule, kind),
-        "color": COLORS.get(kind, COLORS.get(notification.severity or "", "#475569")),
-        "at": _format_time(now),
-    }
-    return shorten_texts(context, MAX_TEXT_CHARACTERS)
-
-
-def _item(notification: Notification, key: str, state: AlertState, now: datetime) -> dict[str, Any]:
-    reason = notification.reasons.get(key)
-    return {
-        "key": key_label(key),
-        "severity": state.severity,
-        "value": state.value,
-        "worst": state.worst_value,
-        "reason": reason and value_line(reason),
-        "since": _format_time(state.firing_since),
-        "duration": duration_text(state.firing_since, now),
-    }
-
-
-def _format_time(at: datetime | None) -> str | None:
-    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if at else None
-
-
-def example_context(rule: Rule) -> dict[str, Any]:
-    """Return an example context, to validate the template of a rule."""
-    now = datetime.now(UTC)
-    severity = rule.highest_severity
-    state = AlertState(
-        now, "firing", severity, 1.0, 1.0, 1.0, firing_since=now, notified_severity=severity
-    )
-    notification = Notification("firing", states={NO_KEY: state})
-    return {**_context(rule, notification, [(NO_KEY, state)], now), "subject": "subject"}

@@ -61,21 +61,17 @@ def _resolved_text(context: Mapping[str, Any], duration: str) -> str:
     if worst["worst"] is None:
         return text
     key = f"{worst['key']} at " if has_several else ""
-    return f"{text} (worst {key}{_number(worst['worst'], context)})"
+    return f"{text} (worst {key}{worst['worst_text']})"
 
 
 def _value_text(context: Mapping[str, Any]) -> str:
     keys, worst = _keys_text(context), context["worst"][0] if context["worst"] else None
     if worst is None or worst["value"] is None:
         return ": ".join(filter(None, (keys, worst and worst["reason"])))
-    value = _number(worst["value"], context)
+    value = worst["value_text"]
     if context["value_at"]:
         value += f" as of {context['value_at']}"
     if context["count"] > 1:
         return f"{keys}, worst {worst['key']} at {value}"
     condition = f" ({context['condition']})" if context["condition"] else ""
     return f"{keys} at {value}{condition}" if keys else f"{value}{condition}"
-
-
-def _number(value: float, context: Mapping[str, Any]) -> str:
-    return number_text(value) + context["unit"]

@@ -8,11 +8,13 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
 from analytics_worker.database.reader_sessions import DEFAULT_ROW_CAP, DEFAULT_TIMEOUT
 from analytics_worker.definitions.durations import Duration
 from analytics_worker.definitions.text_types import Address, ChannelName, Line
+from analytics_worker.presentation.numbers import MAX_DECIMALS, Unit
+from flows.alerts.rules.model_times import RuleTimes, StrictModel
 
 Severity = Literal["warning", "critical"]
 Kind = Literal["alert", "threshold", "event"]
@@ -20,6 +22,7 @@ Operator = Literal[">", "<", ">=", "<=", "==", "!=", "between"]
 Reduce = Literal["first", "min", "max", "sum", "count"]
 Measure = Literal["value", "rows", "change", "change_percent"]
 MissingKey = Literal["resolve", "no_data", "keep"]
+Format = Literal["number", "percent", "duration"]
 
 SEVERITY_RANK: dict[Severity | None, int] = {None: 0, "warning": 1, "critical": 2}
 
@@ -35,7 +38,7 @@ DEFAULT_EVERY: dict[Kind, timedelta] = {
     "event": timedelta(minutes=2),
 }
 
-DEFAULT_NO_DATA_AFTER = timedelta(hours=1)
+DEFAULT_NO_DATA_PERIOD = timedelta(hours=1)
 
 _OPERATOR_ALIASES = {
     "gt": ">", "greater_than": ">", "above": ">",
@@ -83,18 +86,14 @@ def _listed(value: object) -> object:
 Bound = Annotated[float | list[float], BeforeValidator(_check_bound)]
 
 
-class _StrictModel(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Channel(_StrictModel):
+class Channel(StrictModel):
     """A channel of a rule: the name of a Prefect block, or ``email``, ``webhook``, ``slack``."""
 
     name: ChannelName
     to: list[Address] = Field(default_factory=list[Address])
 
 
-class Template(_StrictModel):
+class Template(StrictModel):
     """Texts of one rule, in Jinja; the standard texts replace those that are missing."""
 
     subject: str | None = None
@@ -105,7 +104,7 @@ class Template(_StrictModel):
 _STANDARD_TEMPLATE = Template()
 
 
-class Rule(_StrictModel):
+class Rule(RuleTimes):
     """One rule, from a file or an event. Durations are written ``30s``, ``10m``, ``1d``."""
 
     name: Line
@@ -128,11 +127,17 @@ class Rule(_StrictModel):
     keep_firing_for: Duration = timedelta(0)
     every: Duration = DEFAULT_EVERY["alert"]
     repeat_every: Duration | None = None
-    no_data_after: Duration = DEFAULT_NO_DATA_AFTER
+    no_data_after: Duration | None = None
     on_empty: Literal["ok", "no_data", "keep_last", "alert"] = "no_data"
     on_missing_key: MissingKey | None = None
     on_error: Literal["error", "keep_last", "alert"] = "error"
     flapping_after: Annotated[int, Field(ge=2)] | None = 6
+    unit: Unit = ""
+    format: Format = "number"
+    """``percent`` of values that are shares of one, ``duration`` of seconds."""
+    decimals: Annotated[int, Field(ge=0, le=MAX_DECIMALS)] | None = None
+    runbook: str | None = None
+    """What to do: an address (http, https) or a text."""
     owner: str | None = None
     channels: list[Annotated[Channel, BeforeValidator(_expand_channel)]] | None = None
     group_by: list[str] = Field(default_factory=list[str])
@@ -154,6 +159,19 @@ class Rule(_StrictModel):
             "warning": self.warning,
         }
         return {severity: bound for severity, bound in by_severity.items() if bound is not None}
+
+    @property
+    def bound_values(self) -> list[float]:
+        """The numbers of all bounds."""
+        bounds = self.bounds.values()
+        return [n for bound in bounds for n in (bound if isinstance(bound, list) else [bound])]
+
+    @property
+    def no_data_period(self) -> timedelta:
+        """How long data may be missing; a rule with times of its own reports it when it is due."""
+        if self.no_data_after is not None:
+            return self.no_data_after
+        return timedelta(0) if self.has_own_times else DEFAULT_NO_DATA_PERIOD
 
     @property
     def is_count(self) -> bool:

@@ -29,7 +29,9 @@ _VARIABLES = {
 _ADDRESS_KEYS = ("to", "recipients", "recipient", "addresses", "address", "email", "emails")
 _BLOCK_KEYS = ("block", "name")
 _SECRET_KEYS = ("url", "webhook_url", "token", "password", "headers", "secret")
-_RULE_KEYS = {field.alias or name for name, field in Rule.model_fields.items()} - {"was"}
+_RULE_KEYS = {field.alias or name for name, field in Rule.model_fields.items()} - {
+    "was", "at", "cron", "weekdays", "calendar",
+}  # fmt: skip
 
 
 class AlertRequestError(PermanentError):

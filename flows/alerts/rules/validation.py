@@ -3,16 +3,24 @@
 Reads the settings; writes nothing.
 """
 
+import re
 from collections.abc import Iterator
 from datetime import timedelta
 
 from pydantic import TypeAdapter, ValidationError
 
+from analytics_worker.calendars.time_problems import (
+    calendar_problems,
+    combination_problems,
+    due_problems,
+)
 from analytics_worker.database.select_guard import StatementError, check, placeholders
 from analytics_worker.database.user_sql_checks import Problem, limit_problems
 from analytics_worker.definitions.yaml_definitions import did_you_mean
+from analytics_worker.delivery.channels.card import is_usable_url
 from flows.alerts.evaluation.conditions import meets
 from flows.alerts.rules.model import Address, Rule
+from flows.alerts.rules.times import due_times
 
 MAX_TIMEOUT = timedelta(minutes=3)
 """The time limit of the flows that evaluate rules is four minutes."""
@@ -24,6 +32,7 @@ NO_BOUND = "no bound is set; expected threshold, or warning and critical"
 
 _ORDERED = {">", "<", ">=", "<="}
 _ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
+_ADDRESS_WITH_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
 
 
 def find_problems(rule: Rule) -> list[Problem]:
@@ -34,6 +43,8 @@ def find_problems(rule: Rule) -> list[Problem]:
         *_key_problems(rule),
         *_period_problems(rule),
         *_recipient_problems(rule),
+        *_presentation_problems(rule),
+        *_time_problems(rule),
         *limit_problems(rule.timeout, MAX_TIMEOUT, rule.reader),
     ]
 
@@ -148,3 +159,24 @@ def _recipient_problems(rule: Rule) -> Iterator[Problem]:
     for channel in rule.channels or []:
         if "@" in channel.name:
             yield "channels", f"write email: [{channel.name}]"
+
+
+def _presentation_problems(rule: Rule) -> Iterator[Problem]:
+    if rule.unit and rule.format != "number":
+        yield "unit", f"unit and format: {rule.format} exclude each other; expected one of them"
+    if rule.measure == "change_percent" and (rule.unit or rule.format != "number"):
+        field = "unit" if rule.unit else "format"
+        yield field, f"{field} is not allowed with measure: change_percent, which is in percent"
+    runbook = (rule.runbook or "").strip()
+    if _ADDRESS_WITH_SCHEME.fullmatch(runbook) and not is_usable_url(runbook):
+        text = f"{runbook!r:.60} is not a valid address"
+        yield "runbook", f"{text}; expected http://… or https://…, or a text"
+
+
+def _time_problems(rule: Rule) -> Iterator[Problem]:
+    problems = list(combination_problems(rule))
+    if rule.calendar and rule.weekdays is not None:
+        problems.append(("calendar", "calendar and weekdays exclude each other; remove one"))
+    if rule.calendar and not rule.has_own_times:
+        problems += calendar_problems()
+    yield from problems or due_problems(rule, "rule", lambda: due_times(rule))

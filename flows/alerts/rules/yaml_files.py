@@ -19,7 +19,7 @@ from analytics_worker.definitions.yaml_definitions import (
 )
 from analytics_worker.settings import project_root
 from analytics_worker.user_templates.rendering import UserTemplateError, render
-from flows.alerts.notifications.rendering import example_context
+from flows.alerts.notifications.context import example_context
 from flows.alerts.rules.dependencies import dependency_mistakes
 from flows.alerts.rules.model import DEFAULT_EVERY, Kind, Rule
 from flows.alerts.rules.validation import find_problems

@@ -1,5 +1,6 @@
 -- Lock the due rules. Other runs skip them; the locks of a killed run are released. Rules that
 -- others depend on come first, then healthy ones, so that slow or failing rules do not delay the others.
+-- Rules with times of their own, or a calendar, are due if one of the slots is theirs.
 with clock as (
     select coalesce(cast(:now as timestamptz), clock_timestamp()) as now
 ),
@@ -23,16 +24,25 @@ select
     rule.no_data_since,
     rule.no_data_told_at,
     clock.now,
-    date_bin(rule.every, clock.now, timestamptz 'epoch') as slot
+    coalesce(own.slot, date_bin(rule.every, clock.now, timestamptz 'epoch')) as slot
 from ops.alert_rules as rule
 cross join clock
+left join jsonb_to_recordset(cast(:slots as jsonb)) as own (rule_id bigint, slot timestamptz)
+    on rule.id = own.rule_id
 where
     rule.retired_at is null
     and rule.enabled
     and rule.watched
     and rule.kind = any(cast(:kinds as text []))
     and rule.id <> all(cast(:excluded as bigint []))
-    and (rule.evaluated_slot is null or rule.evaluated_slot < date_bin(rule.every, clock.now, timestamptz 'epoch'))
+    and case
+        when
+            rule.kind <> 'event'
+            and coalesce(rule.definition ->> 'at', rule.definition ->> 'cron', rule.definition ->> 'calendar')
+            is not null
+            then coalesce(rule.evaluated_slot, '-infinity') < own.slot
+        else coalesce(rule.evaluated_slot, '-infinity') < date_bin(rule.every, clock.now, timestamptz 'epoch')
+    end
 order by
     rule.name not in (select name from needed)
     and coalesce(rule.definition ->> 'was' not in (select name from needed), true),

@@ -3,7 +3,10 @@ select
     rule.id,
     rule.name,
     rule.definition ->> 'was' as was,
-    rule.definition ->> 'no_data_after' as no_data_after,
+    coalesce(
+        rule.definition ->> 'no_data_after',
+        case when coalesce(rule.definition ->> 'at', rule.definition ->> 'cron') is not null then '0s' end
+    ) as no_data_after,
     rule.error_since,
     coalesce(rule.definition -> 'key_columns', '[]') as key_columns,
     coalesce(

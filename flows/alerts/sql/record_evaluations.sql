@@ -49,7 +49,10 @@ recorded_sql as (
 
 update ops.alert_rules as rule
 set
-    evaluated_slot = date_bin(rule.every, evaluation.slot, timestamptz 'epoch'),
+    evaluated_slot = case
+        when coalesce(rule.definition ->> 'at', rule.definition ->> 'cron') is not null then evaluation.slot
+        else date_bin(rule.every, evaluation.slot, timestamptz 'epoch')
+    end,
     evaluated_at = evaluation.evaluated_at,
     milliseconds = evaluation.milliseconds,
     error = evaluation.health_error,

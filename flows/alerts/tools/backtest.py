@@ -19,6 +19,7 @@ from flows.alerts.evaluation.state_machine import RuleHealth, States
 from flows.alerts.evaluation.transition import apply_evaluation
 from flows.alerts.notifications.model import EventKind
 from flows.alerts.rules.model import Rule
+from flows.alerts.rules.times import due_times
 from flows.alerts.rules.validation import NOW
 
 MAX_PERIODS = 2000
@@ -93,14 +94,18 @@ def _recorded_observations(rule: Rule, since: datetime) -> list[tuple[datetime, 
 
 
 def _historical_observations(rule: Rule, since: datetime) -> Iterator[tuple[datetime, Observation]]:
-    """Run the SQL as of each period, or as of MAX_PERIODS evenly spaced times."""
-    now = datetime.now(UTC)
-    step = max(rule.every, (now - since) / MAX_PERIODS)
+    """Run the SQL as of each due time."""
     with reader_session(rule.reader) as session:
-        at = since
-        while at <= now:
+        for at in _times(rule, since, datetime.now(UTC)):
             try:
                 yield at, read_samples(session, rule, at)[0]
             except PermanentError as error:
                 yield at, Failure(str(error))
-            at += step
+
+
+def _times(rule: Rule, since: datetime, now: datetime) -> list[datetime]:
+    """Return the due times of a rule, or at most MAX_PERIODS evenly spaced times."""
+    if times := due_times(rule):
+        return times.latest(since, now, MAX_PERIODS)
+    step = max(rule.every, (now - since) / MAX_PERIODS)
+    return [since + number * step for number in range(int((now - since) / step) + 1)]

@@ -16,13 +16,14 @@ from pydantic import (
     StringConstraints,
 )
 
+from analytics_worker.calendars.time_types import Cron, TimeOfDay, TimesOfDay
 from analytics_worker.calendars.weekdays import Weekdays
 from analytics_worker.definitions.durations import Duration
 from analytics_worker.definitions.text_types import Address, ChannelName, Line
+from analytics_worker.timezones import Timezone
 from flows.reports.definitions.parameters import Parameters
-from flows.reports.definitions.times import Cron, PeriodName, TimeOfDay, TimesOfDay, Timezone
 from flows.reports.formats import Better, ChartKind, ColumnOptions, FormatError, get_format
-from flows.reports.scheduling.periods import ScheduleType
+from flows.reports.scheduling.periods import PeriodName, ScheduleType
 
 Schedule = Literal[ScheduleType, "manual"]
 MAX_SQL_LENGTH = 100_000

@@ -15,6 +15,7 @@ from analytics_worker.errors import PermanentError
 
 ScheduleType = Literal["daily", "weekly", "monthly"]
 PeriodKind = Literal[ScheduleType, "quarterly"]
+PeriodName = Literal["day", "week", "month", "quarter"]
 SCHEDULE_TYPES: tuple[ScheduleType, ...] = ("daily", "weekly", "monthly")
 
 YEARS = range(1900, 2200)

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 
 from analytics_worker.errors import PermanentError
 from flows.reports.definitions.model import Report
-from flows.reports.definitions.times import PeriodName
 from flows.reports.scheduling.periods import (
     Period,
     PeriodKind,
+    PeriodName,
     last_period,
     named_period,
     period_at,

@@ -5,7 +5,8 @@ Reads nothing, writes nothing.
 
 from collections.abc import Callable, Sequence
 
-from flows.reports.formats.charts.axis import CURRENCIES, compact_number, ticks
+from analytics_worker.presentation.numbers import CURRENCIES, compact_number
+from flows.reports.formats.charts.axis import ticks
 from flows.reports.formats.charts.colors import COLORS
 from flows.reports.formats.charts.drawing import RIGHT_MARGIN, WIDTH, Axis, Drawing, values_at
 from flows.reports.formats.charts.labels import add_labels, fits_columns, text_pixels

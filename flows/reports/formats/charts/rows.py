@@ -6,7 +6,8 @@ Reads nothing, writes nothing.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from flows.reports.formats.charts.axis import compact_number, finite
+from analytics_worker.presentation.numbers import compact_number
+from flows.reports.formats.charts.axis import finite
 from flows.reports.formats.charts.colors import COLORS
 from flows.reports.formats.charts.drawing import (
     EM,

@@ -4,7 +4,7 @@ Reads its template, writes nothing. Colors also differ in lightness, every serie
 alternative text has the lowest, highest and last number of each series.
 """
 
-from flows.reports.formats.charts.axis import compact_number
+from analytics_worker.presentation.numbers import compact_number
 from flows.reports.formats.charts.colors import COLORS
 from flows.reports.formats.charts.drawing import WIDTH
 from flows.reports.formats.charts.geometry import layout_chart

@@ -9,14 +9,17 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import NamedTuple
 
-from flows.reports.formats.charts.axis import ALL_DIGITS, number_text, rounded
-from flows.reports.formats.query.column_options import MAX_DECIMALS
+from analytics_worker.presentation.numbers import (
+    ALL_DIGITS,
+    MAX_DECIMALS,
+    needed_decimals,
+    number_text,
+)
 from flows.reports.formats.query.columns import NUMBERS, Column, ColumnKind
 from flows.reports.formats.query.fetch import FetchedRows
 
 MAX_TEXT_LENGTH = 400
 EMPTY_CELL = "\u2013"
-_MAX_DECIMALS = 2
 _YES_OR_NO = {"t": "yes", "f": "no"}
 _MINUTE = re.compile(r"(\d{4,}-\d\d-\d\d \d\d:\d\d)(:\d\d(?:\.\d+)?)(?:[+-]\d\d(?::\d\d)*)?")
 """A time as the server prints it: its minute, its seconds, its offset, which is that of the report."""
@@ -165,20 +168,8 @@ def _decimals(column: Column, numbers: Sequence[Decimal]) -> int:
     if column.options.decimals is not None:
         return column.options.decimals
     if column.options.percent:
-        return _needed_decimals(numbers)
+        return needed_decimals(numbers)
     if column.kind is ColumnKind.INTEGER:
         return 0
-    declared = _needed_decimals(numbers) if column.scale is None else column.scale
+    declared = needed_decimals(numbers) if column.scale is None else column.scale
     return max(0, min(declared, MAX_DECIMALS))
-
-
-def _needed_decimals(numbers: Sequence[Decimal]) -> int:
-    """Return the decimals that a column needs, at most two unless all its values are small."""
-    largest = max(map(abs, numbers), default=Decimal(0))
-    limit = _MAX_DECIMALS if largest >= 1 or not largest else 2 - largest.adjusted()
-    limit = min(limit, MAX_DECIMALS)
-    negligible = Decimal(1).scaleb(-limit - 3)
-    for decimals in range(limit):
-        if all(abs(each - rounded(each, decimals)) < negligible for each in numbers):
-            return decimals
-    return limit

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from flows.reports.formats.charts.axis import MINUS, number_text, rounded
+from analytics_worker.presentation.numbers import MINUS, number_text, rounded
 from flows.reports.formats.pages.cell_text import EMPTY_CELL
 from flows.reports.formats.pages.document import Number, Tile
 

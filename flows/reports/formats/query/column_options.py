@@ -10,10 +10,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from analytics_worker.definitions.text_types import Line, matching
-from flows.reports.formats.charts.axis import CURRENCIES
+from analytics_worker.definitions.text_types import Line
+from analytics_worker.presentation.numbers import CURRENCIES, MAX_DECIMALS, Unit
 
-MAX_DECIMALS = 6
 _EXCEL_CODES: Mapping[str, str] = {
     "HH24:MI:SS": "hh:mm:ss",
     "HH24:MI": "hh:mm",
@@ -46,11 +45,6 @@ def _checked_pattern(pattern: str) -> str:
             f"{pattern!r:.60} is not a valid date format; expected e.g. DD.MM.YYYY, of {known}"
         )
     return pattern
-
-
-Unit = Annotated[
-    str, matching(r"[^\x00-\x1f\x7f\"]{0,20}", "is not a valid unit; expected up to 20 characters")
-]
 
 
 class ColumnOptions(BaseModel):

@@ -1,27 +1,14 @@
-"""The types of the keys that say when a report is due and what period it covers.
+"""The types of the keys that say when something is due.
 
 Reads nothing, writes nothing.
 """
 
 from datetime import time
-from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
+from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator
 
 from analytics_worker.calendars.due_times import parse_cron
-
-PeriodName = Literal["day", "week", "month", "quarter"]
-
-
-def _checked_timezone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ValueError(
-            f"{name!r} is not a valid time zone; expected an IANA name such as Europe/Paris or UTC"
-        ) from None
-    return name
 
 
 def _time_of_day(value: object) -> object:
@@ -51,7 +38,6 @@ def _as_list(value: object) -> object:
     return value if isinstance(value, list) else [value]
 
 
-Timezone = Annotated[str, AfterValidator(_checked_timezone)]
 Cron = Annotated[str, AfterValidator(_checked_cron)]
 TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
 TimesOfDay = Annotated[
