@@ -2,6 +2,7 @@
 
 from pydantic import (
     Field,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     SecretStr,
@@ -101,4 +102,8 @@ class DataSettings(BaseSettings):
     )
     dbt_profiles_dir: OptionalPath = Field(
         default=None, description="Folder of profiles.yml. Empty: the dbt project's folder."
+    )
+    dbt_lock_wait_seconds: NonNegativeInt = Field(
+        default=7200,
+        description="How long a dbt run waits for another one on the same warehouse before it fails; less than the time between two scheduled runs.",
     )

@@ -40,6 +40,10 @@ SWITCHES = frozenset({
     "--use-experimental-parser", "--no-use-experimental-parser", "--use-fast-test-edges",
     "--no-use-fast-test-edges", "--version-check", "--no-version-check", "--warn-error",
 })  # fmt: skip
+RETRY_VALUES = frozenset({
+    "--vars", "--profile", "--target", "-t", "--threads", "--warn-error-options", "--defer-state",
+})  # fmt: skip
+RETRY_SWITCHES = frozenset({"--warn-error"})
 WORKER_OPTIONS = {
     "--project-dir": "set DBT_PROJECT_PATH instead",
     "--profiles-dir": "set DBT_PROFILES_DIR instead",
@@ -88,6 +92,17 @@ class Arguments:
         """Everything after the subcommand."""
         lists = [part for option, values in self.lists.items() for part in (option, *values)]
         return [*self.options, *lists]
+
+    @property
+    def repeated(self) -> list[str]:
+        """The options that ``dbt retry`` needs again, because it reads the project before its state."""
+        pairs = zip(self.options, (*self.options[1:], ""), strict=True)
+        return [
+            part
+            for option, value in pairs
+            if option in RETRY_VALUES | RETRY_SWITCHES
+            for part in ((option, value) if option in RETRY_VALUES else (option,))
+        ]
 
     @property
     def selection(self) -> str:

@@ -6,18 +6,18 @@ in ``ops.dbt_node_results``. Tests only read: safe to repeat.
 
 from prefect import Task
 
-from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import DBT_TEST
 from flows.dbt._arguments import check_arguments
 from flows.dbt._attempts import DbtRun, attempt, flow_limit_seconds, run_with_retries
 from flows.dbt._dbt_artifacts import DbtResult
+from flows.dbt._flow import dbt_flow
 from flows.dbt._flow_result import finish_run
 from flows.dbt._workspace import workspace
 
 run_tests = Task(attempt, name="dbt test", **DBT_TEST)
 
 
-@flow(timeout_seconds=1800)
+@dbt_flow(timeout_seconds=1800)
 def run_dbt_tests(dbt_args: list[str] | None = None) -> DbtResult:
     """Run dbt tests; the run fails if a test fails.
 

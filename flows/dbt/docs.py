@@ -11,12 +11,12 @@ from typing import NotRequired
 
 from prefect import Task
 
-from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import DBT_DOCS
 from analytics_worker.settings import settings
 from flows.dbt._arguments import Arguments
 from flows.dbt._attempts import DbtRun, attempt, flow_limit_seconds, run_with_retries
 from flows.dbt._dbt_artifacts import DbtResult
+from flows.dbt._flow import dbt_flow
 from flows.dbt._flow_result import finish_run
 from flows.dbt._workspace import publish, workspace
 
@@ -34,7 +34,7 @@ class DocsResult(DbtResult):
 generate_docs = Task(attempt, name="dbt docs generate", **DBT_DOCS)
 
 
-@flow(timeout_seconds=600)
+@dbt_flow(timeout_seconds=600)
 def dbt_docs_generate() -> DocsResult:
     """Generate dbt documentation: one HTML file that needs no server."""
     with workspace() as folders:

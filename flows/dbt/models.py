@@ -7,18 +7,18 @@ running it twice is safe.
 
 from prefect import Task
 
-from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import DBT_RUN
 from flows.dbt._arguments import check_arguments
 from flows.dbt._attempts import DbtRun, attempt, flow_limit_seconds, run_with_retries
 from flows.dbt._dbt_artifacts import DbtResult
+from flows.dbt._flow import dbt_flow
 from flows.dbt._flow_result import finish_run
 from flows.dbt._workspace import workspace
 
 run_models = Task(attempt, name="dbt run", **DBT_RUN)
 
 
-@flow(timeout_seconds=3600)
+@dbt_flow(timeout_seconds=3600)
 def run_dbt_models(dbt_args: list[str] | None = None) -> DbtResult:
     """Run dbt models.
 
