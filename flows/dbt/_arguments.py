@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from flows.dbt._command_options import command_options
 from flows.dbt._option_values import DbtArgumentError, check_value
 
 LISTS = {
@@ -152,11 +153,20 @@ def _check_option(command: str, option: str) -> None:
             f"dbt_args: {option[:60]!r} is not a valid option. This flow runs `dbt {command}`; expected"
             " options such as --select staging kpis."
         )
-    if option not in LISTS and option not in VALUES | PATHS | SWITCHES:
+    allowed = _allowed(command)
+    if option not in allowed:
         raise DbtArgumentError(
             f"dbt_args: {option[:60]!r} is not a valid option of `dbt {command}`; expected one of:"
-            f" {', '.join(sorted(set(LISTS) | VALUES | PATHS | SWITCHES))}."
+            f" {', '.join(sorted(allowed))}."
         )
+
+
+def _allowed(command: str) -> set[str]:
+    """Return the options that callers may pass and that the command of the installed dbt has."""
+    installed = command_options(command)
+    return {option for option in VALUES | PATHS | SWITCHES if option in installed} | {
+        spelling for spelling, option in LISTS.items() if option in installed
+    }
 
 
 def _pop_list(command: str, option: str, rest: list[str], project: Path) -> list[str]:

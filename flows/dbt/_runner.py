@@ -22,6 +22,7 @@ from analytics_worker.database.connections import (
     run_sql,
     warehouse_url,
 )
+from analytics_worker.database.dbt_environment import dbt_environment
 from analytics_worker.settings import settings
 from analytics_worker.text import printable
 from flows.dbt._dbt_artifacts import (
@@ -31,7 +32,7 @@ from flows.dbt._dbt_artifacts import (
     node_of_event,
     read_nodes,
 )
-from flows.dbt._environment import dbt_environment, redact, secrets
+from flows.dbt._environment import redact, secrets
 from flows.dbt._nodes import NodeRuns
 from flows.dbt._process import DbtDeadlineError, DbtProcess, dbt_process
 from flows.dbt._workspace import Workspace

@@ -8,7 +8,7 @@ from tests.support.sql import execute
 
 pytestmark = pytest.mark.usefixtures("prefect_api", "report_folder", "smtp_sink")
 AFTER = {"dbt": "run", "latest": "23:59"}
-OTHER_TABLES = {"tiles": [{"title": "n", "sql": 'select count(*) from analytics."Weird.Name"'}]}
+TILES = [{"title": "n", "sql": 'select count(*) from analytics."Weird.Name"'}]
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +49,7 @@ def waiting() -> str | None:
 
 def test_a_green_run_of_other_models_releases_nothing():
     sql = "select n from analytics.kpi where :period_start < now()"
-    store_reports(report(sql=sql, after=AFTER, **OTHER_TABLES))
+    store_reports(report(sql=sql, after=AFTER, tiles=TILES))
 
     build("unrelated")
     assert 'no dbt run of analytics."Weird.Name"' in str(waiting())
