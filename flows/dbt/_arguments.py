@@ -97,7 +97,7 @@ class Arguments:
     @property
     def repeated(self) -> list[str]:
         """The options that ``dbt retry`` needs again, because it reads the project before its state."""
-        pairs = zip(self.options, (*self.options[1:], ""), strict=True)
+        pairs = zip(self.options, (*self.options[1:], ""), strict=False)
         return [
             part
             for option, value in pairs

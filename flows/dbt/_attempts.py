@@ -88,7 +88,10 @@ def flow_limit_seconds() -> float:
     """Return the time limit of dbt in the current flow."""
     context = FlowRunContext.get()
     flow = context.flow if context else None
-    limit = flow.limit_seconds if isinstance(flow, DbtFlow) else None
+    if flow is None:
+        return NO_LIMIT_SECONDS
+    # Prefect's with_options returns a plain flow, whose time limit includes the wait.
+    limit = flow.limit_seconds if isinstance(flow, DbtFlow) else flow.timeout_seconds
     return limit or NO_LIMIT_SECONDS
 
 

@@ -54,7 +54,7 @@ def test_options_with_values_pass_through():
 
 def test_nothing_means_the_whole_project():
     arguments = check_arguments("run", [], PROJECT)
-    assert (arguments.argv, arguments.selection) == ([], "")
+    assert (arguments.argv, arguments.selection, arguments.repeated) == ([], "", [])
 
 
 def test_the_selection_can_be_named():

@@ -88,7 +88,10 @@ def test_missed_period_is_caught_up_once(smtp_sink):
     generate_scheduled_reports()
     generate_scheduled_reports()
     days = [attachment(each).decode().split()[1] for each in smtp_sink.messages]
-    assert sorted(days) == [f"{now - timedelta(days=2):%Y-%m-%d}", f"{now - timedelta(days=1):%Y-%m-%d}"]
+    assert sorted(days) == [
+        f"{now - timedelta(days=2):%Y-%m-%d}",
+        f"{now - timedelta(days=1):%Y-%m-%d}",
+    ]
 
 
 def test_new_report_does_not_catch_up_periods_before_it_was_stored():
