@@ -19,7 +19,7 @@ from analytics_worker.breakers.failure_limits import (
 from analytics_worker.breakers.guarded_call import CircuitOpenError
 from analytics_worker.breakers.state_machine import StoreUnreachableError
 from analytics_worker.breakers.statistics import DATABASE, DBT, BreakerStats, breaker_stats
-from analytics_worker.errors import is_database_outage
+from analytics_worker.errors import OutageError, is_database_outage
 
 __all__ = [
     "BreakerStats",
@@ -82,6 +82,16 @@ def _not_an_outage(error: BaseException) -> bool:
     return not is_database_outage(error)
 
 
+def _no_evidence_of_an_outage(error: BaseException) -> bool:
+    """Whether the error, such as a KeyError or a deadlock, does not say that dbt can't work at all.
+
+    All projects share the breaker: an error of one of them must not refuse the runs of the others.
+    """
+    return not isinstance(error, OutageError)
+
+
 db_circuit_breaker = CircuitBreaker(DATABASE, **DATABASE_LIMITS._asdict(), exclude=[_not_an_outage])
-dbt_circuit_breaker = CircuitBreaker(DBT, **DBT_LIMITS._asdict())
+dbt_circuit_breaker = CircuitBreaker(
+    DBT, **DBT_LIMITS._asdict(), exclude=[_no_evidence_of_an_outage]
+)
 external_circuit_breaker = ExternalCircuitBreakers(**EXTERNAL_SERVICE_LIMITS._asdict())

@@ -26,6 +26,10 @@ _REFUSED_CONNECTION = re.compile(
 )
 
 
+class OutageError(Exception):
+    """A service is unavailable: evidence for its circuit breaker, and worth a retry."""
+
+
 class PermanentError(Exception):
     """A retry cannot help: bad input, missing grant, failed contract."""
 

@@ -14,10 +14,10 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from analytics_worker.database.dbt_environment import dbt_environment
 from analytics_worker.settings import settings
 from benchmarks._live_stack import LiveStack, live_stack
 from benchmarks._table import Row
-from flows.dbt._environment import dbt_environment
 
 ROUNDS, MODELS = 5, 13
 SELECTION = ["staging", "kpis"]

@@ -15,19 +15,16 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 import psycopg2
 from psycopg2 import errorcodes, extensions
-from sqlalchemy.engine import URL
-from sqlalchemy.exc import SQLAlchemyError
 
 from analytics_worker.circuit_breaker import db_circuit_breaker
 from analytics_worker.database.answer_memory_limit import bounded_answer, small_answer_mb
 from analytics_worker.database.answer_size_limit import is_small, too_large
 from analytics_worker.database.connections import (
     application_name,
-    direct_connection,
     reader_engine,
     reader_url,
 )
@@ -38,8 +35,9 @@ from analytics_worker.database.cursor_batches import (
     opening_batch,
     reopening_batch,
 )
+from analytics_worker.database.locked_relations import locked_relations
 from analytics_worker.database.overdue_sessions import mark, overdue_sessions, refuse_overdue
-from analytics_worker.database.query_canceller import abandonment_error, cancel_on_timeout
+from analytics_worker.database.query_canceller import cancel_on_timeout
 from analytics_worker.database.select_guard import (
     bind,
     literal,
@@ -47,7 +45,12 @@ from analytics_worker.database.select_guard import (
 )
 from analytics_worker.database.server_messages import server_message
 from analytics_worker.database.server_values import text_types
-from analytics_worker.errors import PermanentError, sqlstate
+from analytics_worker.database.session_errors import (
+    UserSqlError,
+    connection_loss_error,
+    retry_on_session_end,
+)
+from analytics_worker.errors import sqlstate
 from analytics_worker.telemetry import QUERY, timed
 
 DEFAULT_TIMEOUT = timedelta(seconds=10)
@@ -60,11 +63,6 @@ _SETTINGS = (
     " set intervalstyle = postgres; set bytea_output = hex; set extra_float_digits = 1;"
     f" set statement_timeout = {milliseconds(DEFAULT_TIMEOUT)}"
 )
-T = TypeVar("T")
-
-
-class UserSqlError(PermanentError):
-    """The statement failed because of its text; its author has to change it."""
 
 
 @dataclass(frozen=True)
@@ -77,10 +75,6 @@ class QueryRows:
     columns: Sequence[str]
     types: Sequence[int]
     rows: Sequence[tuple[str | None, ...]] = field(repr=False)
-
-
-class SessionEndedError(UserSqlError):
-    """The session was ended although the server is available: one retry is worthwhile."""
 
 
 @contextmanager
@@ -112,26 +106,6 @@ def reader_sessions() -> Generator[Callable[[str | None], "ReaderSession"]]:
     with db_circuit_breaker.calling(), ExitStack() as stack:
         stack.callback(lambda: [session.close() for session in sessions.values()])
         yield session_of
-
-
-def retry_on_session_end(operation: Callable[[], T]) -> T:
-    """Run an operation, and retry it once if its session was ended."""
-    try:
-        return operation()
-    except SessionEndedError:
-        return operation()
-
-
-def connection_loss_error(error: psycopg2.Error, connection: Any, url: URL) -> Exception:
-    """Return the error for a lost connection: an outage only if no new connection can be opened."""
-    if reason := abandonment_error(connection):
-        return UserSqlError(reason)
-    try:
-        with direct_connection(url):
-            reason = " ".join(str(error).split())[:200]
-            return SessionEndedError(f"the session was ended while the SQL ran: {reason}")
-    except SQLAlchemyError as outage:
-        return outage
 
 
 class ReaderSession:
@@ -166,6 +140,49 @@ class ReaderSession:
     def _fetch(
         self, sql: str, parameters: Mapping[str, Any], timeout: timedelta, row_cap: int
     ) -> QueryRows:
+        with self._open(sql, parameters, timeout) as (cursor, marked, text):
+            reopening = (
+                ""
+                if is_small(cursor.description, row_cap + 1)
+                else reopening_batch(text, row_cap, cursor.connection)
+            )
+            cursor.execute(f"{marked}{reopening}fetch forward {row_cap + 1} from {CURSOR}")
+            rows = cursor.fetchall()
+            description = cursor.description
+        names, types = [each[0] for each in description], [each[1] for each in description]
+        return QueryRows(names, types, rows)
+
+    def relations(
+        self,
+        sql: str,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        timeout: timedelta = DEFAULT_TIMEOUT,
+    ) -> list[str]:
+        """Return the quoted names of the relations that a statement reads, views and what they read included.
+
+        The server plans the statement, and this session then holds a lock on each of them; no row is read.
+
+        Raises:
+            UserSqlError: the statement was refused.
+            SQLAlchemyError: the database is unavailable.
+        """
+
+        def read() -> list[str]:
+            with self._open(sql, parameters or {}, timeout) as (cursor, _, _):
+                cursor.execute(locked_relations())
+                return [name for (name,) in cursor.fetchall()]
+
+        return retry_on_session_end(read)
+
+    @contextmanager
+    def _open(
+        self, sql: str, parameters: Mapping[str, Any], timeout: timedelta
+    ) -> Generator[tuple[Any, str, str]]:
+        """Open the server's cursor of a statement; errors in the block are those of the statement.
+
+        Yields the driver's cursor, the mark of the statement for its batches, and its bound text.
+        """
         connection = self._connection()
         refuse_functions(sql, reader_engine(self._reader), connection)
         refuse_overdue(sql, self._overdue)
@@ -180,21 +197,12 @@ class ReaderSession:
             ):
                 cursor.string_types = self._text_types
                 cursor.execute(marked + opening_batch(text, own_timeout, connection))
-                reopening = (
-                    ""
-                    if is_small(cursor.description, row_cap + 1)
-                    else reopening_batch(text, row_cap, connection)
-                )
-                cursor.execute(f"{marked}{reopening}fetch forward {row_cap + 1} from {CURSOR}")
-                rows = cursor.fetchall()
-                description = cursor.description
+                yield cursor, marked, text
         except psycopg2.Error as error:
             raise self._translated(error, timeout) from None
         except Exception as error:  # noqa: BLE001  # the driver raises what a value provokes
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise UserSqlError(f"a value can't be read ({reason}); cast it to text") from None
-        names, types = [each[0] for each in description], [each[1] for each in description]
-        return QueryRows(names, types, rows)
 
     def _connection(self) -> Any:
         if self._pooled is None:

@@ -46,23 +46,30 @@ def result_of(state: State[Any]) -> Any:
     raise RunFailed(f"{state.name}: {state.message}", result)
 
 
-def flow(*, timeout_seconds: float, **options: Any) -> Callable[[Callable[P, R]], WorkerFlow[P, R]]:
+def flow(
+    *,
+    timeout_seconds: float,
+    flow_type: type[WorkerFlow[..., Any]] = WorkerFlow,
+    **options: Any,
+) -> Callable[[Callable[P, R]], WorkerFlow[P, R]]:
     """Make a flow of a function that returns a `analytics_worker.prefect_support.results.FlowResult`.
 
     Args:
         timeout_seconds: When the run ends as TimedOut. Statements and child processes of the flow
             need their own timeouts.
+        flow_type: Class of the flow.
         options: Any other option of Prefect's flow.
     """
 
     def decorate(function: Callable[P, R]) -> WorkerFlow[P, R]:
-        return WorkerFlow(
+        made = flow_type(
             cast("Callable[P, R]", measured(_report_errors(function))),
             timeout_seconds=timeout_seconds,
             persist_result=True,
             result_serializer="json",
             **options,
         )
+        return cast("WorkerFlow[P, R]", made)
 
     return decorate
 

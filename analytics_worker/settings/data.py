@@ -2,6 +2,7 @@
 
 from pydantic import (
     Field,
+    NonNegativeInt,
     PositiveFloat,
     PositiveInt,
     SecretStr,
@@ -122,4 +123,8 @@ class DataSettings(BaseSettings):
     dbt_production_target: Text = Field(
         default=None,
         description="Target of profiles.yml that is production. Empty: its default target.",
+    )
+    dbt_lock_wait_seconds: NonNegativeInt = Field(
+        default=7200,
+        description="How long a dbt run waits for another one on the same warehouse before it fails; less than the time between two scheduled runs.",
     )

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from flows.dbt._command_options import command_options
 from flows.dbt._option_values import DbtArgumentError, check_value
 
 LISTS = {
@@ -42,6 +43,10 @@ SWITCHES = frozenset({
     "--use-experimental-parser", "--no-use-experimental-parser", "--use-fast-test-edges",
     "--no-use-fast-test-edges", "--version-check", "--no-version-check", "--warn-error",
 })  # fmt: skip
+RETRY_VALUES = frozenset({
+    "--vars", "--profile", "--target", "-t", "--threads", "--warn-error-options", "--defer-state",
+})  # fmt: skip
+RETRY_SWITCHES = frozenset({"--warn-error"})
 WORKER_OPTIONS = {
     "--project-dir": "set DBT_PROJECT_PATH instead",
     "--profiles-dir": "set DBT_PROFILES_DIR instead",
@@ -92,6 +97,17 @@ class Arguments:
         return [*self.options, *lists]
 
     @property
+    def repeated(self) -> list[str]:
+        """The options that ``dbt retry`` needs again, because it reads the project before its state."""
+        pairs = zip(self.options, (*self.options[1:], ""), strict=False)
+        return [
+            part
+            for option, value in pairs
+            if option in RETRY_VALUES | RETRY_SWITCHES
+            for part in ((option, value) if option in RETRY_VALUES else (option,))
+        ]
+
+    @property
     def selection(self) -> str:
         """The selection as the caller wrote it; empty for the whole project."""
         start = self.options.index("--selector") if "--selector" in self.options else None
@@ -139,11 +155,20 @@ def _check_option(command: str, option: str) -> None:
             f"dbt_args: {option[:60]!r} is not a valid option. This flow runs `dbt {command}`; expected"
             " options such as --select staging kpis."
         )
-    if option not in LISTS and option not in VALUES | PATHS | SWITCHES:
+    allowed = _allowed(command)
+    if option not in allowed:
         raise DbtArgumentError(
             f"dbt_args: {option[:60]!r} is not a valid option of `dbt {command}`; expected one of:"
-            f" {', '.join(sorted(set(LISTS) | VALUES | PATHS | SWITCHES))}."
+            f" {', '.join(sorted(allowed))}."
         )
+
+
+def _allowed(command: str) -> set[str]:
+    """Return the options that callers may pass and that the command of the installed dbt has."""
+    installed = command_options(command)
+    return {option for option in VALUES | PATHS | SWITCHES if option in installed} | {
+        spelling for spelling, option in LISTS.items() if option in installed
+    }
 
 
 def _pop_list(command: str, option: str, rest: list[str], project: Path) -> list[str]:

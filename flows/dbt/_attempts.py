@@ -15,18 +15,18 @@ from prefect.context import FlowRunContext
 from analytics_worker.circuit_breaker import dbt_circuit_breaker
 from analytics_worker.database.connections import APPLICATION_NAME_BYTES, application_name
 from flows.dbt._arguments import Arguments
-from flows.dbt._dbt_artifacts import (
-    DbtOutcome,
+from flows.dbt._dbt_artifacts import DbtOutcome, NodeResult, errors_of, is_done
+from flows.dbt._failures import (
     DbtProjectError,
     DbtUnavailableError,
-    NodeResult,
-    errors_of,
-    is_done,
+    unavailable_error,
 )
-from flows.dbt._lock import DbtRunningError, dbt_lock
+from flows.dbt._flow import DbtFlow
+from flows.dbt._lock import DbtLock, DbtRunningError
 from flows.dbt._process import DbtDeadlineError
 from flows.dbt._runner import run_dbt
 from flows.dbt._selection import excluding
+from flows.dbt._waiting import Waiting
 from flows.dbt._workspace import Workspace
 
 # dbt is stopped this long before the time limit of the flow, so that the run can still report.
@@ -40,14 +40,14 @@ class DbtRun:
 
     Attributes:
         command: The subcommand.
-        limit_seconds: Time limit of the flow.
+        limit_seconds: Time limit of dbt, which starts when the run has the lock.
         shows_nodes: Whether Prefect shows each node as a task run.
         nodes: The last result of each node.
         error: Why it failed, apart from failed nodes.
-        lock_conflict: Message about another run that holds the lock.
         before: What each attempt does first, under the lock; see `flows.dbt._before_models`.
         step_nodes: The last result of each node of the steps before the command.
         steps_done: The steps that later attempts skip.
+        has_started: Whether the run had the lock, and dbt was started.
     """
 
     command: tuple[str, ...]
@@ -59,10 +59,12 @@ class DbtRun:
     started: float = field(default_factory=time.monotonic)
     nodes: dict[str, NodeResult] = field(default_factory=dict[str, NodeResult])
     error: str | None = None
-    lock_conflict: str | None = None
     before: Callable[["DbtRun"], None] | None = None
     step_nodes: dict[str, NodeResult] = field(default_factory=dict[str, NodeResult])
     steps_done: set[str] = field(default_factory=set[str])
+    has_started: bool = False
+    lock: DbtLock = field(default_factory=DbtLock)
+    waiting: Waiting = field(default_factory=Waiting)
 
     @property
     def title(self) -> str:
@@ -80,11 +82,21 @@ class DbtRun:
         """Seconds since the run started."""
         return time.monotonic() - self.started
 
+    def start(self) -> None:
+        """Start the clock, unless this is a retry: the time limit is that of all attempts."""
+        if not self.has_started:
+            self.started, self.started_at = time.monotonic(), datetime.now(UTC)
+            self.has_started = True
+
 
 def flow_limit_seconds() -> float:
-    """Return ``timeout_seconds`` of the current flow."""
+    """Return the time limit of dbt in the current flow."""
     context = FlowRunContext.get()
-    limit = context.flow.timeout_seconds if context and context.flow else None
+    flow = context.flow if context else None
+    if flow is None:
+        return NO_LIMIT_SECONDS
+    # Prefect's with_options returns a plain flow, whose time limit includes the wait.
+    limit = flow.limit_seconds if isinstance(flow, DbtFlow) else flow.timeout_seconds
     return limit or NO_LIMIT_SECONDS
 
 
@@ -98,23 +110,40 @@ def run_with_retries(dbt_run: DbtRun, attempt_task: Task[[DbtRun], None]) -> Non
     Raises:
         CircuitOpenError: dbt failed repeatedly, so its circuit breaker is open.
     """
-    try:
-        attempt_task(dbt_run)
-    except DbtUnavailableError as error:
-        dbt_run.error = str(error)
+    with dbt_run.lock:
+        try:
+            attempt_task(dbt_run)
+        except DbtUnavailableError as error:
+            dbt_run.error = str(error)
 
 
 def attempt(dbt_run: DbtRun) -> None:
-    """Run one dbt process, guarded by the circuit breaker and the lock of the warehouse."""
+    """Run one dbt process as soon as no other run has the lock, guarded by the circuit breaker."""
     try:
-        with dbt_circuit_breaker.calling(), dbt_lock():
+        while not _start_if_unlocked(dbt_run):
+            pass
+    except (DbtProjectError, DbtDeadlineError) as error:
+        dbt_run.error = str(error) or None
+
+
+def _start_if_unlocked(dbt_run: DbtRun) -> bool:
+    """Run dbt and return True; wait a moment and return False if another run holds the lock.
+
+    Raises:
+        DbtProjectError: dbt failed, or another run held the lock for too long.
+        DbtUnavailableError: dbt failed for reasons outside the project.
+    """
+    try:
+        with dbt_circuit_breaker.calling():
+            dbt_run.lock.acquire()
+            dbt_run.start()
             if dbt_run.before:
                 dbt_run.before(dbt_run)
             _raise_failure(dbt_run, _run(dbt_run))
+            return True
     except DbtRunningError as error:
-        dbt_run.lock_conflict = str(error)
-    except (DbtProjectError, DbtDeadlineError) as error:
-        dbt_run.error = str(error) or None
+        dbt_run.waiting.wait(str(error), dbt_run.deadline if dbt_run.has_started else None)
+        return False
 
 
 def _run(dbt_run: DbtRun) -> DbtOutcome:
@@ -139,7 +168,8 @@ def _next_command(dbt_run: DbtRun) -> tuple[Sequence[str], Sequence[str]]:
         return dbt_run.command, dbt_run.arguments.argv
     get_run_logger().info("Retrying without %s nodes that already succeeded", len(done))
     if dbt_run.workspace.save_results() or dbt_run.workspace.previous.exists():
-        return ["retry"], ["--state", str(dbt_run.workspace.previous)]
+        previous = str(dbt_run.workspace.previous)
+        return ["retry"], [*dbt_run.arguments.repeated, "--state", previous]
     return dbt_run.command, excluding(done, dbt_run.arguments, dbt_run.workspace.manifest())
 
 
@@ -149,11 +179,11 @@ def _raise_failure(dbt_run: DbtRun, outcome: DbtOutcome) -> None:
         raise DbtDeadlineError(_timeout_message(dbt_run, outcome))
     failure = outcome.service_failure
     if failure:
-        raise DbtUnavailableError(failure)
+        raise unavailable_error(failure)
     if outcome.error:
         raise DbtProjectError(outcome.error)
-    if not dbt_run.nodes:
-        raise DbtProjectError(_no_match_message(dbt_run))
+    if not dbt_run.nodes and dbt_run.arguments.selection:
+        raise DbtProjectError(f"No nodes of the dbt project match {dbt_run.arguments.selection}")
     if errors_of(outcome.nodes.values()):
         raise DbtProjectError
 
@@ -162,9 +192,3 @@ def _timeout_message(dbt_run: DbtRun, outcome: DbtOutcome) -> str:
     unfinished = [node["name"] for node in errors_of(outcome.nodes.values())]
     nodes = f" while running {', '.join(unfinished[:10])}" if unfinished else ""
     return f"{dbt_run.title} was stopped after {dbt_run.seconds:.0f} s{nodes}: limit {dbt_run.limit_seconds:g} s"
-
-
-def _no_match_message(dbt_run: DbtRun) -> str:
-    if dbt_run.arguments.selection:
-        return f"No nodes of the dbt project match {dbt_run.arguments.selection}"
-    return f"The dbt project has no nodes for `{dbt_run.title}`"

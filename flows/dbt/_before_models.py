@@ -15,11 +15,10 @@ from analytics_worker.settings import settings
 from flows.dbt._attempts import DbtRun
 from flows.dbt._dbt_artifacts import (
     DbtOutcome,
-    DbtProjectError,
-    DbtUnavailableError,
     NodeResult,
     is_failed,
 )
+from flows.dbt._failures import DbtProjectError, unavailable_error
 from flows.dbt._packages import install_error, packages_changed, remember_packages
 from flows.dbt._process import DbtDeadlineError
 from flows.dbt._runner import run_dbt
@@ -66,7 +65,8 @@ def _build(dbt_run: DbtRun, step: str) -> None:
     outcome = _dbt(dbt_run, step, create_folder(dbt_run.workspace, step))
     dbt_run.step_nodes |= outcome.nodes
     if outcome.service_failure:
-        raise DbtUnavailableError(f"dbt {step}, before the models: {outcome.service_failure}")
+        failure = outcome.service_failure
+        raise unavailable_error(failure, f"dbt {step}, before the models: {failure}")
     if outcome.error:
         raise DbtProjectError(f"dbt {step} failed, so the models were not run: {outcome.error}")
     failed = [node for node in outcome.nodes.values() if is_failed(node)]

@@ -1,42 +1,30 @@
-"""Parse the results of a dbt command by node, and classify its failures.
+"""Parse the results of a dbt command by node.
 
 Reads dbt's artifacts (run_results.json, sources.json) and the events of the process; writes nothing.
 """
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
-from analytics_worker.errors import PermanentError, is_permanent
 from analytics_worker.prefect_support.results import FlowResult, Status, status_of
+from analytics_worker.text import one_line, printable
+from flows.dbt._failures import is_service_failure
 
 MESSAGE_CHARACTERS = 500
+RUN_RESULTS = "run_results.json"
 PASSED = frozenset({"success", "pass", "no-op", "reused"})
 WARNED = frozenset({"warn"})
 SKIPPED = frozenset({"skipped"})
 
-# dbt reports the text of libpq and the server without an SQLSTATE.
-_SERVICE_FAILURE = re.compile(
-    r"could not connect to server|connection to server .* failed|server closed the connection"
-    r"|could not translate host name|connection (already|is) closed|connection refused"
-    r"|connection reset|connection timed out|timeout expired|broken pipe|SSL (SYSCALL|connection)"
-    r"|terminating connection|the database system is (starting up|shutting down|in recovery)"
-    r"|too many (clients|connections)|remaining connection slots|no route to host"
-    r"|canceling statement due to (statement|lock) timeout|deadlock detected"
-    r"|could not (receive|send) data (from|to) server|no space left on device",
-    re.IGNORECASE | re.DOTALL,
-)
+_NO_DATE = "0001-01-01"
+"""What dbt reports as the newest date of a source without rows."""
 
 
-class DbtUnavailableError(Exception):
-    """dbt failed for reasons outside the project; worth a retry."""
-
-
-class DbtProjectError(PermanentError):
-    """The project failed, not dbt: compile errors, SQL errors, failed tests."""
+class BrokenArtifactError(Exception):
+    """An artifact of dbt is incomplete: a full disk, or dbt was killed while it wrote it."""
 
 
 class NodeResult(TypedDict):
@@ -113,11 +101,6 @@ class DbtOutcome:
         )
 
 
-def is_service_failure(message: str) -> bool:
-    """Whether the message is about a connection, a crash or a time limit, not the project."""
-    return _SERVICE_FAILURE.search(message) is not None and not is_permanent(Exception(message))
-
-
 def is_failed(node: NodeResult) -> bool:
     """Whether the node ran and did not succeed."""
     return node["status"] not in PASSED | WARNED | SKIPPED
@@ -129,13 +112,29 @@ def is_done(node: NodeResult) -> bool:
 
 
 def read_nodes(target: Path) -> dict[str, NodeResult]:
-    """Return the nodes from the artifact in the target folder; empty if dbt wrote none."""
-    for name in ("run_results.json", "sources.json"):
+    """Return the nodes from the artifact in the target folder; empty if dbt wrote none.
+
+    Raises:
+        BrokenArtifactError: dbt did not write all of it.
+    """
+    for name in (RUN_RESULTS, "sources.json"):
         artifact = target / name
         if artifact.exists():
-            results = json.loads(artifact.read_bytes())["results"]
-            return {node["unique_id"]: _node(node) for node in results}
+            return {node["unique_id"]: node for node in map(_node, read_results(artifact))}
     return {}
+
+
+def read_results(artifact: Path) -> list[Any]:
+    """Return the results of an artifact of dbt.
+
+    Raises:
+        BrokenArtifactError: it is truncated, empty or unreadable.
+    """
+    try:
+        return list(json.loads(artifact.read_bytes())["results"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        reason = one_line(f"{type(error).__name__}: {error}")
+        raise BrokenArtifactError(f"{artifact.name} of dbt can't be read ({reason})") from error
 
 
 def node_of_event(event: Mapping[str, Any]) -> NodeResult:
@@ -150,7 +149,7 @@ def unfinished_node(unique_id: str, reason: str) -> NodeResult:
 
 
 def _node(fields: Mapping[str, Any]) -> NodeResult:
-    unique_id = str(fields["unique_id"])
+    unique_id = printable(str(fields["unique_id"]))
     kind, _, path = unique_id.partition(".")
     rows = (fields.get("adapter_response") or {}).get("rows_affected")
     return NodeResult(
@@ -174,10 +173,7 @@ def _name(kind: str, path: str) -> str:
 
 def _message(fields: Mapping[str, Any]) -> str:
     """Return the message of dbt, or the error or age of a freshness result."""
-    message = fields.get("message") or fields.get("error")
-    age = fields.get("max_loaded_at_time_ago_in_s")
-    if not message and age is not None:
-        message = f"loaded {float(age) / 3600:.1f} hours ago, at {fields.get('max_loaded_at')}"
+    message = fields.get("message") or fields.get("error") or _age(fields)
     lines = [
         line.strip()
         for line in str(message or "").splitlines()
@@ -185,7 +181,16 @@ def _message(fields: Mapping[str, Any]) -> str:
             "compiled code at "
         )  # in the folder of the run, which is deleted
     ]
-    return " ".join(line for line in lines if line)[:MESSAGE_CHARACTERS]
+    return one_line(" ".join(lines), MESSAGE_CHARACTERS)
+
+
+def _age(fields: Mapping[str, Any]) -> str | None:
+    age, newest = fields.get("max_loaded_at_time_ago_in_s"), fields.get("max_loaded_at")
+    if age is None:
+        return None
+    if str(newest).startswith(_NO_DATE):
+        return "has no rows"
+    return f"loaded {float(age) / 3600:.1f} hours ago, at {newest}"
 
 
 def summary_of(nodes: Iterable[NodeResult], seconds: float) -> DbtSummary:

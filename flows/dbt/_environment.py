@@ -1,35 +1,20 @@
-"""Prepare the environment of a dbt process, and redact secrets from its output.
+"""Redact the secrets of dbt's environment from its output.
 
-Reads the environment (dbt's env_var() can name any variable), the settings and profiles.yml.
+Reads profiles.yml; writes nothing.
 """
 
-import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote, quote_plus
 
-from sqlalchemy.engine import URL
-
-from analytics_worker.database.connections import MissingDatabaseError, warehouse_url
+from analytics_worker.database.dbt_environment import SECRET_VARIABLE
 
 REDACTED = "*****"
-SECRET_VARIABLE = "DBT_ENV_SECRET"  # noqa: S105  # the prefix that dbt keeps out of its own logs
 MIN_SECRET_CHARACTERS = 4  # redacting "db" would make messages unreadable
 _SECRET_IN_PROFILE = re.compile(
     r"""(?:^|[\s{,])(?:pass|password|token|\w*_passphrase)\s*:\s*("[^"]*"|'[^']*'|[^#,}\n]+)"""
 )
-
-
-def dbt_environment() -> dict[str, str]:
-    """Return the variables of this process and the warehouse connection for profiles.yml."""
-    return {
-        **os.environ,  # noqa: TID251  # a child's environment
-        **_connection(),
-        "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
-        "DO_NOT_TRACK": "1",
-        "LC_MESSAGES": "C",  # libpq's messages are read by a program
-    }
 
 
 def secrets(environment: Mapping[str, str], profiles: Path) -> list[str]:
@@ -49,23 +34,3 @@ def redact(text: str, secret_values: list[str]) -> str:
     for secret in secret_values:
         text = text.replace(secret, REDACTED)
     return text
-
-
-def _connection() -> dict[str, str]:
-    try:
-        url = warehouse_url()
-    except MissingDatabaseError:
-        return {}  # profiles.yml of the project defines its own connection
-    return {
-        "DBT_HOST": _host(url),
-        "DBT_PORT": str(url.query.get("port") or url.port or 5432),
-        "DBT_USER": url.username or "",
-        f"{SECRET_VARIABLE}_PASSWORD": url.password or "",
-        "DBT_DBNAME": url.database or "",
-        "DBT_SSLMODE": str(url.query.get("sslmode", "prefer")),
-    }
-
-
-def _host(url: URL) -> str:
-    """Return the host name, or the folder of the Unix socket, which is a parameter of the URL."""
-    return str(url.query.get("host") or url.host or "localhost")

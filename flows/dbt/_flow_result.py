@@ -3,13 +3,16 @@
 Writes the history tables and a table artifact once per run.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 
-from prefect.artifacts import create_table_artifact
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from analytics_worker.prefect_support.results import Status, flow_result
+from analytics_worker.prefect_support.results import flow_result
+from analytics_worker.text import one_line, printable
 from flows.dbt._attempts import DbtRun
 from flows.dbt._dbt_artifacts import (
+    MESSAGE_CHARACTERS,
     DbtResult,
     DbtSummary,
     NodeError,
@@ -19,12 +22,13 @@ from flows.dbt._dbt_artifacts import (
     status_of_summary,
     summary_of,
 )
-from flows.dbt._history import record_run
+from flows.dbt._history import record_node_health, record_run
 from flows.dbt._published_files import publish_failed_sql
 from flows.dbt.node_history.details import NodeDetails, node_details
 from flows.dbt.node_history.durations import describe_durations, usual_seconds
 
 ERRORS_IN_MESSAGE = 3
+MAX_ERROR_CHARACTERS = 100_000
 
 
 def finish_run(dbt_run: DbtRun, *, artifact: str, unit: str) -> DbtResult:
@@ -38,21 +42,18 @@ def finish_run(dbt_run: DbtRun, *, artifact: str, unit: str) -> DbtResult:
     all_nodes = dbt_run.step_nodes | dbt_run.nodes
     nodes = sorted(all_nodes.values(), key=lambda node: node["unique_id"])
     summary = summary_of(nodes, dbt_run.seconds)
-    status: Status = (
-        "skipped" if dbt_run.lock_conflict else status_of_summary(summary, dbt_run.error)
-    )
+    status = status_of_summary(summary, dbt_run.error)
     details = node_details(dbt_run.workspace, nodes)
     errors = _with_owners(errors_of(nodes), nodes, details)
-    error = None if status in {"success", "skipped"} else _error(dbt_run, errors)
+    error = None if status == "success" else _error(dbt_run, errors)
     result = DbtResult(
         **flow_result(status, _message(dbt_run, summary, error, unit), error=error),
         summary=summary,
         results=nodes,
         errors=errors,
     )
-    if status != "skipped":
-        notes = [_record(dbt_run, result, details), _failed_sql(dbt_run, result, details)]
-        publish_artifact(artifact, dbt_run.title, result, [note for note in notes if note])
+    notes = [_record(dbt_run, result, details), _failed_sql(dbt_run, result, details)]
+    publish_artifact(artifact, dbt_run.title, result, [note for note in notes if note])
     return result
 
 
@@ -61,7 +62,12 @@ def _record(dbt_run: DbtRun, result: DbtResult, details: Mapping[str, NodeDetail
     usual = usual_seconds(result["results"], dbt_run.started_at)
     columns = {each: {**found, "usual_seconds": usual.get(each)} for each, found in details.items()}
     record_run(dbt_run.title, dbt_run.arguments.argv, dbt_run.started_at, result, columns)
-    return describe_durations(result["results"], usual) if dbt_run.shows_nodes else ""
+    if not dbt_run.shows_nodes:  # they were only compiled
+        return ""
+    manifest = dbt_run.workspace.manifest()
+    nodes = dbt_run.step_nodes | dbt_run.nodes
+    record_node_health(dbt_run.arguments, dbt_run.started_at, manifest, nodes)
+    return describe_durations(result["results"], usual)
 
 
 def _failed_sql(dbt_run: DbtRun, result: DbtResult, details: Mapping[str, NodeDetails]) -> str:
@@ -83,31 +89,42 @@ def _with_owners(
 
 
 def _error(dbt_run: DbtRun, errors: list[NodeError]) -> str:
-    """Return the error of dbt, followed by those of the nodes with their owners."""
+    """Return the error of dbt, then those of the nodes with their owners, at most MAX_ERROR_CHARACTERS."""
     failed = [
         f"{error['name']}{f' (owner: {owner})' if (owner := error.get('owner')) else ''}:"
         f" {error['message'] or error['status']}"
         for error in errors
     ]
-    return "\n".join(([dbt_run.error] if dbt_run.error else []) + failed)
+    text = printable("\n".join(([dbt_run.error] if dbt_run.error else []) + failed))
+    return text if len(text) <= MAX_ERROR_CHARACTERS else f"{text[: MAX_ERROR_CHARACTERS - 1]}…"
 
 
 def _message(dbt_run: DbtRun, summary: DbtSummary, error: str | None, unit: str) -> str:
-    if dbt_run.lock_conflict:
-        return dbt_run.lock_conflict
-    reason = "; ".join(error.splitlines()[:ERRORS_IN_MESSAGE]) if error else ""
-    if reason and not dbt_run.step_nodes | dbt_run.nodes:
-        return reason
+    """Return one line of at most MESSAGE_CHARACTERS; the artifact has the rest."""
+    lines = [line for line in (error or "").splitlines() if line.strip()]
+    reason = "; ".join(lines[:ERRORS_IN_MESSAGE])
+    if not dbt_run.step_nodes | dbt_run.nodes:
+        return one_line(
+            reason or f"nothing to do: the dbt project has no {unit} for `{dbt_run.title}`",
+            MESSAGE_CHARACTERS,
+        )
     kinds = ("passed", "warned", "failed", "skipped")
     counts = ", ".join(f"{summary[kind]} {kind}" for kind in kinds if summary[kind])
-    text = f"{summary['executed']} {unit} in {summary['seconds']:.1f} s: {counts or 'none'}"
-    return f"{text}. {reason}" if reason else text
+    text = f"{_executed(dbt_run, summary, unit)} in {summary['seconds']:.1f} s: {counts or 'none'}"
+    return one_line(f"{text}. {reason}" if reason else text, MESSAGE_CHARACTERS)
+
+
+def _executed(dbt_run: DbtRun, summary: DbtSummary, unit: str) -> str:
+    """Return the number of executed nodes; hooks of the project are not nodes."""
+    hooks = sum(node["resource_type"] == "operation" for node in dbt_run.nodes.values())
+    text = f"{max(summary['executed'] - hooks, 0)} {unit}"
+    return f"{text} and {hooks} hooks" if hooks else text
 
 
 def publish_artifact(
     artifact: str, title: str, result: DbtResult, notes: Sequence[str] = ()
 ) -> None:
-    """Publish a table with one row per node, failed nodes first."""
+    """Publish a table with one row per node, failed nodes first, and the error below it if it is long."""
     rows = sorted(result["results"], key=lambda node: not is_failed(node))
     create_table_artifact(
         key=artifact,
@@ -123,3 +140,11 @@ def publish_artifact(
         ],
         description="\n\n".join([f"`{title}`: {result['message']}", *notes]),
     )
+    error = result.get("error", "")
+    if len(error) > len(result["message"]):
+        fence = "`" * (1 + max(map(len, re.findall("`+", error)), default=2))
+        create_markdown_artifact(
+            key=f"{artifact}-error",
+            markdown=f"{fence}\n{error}\n{fence}",
+            description=f"Error of `{title}`",
+        )

@@ -17,9 +17,15 @@ from functools import partial
 from typing import Any
 
 PR_SET_PDEATHSIG = 1
-# Sets only the limits that this server supports, in one round trip.
+# Sets only the limits that this server supports, in one round trip. Limits of the role, the database
+# or profiles.yml are only lowered; 0 is no limit.
 SET_LIMITS = """
-select set_config(wanted.name, wanted.value, false)
+select
+    set_config(
+        wanted.name,
+        least(nullif(pg_settings.setting, '0')::bigint, wanted.value::bigint)::text,
+        false
+    )
 from json_each_text(%s::json) as wanted (name, value)
 inner join pg_catalog.pg_settings using (name)
 """

@@ -22,9 +22,17 @@ from analytics_worker.database.connections import (
     run_sql,
     warehouse_url,
 )
+from analytics_worker.database.dbt_environment import dbt_environment
 from analytics_worker.settings import settings
-from flows.dbt._dbt_artifacts import DbtOutcome, node_of_event, read_nodes
-from flows.dbt._environment import dbt_environment, redact, secrets
+from analytics_worker.text import printable
+from flows.dbt._dbt_artifacts import (
+    BrokenArtifactError,
+    DbtOutcome,
+    is_failed,
+    node_of_event,
+    read_nodes,
+)
+from flows.dbt._environment import redact, secrets
 from flows.dbt._nodes import NodeRuns
 from flows.dbt._process import DbtDeadlineError, DbtProcess, dbt_process
 from flows.dbt._workspace import Workspace
@@ -33,6 +41,7 @@ OUTPUT = ("--log-level", "none", "--log-level-file", "none", "--no-use-colors")
 SUPPRESSED_EVENTS = frozenset(
     {"EndOfRunSummary", "MainReportVersion", "AdapterRegistered", "SQLCompiledPath"}
 )
+EPHEMERAL = "ephemeral"
 UNFINISHED = "not finished: dbt was stopped"
 
 
@@ -48,7 +57,8 @@ class EventReader:
     def handle(self, event: Mapping[str, Any]) -> None:
         """Process one event: forward log lines to the run, nodes to their task runs."""
         if event["event"] == "start":
-            self.nodes.start(event["node"])
+            if event["node"].get("materialized") != EPHEMERAL:
+                self.nodes.start(event["node"])
         elif event["event"] == "end":
             self._end(event)
         elif event["event"] == "log":
@@ -59,6 +69,8 @@ class EventReader:
 
     def _end(self, event: Mapping[str, Any]) -> None:
         node = node_of_event(event)
+        if event["node"].get("materialized") == EPHEMERAL and not is_failed(node):
+            return  # compiled into other nodes: dbt counts only what it builds
         node["message"] = self.clean(node["message"])
         self.outcome.nodes[node["unique_id"]] = node
         self.nodes.end(node)
@@ -97,7 +109,9 @@ def run_dbt(
     environment = dbt_environment()
     secret_values = secrets(environment, workspace.profiles)
     reader = EventReader(
-        DbtOutcome(), NodeRuns(shown=shows_nodes), lambda text: redact(text, secret_values)
+        DbtOutcome(),
+        NodeRuns(shown=shows_nodes),
+        lambda text: redact(printable(text), secret_values),
     )
     argv = [*command, *options, *_folders(command, workspace), *OUTPUT]
     with (
@@ -183,7 +197,12 @@ def _terminate_backends(name: str) -> None:
 
 def _merge_artifacts(reader: EventReader, workspace: Workspace) -> None:
     """Merge the artifact of dbt, which also contains skipped nodes."""
-    for unique_id, node in read_nodes(workspace.target).items():
+    try:
+        nodes = read_nodes(workspace.target)
+    except BrokenArtifactError as error:
+        get_run_logger().warning("%s; the results are those of dbt's events", error)
+        nodes = {}
+    for unique_id, node in nodes.items():
         node["message"] = reader.clean(node["message"])
         reader.outcome.nodes[unique_id] = node
     if reader.outcome.error is None and not reader.outcome.timed_out:

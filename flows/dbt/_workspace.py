@@ -16,8 +16,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from prefect import get_run_logger
+
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
+from flows.dbt._dbt_artifacts import RUN_RESULTS, BrokenArtifactError, read_results
 
 PARSE_CACHE = "partial_parse.msgpack"
 ABANDONED_AFTER_SECONDS = 2 * 24 * 3600
@@ -63,14 +66,24 @@ class Workspace:
         return dbt_state() / "warm" / key / PARSE_CACHE
 
     def manifest(self) -> dict[str, Any]:
-        """Return the manifest of dbt; empty if dbt wrote none."""
-        path = self.target / "manifest.json"
-        return json.loads(path.read_bytes()) if path.exists() else {}
+        """Return the manifest of dbt; empty if dbt did not write all of it."""
+        try:
+            return json.loads((self.target / "manifest.json").read_bytes())
+        except (OSError, ValueError):
+            return {}
 
     def save_results(self) -> bool:
-        """Save the results of this attempt for the next one; return False if there are none."""
-        results = self.target / "run_results.json"
+        """Save the results of this attempt for the next one; return False if `dbt retry` can't read them."""
+        results = self.target / RUN_RESULTS
         if not results.exists():
+            return False
+        try:
+            read_results(results)
+        except BrokenArtifactError:
+            results.unlink()
+            shutil.rmtree(
+                self.previous, ignore_errors=True
+            )  # older than the results of this attempt
             return False
         self.previous.mkdir(exist_ok=True)
         results.replace(self.previous / results.name)
@@ -79,8 +92,11 @@ class Workspace:
     def publish_cache(self) -> None:
         """Replace the shared parse cache with that of this run."""
         cache = self.target / PARSE_CACHE
-        if cache.exists():
-            publish(cache, self.shared_cache)
+        try:
+            if cache.exists():
+                publish(cache, self.shared_cache)
+        except OSError as error:  # only an optimization: the next run parses all files
+            get_run_logger().warning("could not store the parse cache of dbt: %s", error)
 
 
 def dbt_state() -> Path:
@@ -93,8 +109,12 @@ def publish(source: Path, destination: Path) -> None:
     destination.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=destination.parent, prefix=f".{destination.name}.")
     os.close(descriptor)
-    shutil.copyfile(source, temporary)
-    Path(temporary).replace(destination)
+    try:
+        shutil.copyfile(source, temporary)
+        Path(temporary).replace(destination)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
 
 
 @contextmanager
@@ -133,7 +153,10 @@ def _require(path: Path, variable: str) -> None:
 def _copy_parse_cache(created: Workspace) -> None:
     for cache in (created.shared_cache, created.project / "target" / PARSE_CACHE):
         if cache.is_file():
-            shutil.copyfile(cache, created.target / PARSE_CACHE)
+            try:
+                shutil.copyfile(cache, created.target / PARSE_CACHE)
+            except OSError:  # only an optimization: without it, dbt parses all files
+                (created.target / PARSE_CACHE).unlink(missing_ok=True)
             return
 
 

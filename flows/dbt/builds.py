@@ -7,16 +7,16 @@ to snapshots only what changed, so running it twice is safe.
 
 from prefect import Task
 
-from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import DBT_RUN
 from flows.dbt._attempts import attempt
 from flows.dbt._command import run_command
 from flows.dbt._dbt_artifacts import DbtResult
+from flows.dbt._flow import dbt_flow
 
 run_build = Task(attempt, name="dbt build", **DBT_RUN)
 
 
-@flow(timeout_seconds=7200)
+@dbt_flow(timeout_seconds=7200)
 def dbt_build(dbt_args: list[str] | None = None) -> DbtResult:
     """Build seeds, snapshots, models and tests; what depends on a failed node is skipped.
 

@@ -6,16 +6,16 @@ in ``ops.dbt_node_results``. Tests only read: safe to repeat.
 
 from prefect import Task
 
-from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import DBT_TEST
 from flows.dbt._attempts import attempt
 from flows.dbt._command import run_command
 from flows.dbt._dbt_artifacts import DbtResult
+from flows.dbt._flow import dbt_flow
 
 run_tests = Task(attempt, name="dbt test", **DBT_TEST)
 
 
-@flow(timeout_seconds=1800)
+@dbt_flow(timeout_seconds=1800)
 def run_dbt_tests(dbt_args: list[str] | None = None) -> DbtResult:
     """Run dbt tests; the run fails if a test fails.
 

@@ -13,7 +13,6 @@ from typing import Any, NotRequired
 from httpx import HTTPError
 from prefect import Task
 
-from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import DBT_DOCS
 from analytics_worker.report_storage.rules import StorageError
 from analytics_worker.settings import settings
@@ -22,6 +21,7 @@ from flows.dbt._arguments import typed_arguments
 from flows.dbt._attempts import DbtRun, attempt, flow_limit_seconds, run_with_retries
 from flows.dbt._before_models import run_before
 from flows.dbt._dbt_artifacts import DbtResult
+from flows.dbt._flow import dbt_flow
 from flows.dbt._flow_result import finish_run
 from flows.dbt._published_files import publish_docs
 from flows.dbt._workspace import publish, workspace
@@ -42,7 +42,7 @@ class DocsResult(DbtResult):
 generate_docs = Task(attempt, name="dbt docs generate", **DBT_DOCS)
 
 
-@flow(timeout_seconds=600)
+@dbt_flow(timeout_seconds=600)
 def dbt_docs_generate(
     target: str | None = None,
     vars: dict[str, Any] | None = None,  # noqa: A002  # named like the option of dbt

@@ -10,12 +10,12 @@ from typing import Any
 from prefect import Task
 
 from analytics_worker.errors import PermanentError
-from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import DBT_FRESHNESS
 from flows.dbt._arguments import typed_arguments
 from flows.dbt._attempts import DbtRun, attempt, flow_limit_seconds, run_with_retries
 from flows.dbt._before_models import run_before
 from flows.dbt._dbt_artifacts import DbtResult
+from flows.dbt._flow import dbt_flow
 from flows.dbt._flow_result import finish_run
 from flows.dbt._workspace import workspace
 from flows.dbt.state.production import keep_state
@@ -28,7 +28,7 @@ class UnknownSourceError(PermanentError):
 check_freshness = Task(attempt, name="dbt source freshness", **DBT_FRESHNESS)
 
 
-@flow(timeout_seconds=300)
+@dbt_flow(timeout_seconds=300)
 def dbt_freshness_check(
     source_names: list[str] | None = None,
     target: str | None = None,

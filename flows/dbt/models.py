@@ -7,16 +7,16 @@ running it twice is safe. DBT_BEFORE_MODELS adds what runs before the models, su
 
 from prefect import Task
 
-from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import DBT_RUN
 from flows.dbt._attempts import attempt
 from flows.dbt._command import run_command
 from flows.dbt._dbt_artifacts import DbtResult
+from flows.dbt._flow import dbt_flow
 
 run_models = Task(attempt, name="dbt run", **DBT_RUN)
 
 
-@flow(timeout_seconds=3600)
+@dbt_flow(timeout_seconds=3600)
 def run_dbt_models(dbt_args: list[str] | None = None) -> DbtResult:
     """Run dbt models.
 

@@ -10,13 +10,13 @@ from typing import Any
 import yaml
 from prefect import Task
 
-from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import DBT_OPERATION
 from analytics_worker.settings import settings
 from flows.dbt._arguments import Arguments, typed_arguments
 from flows.dbt._attempts import DbtRun, attempt, flow_limit_seconds, run_with_retries
 from flows.dbt._before_models import run_before
 from flows.dbt._dbt_artifacts import DbtResult
+from flows.dbt._flow import dbt_flow
 from flows.dbt._flow_result import finish_run
 from flows.dbt._option_values import PROJECT_FILE, DbtArgumentError, macro_arguments
 from flows.dbt._workspace import workspace
@@ -24,7 +24,7 @@ from flows.dbt._workspace import workspace
 run_macro = Task(attempt, name="dbt run-operation", **DBT_OPERATION)
 
 
-@flow(timeout_seconds=3600)
+@dbt_flow(timeout_seconds=3600)
 def dbt_run_operation(
     macro: str, args: dict[str, Any] | None = None, target: str | None = None
 ) -> DbtResult:

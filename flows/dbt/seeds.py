@@ -6,16 +6,16 @@ in ``ops.dbt_node_results``. dbt replaces the rows of a seed, so running it twic
 
 from prefect import Task
 
-from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import DBT_RUN
 from flows.dbt._attempts import attempt
 from flows.dbt._command import run_command
 from flows.dbt._dbt_artifacts import DbtResult
+from flows.dbt._flow import dbt_flow
 
 load_seeds = Task(attempt, name="dbt seed", **DBT_RUN)
 
 
-@flow(timeout_seconds=1800)
+@dbt_flow(timeout_seconds=1800)
 def dbt_seed(dbt_args: list[str] | None = None) -> DbtResult:
     """Load the seeds of the dbt project.
 

@@ -7,16 +7,16 @@ the last time, so running it twice is safe.
 
 from prefect import Task
 
-from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import DBT_RUN
 from flows.dbt._attempts import attempt
 from flows.dbt._command import run_command
 from flows.dbt._dbt_artifacts import DbtResult
+from flows.dbt._flow import dbt_flow
 
 take_snapshots = Task(attempt, name="dbt snapshot", **DBT_RUN)
 
 
-@flow(timeout_seconds=3600)
+@dbt_flow(timeout_seconds=3600)
 def dbt_snapshot(dbt_args: list[str] | None = None) -> DbtResult:
     """Take the snapshots of the dbt project.
 

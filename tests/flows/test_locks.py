@@ -9,7 +9,7 @@ from sqlalchemy import text
 from analytics_worker.database.connections import engine, warehouse
 from analytics_worker.delivery.store import delivery_store
 from flows.analytics import _refresh_log_store
-from flows.dbt._lock import DbtRunningError, dbt_lock
+from flows.dbt._lock import DbtLock, DbtRunningError
 from flows.reports.runs.store import open_run_store
 from tests.support.attacks import attack
 from tests.support.sql import query
@@ -37,16 +37,18 @@ def reader(usual_grants):  # noqa: ARG001  # its database
 )
 def test_nobody_keeps_dbt_from_running(reader):
     reader("select pg_advisory_lock(hashtext('analytics-worker'), hashtext('dbt'))")
-    with dbt_lock():
+    with DbtLock() as lock:
+        lock.acquire()
         ((key,),) = [(row[0],) for row in reader(SEEN)]
         with (
+            DbtLock() as other,
             pytest.raises(DbtRunningError, match=r"already running on this warehouse: .+ since"),
-            dbt_lock(),
         ):
-            pass
+            other.acquire()
     reader(f"select pg_advisory_lock({key})")
     for _ in range(2):
-        with dbt_lock():
+        with DbtLock() as lock:
+            lock.acquire()
             assert len(reader(SEEN)) == 2
 
 

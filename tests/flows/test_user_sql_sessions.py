@@ -9,11 +9,10 @@ import pytest
 from analytics_worker.circuit_breaker import db_circuit_breaker
 from analytics_worker.database import reader_sessions
 from analytics_worker.database.reader_sessions import (
-    SessionEndedError,
     UserSqlError,
     reader_session,
-    retry_on_session_end,
 )
+from analytics_worker.database.session_errors import SessionEndedError, retry_on_session_end
 from analytics_worker.errors import PermanentError
 from flows.alerts.evaluation.queries import read_samples
 from flows.reports.formats import TableQuery, fetch_rows, open_snapshot

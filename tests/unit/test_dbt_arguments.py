@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from analytics_worker.settings import settings
 from flows.dbt._arguments import (
     LISTS,
     PATHS,
@@ -53,7 +54,7 @@ def test_options_with_values_pass_through():
 
 def test_nothing_means_the_whole_project():
     arguments = check_arguments("run", [], PROJECT)
-    assert (arguments.argv, arguments.selection) == ([], "")
+    assert (arguments.argv, arguments.selection, arguments.repeated) == ([], "", [])
 
 
 def test_the_selection_can_be_named():
@@ -78,6 +79,8 @@ def test_the_selection_can_be_named():
         (["--defer-state", "a/../../b"], "a/../../b"),
         (["--record-timing-info", "/tmp/x"], "--record-timing-info"),
         (["--shell"], "--shell"),
+        (["--resource-type", "seed"], "--resource-type"),
+        (["--store-failures"], "--store-failures"),
         (["-rx"], "-rx"),
         (["--models"], "--models"),
         (["--models", "--full-refresh"], "--models"),
@@ -151,6 +154,19 @@ def test_variables_of_a_package_are_known(tmp_path):
 
 def test_a_state_folder_inside_the_project_is_made_absolute():
     assert check("--state", "states/prod") == ["--state", str(PROJECT / "states/prod")]
+
+
+def test_each_command_has_the_options_of_the_installed_dbt(monkeypatch, tmp_path):
+    monkeypatch.setenv("STATE_DIR", str(tmp_path))
+    settings.cache_clear()
+    given = ["--store-failures", "--resource-type", "unit_test"]
+    assert check_arguments("test", given, PROJECT).lists == {"--resource-type": ["unit_test"]}
+    with pytest.raises(DbtArgumentError, match=r"`dbt run`; expected one of: .*--select") as error:
+        check_arguments("run", given, PROJECT)
+    assert "--store-failures," not in str(error.value).split("expected", 1)[1]
+    (stored,) = (tmp_path / "dbt").iterdir()
+    stored.write_text("{")  # by a full disk
+    assert check_arguments("test", given, PROJECT).options == ("--store-failures",)
 
 
 @pytest.mark.parametrize("command", ["run", "test"])

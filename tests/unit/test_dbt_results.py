@@ -5,8 +5,9 @@ import pytest
 
 from analytics_worker.settings import settings
 from flows.dbt._arguments import Arguments, check_arguments
-from flows.dbt._dbt_artifacts import is_service_failure, read_nodes, status_of_summary, summary_of
+from flows.dbt._dbt_artifacts import read_nodes, status_of_summary, summary_of
 from flows.dbt._environment import redact, secrets
+from flows.dbt._failures import is_service_failure
 from flows.dbt._selection import excluding, exclusions
 from flows.dbt._workspace import Workspace, publish
 from flows.dbt.docs import MAX_PAGES, publish_page
@@ -167,7 +168,7 @@ def test_the_parse_cache_is_replaced_in_one_step(tmp_path):
 def test_results_of_one_attempt_are_not_taken_for_those_of_the_next(tmp_path):
     work = Workspace(tmp_path, tmp_path, tmp_path)
     work.target.mkdir()
-    (work.target / "run_results.json").write_text("{}")
+    (work.target / "run_results.json").write_text('{"results": []}')
     assert work.save_results()
     assert not work.save_results()
     assert (work.previous / "run_results.json").exists()

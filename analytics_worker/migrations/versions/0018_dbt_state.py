@@ -5,7 +5,7 @@ from alembic import op
 from analytics_worker.migrations.statements import statements
 
 revision = "0018_dbt_state"
-down_revision = "0015_alert_dependencies"
+down_revision = "0017_dbt_node_health"
 
 
 def upgrade() -> None:

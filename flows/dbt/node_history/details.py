@@ -6,9 +6,10 @@ Reads the manifest and the results of all attempts of the run; writes nothing.
 from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict, cast
 
+from analytics_worker.database.dbt_environment import dbt_environment
 from analytics_worker.text import one_line, printable
 from flows.dbt._dbt_artifacts import NodeResult, is_failed
-from flows.dbt._environment import dbt_environment, redact, secrets
+from flows.dbt._environment import redact, secrets
 from flows.dbt._run_results import merged, read_document, results_of
 from flows.dbt._workspace import Workspace
 

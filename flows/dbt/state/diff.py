@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from analytics_worker.database.dbt_environment import dbt_environment
 from analytics_worker.errors import PermanentError
 from analytics_worker.text import one_line
-from flows.dbt._environment import dbt_environment, redact, secrets
+from flows.dbt._environment import redact, secrets
 from flows.dbt._run_results import read_document
 from flows.dbt.state.folder import MANIFEST
 

@@ -51,7 +51,7 @@ def provide_sources(workspace: Workspace, arguments: Arguments) -> None:
 
 def keep_state(dbt_run: DbtRun, result: DbtResult) -> None:
     """Keep what this run says about production; log a warning if that fails."""
-    if dbt_run.error or dbt_run.lock_conflict or not is_production(dbt_run):
+    if dbt_run.error or not is_production(dbt_run):
         return
     try:
         if dbt_run.command == ("source", "freshness"):

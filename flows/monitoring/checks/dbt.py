@@ -1,28 +1,41 @@
 """Check whether dbt can parse its project, so that an error is found before the next scheduled run.
 
-Reads the project's files. Runs ``dbt parse`` in a child process only after a file changed, because it takes
-seconds of processor time. Writes the result to ``dbt-check.json`` in the state folder, keyed by the names,
-sizes and times of the files, so repeating it costs nothing.
+Reads the project's files. Runs ``dbt parse`` in a child process with the environment of the flows. It takes
+seconds of processor time, so a project that was parsed is parsed again only after a file, an installed package
+or a ``DBT_*`` variable changed; one with a problem is parsed each time, because the cause may be elsewhere.
+Writes a fingerprint of these to ``dbt-check.json`` in the state folder, so repeating it costs nothing.
 """
 
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
+from analytics_worker.database.dbt_environment import dbt_environment
 from analytics_worker.settings import settings
 from analytics_worker.text import one_line
 from flows.monitoring.checks.runner import Finding
 
 PARSE_TIMEOUT_SECONDS = 60.0
-PLACEHOLDERS = {"DBT_HOST": "localhost", "DBT_USER": "nobody", "DBT_DBNAME": "nothing"}
-"""Parsing connects to nothing, but renders profiles.yml."""
-IGNORED_FOLDERS = {"target", "logs", "dbt_packages", "__pycache__"}
+PLACEHOLDERS = {
+    "DBT_HOST": "localhost",
+    "DBT_PORT": "5432",
+    "DBT_USER": "nobody",
+    "DBT_ENV_SECRET_PASSWORD": "",
+    "DBT_DBNAME": "nothing",
+    "DBT_SSLMODE": "prefer",
+}
+"""Without a configured database: parsing connects to nothing, but renders profiles.yml."""
+IGNORED_FOLDERS = {"target", "logs", "__pycache__"}
+_ENV_VAR = re.compile(r"""env_var\(\s*['"]([^'"]+)""")
+PACKAGES = {"dbt_packages", "dbt_modules", "dbt_internal_packages"}
+"""Installed packages never change in place: their folder is one file."""
 FIX = "Correct the file that the message names; `dbt parse` shows the full error."
 
 
@@ -34,14 +47,14 @@ def check_dbt() -> Finding:
             fix = "Correct DBT_PROJECT_PATH or DBT_PROFILES_DIR."
             return Finding("degraded", f"{missing} does not exist", fix)
     files = sorted({*_sources(project), profiles / "profiles.yml"})
-    fingerprint = _fingerprint(files)
-    cached = _cached_problem(fingerprint)
-    problem = _parse(project, profiles) if cached is None else cached
-    if cached is None:
-        _cache_problem(fingerprint, problem)
+    environment = PLACEHOLDERS | dbt_environment()
+    fingerprint = _fingerprint(files, environment)
+    is_parsed = _parsed_fingerprint() == fingerprint
+    problem = "" if is_parsed else _parse(project, profiles, environment)
     if problem:
         return Finding("degraded", problem, FIX)
-    detail = "parsed" if cached is None else "unchanged since it was parsed"
+    _store_fingerprint(fingerprint)
+    detail = "unchanged since it was parsed" if is_parsed else "parsed"
     return Finding("healthy", f"{project.name}: {len(files)} files, {detail}")
 
 
@@ -50,39 +63,54 @@ def _sources(project: Path) -> Iterator[Path]:
         names[:] = [
             name for name in names if name not in IGNORED_FOLDERS and not name.startswith(".")
         ]
+        for package in PACKAGES & set(names):
+            names.remove(package)
+            yield from (Path(folder) / package).iterdir()
         yield from (Path(folder) / file for file in files)
 
 
-def _fingerprint(files: list[Path]) -> str:
+def _fingerprint(files: list[Path], environment: Mapping[str, str]) -> str:
     digest = hashlib.sha256(version("dbt-core").encode())
     for file in files:
-        status = file.stat()
-        digest.update(f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+        status = file.stat() if file.exists() else file.lstat()
+        digest.update(
+            f"{file}\0{status.st_size}\0{status.st_mtime_ns}\n".encode("utf-8", "surrogateescape")
+        )
+    names = {name for file in files if file.suffix == ".yml" for name in _variables(file)}
+    for name in sorted({*names, *(name for name in environment if name.startswith("DBT_"))}):
+        digest.update(f"{name}\0{environment.get(name)}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
+
+
+def _variables(file: Path) -> list[str]:
+    """Return the environment variables that profiles.yml or dbt_project.yml names."""
+    if file.name not in {"profiles.yml", "dbt_project.yml"}:
+        return []
+    return _ENV_VAR.findall(file.read_text(errors="replace"))
 
 
 def _cache_file() -> Path:
     return settings().state_dir / "dbt-check.json"
 
 
-def _cached_problem(fingerprint: str) -> str | None:
-    """Return the problem of these files, empty if there is none; None if they were not parsed yet."""
+def _parsed_fingerprint() -> str | None:
+    """Return the fingerprint of the project that was parsed last without a problem."""
     try:
         cached = json.loads(_cache_file().read_text())
-    except (OSError, ValueError):
+        return None if cached["problem"] else cached["fingerprint"]
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    return cached["problem"] if cached.get("fingerprint") == fingerprint else None
 
 
-def _cache_problem(fingerprint: str, problem: str) -> None:
+def _store_fingerprint(fingerprint: str) -> None:
     path = _cache_file()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = path.with_suffix(f".{os.getpid()}")
-    temporary.write_text(json.dumps({"fingerprint": fingerprint, "problem": problem}))
+    temporary.write_text(json.dumps({"fingerprint": fingerprint, "problem": ""}))
     temporary.replace(path)
 
 
-def _parse(project: Path, profiles: Path) -> str:
+def _parse(project: Path, profiles: Path, environment: Mapping[str, str]) -> str:
     """Return the error of ``dbt parse``; empty if there is none."""
     with tempfile.TemporaryDirectory(prefix="dbt-check-") as folder:
         arguments = ["--project-dir", str(project), "--profiles-dir", str(profiles)]
@@ -101,7 +129,7 @@ def _parse(project: Path, profiles: Path) -> str:
             text=True,
             check=False,
             timeout=PARSE_TIMEOUT_SECONDS,
-            env=PLACEHOLDERS | dict(os.environ) | {"DO_NOT_TRACK": "1"},  # noqa: TID251  # of the child process
+            env=environment,
         )
     if not completed.returncode:
         return ""

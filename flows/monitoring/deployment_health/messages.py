@@ -16,7 +16,7 @@ from flows.monitoring.notifications.text import Kind, deployment_content
 NAMESPACE = UUID("b0b6a3a5-3b1e-4b8c-9e0c-7c8a6f1d2e94")
 
 MAX_NAMES = 3
-"""Number of deployments that a one-line text names."""
+"""Number of deployments or nodes that a one-line text names."""
 
 NotifiedSince = dict[str, datetime | None]
 
@@ -52,13 +52,21 @@ def _change_message(change: HealthChange, recipients: Sequence[Recipient]) -> Me
     end = change.end
     details = {
         "state": end.name,
-        "message": end.message,
+        "message": _with_nodes(end.message, change.nodes),
         "run_id": str(end.run_id),
         "ended_at": end.ended_at.isoformat(),
         "since": change.since.isoformat(),
         "failures": change.failures,
     }
-    return _message(end.deployment, change.kind, change.since, details, recipients)
+    message = _message(end.deployment, change.kind, change.since, details, recipients)
+    if not change.nodes:
+        return message
+    return message._replace(id=uuid5(NAMESPACE, f"nodes {end.run_id} {end.deployment}"))
+
+
+def _with_nodes(message: str, nodes: Sequence[str]) -> str:
+    """Return the message, preceded by the nodes that did not fail before."""
+    return f"now failing, too: {_names(nodes)}. {message}" if nodes else message
 
 
 def failing_message(health: DeploymentHealth, recipients: Sequence[Recipient]) -> Message:
@@ -95,9 +103,15 @@ def _message(
 
 def no_recipient_text(deployments: Sequence[str]) -> str:
     """Return that no recipients were notified of these failing deployments, and why."""
-    names = one_line(", ".join(deployments[:MAX_NAMES]))
-    more = f" and {len(deployments) - MAX_NAMES} more" if len(deployments) > MAX_NAMES else ""
-    return f"no recipients were notified that {names}{more} failed: no channel is configured"
+    return (
+        f"no recipients were notified that {_names(deployments)} failed: no channel is configured"
+    )
+
+
+def _names(names: Sequence[str]) -> str:
+    """Return the first names as one line, and the number of the others."""
+    more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
+    return one_line(", ".join(names[:MAX_NAMES])) + more
 
 
 def message_id(deployment: str, kind: Kind, since: datetime) -> UUID:

@@ -3,6 +3,9 @@
 Pure functions. A deployment starts to fail with the first failed run after a successful one, and recovers
 with the next successful one. Each change causes one notification. Skipped and cancelled runs do not change
 the health of a deployment.
+
+A run of dbt covers some nodes only: while a node fails that it did not run, it is no recovery, and a node
+that fails newly is a change of its own.
 """
 
 from collections.abc import Iterable
@@ -26,13 +29,18 @@ class RunEnd:
     kind: str
     """COMPLETED, FAILED, CRASHED or CANCELLED."""
     message: str
+    failing_nodes: tuple[str, ...] = ()
+    """Nodes of dbt that still fail, whether this run included them or not."""
+    new_failures: tuple[str, ...] = ()
+    """Nodes of dbt that failed in this run, which recipients were not notified of."""
 
     @property
     def status(self) -> Literal["ok", "failing"] | None:
         """Return the status that it gives its deployment; None if it does not affect it."""
         if self.kind in {"FAILED", "CRASHED"}:
             return "failing"
-        return "ok" if self.kind == "COMPLETED" and self.name != SKIPPED else None
+        is_success = self.kind == "COMPLETED" and self.name != SKIPPED
+        return "ok" if is_success and not self.failing_nodes else None
 
 
 @dataclass(frozen=True)
@@ -59,6 +67,8 @@ class HealthChange:
     end: RunEnd
     failures: int
     since: datetime
+    nodes: tuple[str, ...] = ()
+    """Nodes of dbt that fail in addition, if the deployment was failing already."""
 
 
 def apply_runs(
@@ -91,9 +101,16 @@ def _next_health(
     )
     if previous is not None and previous.status == status:
         failures = previous.failures + 1 if status == "failing" else 0
-        return replace(current, since=previous.since, failures=failures), None
+        unchanged = replace(current, since=previous.since, failures=failures)
+        return unchanged, _change_of_nodes(end, unchanged)
     if status == "failing":
         return current, HealthChange("failing", end, 1, end.ended_at)
     if previous is None:
         return current, None
     return current, HealthChange("recovered", end, previous.failures, previous.since)
+
+
+def _change_of_nodes(end: RunEnd, health: DeploymentHealth) -> HealthChange | None:
+    if health.status == "ok" or not end.new_failures:
+        return None
+    return HealthChange("failing", end, health.failures, health.since, end.new_failures)

@@ -25,6 +25,10 @@ from analytics_worker.prefect_support.deployments import pools
 from analytics_worker.prefect_support.pagination import pages
 from analytics_worker.prefect_support.run_filters import runs_ended
 from analytics_worker.text import one_line
+from flows.monitoring.deployment_health.dbt_failures import (
+    mark_dbt_failures_notified,
+    with_dbt_failures,
+)
 from flows.monitoring.deployment_health.messages import change_messages, failing_message
 from flows.monitoring.deployment_health.state_machine import (
     DeploymentHealth,
@@ -72,7 +76,9 @@ def _process(
     keys = [_json(end, "run_id", "state_id", "ended_at") for end in ends]
     recorded = run_sql(connection, "monitoring/record_run_ends", ends=json.dumps(keys))
     new_ids = {(row["run_id"], row["state_id"]) for row in recorded}
-    new = [end for end in ends if (end.run_id, end.state_id) in new_ids]
+    new = with_dbt_failures(
+        connection, [end for end in ends if (end.run_id, end.state_id) in new_ids]
+    )
     names = sorted({end.deployment for end in new})
     rows = run_sql(connection, "monitoring/load_health", deployments=names)
     after, changes = apply_runs({row["deployment"]: DeploymentHealth(**row) for row in rows}, new)
@@ -83,6 +89,8 @@ def _process(
     ]
     run_sql(connection, "monitoring/save_health", rows=json.dumps(saved))
     enqueue(connection, messages)
+    if recipients:
+        mark_dbt_failures_notified(connection, new)
     return changes, [each.id for each in messages if each.id]
 
 

@@ -1,23 +1,43 @@
 """Find out whether the data that a report waits for has arrived since its period ended.
 
-Reads the histories of dbt and of the views; writes nothing.
+Reads the histories of dbt and of the views, and asks the server which relations the report's SQL reads;
+writes nothing. A model of dbt has arrived if a run built it, with its data, that started since the period
+ended. Only the models that the SQL reads count, also through views: dbt itself skips a model if one before
+it failed.
 """
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import RowMapping
+
 from analytics_worker.database.connections import run_sql, warehouse
 from flows.reports.definitions.model import After, Report
+from flows.reports.scheduling.read_relations import read_relations
 from flows.reports.scheduling.report_periods import ReportPeriod
 
 
-def missing_data(after: After, period: ReportPeriod) -> list[str]:
+def missing_data(report: Report, after: After, period: ReportPeriod) -> list[str]:
     """Return what the report waits for and has not happened since its period ended."""
+    relations = read_relations(report, period) if after.dbt else []
     with warehouse() as connection:
-        (row,) = run_sql(connection, "reports/freshness", since=period.end, views=after.views)
+        (row,) = run_sql(
+            connection,
+            "reports/freshness",
+            since=period.end,
+            views=after.views,
+            relations=relations,
+        )
     missing = [f"no refresh of {view}" for view in row["stale_views"]]
-    return [*(["no dbt run"] if after.dbt and not row["dbt"] else []), *missing]
+    return [*(_missing_models(row) if after.dbt else []), *missing]
+
+
+def _missing_models(row: RowMapping) -> list[str]:
+    """Return the models that were not built; if the SQL reads none, whether dbt ran at all."""
+    if row["reads_models"]:
+        return [f"no dbt run of {name}" for name in row["stale_models"]]
+    return [] if row["dbt"] else ["no dbt run"]
 
 
 def missing_text(missing: Sequence[str]) -> str:

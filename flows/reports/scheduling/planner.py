@@ -83,7 +83,7 @@ def _request_periods(
 ) -> bool:
     """Request the periods of one report in order, until one has to wait; return whether none has."""
     for period in periods:
-        missing = missing_data(report.after, period) if report.after else []
+        missing = missing_data(report, report.after, period) if report.after else []
         until = deadline(report, due) if report.after and period == periods[-1] else due
         if missing and datetime.now(UTC) < until:
             plan.waiting[report.name] = f"{missing_text(missing)} (until {until:%H:%M} UTC)"

@@ -1,9 +1,36 @@
--- Return whether the data that a report waits for has arrived since its period ended.
+-- Return whether the data that a report waits for has arrived since its period ended. Names of relations
+-- are quoted like those that the server reports.
+with models as (
+    select
+        named.relation,
+        max(node.built_at) as built_at
+    from ops.dbt_node_health as node
+    cross join lateral (
+        select quote_ident(node.schema_name) || '.' || quote_ident(node.relation_name) as relation
+    ) as named
+    where
+        node.resource_type = 'model'
+        and node.database_name = current_database()
+        and named.relation = any(cast(:relations as text []))
+    group by named.relation
+)
+
 select
+    exists (select from models) as reads_models,
+    array(
+        select models.relation
+        from models
+        where models.built_at is null or models.built_at < :since
+        order by models.relation
+    ) as stale_models,
     exists (
         select 1
         from ops.dbt_runs
-        where command = 'dbt run' and status = 'success' and started_at >= :since
+        where
+            command = 'dbt run'
+            and status = 'success'
+            and not args && array['--empty', '--sample']
+            and started_at >= :since
     ) as dbt,
     array(
         select awaited.view

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from analytics_worker.circuit_breaker import db_circuit_breaker
-from flows.alerts.evaluation import batch
 from flows.alerts.evaluation.queries import MAX_ERROR_LENGTH
 from flows.alerts.evaluation.samples import key_label
 from tests.flows.alerts.rules import rule, store, tick
@@ -131,14 +130,14 @@ def test_a_rule_of_which_nothing_can_be_stored_stays_due():
 
 
 def test_an_unexpected_error_is_its_rule_s_own(monkeypatch: pytest.MonkeyPatch):
-    apply = batch.apply_evaluation
+    apply = rule_evaluation.apply_evaluation
 
     def failing(rule, before, health, observation, *args, **options):
-        if rule.name == "odd" and not isinstance(observation, batch.Failure):
+        if rule.name == "odd" and not isinstance(observation, Failure):
             raise RecursionError("too deep")
         return apply(rule, before, health, observation, *args, **options)
 
-    monkeypatch.setattr(batch, "apply_evaluation", failing)
+    monkeypatch.setattr(rule_evaluation, "apply_evaluation", failing)
     store(rule("odd"), rule("well"))
     counts = tick(0)
     assert (counts.evaluated, counts.errors, counts.firing) == (2, 1, 1)

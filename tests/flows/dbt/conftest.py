@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from analytics_worker.prefect_support.retries import DBT_RUN, DBT_TEST, TaskPolicy
 from analytics_worker.settings import settings
+from flows.dbt import _process
+from flows.dbt.data_tests import run_tests
+from flows.dbt.models import run_models
+from tests.support.scripted_dbt import ScriptedDbt
 
 PROJECT = """
 name: tiny
@@ -60,7 +63,20 @@ def model(project: Path):
 @pytest.fixture
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Retries without their delays."""
-    policies: list[TaskPolicy] = [DBT_RUN, DBT_TEST]
-    for policy in policies:
-        monkeypatch.setitem(policy, "retry_delay_seconds", [0.0, 0.0])
-        monkeypatch.setitem(policy, "retry_jitter_factor", None)
+    for task in (run_models, run_tests):
+        monkeypatch.setattr(task, "retry_delay_seconds", [0.0, 0.0])
+        monkeypatch.setattr(task, "retry_jitter_factor", None)
+
+
+@pytest.fixture
+def scripted_dbt(
+    project: Path,  # noqa: ARG001  # a project is there, but the program does not read it
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> ScriptedDbt:
+    """A program in the place of dbt, which reports what the test has written."""
+    folder = tmp_path / "scripted dbt"
+    folder.mkdir()
+    scripted = ScriptedDbt(folder)
+    monkeypatch.setattr(_process, "PROGRAM", scripted.program)
+    return scripted

@@ -19,12 +19,13 @@ sources:
       freshness:
         warn_after: { count: 1, period: hour }
         error_after: { count: 1, period: day }
-    tables: [{ name: fresh }, { name: late }, { name: stale }]
+    tables: [{ name: fresh }, { name: late }, { name: stale }, { name: empty }]
 """
 TABLES = """
 create table public.fresh as select now() as loaded_at;
 create table public.late as select now() - interval '3 hours' as loaded_at;
 create table public.stale as select now() - interval '3 days' as loaded_at;
+create table public.empty as select now() as loaded_at limit 0;
 """
 
 
@@ -42,13 +43,17 @@ def test_stale_sources_are_results(caplog):
     result = state.result(raise_on_failure=False)
     assert state.name == "Partial"
     assert {node["name"]: node["status"] for node in result["results"]} == {
+        "crm.empty": "error",
         "crm.fresh": "pass",
         "crm.late": "warn",
         "crm.stale": "error",
     }
-    assert (result["summary"]["warned"], result["summary"]["failed"]) == (1, 1)
-    assert "loaded 72.0 hours ago" in result["errors"][0]["message"]
-    assert len(artifact_rows(state)) == 3
+    assert (result["summary"]["warned"], result["summary"]["failed"]) == (1, 2)
+    assert [error["message"][:21] for error in result["errors"]] == [
+        "has no rows",
+        "loaded 72.0 hours ago",
+    ]
+    assert len(artifact_rows(state)) == 4
     assert "source stale" in task_run_names(state)
     assert "Retry 1/" not in caplog.text
 

@@ -32,10 +32,10 @@ pytestmark = pytest.mark.usefixtures("environment")
 @pytest.fixture
 def parsed(monkeypatch: pytest.MonkeyPatch):
     """Replace ``dbt parse``, which takes seconds, by a list of results."""
-    problems = ["", ""]
+    problems = ["", "", ""]
     parsed_projects: list[Path] = []
 
-    def parse(project: Path, _profiles: Path) -> str:
+    def parse(project: Path, _profiles: Path, _environment: object) -> str:
         parsed_projects.append(project)
         return problems.pop(0)
 
@@ -167,13 +167,32 @@ def test_an_unchanged_project_is_not_parsed_again(project: Path, parsed):
     parsed_projects, problems = parsed
     assert [check_dbt().status, check_dbt().status] == ["healthy", "healthy"]
     assert len(parsed_projects) == 1
-    problems[:] = ["kpis.sql is broken", "not parsed again"]
+    problems[:] = ["kpis.sql is broken", "a package is missing", ""]
     (project / "models" / "new.sql").write_text("select 1")
-    assert [check_dbt().message, check_dbt().message] == ["kpis.sql is broken"] * 2
+    found = [check_dbt().message for _ in range(3)]
+    assert found[:2] == ["kpis.sql is broken", "a package is missing"]  # looked at again
+    assert "parsed" in found[2]
+    assert len(parsed_projects) == 4
+
+
+@pytest.mark.parametrize("change", ["variable", "package"])
+def test_a_project_is_parsed_again_after_a_change_outside_its_files(
+    project: Path, parsed, monkeypatch, change
+):
+    parsed_projects, _ = parsed
+    check_dbt()
+    if change == "variable":
+        monkeypatch.setenv("DBT_LAYER", "bronze")
+    else:
+        (project / "dbt_packages" / "dbt_utils").mkdir(parents=True)
+    check_dbt()
     assert len(parsed_projects) == 2
 
 
 def test_a_syntax_error_in_a_model_is_found(project: Path):
+    """The profile needs variables of the worker: that they are unset would be another error."""
+    profile = project / "profiles.yml"
+    profile.write_text(profile.read_text().replace(", '5432')", ")").replace(", '')", ")"))
     (project / "models" / "kpis" / "broken.sql").write_text("select {{ reff('x') ")
     finding = check_dbt()
     assert finding.status == "degraded"

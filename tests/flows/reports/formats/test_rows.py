@@ -15,7 +15,7 @@ import openpyxl
 import pytest
 from pyarrow import parquet
 
-from analytics_worker.database.reader_sessions import SessionEndedError
+from analytics_worker.database.session_errors import SessionEndedError
 from analytics_worker.errors import PermanentError
 from flows.reports.formats import (
     ExportResult,

@@ -1,0 +1,44 @@
+"""Define the ``@dbt_flow`` decorator: a flow whose time limit starts when it may run dbt.
+
+Reads the settings; writes nothing.
+"""
+
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar, cast
+
+from prefect.context import FlowRunContext
+
+from analytics_worker.prefect_support.flow import WorkerFlow, flow
+from analytics_worker.settings import settings
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class DbtFlow(WorkerFlow[P, R]):
+    """A flow that may wait for other runs of dbt: Prefect's time limit of a run includes the wait."""
+
+    limit_seconds: float | None = None
+    """Time limit of dbt."""
+
+    @property
+    def timeout_seconds(self) -> float | None:
+        """The time limit; while this flow runs, with the time that it may wait for the lock."""
+        context = FlowRunContext.get()
+        if self.limit_seconds is None or context is None or context.flow is not self:
+            return self.limit_seconds
+        return self.limit_seconds + settings().dbt_lock_wait_seconds
+
+    @timeout_seconds.setter
+    def timeout_seconds(self, seconds: float | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]
+        self.limit_seconds = seconds
+
+
+def dbt_flow(*, timeout_seconds: float) -> Callable[[Callable[P, R]], DbtFlow[P, R]]:
+    """Make a flow of a function that runs dbt.
+
+    Args:
+        timeout_seconds: Time limit of dbt, from the moment when no other run holds the lock.
+    """
+    decorate = flow(timeout_seconds=timeout_seconds, flow_type=cast("Any", DbtFlow))
+    return cast("Callable[[Callable[P, R]], DbtFlow[P, R]]", decorate)

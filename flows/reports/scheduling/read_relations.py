@@ -1,0 +1,43 @@
+"""Find the relations that the SQL of a report reads, by asking the server.
+
+Plans each statement as the report's reader; reads no rows and writes nothing.
+"""
+
+from collections.abc import Iterator
+
+from analytics_worker.database.reader_sessions import reader_session
+from analytics_worker.database.select_guard import placeholders
+from analytics_worker.errors import PermanentError
+from flows.reports.definitions.model import Report
+from flows.reports.scheduling.report_periods import ReportPeriod
+
+
+def read_relations(report: Report, period: ReportPeriod) -> list[str]:
+    """Return the quoted names of the relations that the report reads, also through views.
+
+    A statement with an error reads none here: the run of the report reports the error.
+    """
+    values = {
+        **{name: each.driver_value for name, each in report.parameters.items()},
+        "period_start": period.start,
+        "period_end": period.end,
+    }
+    found: set[str] = set()
+    with reader_session(report.reader) as session:
+        for sql in _statements(report):
+            # The values of the rows of `for_each` are unknown, and don't decide what is read.
+            unknown = dict.fromkeys(placeholders(sql) - values.keys())
+            try:
+                found.update(session.relations(sql, {**unknown, **values}))
+            except PermanentError:
+                continue
+    return sorted(found)
+
+
+def _statements(report: Report) -> Iterator[str]:
+    yield from (table.sql for table in report.tables)
+    yield from (chart.sql for chart in report.charts)
+    for tile in report.tiles:
+        yield from (sql for sql in (tile.sql, tile.previous) if sql)
+    if report.for_each:
+        yield report.for_each.sql
