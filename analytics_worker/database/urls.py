@@ -11,6 +11,7 @@ from typing import cast
 from prefect_sqlalchemy import SqlAlchemyConnector
 from sqlalchemy.engine import URL
 
+from analytics_worker.database.libpq_environment import complete
 from analytics_worker.database.libpq_url import (
     DRIVERS,
     EXPECTED,
@@ -25,6 +26,7 @@ from analytics_worker.settings import settings
 
 READER_ROLE = "analytics_reader"
 DRIVER = "postgresql+psycopg2"
+MAX_NAME_BYTES = 63
 _PARTS = frozenset({"user", "password", "host", "port", "dbname"})
 
 
@@ -105,8 +107,28 @@ def reader_url(name: str | None = None) -> URL:
     explicit = settings().reader_database_url
     if explicit is not None:
         return parse_url(explicit.get_secret_value(), "READER_DATABASE_URL")
-    owner = warehouse_url()
-    return owner.set(username=READER_ROLE, password=reader_password(owner.password))
+    return derived_reader(warehouse_url())
+
+
+def derived_reader(owner: URL) -> URL:
+    """Return the URL of the default reader of a database, whose name and password come from its owner's URL."""
+    role = reader_role(owner)
+    return owner.set(username=role, password=reader_password(owner.password, role))
+
+
+def reader_role(owner: URL) -> str:
+    """Return the name of the default reader: roles belong to the server, so each database has its own."""
+    if explicit := settings().reader_role:
+        return explicit
+    database = complete(parameters_of(owner))["dbname"]
+    if database == READER_ROLE.partition("_")[0]:  # of the embedded PostgreSQL
+        return READER_ROLE
+    name = f"{READER_ROLE}_{database}"
+    if len(name.encode()) <= MAX_NAME_BYTES:
+        return name
+    digest = hashlib.sha256(database.encode()).hexdigest()[:8]
+    start = name.encode()[: MAX_NAME_BYTES - len(digest) - 1].decode(errors="ignore")
+    return f"{start}_{digest}"
 
 
 def _named_reader(name: str) -> str:
@@ -118,8 +140,13 @@ def _named_reader(name: str) -> str:
     return known[name].get_secret_value()
 
 
-def reader_password(owner_password: str | None) -> str | None:
+def reader_password(owner_password: str | None, role: str = READER_ROLE) -> str | None:
     """Return the derived password, or None if the owner has none (trust, peer, .pgpass)."""
     if not owner_password:
         return None
-    return hmac.new(owner_password.encode(), READER_ROLE.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(owner_password.encode(), role.encode(), hashlib.sha256).hexdigest()
+
+
+def quoted_name(name: str) -> str:
+    """Return a name as SQL in a message quotes it."""
+    return '"{}"'.format(name.replace('"', '""'))

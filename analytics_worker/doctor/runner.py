@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from analytics_worker.database.connections import direct_connection, warehouse_url
 from analytics_worker.database.libpq_url import address
+from analytics_worker.database.schema_coverage import coverage_notes
 from analytics_worker.database.urls import parameters_of
 from analytics_worker.doctor import (
     access,
@@ -60,6 +61,8 @@ def _database() -> Iterator[Finding]:
         yield Finding("database", "analytics database", "ok", where)
         for check in (versions.tables, database.clock, database.sizes):
             yield from check(connection)
+        for note in coverage_notes(connection):
+            yield Finding("database", "analytics schemas", "warn", note, "Set ANALYTICS_SCHEMAS.")
 
 
 def _server() -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from flows.dbt._arguments import check_arguments
 from flows.dbt._attempts import DbtRun, attempt, flow_limit_seconds, run_with_retries
 from flows.dbt._dbt_artifacts import DbtResult
 from flows.dbt._flow_result import finish_run
+from flows.dbt._sample_project import sample_without_sources
 from flows.dbt._workspace import workspace
 
 run_tests = Task(attempt, name="dbt test", **DBT_TEST)
@@ -26,6 +27,8 @@ def run_dbt_tests(dbt_args: list[str] | None = None) -> DbtResult:
             docs/decisions/dbt-arguments.md lists what callers may pass; the project itself is code.
     """
     with workspace() as folders:
+        if nothing_to_run := sample_without_sources(folders.project):
+            return nothing_to_run
         arguments = check_arguments("test", dbt_args or [], folders.project)
         dbt_run = DbtRun(("test",), arguments, folders, flow_limit_seconds())
         run_with_retries(dbt_run, run_tests)
