@@ -61,7 +61,7 @@ def migrate(
     Args:
         url: The database; that of the settings by default.
         sample: Whether it is the database of the sample warehouse, whose schemas are created.
-        grant_reader: Whether the role of READER_DATABASE_URL, which somebody else made, is granted SELECT.
+        grant_reader: Whether the role of READER_DATABASE_URL, which this worker did not make, is granted SELECT.
 
     Raises:
         MigrationError: the server is too old, or the user lacks a privilege.

@@ -1,7 +1,7 @@
 """The login role that can only SELECT, for the SQL of alerts and reports that users write.
 
 `prepare_reader` creates it in the transaction of the migration, if need be; its comment says whose it is. A role
-that somebody else made is never changed: READER_DATABASE_URL names it, and its password. Safe to repeat.
+that another role made is never changed: READER_DATABASE_URL names it, and its password. Safe to repeat.
 """
 
 from dataclasses import dataclass
@@ -71,7 +71,7 @@ def prepare_reader(connection: Connection, owner: URL) -> Reader:
     """Return the default reader; create it if it is missing.
 
     Raises:
-        ReaderRoleError: somebody else made a role of that name, or this user may not create it.
+        ReaderRoleError: a role of that name exists that this worker did not make, or this user may not create it.
     """
     if explicit := settings().reader_database_url:
         return Reader(parse_url(explicit.get_secret_value(), "READER_DATABASE_URL"), is_ours=False)
@@ -121,7 +121,7 @@ def _comment_start(database: str) -> str:
 
 
 def _is_usable(url: URL, comment: str | None, database: str) -> bool:
-    """Whether the role is ours by its comment, or by its password, which only this worker derives."""
+    """Whether the worker made the role, by its comment, or by its password, which only the worker derives."""
     if _refusal(url) is not None:
         return False
     is_ours = (comment or "").startswith(_comment_start(database))
@@ -176,7 +176,7 @@ def _reset_password(connection: Connection, url: URL, comment: str | None, whose
 
 
 def _same_owner(comment: str | None, whose: str) -> bool:
-    """Whether database and owner are the same, in whatever folder the worker was."""
+    """Whether database and owner are the same, from any folder."""
     return (comment or "").startswith(whose.removesuffix(f"in {project_root()}"))
 
 

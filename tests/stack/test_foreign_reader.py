@@ -48,7 +48,7 @@ def test_it_is_named_after_its_database_and_says_whose_it_is(foreign, monkeypatc
 
 
 @pytest.mark.usefixtures("may_create_roles")
-def test_a_role_that_somebody_else_made_is_never_touched(foreign):
+def test_a_role_that_another_user_made_is_never_touched(foreign):
     foreign.administer(f"create role \"{foreign.reader}\" login password 'of theirs'")
     before = foreign.administer(f"select * from pg_authid where rolname = '{foreign.reader}'")
     with pytest.raises(ReaderRoleError, match="this worker did not make it") as refused:

@@ -1,4 +1,4 @@
--- Whether this user may create the worker's schema, or its tables in a schema that somebody else created.
+-- Whether this user may create the worker's schema, or its tables in a schema that another role created.
 select
     current_user::text as user_name,
     current_database()::text as database,
