@@ -144,6 +144,8 @@ def _create(connection: Connection, url: URL, whose: str) -> None:
         run(connection, "comment on role {role} is {text}", **names, text=sql.Literal(whose))
     except DriverError as error:
         savepoint.rollback()
+        if sqlstate(error) in {errorcodes.DUPLICATE_OBJECT, errorcodes.UNIQUE_VIOLATION}:
+            return  # READER_ROLE names it for another database, which was migrated at the same moment
         if sqlstate(error) != errorcodes.INSUFFICIENT_PRIVILEGE:
             raise
         raise ReaderRoleError(

@@ -52,6 +52,8 @@ class Follower:
         for name in (".venv", "Makefile", "pyproject.toml"):
             (self.folder / name).symlink_to(project_root() / name)
         self.output: list[str] = []
+        self._variables = self.folder / "variables"
+        self._shell: dict[str, str] = {}
 
     def env(self, block: Snippet) -> None:
         """Set the variables."""
@@ -92,11 +94,11 @@ class Follower:
         if command == "make up":
             self._up()
             return
-        prefix = 'eval "$(.venv/bin/analytics-worker env)"; ' if self._stack.process else ""
+        script = f"{command}; env -0 > {self._variables}" if command.startswith("eval") else command
         done = subprocess.run(
-            ["/bin/bash", "-c", prefix + command],
+            ["/bin/bash", "-c", script],
             cwd=self.folder,
-            env=self._stack.environment,
+            env=self._stack.environment | self._shell,
             capture_output=True,
             text=True,
             check=False,
@@ -104,6 +106,9 @@ class Follower:
         )
         self.output.append(f"$ {command}\n{done.stdout}{done.stderr}")
         assert (done.returncode != 0) == fails, "\n".join(self.output)
+        if command.startswith("eval"):
+            lines = self._variables.read_text().split("\0")
+            self._shell = dict(line.split("=", 1) for line in lines if line)
 
     def _up(self) -> None:
         """`make up`, without the pipeline, which the commands of the page run."""
@@ -152,6 +157,7 @@ def dbt_project(folder: Path) -> None:
     (folder / "models/orders.sql").write_text("select * from sales.orders")
 
 
+@pytest.mark.timeout(900)  # a stack and a dozen commands, each a new process
 def test_the_page_works_as_printed(shop, http_sink, stack, monkeypatch):
     monkeypatch.delenv("READER_ROLE")
     follower = Follower(shop, http_sink, stack)
