@@ -56,7 +56,7 @@ def url_of(parameters: Mapping[str, str]) -> URL:
     by_name = single and not is_socket(hosts[0])  # others are parameters of SQLAlchemy's URL
     query = {name: value for name, value in parameters.items() if name not in _PARTS}
     query |= {} if by_name else {"host": ",".join(hosts)}
-    query |= {} if single else {"port": ",".join(ports)}
+    query |= {"port": ",".join(ports)} if any(ports) and not single else {}
     return URL.create(
         DRIVER,
         username=parameters.get("user"),
@@ -71,7 +71,8 @@ def url_of(parameters: Mapping[str, str]) -> URL:
 def parameters_of(url: URL) -> dict[str, str]:
     """Return libpq's parameters of a URL."""
     arguments = url.get_dialect()().create_connect_args(url)[1]
-    return {name: str(value) for name, value in arguments.items()}
+    known = {name: str(value) for name, value in arguments.items()}
+    return {name: value for name, value in known.items() if name != "port" or value.strip(",")}
 
 
 def warehouse_url() -> URL:
