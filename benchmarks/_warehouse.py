@@ -28,7 +28,7 @@ def fresh_warehouse() -> Generator[str]:
         os.environ |= {"DATABASE_URL": postgres.url, "STATE_DIR": f"{directory}/state"}
         settings.cache_clear()
         connections.dispose()
-        upgrade()
+        upgrade(sample=True)
         yield postgres.url
         connections.dispose()
     os.environ.clear()

@@ -36,11 +36,13 @@ os.environ |= {
     "DO_NOT_TRACK": "1",
     "STATE_DIR": f"{_HOME}/state",
     "LOG_DIR": f"{_HOME}/logs",
+    "READER_ROLE": "analytics_reader",  # of all copies of the template
     "SERVER_LOGIN": "off",  # independent of other accounts on this machine
 }
 
 pytest_plugins = [
     "tests.support.postgres",
+    "tests.support.foreign_warehouse",
     "tests.support.prefect",
     "tests.support.redis_server",
     "tests.support.smtp_sink",
@@ -51,6 +53,7 @@ pytest_plugins = [
     "tests.support.receivers.all_channels",
     "tests.support.prefect_server",
     "tests.support.contrib_postgres",
+    "tests.support.installed_warehouse",
 ]
 
 

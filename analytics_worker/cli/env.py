@@ -6,8 +6,9 @@ The output contains the passwords of the database and the Prefect server: it is 
 import shlex
 
 import typer
-from sqlalchemy.engine import make_url
 
+from analytics_worker.database.libpq_environment import dbt_variables, psql_variables
+from analytics_worker.database.libpq_url import libpq_parameters
 from analytics_worker.settings import settings
 from analytics_worker.stack_address import stack_variables
 
@@ -26,21 +27,10 @@ def env() -> None:
 
 
 def _database(url: str) -> dict[str, str]:
-    """The database for SQLAlchemy, for psql, and for dbt on the command line."""
-    parsed = make_url(url)
-    host = str(parsed.query.get("host") or parsed.host or "localhost")
-    port, name = str(parsed.port or 5432), parsed.database or ""
-    user, password = parsed.username or "", parsed.password or ""
+    """The database for SQLAlchemy, for psql, and for dbt on the command line, with all parameters."""
+    parameters = libpq_parameters(url)
     return {
         "DATABASE_URL": url,
-        "PGHOST": host,
-        "PGPORT": port,
-        "PGUSER": user,
-        "PGPASSWORD": password,
-        "PGDATABASE": name,
-        "DBT_HOST": host,
-        "DBT_PORT": port,
-        "DBT_USER": user,
-        "DBT_ENV_SECRET_PASSWORD": password,
-        "DBT_DBNAME": name,
+        **psql_variables(parameters),
+        **dbt_variables(parameters, "DBT_ENV_SECRET_PASSWORD"),
     }

@@ -161,12 +161,16 @@ def engine(role: str) -> Engine:
     name = role.removeprefix(_READER) if role.startswith(_READER) else None
     url = warehouse_url() if role == "warehouse" else reader_url(name)
     logging.getLogger("prefect.SqlAlchemyConnector").setLevel(logging.WARNING)  # "Created …"
+    own = {
+        "connect_timeout": settings().connect_timeout_seconds,
+        "application_name": "analytics-worker",
+    }
+    name_of_database = (
+        {"dbname": url.database} if url.database else {}
+    )  # the text can't hold every name
     block = SqlAlchemyConnector(
         connection_info=url.render_as_string(hide_password=False),
-        connect_args={
-            "connect_timeout": settings().connect_timeout_seconds,
-            "application_name": "analytics-worker",
-        },
+        connect_args=own | name_of_database,
     )
     new_engine = block.get_engine(
         pool_size=settings().database_pool_size,  # pyright: ignore[reportArgumentType]

@@ -5,9 +5,8 @@ Reads the environment (dbt's env_var() can name any variable) and the settings.
 
 import os
 
-from sqlalchemy.engine import URL
-
-from analytics_worker.database.urls import MissingDatabaseError, warehouse_url
+from analytics_worker.database.libpq_environment import dbt_variables, extra_parameters
+from analytics_worker.database.urls import MissingDatabaseError, parameters_of, warehouse_url
 
 SECRET_VARIABLE = "DBT_ENV_SECRET"  # noqa: S105  # the prefix that dbt keeps out of its own logs
 
@@ -28,16 +27,5 @@ def _connection() -> dict[str, str]:
         url = warehouse_url()
     except MissingDatabaseError:
         return {}  # profiles.yml of the project defines its own connection
-    return {
-        "DBT_HOST": _host(url),
-        "DBT_PORT": str(url.query.get("port") or url.port or 5432),
-        "DBT_USER": url.username or "",
-        f"{SECRET_VARIABLE}_PASSWORD": url.password or "",
-        "DBT_DBNAME": url.database or "",
-        "DBT_SSLMODE": str(url.query.get("sslmode", "prefer")),
-    }
-
-
-def _host(url: URL) -> str:
-    """Return the host name, or the folder of the Unix socket, which is a parameter of the URL."""
-    return str(url.query.get("host") or url.host or "localhost")
+    parameters = parameters_of(url)
+    return dbt_variables(parameters, f"{SECRET_VARIABLE}_PASSWORD") | extra_parameters(parameters)

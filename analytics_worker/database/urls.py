@@ -5,40 +5,74 @@ Reads the settings, or the Prefect block that they name; writes nothing and open
 
 import hashlib
 import hmac
+from collections.abc import Mapping
 from typing import cast
 
 from prefect_sqlalchemy import SqlAlchemyConnector
-from sqlalchemy.engine import URL, make_url
+from sqlalchemy.engine import URL
 
+from analytics_worker.database.libpq_environment import complete
+from analytics_worker.database.libpq_url import (
+    DRIVERS,
+    EXPECTED,
+    DatabaseUrlError,
+    host_lists,
+    is_socket,
+    libpq_parameters,
+)
 from analytics_worker.definitions.validation_messages import did_you_mean
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
 
 READER_ROLE = "analytics_reader"
+DRIVER = "postgresql+psycopg2"
+MAX_NAME_BYTES = 63
+_PARTS = frozenset({"user", "password", "host", "port", "dbname"})
 
 
 class MissingDatabaseError(PermanentError):
     """No database is configured and none is running."""
 
 
-def parse_url(url: str) -> URL:
-    """Return the URL with psycopg2 as its driver, for every spelling of ``postgresql://``.
+def parse_url(url: str | URL, variable: str = "DATABASE_URL") -> URL:
+    """Return the URL with psycopg2 as its driver, for every spelling that psql or SQLAlchemy accepts.
+
+    Every parameter of libpq is kept; user, password and database name are never in the query.
 
     Raises:
-        PermanentError: it is not a valid PostgreSQL URL; the message never repeats it.
+        DatabaseUrlError: it is not a valid PostgreSQL URL; the message never repeats it.
     """
-    try:
-        parsed = make_url(url)
-    except Exception as error:
-        raise PermanentError(
-            "DATABASE_URL is not a valid URL; expected postgresql://user:password@host:5432/database"
-        ) from error
-    if parsed.get_backend_name() not in {"postgresql", "postgres"}:
-        raise PermanentError(
-            f"DATABASE_URL has the driver {parsed.drivername!r}; expected"
-            " postgresql://user:password@host:5432/database"
-        )
-    return parsed.set(drivername="postgresql+psycopg2")
+    if isinstance(url, str):
+        return url_of(libpq_parameters(url, variable))
+    if url.get_backend_name() not in DRIVERS:
+        raise DatabaseUrlError(f"{variable} has the driver {url.drivername!r}; {EXPECTED}")
+    return url_of(parameters_of(url.set(drivername=DRIVER)))
+
+
+def url_of(parameters: Mapping[str, str]) -> URL:
+    """Return the URL with these parameters of libpq."""
+    hosts, ports = host_lists(parameters)
+    single = len(hosts) == 1
+    by_name = single and not is_socket(hosts[0])  # others are parameters of SQLAlchemy's URL
+    query = {name: value for name, value in parameters.items() if name not in _PARTS}
+    query |= {} if by_name else {"host": ",".join(hosts)}
+    query |= {"port": ",".join(ports)} if any(ports) and not single else {}
+    return URL.create(
+        DRIVER,
+        username=parameters.get("user"),
+        password=parameters.get("password"),
+        host=(hosts[0] or None) if by_name else None,
+        port=int(ports[0]) if single and ports[0] else None,
+        database=parameters.get("dbname"),
+        query=query,
+    )
+
+
+def parameters_of(url: URL) -> dict[str, str]:
+    """Return libpq's parameters of a URL."""
+    arguments = url.get_dialect()().create_connect_args(url)[1]
+    known = {name: str(value) for name, value in arguments.items()}
+    return {name: value for name, value in known.items() if name != "port" or value.strip(",")}
 
 
 def warehouse_url() -> URL:
@@ -51,7 +85,7 @@ def warehouse_url() -> URL:
         block = cast(
             "SqlAlchemyConnector", SqlAlchemyConnector.load(settings().database_block or "")
         )
-        return parse_url(block._rendered_url.render_as_string(hide_password=False))  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # no public way to it
+        return parse_url(block._rendered_url)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # no public way to it
     url = settings().database_url
     if url is None:
         raise MissingDatabaseError(
@@ -70,12 +104,32 @@ def reader_url(name: str | None = None) -> URL:
         PermanentError: no reader of that name is configured.
     """
     if name is not None:
-        return parse_url(_named_reader(name))
+        return parse_url(_named_reader(name), f"READER_DATABASE_URLS ({name})")
     explicit = settings().reader_database_url
     if explicit is not None:
-        return parse_url(explicit.get_secret_value())
-    owner = warehouse_url()
-    return owner.set(username=READER_ROLE, password=reader_password(owner.password))
+        return parse_url(explicit.get_secret_value(), "READER_DATABASE_URL")
+    return derived_reader(warehouse_url())
+
+
+def derived_reader(owner: URL) -> URL:
+    """Return the URL of the default reader of a database, whose name and password come from its owner's URL."""
+    role = reader_role(owner)
+    return owner.set(username=role, password=reader_password(owner.password, role))
+
+
+def reader_role(owner: URL) -> str:
+    """Return the name of the default reader: roles belong to the server, so each database has its own."""
+    if explicit := settings().reader_role:
+        return explicit
+    database = complete(parameters_of(owner))["dbname"]
+    if database == READER_ROLE.partition("_")[0]:  # of the embedded PostgreSQL
+        return READER_ROLE
+    name = f"{READER_ROLE}_{database}"
+    if len(name.encode()) <= MAX_NAME_BYTES:
+        return name
+    digest = hashlib.sha256(database.encode()).hexdigest()[:8]
+    start = name.encode()[: MAX_NAME_BYTES - len(digest) - 1].decode(errors="ignore")
+    return f"{start}_{digest}"
 
 
 def _named_reader(name: str) -> str:
@@ -87,8 +141,13 @@ def _named_reader(name: str) -> str:
     return known[name].get_secret_value()
 
 
-def reader_password(owner_password: str | None) -> str | None:
+def reader_password(owner_password: str | None, role: str = READER_ROLE) -> str | None:
     """Return the derived password, or None if the owner has none (trust, peer, .pgpass)."""
     if not owner_password:
         return None
-    return hmac.new(owner_password.encode(), READER_ROLE.encode(), hashlib.sha256).hexdigest()
+    return hmac.new(owner_password.encode(), role.encode(), hashlib.sha256).hexdigest()
+
+
+def quoted_name(name: str) -> str:
+    """Return a name as SQL in a message quotes it."""
+    return '"{}"'.format(name.replace('"', '""'))

@@ -10,9 +10,10 @@ from contextlib import closing
 from pathlib import Path
 
 from prefect.settings import get_current_settings
-from sqlalchemy import URL, text
+from sqlalchemy import URL, make_url, text
 
-from analytics_worker.database.connections import direct_connection, parse_url
+from analytics_worker.database.connections import direct_connection
+from analytics_worker.database.urls import DRIVER
 from analytics_worker.doctor.findings import Finding, graded, size
 from analytics_worker.settings import settings
 
@@ -57,7 +58,7 @@ def _postgres_sizes(url: str) -> Mapping[str, float]:
 
 def _for_psycopg2(url: str) -> URL:
     """Translate the server's URL from asyncpg to psycopg2."""
-    parsed = parse_url(url)
+    parsed = make_url(url).set(drivername=DRIVER)
     address = {key: value for key, value in parsed.query.items() if key in {"host", "port"}}
     encryption = {"sslmode": parsed.query["ssl"]} if "ssl" in parsed.query else {}
     return parsed.set(query=address | encryption)

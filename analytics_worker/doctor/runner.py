@@ -12,6 +12,9 @@ from prefect.exceptions import PrefectHTTPStatusError
 from sqlalchemy.exc import SQLAlchemyError
 
 from analytics_worker.database.connections import direct_connection, warehouse_url
+from analytics_worker.database.libpq_url import address
+from analytics_worker.database.schema_coverage import coverage_notes
+from analytics_worker.database.urls import parameters_of
 from analytics_worker.doctor import (
     access,
     database,
@@ -54,11 +57,12 @@ def run_checks() -> Iterator[Finding]:
 
 def _database() -> Iterator[Finding]:
     with direct_connection(warehouse_url()) as connection:
-        url = warehouse_url()
-        address = f"{url.host or url.query.get('host') or 'localhost'}, database {url.database}"
-        yield Finding("database", "analytics database", "ok", address)
+        where = address(parameters_of(warehouse_url()))
+        yield Finding("database", "analytics database", "ok", where)
         for check in (versions.tables, database.clock, database.sizes):
             yield from check(connection)
+        for note in coverage_notes(connection):
+            yield Finding("database", "analytics schemas", "warn", note, "Set ANALYTICS_SCHEMAS.")
 
 
 def _server() -> Iterator[Finding]:

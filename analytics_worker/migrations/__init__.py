@@ -3,18 +3,33 @@
 `upgrade` runs in one transaction, in one process at a time (a lock). Safe to repeat.
 """
 
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from psycopg2 import Error as DriverError
+from psycopg2 import errorcodes
 from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import ProgrammingError
 
 from analytics_worker.database.connections import direct_connection, parse_url, warehouse_url
-from analytics_worker.errors import PermanentError
-from analytics_worker.migrations.reader import ensure_reader
+from analytics_worker.database.schema_coverage import coverage_notes
+from analytics_worker.database.urls import quoted_name
+from analytics_worker.errors import PermanentError, sqlstate
+from analytics_worker.migrations.grants import create_sample_schemas, grant_select, unreadable
+from analytics_worker.migrations.reader import (
+    Reader,
+    check_login,
+    prepare_reader,
+    try_explicit_readers,
+)
+from analytics_worker.text import one_line
 
 MINIMUM_SERVER_VERSION = 140000
 LOCK_KEY = 0x6F70735F6D6967  # "ops_mig"
@@ -24,23 +39,85 @@ class MigrationError(PermanentError):
     """The database can't be upgraded; the message says what its owner must do."""
 
 
-def upgrade(url: str | URL | None = None) -> str:
-    """Upgrade schema ``ops`` and the reader role; return the current revision.
+@dataclass(frozen=True)
+class Migration:
+    """What was made of a database."""
+
+    revision: str
+    notes: Sequence[str]
+    """What its owner should know: what is not covered, what the reader can't read."""
+
+
+def upgrade(url: str | URL | None = None, *, sample: bool = False) -> str:
+    """Upgrade schema ``ops`` and the reader role; return the current revision. See `migrate`."""
+    return migrate(url, sample=sample).revision
+
+
+def migrate(
+    url: str | URL | None = None, *, sample: bool = False, grant_reader: bool = False
+) -> Migration:
+    """Upgrade schema ``ops`` and the reader role in one transaction: all of it, or nothing.
 
     Args:
         url: The database; that of the settings by default.
+        sample: Whether it is the database of the sample warehouse, whose schemas are created.
+        grant_reader: Whether the role of READER_DATABASE_URL, which this worker did not make, is granted SELECT.
 
     Raises:
         MigrationError: the server is too old, or the user lacks a privilege.
+        ReaderRoleError: the reader can't be created, or can't connect.
     """
-    target = warehouse_url() if url is None else parse_url(url_text(url))
-    with direct_connection(target) as connection:
+    target = warehouse_url() if url is None else parse_url(url)
+    notes = try_explicit_readers()
+    with direct_connection(target) as connection, _privileges_named(connection):
         _check_server(connection)
         _acquire_lock(connection)
-        connection.execute(text("create schema if not exists ops"))
+        if not connection.scalar(text("select to_regnamespace('ops')")):
+            connection.execute(text("create schema ops"))
         command.upgrade(_config(connection), "head")
-    ensure_reader(target)
-    return head()
+        reader = prepare_reader(connection, target)
+        notes += [reader.note] if reader.note else []
+        if sample:
+            create_sample_schemas(connection, reader.role)
+        notes += [] if sample else coverage_notes(connection)
+        notes += _grant(connection, reader, grant_reader=grant_reader)
+    check_login(reader)
+    return Migration(head(), notes)
+
+
+def _grant(connection: Connection, reader: Reader, *, grant_reader: bool) -> list[str]:
+    """Grant SELECT where the worker may; return a line for what the reader can't read."""
+    known = text("select exists (select from pg_roles where rolname = :role)")
+    if not connection.scalar(known, {"role": reader.role}):
+        return [f"READER_DATABASE_URL: no role {reader.role!r} found on this server"]
+    if reader.is_ours or grant_reader:
+        grant_select(connection, reader.role)
+    return unreadable(connection, reader.role)
+
+
+@contextmanager
+def _privileges_named(connection: Connection) -> Generator[None]:
+    """Translate a missing privilege into one line; the transaction is rolled back."""
+    user, database = connection.execute(text("select current_user, current_database()")).one()
+    try:
+        yield
+    except (ProgrammingError, DriverError) as error:
+        if sqlstate(error) != errorcodes.INSUFFICIENT_PRIVILEGE:
+            raise
+        reason = one_line(str(getattr(error, "orig", None) or error))
+        raise MigrationError(
+            f"{user} lacks a privilege in database {database} ({reason}); nothing was changed."
+            f" {_fix(reason, quoted_name(user))}"
+        ) from None
+
+
+def _fix(reason: str, user: str) -> str:
+    if "function" in reason:
+        return f"An administrator has to run: GRANT EXECUTE ON that function TO {user};"
+    return (
+        "The schema ops or its tables belong to another role: run this as that role, or let an"
+        f" administrator run: GRANT that role TO {user};"
+    )
 
 
 def _acquire_lock(connection: Connection) -> None:
@@ -63,11 +140,6 @@ def current(connection: Connection) -> str | None:
     return connection.scalar(text("select version_num from ops.alembic_version"))
 
 
-def url_text(url: str | URL) -> str:
-    """Return the URL as text with the password."""
-    return url if isinstance(url, str) else url.render_as_string(hide_password=False)
-
-
 def _config(connection: Connection | None = None) -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent))
@@ -82,11 +154,23 @@ def _check_server(connection: Connection) -> None:
             f"PostgreSQL {version // 10000} is too old; this worker needs version"
             f" {MINIMUM_SERVER_VERSION // 10000} or newer."
         )
-    if not connection.scalar(
-        text("select has_database_privilege(current_database(), 'create')")
-    ) and not connection.scalar(text("select to_regnamespace('ops')")):
-        user, database = connection.execute(text("select current_user, current_database()")).one()
-        raise MigrationError(
-            f"{user} may not create the schema ops in database {database}. Its owner has to run:"
-            f' GRANT CREATE ON DATABASE "{database}" TO "{user}";'
-        )
+    if not connection.scalar(text("select to_regnamespace('ops')")):
+        _check_privilege(connection, "CREATE ON DATABASE")
+    else:
+        _check_privilege(connection, "USAGE, CREATE ON SCHEMA")
+
+
+def _check_privilege(connection: Connection, privilege: str) -> None:
+    """Refuse to start without the privilege to create schema ops, or its tables."""
+    statement = text((Path(__file__).parent / "sql/ops_privileges.sql").read_text())
+    row = connection.execute(statement).mappings().one()
+    of_database = privilege.endswith("DATABASE")
+    if row["may_create_schema"] if of_database else row["may_create_tables"]:
+        return
+    what = "the schema ops" if of_database else "tables in the schema ops, which exists,"
+    name = row["database"] if of_database else "ops"
+    raise MigrationError(
+        f"{row['user_name']} may not create {what} in database {row['database']}; nothing was changed."
+        f" {row['database_owner'] if of_database else row['schema_owner']} has to run: GRANT {privilege}"
+        f" {quoted_name(name)} TO {quoted_name(row['user_name'])};"
+    )

@@ -1,10 +1,11 @@
 """The login role that can only SELECT, for the SQL of alerts and reports that users write.
 
-`ensure_reader` creates it if need be, gives it the analytics schemas and nothing else, and proves
-that it can log in. Safe to repeat; a role that an administrator made is used as it is.
+`prepare_reader` creates it in the transaction of the migration, if need be; its comment says whose it is. A role
+that another role made is never changed: READER_DATABASE_URL names it, and its password. Safe to repeat.
 """
 
-from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
 
 from psycopg2 import Error as DriverError
 from psycopg2 import errorcodes, sql
@@ -12,107 +13,190 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
-from analytics_worker.database.connections import READER_ROLE, direct_connection, reader_password
+from analytics_worker.database.connections import direct_connection, parse_url
+from analytics_worker.database.urls import derived_reader, quoted_name, reader_url
 from analytics_worker.errors import PermanentError, sqlstate
-from analytics_worker.settings import settings
+from analytics_worker.migrations.grants import run
+from analytics_worker.settings import project_root, settings
+from analytics_worker.text import one_line
 
 ROLE_LIMITS = {"temp_file_limit": "10GB", "log_min_messages": "fatal"}
 """Settings of the role, where an administrator set no others. The server writes no errors of user SQL into its log: a
 message can have hundreds of megabytes, and it quotes data."""
 IS_SET = """select exists (
     select from pg_db_role_setting
-    where setrole = to_regrole(:role) and array_to_string(setconfig, ' ') like :like
+    where setrole = to_regrole(quote_ident(:role)) and array_to_string(setconfig, ' ') like :like
 )"""
+WRONG_PASSWORD = "not the password"  # noqa: S105  # shows whether the server asks for one
+OTHER_ROLE = "set READER_ROLE to the name of a role to create, or READER_DATABASE_URL to the URL of a role that may SELECT"
 
 
 class ReaderRoleError(PermanentError):
     """The SELECT-only role is not usable; says what an administrator has to run."""
 
 
-def ensure_reader(owner: URL) -> None:
-    """Create the role if it is missing, grant it SELECT on the analytics schemas, try it.
+@dataclass(frozen=True)
+class Reader:
+    """The default reader of a database."""
+
+    url: URL
+    is_ours: bool
+    """Whether the worker made it, and may change it."""
+    note: str | None = None
+    """What was done to it that its users should know."""
+
+    @property
+    def role(self) -> str:
+        """The name of the role; empty if libpq chooses it."""
+        return self.url.username or ""
+
+
+def try_explicit_readers() -> list[str]:
+    """Connect with READER_DATABASE_URL, if it is set; return a line for each other reader that can't connect.
 
     Raises:
-        ReaderRoleError: the owner may not create roles, or the role can't log in.
+        ReaderRoleError: the default reader can't connect.
     """
-    explicit = settings().reader_database_url
-    password = None if explicit else reader_password(owner.password)
-    with direct_connection(owner) as connection:
-        if not _exists(connection):
-            _create(connection, password)
-        _grant(connection)
-        _limit_role(connection)
-    if explicit is None and not _can_log_in(owner, password):
-        with direct_connection(owner) as connection:
-            _set_password(connection, password)
+    if settings().reader_database_url and (reason := _refusal(reader_url())):
+        raise ReaderRoleError(f"READER_DATABASE_URL does not connect: {reason}. Correct it")
+    refusals = {name: _refusal(reader_url(name)) for name in settings().reader_database_urls}
+    return [
+        f"READER_DATABASE_URLS: reader {name} does not connect: {reason}"
+        for name, reason in refusals.items()
+        if reason
+    ]
 
 
-def _exists(connection: Connection) -> bool:
-    query = text("select exists (select from pg_roles where rolname = :role)")
-    return bool(connection.scalar(query, {"role": READER_ROLE}))
+def prepare_reader(connection: Connection, owner: URL) -> Reader:
+    """Return the default reader; create it if it is missing.
+
+    Raises:
+        ReaderRoleError: a role of that name exists that this worker did not make, or this user may not create it.
+    """
+    if explicit := settings().reader_database_url:
+        return Reader(parse_url(explicit.get_secret_value(), "READER_DATABASE_URL"), is_ours=False)
+    url = derived_reader(owner)
+    role = str(url.username)
+    statement = text((Path(__file__).parent / "sql/reader_role.sql").read_text())
+    found = connection.execute(statement, {"role": role}).mappings().one()
+    whose = _comment(found["database"], found["owner"])
+    note = None
+    if not found["role_exists"]:
+        _create(connection, url, whose)
+    elif not _is_usable(url, found["comment"], found["database"]):
+        note = _reset_password(connection, url, found["comment"], whose)
+    elif not found["comment"]:
+        _run_if_permitted(
+            connection, "comment on role {role} is {text}", role, text=sql.Literal(whose)
+        )
+    _limit_role(connection, role)
+    return Reader(url, is_ours=True, note=note)
 
 
-def _run(connection: Connection, template: str, **parts: sql.Composable) -> None:
-    """Run a statement with identifiers and literals quoted by the driver."""
-    raw = connection.connection.driver_connection
-    with raw.cursor() as cursor:  # pyright: ignore[reportOptionalMemberAccess]
-        cursor.execute(sql.SQL(template).format(role=sql.Identifier(READER_ROLE), **parts))
+def check_login(reader: Reader) -> None:
+    """Connect as the role that was just created.
+
+    Raises:
+        ReaderRoleError: it can't connect.
+    """
+    reason = None if settings().reader_database_url else _refusal(reader.url)
+    if reason is None:
+        return
+    name = quoted_name(reader.role)
+    fix = (
+        "Let pg_hba.conf admit it"
+        if reader.url.password
+        else "DATABASE_URL has no password to derive one from. Run: ALTER ROLE"
+        f" {name} PASSWORD '…'; then set READER_DATABASE_URL, or add it to the passfile"
+    )
+    raise ReaderRoleError(f"The role {reader.role} exists, but does not connect: {reason}. {fix}")
 
 
-def _create(connection: Connection, password: str | None) -> None:
+def _comment(database: str, owner: str) -> str:
+    return f"{_comment_start(database)} made by {quoted_name(owner)} in {project_root()}"
+
+
+def _comment_start(database: str) -> str:
+    return f"Analytics worker: reader of database {quoted_name(database)},"
+
+
+def _is_usable(url: URL, comment: str | None, database: str) -> bool:
+    """Whether the worker made the role, by its comment, or by its password, which only the worker derives."""
+    if _refusal(url) is not None:
+        return False
+    is_ours = (comment or "").startswith(_comment_start(database))
+    return is_ours or _refusal(url.set(password=WRONG_PASSWORD)) is not None
+
+
+def _create(connection: Connection, url: URL, whose: str) -> None:
+    role = str(url.username)
     savepoint = connection.begin_nested()
+    names = {"role": sql.Identifier(role)}
     try:
-        _run(
+        run(
             connection,
             "create role {role} login nosuperuser nocreatedb nocreaterole noinherit noreplication"
             " password {password}",
-            password=sql.Literal(password),
+            **names,
+            password=sql.Literal(url.password),
         )
-        _run(connection, "alter role {role} set default_transaction_read_only = on")
+        run(connection, "alter role {role} set default_transaction_read_only = on", **names)
+        run(connection, "comment on role {role} is {text}", **names, text=sql.Literal(whose))
     except DriverError as error:
         savepoint.rollback()
         if sqlstate(error) in {errorcodes.DUPLICATE_OBJECT, errorcodes.UNIQUE_VIOLATION}:
-            return  # another database of the same server was migrated at the same moment
+            return  # READER_ROLE names it for another database, which was migrated at the same moment
         if sqlstate(error) != errorcodes.INSUFFICIENT_PRIVILEGE:
             raise
         raise ReaderRoleError(
-            f"The role {READER_ROLE} is missing and this user may not create roles. An"
-            f" administrator has to run: CREATE ROLE {READER_ROLE} LOGIN NOINHERIT PASSWORD '…';"
-            " then set READER_DATABASE_URL."
+            f"The role {role} is missing, and this user may not create roles; nothing was changed. An"
+            f" administrator has to run: CREATE ROLE {quoted_name(role)} LOGIN NOINHERIT PASSWORD '…';"
+            " then set READER_DATABASE_URL to the URL of that role, and run `analytics-worker migrate"
+            " --grant-reader`"
         ) from error
 
 
-def _grant(connection: Connection) -> None:
-    """SELECT on what is there and on what dbt will build; never on ops."""
-    for name in settings().analytics_schemas:
-        schema = sql.Identifier(name)
-        _run(connection, "create schema if not exists {schema}", schema=schema)
-        _run(connection, "grant usage on schema {schema} to {role}", schema=schema)
-        _run(connection, "grant select on all tables in schema {schema} to {role}", schema=schema)
-        _grant_future(connection, schema)
-    _grant_future(connection, sql.Identifier("public"))  # the compatibility views
+def _reset_password(connection: Connection, url: URL, comment: str | None, whose: str) -> str:
+    """Set the password of a role that this user made for this database, after DATABASE_URL's was changed."""
+    role = str(url.username)
+    if comment != whose and not _same_owner(comment, whose):
+        said = f"its comment is: {one_line(comment)}" if comment else "it has no comment"
+        raise ReaderRoleError(
+            f"The role {role} exists, and this worker did not make it for this database ({said}); nothing"
+            f" was changed. Either {OTHER_ROLE}"
+        )
+    if url.password is None:
+        return f"{role} has a password that can't be derived: DATABASE_URL has none"
+    try:
+        names = {"role": sql.Identifier(role), "password": sql.Literal(url.password)}
+        run(connection, "alter role {role} login password {password}", **names)
+    except DriverError as error:
+        raise ReaderRoleError(
+            f"The role {role} does not connect with the derived password; set READER_DATABASE_URL"
+        ) from error
+    return f"{role} has a new password, because that of DATABASE_URL has changed"
 
 
-def _grant_future(connection: Connection, schema: sql.Identifier) -> None:
-    _run(
-        connection,
-        "alter default privileges in schema {schema} grant select on tables to {role}",
-        schema=schema,
-    )
+def _same_owner(comment: str | None, whose: str) -> bool:
+    """Whether database and owner are the same, from any folder."""
+    return (comment or "").startswith(whose.removesuffix(f"in {project_root()}"))
 
 
-def _limit_role(connection: Connection) -> None:
+def _limit_role(connection: Connection, role: str) -> None:
     """Bound what user SQL may write to the server's disk, if the owner of the role may set that."""
     for name, value in ROLE_LIMITS.items():
-        if not connection.scalar(text(IS_SET), {"role": READER_ROLE, "like": f"%{name}%"}):
-            _set_if_permitted(connection, name, value)
+        if not connection.scalar(text(IS_SET), {"role": role, "like": f"%{name}%"}):
+            statement = "alter role {role} set {name} = {value}"
+            parts = {"name": sql.Identifier(name), "value": sql.Literal(value)}
+            _run_if_permitted(connection, statement, role, **parts)
 
 
-def _set_if_permitted(connection: Connection, name: str, value: str) -> None:
+def _run_if_permitted(
+    connection: Connection, template: str, role: str, **parts: sql.Composable
+) -> None:
     savepoint = connection.begin_nested()
     try:
-        setting, literal = sql.Identifier(name), sql.Literal(value)
-        _run(connection, "alter role {role} set {name} = {value}", name=setting, value=literal)
+        run(connection, template, role=sql.Identifier(role), **parts)
     except DriverError as error:
         savepoint.rollback()
         # INTERNAL_ERROR: another database of the same server is migrated at this moment
@@ -120,19 +204,11 @@ def _set_if_permitted(connection: Connection, name: str, value: str) -> None:
             raise
 
 
-def _can_log_in(owner: URL, password: str | None) -> bool:
-    with suppress(OperationalError):
-        with direct_connection(owner.set(username=READER_ROLE, password=password)) as connection:
-            connection.execute(text("select 1"))
-        return True
-    return False
-
-
-def _set_password(connection: Connection, password: str | None) -> None:
+def _refusal(url: URL) -> str | None:
+    """Return why no connection can be opened; None if it can."""
     try:
-        _run(connection, "alter role {role} login password {pw}", pw=sql.Literal(password))
-    except DriverError as error:
-        raise ReaderRoleError(
-            f"The role {READER_ROLE} exists, but can't log in with the derived password. Set"
-            " READER_DATABASE_URL to a URL with its real one."
-        ) from error
+        with direct_connection(url) as connection:
+            connection.execute(text("select 1"))
+    except OperationalError as error:
+        return one_line(str(error.orig).split("failed: ")[-1])
+    return None

@@ -42,6 +42,10 @@ class DataSettings(BaseSettings):
         default=None,
         description="URL of the role that can only SELECT, for user SQL. Empty: derived from DATABASE_URL.",
     )
+    reader_role: Text = Field(
+        default=None,
+        description="Name of the role that can only SELECT, which `migrate` creates. Empty: analytics_reader_<database>.",
+    )
     reader_database_urls: dict[str, SecretStr] = Field(
         default={},
         description='URLs of more roles that can only SELECT, by the name that rules and reports use as `reader`, as JSON: {"finance": "postgresql://…"}.',
@@ -75,7 +79,7 @@ class DataSettings(BaseSettings):
     # Analytics
     analytics_schemas: Names = Field(
         default=["raw", "staging", "analytics"],
-        description="Schemas that the catalog covers and whose materialized views are refreshed, comma separated.",
+        description="Schemas that the catalog covers, the reader role reads and whose materialized views are refreshed, comma separated, without quotes.",
     )
     catalog_stale_after_hours: PositiveFloat = Field(
         default=26.0, description="Age of a relation's data from which the catalog calls it stale."

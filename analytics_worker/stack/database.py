@@ -8,7 +8,7 @@ import time
 from sqlalchemy.exc import OperationalError
 
 from analytics_worker.database.connections import direct_connection, warehouse_url
-from analytics_worker.migrations import upgrade
+from analytics_worker.migrations import migrate
 from analytics_worker.stack.errors import StackError
 from analytics_worker.stack.sample import is_empty, load_sample
 
@@ -22,11 +22,12 @@ def prepare(*, sample: bool, scale: float, opportunities: int | None) -> list[st
         opportunities: Size of the sample, exactly.
     """
     try:
-        lines = [f"schema ops at revision {upgrade()}"]
+        migration = migrate(sample=sample)
     except OperationalError as error:
         raise StackError(
             f"The database became unavailable: {str(error.orig).splitlines()[0]}"
         ) from None
+    lines = [f"schema ops at revision {migration.revision}", *migration.notes]
     if sample:
         lines += _load_sample(scale, opportunities)
     return lines

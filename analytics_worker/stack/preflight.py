@@ -7,13 +7,12 @@ import os
 import shutil
 import socket
 from pathlib import Path
+from typing import Any
 
 import psutil
 import psycopg2
-from sqlalchemy.dialects.postgresql.psycopg2 import PGDialect_psycopg2
-from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError
 
+from analytics_worker.database.libpq_url import DatabaseUrlError, address, libpq_parameters
 from analytics_worker.host_port import is_loopback, parse_allowed_hosts
 from analytics_worker.settings import settings
 from analytics_worker.stack.environment import HOST, api_port, listen_host
@@ -101,19 +100,15 @@ def check_database_url() -> None:
     if secret is None:
         return
     try:
-        url = make_url(secret.get_secret_value())
-    except ArgumentError:
-        raise StackError(
-            "DATABASE_URL is not a valid URL; expected postgresql://user:password@host:5432/database."
-        ) from None
+        parameters = libpq_parameters(secret.get_secret_value())
+    except DatabaseUrlError as error:
+        raise StackError(f"{error}.") from None
+    options: dict[str, Any] = parameters | {"connect_timeout": str(CONNECT_SECONDS)}
     try:
-        arguments, options = PGDialect_psycopg2().create_connect_args(url)
-        options["connect_timeout"] = CONNECT_SECONDS
-        psycopg2.connect(*arguments, **options).close()
+        psycopg2.connect(**options).close()
     except psycopg2.Error as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        where = f"{url.host or url.query.get('host') or 'localhost'}, database {url.database}"
         raise StackError(
-            f"DATABASE_URL ({where}) does not answer: {reason.split('failed: ')[-1]}. Correct it, or"
-            " unset it: the stack then brings its own PostgreSQL."
+            f"DATABASE_URL ({address(parameters)}) does not answer: {reason.split('failed: ')[-1]}."
+            " Correct it, or unset it: the stack then brings its own PostgreSQL."
         ) from None

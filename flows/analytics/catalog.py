@@ -11,6 +11,7 @@ from prefect.artifacts import create_markdown_artifact
 from sqlalchemy import RowMapping
 
 from analytics_worker.database.connections import run_sql, warehouse
+from analytics_worker.database.schema_coverage import coverage_notes
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.results import FlowResult, flow_result
 from analytics_worker.prefect_support.retries import CATALOG
@@ -36,6 +37,8 @@ class CatalogStats(TypedDict):
     columns_retyped: int
     nullability_changed: int
     rows_written: int
+    not_covered: list[str]
+    """What ANALYTICS_SCHEMAS misses, a line each."""
 
 
 class CatalogRefresh(FlowResult):
@@ -58,10 +61,13 @@ def upsert_catalog(schemas: list[str]) -> CatalogStats:
         )[0]
         columns = run_sql(connection, "analytics/upsert_columns")[0]
         totals = run_sql(connection, "analytics/catalog_totals", schemas=schemas)[0]
-    return _stats(relations, columns, totals)
+        notes = coverage_notes(connection)
+    return _stats(relations, columns, totals, notes)
 
 
-def _stats(relations: RowMapping, columns: RowMapping, totals: RowMapping) -> CatalogStats:
+def _stats(
+    relations: RowMapping, columns: RowMapping, totals: RowMapping, notes: list[str]
+) -> CatalogStats:
     return CatalogStats(
         relations=relations["relations"],
         columns=columns["columns"],
@@ -77,6 +83,7 @@ def _stats(relations: RowMapping, columns: RowMapping, totals: RowMapping) -> Ca
         columns_retyped=columns["retyped"],
         nullability_changed=columns["nullability"],
         rows_written=relations["written"] + columns["written"],
+        not_covered=notes,
     )
 
 
@@ -87,13 +94,15 @@ def refresh_catalog() -> CatalogRefresh:
     create_markdown_artifact(
         _markdown_table(stats), key="catalog", description="Contents of the analytics schemas"
     )
-    return {**flow_result("success", _summary_line(stats)), "stats": stats}
+    status = "success" if stats["relations"] or stats["rows_written"] else "skipped"
+    return {**flow_result(status, _summary_line(stats)), "stats": stats}
 
 
 def _summary_line(stats: CatalogStats) -> str:
     changes = [f"{label}: {count}" for label, count in _changes(stats).items() if count]
     shape = f" ({', '.join(changes)})" if changes else ", no structural changes"
-    return f"{stats['relations']} relations with {stats['columns']} columns{shape}"
+    summary = f"{stats['relations']} relations with {stats['columns']} columns{shape}"
+    return ". ".join([summary, *stats["not_covered"]])
 
 
 def _changes(stats: CatalogStats) -> dict[str, int]:

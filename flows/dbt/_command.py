@@ -12,6 +12,7 @@ from flows.dbt._attempts import DbtRun, flow_limit_seconds, run_with_retries
 from flows.dbt._before_models import run_before
 from flows.dbt._dbt_artifacts import DbtResult
 from flows.dbt._flow_result import finish_run
+from flows.dbt._sample_project import sample_without_sources
 from flows.dbt._workspace import workspace
 from flows.dbt.state.production import keep_state, provide_sources
 
@@ -34,6 +35,8 @@ def run_command(
         unit: Plural name of the nodes, for the message.
     """
     with workspace() as folders:
+        if nothing_to_run := sample_without_sources(folders.project):
+            return nothing_to_run
         arguments = check_arguments(command, dbt_args or [], folders.project)
         provide_sources(folders, arguments)
         dbt_run = DbtRun((command,), arguments, folders, flow_limit_seconds(), before=run_before)

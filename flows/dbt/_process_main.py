@@ -59,7 +59,8 @@ def guard_connections(application_name: str, limits: dict[str, str]) -> None:
     connect = psycopg2.connect  # noqa: TID251  # dbt's own, wrapped
 
     def guarded(*args: Any, **options: Any) -> Any:
-        connection: Any = connect(*args, **options | {"application_name": application_name})
+        options = with_parameters(options) | {"application_name": application_name}
+        connection: Any = connect(*args, **options)
         connection.autocommit = True  # a rolled back set_config would be undone
         try:
             with connection.cursor() as cursor:
@@ -70,6 +71,18 @@ def guard_connections(application_name: str, limits: dict[str, str]) -> None:
         return connection
 
     psycopg2.connect = guarded  # noqa: TID251
+
+
+def with_parameters(options: dict[str, Any]) -> dict[str, Any]:
+    """Add the parameters of DATABASE_URL that profiles.yml can't express, if it is that database."""
+    variables = os.environ  # noqa: TID251  # dbt reads the same ones
+    names = {"host": "DBT_HOST", "user": "DBT_USER", "dbname": "DBT_DBNAME"}
+    if any(options.get(name) != variables.get(variable) for name, variable in names.items()):
+        return options
+    extra = json.loads(variables.get("DBT_LIBPQ_PARAMETERS", "{}"))
+    if "options" in extra and "options" in options:  # dbt's search_path
+        extra["options"] = f"{extra['options']} {options['options']}"
+    return options | extra
 
 
 def use_c_json_encoder() -> None:

@@ -66,7 +66,7 @@ def template_database(postgres: EmbeddedPostgres) -> str:
     from analytics_worker.migrations import upgrade  # noqa: PLC0415  # Prefect takes a second to import
 
     administer(postgres, "create database {name} owner {owner}", name=TEMPLATE, owner=OWNER)
-    upgrade(database_on(postgres, TEMPLATE))
+    upgrade(database_on(postgres, TEMPLATE), sample=True)
     return TEMPLATE
 
 

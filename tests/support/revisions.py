@@ -5,7 +5,7 @@ from sqlalchemy import text
 
 from analytics_worker import migrations
 from analytics_worker.database.connections import direct_connection, parse_url
-from analytics_worker.migrations.reader import ensure_reader
+from analytics_worker.migrations.reader import prepare_reader
 
 BEFORE_SWITCH = "0008_delivery"
 
@@ -16,7 +16,7 @@ def upgrade_to(url: str, revision: str) -> None:
         connection.execute(text("create schema if not exists ops"))
         migrations._acquire_lock(connection)
         command.upgrade(migrations._config(connection), revision)
-    ensure_reader(parse_url(url))
+        prepare_reader(connection, parse_url(url))
 
 
 def switch(url: str) -> None:

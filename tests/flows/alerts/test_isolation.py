@@ -5,6 +5,8 @@ import json
 import pytest
 
 from analytics_worker.circuit_breaker import db_circuit_breaker
+from flows.alerts.evaluation import rule_evaluation
+from flows.alerts.evaluation.observation import Failure
 from flows.alerts.evaluation.queries import MAX_ERROR_LENGTH
 from flows.alerts.evaluation.samples import key_label
 from tests.flows.alerts.rules import rule, store, tick

@@ -53,7 +53,7 @@ def url(server, tmp_path, monkeypatch):
     connections.dispose()
     with closing(connect(server.url)) as connection:
         run(connection, "drop schema if exists ops, raw, staging, analytics cascade")
-    upgrade(server.url)
+    upgrade(server.url, sample=True)
     with closing(connect(server.url)) as connection:
         run(connection, DATA)
     yield server.url

@@ -1,0 +1,90 @@
+"""Give the reader role SELECT on the analytics schemas, as far as this user may; say what it can't read.
+
+Writes privileges of schemas and relations, and default privileges of this user in the schemas. Safe to repeat:
+what the role has already is not granted again. Schema ops is never granted.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+from psycopg2 import sql
+from sqlalchemy import Connection, RowMapping, text
+
+from analytics_worker.database.schema_coverage import covered_schemas
+from analytics_worker.database.urls import quoted_name
+
+RELATIONS_PER_STATEMENT = 500
+MAX_NAMES = 10
+SAMPLE_SCHEMAS = ("raw", "staging", "analytics")
+COMPATIBILITY_SCHEMA = "public"  # of the compatibility views of the sample's dbt project
+
+
+def create_sample_schemas(connection: Connection, role: str) -> None:
+    """Create the schemas of the sample warehouse and its dbt project, readable for the role."""
+    for name in SAMPLE_SCHEMAS:
+        run(connection, "create schema if not exists {schema}", schema=sql.Identifier(name))
+    _grant_future(connection, role, COMPATIBILITY_SCHEMA)
+
+
+def grant_select(connection: Connection, role: str) -> None:
+    """Grant SELECT on what is there, and on what this user will create there."""
+    for schema in _rows(connection, "reader_schemas", role):
+        name = schema["schema_name"]
+        if schema["may_grant"] and not schema["is_readable"]:
+            identifiers = {"schema": sql.Identifier(name), "role": sql.Identifier(role)}
+            run(connection, "grant usage on schema {schema} to {role}", **identifiers)
+        if schema["may_create"]:
+            _grant_future(connection, role, name)
+    unread = [row for row in _rows(connection, "reader_relations", role) if row["may_grant"]]
+    for start in range(0, len(unread), RELATIONS_PER_STATEMENT):
+        rows = unread[start : start + RELATIONS_PER_STATEMENT]
+        names = [sql.Identifier(row["schema_name"], row["relation_name"]) for row in rows]
+        relations = sql.SQL(", ").join(names)
+        statement = "grant select on {relations} to {role}"
+        run(connection, statement, relations=relations, role=sql.Identifier(role))
+
+
+def unreadable(connection: Connection, role: str) -> list[str]:
+    """Return a line for each owner of what the role can't read, with the statement for that owner."""
+    schemas = [row for row in _rows(connection, "reader_schemas", role) if not row["is_readable"]]
+    relations = _rows(connection, "reader_relations", role)
+    return [
+        *_lines(role, "schema", "USAGE ON SCHEMA", schemas),
+        *_lines(role, "relation", "SELECT ON", relations),
+    ]
+
+
+def _lines(role: str, kind: str, privilege: str, rows: Sequence[RowMapping]) -> list[str]:
+    labels: defaultdict[str, list[str]] = defaultdict(list)
+    for row in rows:
+        labels[row["owner"]].append(row["label"])
+    return [_line(role, kind, privilege, owner, names) for owner, names in labels.items()]
+
+
+def _line(role: str, kind: str, privilege: str, owner: str, labels: Sequence[str]) -> str:
+    count = f"1 {kind}" if len(labels) == 1 else f"{len(labels):,} {kind}s"
+    shown = ", ".join(labels[:MAX_NAMES])
+    more = f" (and {len(labels) - MAX_NAMES:,} more)" if len(labels) > MAX_NAMES else ""
+    return (
+        f"{role} can't read {count} of {owner}, who has to run: GRANT {privilege} {shown} TO"
+        f" {quoted_name(role)};{more}"
+    )
+
+
+def _grant_future(connection: Connection, role: str, schema: str) -> None:
+    statement = "alter default privileges in schema {schema} grant select on tables to {role}"
+    run(connection, statement, schema=sql.Identifier(schema), role=sql.Identifier(role))
+
+
+def _rows(connection: Connection, name: str, role: str) -> Sequence[RowMapping]:
+    statement = text((Path(__file__).parent / "sql" / f"{name}.sql").read_text())
+    parameters = {"role": role, "schemas": covered_schemas()}
+    return connection.execute(statement, parameters).mappings().all()
+
+
+def run(connection: Connection, template: str, **parts: sql.Composable) -> None:
+    """Run a statement with identifiers and literals quoted by the driver."""
+    raw = connection.connection.driver_connection
+    with raw.cursor() as cursor:  # pyright: ignore[reportOptionalMemberAccess]
+        cursor.execute(sql.SQL(template).format(**parts))
