@@ -169,7 +169,7 @@ def test_only_the_database_answers(database, folder, monkeypatch, example):
         ("alerts silence --fro 1h", "No such option: --fro"),
         ("reports resend one", "Invalid value for 'RUN'"),
         ("reports run", "Missing argument 'name'"),
-        ("--colour", "No such option: --colour"),
+        ("--tint", "No such option: --tint"),
     ],
 )
 def test_wrong_arguments(words, expected):
