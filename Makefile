@@ -2,8 +2,12 @@
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+MOVED := $(shell [ ! -s $(READY) ] || [ "$$(cat $(READY))" = "$$(pwd -P)" ] || echo moved)
 
-.PHONY: help up test drills fast check docs bench soak images sbom lock clean
+.PHONY: moved help up test drills fast check docs bench soak images sbom lock clean
+
+moved:
+	@echo "This folder was moved or copied: its .venv is of another folder."
 
 help:                 ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -53,6 +57,7 @@ clean:                ## remove the environment; the data in .state stays
 
 # The environment is made again when what it is made of changes. pip compiles the byte code, and
 # --no-deps is safe because the lock is complete.
-$(READY): requirements.lock pyproject.toml setup-environment
+# So it is when the folder was moved: programs of an environment have its path.
+$(READY): requirements.lock pyproject.toml setup-environment $(MOVED)
 	@./setup-environment $(PYTHON)
-	@touch $@
+	@pwd -P > $@

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from analytics_worker.import_filter import skip_iri_grammar
 
 if TYPE_CHECKING:
-    from analytics_worker.prefect_support.api_client import ApiUnavailableError
     from analytics_worker.prefect_support.results import RunFailed
     from analytics_worker.prefect_support.runs import Run, SubmitError, find, submit
+    from analytics_worker.prefect_support.stack_access import ApiUnavailableError
 
 __all__ = ["ApiUnavailableError", "Run", "RunFailed", "SubmitError", "find", "submit"]
 

@@ -10,8 +10,12 @@ from dotenv import dotenv_values
 from analytics_worker.settings import settings, user_variables
 
 API_URL, API_LOGIN = "PREFECT_API_URL", "PREFECT_API_AUTH_STRING"
-DEFAULT_ADDRESS = "http://127.0.0.1:4200/api"
-"""Address of the stack, unless PREFECT_SERVER_API_PORT or PREFECT_SERVER_API_HOST is set."""
+STACK_ID = "STACK_ID"
+"""The name of a stack in ``stack.env``; no process gets this variable."""
+PROCESS_MARKER = "ANALYTICS_WORKER_STACK"
+"""The variable with that name in the environment of the stack's processes."""
+STACK_HEADER = "x-analytics-worker-stack"
+"""The header in which a stack's server names itself."""
 
 
 def stack_variables() -> dict[str, str]:
@@ -23,6 +27,16 @@ def stack_variables() -> dict[str, str]:
 def api_address() -> str | None:
     """Return PREFECT_API_URL of the environment or ``.env``, else of the local stack."""
     return user_variables().get(API_URL) or stack_variables().get(API_URL)
+
+
+def stack_id() -> str | None:
+    """Return the name of the stack that runs here, which its server sends with each response."""
+    return stack_variables().get(STACK_ID) or None
+
+
+def is_stack_process() -> bool:
+    """Return whether this is a process of a stack, which got its address from its supervisor."""
+    return PROCESS_MARKER in user_variables()
 
 
 def is_stack_address(api_url: str | None) -> bool:

@@ -6,17 +6,14 @@ after the stack that runs here was found: Prefect reads the address of its API w
 
 import importlib
 import sys
-from contextlib import suppress
 from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
+from analytics_worker.cli.shell import Shell, end_on_interrupt
 from analytics_worker.cli.stack_env import use_running_stack
-from analytics_worker.errors import PermanentError
-from analytics_worker.settings import InvalidSettingError
-from analytics_worker.text import printable
+from analytics_worker.settings import EnvFileError, InvalidSettingError
 
 # What --help shows; the order is the order of use.
 COMMANDS = {
@@ -33,10 +30,17 @@ COMMANDS = {
     "sample": "Fill schema raw with a realistic CRM warehouse, or add new data to it.",
     "env": 'Print the running stack\'s variables for a shell: eval "$(analytics-worker env)".',
 }
+SERVING = frozenset({"up", "worker"})
+"""They run until a signal ends them, and handle it themselves."""
 
 
-class LazyGroup(TyperGroup):
+class LazyGroup(Shell):
     """Commands that are imported on demand."""
+
+    def __init__(self, **options: Any) -> None:
+        """Let unknown commands be compared with the known ones."""
+        super().__init__(**options)
+        self.commands = dict.fromkeys(COMMANDS, self)
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002  # the library's signature
         """Names, in the order of use."""
@@ -47,8 +51,7 @@ class LazyGroup(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         if cmd_name != "up":  # which brings a stack of its own
-            with suppress(InvalidSettingError):  # --help answers; the command itself refuses it
-                use_running_stack()
+            _find_stack()
         function = getattr(importlib.import_module(f"analytics_worker.cli.{cmd_name}"), cmd_name)
         if isinstance(function, typer.Typer):  # a command with commands of its own
             function.info.name = cmd_name
@@ -63,8 +66,19 @@ class LazyGroup(TyperGroup):
         for name, text in COMMANDS.items():
             typer.echo(f"  {name:<8} {text}")
         typer.echo(
-            "\nanalytics-worker COMMAND --help shows a command's options; --version the version."
+            "\nanalytics-worker COMMAND --help shows a command's options; --version the version;"
+            "\n--debug after a command that failed shows where."
         )
+
+
+def _find_stack() -> None:
+    """Use the running stack; of invalid settings only those prevent it without which nothing is known."""
+    try:
+        use_running_stack()
+    except EnvFileError:
+        raise
+    except InvalidSettingError:  # --help answers; the command itself refuses it
+        return
 
 
 app = typer.Typer(cls=LazyGroup, add_completion=False, no_args_is_help=True)
@@ -87,8 +101,7 @@ def _analytics_worker(
 
 
 def main() -> None:
-    """Entry point of the console script; an error that the user can fix is one line."""
-    try:
-        app()
-    except PermanentError as error:
-        sys.exit(f"error: {printable(str(error))}")
+    """Entry point of the console script."""
+    if not SERVING.intersection(sys.argv[1:2]):
+        end_on_interrupt()
+    app()

@@ -6,8 +6,6 @@ stored.
 """
 
 import difflib
-from collections.abc import Generator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, cast
@@ -17,7 +15,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from analytics_worker.cli.output import echo, name_unread_files
+from analytics_worker.cli.output import echo, name_unread
+from analytics_worker.cli.shell import Shell
 from analytics_worker.definitions.durations import format_duration, parse_duration
 from analytics_worker.errors import PermanentError
 from analytics_worker.user_templates.rendering import number_text
@@ -30,6 +29,7 @@ from flows.alerts.tools.dry_run import dry_run, send_test
 from flows.alerts.tools.states import shown_states
 
 alerts = typer.Typer(
+    cls=Shell,
     no_args_is_help=True,
     help="Validate, store, test and silence alert rules, and show their states.",
 )
@@ -40,38 +40,25 @@ Folder = Annotated[
 Name = Annotated[str, typer.Argument(help="Name of the rule.")]
 
 
-@contextmanager
-def _exit_on_error() -> Generator[None]:
-    """Print an expected error without a traceback and exit with code 1."""
-    try:
-        yield
-    except PermanentError as error:
-        echo(str(error), err=True)
-        raise typer.Exit(1) from None
-
-
 @alerts.command()
 def validate(definitions: Folder = None) -> None:
     """Validate both definition files; report every mistake by file and line."""
-    with _exit_on_error():
-        rules = yaml_files.load(definitions)
+    rules = yaml_files.load(definitions)
     echo(f"{len(rules)} rules are valid")
-    name_unread_files(definitions or yaml_files.definitions_dir())
+    name_unread(definitions or yaml_files.definitions_dir())
 
 
 @alerts.command()
 def diff(definitions: Folder = None) -> None:
     """Show what `sync` would change."""
-    with _exit_on_error():
-        _show_changes(rule_sync.diff(yaml_files.load(definitions)))
+    _show_changes(rule_sync.diff(yaml_files.load(definitions)))
 
 
 @alerts.command()
 def sync(definitions: Folder = None) -> None:
     """Store the rules of the definition files; retire removed rules."""
-    with _exit_on_error():
-        _show_changes(rule_sync.sync(yaml_files.load(definitions)))
-    name_unread_files(definitions or yaml_files.definitions_dir())
+    _show_changes(rule_sync.sync(yaml_files.load(definitions)))
+    name_unread(definitions or yaml_files.definitions_dir())
 
 
 def _show_changes(changes: list[rule_sync.RuleChange]) -> None:
@@ -102,12 +89,12 @@ def evaluate_rule(
     ] = False,
 ) -> None:
     """Evaluate a rule of the files now and show its message; its state does not change."""
-    with _exit_on_error():
-        result = dry_run(_find_rule(name, definitions))
-        echo(result.text)
-        for line in send_test(result) if send else []:
-            echo(line)
-    if result.failed:
+    result = dry_run(_find_rule(name, definitions))
+    echo(result.text)
+    sent = send_test(result) if send else []
+    for line, _ in sent:
+        echo(line)
+    if result.failed or not all(is_sent for _, is_sent in sent):
         raise typer.Exit(1)
 
 
@@ -118,10 +105,9 @@ def backtest(
     definitions: Folder = None,
 ) -> None:
     """Show the notifications that a rule of the files would have caused since then."""
-    with _exit_on_error():
-        rule = _find_rule(name, definitions)
-        duration = _parse_duration(since)
-        replay = rule_backtest.backtest(rule, datetime.now(UTC) - duration)
+    rule = _find_rule(name, definitions)
+    duration = _parse_duration(since)
+    replay = rule_backtest.backtest(rule, datetime.now(UTC) - duration)
     if replay.notifications:
         _show_notifications(replay.notifications)
     notifications = _counted(len(replay.notifications), "notification")
@@ -165,10 +151,9 @@ def silence(  # one argument for each option
 
     Their states are still updated. An alert that is still firing when the silence ends is notified then.
     """
-    with _exit_on_error():
-        matcher = _matcher(name, owner, severity, tuple(key or ()))
-        length = _parse_duration(duration)
-        until = rule_silence.silence(matcher, length, reason)
+    matcher = _matcher(name, owner, severity, tuple(key or ()))
+    length = _parse_duration(duration)
+    until = rule_silence.silence(matcher, length, reason)
     shown = ", ".join(filter(None, (name, owner, severity, *matcher.keys)))
     if length:
         echo(f"{shown} is silenced for {format_duration(length)}, until {until:%Y-%m-%d %H:%M} UTC")
@@ -179,8 +164,7 @@ def silence(  # one argument for each option
 @alerts.command()
 def status() -> None:
     """Show the states of all alerts, the most urgent first, and which are silenced or muted."""
-    with _exit_on_error():
-        states = shown_states()
+    states = shown_states()
     if states.rows:
         table = Table(*states.rows[0], box=None, pad_edge=False)
         for row in states.rows:

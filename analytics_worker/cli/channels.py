@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from analytics_worker.cli.output import echo
+from analytics_worker.cli.shell import Shell
 
 if TYPE_CHECKING:
     from analytics_worker.delivery.overview import ChannelOverview
 
-channels = typer.Typer(help="List the channels that messages are sent through, or test one.")
+channels = typer.Typer(
+    cls=Shell, help="List the channels that messages are sent through, or test one."
+)
 
 COLUMNS = (
     "channel",
@@ -33,12 +36,11 @@ def list_channels(context: typer.Context) -> None:
     if context.invoked_subcommand is not None:
         return
     # --help answers at once, and Prefect reads the address that was chosen
-    from analytics_worker.cli.errors import exit_on_error  # noqa: PLC0415
     from analytics_worker.database.connections import warehouse  # noqa: PLC0415
     from analytics_worker.delivery.overview import channel_overviews  # noqa: PLC0415
 
     stored, problem = _stored()
-    with exit_on_error(), warehouse() as connection:
+    with warehouse() as connection:
         overviews = channel_overviews(connection, stored)
     if overviews:
         _print(overviews)
@@ -103,11 +105,9 @@ def send_test_message(
     ] = None,
 ) -> None:
     """Send a test message to the recipients of a channel now; 1 if one did not get it."""
-    from analytics_worker.cli.errors import exit_on_error  # noqa: PLC0415
     from analytics_worker.delivery.channel_test import send_test  # noqa: PLC0415
 
-    with exit_on_error():
-        results = send_test(name, to)
+    results = send_test(name, to)
     for recipient, result in results:
         echo(f"{recipient.address}: {result.detail if result.status != 'sent' else 'sent'}")
     if any(result.status != "sent" for _, result in results):

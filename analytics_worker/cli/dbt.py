@@ -10,8 +10,8 @@ from typing import Annotated
 import typer
 from sqlalchemy import RowMapping
 
-from analytics_worker.cli.errors import exit_on_error
 from analytics_worker.cli.output import echo
+from analytics_worker.cli.shell import Shell
 from analytics_worker.settings import settings
 from flows.dbt._dbt_artifacts import PASSED, SKIPPED
 from flows.dbt.node_history.search import node_history
@@ -19,6 +19,7 @@ from flows.dbt.state import diff as state_diff
 from flows.dbt.state.folder import PRODUCTION, production_state
 
 dbt = typer.Typer(
+    cls=Shell,
     no_args_is_help=True,
     help="Show what a change of the dbt project would rebuild, or the history of a node.",
 )
@@ -35,12 +36,11 @@ def diff(
     target: Annotated[str | None, typer.Option(help="Target of profiles.yml.")] = None,
 ) -> None:
     """Show what the files of the project would rebuild, compared with production, and why."""
-    with exit_on_error():
-        folder = (project or settings().dbt_project_path).resolve()
-        profiles = settings().profiles_dir if project is None else _profiles(folder)
-        kept = production_state(folder) if state == PRODUCTION else Path(state).resolve()
-        changes = state_diff.diff(folder, profiles, kept, target)
-        removed = state_diff.removed(folder, kept)
+    folder = (project or settings().dbt_project_path).resolve()
+    profiles = settings().profiles_dir if project is None else _profiles(folder)
+    kept = production_state(folder) if state == PRODUCTION else Path(state).resolve()
+    changes = state_diff.diff(folder, profiles, kept, target)
+    removed = state_diff.removed(folder, kept)
     for change in changes:
         echo(f"{change.resource_type:<10} {change.name:<40} {change.reason}")
     for name in removed:
@@ -54,8 +54,7 @@ def history(
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Number of results.")] = 20,
 ) -> None:
     """Show the last results of a node: when, how long, how many rows, and why it failed."""
-    with exit_on_error():
-        rows = node_history(node, limit)
+    rows = node_history(node, limit)
     newest = rows[0]
     for field in ("unique_id", "relation", "owner"):
         if newest[field]:

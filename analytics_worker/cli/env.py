@@ -9,19 +9,19 @@ import typer
 
 from analytics_worker.database.libpq_environment import dbt_variables, psql_variables
 from analytics_worker.database.libpq_url import libpq_parameters
+from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
-from analytics_worker.stack_address import stack_variables
+from analytics_worker.stack_address import STACK_ID, stack_variables
 
 
 def env() -> None:
     """Print the running stack's variables for a shell: eval "$(analytics-worker env)"."""
-    variables = stack_variables()
+    variables = {name: value for name, value in stack_variables().items() if name != STACK_ID}
     secret = settings().database_url
     if secret is not None:
         variables |= _database(secret.get_secret_value())
     if not variables:
-        typer.secho("error: no stack runs here: run `make up` first.", err=True, fg="red")
-        raise typer.Exit(1)
+        raise PermanentError("no stack runs here: run `make up` first.")
     for name, value in variables.items():
         typer.echo(f"export {name}={shlex.quote(value)}")
 

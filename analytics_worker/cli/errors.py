@@ -1,38 +1,82 @@
-"""Report the error of a command: one line on standard error, exit code 1. Reads and writes nothing else."""
+"""Say in one line what ended a command. Reads and writes nothing.
 
-from collections.abc import Generator
-from contextlib import contextmanager
+Libraries that a command has not imported can't have raised the error, and are not imported for it.
+"""
 
-import typer
-from httpx import HTTPError
-from prefect.exceptions import PrefectHTTPStatusError
-from sqlalchemy.exc import OperationalError
+import sys
+from collections.abc import Callable
+from typing import Any
 
-from analytics_worker.errors import PermanentError
-from analytics_worker.prefect_support.api_client import (
-    ApiUnavailableError,
-    refusal_message,
-    unavailable_message,
-)
+from analytics_worker.breakers.guarded_call import CircuitOpenError
+from analytics_worker.errors import PermanentError, chain
 from analytics_worker.stack.errors import StackError
-from analytics_worker.text import printable
+from analytics_worker.text import one_line
+
+MAX_LENGTH = 500
+UNFINISHED_SCHEMA = frozenset({"3F000", "42P01", "42703"})  # no such schema, table or column
 
 
-@contextmanager
-def exit_on_error() -> Generator[None]:
-    """Print an error that the user can fix as one line."""
-    try:
-        yield
-    except (StackError, PermanentError, ApiUnavailableError) as error:
-        message = str(error)
-    except PrefectHTTPStatusError as error:
+def error_message(error: BaseException) -> str:
+    """Return what went wrong and, where it is known, how to fix it.
+
+    One line, except that a file's mistakes have a line each.
+    """
+    known = next(filter(None, (describe(error) for describe in DESCRIPTIONS)), None)
+    if known is not None:
+        return known
+    kind, text = type(error).__name__, one_line(str(error), MAX_LENGTH)
+    return f"unexpected {kind}{f': {text}' if text else ''}; --debug shows where"
+
+
+def _own(error: BaseException) -> str | None:
+    """Errors of this project, whose message is written for people."""
+    if isinstance(error, PermanentError | StackError | CircuitOpenError):
+        return str(error)
+    client = sys.modules.get("analytics_worker.prefect_support.stack_access")
+    if client and isinstance(error, client.ApiUnavailableError):
+        return str(error)
+    return None
+
+
+def _database(error: BaseException) -> str | None:
+    driver = sys.modules.get("psycopg2")
+    found = driver and next((link for link in chain(error) if isinstance(link, driver.Error)), None)
+    if not found:
+        return None
+    text = one_line(str(found).strip().partition("\n")[0], MAX_LENGTH) or type(found).__name__
+    code: str | None = getattr(found, "pgcode", None)
+    if code is None:
+        return f"The database does not answer: {text}"
+    hint = ": run `analytics-worker migrate`" if _is_unfinished(code, text) else ""
+    return f"The database refused: {text}{hint}"
+
+
+def _is_unfinished(code: str, text: str) -> bool:
+    """Whether the worker's own tables are missing or old."""
+    return code in UNFINISHED_SCHEMA and '"ops' in text
+
+
+def _api(error: BaseException) -> str | None:
+    if not ("prefect.exceptions" in sys.modules and "httpx" in sys.modules):
+        return None
+    from httpx import HTTPError  # noqa: PLC0415  # takes a second unless it was imported
+    from prefect.exceptions import PrefectHTTPStatusError  # noqa: PLC0415
+
+    from analytics_worker.prefect_support.api_client import refusal_message  # noqa: PLC0415
+    from analytics_worker.prefect_support.stack_access import unavailable_message  # noqa: PLC0415
+
+    if isinstance(error, PrefectHTTPStatusError):
         refused = f"The Prefect API refused: {str(error).splitlines()[0]}"
-        message = refusal_message(error) or refused
-    except HTTPError as error:
-        message = unavailable_message(error)
-    except OperationalError as error:
-        message = f"The database does not answer: {str(error.orig).strip().splitlines()[0]}"
-    else:
-        return
-    typer.secho(f"error: {printable(message)}", err=True, fg="red")
-    raise typer.Exit(1)
+        return refusal_message(error) or refused
+    return unavailable_message(error) if isinstance(error, HTTPError) else None
+
+
+def _file(error: BaseException) -> str | None:
+    if isinstance(error, UnicodeDecodeError):
+        return f"A file is not UTF-8 text: {error.reason} at byte {error.start}"
+    if not isinstance(error, OSError) or error.strerror is None:
+        return None
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+
+
+DESCRIPTIONS: tuple[Callable[[Any], str | None], ...] = (_own, _database, _api, _file)

@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from analytics_worker.cli.errors import exit_on_error
-from analytics_worker.cli.output import echo, name_unread_files
+from analytics_worker.cli.output import echo, name_unread
+from analytics_worker.cli.shell import Shell
 from flows.reports.definitions import sync as report_sync
 from flows.reports.definitions import yaml_files as report_files
 from flows.reports.output.generator import ReportRunResult
@@ -18,7 +18,9 @@ from flows.reports.runs import manual
 from flows.reports.runs.delivery import DeliverySummary, describe_delivery, send_reports
 from flows.reports.tasks import describe_result
 
-reports = typer.Typer(no_args_is_help=True, help="Validate, store, generate and send reports.")
+reports = typer.Typer(
+    cls=Shell, no_args_is_help=True, help="Validate, store, generate and send reports."
+)
 
 Folder = Annotated[Path | None, typer.Option("--definitions", help="Folder of reports.yml.")]
 Name = Annotated[str, typer.Argument(help="The report's name.")]
@@ -27,25 +29,22 @@ Name = Annotated[str, typer.Argument(help="The report's name.")]
 @reports.command()
 def validate(definitions: Folder = None) -> None:
     """Validate the definition file; list every mistake with its line."""
-    with exit_on_error():
-        count = len(report_files.load(definitions))
+    count = len(report_files.load(definitions))
     echo(f"{count} reports are valid")
-    name_unread_files(definitions or report_files.definitions_dir())
+    name_unread(definitions or report_files.definitions_dir())
 
 
 @reports.command()
 def diff(definitions: Folder = None) -> None:
     """Show what `sync` would change."""
-    with exit_on_error():
-        _show_changes(report_sync.diff(report_files.load(definitions)))
+    _show_changes(report_sync.diff(report_files.load(definitions)))
 
 
 @reports.command()
 def sync(definitions: Folder = None) -> None:
     """Store the reports of the definition file; retire those that were removed from it."""
-    with exit_on_error():
-        _show_changes(report_sync.sync(report_files.load(definitions)))
-    name_unread_files(definitions or report_files.definitions_dir())
+    _show_changes(report_sync.sync(report_files.load(definitions)))
+    name_unread(definitions or report_files.definitions_dir())
 
 
 def _show_changes(changes: list[report_sync.ReportChange]) -> None:
@@ -75,10 +74,9 @@ def run(
     definitions: Folder = None,
 ) -> None:
     """Generate and send a report for a period now, unless it was already generated."""
-    with exit_on_error():
-        report = report_files.find(report_files.load(definitions), name)
-        results = manual.run_now(report, period, so_far=so_far)
-        delivery = send_reports([each["run"] for each in results if each["status"] != "skipped"])
+    report = report_files.find(report_files.load(definitions), name)
+    results = manual.run_now(report, period, so_far=so_far)
+    delivery = send_reports([each["run"] for each in results if each["status"] != "skipped"])
     for result in results:
         _show_result(result)
     _exit_with(delivery, failed=any(result["status"] == "failed" for result in results))
@@ -98,8 +96,7 @@ def resend(
     ] = False,
 ) -> None:
     """Resend the stored files of a report run."""
-    with exit_on_error():
-        delivery = manual.resend(run_id, failed=failed)
+    delivery = manual.resend(run_id, failed=failed)
     _exit_with(delivery, failed=False)
 
 

@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 
 from analytics_worker.database.connections import direct_connection, warehouse_url
-from analytics_worker.errors import PermanentError
 from analytics_worker.migrations import current, migrate
 from analytics_worker.stack.sample import SampleCounts, load_sample
 from analytics_worker.stack.sample import tick as add_business
@@ -27,18 +26,14 @@ def sample(
 ) -> None:
     """Fill schema raw with a realistic CRM warehouse, or add some minutes of new business."""
     started = time.monotonic()
-    try:
-        with direct_connection(warehouse_url()) as connection:
-            is_migrated = current(connection) is not None
-            if tick:
-                counts = add_business(connection, minutes)
-            else:
-                counts = load_sample(connection, scale, replace=replace)
-        if not tick and is_migrated:
-            migrate(sample=True)  # the reader reads it, and what dbt builds from it
-    except PermanentError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from None
+    with direct_connection(warehouse_url()) as connection:
+        is_migrated = current(connection) is not None
+        if tick:
+            counts = add_business(connection, minutes)
+        else:
+            counts = load_sample(connection, scale, replace=replace)
+    if not tick and is_migrated:
+        migrate(sample=True)  # the reader reads it, and what dbt builds from it
     typer.echo(_sentence(counts, time.monotonic() - started))
 
 

@@ -1,18 +1,25 @@
-"""Connect the commands to the stack that runs in this checkout.
+"""Connect a command to the stack that runs in this checkout, wherever the command was started.
 
-Reads ``stack.env`` in the state folder; sets this process's PREFECT_API_URL and login, unless the user
-did, and keeps Prefect from sending what it calls usage data.
+Reads ``stack.env`` in the state folder and ``.env``; sets this process's PREFECT_API_URL and login, unless
+the user did, keeps Prefect from starting a server of its own, and from sending what it calls usage data.
 """
 
 import os
 
+from analytics_worker.settings import user_variables
 from analytics_worker.stack_address import API_LOGIN, API_URL, api_address, stack_login
+
+EPHEMERAL = "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"
 
 
 def use_running_stack() -> None:
     """Talk to the stack of this checkout; call before Prefect is imported."""
     environment = os.environ  # noqa: TID251  # Prefect reads its variables there
     environment.setdefault("DO_NOT_TRACK", "1")
+    environment[EPHEMERAL] = "false"
+    for name, value in user_variables().items():
+        if name.startswith("PREFECT_"):  # Prefect reads .env only in the current folder
+            environment.setdefault(name, value)
     address = api_address()
     if address:
         environment[API_URL] = address

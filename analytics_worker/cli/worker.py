@@ -67,17 +67,14 @@ def worker(
     poll_seconds: PollSeconds = 10,
 ) -> None:
     """Run what is due on the work pools, each run forked from a preloaded process."""
-    from analytics_worker.cli.errors import exit_on_error  # noqa: PLC0415  # Prefect reads the address that was chosen
     from analytics_worker.prefect_support.api_client import check_access  # noqa: PLC0415
     from analytics_worker.prefect_support.deployments import pools as all_pools  # noqa: PLC0415
     from analytics_worker.worker.worker_process import serve  # noqa: PLC0415
 
-    with exit_on_error():
-        check_access()
+    check_access()
     chosen = settings()
     pools = pool or [known.name for known in all_pools()]
-    with exit_on_error():
-        policy = _job_policy(chosen, log_dir)
+    policy = _job_policy(chosen, log_dir)
     options = _configured_options(chosen, pools, policy)
     given = {"name": name or None, "drain_seconds": drain_seconds}
     given = {option: value for option, value in given.items() if value is not None}

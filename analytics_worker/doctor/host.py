@@ -13,7 +13,7 @@ from prefect.settings import get_current_settings
 from sqlalchemy.engine import make_url
 
 from analytics_worker.doctor.findings import Finding, graded, size
-from analytics_worker.settings import settings
+from analytics_worker.settings import settings, unread_variables
 from analytics_worker.stack.state_dir import StateFolder
 
 LARGE_FOLDER_BYTES = {"STATE_DIR": 20e9, "LOG_DIR": 1e9, "REPORT_OUTPUT_DIR": 10e9}
@@ -27,6 +27,9 @@ def variables() -> Iterator[Finding]:
     for line in config.replaced_variables():
         name, _, meaning = line.partition(": ")
         yield Finding("settings", name, "warn", meaning, "Remove it.")
+    for line in unread_variables():
+        name, _, problem = line.partition(" ")
+        yield Finding("settings", name, "warn", problem, "Correct or remove it in .env.")
     channels = [config.alert_webhook_url, config.alert_slack_url, config.alert_email_host]
     has_channel = any(channels)
     message = "configured" if has_channel else "no recipients for alerts and failing deployments"

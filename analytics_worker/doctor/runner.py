@@ -6,7 +6,6 @@ Reads what the checks read; writes nothing.
 from collections.abc import Callable, Iterator
 
 from httpx import HTTPError
-from prefect import get_client
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import PrefectHTTPStatusError
 from sqlalchemy.exc import SQLAlchemyError
@@ -26,8 +25,8 @@ from analytics_worker.doctor import (
     versions,
 )
 from analytics_worker.doctor.findings import Finding
-from analytics_worker.errors import PermanentError
-from analytics_worker.prefect_support.api_client import refusal
+from analytics_worker.errors import PermanentError, chain
+from analytics_worker.prefect_support.api_client import api_client, refusal
 from analytics_worker.text import one_line
 
 CheckGroup = Callable[[], Iterator[Finding]]
@@ -78,7 +77,7 @@ def _server() -> Iterator[Finding]:
         server.retention,
         server.recovery,
     )
-    with get_client(sync_client=True) as client:
+    with api_client() as client:
         for check in checks:
             yield from check(client)
 
@@ -92,7 +91,7 @@ def _run_group(area: str, group: CheckGroup) -> Iterator[Finding]:
 
 def _unchecked(area: str, error: BaseException) -> Finding:
     """Return the finding for a group that can't be checked, with the fix that the error names."""
-    refused = refusal(error)
+    refused = next(filter(None, map(refusal, chain(error))), None)
     if refused:
         fix = refused.fix or "The server's answer says what it expects."
         return Finding(area, UNCHECKED, "fail", refused.problem, fix)

@@ -10,7 +10,7 @@ from typing import Any, Literal, cast
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
 
-from analytics_worker.prefect_support.api_client import with_stack_access
+from analytics_worker.prefect_support.stack_access import use_server, with_stack_access
 
 PAGE = 200
 FIRST_PAGE = 25
@@ -36,7 +36,7 @@ class PrefectApi:
 
     @cached_property
     def _client(self) -> SyncPrefectClient:
-        with with_stack_access():
+        with use_server(), with_stack_access():
             return get_client(sync_client=True)
 
     def filter(self, what: str, **body: Any) -> list[Row]:

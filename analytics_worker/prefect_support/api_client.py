@@ -4,34 +4,25 @@ Reads Prefect's settings and ``stack.env``; writes nothing. What the user set ta
 """
 
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import NamedTuple
 
 import httpx
-import prefect.context
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.exceptions import PrefectHTTPStatusError
-from prefect.settings import (
-    PREFECT_API_AUTH_STRING,
-    PREFECT_API_URL,
-    Settings,
-    get_current_settings,
-    temporary_settings,
-)
+from prefect.settings import get_current_settings
 
 from analytics_worker.errors import PermanentError
 from analytics_worker.prefect_support.result_libraries import restrict_result_libraries
-from analytics_worker.settings import user_variables
-from analytics_worker.stack_address import (
-    API_LOGIN,
-    API_URL,
-    DEFAULT_ADDRESS,
-    api_address,
-    is_stack_address,
-    login_file,
-    stack_login,
+from analytics_worker.prefect_support.stack_access import (
+    ApiUnavailableError,
+    NoServerError,
+    api_name,
+    check_server,
+    with_stack_access,
 )
+from analytics_worker.stack_address import API_LOGIN, is_stack_address, login_file
 from analytics_worker.text import one_line
 
 REFUSAL_STATUSES = frozenset(
@@ -48,57 +39,29 @@ class ApiRefusedError(PermanentError):
     """The Prefect API refuses the caller or the request; the message names the variable to set."""
 
 
-class ApiUnavailableError(ConnectionError):
-    """The Prefect API does not answer; the message names the address and what to do."""
-
-
-@contextmanager
-def with_stack_access() -> Generator[None]:
-    """Use the address and the login of the local stack, unless the user set others."""
-    address = _address()
-    with temporary_settings({PREFECT_API_URL: address} if address else {}), _with_stack_login():
-        yield
-
-
-def _address() -> str | None:
-    """Return the address to use in place of that of Prefect's settings; None if those take precedence."""
-    current, first = get_current_settings().api.url, _settings_at_import().api.url
-    if current != first or (current and user_variables().get(API_URL) == current):
-        return None
-    return api_address() or (None if current else DEFAULT_ADDRESS)
-
-
-def _settings_at_import() -> Settings:
-    """Return Prefect's settings without the temporary ones of this thread."""
-    context = prefect.context.GLOBAL_SETTINGS_CONTEXT
-    return context.settings if context else get_current_settings()
-
-
-@contextmanager
-def _with_stack_login() -> Generator[None]:
-    """Use the login of the local stack if Prefect's settings name its API and no login."""
-    api = get_current_settings().api
-    configured = api.auth_string and api.auth_string.get_secret_value()
-    login = None if configured or api.key else stack_login(api.url)
-    with temporary_settings({PREFECT_API_AUTH_STRING: login} if login else {}):
-        yield
-
-
 @contextmanager
 def api_client() -> Generator[SyncPrefectClient]:
     """Open a client for the API of Prefect's settings.
 
     Raises:
         ApiRefusedError: the API requires a login, or refuses the request.
+        ApiUnavailableError: there is no server, or it is not reached within two seconds.
     """
     restrict_result_libraries()
-    with with_stack_access(), get_client(sync_client=True) as client:
-        try:
+    with with_stack_access():
+        check_server()
+        with get_client(sync_client=True) as client, _refusals():
             yield client
-        except PrefectHTTPStatusError as error:
-            if message := refusal_message(error):
-                raise ApiRefusedError(message) from error
-            raise
+
+
+@contextmanager
+def _refusals() -> Generator[None]:
+    try:
+        yield
+    except PrefectHTTPStatusError as error:
+        if message := refusal_message(error):
+            raise ApiRefusedError(message) from error
+        raise
 
 
 def check_access() -> None:
@@ -106,9 +69,15 @@ def check_access() -> None:
 
     Raises:
         ApiRefusedError: as `api_client`.
+        NoServerError: as `check_server`.
     """
-    with suppress(httpx.HTTPError), api_client() as client:
-        client.read_work_pools(limit=1)
+    try:
+        with api_client() as client:
+            client.read_work_pools(limit=1)
+    except NoServerError:
+        raise
+    except (httpx.HTTPError, ApiUnavailableError):
+        return
 
 
 class Refusal(NamedTuple):
@@ -138,17 +107,7 @@ def refusal(error: BaseException) -> Refusal | None:
         return _login_needed()
     detail = _detail(error.response)
     fix = "Set PREFECT_CLIENT_CSRF_SUPPORT_ENABLED=true." if "CSRF" in detail else ""
-    return Refusal(f"{_api_name()} refused the request: {detail}", fix)
-
-
-def unavailable_message(error: httpx.HTTPError) -> str:
-    """Return how to fix an API that does not answer."""
-    problem = f"{_api_name()} does not answer ({type(error).__name__})"
-    return f"{problem}: run `make up`, or set {API_URL}."
-
-
-def _api_name() -> str:
-    return f"The Prefect API {get_current_settings().api.url}"
+    return Refusal(f"{api_name()} refused the request: {detail}", fix)
 
 
 def _login_needed() -> Refusal:
@@ -157,7 +116,7 @@ def _login_needed() -> Refusal:
     file = login_file()
     is_own = is_stack_address(api.url) and file.exists()
     hint = f" The login of `make up` in this folder is in {file}." if is_own else ""
-    return Refusal(f"{_api_name()} {problem}", f"Set {API_LOGIN}=user:password.{hint}")
+    return Refusal(f"{api_name()} {problem}", f"Set {API_LOGIN}=user:password.{hint}")
 
 
 def _detail(response: httpx.Response) -> str:

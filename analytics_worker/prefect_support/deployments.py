@@ -24,6 +24,7 @@ from pydantic import (
     ValidationError,
 )
 
+from analytics_worker.definitions.validation_messages import did_you_mean
 from analytics_worker.errors import PermanentError
 from analytics_worker.prefect_support.flow import WorkerFlow
 from analytics_worker.settings import project_root
@@ -243,6 +244,6 @@ def deployment_name(flow_name: str) -> str:
     for name in names:
         if flow_name in {name, name.split("/")[0]}:
             return name
-    raise PrefectYamlError(
-        f"no deployment of {flow_name!r} found; expected one of: {', '.join(names)}"
-    )
+    wanted = flow_name.replace("_", "-")  # as the function is called
+    known = names if "/" in wanted else [name.split("/")[0] for name in names]
+    raise PrefectYamlError(f"no deployment of {flow_name!r} found{did_you_mean(wanted, known)}")

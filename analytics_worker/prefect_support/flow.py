@@ -16,6 +16,7 @@ from analytics_worker.errors import chain, is_permanent
 from analytics_worker.prefect_support.catch_up import skip_if_superseded
 from analytics_worker.prefect_support.results import RunFailed, flow_result, state_of
 from analytics_worker.prefect_support.safe_logs import protect_logs
+from analytics_worker.prefect_support.stack_access import use_server
 from analytics_worker.telemetry import measured
 from analytics_worker.text import printable
 
@@ -27,8 +28,13 @@ class WorkerFlow(Flow[P, R]):
     """A flow whose direct call returns the result, or raises `RunFailed` with it."""
 
     def __call__(self, *args: Any, return_state: bool = False, **kwargs: Any) -> Any:
-        """Run the flow in this process."""
-        state = cast("State[Any]", super().__call__(*args, return_state=True, **kwargs))
+        """Run the flow in this process, on the server of the local stack unless another is set.
+
+        Raises:
+            NoServerError: there is neither; Prefect would start a server of its own.
+        """
+        with use_server():
+            state = cast("State[Any]", super().__call__(*args, return_state=True, **kwargs))
         return state if return_state else result_of(state)
 
 

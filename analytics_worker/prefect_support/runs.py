@@ -23,12 +23,7 @@ from prefect.states import Cancelling
 from prefect.utilities.callables import get_call_parameters
 
 from analytics_worker.errors import PermanentError
-from analytics_worker.prefect_support.api_client import (
-    ApiUnavailableError,
-    api_client,
-    unavailable_message,
-    with_stack_access,
-)
+from analytics_worker.prefect_support.api_client import api_client
 from analytics_worker.prefect_support.deployments import deployment_name
 from analytics_worker.prefect_support.results import RunFailed
 from analytics_worker.prefect_support.run_results import (
@@ -36,6 +31,11 @@ from analytics_worker.prefect_support.run_results import (
     read_result,
     read_run,
     read_state,
+)
+from analytics_worker.prefect_support.stack_access import (
+    ApiUnavailableError,
+    unavailable_message,
+    with_stack_access,
 )
 
 FIRST_POLL_SECONDS, MAX_POLL_SECONDS = 0.05, 1.0

@@ -34,7 +34,8 @@ from analytics_worker.server.request_limit import limit_api_requests
 from analytics_worker.server.request_rules import Rules
 from analytics_worker.server.sqlite_indexes import create_indexes
 from analytics_worker.server.unauthorized import UnauthorizedExplanation
-from analytics_worker.settings import settings
+from analytics_worker.settings import settings, user_variables
+from analytics_worker.stack_address import PROCESS_MARKER
 from analytics_worker.transport.address_filter import configured_allow_list
 
 CACHED_KB = 2_000
@@ -92,7 +93,8 @@ def app(port: int | None = None) -> RequestGuard:
     rules = _rules(port or get_current_settings().server.api.port)
     served = create_app()
     limit_api_requests(served, served.api_app)  # pyright: ignore[reportAttributeAccessIssue]
-    return RequestGuard(UnauthorizedExplanation(served), rules)
+    stack_id = user_variables().get(PROCESS_MARKER, "")
+    return RequestGuard(UnauthorizedExplanation(served), rules, stack_id)
 
 
 def _rules(port: int) -> Rules:

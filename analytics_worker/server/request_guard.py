@@ -2,8 +2,8 @@
 
 Outermost ASGI middleware for http and websockets. Reads the head of each request and passes
 bodies on unread. Closes websockets that send nothing (server/websocket_login_limits.py). Writes a line
-to the log once a minute for each kind of refusal, and headers that keep the server's pages out of
-other pages' frames.
+to the log once a minute for each kind of refusal, headers that keep the server's pages out of
+other pages' frames, and the name of the stack.
 """
 
 import json
@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from analytics_worker.server.request_rules import Refusal, Request, Rules
 from analytics_worker.server.websocket_login_limits import POLICY_VIOLATION, SilentWebsockets
+from analytics_worker.stack_address import STACK_HEADER
 
 LOG_AGAIN_SECONDS = 60.0
 OWN_HEADERS = [
@@ -29,9 +30,11 @@ logger = logging.getLogger(__name__)
 class RequestGuard:
     """Prefect's application, for those who may use it."""
 
-    def __init__(self, app: ASGIApp, rules: Rules) -> None:
+    def __init__(self, app: ASGIApp, rules: Rules, stack_id: str = "") -> None:
         self._app = app
         self._rules = rules
+        named = [(STACK_HEADER.encode(), stack_id.encode())] if stack_id else []
+        self._headers = [*OWN_HEADERS, *named]
         self._silent = SilentWebsockets()
         self._log = RefusalLog()
 
@@ -40,7 +43,7 @@ class RequestGuard:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
             return
-        request, sending = Request(scope), _with_own_headers(send)
+        request, sending = Request(scope), _with_headers(send, self._headers)
         refusal = self._rules.refusal(request) or self._silent.refusal(request)
         if refusal:
             self._log(refusal)
@@ -94,10 +97,10 @@ def _headers(body: bytes) -> list[tuple[bytes, bytes]]:
     ]
 
 
-def _with_own_headers(send: Send) -> Send:
+def _with_headers(send: Send, own: list[tuple[bytes, bytes]]) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] in {"http.response.start", "websocket.http.response.start"}:
-            headers: list[Any] = [*message.get("headers", []), *OWN_HEADERS]
+            headers: list[Any] = [*message.get("headers", []), *own]
             message = {**message, "headers": headers}
         await send(message)
 

@@ -9,10 +9,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from dotenv import dotenv_values
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, ValidationError
 from pydantic_settings import SettingsConfigDict, SettingsError
 
+from analytics_worker.settings.env_file import (
+    ENCODING,
+    EnvFileError,
+    env_values,
+    unknown_variables,
+)
 from analytics_worker.settings.messages import MessageSettings
 from analytics_worker.settings.types import (
     REPLACED_PREFIXES,
@@ -27,7 +32,16 @@ from analytics_worker.settings.types import (
 )
 from analytics_worker.settings.validation_messages import InvalidSettingError, invalid_setting
 
-__all__ = ["InvalidSettingError", "Settings", "project_root", "settings", "user_variables"]
+__all__ = [
+    "EnvFileError",
+    "InvalidSettingError",
+    "Settings",
+    "project_root",
+    "settings",
+    "unread_variables",
+    "user_variables",
+]
+OLD_NAMES = ("webhook_allowed_hosts",)
 
 
 class Settings(MessageSettings):
@@ -140,18 +154,26 @@ def settings() -> Settings:
     """Return the settings, read on first use: importing a flow needs no configured environment.
 
     Raises:
-        InvalidSettingError: a variable is not valid.
+        InvalidSettingError: a variable is not valid, or ``.env`` is not.
     """
     env_file = project_root() / ".env"
-    state_dir = os.environ.get("STATE_DIR") or dotenv_values(env_file).get("STATE_DIR") or ".state"
+    in_file = env_values(env_file)
+    state_dir = os.environ.get("STATE_DIR") or in_file.get("STATE_DIR") or ".state"
+    files = (f"{below_root(state_dir)}/stack.env", env_file)
     try:
-        return Settings(_env_file=(f"{below_root(state_dir)}/stack.env", env_file))  # pyright: ignore[reportCallIssue]  # pydantic-settings takes it at run time
+        return Settings(_env_file=files, _env_file_encoding=ENCODING)  # pyright: ignore[reportCallIssue]  # pydantic-settings takes it at run time
     except (ValidationError, SettingsError) as error:
         raise invalid_setting(error, Settings) from None  # pydantic repeats secrets
 
 
 def user_variables() -> dict[str, str]:
     """Return the variables that the user set: the environment, then Prefect's variables in ``.env``."""
-    file = dotenv_values(project_root() / ".env")
-    prefect = {k: v for k, v in file.items() if k.startswith("PREFECT_") and v is not None}
+    file = env_values(project_root() / ".env")
+    prefect = {name: value for name, value in file.items() if name.startswith("PREFECT_")}
     return prefect | dict(os.environ)
+
+
+def unread_variables() -> list[str]:
+    """Return a line for each variable in ``.env`` that looks like a setting and is none."""
+    names = env_values(project_root() / ".env")
+    return list(unknown_variables(names, [*Settings.model_fields, *OLD_NAMES]))

@@ -18,8 +18,9 @@ from typing import IO, Any
 import psutil
 
 from analytics_worker.stack.errors import StackError
+from analytics_worker.stack_address import PROCESS_MARKER, STACK_ID
 
-MARKER = "ANALYTICS_WORKER_STACK"
+MARKER = PROCESS_MARKER
 RETRY_SECONDS = 1.0
 
 
@@ -135,7 +136,8 @@ class StateFolder:
 
     def write_env(self, variables: Mapping[str, str]) -> None:
         """Record for the other processes of this checkout where everything is."""
-        lines = [f"{name}='{_escaped(value)}'\n" for name, value in variables.items()]
+        recorded = {STACK_ID: self.marker, **variables}
+        lines = [f"{name}='{_escaped(value)}'\n" for name, value in recorded.items()]
         self._replace(self.env_file, "".join(lines))
 
     def remove_records(self) -> None:

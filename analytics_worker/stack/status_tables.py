@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from prefect import get_client
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import (
     DeploymentFilter,
@@ -24,6 +23,7 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from rich.markup import escape
 
+from analytics_worker.prefect_support.api_client import api_client
 from analytics_worker.prefect_support.deployments import DeployedFlow, deployed_flows, pools
 from analytics_worker.prefect_support.results import MAX_MESSAGE_LENGTH
 from analytics_worker.stack.state_dir import Component, StackRecord
@@ -44,7 +44,7 @@ def show(record: StackRecord) -> bool:
         ("component", "state", "pid", "since (UTC)", "restarts"),
         (_component(component) for component in record.components),
     )
-    with get_client(sync_client=True) as client:
+    with api_client() as client:
         found = [_pool(client, pool.name) for pool in pools()]
         columns = ("pool", "workers online", "slots used", "limit")
         terminal.table("\nPools", columns, (row for row, _ in found))

@@ -14,9 +14,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from analytics_worker.errors import PermanentError
-from analytics_worker.settings import InvalidSettingError, settings, user_variables
+from analytics_worker.settings import (
+    InvalidSettingError,
+    settings,
+    unread_variables,
+    user_variables,
+)
 from analytics_worker.stack.background_thread import run_in_daemon_thread
 from analytics_worker.stack.components import Components
+from analytics_worker.stack.damaged_database import set_damaged_aside
 from analytics_worker.stack.environment import HOST, environment, ui_url
 from analytics_worker.stack.errors import StackError
 from analytics_worker.stack.login import access_notes, choose_login
@@ -58,15 +64,17 @@ def supervise(options: Options) -> int:
     except (StackError, PermanentError) as error:
         fail(str(error))
         return REFUSED
-    if start_from_template(folder.path / "prefect", user_variables()):
+    home = folder.path / "prefect"
+    damaged = set_damaged_aside(home, user_variables())
+    if start_from_template(home, user_variables()):
         os.environ.update(SKIP_PREPARATION | dict(os.environ))
     os.environ.update(environment(port, folder.marker, login and login.secret))
     terminal = Terminal()
-    for line in access_notes(login):
+    for line in [*damaged, *access_notes(login)]:
         terminal.say(line)
     if left:
         terminal.say(f"Stopped {left} leftover processes of a previous stack.")
-    for line in settings().replaced_variables():
+    for line in [*settings().replaced_variables(), *unread_variables()]:
         terminal.say(line)
     return asyncio.run(Stack(options, folder, terminal, port).run())
 

@@ -1,5 +1,6 @@
 """Services, passfiles, Unix sockets and several hosts: migration, pool, reader, exporter and dbt connect."""
 
+from typing import Any
 from urllib.parse import quote
 
 import psycopg2
@@ -54,11 +55,14 @@ def test_everything_connects(foreign, files, monkeypatch):
             assert connection.scalar(text("select current_user::text")) == foreign.owner
         with reader_session() as session:
             assert session.fetch("select current_user::text").rows == [(foreign.dba,)]
-        psycopg2.connect(**connection_arguments()).close()
+        exporter = connection_arguments()
+        assert exporter
+        psycopg2.connect(**exporter).close()
         for name, value in dbt_environment().items():
             monkeypatch.setenv(name, value)
         asked = {name: dbt_environment()[variable] for name, variable in DBT.items()}
-        psycopg2.connect(**with_parameters(asked)).close()
+        options: dict[str, Any] = with_parameters(asked)
+        psycopg2.connect(**options).close()
 
 
 DBT = {

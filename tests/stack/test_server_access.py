@@ -19,6 +19,7 @@ from analytics_worker.prefect_support.api_client import ApiRefusedError, api_cli
 from analytics_worker.prefect_support.runs import submit
 from analytics_worker.settings import settings
 from analytics_worker.stack.state_dir import StateFolder
+from analytics_worker.stack_address import STACK_ID
 from tests.support.attacks import attack
 from tests.support.doctor_findings import problems
 from tests.support.guarded_server import LOGIN, PROXY, client_of
@@ -110,7 +111,7 @@ def test_python_is_told_the_variable_and_the_file_if_it_is_of_that_server(
     folder = StateFolder(settings().state_dir)
     folder.path.mkdir(parents=True, exist_ok=True)
     address = closed_server.api_url if own else "http://127.0.0.1:4200/api"
-    folder.write_env({"PREFECT_API_URL": address})
+    folder.write_env({STACK_ID: "", "PREFECT_API_URL": address})  # as of an older version
     file = folder.path / "login"
     file.touch(0o600)
     with temporary_settings({PREFECT_API_URL: closed_server.api_url}):
@@ -140,7 +141,11 @@ def test_the_exporter_says_so_once(closed_server: Server, capsys: pytest.Capture
 def test_python_of_this_folder_finds_the_login_of_the_stack_that_runs(closed_server: Server):
     folder = StateFolder(settings().state_dir)
     folder.path.mkdir(parents=True, exist_ok=True)
-    variables = {"PREFECT_API_URL": closed_server.api_url, "PREFECT_API_AUTH_STRING": LOGIN}
+    variables = {
+        STACK_ID: "",
+        "PREFECT_API_URL": closed_server.api_url,
+        "PREFECT_API_AUTH_STRING": LOGIN,
+    }
     folder.write_env(variables)
     try:
         with temporary_settings({PREFECT_API_URL: closed_server.api_url}):

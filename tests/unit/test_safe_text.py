@@ -10,8 +10,8 @@ from prefect.logging.formatters import PrefectFormatter
 from prefect.logging.handlers import PrefectConsoleHandler
 from prometheus_client.parser import text_string_to_metric_families
 
-from analytics_worker.cli.errors import exit_on_error
 from analytics_worker.cli.output import echo
+from analytics_worker.cli.shell import exit_on_error
 from analytics_worker.errors import PermanentError
 from analytics_worker.exporter.console import log_line
 from analytics_worker.exporter.metric_families import Family

@@ -95,16 +95,17 @@ def _test_content(rule: Rule, notification: Notification, now: datetime) -> Cont
     return mark_as_test(content, TEST_NOTE, html)
 
 
-def send_test(run: DryRun) -> list[str]:
-    """Send the test message to the recipients of the rule; return one line for each."""
+def send_test(run: DryRun) -> list[tuple[str, bool]]:
+    """Send the test message to the recipients of the rule; return a line for each, and if it was sent."""
     recipients = resolve_recipients(run.rule, "readers")
     message = Message("alerts", "test", run.test_content, recipients, id=uuid4())
-    lines: list[str] = []
+    lines: list[tuple[str, bool]] = []
     for to in recipients:
         label = to.channel if to.address == to.channel else f"{to.channel} {to.address}"
         try:
             result = send_once(to.channel, message, to, default_key(message.id, to))
-            lines.append(f"{label}: {result.status} {result.detail}".rstrip())
+            line = f"{label}: {result.status} {result.detail}".rstrip()
+            lines.append((line, result.status == "sent"))
         except (PermanentError, ChannelUnavailableError) as error:
-            lines.append(f"{label}: {error}")
-    return lines or [NO_RECIPIENTS]
+            lines.append((f"{label}: {error}", False))
+    return lines or [(NO_RECIPIENTS, False)]

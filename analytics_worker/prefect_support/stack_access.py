@@ -1,0 +1,154 @@
+"""Choose the Prefect server of this process: that of the local stack, unless the user named another.
+
+Reads Prefect's settings and ``stack.env``, and asks the server who it is; writes nothing. Prefect never
+starts a server of its own.
+"""
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import httpx
+import prefect.context
+from prefect.settings import (
+    PREFECT_API_AUTH_STRING,
+    PREFECT_API_URL,
+    PREFECT_SERVER_ALLOW_EPHEMERAL_MODE,
+    Settings,
+    get_current_settings,
+    temporary_settings,
+)
+
+from analytics_worker.settings import project_root, user_variables
+from analytics_worker.stack_address import (
+    API_URL,
+    STACK_HEADER,
+    api_address,
+    is_stack_address,
+    is_stack_process,
+    stack_id,
+    stack_login,
+)
+
+CONNECT_SECONDS, ANSWER_SECONDS = 2.0, 10.0
+NO_SERVER = "No Prefect server is known: run `make up` in {folder}, or set PREFECT_API_URL."
+OTHER_SERVER = (
+    "The server at {url} is not the stack of {folder} that should be there: run `make up` in that"
+    " folder, or set PREFECT_API_URL."
+)
+
+
+class ApiUnavailableError(ConnectionError):
+    """The Prefect API does not answer; the message names the address and what to do."""
+
+
+class NoServerError(ApiUnavailableError):
+    """No Prefect server is known, or the one at the address is another's; the message says what to do."""
+
+
+@contextmanager
+def with_stack_access() -> Generator[None]:
+    """Use the address and the login of the local stack, unless the user set others.
+
+    Prefect starts no server of its own where there is neither.
+    """
+    address = _address()
+    own_server = temporary_settings({PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False})
+    chosen = temporary_settings({PREFECT_API_URL: address} if address else {})
+    with own_server, chosen, _with_stack_login():
+        yield
+
+
+@contextmanager
+def use_server() -> Generator[None]:
+    """Use the local stack where Prefect's settings name no server.
+
+    Raises:
+        ApiUnavailableError: as `check_server`.
+    """
+    if get_current_settings().api.url:
+        yield
+        return
+    with with_stack_access():
+        check_server()
+        yield
+
+
+def _address() -> str | None:
+    """Return the address to use in place of that of Prefect's settings; None if those take precedence."""
+    current, first = get_current_settings().api.url, _settings_at_import().api.url
+    if current != first or (current and user_variables().get(API_URL) == current):
+        return None
+    return api_address()
+
+
+def _settings_at_import() -> Settings:
+    """Return Prefect's settings without the temporary ones of this thread."""
+    context = prefect.context.GLOBAL_SETTINGS_CONTEXT
+    return context.settings if context else get_current_settings()
+
+
+@contextmanager
+def _with_stack_login() -> Generator[None]:
+    """Use the login of the local stack if Prefect's settings name its API and no login."""
+    api = get_current_settings().api
+    configured = api.auth_string and api.auth_string.get_secret_value()
+    login = None if configured or api.key else stack_login(api.url)
+    with temporary_settings({PREFECT_API_AUTH_STRING: login} if login else {}):
+        yield
+
+
+def check_server() -> None:
+    """Check that the server of Prefect's settings is reached, and is the stack's if it should be.
+
+    The stack's own processes don't check: they wait for a server that starts again.
+
+    Raises:
+        NoServerError: no server is known, or another stack has the address by now.
+        ApiUnavailableError: it is not reached within two seconds.
+    """
+    url = get_current_settings().api.url
+    if url is None:
+        raise NoServerError(NO_SERVER.format(folder=project_root()))
+    if is_stack_process():
+        return
+    if is_stack_address(url):
+        _check_stack(url)
+    else:
+        _check_reached(url)
+
+
+def _check_stack(url: str) -> None:
+    """Check that the server is the one that `make up` of this folder started; send no login before."""
+    try:
+        found = _health(url, trust_env=False).headers.get(STACK_HEADER)
+    except httpx.TransportError as error:
+        raise ApiUnavailableError(unavailable_message(error)) from None
+    if found != stack_id():  # both are None for a stack that started before there were names
+        raise NoServerError(OTHER_SERVER.format(url=url, folder=project_root()))
+
+
+def _check_reached(url: str) -> None:
+    """Check that something answers; the request itself shows all other errors."""
+    try:
+        _health(url, trust_env=True)
+    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+        raise ApiUnavailableError(unavailable_message(error)) from None
+    except (httpx.TransportError, httpx.InvalidURL):
+        return
+
+
+def _health(url: str, *, trust_env: bool) -> httpx.Response:
+    timeout = httpx.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS)
+    verify = False  # nothing is sent but the path; Prefect's client verifies certificates
+    address = f"{url.rstrip('/')}/health"
+    return httpx.get(address, timeout=timeout, verify=verify, trust_env=trust_env)
+
+
+def unavailable_message(error: httpx.HTTPError) -> str:
+    """Return how to fix an API that does not answer."""
+    problem = f"{api_name()} does not answer ({type(error).__name__})"
+    return f"{problem}: run `make up`, or set {API_URL}."
+
+
+def api_name() -> str:
+    return f"The Prefect API {get_current_settings().api.url}"
