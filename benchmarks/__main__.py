@@ -3,6 +3,7 @@
 ``python -m benchmarks [name ...]`` runs the named modules of this folder only. Every module has
 ``measure() -> list[Row]``: interleaved sides, medians, and a check that both sides did the work.
 A run of all of them, or ``--write``, brings README's table and docs/performance.md up to date.
+``python -m benchmarks dbt_projects PATH ...`` compares the worker with plain dbt on your own projects.
 """
 
 import sys
@@ -10,7 +11,7 @@ import time
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
-from benchmarks import _performance_page
+from benchmarks import _dbt_projects, _performance_page
 from benchmarks._isolated_process import BrokenBenchmarkError, run_isolated
 from benchmarks._table import Row, render
 
@@ -26,6 +27,9 @@ def names() -> list[str]:
 
 def main(arguments: list[str]) -> int:
     """Run the benchmarks; one that breaks is named at the end and the others still run."""
+    if arguments[:1] == ["dbt_projects"]:
+        _dbt_projects.compare([Path(path) for path in arguments[1:]])
+        return 0
     selected = [name for name in arguments if name != "--write"]
     unknown = set(selected) - set(names())
     if unknown:

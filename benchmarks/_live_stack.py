@@ -45,10 +45,11 @@ class LiveStack:
         """Return the seconds from the creation of a run to its end, and its result."""
         run = submit(deployment, **parameters)
         result = run.get(ACQUIRE_TIMEOUT_SECONDS)
-        return _seconds(run), result
+        return seconds_of(run), result
 
 
-def _seconds(run: Run) -> float:
+def seconds_of(run: Run) -> float:
+    """Return the seconds from the creation of an ended run to its end."""
     with get_client(sync_client=True) as client:
         done = client.read_flow_run(run.id)
     assert done.created is not None

@@ -1,5 +1,7 @@
 """Define the settings of this host, the databases, the analytics flows and dbt."""
 
+from typing import Literal
+
 from pydantic import (
     Field,
     NonNegativeInt,
@@ -131,4 +133,12 @@ class DataSettings(BaseSettings):
     dbt_lock_wait_seconds: NonNegativeInt = Field(
         default=7200,
         description="How long a dbt run waits for another one on the same warehouse before it fails; less than the time between two scheduled runs.",
+    )
+    dbt_runner: Literal["dbt", "prefect"] = Field(
+        default="dbt",
+        description="Which runner runs dbt: dbt, or prefect for PrefectDbtRunner of prefect-dbt, which adds the lineage of assets and takes longer (docs/decisions/prefect-dbt.md).",
+    )
+    dbt_node_task_runs: NonNegativeInt = Field(
+        default=100,
+        description="A dbt run of up to so many nodes shows each of them as a task run and logs each line of dbt. A run of more nodes shows the failed and the slowest ones, and logs its progress; its table and `ops.dbt_node_results` have the others.",
     )

@@ -23,6 +23,7 @@ from flows.dbt._dbt_artifacts import (
     summary_of,
 )
 from flows.dbt._history import record_node_health, record_run
+from flows.dbt._node_table import node_table
 from flows.dbt._published_files import publish_failed_sql
 from flows.dbt.node_history.details import NodeDetails, node_details
 from flows.dbt.node_history.durations import describe_durations, usual_seconds
@@ -124,22 +125,14 @@ def _executed(dbt_run: DbtRun, summary: DbtSummary, unit: str) -> str:
 def publish_artifact(
     artifact: str, title: str, result: DbtResult, notes: Sequence[str] = ()
 ) -> None:
-    """Publish a table with one row per node, failed nodes first, and the error below it if it is long."""
-    rows = sorted(result["results"], key=lambda node: not is_failed(node))
-    create_table_artifact(
-        key=artifact,
-        table=[
-            {
-                "node": f"{node['resource_type']} {node['name']}",
-                "status": node["status"],
-                "seconds": node["seconds"],
-                "rows": node["rows"],
-                "message": node["message"],
-            }
-            for node in rows
-        ],
-        description="\n\n".join([f"`{title}`: {result['message']}", *notes]),
-    )
+    """Publish a table of the nodes, failed ones first, and the error below it if it is long.
+
+    A large table says how many nodes it leaves out.
+    """
+    rows, left_out = node_table(result["results"])
+    more = f"**{left_out} more nodes are not shown**; `ops.dbt_node_results` has them all."
+    description = [f"`{title}`: {result['message']}", *notes, *([more] if left_out else [])]
+    create_table_artifact(key=artifact, table=rows, description="\n\n".join(description))
     error = result.get("error", "")
     if len(error) > len(result["message"]):
         fence = "`" * (1 + max(map(len, re.findall("`+", error)), default=2))

@@ -1,9 +1,11 @@
-"""Show each dbt node in Prefect as a task run, and each relation as an asset.
+"""Show dbt nodes in Prefect as task runs, and their relations as assets.
 
 Writes task runs and asset events only. Each task run waits in a thread for the end of its node and
-does no work itself.
+does no work itself. A run of more nodes than ``DBT_NODE_TASK_RUNS`` shows only those that failed, and
+the slowest ones at its end: one task run a node would be too many requests to the server.
 """
 
+import heapq
 import re
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -21,29 +23,49 @@ from flows.dbt._dbt_artifacts import SKIPPED, NodeResult, is_failed, unfinished_
 
 _NOT_IN_KEYS = re.compile(r"[^\w.\-/]")
 MATERIALIZED = frozenset({"model", "seed", "snapshot"})
+SLOWEST = 20
 
 
 class NodeRuns:
-    """The task runs of one attempt."""
+    """The task runs of one attempt.
 
-    def __init__(self, *, shown: bool = True) -> None:
+    Args:
+        shown: Whether nodes get task runs.
+        limit: Up to so many nodes, each gets one; of more nodes, at most so many failed ones.
+    """
+
+    def __init__(self, *, limit: int, shown: bool = True) -> None:
+        self._limit = limit
         self._shown = shown
+        self._all = True
+        self._nodes: dict[str, Mapping[str, Any]] = {}
         self._ends: dict[str, Future[NodeResult]] = {}
-        self._runs: list[PrefectFuture[Any]] = []
+        self._runs: dict[str, PrefectFuture[Any]] = {}
+
+    def expect(self, count: int) -> None:
+        """Decide from the number of nodes whether each one is shown."""
+        self._all = count <= self._limit
 
     def start(self, node: Mapping[str, Any]) -> None:
         """Start the task run of a node."""
         unique_id = node["unique_id"]
         if unique_id in self._ends or not self._shown:
             return
-        end = self._ends[unique_id] = Future[NodeResult]()
-        self._runs.append(_task(node, end).submit())
+        self._nodes[unique_id] = node
+        self._ends[unique_id] = Future[NodeResult]()
+        self._all = self._all and len(self._nodes) <= self._limit
+        if self._all:
+            self._submit(unique_id)
 
     def end(self, result: NodeResult) -> None:
-        """End the task run of a node."""
-        waiting = self._ends.get(result["unique_id"])
-        if waiting is not None and not waiting.done():
-            waiting.set_result(result)
+        """End the task run of a node; a failed node gets one if it has none."""
+        unique_id = result["unique_id"]
+        waiting = self._ends.get(unique_id)
+        if waiting is None or waiting.done():
+            return
+        waiting.set_result(result)
+        if is_failed(result) and len(self._runs) < self._limit:
+            self._submit(unique_id)
 
     def fail_unfinished(self, reason: str) -> dict[str, NodeResult]:
         """End the task runs of nodes that dbt did not finish; return these nodes."""
@@ -51,9 +73,22 @@ class NodeRuns:
         unfinished = {unique_id: unfinished_node(unique_id, reason) for unique_id in waiting}
         for result in unfinished.values():
             self.end(result)
-        for run in self._runs:
+        self._show_slowest()
+        for run in self._runs.values():
             run.wait()
         return unfinished
+
+    def _show_slowest(self) -> None:
+        """Show the slowest nodes; every node of a small run is shown already."""
+        if self._limit and not self._all:
+            seconds = {unique_id: end.result()["seconds"] for unique_id, end in self._ends.items()}
+            for unique_id in heapq.nlargest(SLOWEST, seconds, key=seconds.__getitem__):
+                self._submit(unique_id)
+
+    def _submit(self, unique_id: str) -> None:
+        if unique_id not in self._runs:
+            task = _task(self._nodes[unique_id], self._ends[unique_id], late=not self._all)
+            self._runs[unique_id] = task.submit()
 
 
 def asset_key(node: Mapping[str, Any]) -> str | None:
@@ -65,10 +100,12 @@ def asset_key(node: Mapping[str, Any]) -> str | None:
     return "postgres://" + _NOT_IN_KEYS.sub("_", "/".join(map(str, parts)))
 
 
-def _task(node: Mapping[str, Any], end: Future[NodeResult]) -> Task[[], State[Any]]:
+def _task(
+    node: Mapping[str, Any], end: Future[NodeResult], *, late: bool = False
+) -> Task[[], State[Any]]:
     title = f"{node['resource_type']} {node['node_name']}"
     key = None if node.get("materialized") == "ephemeral" else asset_key(node)
-    wait = _node_waiter(end, key)
+    wait = _node_waiter(end, key, late=late)
     if key is None:
         return Task(
             wait,
@@ -88,14 +125,17 @@ def _task(node: Mapping[str, Any], end: Future[NodeResult]) -> Task[[], State[An
     )
 
 
-def _node_waiter(end: Future[NodeResult], key: str | None) -> Callable[[], State[Any]]:
+def _node_waiter(
+    end: Future[NodeResult], key: str | None, *, late: bool
+) -> Callable[[], State[Any]]:
     def wait() -> State[Any]:
         result = end.result()
         if key is not None:
             add_asset_metadata(key, {"status": result["status"], "rows": result["rows"]})
+        took = f"{result['seconds']:.1f} s: " if late else ""  # it started before its task run
         if is_failed(result):
-            return Failed(message=result["message"] or result["status"])
+            return Failed(message=took + (result["message"] or result["status"]))
         name = "Skipped" if result["status"] in SKIPPED else None
-        return Completed(name=name, message=result["message"])
+        return Completed(name=name, message=took + result["message"])
 
     return wait

@@ -12,7 +12,7 @@ import selectors
 import signal
 import subprocess
 import time
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -54,11 +54,14 @@ class DbtProcess:
         except BrokenPipeError:
             return  # it died during startup; its exit status is reported
 
-    def events(self, deadline: float) -> Iterator[dict[str, Any]]:
+    def events(
+        self, deadline: float, tick: Callable[[], None] = lambda: None
+    ) -> Iterator[dict[str, Any]]:
         """Yield the events of dbt until it finishes or dies.
 
         Args:
             deadline: On the monotonic clock.
+            tick: Called whenever there was no event for half a second.
 
         Raises:
             DbtDeadlineError: the deadline passed.
@@ -69,6 +72,7 @@ class DbtProcess:
                 if time.monotonic() >= deadline:
                     raise DbtDeadlineError
                 if not selector.select(min(TICK_SECONDS, max(0.0, deadline - time.monotonic()))):
+                    tick()
                     continue
                 chunk = os.read(self._events.fileno(), 1 << 16)
                 if not chunk:

@@ -1,7 +1,7 @@
 """Run one dbt command in the child process, and report it as lines of JSON.
 
 Reads one request (a JSON line) from standard input; writes one JSON line per event to standard
-output: ``start`` and ``end`` of each node, ``log`` lines, and finally ``done``. All other
+output: ``nodes`` (how many), ``start`` and ``end`` of each node, ``log`` lines, and finally ``done``. All other
 output goes to standard error. Started by path, so that dbt is imported but Prefect is not.
 """
 
@@ -13,7 +13,6 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 PR_SET_PDEATHSIG = 1
@@ -107,17 +106,37 @@ def write_manifest_once() -> None:
     setattr(runnable, "write_manifest", skip)  # noqa: B010  # a private function of dbt
 
 
-def forward_event(emit: Callable[..., None], message: Any) -> None:
-    """Forward node events and log lines from level info upwards."""
-    from google.protobuf.json_format import MessageToDict  # noqa: PLC0415  # comes with dbt
+class EventForwarder:
+    """Forward node events, and log lines from level info upwards; without those about single nodes in a large run."""
 
-    info = message.info
-    if info.name in {"NodeStart", "NodeFinished"}:
+    def __init__(self, emit: Callable[..., None], node_lines: int) -> None:
+        self._emit = emit
+        self._node_lines = node_lines
+        self._summarized = False
+
+    def __call__(self, message: Any) -> None:
+        info = message.info
+        if info.name in {"NodeStart", "NodeFinished"}:
+            self._forward_node(message)
+            return
+        if info.name == "ConcurrencyLine":
+            count = int(message.data.node_count)
+            self._summarized = count > self._node_lines
+            self._emit("nodes", count=count, summarized=self._summarized)
+        if info.level != "debug" and info.msg.strip() and not self._is_left_out(message):
+            self._emit("log", name=info.name, level=info.level, message=info.msg)
+
+    def _forward_node(self, message: Any) -> None:
+        from google.protobuf.json_format import MessageToDict  # noqa: PLC0415  # comes with dbt
+
         data = MessageToDict(message.data, preserving_proto_field_name=True)
-        kind = "start" if info.name == "NodeStart" else "end"
-        emit(kind, node=data["node_info"], result=data.get("run_result", {}))
-    elif info.level != "debug" and info.msg.strip():
-        emit("log", name=info.name, level=info.level, message=info.msg)
+        kind = "start" if message.info.name == "NodeStart" else "end"
+        self._emit(kind, node=data["node_info"], result=data.get("run_result", {}))
+
+    def _is_left_out(self, message: Any) -> bool:
+        if not self._summarized or message.info.level != "info":
+            return False
+        return bool(getattr(getattr(message.data, "node_info", None), "unique_id", ""))
 
 
 def load_dbt() -> type[Any]:
@@ -128,6 +147,9 @@ def load_dbt() -> type[Any]:
     BaseConfig.lazy_compilation = True
     from dbt.cli.main import dbtRunner  # noqa: PLC0415
 
+    from analytics_worker.dbt_tuning import tune  # noqa: PLC0415
+
+    tune()
     gc.freeze()
     return dbtRunner
 
@@ -139,7 +161,13 @@ def invoke(emit: Callable[..., None], request: dict[str, Any]) -> None:
     use_c_json_encoder()
     if "generate" not in request["argv"]:
         write_manifest_once()
-    result = runner(callbacks=[partial(forward_event, emit)]).invoke(request["argv"])
+    forwarder = EventForwarder(emit, request["node_lines"])
+    if request.get("prefect_context"):
+        from flows.dbt import _prefect_dbt  # noqa: PLC0415  # imports Prefect
+
+        result = _prefect_dbt.invoke(request["argv"], forwarder, request["prefect_context"])
+    else:
+        result = runner(callbacks=[forwarder]).invoke(request["argv"])
     error = result.exception
     emit(
         "done",

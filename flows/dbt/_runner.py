@@ -10,7 +10,7 @@ safe.
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from prefect import get_run_logger
@@ -33,6 +33,7 @@ from flows.dbt._dbt_artifacts import (
     read_nodes,
 )
 from flows.dbt._environment import redact, secrets
+from flows.dbt._log_lines import LogLines
 from flows.dbt._nodes import NodeRuns
 from flows.dbt._process import DbtDeadlineError, DbtProcess, dbt_process
 from flows.dbt._workspace import Workspace
@@ -52,13 +53,16 @@ class EventReader:
     outcome: DbtOutcome
     nodes: NodeRuns
     clean: Callable[[str], str]
+    lines: LogLines = field(default_factory=LogLines)
     finished: bool = False
 
     def handle(self, event: Mapping[str, Any]) -> None:
         """Process one event: forward log lines to the run, nodes to their task runs."""
-        if event["event"] == "start":
-            if event["node"].get("materialized") != EPHEMERAL:
-                self.nodes.start(event["node"])
+        if event["event"] == "nodes":
+            self.nodes.expect(event["count"])
+            self.lines.progress_of = event["count"] if event["summarized"] else 0
+        elif event["event"] == "start":
+            self._start(event["node"])
         elif event["event"] == "end":
             self._end(event)
         elif event["event"] == "log":
@@ -67,6 +71,11 @@ class EventReader:
             self.finished = True
             self.outcome.error = None if event["error"] is None else self.clean(event["error"])
 
+    def _start(self, node: Mapping[str, Any]) -> None:
+        if node.get("materialized") != EPHEMERAL:
+            self.nodes.start(node)
+            self.lines.start(node["unique_id"], node["node_name"])
+
     def _end(self, event: Mapping[str, Any]) -> None:
         node = node_of_event(event)
         if event["node"].get("materialized") == EPHEMERAL and not is_failed(node):
@@ -74,16 +83,14 @@ class EventReader:
         node["message"] = self.clean(node["message"])
         self.outcome.nodes[node["unique_id"]] = node
         self.nodes.end(node)
+        self.lines.end(node)
 
     def _log(self, event: Mapping[str, Any]) -> None:
         message = self.clean(event["message"].strip())
         if event["level"] == "warn":
             self.outcome.warnings.append(message)
-            get_run_logger().warning(message)
-        elif event["level"] == "error":
-            get_run_logger().error(message)
-        elif event["name"] not in SUPPRESSED_EVENTS:
-            get_run_logger().info(message)
+        if event["name"] not in SUPPRESSED_EVENTS:
+            self.lines.write(event["level"], message)
 
 
 def run_dbt(
@@ -108,10 +115,13 @@ def run_dbt(
     started = time.monotonic()
     environment = dbt_environment()
     secret_values = secrets(environment, workspace.profiles)
+    uses_prefect = shows_nodes and settings().dbt_runner == "prefect"
+    limit = settings().dbt_node_task_runs
     reader = EventReader(
         DbtOutcome(),
-        NodeRuns(shown=shows_nodes),
+        NodeRuns(limit=0 if uses_prefect else limit, shown=shows_nodes),
         lambda text: redact(printable(text), secret_values),
+        LogLines(logged=not uses_prefect),
     )
     argv = [*command, *options, *_folders(command, workspace), *OUTPUT]
     with (
@@ -119,12 +129,24 @@ def run_dbt(
         dbt_process(workspace.project, environment, workspace.errors) as process,
     ):
         process.send(
-            {"argv": argv, "application_name": name, "limits": _limits(deadline - started)}
+            {
+                "argv": argv,
+                "application_name": name,
+                "limits": _limits(deadline - started),
+                "node_lines": limit,
+                "prefect_context": _pack_context() if uses_prefect else None,
+            }
         )
         _read(process, reader, deadline)
     _merge_artifacts(reader, workspace)
     reader.outcome.seconds = time.monotonic() - started
     return reader.outcome
+
+
+def _pack_context() -> str:
+    from flows.dbt._prefect_dbt import pack_context  # noqa: PLC0415  # imports dbt
+
+    return pack_context()
 
 
 def _folders(command: Sequence[str], workspace: Workspace) -> list[str]:
@@ -150,7 +172,7 @@ def _limits(seconds: float) -> dict[str, str]:
 
 def _read(process: DbtProcess, reader: EventReader, deadline: float) -> None:
     try:
-        for event in process.events(deadline):
+        for event in process.events(deadline, reader.lines.tick):
             reader.handle(event)
     except DbtDeadlineError:
         reader.outcome.timed_out = True
@@ -180,6 +202,7 @@ def _cleanup(name: str, reader: EventReader) -> Generator[None]:
         if not reader.finished or reader.outcome.timed_out:
             _terminate_backends(name)
         reader.outcome.nodes |= reader.nodes.fail_unfinished(UNFINISHED)
+        reader.lines.close()
 
 
 def _terminate_backends(name: str) -> None:
