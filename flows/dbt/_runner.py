@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from prefect import get_run_logger
+from prefect.settings import get_current_settings
 from sqlalchemy.exc import SQLAlchemyError
 
 from analytics_worker.database.connections import (
@@ -113,9 +114,11 @@ def run_dbt(
         shows_nodes: Whether each node gets a task run.
     """
     started = time.monotonic()
-    environment = dbt_environment()
-    secret_values = secrets(environment, workspace.profiles)
     uses_prefect = shows_nodes and settings().dbt_runner == "prefect"
+    environment = dbt_environment()
+    if uses_prefect:  # the context reaches its threads only
+        environment |= get_current_settings().to_environment_variables(exclude_unset=True)
+    secret_values = secrets(environment, workspace.profiles)
     limit = settings().dbt_node_task_runs
     reader = EventReader(
         DbtOutcome(),
