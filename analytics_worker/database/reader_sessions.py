@@ -23,11 +23,7 @@ from psycopg2 import errorcodes, extensions
 from analytics_worker.circuit_breaker import db_circuit_breaker
 from analytics_worker.database.answer_memory_limit import bounded_answer, small_answer_mb
 from analytics_worker.database.answer_size_limit import is_small, too_large
-from analytics_worker.database.connections import (
-    application_name,
-    reader_engine,
-    reader_url,
-)
+from analytics_worker.database.connections import application_name, reader_engine, reader_url
 from analytics_worker.database.cursor_batches import (
     CURSOR,
     RESET,
@@ -38,11 +34,7 @@ from analytics_worker.database.cursor_batches import (
 from analytics_worker.database.locked_relations import locked_relations
 from analytics_worker.database.overdue_sessions import mark, overdue_sessions, refuse_overdue
 from analytics_worker.database.query_canceller import cancel_on_timeout
-from analytics_worker.database.select_guard import (
-    bind,
-    literal,
-    refuse_functions,
-)
+from analytics_worker.database.select_guard import bind, literal, refuse_functions
 from analytics_worker.database.server_messages import server_message
 from analytics_worker.database.server_values import text_types
 from analytics_worker.database.session_errors import (
