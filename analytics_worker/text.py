@@ -58,3 +58,8 @@ def shorten_with_hash(text: str, limit: int) -> str:
 def contains_hash(text: str) -> bool:
     """Return whether a text could be taken for a result of `shorten_with_hash`."""
     return _HASH.search(text) is not None
+
+
+def counted(count: int, noun: str) -> str:
+    """Return a number of things, such as "1 rule" and "2 rules"."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"

@@ -30,10 +30,10 @@ SECTIONS = {
 PREFECT_VARIABLES = """
 # --- Prefect (its own documentation has all of them) ---
 
-# The Prefect API that flows and commands talk to.
-# PREFECT_API_URL=http://127.0.0.1:4200/api
+# The Prefect API that flows and commands talk to. Empty: the server that `make up` of this folder started.
+# PREFECT_API_URL=
 
-# Port of the Prefect server and UI that `make up` starts; change PREFECT_API_URL with it.
+# Port of the Prefect server and UI that `make up` starts.
 # PREFECT_SERVER_API_PORT=4200
 
 # Address that the Prefect server listens on; 0.0.0.0 lets other hosts reach it, with a login.

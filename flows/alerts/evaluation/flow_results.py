@@ -10,6 +10,7 @@ from typing import NotRequired, TypedDict
 
 from analytics_worker.delivery.counts import CountName, DeliveryCounts
 from analytics_worker.prefect_support.results import FlowResult, Status, flow_result
+from analytics_worker.text import counted
 from analytics_worker.user_templates.rendering import number_text
 from flows.alerts.evaluation.observation import Failure
 from flows.alerts.evaluation.runner import EventEvaluation
@@ -154,7 +155,7 @@ def _status(
 def _message(
     summary: Mapping[str, int], deliveries: DeliverySummary, others: DeliveryCounts | None
 ) -> str:
-    parts = [f"{summary['evaluated']} rules evaluated", f"{summary['firing']} firing"]
+    parts = [f"{counted(summary['evaluated'], 'rule')} evaluated", f"{summary['firing']} firing"]
     parts += [f"{summary['untold']} not notified (no recipients)"] if summary["untold"] else []
     parts += [f"{summary['errors']} failed"] if summary["errors"] else []
     parts += [f"{summary['postponed']} postponed to the next run"] if summary["postponed"] else []
@@ -167,11 +168,13 @@ def delivery_line(deliveries: DeliverySummary, others: DeliveryCounts | None = N
     earlier = max(0, counts["sent"] + counts["digested"] - own["sent"])
     grouped = own["waiting"] - sum(counts[name] for name in WAITING_LABELS)
     unreported = _unreported(deliveries, others)
-    parts = [f"{own['sent']} notifications sent"]
-    parts += [f"{own['failed']} notifications failed"] if own["failed"] else []
+    parts = [f"{counted(own['sent'], 'notification')} sent"]
+    parts += [f"{counted(own['failed'], 'notification')} failed"] if own["failed"] else []
     parts += [f"{counts[name]} {label}" for name, label in WAITING_LABELS.items() if counts[name]]
     parts += [f"{grouped} waiting for those of other rules"] if grouped > 0 else []
-    parts += [f"{earlier} earlier notifications sent"] if earlier else []
-    parts += [f"{others['sent']} other messages sent"] if others and others["sent"] else []
+    parts += [f"{counted(earlier, 'earlier notification')} sent"] if earlier else []
+    parts += (
+        [f"{counted(others['sent'], 'other message')} sent"] if others and others["sent"] else []
+    )
     parts += [f"{unreported} failed without a recipient to notify"] if unreported else []
     return ", ".join(parts)

@@ -70,7 +70,7 @@ def test_alerts_are_evaluated_notified_and_published(webhook_recipient):
     set_metric(11)
     store(rule(sql=METRIC, channels=None), rule("quiet", "select 1 as value"))
     result = process_pending_alerts()
-    assert result["message"] == "2 rules evaluated, 1 firing, 1 notifications sent"
+    assert result["message"] == "2 rules evaluated, 1 firing, 1 notification sent"
     set_metric(9)
     next_period()
     assert process_pending_alerts()["summary"]["firing"] == 0

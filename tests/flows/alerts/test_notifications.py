@@ -95,7 +95,7 @@ def test_an_alert_that_resolves_without_a_notification_causes_none(webhook):
 def test_the_run_message_counts_alerts_that_are_not_notified(webhook):
     store(rule(channels=None))
     assert process_pending_alerts()["message"] == (
-        "1 rules evaluated, 1 firing, 1 not notified (no recipients), 0 notifications sent"
+        "1 rule evaluated, 1 firing, 1 not notified (no recipients), 0 notifications sent"
     )
     webhook()
     execute("update ops.alert_rules set evaluated_slot = null")
@@ -221,8 +221,8 @@ def test_a_run_counts_its_own_notifications_and_sends_those_of_earlier_runs(http
     execute("update ops.alert_rules set evaluated_slot = null where name = 'new'")
     result = process_pending_alerts()
     assert result["own"] == {"sent": 1, "waiting": 0, "failed": 0}
-    assert result["message"].startswith("1 rules evaluated, 1 firing, 1 notifications sent")
-    assert "1 earlier notifications sent" in result["message"]
+    assert result["message"].startswith("1 rule evaluated, 1 firing, 1 notification sent")
+    assert "1 earlier notification sent" in result["message"]
     assert len(http_sink.requests) == 2
 
 
@@ -232,7 +232,7 @@ def test_a_run_with_a_failed_notification_is_partial(http_sink):
     store(rule())
     state = process_pending_alerts(return_state=True)
     assert state.name == "Partial"
-    assert "0 notifications sent, 1 notifications failed" in (state.message or "")
+    assert "0 notifications sent, 1 notification failed" in (state.message or "")
 
 
 @pytest.mark.usefixtures("prefect_api")
