@@ -223,7 +223,9 @@ def test_ctrl_c_while_a_database_says_nothing():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://me:password@127.0.0.1:{silent.getsockname()[1]}/sales"
         environment = os.environ | {"DATABASE_URL": url, "CONNECT_TIMEOUT_SECONDS": "100"}
+        interrupts = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored after nohup
         process = start("sample", "--tick", env=environment)
+        signal.signal(signal.SIGINT, interrupts)
         connection, _ = silent.accept()  # the command waits for its answer
         with connection:
             process.send_signal(signal.SIGINT)
