@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Annotated, cast
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from analytics_worker.cli.output import echo, name_unread
+from analytics_worker.cli.output import echo, name_unread, print_table
 from analytics_worker.cli.shell import Shell
 from analytics_worker.definitions.durations import format_duration, parse_duration
 from analytics_worker.errors import PermanentError
@@ -126,7 +125,7 @@ def _show_notifications(notifications: list[rule_backtest.ReplayedNotification])
         value = "" if each.value is None else number_text(each.value)
         keys, severity = str(each.keys), each.severity or ""
         table.add_row(f"{each.at:%Y-%m-%d %H:%M}", each.kind, severity, keys, value)
-    Console().print(table)
+    print_table(table)
 
 
 @alerts.command()
@@ -169,7 +168,7 @@ def status() -> None:
         table = Table(*states.rows[0], box=None, pad_edge=False)
         for row in states.rows:
             table.add_row(*map(escape, row.values()))
-        Console().print(table)
+        print_table(table)
     echo(states.total)
 
 

@@ -1,17 +1,27 @@
 """Print texts from data, files and APIs, without control characters for the terminal."""
 
+import sys
 from pathlib import Path
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from analytics_worker.definitions.yaml_definitions import READ_FILES, unread_files
 from analytics_worker.settings import unread_variables
 from analytics_worker.text import printable
 
+MAX_WIDTH = 10_000
+
 
 def echo(text: str, *, err: bool = False) -> None:
     """Print the text; control characters and terminal escapes in it become visible."""
     typer.echo(printable(text), err=err)
+
+
+def print_table(table: Table) -> None:
+    """Print a table as wide as the terminal; in full where the output is not one."""
+    Console(width=None if sys.stdout.isatty() else MAX_WIDTH).print(table)
 
 
 def name_unread(folder: Path) -> None:

@@ -79,10 +79,10 @@ def _json_number(value: float | None) -> float | str | None:
 
 
 def condition_text(rule: Rule, severity: str | None) -> str:
-    """Return the condition of a severity, such as ``value > 10``."""
-    bound: Bound | None = next(
-        (b for s, b in rule.bounds.items() if s == severity), next(iter(rule.bounds.values()), None)
-    )
+    """Return the condition of a severity, such as ``value > 10``; without one, that of the lowest."""
+    lowest = list(rule.bounds.values())[-1:]
+    of_severity = [bound for each, bound in rule.bounds.items() if each == severity]
+    bound: Bound | None = next(iter(of_severity or lowest), None)
     if bound is None:
         return ""
     numbers = bound if isinstance(bound, list) else [bound]

@@ -38,12 +38,15 @@ def value_text(rule: Rule, value: float) -> str:
     if not math.isfinite(value):
         return number_text(value)
     if rule.format == "duration":
-        return _duration_text(value)
+        return _distinct_duration_text(rule, value)
     unit = unit_of(rule)
     if not unit and rule.decimals is None:
         return number_text(value)
     number = _number(rule, value)
-    text = rounded_text(number, _decimals(rule, number), unit, is_exact=False)
+    decimals = _decimals(rule, number)
+    if decimals is None:
+        return f"{float(number)!r} {unit}".strip()
+    text = rounded_text(number, decimals, unit, is_exact=False)
     return text.replace("\u00a0", " ")
 
 
@@ -52,12 +55,16 @@ def _number(rule: Rule, value: float) -> Decimal:
     return number.scaleb(2, ALL_DIGITS) if rule.format == "percent" else number
 
 
-def _decimals(rule: Rule, number: Decimal) -> int:
-    """Return the decimals of the rule, or those that the number needs, and more if it would look like a bound."""
+def _decimals(rule: Rule, number: Decimal) -> int | None:
+    """Return the decimals of the rule, or those that the number needs, and more if it would look like a bound.
+
+    None if it would look like one with all decimals that are shown.
+    """
     start = _usual_decimals(rule, number) if rule.decimals is None else rule.decimals
     bounds = [_number(rule, each) for each in rule.bound_values if math.isfinite(each)]
-    needed = (n for n in range(start, MAX_DECIMALS) if not _is_mistakable(number, bounds, n))
-    return next(needed, MAX_DECIMALS)
+    most = max(start, MAX_DECIMALS)
+    needed = (n for n in range(start, most + 1) if not _is_mistakable(number, bounds, n))
+    return next(needed, None)
 
 
 def _usual_decimals(rule: Rule, number: Decimal) -> int:
@@ -69,6 +76,14 @@ def _usual_decimals(rule: Rule, number: Decimal) -> int:
 def _is_mistakable(number: Decimal, bounds: list[Decimal], decimals: int) -> bool:
     shown = rounded(number, decimals)
     return any(number != bound and shown == rounded(bound, decimals) for bound in bounds)
+
+
+def _distinct_duration_text(rule: Rule, seconds: float) -> str:
+    """Return a duration; in seconds with all digits if it would look like a bound that it is not."""
+    text = _duration_text(seconds)
+    bounds = (each for each in rule.bound_values if math.isfinite(each) and each != seconds)
+    is_mistakable = text in map(_duration_text, bounds)
+    return f"{seconds!r} s" if is_mistakable else text
 
 
 def _duration_text(seconds: float) -> str:

@@ -4,6 +4,7 @@ Reads nothing, writes nothing. The model validates each field. `find_problems` i
 checks combinations of fields, once, before a rule is stored.
 """
 
+import math
 from collections.abc import Iterable
 from datetime import timedelta
 from typing import Annotated, Any, Literal, cast
@@ -70,7 +71,10 @@ def _expand_channel(value: object) -> object:
 def _check_bound(value: object) -> object:
     """Accept one number, or two for ``between``; no text and no booleans."""
     numbers = cast("list[object]", value) if isinstance(value, list) else [value]
-    are_numbers = all(isinstance(n, int | float) and not isinstance(n, bool) for n in numbers)
+    are_numbers = all(
+        isinstance(n, int | float) and not isinstance(n, bool) and not math.isnan(n)
+        for n in numbers
+    )
     if not are_numbers or (isinstance(value, list) and len(numbers) != 2):  # noqa: PLR2004
         raise ValueError(
             f"{value!r:.60} is not a valid bound; expected 5, or [1, 5] with operator between"
