@@ -27,6 +27,7 @@ from analytics_worker.deployment.automations import sync_automations
 from analytics_worker.deployment.event_triggers import sync_triggers
 from analytics_worker.prefect_support.deployments import DeployedFlow, Pool, deployed_flows, pools
 from analytics_worker.prefect_support.pagination import pages as pages_of
+from analytics_worker.sample_project import without_sample_selection
 from analytics_worker.settings import project_root
 from blocks import notifications, warehouse
 
@@ -179,7 +180,7 @@ def _fields(deployed_flow: DeployedFlow) -> dict[str, Any]:
                 {
                     "schedule": {"cron": schedule.cron, "timezone": schedule.timezone},
                     "slug": schedule.slug,
-                    "parameters": schedule.parameters,
+                    "parameters": without_sample_selection(schedule.parameters),
                 }
                 | ({} if schedule.active else {"active": False})
             )

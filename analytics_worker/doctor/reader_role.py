@@ -9,6 +9,11 @@ from typing import cast
 from sqlalchemy import Connection, RowMapping, text
 
 from analytics_worker.database.connections import direct_connection, reader_url, warehouse_url
+from analytics_worker.database.identity import (
+    database_of_reader,
+    database_of_warehouse,
+    difference,
+)
 from analytics_worker.doctor.findings import Finding, Level, graded
 from analytics_worker.doctor.statements import statement
 from analytics_worker.settings import settings
@@ -29,6 +34,14 @@ def reader(name: str | None = None) -> Iterator[Finding]:
         row = connection.execute(text(statement("reader_privileges")), schemas).mappings().one()
         yield from _privileges(label, row, is_default=name is None)
         yield from _extra_privileges(label, connection)
+    yield _database(label, name)
+
+
+def _database(label: str, name: str | None) -> Finding:
+    reason = difference(database_of_warehouse(), database_of_reader(name))
+    message = reason or "reads the database of DATABASE_URL"
+    fix = "Rules and reports read that one: correct its URL, if this is not intended."
+    return graded("permissions", f"{label}'s database", message, warn=bool(reason), fix=fix)
 
 
 def _privileges(label: str, row: RowMapping, *, is_default: bool) -> Iterator[Finding]:
@@ -40,7 +53,10 @@ def _privileges(label: str, row: RowMapping, *, is_default: bool) -> Iterator[Fi
     message = (
         f"{unreadable} relations can't be read" if unreadable else "reads its analytics schemas"
     )
-    fix = "`analytics-worker migrate` grants SELECT."
+    fix = (
+        "`analytics-worker migrate` grants SELECT where it may, with `--grant-reader` to the role of"
+        " READER_DATABASE_URL, and prints the GRANTs that other owners have to run."
+    )
     yield graded("permissions", f"{label} can read", message, warn=bool(unreadable), fix=fix)
 
 

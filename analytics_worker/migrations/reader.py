@@ -4,6 +4,7 @@
 that another role made is never changed: READER_DATABASE_URL names it, and its password. Safe to repeat.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,11 @@ from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
 from analytics_worker.database.connections import direct_connection, parse_url
+from analytics_worker.database.identity import (
+    database_of_reader,
+    database_of_warehouse,
+    difference,
+)
 from analytics_worker.database.urls import derived_reader, quoted_name, reader_url
 from analytics_worker.errors import PermanentError, sqlstate
 from analytics_worker.migrations.grants import run
@@ -63,6 +69,24 @@ def try_explicit_readers() -> list[str]:
     return [
         f"READER_DATABASE_URLS: reader {name} does not connect: {reason}"
         for name, reason in refusals.items()
+        if reason
+    ] + _readers_elsewhere([name for name, reason in refusals.items() if not reason])
+
+
+def _readers_elsewhere(names: Sequence[str]) -> list[str]:
+    """Return a line for each reader whose rules and reports would read another database."""
+    readers = {f"READER_DATABASE_URLS: reader {name}": name for name in names}
+    if settings().reader_database_url:
+        readers = {"READER_DATABASE_URL": None, **readers}
+    if not readers:
+        return []
+    warehouse = database_of_warehouse()
+    found = {
+        label: difference(warehouse, database_of_reader(name)) for label, name in readers.items()
+    }
+    return [
+        f"{label} {reason}: rules and reports read that one"
+        for label, reason in found.items()
         if reason
     ]
 

@@ -11,12 +11,14 @@ from typing import Any
 
 from analytics_worker.prefect_support.results import RunFailed
 from analytics_worker.prefect_support.runs import Run, submit
+from analytics_worker.sample_project import SAMPLE_SELECTION, is_sample_project
 from analytics_worker.stack.background_thread import run_in_daemon_thread
 from analytics_worker.stack.terminal import Terminal
 
 POLL_SECONDS = 0.4
+DBT_OF_SAMPLE = ("run-dbt-models/dbt", {"dbt_args": SAMPLE_SELECTION})
+"""A team's own project is run at its time, or when somebody asks for it."""
 STEPS: tuple[tuple[str, Mapping[str, Any]], ...] = (
-    ("run-dbt-models/dbt", {"dbt_args": ["--models", "staging", "kpis"]}),
     ("refresh-materialized-views/analytics", {}),
     ("refresh-catalog/analytics", {}),
 )
@@ -41,7 +43,8 @@ class StepResult:
 
 async def run_pipeline(terminal: Terminal) -> list[StepResult]:
     """Run the steps one after another; a failed one does not keep the next from trying."""
-    return [await _run_step(name, dict(parameters), terminal) for name, parameters in STEPS]
+    steps = [DBT_OF_SAMPLE, *STEPS] if is_sample_project() else STEPS
+    return [await _run_step(name, dict(parameters), terminal) for name, parameters in steps]
 
 
 async def _run_step(name: str, parameters: dict[str, Any], terminal: Terminal) -> StepResult:

@@ -11,10 +11,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from analytics_worker.database.connections import MissingDatabaseError, run_sql, warehouse
 from analytics_worker.errors import PermanentError
 from analytics_worker.prefect_support.results import flow_result
-from analytics_worker.settings import project_root
+from analytics_worker.sample_project import is_sample_project
 from flows.dbt._dbt_artifacts import DbtResult, summary_of
 
-SAMPLE_MODELS = ("staging/crm/stg_crm__*.sql", "kpis/*_kpis.sql")
 NOT_LOADED = (
     "The dbt project is the sample's, and this warehouse does not have its sources (schema raw); nothing"
     " was run. Set DBT_PROJECT_PATH to your project, or load the sample: `analytics-worker sample`"
@@ -23,7 +22,7 @@ NOT_LOADED = (
 
 def sample_without_sources(project: Path) -> DbtResult | None:
     """Return the result of a run of the sample project in a warehouse without the sample; else None."""
-    if not _is_sample(project):
+    if not is_sample_project(project):
         return None
     try:
         with warehouse() as connection:
@@ -33,14 +32,3 @@ def sample_without_sources(project: Path) -> DbtResult | None:
         return None  # dbt reports it
     result = flow_result("skipped", NOT_LOADED)
     return DbtResult(**result, summary=summary_of([], 0), results=[], errors=[])
-
-
-def _is_sample(project: Path) -> bool:
-    """Whether all models are those of the sample project."""
-    if project != project_root() / "dbt_project":
-        return False
-    models = project / "models"
-    return all(
-        any(path.relative_to(models).match(pattern) for pattern in SAMPLE_MODELS)
-        for path in models.rglob("*.sql")
-    )

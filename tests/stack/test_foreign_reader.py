@@ -123,6 +123,13 @@ def test_another_reader_that_does_not_connect_is_named(foreign, monkeypatch):
     assert "reader finance does not connect" in migrate().notes[0]
 
 
+def test_a_reader_of_another_database_is_named(foreign, monkeypatch):
+    url = foreign.url(foreign.dba, PASSWORD).set(database="postgres")
+    use(monkeypatch, READER_DATABASE_URL=url.render_as_string(hide_password=False))
+    reason = f'reads database "postgres", DATABASE_URL is "{foreign.database}"'
+    assert f"READER_DATABASE_URL {reason}: rules and reports read that one" in migrate().notes
+
+
 def test_an_explicit_reader_gets_no_grants_unless_they_are_requested(foreign, monkeypatch):
     foreign.run("create schema sales; create table sales.orders as select 11 as amount")
     use(monkeypatch, READER_DATABASE_URL=foreign.text(foreign.dba), ANALYTICS_SCHEMAS="sales")
