@@ -80,6 +80,11 @@ class Plan:
         return sum(reason is None for reason in self.reasons.values())
 
     @property
+    def up_to_date(self) -> int:
+        """Number of views that were not refreshed because nothing would have changed."""
+        return sum(row["status"] == "unchanged" for row in self.skipped)
+
+    @property
     def _unavailable(self) -> set[int]:
         blocked = {row["oid"] for row in self.skipped if row["status"] == "skipped"}
         return blocked | self.errors.keys()

@@ -6,7 +6,7 @@ refresh of a view at a time.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
 from prefect import get_run_logger
@@ -20,6 +20,7 @@ from analytics_worker.prefect_support.results import FlowResult, flow_result, st
 from analytics_worker.prefect_support.retries import REFRESH
 from analytics_worker.prefect_support.task import task
 from analytics_worker.settings import settings
+from analytics_worker.text import one_line
 from flows.analytics import _cancellation, _change_detection, _refresh_log_store
 from flows.analytics._refresh import refresh
 from flows.analytics._refresh_log_store import ViewResult
@@ -27,6 +28,8 @@ from flows.analytics._refresh_order import Plan, run_plan
 from flows.analytics._views import View, materialized_views, select_views
 
 NAMED_REASON = "named by the caller"
+FAILURES_IN_MESSAGE = 3
+MAX_FAILURES_LENGTH = 400
 
 
 class Summary(TypedDict):
@@ -124,8 +127,17 @@ def _flow_result(plan: Plan) -> RefreshViews:
             key="materialized-views",
             description=summary_line(summary),
         )
-    status = status_of(succeeded=summary["successful"], failed=summary["failed"])
-    return {**flow_result(status, summary_line(summary)), "results": results, "summary": summary}
+    fresh = summary["successful"] + plan.up_to_date
+    status = status_of(succeeded=fresh, failed=summary["failed"])
+    message = ". ".join([summary_line(summary), *_failures(results)])
+    return {**flow_result(status, message), "results": results, "summary": summary}
+
+
+def _failures(results: Sequence[ViewResult]) -> list[str]:
+    """Name the first failed views with their errors; the artifact has all."""
+    failed = [f"{each['view']}: {each['error']}" for each in results if each["error"]]
+    named = "; ".join(failed[:FAILURES_IN_MESSAGE])
+    return [one_line(named, MAX_FAILURES_LENGTH)] if named else []
 
 
 def _raise_if_circuit_open(errors: Iterable[BaseException]) -> None:

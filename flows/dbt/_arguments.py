@@ -4,8 +4,9 @@ Reads and writes nothing. dbt parses the options again. Options are rejected her
 project or change what the worker controls: the subcommand, the folders, the output.
 """
 
+import difflib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from flows.dbt._command_options import command_options
 from flows.dbt._option_values import DbtArgumentError, check_value
 
+MAX_NAMED_OPTIONS = 12
 LISTS = {
     "--select": "--select",
     "-s": "--select",
@@ -147,6 +149,16 @@ def _split_equals(arguments: Sequence[str]) -> list[str]:
     return parts
 
 
+def _nearest_first(option: str, allowed: Iterable[str]) -> str:
+    """Return some of the allowed options, the most similar ones first."""
+    options = sorted(allowed)
+    similar = difflib.get_close_matches(option, options, n=3, cutoff=0.3)
+    named = [*similar, *(each for each in options if each not in similar)]
+    rest = len(named) - MAX_NAMED_OPTIONS
+    text = ", ".join(named[:MAX_NAMED_OPTIONS])
+    return f"{text} and {rest} more (`dbt --help` lists them)" if rest > 0 else text
+
+
 def _check_option(command: str, option: str) -> None:
     if option in WORKER_OPTIONS:
         raise DbtArgumentError(f"dbt_args: {option} can't be set here: {WORKER_OPTIONS[option]}.")
@@ -159,7 +171,7 @@ def _check_option(command: str, option: str) -> None:
     if option not in allowed:
         raise DbtArgumentError(
             f"dbt_args: {option[:60]!r} is not a valid option of `dbt {command}`; expected one of:"
-            f" {', '.join(sorted(allowed))}."
+            f" {_nearest_first(option, allowed)}."
         )
 
 

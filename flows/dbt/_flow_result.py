@@ -13,6 +13,7 @@ from analytics_worker.text import one_line, printable
 from flows.dbt._attempts import DbtRun
 from flows.dbt._dbt_artifacts import (
     MESSAGE_CHARACTERS,
+    SKIPPED,
     DbtResult,
     DbtSummary,
     NodeError,
@@ -117,7 +118,10 @@ def _message(dbt_run: DbtRun, summary: DbtSummary, error: str | None, unit: str)
 
 def _executed(dbt_run: DbtRun, summary: DbtSummary, unit: str) -> str:
     """Return the number of executed nodes; hooks of the project are not nodes."""
-    hooks = sum(node["resource_type"] == "operation" for node in dbt_run.nodes.values())
+    hooks = sum(
+        node["resource_type"] == "operation" and node["status"] not in SKIPPED
+        for node in dbt_run.nodes.values()
+    )
     text = f"{max(summary['executed'] - hooks, 0)} {unit}"
     return f"{text} and {hooks} hooks" if hooks else text
 

@@ -122,6 +122,18 @@ def test_an_unknown_name_refreshes_nothing(sql):
     assert sql("select count(*) from ops.refresh_log") == [(0,)]
 
 
+def test_a_view_that_fails_is_named_and_does_not_fail_those_that_are_up_to_date(sql, limits):
+    sql(CHAIN)
+    refresh_materialized_views()
+    sql("create materialized view analytics.broken as select 1 / 0 as share with no data")
+    limits()  # the pool's sessions end, as those of another process would
+    state = refresh_materialized_views(return_state=True)
+    assert state.name == "Partial"
+    assert state.message.startswith(
+        "3 materialized views: 0 refreshed, 2 skipped, 1 failed. analytics.broken: "
+    )
+
+
 def test_unchanged_views_are_skipped_and_the_run_says_so(sql, limits):
     sql(CHAIN)
     refresh_materialized_views()
