@@ -34,10 +34,19 @@ class Shell(TyperGroup):
         """Run the command that the arguments name, and exit with its code."""
         words = list(sys.argv[1:] if args is None else args)
         with exit_on_error(debug=DEBUG in words):
-            words = [word for word in words if word != DEBUG]
+            words = [_checked(word) for word in words if word != DEBUG]
             options["standalone_mode"] = False
             code = super().main(words, *positional, **options)
         sys.exit(code if isinstance(code, int) else 0)
+
+
+def _checked(word: str) -> str:
+    """Return an argument of the command line; bytes that are no text would fail wherever it is used."""
+    try:
+        word.encode()
+    except UnicodeEncodeError:
+        raise typer.BadParameter(f"{word!r} is not UTF-8") from None
+    return word
 
 
 @contextmanager

@@ -27,9 +27,13 @@ class NoStateError(PermanentError):
 
 
 def project_name(project: Path) -> str:
-    """Return the name of the dbt project as a name of a folder."""
-    document = yaml.safe_load((project / "dbt_project.yml").read_text()) or {}
-    return re.sub(r"\W", "_", str(document.get("name") or project.name))
+    """Return the name of the dbt project as a name of a folder; dbt reports a file that is not valid."""
+    try:
+        document = yaml.safe_load((project / "dbt_project.yml").read_text("utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        document = None
+    name = document.get("name") if isinstance(document, dict) else None
+    return re.sub(r"\W", "_", str(name or project.name))
 
 
 def states_folder(project: str) -> Path:
