@@ -17,7 +17,7 @@ from analytics_worker.stack.terminal import Terminal
 
 POLL_SECONDS = 0.4
 DBT_OF_SAMPLE = ("run-dbt-models/dbt", {"dbt_args": SAMPLE_SELECTION})
-"""A team's own project is run at its time, or when somebody asks for it."""
+"""Only that of the sample: another project is run at its time, or on request."""
 STEPS: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("refresh-materialized-views/analytics", {}),
     ("refresh-catalog/analytics", {}),

@@ -56,6 +56,8 @@ class EventReader:
     clean: Callable[[str], str]
     lines: LogLines = field(default_factory=LogLines)
     finished: bool = False
+    last_error: str = ""
+    """The last line that dbt logged as an error: the reason of a macro, whose result has none."""
 
     def handle(self, event: Mapping[str, Any]) -> None:
         """Process one event: forward log lines to the run, nodes to their task runs."""
@@ -90,6 +92,8 @@ class EventReader:
         message = self.clean(event["message"].strip())
         if event["level"] == "warn":
             self.outcome.warnings.append(message)
+        elif event["level"] == "error":
+            self.last_error = message
         if event["name"] not in SUPPRESSED_EVENTS:
             self.lines.write(event["level"], message)
 
@@ -229,7 +233,8 @@ def _merge_artifacts(reader: EventReader, workspace: Workspace) -> None:
         get_run_logger().warning("%s; the results are those of dbt's events", error)
         nodes = {}
     for unique_id, node in nodes.items():
-        node["message"] = reader.clean(node["message"])
+        reason = reader.last_error if is_failed(node) else ""
+        node["message"] = reader.clean(node["message"]) or reason
         reader.outcome.nodes[unique_id] = node
     if reader.outcome.error is None and not reader.outcome.timed_out:
         workspace.publish_cache()

@@ -21,7 +21,6 @@ from analytics_worker.presentation.bar_image import bar_image
 from analytics_worker.presentation.sparkline import sparkline
 from analytics_worker.settings import settings
 from analytics_worker.timezones import time_text
-from flows.alerts.notifications.json_body import condition_text
 from flows.alerts.notifications.rendering import render_notification
 from flows.alerts.notifications.values import value_text
 from flows.alerts.rules.validation import find_problems
@@ -56,31 +55,6 @@ RUN_URL = "http://127.0.0.1:4200/runs/flow-run/1"
 )
 def test_values_have_their_unit_and_format(fields, value, text):
     assert value_text(rule(**fields), value) == text
-
-
-@pytest.mark.parametrize(
-    ("fields", "value", "bound"),
-    [
-        ({"format": "duration"}, 3599.9996, 3600),
-        ({"format": "duration"}, 61.239, 61.238),
-        ({"unit": "EUR", "decimals": 2}, 0.99999999999, 1),
-        ({"unit": "EUR"}, 5e-324, 0),
-    ],
-)
-def test_no_value_looks_like_a_bound_that_it_is_not(fields, value, bound):
-    of_bound = rule(**fields, threshold=bound)
-    assert repr(value) in value_text(of_bound, value)
-
-
-def test_the_condition_without_a_severity_is_that_of_the_lowest():
-    warned = rule(threshold=None, warning=0, critical=10)
-    assert condition_text(warned, None) == "value > 0"
-    assert condition_text(warned, "critical") == "value > 10"
-
-
-def test_a_bound_is_a_number():
-    with pytest.raises(ValidationError, match="nan is not a valid bound"):
-        rule(threshold=math.nan)
 
 
 @pytest.mark.parametrize("decimals", [None, 0, 2])

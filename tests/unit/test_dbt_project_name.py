@@ -1,4 +1,4 @@
-"""The name of a dbt project names the folder of its kept states, whatever its file is like."""
+"""The name of a dbt project names the folder of its kept states, also where its file is not valid."""
 
 import pytest
 

@@ -154,11 +154,13 @@ def test_only_allowed_macros_are_run_with_safe_arguments(write, monkeypatch):
     settings.cache_clear()
 
     done = dbt_run_operation("note", {"number": 42}, return_state=True)
+    failed = dbt_run_operation("note", {"count": 42}, return_state=True)
     other = dbt_run_operation("other", return_state=True)
     builtin = dbt_run_operation("run_query", {"sql": "select 1"}, return_state=True)
     attack = dbt_run_operation("note", {"number": "1; drop schema ops"}, return_state=True)
 
     assert done.name == "Completed"
+    assert "macro 'note" in failed.message.lower() or "argument" in failed.message
     assert rows("select n from public.tiny_note") == [{"n": 42}]
     assert "'other' is not allowed; expected one of note" in other.message
     assert "'run_query' is not allowed" in builtin.message
