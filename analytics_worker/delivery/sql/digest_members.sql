@@ -1,10 +1,13 @@
 select
     delivery.id,
     delivery.queued_at,
-    message.owner,
+    message.kind,
     message.content ->> 'subject' as subject,
     message.content ->> 'severity' as severity,
-    message.content -> 'links' -> 0 ->> 'url' as url
+    message.content -> 'links' -> 0 ->> 'url' as url,
+    message.content -> 'json' ->> 'rule' as rule,
+    message.content -> 'json' ->> 'runbook' as runbook,
+    message.content -> 'json' ->> 'owner' as owner
 from ops.deliveries as delivery
 inner join ops.messages as message on delivery.message_id = message.id
 where

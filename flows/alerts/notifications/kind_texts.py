@@ -3,6 +3,7 @@
 Reads nothing, writes nothing.
 """
 
+from analytics_worker.delivery.kind_label import kind_label
 from flows.alerts.notifications.model import EventKind, Notification
 from flows.alerts.rules.model import Rule
 
@@ -45,10 +46,4 @@ def hint(rule: Rule, kind: EventKind) -> str | None:
 
 def label(notification: Notification) -> str:
     """Return the label of the subject, such as ``STILL CRITICAL``."""
-    severity = notification.severity or "alert"
-    labels = {
-        "firing": severity,
-        "firing_again": f"{severity} again",
-        "still_firing": f"still {severity}",
-    }
-    return labels.get(notification.kind, notification.kind.replace("_", " ")).upper()
+    return kind_label(notification.kind, notification.severity)

@@ -72,11 +72,11 @@ def test_rules_that_start_to_fire_in_one_run_are_one_message_with_the_worst_firs
     assert subject == "[CRITICAL] 5 alerts: crit0: 11 (value > 10) and 4 more"
     assert text == (
         "5 alerts: crit0: 11 (value > 10) and 4 more\n\n"
-        "- [CRITICAL] crit0: 11 (value > 10)\n"
-        "- [CRITICAL] crit1: 11 (value > 10)\n"
-        "- [CRITICAL] keys: 30 keys, worst 1 at 12\n"
-        "- [WARNING] warn0: 11 (value > 10)\n"
-        "- [WARNING] warn1: 11 (value > 10)\n"
+        "- [CRITICAL] crit0: 11 (value > 10)\n  Owner: owner@example.com\n"
+        "- [CRITICAL] crit1: 11 (value > 10)\n  Owner: owner@example.com\n"
+        "- [CRITICAL] keys: 30 keys, worst 1 at 12\n  Owner: owner@example.com\n"
+        "- [WARNING] warn0: 11 (value > 10)\n  Owner: owner@example.com\n"
+        "- [WARNING] warn1: 11 (value > 10)\n  Owner: owner@example.com\n"
     )
     assert [each for each, _ in mails(smtp_sink, BOB)] == [
         "[CRITICAL] 2 alerts: crit0: 11 (value > 10) and 1 more"

@@ -41,8 +41,8 @@ def test_rules_that_one_dropped_table_breaks_are_one_message_to_each_owner(smtp_
     (received,) = [each for each in smtp_sink.messages if each.recipients == [BOB]]
     assert text_of(received) == (
         f"2 rules failed: {CAUSE}\n\n"
-        f"- warning: [ERROR] bob0: {CAUSE} (line 1 of the SQL)\n"
-        f"- warning: [ERROR] bob1: {CAUSE} (line 1 of the SQL)\n"
+        f"- [ERROR] bob0: {CAUSE} (line 1 of the SQL)\n  Owner: {BOB}\n"
+        f"- [ERROR] bob1: {CAUSE} (line 1 of the SQL)\n  Owner: {BOB}\n"
     )
 
 
@@ -70,7 +70,8 @@ def test_more_rules_than_one_message_lists_are_counted(smtp_sink, monkeypatch):
     tick(0)
     assert subjects(smtp_sink) == [f"[ERROR] 10 rules failed: {CAUSE}"]
     lines = text_of(smtp_sink.messages[-1]).splitlines()
-    assert (len(lines), lines[-1]) == (7, "… and 6 more")
+    listed = [each for each in lines if each.startswith("- ")]
+    assert (len(listed), lines[-1]) == (4, "… and 6 more")
 
 
 def test_webhooks_get_each_message(http_sink):
