@@ -152,12 +152,27 @@ def silence(  # one argument for each option
     """
     matcher = _matcher(name, owner, severity, tuple(key or ()))
     length = _parse_duration(duration)
-    until = rule_silence.silence(matcher, length, reason)
-    shown = ", ".join(filter(None, (name, owner, severity, *matcher.keys)))
+    result = rule_silence.silence(matcher, length, reason)
     if length:
-        echo(f"{shown} is silenced for {format_duration(length)}, until {until:%Y-%m-%d %H:%M} UTC")
+        until = _utc(result.until)
+        echo(f"{matcher.label} is silenced for {format_duration(length)}, until {until}")
+        if result.missing_keys:
+            echo(result.missing_keys, err=True)
     else:
-        echo(f"{shown} is no longer silenced")
+        _show_end_of_silence(matcher, result)
+
+
+def _show_end_of_silence(matcher: rule_silence.Matcher, result: rule_silence.SilenceResult) -> None:
+    if result.has_ended:
+        echo(f"{matcher.label} is no longer silenced")
+    else:
+        echo(f"there is no silence of {matcher.label}")
+    for other, until in result.others:
+        echo(f"still silenced: {other.label}, until {_utc(until)}")
+
+
+def _utc(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 @alerts.command()
@@ -177,6 +192,8 @@ def _matcher(
 ) -> rule_silence.Matcher:
     if severity not in {None, "warning", "critical"}:
         raise PermanentError(f"severity: {severity!r} is not valid; expected warning or critical")
+    if "" in keys:
+        raise PermanentError("key: '' matches nothing; expected a value of a key")
     matcher = rule_silence.Matcher(name, owner, cast("Severity | None", severity), keys)
     if matcher == rule_silence.Matcher():
         raise PermanentError("name a rule, or give --owner, --severity or --key")
