@@ -19,6 +19,7 @@ from analytics_worker.cli.shell import Shell
 from analytics_worker.definitions.durations import format_duration, parse_duration
 from analytics_worker.errors import PermanentError
 from analytics_worker.user_templates.rendering import number_text
+from flows.alerts.evaluation.silenced_messages import cancel_silenced
 from flows.alerts.rules import silence as rule_silence
 from flows.alerts.rules import sync as rule_sync
 from flows.alerts.rules import yaml_files
@@ -158,6 +159,10 @@ def silence(  # one argument for each option
         echo(f"{matcher.label} is silenced for {format_duration(length)}, until {until}")
         if result.missing_keys:
             echo(result.missing_keys, err=True)
+        if count := cancel_silenced():
+            echo(
+                f"{_counted(count, 'message')} not sent yet {'is' if count == 1 else 'are'} held back"
+            )
     else:
         _show_end_of_silence(matcher, result)
 
