@@ -1,8 +1,8 @@
 """``analytics-worker alerts``: validate, store, test, backtest and silence rules, and show their states.
 
-Reads the definition files and the database. `sync` writes ops.alert_rules and `silence` writes
-ops.alert_silences; the others write nothing. Mistakes are reported by file and line, and nothing is
-stored.
+Reads the definition files and the database. `sync` writes ops.alert_rules; `silence` writes
+ops.alert_silences and cancels waiting messages that match; the others write nothing. Mistakes are reported
+by file and line, and nothing is stored.
 """
 
 import difflib
