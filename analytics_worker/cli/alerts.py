@@ -1,8 +1,8 @@
 """``analytics-worker alerts``: validate, store, test, backtest and silence rules, and show their states.
 
-Reads the definition files and the database. `sync` writes ops.alert_rules and `silence` writes
-ops.alert_silences; the others write nothing. Mistakes are reported by file and line, and nothing is
-stored.
+Reads the definition files and the database. `sync` writes ops.alert_rules; `silence` writes
+ops.alert_silences and cancels waiting messages that match; the others write nothing. Mistakes are reported
+by file and line, and nothing is stored.
 """
 
 import difflib
@@ -19,6 +19,7 @@ from analytics_worker.cli.shell import Shell
 from analytics_worker.definitions.durations import format_duration, parse_duration
 from analytics_worker.errors import PermanentError
 from analytics_worker.user_templates.rendering import number_text
+from flows.alerts.evaluation.silenced_messages import cancel_silenced
 from flows.alerts.rules import silence as rule_silence
 from flows.alerts.rules import sync as rule_sync
 from flows.alerts.rules import yaml_files
@@ -152,12 +153,31 @@ def silence(  # one argument for each option
     """
     matcher = _matcher(name, owner, severity, tuple(key or ()))
     length = _parse_duration(duration)
-    until = rule_silence.silence(matcher, length, reason)
-    shown = ", ".join(filter(None, (name, owner, severity, *matcher.keys)))
+    result = rule_silence.silence(matcher, length, reason)
     if length:
-        echo(f"{shown} is silenced for {format_duration(length)}, until {until:%Y-%m-%d %H:%M} UTC")
+        until = _utc(result.until)
+        echo(f"{matcher.label} is silenced for {format_duration(length)}, until {until}")
+        if result.missing_keys:
+            echo(result.missing_keys, err=True)
+        if count := cancel_silenced():
+            echo(
+                f"{_counted(count, 'message')} not sent yet {'is' if count == 1 else 'are'} held back"
+            )
     else:
-        echo(f"{shown} is no longer silenced")
+        _show_end_of_silence(matcher, result)
+
+
+def _show_end_of_silence(matcher: rule_silence.Matcher, result: rule_silence.SilenceResult) -> None:
+    if result.has_ended:
+        echo(f"{matcher.label} is no longer silenced")
+    else:
+        echo(f"there is no silence of {matcher.label}")
+    for other, until in result.others:
+        echo(f"still silenced: {other.label}, until {_utc(until)}")
+
+
+def _utc(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 @alerts.command()
@@ -177,6 +197,8 @@ def _matcher(
 ) -> rule_silence.Matcher:
     if severity not in {None, "warning", "critical"}:
         raise PermanentError(f"severity: {severity!r} is not valid; expected warning or critical")
+    if "" in keys:
+        raise PermanentError("key: '' matches nothing; expected a value of a key")
     matcher = rule_silence.Matcher(name, owner, cast("Severity | None", severity), keys)
     if matcher == rule_silence.Matcher():
         raise PermanentError("name a rule, or give --owner, --severity or --key")

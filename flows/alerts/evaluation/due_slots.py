@@ -2,7 +2,7 @@
 
 Reads ops.alert_rules and definitions/calendar.yml; writes nothing. Rules with the same times share one
 computation. A rule whose times can't be read is due every period, so that its owner is notified of the
-error.
+error. Once the calendar is valid again, it is due once, so that the error ends at once.
 """
 
 import json
@@ -12,13 +12,16 @@ from datetime import datetime
 from functools import lru_cache
 
 from pydantic import ValidationError
-from sqlalchemy import Connection
+from sqlalchemy import Connection, RowMapping
 
 from analytics_worker.database.connections import run_sql
 from analytics_worker.definitions.yaml_definitions import DefinitionError
 from flows.alerts.rules.model import Kind
 from flows.alerts.rules.model_times import RuleTimes
 from flows.alerts.rules.times import due_slot
+
+CALENDAR_ERROR = "the calendar is not valid: "
+"""Start of the error of an evaluation that the calendar prevented."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,7 @@ def due_slots(
     """Return the last due time of each rule that has times of its own, by its id."""
     last_due = lru_cache(maxsize=None)(_last_due)
     rows = run_sql(connection, "alerts/own_time_rules", kinds=list(kinds), now=now)
-    found: Iterator[DueSlot | None] = (
-        _slot(row["id"], last_due, row["times"], row["now"], row["period"]) for row in rows
-    )
+    found: Iterator[DueSlot | None] = (_slot(row, last_due) for row in rows)
     return {slot.rule_id: slot for slot in found if slot}
 
 
@@ -50,18 +51,17 @@ def to_json(slots: dict[int, DueSlot]) -> str:
 
 
 def _slot(
-    rule_id: int,
-    last_due: Callable[[str, datetime, datetime], datetime | None],
-    times: str,
-    now: datetime,
-    period: datetime,
+    row: RowMapping, last_due: Callable[[str, datetime, datetime], datetime | None]
 ) -> DueSlot | None:
+    rule_id, period = row["id"], row["period"]
     try:
-        at = last_due(times, now, period)
+        at = last_due(row["times"], row["now"], period)
     except DefinitionError as error:
-        return DueSlot(rule_id, period, f"the calendar is not valid: {error.problems[0]}")
+        return DueSlot(rule_id, period, f"{CALENDAR_ERROR}{error.problems[0]}")
     except ValidationError:  # of a stored definition: the claim has the message
         return DueSlot(rule_id, period)
+    if (row["error"] or "").startswith(CALENDAR_ERROR):
+        return DueSlot(rule_id, max(at or period, period))
     return DueSlot(rule_id, at) if at else None
 
 

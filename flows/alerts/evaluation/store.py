@@ -98,14 +98,19 @@ class WriteBatch:
             evaluations=_to_json(self.evaluations),
             flow_run_id=flow_run_id,
         )
-        if self.states or self.removed_states:
-            run_sql(
-                connection,
-                "alerts/save_states",
-                states=_to_json(self.states),
-                removed_states=_to_json(self.removed_states),
-            )
+        self.write_states(connection)
         self.write_notifications(connection)
+
+    def write_states(self, connection: Connection) -> None:
+        """Write the states."""
+        if not (self.states or self.removed_states):
+            return
+        run_sql(
+            connection,
+            "alerts/save_states",
+            states=_to_json(self.states),
+            removed_states=_to_json(self.removed_states),
+        )
 
     def write_notifications(self, connection: Connection) -> None:
         """Write the events and their messages."""

@@ -5,16 +5,20 @@ still updated, so that alerts still firing when the silence ends are notified th
 """
 
 import json
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.definitions.yaml_definitions import did_you_mean
 from analytics_worker.errors import PermanentError
+from analytics_worker.text import value_line
 from flows.alerts.rules.model import Severity
+
+MAX_SHOWN_KEYS = 10
 
 
 @dataclass(frozen=True)
@@ -28,9 +32,18 @@ class Matcher:
     """Values that the key has, each in any of its columns."""
 
     @property
+    def label(self) -> str:
+        """What it concerns, as a list of the fields that are set."""
+        return ", ".join(filter(None, (self.rule, self.owner, self.severity, *self.keys)))
+
+    @property
     def is_of_rule(self) -> bool:
         """Whether it concerns whole rules, and so also the notifications of their owners."""
         return self.severity is None and not self.keys
+
+    def sorted(self) -> "Matcher":
+        """Return the matcher as it is stored: each key once, in order."""
+        return replace(self, keys=tuple(sorted(set(self.keys))))
 
     def matches_rule(self, names: Collection[str], owner: str | None) -> bool:
         """Return whether it concerns alerts of a rule with these names and this owner."""
@@ -42,18 +55,80 @@ class Matcher:
         return self.severity in (None, severity) and set(self.keys) <= set(values)
 
 
-def silence(matcher: Matcher, duration: timedelta, reason: str) -> datetime:
-    """Silence what matches and return the end of the silence; a duration of 0 ends it.
+class ActiveSilence(NamedTuple):
+    """A silence that has not ended."""
+
+    matcher: Matcher
+    until: datetime
+
+
+class SilenceResult(NamedTuple):
+    """What a change of the silences did."""
+
+    until: datetime
+    has_ended: bool
+    """Whether a silence of the same alerts was active, which this one replaced or ended."""
+    others: Sequence[ActiveSilence]
+    """Silences that concern some of the same rules and remain."""
+    missing_keys: str | None
+    """Why no alert matches now, and which keys there are; None if one does."""
+
+
+def silence(matcher: Matcher, duration: timedelta, reason: str) -> SilenceResult:
+    """Silence what matches; a duration of 0 ends it.
 
     Raises:
         PermanentError: no rule of that name or with that owner is stored.
     """
-    until = datetime.now(UTC) + duration
+    until, matcher = datetime.now(UTC) + duration, matcher.sorted()
     with warehouse() as connection:
         _check(connection, "rule", matcher.rule, "alerts/rule_names", "name")
         _check(connection, "owner", matcher.owner, "alerts/rule_owners", "owner")
-        _replace(connection, matcher, until if duration else None, reason)
-    return until
+        others = [each for each in _overlapping(connection, matcher) if each.matcher != matcher]
+        has_ended = _replace(connection, matcher, until if duration else None, reason)
+        return SilenceResult(until, has_ended, others, _missing_keys(connection, matcher))
+
+
+def _overlapping(connection: Connection, matcher: Matcher) -> list[ActiveSilence]:
+    rows = run_sql(
+        connection,
+        "alerts/overlapping_silences",
+        rule_name=matcher.rule,
+        owner=matcher.owner,
+        severity=matcher.severity,
+    )
+    return [
+        ActiveSilence(
+            Matcher(row["rule"], row["owner"], row["severity"], tuple(row["keys"])), row["until"]
+        )
+        for row in rows
+    ]
+
+
+def _missing_keys(connection: Connection, matcher: Matcher) -> str | None:
+    if not matcher.keys:
+        return None
+    (row,) = run_sql(
+        connection,
+        "alerts/known_keys",
+        rule_name=matcher.rule,
+        owner=matcher.owner,
+        keys=list(matcher.keys),
+    )
+    if row["is_matched"]:
+        return None
+    rules = ", ".join(filter(None, (matcher.rule, matcher.owner)))
+    start = f"{rules} has no state" if rules else "no rule has a state"
+    noun = "key" if len(matcher.keys) == 1 else "keys"
+    return f"{start} with {noun} {', '.join(matcher.keys)}; {_known(row['names'])}"
+
+
+def _known(names: Sequence[str]) -> str:
+    if not names:
+        return "no keys are known yet"
+    more = len(names) - MAX_SHOWN_KEYS
+    shown = ", ".join(map(value_line, names[:MAX_SHOWN_KEYS]))
+    return f"known keys: {shown}{f' and {more} more' if more > 0 else ''}"
 
 
 def _check(connection: Connection, field: str, value: str | None, query: str, column: str) -> None:
@@ -66,13 +141,15 @@ def _check(connection: Connection, field: str, value: str | None, query: str, co
         )
 
 
-def _replace(connection: Connection, matcher: Matcher, until: datetime | None, reason: str) -> None:
+def _replace(connection: Connection, matcher: Matcher, until: datetime | None, reason: str) -> bool:
+    """Replace the silence of the same alerts; return whether one was active."""
     columns = {
         "rule_name": matcher.rule,
         "owner": matcher.owner,
         "severity": matcher.severity,
-        "keys": sorted(set(matcher.keys)),
+        "keys": list(matcher.keys),
     }
-    run_sql(connection, "alerts/end_silence", **columns)
+    ended = run_sql(connection, "alerts/end_silence", **columns)
     if until is not None:
         run_sql(connection, "alerts/add_silence", **columns, until=until, reason=reason or None)
+    return any(row["was_active"] for row in ended)

@@ -4,3 +4,4 @@ where
     and owner is not distinct from :owner
     and severity is not distinct from :severity
     and keys = cast(:keys as text [])
+returning until > now() as was_active

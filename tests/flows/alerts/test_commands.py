@@ -192,6 +192,37 @@ def test_silence(shell):
     ).startswith("metric, warning, a, b is silenced for 1h, until")
     assert "expected warning or critical" in shell.run("silence", "--severity", "high", code=1)
     assert "name a rule, or give --owner" in shell.run("silence", code=1)
+    assert "key: '' matches nothing" in shell.run("silence", "metric", "--key", "", code=1)
+
+
+def test_a_silence_that_matches_no_state_names_the_known_keys(shell):
+    shell.run("sync")
+    first = shell.run("silence", "teams", "--key", "z").splitlines()
+    assert first[1:] == ["teams has no state with key z; no keys are known yet"]
+    evaluate_due(["alert"])
+    warning = shell.run("silence", "teams", "--key", "z", "--key", "a").splitlines()[1:]
+    assert warning == ["teams has no state with keys a, z; known keys: a, b, c"]
+    warning = shell.run("silence", "--key", "z").splitlines()[1:]
+    assert warning == ["no rule has a state with key z; known keys: a, b, c"]
+    assert len(shell.run("silence", "teams", "--key", "a").splitlines()) == 1
+
+
+def test_the_end_of_a_silence_names_those_that_remain(shell):
+    shell.run("sync")
+    for arguments in (["teams"], ["teams", "--key", "a"], ["metric"], ["--severity", "critical"]):
+        shell.run("silence", *arguments)
+    until = r", until [-\d]+ [:\d]+ UTC\n"
+    others = f"still silenced: teams, a{until}still silenced: critical{until}"
+    assert re.fullmatch(
+        f"teams is no longer silenced\n{others}", shell.run("silence", "teams", "--for", "0s")
+    )
+    assert re.fullmatch(
+        f"there is no silence of teams, b\n{others}",
+        shell.run("silence", "teams", "--key", "b", "--for", "0s"),
+    )
+    shell.run("silence", "--severity", "critical", "--for", "0s")
+    out = shell.run("silence", "teams", "--key", "a", "--for", "0s")
+    assert out == "teams, a is no longer silenced\n"
 
 
 def test_status(shell, monkeypatch):

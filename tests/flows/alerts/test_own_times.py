@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,6 +73,31 @@ def test_an_invalid_calendar_is_the_failure_of_its_rules(
     (error,) = query("select error from ops.alert_rules where name = 'working'")
     assert "the calendar is not valid" in error
     assert "calendar.yml:1" in error
+
+
+@pytest.mark.parametrize(
+    ("fields", "kinds"),
+    [
+        ({"at": "09:00", "weekdays": "last_working"}, ["error", "error_resolved"]),
+        ({"calendar": "working_days"}, ["error", "error_resolved"]),
+        ({"cron": "0 9 * * *", "weekdays": "working", "on_error": "alert"}, ["firing", "resolved"]),
+    ],
+)
+def test_a_repaired_calendar_ends_the_error_in_the_next_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, fields: dict[str, Any], kinds: list[str]
+) -> None:
+    store(rule(sql="select 1 as value", **fields))
+    execute("update ops.alert_rules set evaluated_slot = :day", day=DAY + timedelta(days=4))
+    (tmp_path / "definitions").mkdir()
+    calendar = tmp_path / "definitions" / "calendar.yml"
+    monkeypatch.setattr(working_days, "project_root", lambda: tmp_path)
+    calendar.write_text("holidays: [never]")
+    saturday = 5 * 24 + 10
+    assert [run_at(saturday), run_at(saturday + 0.1)] == [1, 1]
+    calendar.write_text("holidays: []")
+    assert [run_at(saturday + hours) for hours in (0.1, 0.2, 0.3, 1)] == [0, 1, 0, 0]
+    assert [kind for kind, _ in deliveries()] == kinds
+    assert query("select status from ops.alert_status") == ["ok"]
 
 
 def test_a_baseline_is_of_the_same_day_of_the_week_at_the_same_time() -> None:
