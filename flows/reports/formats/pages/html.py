@@ -114,6 +114,7 @@ def _context(
     return {
         "document": document,
         "tiles": [(row, _figure_size(row)) for row in tile_rows],
+        "min_size": _MIN_FIGURE,
         "files": [_file(file) for file in document.files],
         "notes": notes,
     }
