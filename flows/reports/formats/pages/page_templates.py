@@ -12,8 +12,6 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from markupsafe import Markup
 
-from flows.reports.formats.text_width import fitting_text
-
 _FOLDER = Path(__file__).with_name("templates")
 
 
@@ -32,7 +30,6 @@ def _environment() -> ImmutableSandboxedEnvironment:
         lstrip_blocks=True,
     )
     environment.filters["css_string"] = css_string
-    environment.globals["fitting_text"] = fitting_text
     return environment
 
 
