@@ -38,7 +38,7 @@ class ReportRun:
     attempts: int
     created_at: datetime
     differs_by_case: bool = False
-    """Whether an earlier run of the period has the same key but for upper and lower case."""
+    """Whether the key of an earlier run of the period differs only in upper and lower case."""
 
     @property
     def is_preliminary(self) -> bool:
