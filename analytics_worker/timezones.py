@@ -5,21 +5,35 @@ Reads nothing, writes nothing.
 
 import re
 from datetime import datetime
+from functools import cache
 from typing import Annotated
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator
 
 UTC = "UTC"
 
 
+_NOT_IN_POSTGRESQL = frozenset({"localtime", "posixrules", "Factory"})
+"""Files beside those of the IANA zones: of the host's own zone, and of none."""
+
+
+@cache
+def _zone_names() -> frozenset[str]:
+    """Return the names that both Python and PostgreSQL know, without the copies in posix/ and right/."""
+    return frozenset(available_timezones() - _NOT_IN_POSTGRESQL)
+
+
 def _checked_timezone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
+    """Return the name of an IANA zone.
+
+    Raises:
+        ValueError: it is not one.
+    """
+    if name not in _zone_names():
         raise ValueError(
             f"{name!r} is not a valid time zone; expected an IANA name such as Europe/Paris or UTC"
-        ) from None
+        )
     return name
 
 

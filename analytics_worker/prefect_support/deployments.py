@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
 from prefect.client.schemas.schedules import CronSchedule
@@ -28,6 +27,7 @@ from analytics_worker.definitions.validation_messages import did_you_mean
 from analytics_worker.errors import PermanentError
 from analytics_worker.prefect_support.flow import WorkerFlow
 from analytics_worker.settings import project_root
+from analytics_worker.timezones import Timezone
 
 
 class PrefectYamlError(PermanentError):
@@ -36,16 +36,6 @@ class PrefectYamlError(PermanentError):
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _valid_timezone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError(
-            f"{name!r} is not a valid time zone; expected an IANA name such as Europe/Paris or UTC"
-        ) from error
-    return name
 
 
 def _valid_cron(cron: str) -> str:
@@ -57,7 +47,7 @@ class Schedule(_Strict):
     """A schedule of a deployment, with the parameters of its runs."""
 
     cron: Annotated[str, AfterValidator(_valid_cron)]
-    timezone: Annotated[str, AfterValidator(_valid_timezone)]
+    timezone: Timezone
     slug: str
     active: bool = True
     parameters: dict[str, Any] = {}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypedDict
 
-from analytics_worker.report_storage.file_names import distinct_name, slugify
+from analytics_worker.report_storage.file_names import distinct_name, name_with_hash, slugify
 from analytics_worker.report_storage.storage import Storage
 from flows.reports.formats import (
     ExportResult,
@@ -101,7 +101,8 @@ def file_names(run: ReportRun, format_name: str) -> tuple[str, str]:
     suffix = get_format(format_name).file_suffix(len(run.report.tables))
     period = period_file_label(run)
     name = slugify(run.report.name)
-    parts = [name, distinct_name(run.key), period] if run.key else [name, period]
+    key = name_with_hash(run.key) if run.differs_by_case else distinct_name(run.key)
+    parts = [name, key, period] if run.key else [name, period]
     return f"{name}-{run.id}-{period}{suffix}", f"{'-'.join(parts)}{suffix}"
 
 

@@ -37,6 +37,8 @@ class ReportRun:
     reason: str | None
     attempts: int
     created_at: datetime
+    differs_by_case: bool = False
+    """Whether the key of an earlier run of the period differs only in upper and lower case."""
 
     @property
     def is_preliminary(self) -> bool:
@@ -59,6 +61,7 @@ def run_from_row(row: RowMapping) -> ReportRun:
         reason=row["reason"],
         attempts=row["attempts"],
         created_at=row["created_at"],
+        differs_by_case=row["differs_by_case"],
     )
 
 

@@ -28,4 +28,14 @@ returning
     run.period_end,
     run.reason,
     run.attempts,
-    run.created_at
+    run.created_at,
+    -- Attachments of both have different names also where case does not matter.
+    exists (
+        select
+        from ops.report_runs as earlier
+        where
+            earlier.report = run.report
+            and earlier.period = run.period
+            and earlier.id < run.id
+            and lower(earlier.key) = lower(run.key)
+    ) as differs_by_case

@@ -1,16 +1,25 @@
 select
-    id,
-    report,
-    kind,
-    period,
-    key,
-    cast(definition as text) as definition,
-    row_values,
-    period_start,
-    period_end,
-    reason,
-    attempts,
-    created_at,
-    status
-from ops.report_runs
-where id = :id
+    run.id,
+    run.report,
+    run.kind,
+    run.period,
+    run.key,
+    cast(run.definition as text) as definition,
+    run.row_values,
+    run.period_start,
+    run.period_end,
+    run.reason,
+    run.attempts,
+    run.created_at,
+    run.status,
+    exists (
+        select
+        from ops.report_runs as earlier
+        where
+            earlier.report = run.report
+            and earlier.period = run.period
+            and earlier.id < run.id
+            and lower(earlier.key) = lower(run.key)
+    ) as differs_by_case
+from ops.report_runs as run
+where run.id = :id

@@ -20,6 +20,7 @@ from flows.reports.formats.pages.font_notes import font_note
 from flows.reports.formats.pages.page_templates import render_template
 from flows.reports.formats.pages.tables import EMAIL, LANDSCAPE, PORTRAIT, TableTexts
 from flows.reports.formats.pages.tiles import TileTexts, tile_texts
+from flows.reports.formats.text_width import fitting_text
 
 MAX_TILES_PER_ROW = 4
 _TILE_PADDING = 32  # pixels
@@ -79,7 +80,8 @@ def _page_tables(document: Document, tables: Sequence[TableTexts]) -> dict[str, 
     is_wide = not all(table.fits(PORTRAIT) for table in tables)
     target = LANDSCAPE if is_wide else PORTRAIT
     shown = [table.shown(target, document.files) for table in tables]
-    return {"is_email": False, "wide": is_wide, "tables": shown}
+    margin_title = fitting_text(" ".join(document.title.split()), 72 if is_wide else 45)
+    return {"is_email": False, "wide": is_wide, "tables": shown, "margin_title": margin_title}
 
 
 def _email_tables(document: Document, tables: Sequence[TableTexts]) -> dict[str, Any]:
@@ -114,6 +116,7 @@ def _context(
     return {
         "document": document,
         "tiles": [(row, _figure_size(row)) for row in tile_rows],
+        "min_size": _MIN_FIGURE,
         "files": [_file(file) for file in document.files],
         "notes": notes,
     }

@@ -21,7 +21,7 @@ _NARROW = 0.55
 """Share of the available width from which on a table takes all of it."""
 _SHORT = 8.0
 """Width of texts that are never broken into lines."""
-_LONG_WORD, _PART = 30, 12
+_LONG_WORD, _PART = 20, 12
 _PAGES = (".html", ".pdf")
 
 
@@ -130,7 +130,11 @@ class TableTexts:
         if len(all_blocks) == 1:
             blocks = [replace(blocks[0], label="")]
         return ShownTable(
-            self.fetched.title, blocks, len(self.rows), self.fetched.truncated, omitted
+            _breakable(self.fetched.title),
+            blocks,
+            len(self.rows),
+            self.fetched.truncated,
+            omitted,
         )
 
     def _widths(self, target: Target) -> list[float]:
@@ -196,4 +200,7 @@ def _shown_column(column: Column, measured: table_layout.Measured) -> ShownColum
         attributes += Markup(' style="word-break:break-all"')
     if align != "left":
         attributes += Markup(' align="{}"').format(align)
-    return ShownColumn(heading_text(column), align, attributes)
+    heading = heading_text(column)
+    if measured.breaks_words:
+        heading = _breakable(heading)
+    return ShownColumn(heading, align, attributes)
