@@ -45,7 +45,7 @@ def column_total(workbook: bytes, sheet: str, title: str) -> Decimal:
 
 def figures(page: bytes) -> list[str]:
     """The numbers of the tiles."""
-    return re.findall(r'class="figure number"[^>]*>([^<]*)<', page.decode())
+    return re.findall(r'class="figure"[^>]*>([^<]*)<', page.decode())
 
 
 def csv_rows(file: bytes) -> list[list[str]]:
