@@ -124,12 +124,8 @@ def run_dbt(
         environment |= get_current_settings().to_environment_variables(exclude_unset=True)
     secret_values = secrets(environment, workspace.profiles)
     limit = settings().dbt_node_task_runs
-    reader = EventReader(
-        DbtOutcome(),
-        NodeRuns(limit=0 if uses_prefect else limit, shown=shows_nodes),
-        lambda text: redact(printable(text), secret_values),
-        LogLines(logged=not uses_prefect),
-    )
+    nodes = NodeRuns(limit=0 if uses_prefect else limit, shown=shows_nodes)
+    reader = _event_reader(nodes, secret_values, logged=not uses_prefect)
     argv = [*command, *options, *_folders(command, workspace), *OUTPUT]
     with (
         _cleanup(name, reader),
@@ -148,6 +144,15 @@ def run_dbt(
     _merge_artifacts(reader, workspace)
     reader.outcome.seconds = time.monotonic() - started
     return reader.outcome
+
+
+def _event_reader(nodes: NodeRuns, secret_values: list[str], *, logged: bool) -> EventReader:
+    return EventReader(
+        DbtOutcome(),
+        nodes,
+        lambda text: redact(printable(text), secret_values),
+        LogLines(logged=logged),
+    )
 
 
 def _pack_context() -> str:

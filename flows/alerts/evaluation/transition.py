@@ -70,6 +70,7 @@ def apply_evaluation(
         now: Time of the evaluation.
         options: What else it depends on.
     """
+    failed = isinstance(observation, Failure)
     muted_by = rule_muting_all(rule, options.muting)
     suppressed = AUDIENCES if rule.muted or muted_by else options.suppressed
     states = {
@@ -85,19 +86,27 @@ def apply_evaluation(
         states, due = _notify(rule, states, muted, now)
         states, added = notify_new_recipients(rule, states, due, muted, options.recipients)
         states, ended = _end_missing(rule, states, now, options.retention)
+        values_at = health.succeeded_at if failed else now
         notifications += [
-            replace(
-                each,
-                values_at=health.succeeded_at if isinstance(observation, Failure) else now,
-                reasons=reasons_without_value(rule, each.states, observation, options.rows),
-            )
+            _with_reasons(rule, each, observation, options.rows, values_at)
             for each in due + added + ended
         ]
     kept = {k: s for k, s in states.items() if not _is_obsolete(s, k, observation)}
-    failed = isinstance(observation, Failure)
     return summarize(
         rule, kept, after, notifications, failed=failed, muted=muted, muted_by=muted_by
     )
+
+
+def _with_reasons(
+    rule: Rule,
+    notification: Notification,
+    observation: Observation,
+    rows: int | None,
+    values_at: datetime | None,
+) -> Notification:
+    """Add of when the values are, and why there are none."""
+    reasons = reasons_without_value(rule, notification.states, observation, rows)
+    return replace(notification, values_at=values_at, reasons=reasons)
 
 
 def muted_keys(states: States, silences: Sequence[Matcher]) -> frozenset[str]:
