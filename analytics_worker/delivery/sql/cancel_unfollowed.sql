@@ -1,5 +1,6 @@
 -- Only a recipient of a message gets the messages that follow it: cancel messages that follow one that
 -- was not and will not be sent to this recipient, unless a later one of the topic that follows none is.
+-- Wider than the condition of ops.sendable_deliveries: what is still to be sent counts here, and so does the whole channel.
 update ops.deliveries as delivery
 set
     status = 'cancelled',

@@ -1,14 +1,9 @@
--- Claim the oldest due messages of a channel. A recipient gets the messages of a topic in order: a later
--- one waits until the earlier ones are settled. A message that follows another one waits until that one
--- was sent, or a later one of the topic that does not follow another.
+-- Claim the oldest due messages of a channel that wait for no other message.
 with due as (
     select delivery.id
-    from ops.deliveries as delivery
+    from ops.sendable_deliveries as delivery
     where
         delivery.channel = :channel
-        and delivery.status = 'pending'
-        and delivery.next_attempt_at <= now()
-        and delivery.digest_of is null
         and (delivery.group_until is null or not :grouped)
         and (cast(:domain as text) is null or delivery.domain = :domain)
         and (
@@ -19,53 +14,6 @@ with due as (
             select 1
             from ops.delivery_channels as pace
             where pace.channel = delivery.channel and pace.paused_until > now()
-        )
-        and (
-            delivery.topic = ''
-            or not exists (
-                select 1
-                from ops.deliveries as earlier
-                where
-                    earlier.channel = delivery.channel
-                    and earlier.recipient = delivery.recipient
-                    and earlier.topic = delivery.topic
-                    and earlier.topic <> ''
-                    and earlier.position < delivery.position
-                    and earlier.status in ('pending', 'sending')
-            )
-        )
-        and not exists (
-            select 1
-            from ops.messages as message
-            where
-                message.id = delivery.message_id
-                and message.follows is not null
-                and not exists (
-                    select 1
-                    from ops.deliveries as earlier
-                    where
-                        earlier.message_id = message.follows
-                        and earlier.channel = delivery.channel
-                        and earlier.recipient = delivery.recipient
-                        and earlier.status in ('sent', 'digested')
-                )
-                and not exists (
-                    select 1
-                    from ops.messages as first
-                    inner join ops.deliveries as earlier
-                        on
-                            delivery.channel = earlier.channel
-                            and delivery.topic = earlier.topic
-                            and delivery.position > earlier.position
-                            and first.position < earlier.position
-                    inner join ops.messages as between_them on earlier.message_id = between_them.id
-                    where
-                        first.id = message.follows
-                        and earlier.recipient = delivery.recipient
-                        and earlier.topic <> ''
-                        and earlier.status in ('sent', 'digested')
-                        and between_them.follows is null
-                )
         )
     order by delivery.next_attempt_at, delivery.position, delivery.role, delivery.recipient
     limit :batch
