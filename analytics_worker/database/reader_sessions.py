@@ -11,9 +11,8 @@ resets the session, applies the limits, and runs the statement in a cursor:
 * The server stops the statement after its timeout. If the server hangs, `query_canceller` cancels it.
 """
 
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -34,6 +33,7 @@ from analytics_worker.database.cursor_batches import (
 from analytics_worker.database.locked_relations import locked_relations
 from analytics_worker.database.overdue_sessions import mark, overdue_sessions, refuse_overdue
 from analytics_worker.database.query_canceller import cancel_on_timeout
+from analytics_worker.database.query_rows import QueryRows
 from analytics_worker.database.select_guard import bind, literal, refuse_functions
 from analytics_worker.database.server_messages import server_message
 from analytics_worker.database.server_values import text_types
@@ -55,18 +55,6 @@ _SETTINGS = (
     " set intervalstyle = postgres; set bytea_output = hex; set extra_float_digits = 1;"
     f" set statement_timeout = {milliseconds(DEFAULT_TIMEOUT)}"
 )
-
-
-@dataclass(frozen=True)
-class QueryRows:
-    """The rows of a statement, at most as many as the row cap; values as the server prints them.
-
-    ``types`` are the columns' type OIDs.
-    """
-
-    columns: Sequence[str]
-    types: Sequence[int]
-    rows: Sequence[tuple[str | None, ...]] = field(repr=False)
 
 
 @contextmanager
@@ -167,6 +155,17 @@ class ReaderSession:
 
         return retry_on_session_end(read)
 
+    def bind(self, sql: str, parameters: Mapping[str, Any]) -> str:
+        """Return a statement with its parameters, after the checks that need no execution.
+
+        Raises:
+            PermanentError: the statement was refused.
+        """
+        connection = self.connect()
+        refuse_functions(sql, reader_engine(self._reader), connection)
+        refuse_overdue(sql, self._overdue)
+        return bind(sql, parameters, connection)
+
     @contextmanager
     def _open(
         self, sql: str, parameters: Mapping[str, Any], timeout: timedelta
@@ -175,10 +174,8 @@ class ReaderSession:
 
         Yields the driver's cursor, the mark of the statement for its batches, and its bound text.
         """
-        connection = self._connection()
-        refuse_functions(sql, reader_engine(self._reader), connection)
-        refuse_overdue(sql, self._overdue)
-        text, marked = bind(sql, parameters, connection), mark(sql, timeout)
+        connection = self.connect()
+        text, marked = self.bind(sql, parameters), mark(sql, timeout)
         own_timeout = None if timeout == DEFAULT_TIMEOUT else timeout
         try:
             with (
@@ -196,7 +193,8 @@ class ReaderSession:
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise UserSqlError(f"a value can't be read ({reason}); cast it to text") from None
 
-    def _connection(self) -> Any:
+    def connect(self) -> Any:
+        """Return the driver's connection; connect if necessary."""
         if self._pooled is None:
             self._pooled = reader_engine(self._reader).raw_connection()
             connection = self._pooled.driver_connection
@@ -214,13 +212,14 @@ class ReaderSession:
         """
         connection = self._pooled.driver_connection
         if connection.closed:
-            self._invalidate()
+            self.invalidate()
             return connection_loss_error(error, connection, reader_url(self._reader))
         if sqlstate(error) == errorcodes.QUERY_CANCELED:
             return UserSqlError(f"stopped after {timeout.total_seconds():g} s (timeout)")
         return UserSqlError(too_large(error) or server_message(error))
 
-    def _invalidate(self) -> None:
+    def invalidate(self) -> None:
+        """Close the connection; the next statement opens another one."""
         if self._pooled is not None:
             self._pooled.invalidate()
             self._pooled = None
@@ -235,7 +234,7 @@ class ReaderSession:
             extensions.TRANSACTION_STATUS_INTRANS,
             extensions.TRANSACTION_STATUS_INERROR,
         }:
-            self._invalidate()
+            self.invalidate()
             return
         connection.cursor().execute(RESET)
         connection.autocommit = False

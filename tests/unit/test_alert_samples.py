@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from analytics_worker.database.reader_sessions import QueryRows
+from analytics_worker.database.query_rows import QueryRows
 from analytics_worker.database.server_values import BOOLEAN, INTERVAL, MONEY
 from flows.alerts.evaluation.samples import SampleError, extract_samples, group_of, key_label
 from flows.alerts.rules.model import Rule

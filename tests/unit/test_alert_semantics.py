@@ -7,7 +7,7 @@ import math
 
 import pytest
 
-from analytics_worker.database.reader_sessions import QueryRows
+from analytics_worker.database.query_rows import QueryRows
 from flows.alerts.evaluation.observation import Failure, ReportedStatus
 from flows.alerts.evaluation.samples import SampleError, extract_samples, to_number
 from tests.support.alert_run import START, TICK, Run, rule

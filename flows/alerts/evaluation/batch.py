@@ -47,6 +47,8 @@ class EvaluationCounts:
     """Due rules that the run had no time for."""
     message_ids: list[UUID] = field(default_factory=list[UUID])
     """The enqueued messages."""
+    unstored: list[int] = field(default_factory=list[int])
+    """Rules of which nothing could be stored; they stay due for the next run."""
 
     def add(self, other: "EvaluationCounts") -> None:
         """Add the counts of a batch."""
@@ -160,4 +162,5 @@ def _counts(evaluations: Sequence[RuleEvaluation]) -> EvaluationCounts:
         counts.notifications += len(writes.events)
         counts.deliveries += writes.deliveries
         counts.message_ids += writes.message_ids
+        counts.unstored += [] if writes.evaluations else [each.claim.id]
     return counts

@@ -43,6 +43,8 @@ class Claim(NamedTuple):
     """Silences that concern some of its alerts."""
     definition_error: str | None = None
     """Why the stored definition is not valid."""
+    milliseconds: float | None = None
+    """How long its SQL took the last time; None if it was never run."""
 
     @property
     def missed_at(self) -> datetime | None:
@@ -112,6 +114,7 @@ def claim_of(row: RowMapping) -> Claim:
         health=_health(row),
         name=row["name"],
         definition_error=definition_error,
+        milliseconds=row["milliseconds"],
     )
 
 

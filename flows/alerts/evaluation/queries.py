@@ -17,12 +17,15 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from analytics_worker.circuit_breaker import CircuitOpenError
 from analytics_worker.database.answer_memory_limit import bounded_series
+from analytics_worker.database.query_rows import TimedRows
 from analytics_worker.database.reader_sessions import ReaderSession, reader_sessions
+from analytics_worker.database.statement_groups import Statement, fetch_together
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
 from analytics_worker.text import one_line
 from flows.alerts.evaluation.locking import Claim
 from flows.alerts.evaluation.observation import Failure, Observation, ReportedStatus
+from flows.alerts.evaluation.query_groups import query_groups
 from flows.alerts.evaluation.samples import Samples, extract_samples
 from flows.alerts.rules.model import Rule
 from flows.alerts.rules.validation import MAX_TIMEOUT, NOW
@@ -76,17 +79,25 @@ def _has_failed(result: QueryResult | None) -> bool:
 
 
 def _run_all(claims: Sequence[Claim], deadline: float, attempt: int) -> dict[int, QueryResult]:
-    """Run the queries on several connections; each takes the next rule when it is free."""
+    """Run the queries on several connections; each takes the next group of rules when it is free.
+
+    A rule without a result from its group, and every rule in the second attempt, runs alone.
+    """
     connections = min(settings().alert_parallelism, 1 + len(claims) // RULES_PER_CONNECTION)
-    queue = _SharedIterator(claims)
+    groups = query_groups(claims, connections) if attempt == 1 else ([each] for each in claims)
+    queue = _SharedIterator(groups)
     results: dict[int, QueryResult] = {}
 
     def run_next_rules() -> None:
         with bounded_series(), reader_sessions() as session_for:
-            for claim in queue:
+            for group in queue:
                 if time.monotonic() > deadline:
                     return
-                results[claim.id] = _run_query(session_for, claim, attempt)
+                found = _run_group(session_for, group) if len(group) > 1 else {}
+                results.update(found)
+                for claim in group:
+                    if claim.id not in found and time.monotonic() <= deadline:
+                        results[claim.id] = _run_query(session_for, claim, attempt)
 
     _run_in_threads(run_next_rules, connections)
     return results
@@ -113,6 +124,32 @@ class _SharedIterator(Iterator[T]):
     def __next__(self) -> T:
         with self._lock:
             return next(self._items)
+
+
+def _run_group(
+    session_for: Callable[[str | None], ReaderSession], group: Sequence[Claim]
+) -> dict[int, QueryResult]:
+    """Return the results of the rules that one message could run; samples that can't be read are errors."""
+    try:
+        session = session_for(group[0].rule.reader)
+        tables = fetch_together(session, [_statement(claim) for claim in group])
+    except (CircuitOpenError, SQLAlchemyError):
+        raise  # the database is unavailable
+    except Exception:  # noqa: BLE001  # each rule runs alone and has its own error
+        return {}
+    return {group[n].id: _grouped_result(group[n].rule, rows) for n, rows in tables.items()}
+
+
+def _statement(claim: Claim) -> Statement:
+    return Statement(claim.rule.sql or "", {**claim.rule.parameters, NOW: claim.now})
+
+
+def _grouped_result(rule: Rule, rows: TimedRows) -> QueryResult:
+    table, milliseconds = rows.table, rows.seconds * 1000
+    try:
+        return QueryResult(extract_samples(rule, table), len(table.rows), milliseconds)
+    except Exception as error:  # noqa: BLE001  # any error is this rule's own
+        return QueryResult(failure_of(error), None, milliseconds)
 
 
 def _run_query(

@@ -76,6 +76,7 @@ class _BatchRunner:
         self._kinds, self._now, self._deadline = kinds, now, deadline
         self._batches: list[EvaluationCounts] = []
         self._postponed: set[int] = set()
+        self._unstored: set[int] = set()
         self._query_lock = threading.Lock()
         self._claim_lock = threading.Lock()
         self._last_batch = threading.Event()
@@ -107,8 +108,8 @@ class _BatchRunner:
     ) -> tuple[EvaluationCounts, list[Claim], dict[int, QueryResult]]:
         """Evaluate a batch; rules that depend on others wait until the batch before is committed."""
         with warehouse(statement_timeout_seconds=TRANSACTION_SECONDS) as connection:
-            excluded = list(self._postponed)
             with self._claim_lock:
+                excluded = list(self._postponed | self._unstored)
                 claims = claim_due(connection, self._kinds, now=self._now, excluded=excluded)
                 batch_before, self._last_batch = self._last_batch, this_batch
             with self._query_lock:
@@ -116,6 +117,7 @@ class _BatchRunner:
             if any(claim.rule.depends_on for claim in claims):
                 batch_before.wait()
             counts = evaluate_batch(connection, claims, results)
+            self._unstored |= set(counts.unstored)
         return counts, claims, results
 
     def counts(self) -> EvaluationCounts:

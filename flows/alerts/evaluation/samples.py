@@ -9,7 +9,7 @@ import json
 import math
 from collections.abc import Callable, Iterable, Sequence
 
-from analytics_worker.database.reader_sessions import QueryRows
+from analytics_worker.database.query_rows import QueryRows
 from analytics_worker.database.server_values import display_text, number_of
 from analytics_worker.definitions.yaml_definitions import did_you_mean
 from analytics_worker.errors import PermanentError

@@ -23,6 +23,7 @@ select
     rule.succeeded_at,
     rule.no_data_since,
     rule.no_data_told_at,
+    rule.milliseconds,
     clock.now,
     coalesce(own.slot, date_bin(rule.every, clock.now, timestamptz 'epoch')) as slot
 from ops.alert_rules as rule

@@ -19,5 +19,6 @@ returning
     rule.succeeded_at,
     rule.no_data_since,
     rule.no_data_told_at,
+    rule.milliseconds,
     (select clock.now from clock) as now,
     (select clock.now from clock) as slot

@@ -11,6 +11,7 @@ select
     succeeded_at,
     no_data_since,
     no_data_told_at,
+    milliseconds,
     clock_timestamp() as now,
     clock_timestamp() as slot
 from ops.alert_rules
