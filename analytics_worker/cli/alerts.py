@@ -18,8 +18,8 @@ from analytics_worker.cli.output import echo, name_unread, print_table
 from analytics_worker.cli.shell import Shell
 from analytics_worker.definitions.durations import format_duration, parse_duration
 from analytics_worker.errors import PermanentError
-from analytics_worker.user_templates.rendering import number_text
 from flows.alerts.evaluation.silenced_messages import cancel_silenced
+from flows.alerts.notifications.values import value_text
 from flows.alerts.rules import silence as rule_silence
 from flows.alerts.rules import sync as rule_sync
 from flows.alerts.rules import yaml_files
@@ -109,7 +109,7 @@ def backtest(
     duration = _parse_duration(since)
     replay = rule_backtest.backtest(rule, datetime.now(UTC) - duration)
     if replay.notifications:
-        _show_notifications(replay.notifications)
+        _show_notifications(rule, replay.notifications)
     notifications = _counted(len(replay.notifications), "notification")
     echo(f"{notifications} in {_counted(replay.evaluations, 'evaluation')}, {replay.source}")
 
@@ -118,12 +118,14 @@ def _counted(count: int, noun: str) -> str:
     return f"{count or 'no'} {noun}{'' if count == 1 else 's'}"
 
 
-def _show_notifications(notifications: list[rule_backtest.ReplayedNotification]) -> None:
+def _show_notifications(
+    rule: Rule, notifications: list[rule_backtest.ReplayedNotification]
+) -> None:
     table = Table(
         "when (UTC)", "notification", "severity", "keys", "worst value", box=None, pad_edge=False
     )
     for each in notifications:
-        value = "" if each.value is None else number_text(each.value)
+        value = "" if each.value is None else value_text(rule, each.value)
         keys, severity = str(each.keys), each.severity or ""
         table.add_row(f"{each.at:%Y-%m-%d %H:%M}", each.kind, severity, keys, value)
     print_table(table)

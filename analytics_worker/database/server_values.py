@@ -5,8 +5,8 @@ is nested a thousand times. Text holds all of it. Python's types are made from t
 is needed, and a text that is none is the error of its rule or report. Reads nothing, writes nothing.
 """
 
-import math
 import re
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from psycopg2 import extensions
@@ -16,18 +16,24 @@ BOOLEAN, INTERVAL, MONEY = 16, 1186, 790
 
 _NUMERAL = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*")
 _SPECIAL_NUMBERS = {
-    "nan": math.nan,
-    "infinity": math.inf,
-    "inf": math.inf,
-    "-infinity": -math.inf,
-    "-inf": -math.inf,
+    "nan": Decimal("NaN"),
+    "infinity": Decimal("Infinity"),
+    "inf": Decimal("Infinity"),
+    "-infinity": Decimal("-Infinity"),
+    "-inf": Decimal("-Infinity"),
 }
+_MAX_DIGITS, _MAX_DECIMALS = 131_072, 16_383
+"""Of PostgreSQL's ``numeric``: digits before and after the decimal point."""
 _INTERVAL = re.compile(
     r"(?:(?P<years>[+-]?\d+) years? ?)?(?:(?P<months>[+-]?\d+) mons? ?)?(?:(?P<days>[+-]?\d+) days? ?)?"
     r"(?:(?P<sign>[+-]?)(?P<hours>\d+):(?P<minutes>\d\d):(?P<seconds>\d\d(?:\.\d+)?))?"
 )
 _DAY_SECONDS = 86_400
-_UNIT_SECONDS = {"years": 365.25 * _DAY_SECONDS, "months": 30 * _DAY_SECONDS, "days": _DAY_SECONDS}
+_UNIT_SECONDS = {
+    "years": 1461 * _DAY_SECONDS // 4,
+    "months": 30 * _DAY_SECONDS,
+    "days": _DAY_SECONDS,
+}
 
 
 def read_as_text(cursor: Any) -> None:
@@ -49,20 +55,20 @@ def display_text(text: str, type_oid: int) -> str:
     return {"t": "true", "f": "false"}.get(text, text) if type_oid == BOOLEAN else text
 
 
-def number_of(text: str, type_oid: int) -> float:
+def number_of(text: str, type_oid: int) -> Decimal:
     """Return a value as a number: a boolean as 1 or 0, an interval in seconds, a text that is a number.
 
-    Numbers beyond the range of double precision are infinite.
+    It has all digits of the text, so that it compares as the server's ``numeric`` does.
 
     Raises:
         ValueError: it is not a number; says what the text is.
     """
     if type_oid == BOOLEAN:
-        return float(text == "t")
+        return Decimal(text == "t")
     if type_oid == INTERVAL:
         return _interval_seconds(text)
     if _NUMERAL.fullmatch(text):
-        return float(text)
+        return _in_range(text)
     number = _SPECIAL_NUMBERS.get(text.strip().lower())
     if number is not None:
         return number
@@ -70,10 +76,27 @@ def number_of(text: str, type_oid: int) -> float:
     raise ValueError(f"{text!r:.40} is not a valid number{remedy}")
 
 
-def _interval_seconds(text: str) -> float:
+def _in_range(text: str) -> Decimal:
+    """Return a number that ``numeric`` can hold: text may have an exponent that no memory is enough for."""
+    try:
+        number = Decimal(text)
+    except InvalidOperation:  # an exponent of twenty digits
+        raise _range_error(text) from None
+    if not number or number.adjusted() < -_MAX_DECIMALS:
+        return Decimal(0)
+    if number.adjusted() >= _MAX_DIGITS:
+        raise _range_error(text)
+    return number
+
+
+def _range_error(text: str) -> ValueError:
+    return ValueError(f"{text!r:.40} is beyond the range of numeric, which has 131,072 digits")
+
+
+def _interval_seconds(text: str) -> Decimal:
     """Return the length of an interval as ``extract(epoch from …)`` does, in seconds."""
     if text in {"infinity", "-infinity"}:  # PostgreSQL 17
-        return float(text)
+        return Decimal(text)
     parts = _INTERVAL.fullmatch(text)
     if parts is None:
         raise ValueError(f"{text!r:.40} is not a valid interval")
@@ -81,6 +104,6 @@ def _interval_seconds(text: str) -> float:
     time = (
         int(parts["hours"] or 0) * 3600
         + int(parts["minutes"] or 0) * 60
-        + float(parts["seconds"] or 0)
+        + Decimal(parts["seconds"] or 0)
     )
     return units + (-time if parts["sign"] == "-" else time)

@@ -14,7 +14,7 @@ MINUS = "\u2212"
 MAX_DECIMALS = 6
 _MAX_USUAL_DECIMALS = 2
 _MAGNITUDES = ((1e12, "T"), (1e9, "B"), (1e6, "M"), (1e3, "k"))
-_MAX_PLAIN_NUMBER = 1e15
+MAX_PLAIN_NUMBER = 1e15
 _FOUR_DIGITS = Context(prec=4, rounding=ROUND_HALF_UP, Emax=MAX_EMAX, Emin=MIN_EMIN)
 ALL_DIGITS = Context(prec=MAX_PREC, rounding=ROUND_HALF_UP, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
@@ -52,7 +52,7 @@ def number_text(
     number = value if isinstance(value, Decimal) else Decimal(repr(value))
     if not number.is_finite():
         return with_unit(str(number), "")
-    if abs(number) >= _MAX_PLAIN_NUMBER and not (is_exact and isinstance(value, int | Decimal)):
+    if abs(number) >= MAX_PLAIN_NUMBER and not (is_exact and isinstance(value, int | Decimal)):
         return with_unit(f"{number.normalize(_FOUR_DIGITS):g}", unit)
     text = f"{rounded(number, decimals):{',' if is_grouped else ''}f}"
     return with_unit(text if text.strip("-0.,") else text.lstrip("-"), unit)

@@ -18,9 +18,12 @@ def number_text(value: float | None) -> str:
     """Format a number for readers: ``1,234.5``, with at most six decimal places."""
     if value is None:
         return "none"
+    if isinstance(value, int):
+        return f"{value:,}"
     if not -_MAX_PLAIN < value < _MAX_PLAIN:
         return f"{value:g}"
-    return f"{value:,.6f}".rstrip("0").rstrip(".")
+    text = f"{value:,.6f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
 
 
 def shorten_texts(value: Any, limit: int) -> Any:

@@ -42,7 +42,7 @@ def evaluate(kinds: Sequence[Kind]) -> EvaluationSummary:
 
 def evaluate_one(identity: str, rule: Rule, reported: ReportedStatus | None = None) -> AlertResult:
     """Evaluate the rule of an event, or apply the status that the event reports."""
-    return alert_result(rule.name, evaluate_event(identity, rule, reported))
+    return alert_result(rule, evaluate_event(identity, rule, reported))
 
 
 def deliver(messages: Sequence[str]) -> DeliverySummary:

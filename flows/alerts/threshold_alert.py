@@ -12,6 +12,7 @@ from analytics_worker.definitions.yaml_definitions import did_you_mean
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import THRESHOLD_EVENT
 from analytics_worker.prefect_support.task import task
+from analytics_worker.presentation.exact_numbers import decimal_of
 from flows.alerts.evaluation.flow_results import AlertResult, EventResult, event_result
 from flows.alerts.evaluation.observation import ReportedStatus
 from flows.alerts.evaluation.state_machine import Classification
@@ -38,7 +39,7 @@ def record_threshold_alert(
     classification = STATUSES.get(status.strip().lower())
     if classification is None:
         raise AlertRequestError(f"{status!r} is not a valid status{did_you_mean(status, STATUSES)}")
-    value = None if math.isnan(current_value) else current_value
+    value = None if math.isnan(current_value) else decimal_of(current_value)
     return evaluate_one(identity, rule, ReportedStatus(classification, value))
 
 

@@ -1,9 +1,11 @@
 """Evaluate a rule period after period, without a database."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
+from analytics_worker.presentation.exact_numbers import decimal_of
 from flows.alerts.evaluation.observation import Observation
 from flows.alerts.evaluation.result import EvaluationResult
 from flows.alerts.evaluation.state_machine import RuleHealth, States
@@ -21,6 +23,11 @@ def rule(**fields: Any) -> Rule:
     )
 
 
+def exact(value: float | Decimal | None) -> Decimal | None:
+    """A value as the evaluation has it."""
+    return None if value is None else decimal_of(value)
+
+
 class Run:
     """Evaluates a rule period after period."""
 
@@ -32,11 +39,17 @@ class Run:
         self.last: EvaluationResult | None = None
 
     def evaluate(
-        self, observation: Observation | float | None, *, silenced: bool = False, **options: Any
+        self,
+        observation: Observation | Mapping[str, float | Decimal | None] | float | Decimal | None,
+        *,
+        silenced: bool = False,
+        **options: Any,
     ) -> list[str]:
         """Apply one evaluation; return the kinds of its notifications."""
-        if observation is None or isinstance(observation, int | float):
+        if observation is None or isinstance(observation, int | float | Decimal):
             observation = {"": observation}
+        if isinstance(observation, Mapping):
+            observation = {key: exact(value) for key, value in observation.items()}
         now = START + self.tick * TICK
         self.tick += 1
         self.last = apply_evaluation(

@@ -59,7 +59,7 @@ def test_a_valid_file_has_no_problems(tmp_path):
         (VALID + "    channels: [{email: nobody}]\n", "alerts.yml:6: channels"),
         (VALID + VALID.removeprefix("alerts:\n"), "alerts.yml:6: a: there are two rules named 'a'"),
         (VALID + "rules: []\n", "alerts.yml:6: unknown key 'rules'"),
-        (VALID.replace("5", "'5'"), "alerts.yml:5: threshold: '5' is not a valid bound; expected 5, or [1, 5] with operator between"),
+        (VALID.replace("5", "'5 %'"), "alerts.yml:5: threshold: '5 %' is not a valid bound; expected 5, or [1, 5] with operator between"),
         (VALID + "    channels: [bob@example.com]\n", "alerts.yml:6: channels.0: write {email: [bob@example.com]}"),
         (VALID + "    channels: [Ops]\n", "alerts.yml:6: channels.0.name: 'Ops' is not a valid channel; expected email, webhook, slack or the name of a block"),
         (VALID + "    channels: email\n", "alerts.yml:6: channels: 'email' is not a list; expected [email]"),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from analytics_worker.delivery.message import Content
-from flows.alerts.evaluation.observation import Failure, Observation
+from flows.alerts.evaluation.observation import Failure
 from flows.alerts.notifications.rendering import render_notification
 from flows.alerts.rules.model import Rule
 from tests.support.alert_run import START, TICK, Run, rule
@@ -17,7 +17,7 @@ from tests.support.attacks import attack
 OWNER = "ann@example.com"
 
 
-def message(of: Rule, *observations: Observation | float | None) -> Content:
+def message(of: Rule, *observations: Any) -> Content:
     """Return the message of the notification of the last evaluation."""
     run = Run(of)
     for observation in observations:

@@ -1,6 +1,7 @@
 """Notifications of an alert: one test for each row of the table in docs/alerts.md."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
@@ -30,7 +31,7 @@ def test_repeats_tolerate_schedule_jitter():
     repeating, states, health, count = rule(repeat_every="10m"), {}, RuleHealth(), 0
     for n in range(60):
         now = START + n * TICK + timedelta(seconds=(-1) ** n * 0.9)
-        after = apply_evaluation(repeating, states, health, {"": 11.0}, now)
+        after = apply_evaluation(repeating, states, health, {"": Decimal(11)}, now)
         states, health, count = after.states, after.health, count + len(after.notifications)
     assert count == 12
 
@@ -77,7 +78,7 @@ def test_an_alert_that_is_firing_after_flapping_is_notified_as_firing():
 
 def test_a_thousand_keys_have_a_thousand_states_and_one_notification():
     run = Run(rule(key_columns=["k"]))
-    samples: Samples = {f'["{n}"]': 11.0 + n for n in range(1000)}
+    samples: Samples = {f'["{n}"]': Decimal(11 + n) for n in range(1000)}
     assert run.evaluate(samples) == ["firing"]
     assert len(run.states) == len(run.notification.states) == 1000
     assert run.evaluate({}) == []
@@ -86,7 +87,7 @@ def test_a_thousand_keys_have_a_thousand_states_and_one_notification():
 
 def test_each_group_has_its_own_notification():
     run = Run(rule(key_columns=["team", "stage"], group_by=["team"]))
-    samples: Samples = {f'["{team}", "{stage}"]': 11.0 for team in "ab" for stage in "xyz"}
+    samples: Samples = {f'["{team}", "{stage}"]': Decimal(11) for team in "ab" for stage in "xyz"}
     assert run.evaluate(samples) == ["firing", "firing"]
 
 

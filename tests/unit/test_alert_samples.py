@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -27,7 +28,7 @@ def read(
 
 @pytest.mark.parametrize(
     ("text", "number"),
-    [("5", 5), (" 12.5 ", 12.5), ("-1e3", -1000), ("Infinity", math.inf), ("-inf", -math.inf), ("9" * 400, math.inf), ("9" * 100_000, math.inf), (None, None), ("NaN", None), ("nan", None)],
+    [("5", 5), (" 12.5 ", 12.5), ("-1e3", -1000), ("Infinity", math.inf), ("-inf", -math.inf), ("9" * 400, Decimal("9" * 400)), ("9" * 100_000, Decimal("9" * 100_000)), ("1e-99999999999", 0), ("0e999999", 0), (None, None), ("NaN", None), ("nan", None)],
 )  # fmt: skip
 def test_values_are_converted_to_numbers(text, number):
     assert read([(text,)]) == {"": number}
@@ -49,7 +50,7 @@ def test_booleans_are_one_and_zero_and_keys_are_words():
 
 @pytest.mark.parametrize(
     "text",
-    ["abc", "", "t", "1_000", "12 apples", "0x10", "2026-01-01", "20224-01-01", "0044-03-15 BC", "{1}", "[1,5)"],
+    ["abc", "", "t", "1_000", "12 apples", "0x10", "2026-01-01", "20224-01-01", "0044-03-15 BC", "{1}", "[1,5)", "1e131072", "-1e999999999", "1e99999999999999999999"],
 )  # fmt: skip
 def test_other_values_are_errors(text):
     with pytest.raises(SampleError, match="'value'"):

@@ -4,6 +4,7 @@ The retry of failing SQL within a run needs a database: tests/flows/alerts/test_
 """
 
 import math
+from decimal import Decimal
 
 import pytest
 
@@ -157,10 +158,10 @@ def test_a_change_since_an_earlier_time_needs_a_sample_of_that_time():
     run = Run(rule(measure="change", compare_to="1d", operator=">", threshold=5))
     assert run.evaluate(100, baseline={}) == []
     assert run.state.status == "no_data"
-    assert run.evaluate(100, baseline={"": 90.0}) == ["firing"]
+    assert run.evaluate(100, baseline={"": Decimal(90)}) == ["firing"]
 
 
 def test_a_status_reported_by_an_event_is_applied():
     run = Run(rule())
-    assert run.evaluate(ReportedStatus("warning", 3.0)) == ["firing"]
-    assert run.evaluate(ReportedStatus("ok", 1.0)) == ["resolved"]
+    assert run.evaluate(ReportedStatus("warning", Decimal(3))) == ["firing"]
+    assert run.evaluate(ReportedStatus("ok", Decimal(1))) == ["resolved"]

@@ -10,6 +10,7 @@ from flows.alerts.evaluation.state_machine import RuleHealth, States
 from flows.alerts.evaluation.transition import EvaluationOptions, apply_evaluation
 from flows.alerts.notifications.model import AUDIENCES
 from flows.alerts.rules.model import Rule
+from tests.support.alert_run import exact
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -50,7 +51,7 @@ def evaluate_all(rule: Rule, observations):
     states: States = {}
     health, now = RuleHealth(), START
     for value, silenced, seconds in observations:
-        observation = Failure("x") if value == "error" else {"": value}
+        observation = Failure("x") if value == "error" else {"": exact(value)}
         after = apply_evaluation(
             rule,
             states,

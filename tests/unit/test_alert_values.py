@@ -6,6 +6,7 @@ import zlib
 from base64 import b64decode
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from analytics_worker.timezones import time_text
 from flows.alerts.notifications.rendering import render_notification
 from flows.alerts.notifications.values import value_text
 from flows.alerts.rules.validation import find_problems
-from tests.support.alert_run import START, Run, rule
+from tests.support.alert_run import START, Run, exact, rule
 from tests.support.attacks import attack
 from tests.support.naughty_strings import NAUGHTY
 
@@ -112,7 +113,7 @@ def message(of: Any, value: float = 11, recent_values: Any = (), **options: Any)
     run = Run(of)
     key = '["EMEA"]' if of.key_columns else ""
     run.evaluate({key: value})
-    notification = replace(run.notification, recent_values={key: recent_values})
+    notification = replace(run.notification, recent_values={key: list(map(exact, recent_values))})
     return render_notification(of, notification, START, "uid", **options)
 
 
@@ -139,7 +140,10 @@ def test_recent_values_stand_beside_each_key():
     run = Run(of)
     emea, apac = '["EMEA"]', '["APAC"]'
     run.evaluate({emea: 40, apac: 20})
-    notification = replace(run.notification, recent_values={emea: [5, 40], apac: [30, 20]})
+    notification = replace(
+        run.notification,
+        recent_values={emea: [Decimal(5), Decimal(40)], apac: [Decimal(30), Decimal(20)]},
+    )
     content = render_notification(of, notification, START, "uid")
     assert content.items == ("EMEA: 40 ▂█ (critical)", "APAC: 20 █▆ (critical)")
 

@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +113,14 @@ def alert(**texts: Any) -> tuple[Rule, Notification]:
     fields: dict[str, Any] = {"name": "r", "sql": "select 1", "operator": ">", "threshold": 0}
     rule = Rule.model_validate({**fields, "key_columns": ["k"], **texts})
     state = AlertState(
-        now, "firing", "critical", 1.0, 1.0, 1.0, firing_since=now, notified_severity="critical"
+        now,
+        "firing",
+        "critical",
+        Decimal(1),
+        Decimal(1),
+        Decimal(1),
+        firing_since=now,
+        notified_severity="critical",
     )
     return rule, Notification("firing", states={f'["{"&" * 20_000}{n}"]': state for n in range(10)})
 

@@ -6,6 +6,7 @@ Reads the warehouse and the definitions; writes nothing.
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 from analytics_worker.database.reader_sessions import reader_session
 from analytics_worker.delivery.message import Content
@@ -50,7 +51,7 @@ def _message(rule: Rule, times: Sequence[datetime]) -> Content:
 
 def _with_bound(rule: Rule, samples: Samples) -> Rule:
     """Return the rule with a critical bound that the worst sample has passed."""
-    worst = worst_value(rule, samples.values()) or 0.0
-    bound = round(worst * 1.05, 2)
+    worst = worst_value(rule, samples.values()) or Decimal(0)
+    bound = round(worst * Decimal("1.05"), 2)
     update = {"critical": bound, "warning": None, "threshold": None, "recovery": None}
     return rule.model_copy(update={**update, "channels": None})

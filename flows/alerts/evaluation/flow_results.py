@@ -4,16 +4,17 @@ Reads nothing, writes nothing. The status of a run depends on its own notificati
 it sent are only counted.
 """
 
-import math
 from collections.abc import Mapping
 from typing import NotRequired, TypedDict
 
 from analytics_worker.delivery.counts import CountName, DeliveryCounts
 from analytics_worker.prefect_support.results import FlowResult, Status, flow_result
+from analytics_worker.presentation.exact_numbers import json_number
 from analytics_worker.text import counted
-from analytics_worker.user_templates.rendering import number_text
 from flows.alerts.evaluation.observation import Failure
 from flows.alerts.evaluation.runner import EventEvaluation
+from flows.alerts.notifications.values import value_text
+from flows.alerts.rules.model import Rule
 
 NO_RECIPIENTS = "not notified: the rule has no channels, and no default channel is configured"
 
@@ -65,7 +66,9 @@ class AlertResult(TypedDict):
     alert: str
     state: str
     severity: str | None
-    value: float | None
+    value: float | str | None
+    """The number; as text if double precision has not all its digits. None if it is infinite."""
+    value_text: str | None
     notices: int
     deliveries: int
     untold: bool
@@ -83,15 +86,16 @@ class EventResult(FlowResult):
     delivery: DeliveryCounts
 
 
-def alert_result(name: str, evaluation: EventEvaluation) -> AlertResult:
+def alert_result(rule: Rule, evaluation: EventEvaluation) -> AlertResult:
     """Return the result of one alert as JSON-compatible values."""
     result, observation = evaluation.result, evaluation.observation
     value = result.value
     return AlertResult(
-        alert=name,
+        alert=rule.name,
         state=result.status,
         severity=result.severity,
-        value=value if value is None or math.isfinite(value) else None,
+        value=json_number(value) if value is not None and value.is_finite() else None,
+        value_text=None if value is None else value_text(rule, value),
         notices=len(result.notifications),
         deliveries=evaluation.deliveries,
         untold=evaluation.unnotified,
@@ -103,8 +107,8 @@ def alert_result(name: str, evaluation: EventEvaluation) -> AlertResult:
 def event_result(alert: AlertResult, deliveries: DeliverySummary) -> EventResult:
     """Return failed if the alert can't be evaluated, partial if a notification failed."""
     text = f"{alert['alert']} is {alert['state']}"
-    if alert["value"] is not None:
-        text += f" at {number_text(alert['value'])}"
+    if alert["value_text"] is not None:
+        text += f" at {alert['value_text']}"
     if alert["untold"]:
         text += f"; {NO_RECIPIENTS}"
     message = alert["error"] or f"{text}; {delivery_line(deliveries)}"

@@ -8,6 +8,7 @@ concurrent runs, and is released when a run dies.
 import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
@@ -167,14 +168,14 @@ def load_states(connection: Connection, claims: Sequence[Claim]) -> dict[int, St
 
 def load_baselines(
     connection: Connection, claims: Sequence[Claim]
-) -> dict[int, Mapping[str, float]]:
+) -> dict[int, Mapping[str, Decimal]]:
     """Return the samples that rules with ``compare_to`` compare with; empty if none is recorded."""
     until = {
         claim.id: baseline_time(claim.rule, claim.slot)
         for claim in claims
         if isinstance(claim.rule.compare_to, timedelta) and claim.definition_error is None
     }
-    baselines: dict[int, Mapping[str, float]] = {rule_id: {} for rule_id in until}
+    baselines: dict[int, Mapping[str, Decimal]] = {rule_id: {} for rule_id in until}
     if until:
         times = [{"rule_id": rule_id, "until": at.isoformat()} for rule_id, at in until.items()]
         for row in run_sql(connection, "alerts/load_baselines", baselines=json.dumps(times)):
@@ -182,8 +183,8 @@ def load_baselines(
     return baselines
 
 
-def _recorded_samples(row: RowMapping) -> Mapping[str, float]:
+def _recorded_samples(row: RowMapping) -> Mapping[str, Decimal]:
     by_key: dict[str, Any] | None = row["samples"]
     if by_key is None:
         return {NO_KEY: row["sample"]}
-    return {key: float(value) for key, value in by_key.items() if value is not None}
+    return {key: Decimal(str(value)) for key, value in by_key.items() if value is not None}

@@ -3,10 +3,11 @@
 Reads nothing, writes nothing.
 """
 
-import math
 from collections.abc import Mapping
 from datetime import datetime
+from decimal import Decimal
 
+from analytics_worker.presentation.exact_numbers import change, change_percent
 from flows.alerts.evaluation.observation import Failure, Observation, ReportedStatus
 from flows.alerts.evaluation.samples import NO_KEY, Samples
 from flows.alerts.evaluation.state_machine import (
@@ -25,7 +26,7 @@ def next_states(
     before: States,
     observation: Observation,
     now: datetime,
-    baseline: Mapping[str, float] | None,
+    baseline: Mapping[str, Decimal] | None,
 ) -> dict[str, AlertState]:
     """Return the states after the observation, before notifications."""
     if isinstance(observation, Failure):
@@ -77,7 +78,7 @@ def _next_state(
     key: str,
     samples: Samples,
     now: datetime,
-    baseline: Mapping[str, float] | None,
+    baseline: Mapping[str, Decimal] | None,
 ) -> AlertState:
     if rule.key_columns and key == NO_KEY and samples:  # rows with keys replace the empty result
         return update_state(rule, state, "ok", None, now)
@@ -86,7 +87,7 @@ def _next_state(
         return update_state(rule, state, "ok", None, now)
     if is_missing and (status := missing_key_status(rule)):
         return _missing(rule, state, status, now)
-    sample = samples.get(key, 0.0 if rule.is_count else None)
+    sample = samples.get(key, Decimal(0) if rule.is_count else None)
     base = state.sample if baseline is None else baseline.get(key)
     value = _measure(rule, sample, base)
     classification = classify(rule, state, value)
@@ -108,13 +109,12 @@ def _missing(rule: Rule, state: AlertState, status: MissingKey, now: datetime) -
     return update_state(rule, state, kept, None, now)
 
 
-def _measure(rule: Rule, sample: float | None, base: float | None) -> float | None:
+def _measure(rule: Rule, sample: Decimal | None, base: Decimal | None) -> Decimal | None:
     """Return the value to compare: the sample, or its change since the base."""
     if not rule.measure.startswith("change"):
         return sample
     if sample is None or base is None:
         return None
-    change = sample - base
-    if rule.measure == "change_percent" and change:
-        change = math.copysign(math.inf, change) if base == 0 else change / abs(base) * 100
-    return None if math.isnan(change) else change
+    is_percent = rule.measure == "change_percent"
+    result = change_percent(sample, base) if is_percent else change(sample, base)
+    return None if result.is_nan() else result

@@ -4,6 +4,7 @@ Reads nothing, writes nothing.
 """
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from flows.alerts.evaluation.samples import Samples
 from flows.alerts.evaluation.state_machine import Classification
@@ -21,7 +22,7 @@ class ReportedStatus:
     """Status and value that an event reports, in place of samples."""
 
     status: Classification
-    value: float | None
+    value: Decimal | None
 
 
 Observation = Samples | Failure | ReportedStatus

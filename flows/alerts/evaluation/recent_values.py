@@ -8,6 +8,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping
@@ -22,7 +23,7 @@ from flows.alerts.rules.model import Rule
 MAX_KEYS = 10
 """Keys of each notification that have recent values: as many as a message lists."""
 
-ValuesByKey = Mapping[str, Sequence[float | None]]
+ValuesByKey = Mapping[str, Sequence[Decimal | None]]
 
 
 def load_recent_values(
@@ -31,7 +32,7 @@ def load_recent_values(
     """Return the last values, the earliest first, by rule and key; nothing for other rules."""
     keys = {rule_id: _keys(rule, result) for rule_id, (rule, result) in rules.items()}
     wanted = [{"rule_id": rule_id, "keys": each} for rule_id, each in keys.items() if each]
-    found: dict[int, dict[str, list[float | None]]] = {}
+    found: dict[int, dict[str, list[Decimal | None]]] = {}
     if wanted:
         parameters = {"rules": json.dumps(wanted), "max_values": MAX_VALUES - 1}
         for row in run_sql(connection, "alerts/load_recent_values", **parameters):
@@ -76,6 +77,6 @@ def _listed_keys(rule: Rule, states: Mapping[str, Any]) -> Iterable[str]:
     return (key for key in keys if bool(key) == bool(rule.key_columns))
 
 
-def _value(row: RowMapping, key: str) -> float | None:
+def _value(row: RowMapping, key: str) -> Decimal | None:
     value = row["value"] if key == NO_KEY else (row["samples"] or {}).get(key)
-    return None if value is None else float(value)
+    return None if value is None else Decimal(str(value))

@@ -4,6 +4,7 @@ Reads nothing, writes nothing.
 """
 
 from collections.abc import Collection, Iterable
+from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from flows.alerts.evaluation.conditions import worst_value
@@ -22,7 +23,7 @@ class EvaluationResult(NamedTuple):
     notifications: list[Notification]
     status: Status | Literal["error"]
     severity: Severity | None
-    value: float | None
+    value: Decimal | None
     firing: int
     muted_by: str | None = None
     """Name of the rule that muted all its notifications."""

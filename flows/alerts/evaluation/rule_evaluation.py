@@ -6,6 +6,7 @@ Computes states, notifications and the rows to write; reads and writes nothing i
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from decimal import Decimal
 
 from analytics_worker.settings import settings
 from flows.alerts.evaluation.dependencies import FiringRule
@@ -31,7 +32,7 @@ class RuleEvaluation:
     claim: Claim
     before: States
     query: QueryResult
-    baseline: Mapping[str, float] | None = None
+    baseline: Mapping[str, Decimal] | None = None
     writes: WriteBatch = field(default_factory=WriteBatch)
     muting: Sequence[FiringRule] = ()
     result: EvaluationResult | None = None
@@ -80,7 +81,7 @@ def evaluate_rule(
     before: States,
     observation: Observation,
     query: QueryResult | None,
-    baseline: Mapping[str, float] | None = None,
+    baseline: Mapping[str, Decimal] | None = None,
     muting: Sequence[FiringRule] = (),
 ) -> EvaluationResult:
     """Apply the evaluation of one rule."""

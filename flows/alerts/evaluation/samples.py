@@ -1,18 +1,19 @@
 """Extract the sample of a rule, or one sample per key, from the rows of its SQL.
 
 Reads nothing, writes nothing. Missing data (no row, NULL, NaN) is None and never 0. Infinity is a
-number. Text that contains a number is converted. An interval is converted to seconds. Keys are the text
+number. Numbers have all digits that the server prints. Text that contains a number is converted. An interval is converted to seconds. Keys are the text
 that the server prints.
 """
 
 import json
-import math
 from collections.abc import Callable, Iterable, Sequence
+from decimal import Decimal
 
 from analytics_worker.database.query_rows import QueryRows
 from analytics_worker.database.server_values import display_text, number_of
 from analytics_worker.definitions.yaml_definitions import did_you_mean
 from analytics_worker.errors import PermanentError
+from analytics_worker.presentation.exact_numbers import total
 from analytics_worker.text import contains_hash, shorten_with_hash, value_line
 from flows.alerts.rules.model import Reduce, Rule
 
@@ -21,7 +22,7 @@ MAX_KEY_BYTES = 2000
 MAX_SHORTENED_CHARACTERS = 400
 MIN_VALUE_CHARACTERS = 50
 Row = tuple[str | None, ...]
-Samples = dict[str, float | None]
+Samples = dict[str, Decimal | None]
 """Sample by key; a rule without keys has one sample under `NO_KEY`."""
 
 
@@ -47,9 +48,9 @@ def extract_samples(rule: Rule, table: QueryRows) -> Samples:
     }
 
 
-def _sample(rule: Rule, table: QueryRows, rows: Sequence[Row], suffix: str) -> float | None:
+def _sample(rule: Rule, table: QueryRows, rows: Sequence[Row], suffix: str) -> Decimal | None:
     if rule.measure == "rows":
-        return float(len(rows))
+        return Decimal(len(rows))
     position = _value_position(rule, table)
     if rule.reduce is None and len(rows) > 1:
         raise SampleError(
@@ -58,21 +59,25 @@ def _sample(rule: Rule, table: QueryRows, rows: Sequence[Row], suffix: str) -> f
         )
     column = table.columns[position]
     if rule.reduce == "count":
-        return float(sum(row[position] is not None for row in rows))
+        return Decimal(sum(row[position] is not None for row in rows))
     values = [to_number(row[position], column, table.types[position]) for row in rows]
     return _reduce(rule.reduce or "first", values)
 
 
-def _reduce(reduce: Reduce, values: list[float | None]) -> float | None:
+def _reduce(reduce: Reduce, values: list[Decimal | None]) -> Decimal | None:
     """Aggregate the values like SQL: missing values are ignored."""
     if reduce == "first":
         return values[0] if values else None
     known = [value for value in values if value is not None]
     if not known:
         return None
-    aggregates: dict[str, Callable[[list[float]], float]] = {"min": min, "max": max, "sum": sum}
-    total = aggregates[reduce](known)
-    return None if math.isnan(total) else total  # inf - inf
+    aggregates: dict[str, Callable[[list[Decimal]], Decimal]] = {
+        "min": min,
+        "max": max,
+        "sum": total,
+    }
+    result = aggregates[reduce](known)
+    return None if result.is_nan() else result  # inf - inf
 
 
 def _value_position(rule: Rule, table: QueryRows) -> int:
@@ -137,7 +142,7 @@ def group_of(rule: Rule, key: str) -> str:
     return json.dumps([values.get(column) for column in rule.group_by], ensure_ascii=False)
 
 
-def to_number(value: str | None, column: str, type_oid: int) -> float | None:
+def to_number(value: str | None, column: str, type_oid: int) -> Decimal | None:
     """Return a value as a number; NULL and NaN become None.
 
     Raises:
@@ -149,4 +154,4 @@ def to_number(value: str | None, column: str, type_oid: int) -> float | None:
         number = number_of(value, type_oid)
     except ValueError as error:
         raise SampleError(f"column {column!r}: {error}") from None
-    return None if math.isnan(number) else number
+    return None if number.is_nan() else number

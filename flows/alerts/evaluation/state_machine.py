@@ -7,6 +7,7 @@ notification that causes.
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Literal, NamedTuple
 
 from flows.alerts.evaluation.conditions import meets, worst_value
@@ -26,9 +27,9 @@ class AlertState(NamedTuple):
     since: datetime
     status: Status = "unknown"
     severity: Severity | None = None
-    value: float | None = None
-    sample: float | None = None
-    worst_value: float | None = None
+    value: Decimal | None = None
+    sample: Decimal | None = None
+    worst_value: Decimal | None = None
     pending_since: datetime | None = None
     firing_since: datetime | None = None
     empty_since: datetime | None = None
@@ -67,7 +68,7 @@ class RuleHealth(NamedTuple):
     no_data_notified_at: datetime | None = None
 
 
-def classify(rule: Rule, state: AlertState, value: float | None) -> Classification:
+def classify(rule: Rule, state: AlertState, value: Decimal | None) -> Classification:
     """Compare a value with the bounds; a firing alert stays firing up to its recovery bound."""
     if value is None:
         return rule.highest_severity if rule.on_empty == "alert" else rule.on_empty
@@ -84,7 +85,7 @@ def update_state(
     rule: Rule,
     state: AlertState,
     classification: Classification,
-    value: float | None,
+    value: Decimal | None,
     now: datetime,
 ) -> AlertState:
     """Return the state after one evaluation."""

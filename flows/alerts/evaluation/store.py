@@ -16,6 +16,7 @@ from sqlalchemy import Connection, RowMapping
 from analytics_worker.database.connections import run_sql
 from analytics_worker.delivery.message import Message, Recipient
 from analytics_worker.delivery.outbox import enqueue
+from analytics_worker.presentation.exact_numbers import json_number
 from flows.alerts.evaluation.locking import Claim
 from flows.alerts.evaluation.observation import Failure, Observation, ReportedStatus
 from flows.alerts.evaluation.result import EvaluationResult
@@ -26,7 +27,7 @@ from flows.alerts.notifications.model import Notification
 from flows.alerts.notifications.recipients import with_earlier_recipients
 
 _JSON: TypeAdapter[Any] = TypeAdapter(Any, config=ConfigDict(ser_json_inf_nan="strings"))
-"""Write timestamps as PostgreSQL reads them, and infinity as text, which JSON numbers exclude."""
+"""Write timestamps as PostgreSQL reads them, and decimals as text, with all their digits."""
 
 
 @dataclass
@@ -204,7 +205,7 @@ def _sample_columns(
         return {}
     if not claim.rule.key_columns:
         return {"sample": observation.get(NO_KEY)}
-    return {"samples": observation}
+    return {"samples": {key: json_number(value) for key, value in observation.items()}}
 
 
 def _is_watched(claim: Claim, result: EvaluationResult) -> bool:

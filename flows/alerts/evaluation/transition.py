@@ -7,6 +7,7 @@ the rule's keys, and what recipients have been notified of, stay unchanged.
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import NamedTuple
 
 from analytics_worker.delivery.message import Recipient
@@ -41,7 +42,7 @@ class EvaluationOptions(NamedTuple):
     """Recipients of the rule's alerts."""
     muting: Sequence[FiringRule] = ()
     """Firing rules that the rule depends on."""
-    baseline: Mapping[str, float] | None = None
+    baseline: Mapping[str, Decimal] | None = None
     """Samples to compare with in place of the previous ones."""
     rows: int | None = None
     """Number of rows of the SQL, to distinguish no row from NULL."""

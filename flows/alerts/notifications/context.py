@@ -5,9 +5,11 @@ Reads the settings; writes nothing. Values from data are in one line and visibly
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from analytics_worker.delivery.channels.card import is_usable_url
+from analytics_worker.presentation.exact_numbers import json_number
 from analytics_worker.text import printable, value_line
 from analytics_worker.timezones import time_text
 from analytics_worker.user_templates.rendering import shorten_texts
@@ -24,6 +26,7 @@ from flows.alerts.rules.times import rule_timezone
 
 MAX_ERROR_CHARACTERS = 2000
 MAX_TEXT_CHARACTERS = 4000
+MAX_TEMPLATE_DIGITS = 30
 _DEFAULT_COLOR = "#475569"
 
 
@@ -77,9 +80,9 @@ def _item(
     return {
         "key": key_label(key),
         "severity": state.severity,
-        "value": state.value,
+        "value": _template_number(state.value),
         "value_text": None if state.value is None else value_text(rule, state.value),
-        "worst": state.worst_value,
+        "worst": _template_number(state.worst_value),
         "worst_text": None if state.worst_value is None else value_text(rule, state.worst_value),
         "reason": reason and value_line(reason),
         "since": _time(state.firing_since, rule_timezone(rule)),
@@ -87,6 +90,14 @@ def _item(
         "recent_values": texts and texts.line,
         "recent_summary": texts and texts.summary,
     }
+
+
+def _template_number(value: Decimal | None) -> float | int | None:
+    """Return a number that templates can compute with; the texts beside it have all digits."""
+    if value is None or isinstance(json_number(value), float):
+        return None if value is None else float(value)
+    is_whole = value.is_finite() and value.adjusted() < MAX_TEMPLATE_DIGITS and value == int(value)
+    return int(value) if is_whole else float(value)
 
 
 def _missed(notification: Notification, zone: str) -> str | None:
@@ -101,9 +112,9 @@ def _time(at: datetime | None, timezone: str) -> str | None:
 def example_context(rule: Rule) -> dict[str, Any]:
     """Return an example context, to validate the template of a rule."""
     now = datetime.now(UTC)
-    severity = rule.highest_severity
+    severity, one = rule.highest_severity, Decimal(1)
     state = AlertState(
-        now, "firing", severity, 1.0, 1.0, 1.0, firing_since=now, notified_severity=severity
+        now, "firing", severity, one, one, one, firing_since=now, notified_severity=severity
     )
     notification = Notification("firing", states={NO_KEY: state})
     worst = [(NO_KEY, state)]

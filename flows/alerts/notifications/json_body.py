@@ -1,14 +1,16 @@
 """Build the JSON of a notification, which webhooks send and ops.alert_events stores (docs/alerts.md).
 
-Reads nothing, writes nothing. Values from data are unchanged; timestamps are ISO 8601, infinity is text.
+Reads nothing, writes nothing. Values from data are unchanged; timestamps are ISO 8601, infinity is text, and so
+is a number that double precision can't hold.
 """
 
-import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 from analytics_worker.definitions.durations import format_duration
+from analytics_worker.presentation.exact_numbers import json_number
 from flows.alerts.evaluation.samples import exact_key_label
 from flows.alerts.evaluation.state_machine import AlertState
 from flows.alerts.notifications.model import Notification, start_time
@@ -60,12 +62,14 @@ def _item(rule: Rule, notification: Notification, key: str, state: AlertState) -
     return {
         "key": exact_key_label(key),
         "severity": state.severity,
-        "value": _json_number(state.value),
+        "value": _json_number(rule, state.value),
         "value_text": None if state.value is None else value_text(rule, state.value),
-        "worst": _json_number(state.worst_value),
+        "worst": _json_number(rule, state.worst_value),
         "reason": notification.reasons.get(key),
         "since": _format_time(state.firing_since),
-        "recent_values": [_json_number(each) for each in notification.recent_values.get(key, ())],
+        "recent_values": [
+            _json_number(rule, each) for each in notification.recent_values.get(key, ())
+        ],
     }
 
 
@@ -73,9 +77,11 @@ def _format_time(at: datetime | None) -> str | None:
     return at.astimezone(UTC).isoformat(timespec="seconds") if at else None
 
 
-def _json_number(value: float | None) -> float | str | None:
-    """Return infinity as text, because JSON has no number for it."""
-    return str(value) if value is not None and math.isinf(value) else value
+def _json_number(rule: Rule, value: Decimal | None) -> float | str | None:
+    """Return a number for JSON; what is rounded anyway is no text for its many digits."""
+    if value is not None and rule.measure == "change_percent":
+        value = Decimal(repr(float(value)))
+    return json_number(value)
 
 
 def condition_text(rule: Rule, severity: str | None) -> str:

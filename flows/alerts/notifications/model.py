@@ -3,10 +3,10 @@
 Reads nothing, writes nothing.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from typing import Literal
 
 from analytics_worker.delivery.message import Recipient
@@ -24,6 +24,8 @@ Audience = Literal["readers", "owner"]
 """The recipients of the rule's alerts (``readers``), or the owner of the rule."""
 
 FIRING_KINDS: Sequence[EventKind] = ("firing", "firing_again", "still_firing", "flapping")
+
+_LEAST = Decimal("-Infinity")
 
 AUDIENCES: tuple[Audience, ...] = ("readers", "owner")
 
@@ -45,8 +47,8 @@ class Notification:
     """By key: why there is no value, or none of the current evaluation."""
     recipients: Sequence[Recipient] | None = None
     """Those of its audience who get it; None for all."""
-    recent_values: Mapping[str, Sequence[float | None]] = field(
-        default_factory=dict[str, Sequence[float | None]]
+    recent_values: Mapping[str, Sequence[Decimal | None]] = field(
+        default_factory=dict[str, Sequence[Decimal | None]]
     )
     """By key: its last values in the order of time, up to the current one; None where there is none."""
     missed_at: datetime | None = None
@@ -69,10 +71,10 @@ def start_time(notification: Notification) -> datetime | None:
 def sort_worst_first(rule: Rule, states: States) -> list[tuple[str, AlertState]]:
     """Return keys and states, by severity and then by value, the worst first."""
 
-    def rank(item: tuple[str, AlertState]) -> tuple[int, float]:
+    def rank(item: tuple[str, AlertState]) -> tuple[int, Decimal]:
         state = item[1]
         value = state.worst_value if state.status == "ok" else state.value
-        distance = -distance_from_ok(rule, value) if value is not None else math.inf
-        return (-SEVERITY_RANK[state.severity], distance)
+        distance = distance_from_ok(rule, value) if value is not None else _LEAST
+        return (-SEVERITY_RANK[state.severity], distance.copy_negate())
 
     return sorted(states.items(), key=rank)

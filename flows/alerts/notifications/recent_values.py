@@ -3,9 +3,9 @@
 Reads nothing, writes nothing.
 """
 
-import math
 from base64 import b64encode
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 from analytics_worker.delivery.message import Image
@@ -18,7 +18,7 @@ MAX_VALUES = MAX_BARS
 MIN_VALUES = 2
 IMAGE_NAME = "recent_values"
 
-RecentValues = Sequence[float | None]
+RecentValues = Sequence[Decimal | None]
 
 
 class RecentTexts(NamedTuple):
@@ -35,7 +35,7 @@ def recent_texts(rule: Rule, recent_values: RecentValues) -> RecentTexts | None:
         return None
     low, high = value_text(rule, min(known)), value_text(rule, max(known))
     summary = f"lowest {low}, highest {high} in {len(recent_values)} evaluations"
-    return RecentTexts(sparkline(recent_values), summary)
+    return RecentTexts(sparkline(_floats(recent_values)), summary)
 
 
 def recent_image(
@@ -43,7 +43,12 @@ def recent_image(
 ) -> Image:
     """Return the picture of recent values, with the bound of a severity as a line."""
     bounds = [bound for name, bound in rule.bounds.items() if severity in (None, name)]
-    lines = [each for each in bounds if isinstance(each, float | int) and math.isfinite(each)]
+    lines = [each for each in bounds if isinstance(each, Decimal) and each.is_finite()]
     bound = lines[-1] if lines and rule.operator not in {"==", "!="} else None
-    data = bar_image(recent_values, bound, color)
+    data = bar_image(_floats(recent_values), None if bound is None else float(bound), color)
     return Image(name=IMAGE_NAME, data=b64encode(data).decode())
+
+
+def _floats(recent_values: RecentValues) -> list[float | None]:
+    """Return numbers for a drawing; beyond the range of double precision they are infinite."""
+    return [None if each is None else float(each) for each in recent_values]

@@ -4,10 +4,10 @@ Reads nothing, writes nothing. The model validates each field. `find_problems` i
 checks combinations of fields, once, before a rule is stored.
 """
 
-import math
 from collections.abc import Iterable
 from datetime import timedelta
-from typing import Annotated, Any, Literal, cast
+from decimal import Decimal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
@@ -15,6 +15,7 @@ from analytics_worker.database.reader_sessions import DEFAULT_ROW_CAP, DEFAULT_T
 from analytics_worker.definitions.durations import Duration
 from analytics_worker.definitions.text_types import Address, ChannelName, Line
 from analytics_worker.presentation.numbers import MAX_DECIMALS, Unit
+from flows.alerts.rules.bounds import Bound
 from flows.alerts.rules.model_times import RuleTimes, StrictModel
 
 Severity = Literal["warning", "critical"]
@@ -68,26 +69,9 @@ def _expand_channel(value: object) -> object:
     return value
 
 
-def _check_bound(value: object) -> object:
-    """Accept one number, or two for ``between``; no text and no booleans."""
-    numbers = cast("list[object]", value) if isinstance(value, list) else [value]
-    are_numbers = all(
-        isinstance(n, int | float) and not isinstance(n, bool) and not math.isnan(n)
-        for n in numbers
-    )
-    if not are_numbers or (isinstance(value, list) and len(numbers) != 2):  # noqa: PLR2004
-        raise ValueError(
-            f"{value!r:.60} is not a valid bound; expected 5, or [1, 5] with operator between"
-        )
-    return value
-
-
 def _listed(value: object) -> object:
     """Accept one name in place of a list of names."""
     return [value] if isinstance(value, str) else value
-
-
-Bound = Annotated[float | list[float], BeforeValidator(_check_bound)]
 
 
 class Channel(StrictModel):
@@ -165,7 +149,7 @@ class Rule(RuleTimes):
         return {severity: bound for severity, bound in by_severity.items() if bound is not None}
 
     @property
-    def bound_values(self) -> list[float]:
+    def bound_values(self) -> list[Decimal]:
         """The numbers of all bounds."""
         bounds = self.bounds.values()
         return [n for bound in bounds for n in (bound if isinstance(bound, list) else [bound])]

@@ -8,6 +8,7 @@ accepted, too.
 import re
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any, cast
 
 from pydantic import ValidationError
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 from analytics_worker.definitions.durations import format_duration
 from analytics_worker.definitions.yaml_definitions import did_you_mean
 from analytics_worker.errors import PermanentError
+from flows.alerts.rules.bounds import parse_bound
 from flows.alerts.rules.model import Rule
 from flows.alerts.rules.validation import NO_BOUND, find_problems
 
@@ -97,13 +99,11 @@ def _required(data: Mapping[str, Any], key: str, path: str) -> Any:
     return data[key]
 
 
-def _parse_bound(value: Any, path: str) -> float | list[float]:
+def _parse_bound(value: Any, path: str) -> Decimal | list[Decimal]:
     """Return the bound; forms and numeric columns send numbers as text."""
     try:
-        if isinstance(value, Sequence) and not isinstance(value, str):
-            return [float(part) for part in cast("Sequence[Any]", value)]
-        return float(value)
-    except (TypeError, ValueError):
+        return parse_bound(value)
+    except ValueError:
         raise AlertRequestError(f"{path}: {value!r} is not a valid number") from None
 
 

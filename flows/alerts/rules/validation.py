@@ -6,6 +6,7 @@ Reads the settings; writes nothing.
 import re
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -18,6 +19,7 @@ from analytics_worker.database.select_guard import StatementError, check, placeh
 from analytics_worker.database.user_sql_checks import Problem, limit_problems
 from analytics_worker.definitions.yaml_definitions import did_you_mean
 from analytics_worker.delivery.channels.card import is_usable_url
+from analytics_worker.presentation.exact_numbers import exact_text
 from flows.alerts.evaluation.conditions import meets
 from flows.alerts.rules.model import Address, Rule
 from flows.alerts.rules.times import due_times
@@ -93,7 +95,10 @@ def _shape_problems(rule: Rule) -> Iterator[Problem]:
         return
     for name, bound in bounds.items():
         if isinstance(bound, list) and bound[0] > bound[1]:
-            yield name, f"{name}: {bound[0]:g} is above {bound[1]:g}; write the lower bound first"
+            yield (
+                name,
+                f"{name}: {exact_text(bound[0])} is above {exact_text(bound[1])}; write the lower bound first",
+            )
     yield from _order_problems(rule)
 
 
@@ -104,19 +109,19 @@ def _order_problems(rule: Rule) -> Iterator[Problem]:
             yield "recovery", f"recovery is not allowed with operator {rule.operator!r}; remove it"
         return
     inclusive = ">=" if rule.operator in {">", ">="} else "<="
-    numbers = [b for b in (rule.critical, rule.warning) if isinstance(b, float)]
+    numbers = [b for b in (rule.critical, rule.warning) if isinstance(b, Decimal)]
     if len(numbers) == len(rule.bounds) == 2 and not meets(numbers[0], inclusive, numbers[1]):  # noqa: PLR2004
         yield "critical", "critical is reached before warning; swap the two numbers"
     lowest = next(reversed(rule.bounds.values()), None)
     recovery = rule.recovery
     if (
-        isinstance(lowest, float)
-        and isinstance(recovery, float)
+        isinstance(lowest, Decimal)
+        and isinstance(recovery, Decimal)
         and not meets(lowest, inclusive, recovery)
     ):
         yield (
             "recovery",
-            f"recovery is beyond the bound {lowest:g}; expected a value that resolves the alert",
+            f"recovery is beyond the bound {exact_text(lowest)}; expected a value that resolves the alert",
         )
 
 

@@ -9,7 +9,7 @@ with evaluation as materialized (
     from
         jsonb_to_recordset(cast(:evaluations as jsonb)) as found (
             rule_id bigint, slot timestamptz, evaluated_at timestamptz, status text, severity text,
-            value double precision, sample double precision, rows integer, keys integer, firing integer,
+            value numeric, sample numeric, rows integer, keys integer, firing integer,
             milliseconds double precision, attempts smallint, error text, samples jsonb,
             health_error text, health_since timestamptz, health_notified boolean, health_notified_at timestamptz,
             succeeded_at timestamptz, no_data_since timestamptz, no_data_notified_at timestamptz, watched boolean,

@@ -16,7 +16,7 @@ select
 from
     jsonb_to_recordset(cast(:states as jsonb)) as new_state (
         rule_id bigint, key text, since timestamptz, status text, severity text,
-        value double precision, sample double precision, worst_value double precision,
+        value numeric, sample numeric, worst_value numeric,
         pending_since timestamptz, firing_since timestamptz, empty_since timestamptz,
         notified_severity text, notified_at timestamptz, ok_since timestamptz,
         missing_since timestamptz, no_data_notified boolean,

@@ -9,6 +9,7 @@ select
     status.status,
     status.severity,
     status.value,
+    cast(rule.definition as text) as definition,
     status.since,
     status.told,
     status.untold,

@@ -7,6 +7,7 @@ Writes nothing.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.database.reader_sessions import reader_session
@@ -33,7 +34,7 @@ class ReplayedNotification:
     kind: EventKind
     severity: str | None
     keys: int
-    value: float | None
+    value: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def _recorded_observations(rule: Rule, since: datetime) -> list[tuple[datetime, 
         if row["error"] is not None:
             observations.append((row["slot"], Failure(row["error"])))
         elif row["samples"] is not None:
-            samples = {k: None if v is None else float(v) for k, v in row["samples"].items()}
+            samples = {k: None if v is None else Decimal(str(v)) for k, v in row["samples"].items()}
             observations.append((row["slot"], samples))
         else:
             observations.append((row["slot"], {NO_KEY: row["sample"]}))

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from decimal import Decimal
 from uuid import uuid4
 
 from analytics_worker.database.reader_sessions import reader_session
@@ -14,7 +15,6 @@ from analytics_worker.delivery.message import Content, Message
 from analytics_worker.delivery.outbox import default_key
 from analytics_worker.delivery.routing import ChannelUnavailableError, send_once
 from analytics_worker.errors import PermanentError
-from analytics_worker.user_templates.rendering import number_text
 from flows.alerts.evaluation.queries import read_samples
 from flows.alerts.evaluation.result import EvaluationResult
 from flows.alerts.evaluation.samples import NO_KEY, Samples, key_label
@@ -24,6 +24,7 @@ from flows.alerts.notifications.messages import mark_as_test
 from flows.alerts.notifications.model import Notification, sort_worst_first
 from flows.alerts.notifications.recipients import resolve_recipients
 from flows.alerts.notifications.rendering import MAX_LISTED_KEYS, render_notification
+from flows.alerts.notifications.values import sample_text
 from flows.alerts.rules.model import Rule
 
 TEST_NOTE = "This is a test message. No alert is firing."
@@ -69,11 +70,11 @@ def _result_lines(
 ) -> Iterator[str]:
     """Describe samples and status; of many keys only the worst."""
     if not rule.key_columns:
-        yield f"{result.status}: {_sample_text(samples.get(NO_KEY))} from {source}"
+        yield f"{result.status}: {_sample_text(rule, samples.get(NO_KEY))} from {source}"
     else:
         yield f"{result.status}: {result.firing} of {len(result.states)} keys fire, from {source}"
         for key, state in sort_worst_first(rule, result.states)[:MAX_LISTED_KEYS]:
-            yield f"  {key_label(key):<30} {_sample_text(state.sample):>14}  {state.status}"
+            yield f"  {key_label(key):<30} {_sample_text(rule, state.sample):>14}  {state.status}"
         if len(result.states) > MAX_LISTED_KEYS:
             yield f"  … and {len(result.states) - MAX_LISTED_KEYS:,} more"
     if rule.measure.startswith("change"):
@@ -85,8 +86,8 @@ def _message_lines(rule: Rule, notification: Notification, now: datetime) -> lis
     return ["", f"Subject: {content.subject}", "", content.text.rstrip()]
 
 
-def _sample_text(sample: float | None) -> str:
-    return "no value" if sample is None else number_text(sample)
+def _sample_text(rule: Rule, sample: Decimal | None) -> str:
+    return "no value" if sample is None else sample_text(rule, sample)
 
 
 def _test_content(rule: Rule, notification: Notification, now: datetime) -> Content:

@@ -3,17 +3,20 @@
 Reads ops.alert_status and ops.alert_rules; writes nothing.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC
+from decimal import Decimal
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
+
 from analytics_worker.database.connections import run_sql, warehouse
-from analytics_worker.user_templates.rendering import number_text
+from analytics_worker.presentation.exact_numbers import short_text
 from flows.alerts.evaluation.samples import key_label
+from flows.alerts.notifications.values import unit_of, value_text
+from flows.alerts.rules.model import Rule
 
 MAX_SHOWN_STATES = 200
-SIGNIFICANT_DIGITS = 6
 
 
 class ShownStates(NamedTuple):
@@ -41,7 +44,7 @@ def _table_row(row: Mapping[Any, Any]) -> dict[str, str]:
         "key": key_label(row["key"] or ""),
         "state": row["status"] + _mute_note(row),
         "severity": row["severity"] or "",
-        "value": "" if row["value"] is None else _short_number(row["value"]),
+        "value": "" if row["value"] is None else _value_text(row["definition"], row["value"]),
         "since (UTC)": f"{row['since'].astimezone(UTC):%Y-%m-%d %H:%M:%S}" if row["since"] else "",
         "notified": ", ".join(filter(None, notified)),
         "owner": row["owner"] or "",
@@ -54,10 +57,14 @@ def _mute_note(row: Mapping[Any, Any]) -> str:
     return " (silenced)" if row["silenced"] else muted
 
 
-def _short_number(value: float) -> str:
-    """Return six significant digits, or all digits before the decimal point if there are more."""
-    is_large = math.isfinite(value) and abs(value) >= 10 ** (SIGNIFICANT_DIGITS - 1)
-    return number_text(round(value) if is_large else float(f"{value:.{SIGNIFICANT_DIGITS}g}"))
+def _value_text(definition: str, value: Decimal) -> str:
+    """Return the value as the rule's messages show it; without unit if the stored rule is not valid."""
+    try:
+        rule = Rule.model_validate_json(definition)
+    except ValidationError:
+        return short_text(value)
+    has_format = unit_of(rule) or rule.format != "number" or rule.decimals is not None
+    return value_text(rule, value) if has_format else short_text(value)
 
 
 def _drop_empty_columns(rows: Sequence[dict[str, str]]) -> list[dict[str, str]]:
