@@ -18,7 +18,7 @@ from analytics_worker.cli.output import echo, name_unread, print_table
 from analytics_worker.cli.shell import Shell
 from analytics_worker.definitions.durations import format_duration, parse_duration
 from analytics_worker.errors import PermanentError
-from flows.alerts.evaluation.silenced_messages import cancel_silenced
+from flows.alerts.evaluation.held_messages import cancel_silenced
 from flows.alerts.notifications.values import value_text
 from flows.alerts.rules import silence as rule_silence
 from flows.alerts.rules import sync as rule_sync

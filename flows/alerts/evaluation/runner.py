@@ -17,6 +17,7 @@ from uuid import UUID
 from analytics_worker.database.connections import warehouse
 from flows.alerts.evaluation.batch import EvaluationCounts, evaluate_batch
 from flows.alerts.evaluation.dependencies import load_dependencies
+from flows.alerts.evaluation.held_messages import cancel_muted
 from flows.alerts.evaluation.locking import (
     BATCH_SIZE,
     Claim,
@@ -54,7 +55,7 @@ class EventEvaluation:
 def evaluate_due(
     kinds: Sequence[Kind], *, now: datetime | None = None, budget: timedelta = BUDGET
 ) -> EvaluationCounts:
-    """Evaluate every due rule once.
+    """Evaluate every due rule once, and hold back what waits to be sent of rules that are muted now.
 
     Args:
         kinds: Kinds of rules to evaluate.
@@ -66,7 +67,10 @@ def evaluate_due(
         second = pool.submit(contextvars.copy_context().run, runner.run_batches)
         runner.run_batches()
         second.result()
-    return runner.counts()
+    counts = runner.counts()
+    if counts.firing:
+        cancel_muted()
+    return counts
 
 
 class _BatchRunner:

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from analytics_worker.cli.alerts import alerts
 from analytics_worker.delivery import deliver_due
 from analytics_worker.settings import settings
-from flows.alerts.evaluation.silenced_messages import cancel_silenced
+from flows.alerts.evaluation.held_messages import cancel_silenced
 from flows.alerts.rules.silence import Matcher, silence
 from tests.flows.alerts.rules import METRIC, execute, query, rule, set_metric, store, tick
 
