@@ -15,6 +15,7 @@ from analytics_worker.presentation.numbers import (
     needed_decimals,
     number_text,
 )
+from analytics_worker.text import printable
 from flows.reports.formats.query.columns import NUMBERS, Column, ColumnKind
 from flows.reports.formats.query.fetch import FetchedRows
 
@@ -88,7 +89,7 @@ def heading_text(column: Column) -> str:
     """Return the title of a column, with its unit if that is a word."""
     title = column.options.title or column_heading(column.name)
     unit = column.options.unit_of_heading
-    return f"{title} ({unit})" if unit else title
+    return printable(f"{title} ({unit})" if unit else title)
 
 
 def table_texts(fetched: FetchedRows) -> TableTexts:

@@ -5,11 +5,11 @@ Reads nothing, writes nothing.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
-from analytics_worker.text import value_line
+from analytics_worker.text import printable, value_line
 from flows.reports.formats.pages.cell_text import value_text
 from flows.reports.formats.query.columns import DAYS, NUMBERS, Column
 from flows.reports.formats.query.fetch import FetchedRows
@@ -114,6 +114,24 @@ def _labels(column: Column, values: Sequence[str | None]) -> list[str]:
     if column.kind in DAYS and all(text.endswith(_MIDNIGHT) for text in texts if text):
         return [text.removesuffix(_MIDNIGHT) for text in texts]
     return texts
+
+
+def with_printable_titles(document: Document) -> Document:
+    """Return the document with titles that can't change how what is beside them looks."""
+    return replace(
+        document,
+        title=printable(document.title),
+        period=printable(document.period),
+        description=printable(document.description),
+        tiles=[replace(each, title=printable(each.title)) for each in document.tiles],
+        charts=[_with_printable_titles(each) for each in document.charts],
+        tables=[replace(each, title=printable(each.title)) for each in document.tables],
+    )
+
+
+def _with_printable_titles(chart: Chart) -> Chart:
+    series = [replace(each, name=printable(each.name)) for each in chart.series]
+    return replace(chart, title=printable(chart.title), series=series)
 
 
 def _number(value: str | None) -> float | None:

@@ -15,7 +15,7 @@ from flows.reports.formats.charts.drawing import WIDTH
 from flows.reports.formats.charts.svg import alt_text, legend, limit_chart, render_svg
 from flows.reports.formats.pages import pdf_process
 from flows.reports.formats.pages.cell_text import MAX_TEXT_LENGTH, size_text
-from flows.reports.formats.pages.document import Chart, Document, File
+from flows.reports.formats.pages.document import Chart, Document, File, with_printable_titles
 from flows.reports.formats.pages.font_notes import font_note
 from flows.reports.formats.pages.page_templates import render_template
 from flows.reports.formats.pages.tables import EMAIL, LANDSCAPE, PORTRAIT, TableTexts
@@ -51,6 +51,7 @@ def render_html(document: Document, *, for_pdf: bool = False) -> Html:
     Raises:
         FormatError: its charts can't be drawn.
     """
+    document = with_printable_titles(document)
     pairs = [limit_chart(chart) for chart in document.charts]
     charts = [chart for chart, _ in pairs]
     tables = [TableTexts(fetched) for fetched in document.tables]

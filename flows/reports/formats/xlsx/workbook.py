@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from xml.sax.saxutils import escape, quoteattr
 
+from analytics_worker.text import printable
 from flows.reports.formats.xlsx.escaping import CONTROLS, escape_text
 
 MAX_SHEET_NAME_LENGTH = 31
@@ -37,7 +38,7 @@ class Sheet:
 
 def sheet_name(title: str, used: Sequence[str]) -> str:
     """Return a name that Excel accepts: short, without special characters, and unique."""
-    base = " ".join(CONTROLS.sub(" ", _FORBIDDEN.sub(" ", title)).split()).strip("' ")
+    base = " ".join(CONTROLS.sub(" ", _FORBIDDEN.sub(" ", printable(title))).split()).strip("' ")
     base = base or "Sheet"
     if base.lower() == "history":  # Excel reserves it
         base = "History_"
