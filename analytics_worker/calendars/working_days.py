@@ -5,13 +5,13 @@ The public holidays of a country come from the package ``holidays``, an optional
 """
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from analytics_worker.calendars.weekdays import WEEKDAYS, Weekday, WeekdayList
 from analytics_worker.definitions.validation_messages import did_you_mean
@@ -22,18 +22,19 @@ FILE = "calendar.yml"
 _LEAP_YEAR = 2000
 
 
-def _checked_holiday(value: date | str) -> date | str:
-    if isinstance(value, str):
-        try:
-            if re.fullmatch(r"\d\d-\d\d", value):
-                date.fromisoformat(f"{_LEAP_YEAR}-{value}")
-                return value
-            return date.fromisoformat(value)
-        except ValueError:
-            raise ValueError(
-                f'{value!r:.60} is not valid; expected a date (2026-12-24), or "12-24" for each year'
-            ) from None
-    return value
+def _checked_holiday(value: object) -> date | str:
+    if type(value) is date:
+        return value
+    try:
+        text = value if isinstance(value, str) else ""
+        if re.fullmatch(r"\d\d-\d\d", text):
+            date.fromisoformat(f"{_LEAP_YEAR}-{text}")
+            return text
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ValueError(
+            f'{value!r:.60} is not valid; expected a date (2026-12-24), or "12-24" for each year'
+        ) from None
 
 
 class CalendarDefinition(BaseModel):
@@ -42,7 +43,7 @@ class CalendarDefinition(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     working_days: WeekdayList = list(WEEKDAYS[:5])
-    holidays: list[Annotated[date | str, AfterValidator(_checked_holiday)]] = []
+    holidays: list[Annotated[date | str, BeforeValidator(_checked_holiday)]] = []
     """Days off: dates, or month and day for each year."""
     country: str | None = None
     """The country whose public holidays are days off, as ISO 3166 code: DE."""
@@ -101,7 +102,11 @@ def load_working_days(folder: Path | None = None) -> WorkingDays:
 def _public_holidays(document: Document, definition: CalendarDefinition) -> Container[date]:
     if definition.country is None:
         if definition.region is not None:
-            raise _mistake(document, "region", "region needs a country")
+            raise _mistake(
+                document,
+                "region",
+                "region needs a country; add one, such as country: DE, or remove region",
+            )
         return frozenset[date]()
     try:
         import holidays  # noqa: PLC0415  # optional
@@ -110,7 +115,7 @@ def _public_holidays(document: Document, definition: CalendarDefinition) -> Cont
         raise _mistake(document, "country", text) from None
     regions: dict[str, list[str]] = holidays.list_supported_countries()
     if definition.country not in regions:
-        text = f"country {definition.country!r:.40} is not known; expected a code such as DE"
+        text = f"country {definition.country!r:.40} is not known{_similar(definition.country, regions)}"
         raise _mistake(document, "country", text)
     known = regions[definition.country]
     if definition.region is not None and definition.region not in known:
@@ -120,6 +125,12 @@ def _public_holidays(document: Document, definition: CalendarDefinition) -> Cont
         raise _mistake(document, "region", text)
     days: Any = holidays.country_holidays(definition.country, subdiv=definition.region)
     return days
+
+
+def _similar(country: str, known: Iterable[str]) -> str:
+    """Return the code in capitals if that is known, else what is expected."""
+    code = country.strip().upper()
+    return f"; did you mean {code!r}?" if code in known else "; expected a code such as DE"
 
 
 def _mistake(document: Document, field: str, problem: str) -> DefinitionError:

@@ -25,7 +25,10 @@ def matching(pattern: str, message: str) -> AfterValidator:
 
 Line = Annotated[
     str,
-    matching(r"[^\x00-\x1f\x7f]{1,200}", "is not valid; expected one line of 1 to 200 characters"),
+    matching(
+        r"(?=\s*\S)[^\x00-\x1f\x7f]{1,200}",
+        "is not valid; expected one line of 1 to 200 characters that are not all spaces",
+    ),
 ]
 Address = Annotated[
     str,

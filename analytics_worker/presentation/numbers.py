@@ -19,7 +19,11 @@ _FOUR_DIGITS = Context(prec=4, rounding=ROUND_HALF_UP, Emax=MAX_EMAX, Emin=MIN_E
 ALL_DIGITS = Context(prec=MAX_PREC, rounding=ROUND_HALF_UP, Emax=MAX_EMAX, Emin=MIN_EMIN)
 
 Unit = Annotated[
-    str, matching(r"[^\x00-\x1f\x7f\"]{0,20}", "is not a valid unit; expected up to 20 characters")
+    str,
+    matching(
+        r"[^\x00-\x1f\x7f\"]{0,20}",
+        "is not a valid unit; expected up to 20 characters, without double quotes and line ends",
+    ),
 ]
 
 

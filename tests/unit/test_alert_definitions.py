@@ -53,7 +53,6 @@ def test_a_valid_file_has_no_problems(tmp_path):
         (VALID + "    depends_on: [bb, x]\n" + RULE_B, "alerts.yml:6: a: there is no rule 'bb'; did you mean 'b'?"),
         (VALID + "    depends_on: a\n", "alerts.yml:6: a: the rule depends on itself (a → a); remove one of them"),
         (VALID + "    depends_on: b\n" + RULE_B + "    depends_on: [a]\n", "alerts.yml:6: a: the rule depends on itself (a → b → a); remove one of them"),
-        (VALID + "    depends_on: 5\n", "alerts.yml:6: depends_on: 5 is not a list"),
         (VALID + "    on_missing_key: resolve\n", "alerts.yml:6: a: on_missing_key needs key_columns; without keys, use on_empty"),
         (VALID + "    on_missing_key: ok\n", "alerts.yml:6: on_missing_key: 'ok' is not valid; expected 'resolve', 'no_data' or 'keep'"),
         (VALID + "    channels: [{email: nobody}]\n", "alerts.yml:6: channels"),
@@ -69,12 +68,22 @@ def test_a_valid_file_has_no_problems(tmp_path):
         (VALID + "    enabled: 'yes'\n", "alerts.yml:6: enabled: 'yes' is not a boolean; expected true or false"),
         (VALID.replace("operator", "operatr"), "alerts.yml:2: operator is missing; expected one of '>', '<'"),
         ("alerts: {a: 1}\n", "alerts.yml:1: expected `alerts:` and a list below it"),
+        (VALID.replace("name: a", "name: '  '"), "alerts.yml:2: name: '  ' is not valid; expected one line of 1 to 200 characters that are not all spaces"),
+        (VALID + "    depends_on: 5\n", "alerts.yml:6: depends_on: 5 is not valid; expected the name of a rule in quotes, or a list of names"),
+        (VALID + "    unit: 'a\"b'\n", "is not a valid unit; expected up to 20 characters, without double quotes and line ends"),
+        (VALID + "    runbook: 'ftp://x'\n", "alerts.yml:6: a: runbook: 'ftp://x' is not a valid address; expected one such as https://wiki.example.com/page, or a text"),
+        (VALID + "    at: '09:00'\n    every: 5m\n", "alerts.yml:7: a: every and at exclude each other; remove one of them"),
+        (VALID + "    every: 5m\n    cron: '0 9 * * *'\n", "alerts.yml:6: a: every and cron exclude each other; remove one of them"),
         ("defaults: {repeat_every: 1s}\n" + VALID, "alerts.yml:1: a: repeat_every is shorter than every"),
     ],
 )  # fmt: skip
 def test_a_mistake_is_reported_by_line_with_a_fix(tmp_path, text, complaint):
     messages = problems(tmp_path, text)
     assert any(complaint in line for line in messages), messages
+
+
+def test_the_period_of_the_defaults_is_for_the_rules_without_times(tmp_path):
+    assert problems(tmp_path, "defaults: {every: 5m}\n" + VALID + "    at: '09:00'\n") == []
 
 
 def test_two_rules_can_not_have_been_the_same(tmp_path):

@@ -7,7 +7,7 @@ checks combinations of fields, once, before a rule is stored.
 from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BeforeValidator, Field
 
@@ -71,7 +71,12 @@ def _expand_channel(value: object) -> object:
 
 def _listed(value: object) -> object:
     """Accept one name in place of a list of names."""
-    return [value] if isinstance(value, str) else value
+    names: object = [value] if isinstance(value, str) else value
+    if not isinstance(names, list):
+        raise ValueError(  # noqa: TRY004  # pydantic reports it
+            f"{value!r:.60} is not valid; expected the name of a rule in quotes, or a list of names"
+        )
+    return cast("list[object]", names)
 
 
 class Channel(StrictModel):

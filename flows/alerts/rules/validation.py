@@ -174,8 +174,8 @@ def _presentation_problems(rule: Rule) -> Iterator[Problem]:
         yield field, f"{field} is not allowed with measure: change_percent, which is in percent"
     runbook = (rule.runbook or "").strip()
     if _ADDRESS_WITH_SCHEME.fullmatch(runbook) and not is_usable_url(runbook):
-        text = f"{runbook!r:.60} is not a valid address"
-        yield "runbook", f"{text}; expected http://… or https://…, or a text"
+        text = f"runbook: {runbook!r:.60} is not a valid address"
+        yield "runbook", f"{text}; expected one such as https://wiki.example.com/page, or a text"
 
 
 def _time_problems(rule: Rule) -> Iterator[Problem]:

@@ -70,9 +70,17 @@ def _rule(entry: Entry, kind: Kind, mistakes: list[str]) -> Rule | None:
     rule, new_mistakes = validate(entry.document, entry.location, Rule, content)
     if rule is not None:
         new_mistakes = [entry.at(field, problem) for field, problem in find_problems(rule)]
+        new_mistakes += _period_mistakes(entry, rule)
         new_mistakes = new_mistakes or _template_mistakes(entry, rule)
     mistakes += new_mistakes
     return None if new_mistakes else rule
+
+
+def _period_mistakes(entry: Entry, rule: Rule) -> Iterator[str]:
+    """Check that a rule with times of its own has no period; one of the defaults is for other rules."""
+    if rule.has_own_times and (*entry.location, "every") in entry.document.lines:
+        times = "at" if rule.at else "cron"
+        yield entry.at("every", f"every and {times} exclude each other; remove one of them")
 
 
 def _rename_mistakes(

@@ -1,8 +1,10 @@
 """The last values of an alert, from the history into its messages."""
 
+import json
+
 import pytest
 
-from tests.flows.alerts.rules import METRIC, last_content, rule, set_metric, store, tick
+from tests.flows.alerts.rules import METRIC, last_content, query, rule, set_metric, store, tick
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -40,3 +42,16 @@ def test_infinity_in_the_history_is_drawn() -> None:
     for number in range(2):
         assert tick(number).errors == 0
     assert last_content()["json"]["worst"][0]["recent_values"] == ["inf", "inf"]
+
+
+def test_a_rule_that_is_added_again_with_other_sql_has_no_values_of_the_old_one():
+    for number in range(3):
+        store(rule("r", "select 5 as value", threshold=10))
+        tick(number)
+    store(rule("other"))
+    store(rule("r", "select 40 as value"), rule("other"))
+    tick(4)
+    contents = query("select content::text from ops.messages")
+    bodies = [json.loads(each)["json"] for each in contents]
+    (body,) = [each for each in bodies if each["rule"] == "r"]
+    assert body["worst"][0]["recent_values"] == []
