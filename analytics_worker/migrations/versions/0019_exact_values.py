@@ -5,7 +5,7 @@ from alembic import op
 from analytics_worker.migrations.statements import statements
 
 revision = "0019_exact_values"
-down_revision = "0018_dbt_state"
+down_revision = "0020_sendable_deliveries"
 
 
 def upgrade() -> None:

@@ -15,7 +15,7 @@ def database_url(postgres):
     """Return a database of the previous version."""
     name = f"digits_{os.getpid()}"
     administer(postgres, "create database {name} owner {owner}", name=name, owner=OWNER)
-    upgrade_to(database_on(postgres, name), "0018_dbt_state")
+    upgrade_to(database_on(postgres, name), "0020_sendable_deliveries")
     yield database_on(postgres, name)
     administer(postgres, "drop database {name} with (force)", name=name)
 
