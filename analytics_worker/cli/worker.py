@@ -57,6 +57,13 @@ DrainSeconds = Annotated[
 PollSeconds = Annotated[
     float, typer.Option(help="How often to look for work that no event announced.")
 ]
+StrictVersion = Annotated[
+    bool,
+    typer.Option(
+        "--strict-version",
+        help="Refuse runs whose deployment was made from another version of the code.",
+    ),
+]
 
 
 def worker(
@@ -65,6 +72,7 @@ def worker(
     log_dir: LogDir = None,
     drain_seconds: DrainSeconds = None,
     poll_seconds: PollSeconds = 10,
+    strict_version: StrictVersion = False,
 ) -> None:
     """Run what is due on the work pools, each run forked from a preloaded process."""
     from analytics_worker.prefect_support.api_client import check_access  # noqa: PLC0415
@@ -75,6 +83,7 @@ def worker(
     chosen = settings()
     pools = pool or [known.name for known in all_pools()]
     policy = _job_policy(chosen, log_dir)
+    policy = replace(policy, strict_version=strict_version or chosen.worker_strict_version)
     options = _configured_options(chosen, pools, policy)
     given = {"name": name or None, "drain_seconds": drain_seconds}
     given = {option: value for option, value in given.items() if value is not None}

@@ -67,6 +67,7 @@ def _database() -> Iterator[Finding]:
 def _server() -> Iterator[Finding]:
     checks: tuple[Callable[[SyncPrefectClient], Iterator[Finding]], ...] = (
         versions.server,
+        versions.deployments,
         access.login,
         access.encryption,
         access.csrf,
