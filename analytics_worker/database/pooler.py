@@ -97,5 +97,6 @@ def _server_process(connection: Connection) -> int:
 
 
 def _connect(arguments: Mapping[str, str]) -> Connection:
-    own: dict[str, Any] = {"connect_timeout": str(settings().connect_timeout_seconds)}
-    return psycopg2.connect(**own | dict(arguments))  # noqa: TID251  # outside pool and breaker, to look at it
+    options: dict[str, Any] = {"connect_timeout": settings().connect_timeout_seconds}
+    options.update(arguments)
+    return psycopg2.connect(**options)  # noqa: TID251  # outside pool and breaker, to look at it
