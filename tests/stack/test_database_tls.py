@@ -65,7 +65,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) -> I
         "ssl_cert_file": str(certificate.path),
         "ssl_key_file": str(certificate.key),
     }
-    with ContribPostgres(folder / "pg", **options):
+    with ContribPostgres(folder / "pg", durable=False, **options):
         url = f"postgresql://{USER}@127.0.0.1:{port}/{USER}?sslmode=verify-full&sslrootcert="
         upgrade(f"{url}{certificate.path}", sample=True)
         yield Tls(f"{url}{certificate.path}", f"{url}{other.path}")
