@@ -1,7 +1,7 @@
 """docs/production.md, followed with two hosts: every command as printed, in the order of the page.
 
 A host is a state folder and an environment of its own. Only what a reader would replace is replaced: addresses
-and logins. The steps for a database of one's own with TLS, PgBouncer or several servers have tests of their own.
+and logins. TLS, PgBouncer and several servers have tests of their own.
 """
 
 import os
