@@ -39,6 +39,7 @@ def test_other_hosts_need_the_login(server: LoneServer):
 def test_it_says_its_database_and_how_workers_join_and_shows_no_password(server: LoneServer):
     output = server.output()
     assert f"Database: SQLite in {server.state_dir / 'prefect'}" in output
+    assert (server.state_dir / "prefect/prefect.db").exists()
     assert "PREFECT_SERVER_DATABASE_CONNECTION_URL=postgresql+asyncpg://" in output
     assert f"PREFECT_API_URL=http://HOST:{server.port}/api" in output
     assert str(server.state_dir / "login") in output

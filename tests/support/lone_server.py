@@ -11,7 +11,13 @@ from tests.support.processes import Process
 from tests.support.wait_until import wait_until
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104  # what is tested
-COMMAND = ["-c", "from analytics_worker.cli import main; main()", "server"]
+PROGRAM = """
+import os
+os.environ.pop("PREFECT_HOME", None)  # of the tests: the server's is in its state folder
+from analytics_worker.cli import main
+main()
+"""
+COMMAND = ["-c", PROGRAM, "server"]
 
 
 def own_address() -> str:
@@ -29,7 +35,7 @@ class LoneServer(Process):
         folder.mkdir(parents=True, exist_ok=True)
         self.port = free_port()
         self.state_dir = folder / "state"
-        own = {"STATE_DIR": str(self.state_dir), "SERVER_LOGIN": "auto", "PREFECT_HOME": ""}
+        own = {"STATE_DIR": str(self.state_dir), "SERVER_LOGIN": "auto"}
         log = folder / "log"
         super().__init__([*COMMAND, "--port", str(self.port), *options], own | variables, log)
 
