@@ -53,6 +53,7 @@ pytest_plugins = [
     "tests.support.receivers.all_channels",
     "tests.support.prefect_server",
     "tests.support.contrib_postgres",
+    "tests.support.pgbouncer",
     "tests.support.installed_warehouse",
 ]
 

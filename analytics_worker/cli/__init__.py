@@ -22,6 +22,7 @@ COMMANDS = {
     "doctor": "Look over versions, settings, permissions, clocks, disks, sizes and schedules.",
     "deploy": "Bring pools, blocks and deployments of the Prefect API up to date with prefect.yaml.",
     "worker": "Serve the work pools from one process; each run is forked from a preloaded one.",
+    "server": "Serve the Prefect API and UI alone, for workers on several hosts.",
     "migrate": "Bring the worker's own tables (schema ops) and the reader role up to date.",
     "alerts": "Validate, store, test, backtest and silence alert rules.",
     "reports": "Validate, store, generate and send reports.",
@@ -30,8 +31,10 @@ COMMANDS = {
     "sample": "Fill schema raw with a realistic CRM warehouse, or add new data to it.",
     "env": 'Print the running stack\'s variables for a shell: eval "$(analytics-worker env)".',
 }
-SERVING = frozenset({"up", "worker"})
+SERVING = frozenset({"server", "up", "worker"})
 """They run until a signal ends them, and handle it themselves."""
+OWN_SERVER = frozenset({"server", "up"})
+"""They start a server instead of using one that runs."""
 
 
 class LazyGroup(Shell):
@@ -50,7 +53,7 @@ class LazyGroup(Shell):
         """The command of that name."""
         if cmd_name not in COMMANDS:
             return None
-        if cmd_name != "up":  # which brings a stack of its own
+        if cmd_name not in OWN_SERVER:
             _find_stack()
         function = getattr(importlib.import_module(f"analytics_worker.cli.{cmd_name}"), cmd_name)
         if isinstance(function, typer.Typer):  # a command with commands of its own

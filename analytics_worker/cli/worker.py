@@ -4,6 +4,7 @@ Claims and runs what is due on the pools of the Prefect API; writes log files an
 directory, locks. Several can run side by side, on one host or many.
 """
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,6 +58,13 @@ DrainSeconds = Annotated[
 PollSeconds = Annotated[
     float, typer.Option(help="How often to look for work that no event announced.")
 ]
+StrictVersion = Annotated[
+    bool,
+    typer.Option(
+        "--strict-version",
+        help="Refuse runs whose deployment was made from another version of the code.",
+    ),
+]
 
 
 def worker(
@@ -65,6 +73,7 @@ def worker(
     log_dir: LogDir = None,
     drain_seconds: DrainSeconds = None,
     poll_seconds: PollSeconds = 10,
+    strict_version: StrictVersion = False,
 ) -> None:
     """Run what is due on the work pools, each run forked from a preloaded process."""
     from analytics_worker.prefect_support.api_client import check_access  # noqa: PLC0415
@@ -74,11 +83,28 @@ def worker(
     check_access()
     chosen = settings()
     pools = pool or [known.name for known in all_pools()]
+    threading.Thread(target=_warn_of_pooler, daemon=True).start()
     policy = _job_policy(chosen, log_dir)
+    policy = replace(policy, strict_version=strict_version or chosen.worker_strict_version)
     options = _configured_options(chosen, pools, policy)
     given = {"name": name or None, "drain_seconds": drain_seconds}
     given = {option: value for option, value in given.items() if value is not None}
     serve(replace(options, log_dir=log_dir, poll_seconds=poll_seconds, **given))
+
+
+def _warn_of_pooler() -> None:
+    """Log which variables lead to a pooler that does not keep sessions; an unavailable database is no reason to wait."""
+    from prefect.logging import get_logger  # noqa: PLC0415  # --help answers at once
+    from psycopg2 import OperationalError  # noqa: PLC0415
+
+    from analytics_worker.database.pooler import pooled_variables, warning  # noqa: PLC0415
+    from analytics_worker.errors import PermanentError  # noqa: PLC0415
+
+    try:
+        for variable, fix in pooled_variables():
+            get_logger("worker").warning("%s", warning(variable, fix))
+    except (OperationalError, PermanentError) as error:
+        get_logger("worker").info("The database was not checked for a pooler: %s", error)
 
 
 def _configured_options(chosen: Settings, pools: list[str], policy: "JobPolicy") -> "Options":

@@ -25,6 +25,7 @@ from analytics_worker.database.instrumentation import instrument
 from analytics_worker.database.urls import (
     READER_ROLE,
     MissingDatabaseError,
+    direct_url,
     parse_url,
     reader_password,
     reader_url,
@@ -37,6 +38,7 @@ __all__ = [
     "MissingDatabaseError",
     "application_name",
     "direct_connection",
+    "direct_url",
     "dispose",
     "engine",
     "parse_url",
@@ -51,6 +53,7 @@ __all__ = [
 ]
 
 APPLICATION_NAME_BYTES = 63
+WAREHOUSE, DIRECT = "warehouse", "direct"
 _READER = "reader:"
 _engines: list[Engine] = []
 """The pools of this process."""
@@ -68,13 +71,15 @@ def warehouse(
     Args:
         statement_timeout_seconds: Limit of each statement; default from the settings.
         lock_timeout_seconds: Limit of each wait for a lock; default from the settings.
-        autocommit: Each statement is a transaction of its own (REFRESH, VACUUM, session locks).
+        autocommit: Each statement is a transaction of its own (REFRESH, VACUUM, session locks), on a
+            connection past a pooler (DATABASE_DIRECT_URL).
 
     Raises:
         CircuitOpenError: the database is known to be unavailable; nothing was tried.
     """
     limits = _limits(statement_timeout_seconds, lock_timeout_seconds)
-    with db_circuit_breaker.calling(), engine("warehouse").connect() as plain:
+    role = DIRECT if autocommit and settings().database_direct_url else WAREHOUSE
+    with db_circuit_breaker.calling(), engine(role).connect() as plain:
         connection = plain.execution_options(isolation_level="AUTOCOMMIT") if autocommit else plain
         with connection.begin():
             _apply(connection, limits, local=not autocommit)
@@ -157,11 +162,12 @@ def reader_engine(name: str | None = None) -> Engine:
 
 @lru_cache
 def engine(role: str) -> Engine:
-    """Return this process's pool for ``warehouse``, ``reader`` or ``reader:<name>``."""
+    """Return this process's pool for ``warehouse``, ``direct``, ``reader`` or ``reader:<name>``."""
+    own = {WAREHOUSE: warehouse_url, DIRECT: direct_url}
     name = role.removeprefix(_READER) if role.startswith(_READER) else None
-    url = warehouse_url() if role == "warehouse" else reader_url(name)
+    url = own[role]() if role in own else reader_url(name)
     logging.getLogger("prefect.SqlAlchemyConnector").setLevel(logging.WARNING)  # "Created …"
-    own = {
+    arguments = {
         "connect_timeout": settings().connect_timeout_seconds,
         "application_name": "analytics-worker",
     }
@@ -170,7 +176,7 @@ def engine(role: str) -> Engine:
     )  # the text can't hold every name
     block = SqlAlchemyConnector(
         connection_info=url.render_as_string(hide_password=False),
-        connect_args=own | name_of_database,
+        connect_args=arguments | name_of_database,
     )
     new_engine = block.get_engine(
         pool_size=settings().database_pool_size,  # pyright: ignore[reportArgumentType]
@@ -180,7 +186,7 @@ def engine(role: str) -> Engine:
     )
     instrument(new_engine)
     _engines.append(new_engine)
-    if role != "warehouse":
+    if role not in own:
         event.listen(new_engine, "checkin", _discard_session)
     return new_engine
 

@@ -6,7 +6,7 @@ Reads the environment (dbt's env_var() can name any variable) and the settings.
 import os
 
 from analytics_worker.database.libpq_environment import dbt_variables, extra_parameters
-from analytics_worker.database.urls import MissingDatabaseError, parameters_of, warehouse_url
+from analytics_worker.database.urls import MissingDatabaseError, direct_url, parameters_of
 
 SECRET_VARIABLE = "DBT_ENV_SECRET"  # noqa: S105  # the prefix that dbt keeps out of its own logs
 
@@ -24,7 +24,7 @@ def dbt_environment() -> dict[str, str]:
 
 def _connection() -> dict[str, str]:
     try:
-        url = warehouse_url()
+        url = direct_url()
     except MissingDatabaseError:
         return {}  # profiles.yml of the project defines its own connection
     parameters = parameters_of(url)

@@ -94,6 +94,18 @@ def warehouse_url() -> URL:
     return parse_url(url.get_secret_value())
 
 
+def direct_url() -> URL:
+    """Return the URL for sessions that hold locks or settings, past a connection pooler in transaction mode.
+
+    Raises:
+        MissingDatabaseError: no database is configured.
+    """
+    explicit = settings().database_direct_url
+    if explicit is None:
+        return warehouse_url()
+    return parse_url(explicit.get_secret_value(), "DATABASE_DIRECT_URL")
+
+
 def reader_url(name: str | None = None) -> URL:
     """Return the URL of a SELECT-only role: the default reader, or one of READER_DATABASE_URLS.
 
@@ -108,7 +120,7 @@ def reader_url(name: str | None = None) -> URL:
     explicit = settings().reader_database_url
     if explicit is not None:
         return parse_url(explicit.get_secret_value(), "READER_DATABASE_URL")
-    return derived_reader(warehouse_url())
+    return derived_reader(direct_url())
 
 
 def derived_reader(owner: URL) -> URL:

@@ -7,7 +7,6 @@ in the file. Paused deployments and schedules stay paused.
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any, Literal
 
 from prefect.client.orchestration import SyncPrefectClient
@@ -29,6 +28,7 @@ from analytics_worker.prefect_support.deployments import DeployedFlow, Pool, dep
 from analytics_worker.prefect_support.pagination import pages as pages_of
 from analytics_worker.sample_project import without_sample_selection
 from analytics_worker.settings import project_root
+from analytics_worker.source_version import source_version
 from blocks import notifications, warehouse
 
 ENTRYPOINT_PREFIX = "flows."  # of the deployments of this project
@@ -162,7 +162,7 @@ def _fields(deployed_flow: DeployedFlow) -> dict[str, Any]:
     limit = deployment.concurrency_limit
     return {
         "entrypoint": deployment.entrypoint,
-        "version": version("analytics-worker"),
+        "version": source_version(),
         "description": deployment.description,
         "work_pool_name": deployment.work_pool.name,
         "concurrency_limit": limit and limit.limit,

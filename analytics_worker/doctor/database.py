@@ -6,10 +6,13 @@ Reads the system catalog as the worker's role; writes nothing.
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+import psycopg2
 from sqlalchemy import Connection, text
 
+from analytics_worker.database.pooler import pooled_variables, warning
 from analytics_worker.doctor.findings import Finding, graded, size
 from analytics_worker.doctor.statements import statement
+from analytics_worker.text import one_line
 
 LARGE_TABLE_BYTES = 1_000_000_000
 WARN_SKEW_SECONDS, FAIL_SKEW_SECONDS = 2.0, 30.0
@@ -19,6 +22,21 @@ def clock(connection: Connection) -> Iterator[Finding]:
     """Compare the database's clock with this host's."""
     database_time: datetime = connection.execute(text("select clock_timestamp()")).scalar_one()
     yield skew("database", abs((database_time - datetime.now(UTC)).total_seconds()))
+
+
+def sessions() -> Iterator[Finding]:
+    """Check that sessions keep their locks and settings, which a pooler in transaction mode does not."""
+    name = "sessions"
+    try:
+        pooled = dict(pooled_variables())
+    except psycopg2.OperationalError as error:
+        yield Finding("database", name, "fail", one_line(str(error)), "Correct the variable.")
+        return
+    for variable, fix in pooled.items():
+        message = warning(variable, fix).partition(": ")[0]
+        yield Finding("database", name, "fail", message, f"{fix[0].upper()}{fix[1:]}.")
+    if not pooled:
+        yield Finding("database", name, "ok", "keep their locks and settings")
 
 
 def skew(name: str, seconds: float) -> Finding:

@@ -49,6 +49,7 @@ def run_checks() -> Iterator[Finding]:
     yield from _run_group("ports", host.ports)
     yield from _run_group("disk", host.disk)
     yield from _run_group("database", _database)
+    yield from _run_group("database", database.sessions)
     yield from _run_group("permissions", reader_role.readers)
     yield from _run_group("prefect's database", prefect_database.sizes)
     yield from _run_group("prefect api", _server)
@@ -67,6 +68,7 @@ def _database() -> Iterator[Finding]:
 def _server() -> Iterator[Finding]:
     checks: tuple[Callable[[SyncPrefectClient], Iterator[Finding]], ...] = (
         versions.server,
+        versions.deployments,
         access.login,
         access.encryption,
         access.csrf,

@@ -1,10 +1,11 @@
 """Check that the versions are the tested ones: Python, packages, server, tables.
 
-Reads requirements.lock, the installed packages, the Prefect API and the database; writes nothing.
+Reads requirements.lock, the installed packages, the files of the checkout, the Prefect API and the database; writes nothing.
 """
 
 import re
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 
@@ -13,9 +14,13 @@ from sqlalchemy import Connection
 
 from analytics_worker.doctor.findings import Finding, graded
 from analytics_worker.migrations import current, head
+from analytics_worker.prefect_support.pagination import pages
 from analytics_worker.settings import project_root
+from analytics_worker.source_version import is_source_version, source_version
 
 AREA = "versions"
+OWN_FLOWS = "flows."
+SHOWN_VERSIONS = 3
 MIN_PYTHON, PYTHON_LIMIT = (3, 11), (3, 14)
 _PIN = re.compile(r"^([A-Za-z0-9._-]+)==([^ ;\\]+)([^\\\n]*)", re.MULTILINE)
 
@@ -48,6 +53,29 @@ def server(client: SyncPrefectClient) -> Iterator[Finding]:
     message = f"Prefect {server_version} at {client.api_url}"
     fix = f"Run the same version on both sides; the worker has {worker_version}."
     yield graded(AREA, "prefect server", message, warn=server_version != worker_version, fix=fix)
+
+
+def deployments(client: SyncPrefectClient) -> Iterator[Finding]:
+    """Check that the deployments were made from the code of this checkout."""
+    own = source_version()
+    ours = [
+        row
+        for row in pages(client.read_deployments)
+        if (row.entrypoint or "").startswith(OWN_FLOWS)
+    ]
+    others = Counter(_shown(row.version) for row in ours if row.version != own)
+    message = f"{len(ours) - others.total()} of {len(ours)} made from {own}, the code of this host"
+    for text, count in others.most_common(SHOWN_VERSIONS):
+        message += f"; {count} {text}"
+    fix = (
+        "Update the older side, then `analytics-worker deploy`; every host needs the same version."
+    )
+    yield graded(AREA, "deployments", message, warn=bool(others), fix=fix)
+
+
+def _shown(text: str | None) -> str:
+    known = is_source_version(text)
+    return f"from {text}" if known else "without a version of the code"
 
 
 def tables(connection: Connection) -> Iterator[Finding]:

@@ -21,7 +21,7 @@ from analytics_worker.exporter.counter_store import Store
 from analytics_worker.exporter.scan_window import ScanWindow
 from analytics_worker.settings import settings
 
-LIMIT = "select set_config('statement_timeout', '10000', false), set_config('lock_timeout', '2000', false)"
+LIMIT = "select set_config('statement_timeout', '10000', true), set_config('lock_timeout', '2000', true)"
 BATCH = 1_000
 DAY = 86_400.0
 
@@ -41,8 +41,11 @@ def _connection(arguments: Mapping[str, Any]) -> Generator[Connection]:
     }
     opened = psycopg2.connect(**own | dict(arguments))  # noqa: TID251  # past the breaker, see above
     with closing(opened) as connection:
-        connection.set_session(readonly=True, autocommit=True)
+        connection.set_session(
+            readonly=True
+        )  # of the transaction: a pooler keeps what a session sets
         yield connection
+        connection.rollback()
 
 
 def rows(name: str, **parameters: Any) -> Iterator[Sequence[Row]]:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ProgrammingError
 
-from analytics_worker.database.connections import direct_connection, parse_url, warehouse_url
+from analytics_worker.database.connections import direct_connection, direct_url, parse_url
 from analytics_worker.database.schema_coverage import coverage_notes
 from analytics_worker.database.urls import quoted_name
 from analytics_worker.errors import PermanentError, sqlstate
@@ -67,7 +67,7 @@ def migrate(
         MigrationError: the server is too old, or the user lacks a privilege.
         ReaderRoleError: the reader can't be created, or can't connect.
     """
-    target = warehouse_url() if url is None else parse_url(url)
+    target = direct_url() if url is None else parse_url(url)
     notes = try_explicit_readers()
     with direct_connection(target) as connection, _privileges_named(connection):
         _check_server(connection)

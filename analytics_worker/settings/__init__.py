@@ -102,6 +102,10 @@ class Settings(MessageSettings):
         default=[],
         description="Folders besides `flows/` of this project whose flows the worker runs, comma separated.",
     )
+    worker_strict_version: bool = Field(
+        default=False,
+        description="Refuse runs whose deployment was made from another version of this project's code than the worker has.",
+    )
     worker_job_environment: Names = Field(
         default=[],
         description="Environment variables that job variables may set for a run besides the safe ones (docs/decisions/job-overrides.md), comma separated.",

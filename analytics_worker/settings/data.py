@@ -40,9 +40,13 @@ class DataSettings(BaseSettings):
         default=None,
         description="SQLAlchemy URL of the analytics database. Empty: `make up` runs its own PostgreSQL.",
     )
+    database_direct_url: Secret = Field(
+        default=None,
+        description="URL of the same database past a connection pooler in transaction mode, such as PgBouncer: for dbt, user SQL, migrations and sessions that hold locks. Empty: DATABASE_URL.",
+    )
     reader_database_url: Secret = Field(
         default=None,
-        description="URL of the role that can only SELECT, for user SQL. Empty: derived from DATABASE_URL.",
+        description="URL of the role that can only SELECT, for user SQL. Empty: derived from DATABASE_DIRECT_URL or DATABASE_URL.",
     )
     reader_role: Text = Field(
         default=None,

@@ -8,6 +8,7 @@ import time
 from sqlalchemy.exc import OperationalError
 
 from analytics_worker.database.connections import direct_connection, warehouse_url
+from analytics_worker.database.pooler import pooled_variables, warning
 from analytics_worker.migrations import migrate
 from analytics_worker.stack.errors import StackError
 from analytics_worker.stack.sample import is_empty, load_sample
@@ -28,6 +29,7 @@ def prepare(*, sample: bool, scale: float, opportunities: int | None) -> list[st
             f"The database became unavailable: {str(error.orig).splitlines()[0]}"
         ) from None
     lines = [f"schema ops at revision {migration.revision}", *migration.notes]
+    lines += [warning(variable, fix) for variable, fix in pooled_variables()]
     if sample:
         lines += _load_sample(scale, opportunities)
     return lines

@@ -15,6 +15,11 @@ from analytics_worker.stack_address import API_LOGIN
 
 HOST = "127.0.0.1"
 DEFAULT_PORT = 4200
+DATABASE_URLS = (
+    "PREFECT_SERVER_DATABASE_CONNECTION_URL",
+    "PREFECT_API_DATABASE_CONNECTION_URL",
+)
+"""Variables of Prefect for its server's database, the newer name first."""
 RUN_RETENTION = timedelta(days=30)  # Prefect itself keeps events for 7 days, and runs forever
 
 
@@ -26,6 +31,14 @@ def api_port() -> int:
             f"PREFECT_SERVER_API_PORT={text!r} is not a valid port; expected a number such as 4200."
         )
     return int(text)
+
+
+def is_on_sqlite() -> bool:
+    """Whether the Prefect server keeps its data in a SQLite file: no variable names another database."""
+    chosen = user_variables()
+    urls = [chosen.get(name) for name in DATABASE_URLS]
+    url = next(filter(None, urls), "")
+    return url.startswith("sqlite") if url else not chosen.get("PREFECT_SERVER_DATABASE_HOST")
 
 
 def listen_host() -> str:

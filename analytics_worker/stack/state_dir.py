@@ -110,6 +110,11 @@ class StateFolder:
             ) from None
         self._lock = lock
 
+    def keep_lock_for_program(self) -> None:
+        """Let the program that replaces this process keep the lock."""
+        if self._lock is not None:
+            os.set_inheritable(self._lock.fileno(), True)  # its only argument
+
     def clear_leftovers(self) -> int:
         """End what a killed stack left and forget its files; how many processes were ended."""
         record = self.read()

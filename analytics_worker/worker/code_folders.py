@@ -81,11 +81,22 @@ class CodeFolders:
             return False
         return all(_depth(other) < _depth(home) for other in _around(target, self.untrusted))
 
+    def trust(self, folder: Path) -> bool:
+        """Whether the folder is, or is inside, one whose code runs may execute."""
+        try:
+            return self.contain(folder)
+        except (ValueError, OSError):  # not a path: a NUL, a loop of links, too long
+            return False
+
     def allow_start_in(self, folder: Path) -> bool:
         """Whether a run may have that working directory."""
+        return self.trust(folder) or self.is_project(folder)
+
+    def is_project(self, folder: Path) -> bool:
+        """Whether the folder is this checkout."""
         try:
-            return folder.resolve() == self.project or self.contain(folder)
-        except (ValueError, OSError):  # not a path: a NUL, a loop of links, too long
+            return folder.resolve() == self.project
+        except (ValueError, OSError):
             return False
 
     def locate(self, entrypoint: str, directory: Path) -> str:

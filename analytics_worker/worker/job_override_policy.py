@@ -6,23 +6,26 @@ it can choose what code runs. Pure decisions over what was read; writes nothing.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.settings import get_current_settings
 
+from analytics_worker.source_version import is_source_version
 from analytics_worker.worker.allowed_environment_variables import OF_PERMITTED, rule_for
 from analytics_worker.worker.code_folders import CodeFolders, UntrustedCodeError
 from analytics_worker.worker.job import Job
-from analytics_worker.worker.run_spec import SET_FOLDER, CodeLocation
+from analytics_worker.worker.own_checkout import is_of_this_project, version_difference
+from analytics_worker.worker.run_spec import SET_FOLDER, CodeLocation, code_location_in, folder_of
 
 SETTING = "WORKER_ALLOW_JOB_OVERRIDES"
 FOLDERS = f"WORKER_CODE_FOLDERS or {SETTING}=on"
 QUOTED_LENGTH = 80
 QUOTED_NAMES = 3
 STEP_KEYS = {"directory", "id"}
+UPDATE = "Update the older one and run `analytics-worker deploy`"
 
 
 class JobRefusedError(Exception):
@@ -48,11 +51,13 @@ class JobPolicy:
         allow_overrides: Start a run with all overrides that it requests.
         folders: Folders whose code runs may execute.
         environment: Variables that jobs may set, besides the harmless ones.
+        strict_version: Refuse runs of this project whose deployment was made from another version.
     """
 
     allow_overrides: bool
     folders: CodeFolders
     environment: Collection[str] = ()
+    strict_version: bool = False
 
     def check(self, job: Job) -> None:
         """Refuse what no setting allows: its process would end before it could report the reason.
@@ -85,7 +90,45 @@ class JobPolicy:
         if get_current_settings().runner.auto_install_dependencies:
             raise JobRefusedError("PREFECT_RUNNER_AUTO_INSTALL_DEPENDENCIES installs packages")
         directory = self._directory(deployment, job.working_dir)
-        return CodeLocation(directory, self._entrypoint(deployment, directory), deployment.name)
+        note = self._version_note(deployment, directory)
+        entrypoint = self._entrypoint(deployment, directory, note)
+        return CodeLocation(directory, entrypoint, deployment.name, note)
+
+    def any_code_location(self, deployment: DeploymentResponse) -> CodeLocation | None:
+        """Return where a run is executed if overrides are allowed; None if it takes more than a folder.
+
+        Raises:
+            JobRefusedError: another version of the code was deployed, and that is refused.
+        """
+        directory = folder_of(deployment)
+        if directory is None:
+            return None
+        directory = self._own_checkout(deployment, directory)
+        note = self._version_note(deployment, directory)
+        location = code_location_in(directory, deployment)
+        return location and replace(location, note=note)
+
+    def _own_checkout(self, deployment: DeploymentResponse, folder: Path) -> Path:
+        """Return this checkout for a deployment of this project, whichever host's folder it names."""
+        if not is_of_this_project(deployment) or self.folders.trust(folder):
+            return folder
+        is_known = is_source_version(deployment.version)
+        is_other = self.allow_overrides and folder.is_dir() and not is_known
+        return folder if is_other else self.folders.project
+
+    def _version_note(self, deployment: DeploymentResponse, directory: Path) -> str | None:
+        """Return how the version of the code differs from the deployed one, if it does.
+
+        Raises:
+            JobRefusedError: it differs, and that is refused.
+        """
+        is_own = self.folders.is_project(directory)
+        difference = version_difference(deployment) if is_own else None
+        if difference is None:
+            return None
+        if self.strict_version:
+            raise JobRefusedError(f"{difference}. {UPDATE}", "WORKER_STRICT_VERSION=off")
+        return f"{difference[0].upper()}{difference[1:]}. {UPDATE}."
 
     def _check_command(self, job: Job) -> None:
         if job.has_command:
@@ -118,6 +161,7 @@ class JobPolicy:
         folder = _folder_of_steps(steps) if steps else working_dir
         if folder is None:
             raise JobRefusedError("the deployment has no pull step that sets a trusted folder")
+        folder = self._own_checkout(deployment, folder)
         if not self.folders.allow_start_in(folder):
             raise JobRefusedError(
                 f"the deployment's pull step sets the folder {quoted(folder)}, which is not inside"
@@ -128,12 +172,13 @@ class JobPolicy:
             raise JobRefusedError(f"the deployment's folder {quoted(folder)} is not on this host")
         return folder.resolve()
 
-    def _entrypoint(self, deployment: DeploymentResponse, directory: Path) -> str:
+    def _entrypoint(self, deployment: DeploymentResponse, directory: Path, note: str | None) -> str:
         entrypoint = deployment.entrypoint or ""
         try:
             return self.folders.locate(entrypoint, directory)
         except (UntrustedCodeError, ValueError, OSError) as error:
             reason = str(error) if isinstance(error, UntrustedCodeError) else "it is not a path"
+            reason = f"{reason}; {note[0].lower()}{note[1:].rstrip('.')}" if note else reason
             raise JobRefusedError(
                 f"the deployment's entrypoint {quoted(entrypoint)} cannot be run: {reason}",
                 FOLDERS,

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.settings import get_current_settings
@@ -24,11 +23,12 @@ SET_FOLDER = "prefect.deployments.steps.set_working_directory"
 
 @dataclass(frozen=True)
 class CodeLocation:
-    """A folder on this host and what to run in it."""
+    """A folder on this host and what to run in it; ``note`` is for the run's log."""
 
     directory: Path
     entrypoint: str
     deployment: str
+    note: str | None = None
 
     def variables(self, flow_run: FlowRun) -> dict[str, str]:
         """The data that identifies the run to its process."""
@@ -89,26 +89,24 @@ class LaunchOptions:
         )
 
 
-async def code_location_of(client: PrefectClient, flow_run: FlowRun) -> CodeLocation | None:
-    """The place of the run's deployment; None if it takes more than a folder."""
-    if not flow_run.deployment_id or get_current_settings().runner.auto_install_dependencies:
+def folder_of(deployment: DeploymentResponse) -> Path | None:
+    """Return the folder, if setting it is all that the deployment's pull steps do."""
+    steps = deployment.pull_steps or []
+    if len(steps) != 1 or list(steps[0]) != [SET_FOLDER]:
         return None
-    deployment = await client.read_deployment(flow_run.deployment_id)
-    directory = _only_step(deployment)
-    if directory is None or not deployment.entrypoint or not directory.is_dir():
+    directory = str(steps[0][SET_FOLDER].get("directory", ""))
+    if not directory.startswith("/") or "{{" in directory or "\0" in directory:
+        return None  # relative to the worker, or a fork server that Prefect fills in
+    return Path(directory)
+
+
+def code_location_in(directory: Path, deployment: DeploymentResponse) -> CodeLocation | None:
+    """Return the place of the deployment's code; None if it takes more than a folder."""
+    if get_current_settings().runner.auto_install_dependencies:
+        return None
+    if not deployment.entrypoint or not directory.is_dir():
         return None
     entrypoint = deployment.entrypoint
     if ".py:" in entrypoint:
         entrypoint = os.path.join(directory, entrypoint)  # noqa: PTH118  # may end in ":flow"
     return CodeLocation(directory.resolve(), entrypoint, deployment.name)
-
-
-def _only_step(deployment: DeploymentResponse) -> Path | None:
-    """The folder, if setting it is all that the deployment's pull steps do."""
-    steps = deployment.pull_steps or []
-    if len(steps) != 1 or list(steps[0]) != [SET_FOLDER]:
-        return None
-    directory = str(steps[0][SET_FOLDER].get("directory", ""))
-    if not directory.startswith("/") or "{{" in directory:
-        return None  # relative to the worker, or a fork server that Prefect fills in
-    return Path(directory)

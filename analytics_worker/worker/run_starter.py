@@ -24,7 +24,7 @@ from analytics_worker.worker.job import Job
 from analytics_worker.worker.job_override_policy import JobPolicy, JobRefusedError
 from analytics_worker.worker.process_identity import ProcessIdentity, remove_record
 from analytics_worker.worker.run_executor import NO_FINAL_STATE, RunExecutor
-from analytics_worker.worker.run_spec import CodeLocation, LaunchOptions, code_location_of
+from analytics_worker.worker.run_spec import CodeLocation, LaunchOptions
 
 TaskStatus = anyio.abc.TaskStatus[Any]
 
@@ -68,6 +68,8 @@ class RunStarter(ProcessWorker, ABC):
             code_location = await self._code_location(flow_run, configuration)
             if code_location is None:
                 return await self._start(flow_run, configuration, status)
+            if code_location.note:
+                self.get_flow_run_logger(flow_run).warning("%s", code_location.note)
             return await self._fork(
                 flow_run, self._request(flow_run, configuration, code_location), status
             )
@@ -84,12 +86,13 @@ class RunStarter(ProcessWorker, ABC):
             JobRefusedError: it requests an override that is not allowed.
         """
         self._policy.check(job)
-        if self._policy.allow_overrides:
-            return await code_location_of(self.client, flow_run) if job.can_be_forked else None
         known = flow_run.deployment_id
-        return self._policy.code_location(
-            job, await self.client.read_deployment(known) if known else None
-        )
+        deployment = await self.client.read_deployment(known) if known else None
+        if not self._policy.allow_overrides:
+            return self._policy.code_location(job, deployment)
+        if deployment is None or not job.can_be_forked:
+            return None
+        return self._policy.any_code_location(deployment)
 
     def _request(self, flow_run: FlowRun, job: Job, code_location: CodeLocation) -> ForkRequest:
         worker = {

@@ -7,9 +7,10 @@ dbt project with its own connection), nothing is locked.
 
 from contextlib import ExitStack
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from prefect import get_run_logger
+from psycopg2 import OperationalError as DriverOperationalError
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 
@@ -17,10 +18,13 @@ from analytics_worker.database.connections import (
     MissingDatabaseError,
     application_name,
     direct_connection,
+    direct_url,
     run_sql,
-    warehouse_url,
 )
+from analytics_worker.database.pooler import FIX, changes_sessions, is_behind_pooler, warning
+from analytics_worker.database.urls import parameters_of
 from analytics_worker.errors import PermanentError, is_database_outage, is_permanent
+from analytics_worker.settings import settings
 from flows.dbt._failures import DbtOutageError, DbtProjectError, DbtUnavailableError
 
 
@@ -61,10 +65,11 @@ class DbtLock:
         self._release()
         try:
             self._connection = self._session.enter_context(
-                direct_connection(warehouse_url(), autocommit=True)
+                direct_connection(direct_url(), autocommit=True)
             )
+            _check_session(self._connection)
             _take(self._connection)
-        except DbtRunningError:
+        except (DbtRunningError, DbtProjectError):
             self._release()
             raise
         except MissingDatabaseError:
@@ -96,6 +101,20 @@ class DbtLock:
             self._session.close()
         except SQLAlchemyError:
             return  # the session has ended already, and the lock with it
+
+
+def _check_session(connection: Connection) -> None:
+    """Refuse a session that can't hold a lock: several runs of dbt would hold it at once."""
+    driver_connection: Any = connection.connection.driver_connection
+    try:
+        if not is_behind_pooler(driver_connection):
+            return
+        changes = changes_sessions(parameters_of(direct_url()))
+    except DriverOperationalError as error:
+        raise DbtUnavailableError(str(error).strip()) from error
+    if changes:
+        variable = "DATABASE_DIRECT_URL" if settings().database_direct_url else "DATABASE_URL"
+        raise DbtProjectError(warning(variable, FIX))
 
 
 def _unavailable(error: OperationalError) -> Exception:

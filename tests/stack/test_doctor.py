@@ -172,6 +172,18 @@ def test_workers_schedules_and_recovery(client):
     assert problems(server.recovery(client))["runs without heartbeats"].level == "fail"
 
 
+def test_deployments_from_another_version_are_named(client):
+    assert problems(versions.deployments(client)) == {}
+    name, old = "run-dbt-tests/dbt", "0.0.1+000000000000"
+    deployment = client.read_deployment_by_name(name)
+    client.update_deployment(deployment.id, DeploymentUpdate(version=old))
+    message = problems(versions.deployments(client))["deployments"].message
+    assert f"; 1 from {old}" in message
+    client.update_deployment(deployment.id, DeploymentUpdate(version="hostile\ntext"))
+    message = problems(versions.deployments(client))["deployments"].message
+    assert message.endswith("; 1 without a version of the code")
+
+
 def test_a_schedule_whose_runs_are_late_fails(client, monkeypatch: pytest.MonkeyPatch):
     name = "run-dbt-tests/dbt"
     assert "late" not in str(problems(server.schedules(client)).get(name))

@@ -88,7 +88,7 @@ def test_every_command_of_the_parser_has_an_example():
     for name in COMMANDS:
         command = LazyGroup().get_command(None, name)
         found |= set(paths(command, (name,)))
-    # `up` brings its services (test_refusals.py); `worker` waits for them (below)
+    # `up` and `server` bring their services (test_refusals.py, test_server_alone.py); `worker` waits for them (below)
     assert found == {name.strip() for name in EXAMPLES} | SERVING
 
 

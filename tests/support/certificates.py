@@ -27,7 +27,11 @@ class Certificate(NamedTuple):
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
     """For 127.0.0.1 and hook.test."""
-    folder = tmp_path_factory.mktemp("certificate")
+    return make_certificate(tmp_path_factory.mktemp("certificate"))
+
+
+def make_certificate(folder: Path) -> Certificate:
+    """Create another one for the same names, in a folder."""
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = Certificate(folder / "certificate.pem", folder / "key.pem")
     certificate.path.write_bytes(_signed(key).public_bytes(serialization.Encoding.PEM))

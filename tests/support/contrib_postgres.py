@@ -53,15 +53,16 @@ def _home_of(pg_config: Path) -> Path | None:
 class ContribPostgres:
     """One server with one database for Prefect. Use as a context manager."""
 
-    def __init__(self, folder: Path, *, durable: bool = False) -> None:
-        """Choose a folder (its path short enough for a socket); nothing is made yet."""
+    def __init__(self, folder: Path, *, durable: bool = False, **settings: str) -> None:
+        """Choose a folder (its path short enough for a socket) and settings; nothing is made yet."""
         home = installed()
         assert home, MISSING
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._account = replace(choose_account(folder.resolve()), programs=home)
         self._folder = self._account.directory
         self._settings = {"listen_addresses": "", "unix_socket_directories": str(self._folder)}
-        self._settings |= {} if durable else NOT_DURABLE
+        self._settings |= ({} if durable else NOT_DURABLE) | settings
+        self._port = settings.get("port", "5432")
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -95,7 +96,7 @@ class ContribPostgres:
                 command, env=environment(), cwd=self._folder, stdout=log, stderr=log
             )
         wait_until(self._answers, timeout=60, interval=0.1)
-        self._run("createdb", "-h", str(self._folder), "-U", USER, USER)
+        self._run("createdb", "-h", str(self._folder), "-p", self._port, "-U", USER, USER)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -118,7 +119,9 @@ class ContribPostgres:
 
     def _answers(self) -> bool:
         try:
-            psycopg2.connect(host=str(self._folder), user=USER, dbname="postgres").close()
+            psycopg2.connect(
+                host=str(self._folder), port=self._port, user=USER, dbname="postgres"
+            ).close()
         except psycopg2.OperationalError:
             return False
         return True

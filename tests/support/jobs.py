@@ -76,7 +76,8 @@ def policy_of(code: Path, *, environment: tuple[str, ...] = ()) -> JobPolicy:
 
 def deployment_of(code: Path, entrypoint: str = "script.py:daily", **fields: Any) -> Any:
     steps = [{SET_FOLDER: {"directory": str(code)}}]
-    defaults = {"entrypoint": entrypoint, "pull_steps": steps, "name": "d", "job_variables": {}}
+    defaults: dict[str, Any] = {"entrypoint": entrypoint, "pull_steps": steps, "name": "d"}
+    defaults |= {"job_variables": {}, "version": None}
     return cast("DeploymentResponse", SimpleNamespace(**defaults | fields))
 
 

@@ -114,7 +114,7 @@ URL = "postgresql://me:p%40@a:1,b:2/a%20b?sslrootcert=%2Fca&target_session_attrs
 
 
 def test_psql_gets_every_parameter():
-    variables = _database(URL)
+    variables = _database(URL, URL)
     assert variables["PGHOST"] == "a,b"
     assert variables["PGPORT"] == "1,2"
     assert variables["PGDATABASE"] == "a b"

@@ -15,7 +15,7 @@ from prefect import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 from analytics_worker import ApiUnavailableError, Run, find, submit
-from analytics_worker.cli import COMMANDS, LazyGroup
+from analytics_worker.cli import COMMANDS, OWN_SERVER, LazyGroup
 from analytics_worker.errors import PermanentError
 from analytics_worker.prefect_support.api_client import api_client
 from analytics_worker.prefect_support.stack_access import (
@@ -192,15 +192,16 @@ def test_the_address_of_the_file_env_wins(project):
         assert client.api_url.port == 4999
 
 
-@pytest.mark.parametrize("command", [name for name in COMMANDS if name != "up"])
+@pytest.mark.parametrize("command", [name for name in COMMANDS if name not in OWN_SERVER])
 def test_every_command_asks_the_stack_of_this_folder(stack, command):
     assert LazyGroup().get_command(None, command)
     assert (os.environ[API_URL], os.environ[API_LOGIN]) == (stack, LOGIN)
 
 
+@pytest.mark.parametrize("command", sorted(OWN_SERVER))
 @pytest.mark.usefixtures("stack")
-def test_the_start_of_a_stack_takes_nothing_from_another():
-    assert LazyGroup().get_command(None, "up")
+def test_the_start_of_a_server_takes_nothing_from_another(command):
+    assert LazyGroup().get_command(None, command)
     assert API_URL not in os.environ
 
 

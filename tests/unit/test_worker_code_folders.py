@@ -133,14 +133,16 @@ def test_an_entrypoint_in_another_folder_of_the_project_is_refused(code: Path, e
 @attack(
     by="API caller",
     what="a pull step that starts a run in tests/ or analytics_worker/, whose files would hide libraries",
-    answer="Failed: runs start in the project's folder or in one of WORKER_CODE_FOLDERS",
+    answer="Failed, or a flow of the project, started in the project's folder",
 )
 @pytest.mark.parametrize(
     "folder", ["tests", "tests/support", "benchmarks", "analytics_worker", ".venv"]
 )
 def test_a_run_does_not_start_in_another_folder_of_the_project(code: Path, folder: str):
-    deployment = deployment_of(project_root() / folder, "flows.analytics.catalog.refresh_catalog")
-    assert "not inside a trusted folder" in refusal(code, job_of(), deployment)
+    other = deployment_of(project_root() / folder, "team_flows.daily.run")
+    assert "not inside a trusted folder" in refusal(code, job_of(), other)
+    own = deployment_of(project_root() / folder, "flows.analytics.catalog.refresh_catalog")
+    assert policy_of(code).code_location(job_of(), own).directory == project_root()
 
 
 def test_an_edit_of_a_flow_file_is_seen(code: Path):

@@ -17,8 +17,9 @@ from analytics_worker.exporter.collectors import Collector, Samples
 from analytics_worker.exporter.collectors.flow_runs import LAST_SUCCESS
 from analytics_worker.exporter.counter_store import Store
 from analytics_worker.exporter.label_cache import DeploymentIndex
-from analytics_worker.exporter.metric_families import Family
+from analytics_worker.exporter.metric_families import Family, Labels
 from analytics_worker.exporter.prefect_client import Row
+from analytics_worker.source_version import source_version
 
 WHERE = ("deployment", "work_pool")
 UNRESOLVED = Family(
@@ -34,13 +35,20 @@ INTERVAL = Family(
     WHERE,
 )
 """The basis of "too long ago", which differs between a deployment of every two minutes and a monthly one."""
+OTHER_VERSION = Family(
+    "deployment_other_version",
+    "gauge",
+    "1 if a deployment of this project was made from another version of the code than the exporter's host has.",
+    WHERE,
+)
+OWN_FLOWS = "flows."
 
 
 class Deployments(Collector):
     """Report the schedule and the failures of each deployment."""
 
     name = "deployments"
-    families = (LAST_SUCCESS, UNRESOLVED, INTERVAL)
+    families = (LAST_SUCCESS, UNRESOLVED, INTERVAL, OTHER_VERSION)
     every_seconds = 15.0
 
     def __init__(self, deployment_index: DeploymentIndex, store: Store) -> None:
@@ -56,6 +64,14 @@ class Deployments(Collector):
         yield UNRESOLVED, {labels: float(failures.get(labels[0], 0)) for labels in active}
         intervals = {labels: interval(row["schedules"]) for labels, row in active.items()}
         yield INTERVAL, {labels: seconds for labels, seconds in intervals.items() if seconds}
+        yield OTHER_VERSION, other_versions(rows)
+
+
+def other_versions(rows: Iterable[tuple[Labels, Row]]) -> dict[Labels, float]:
+    """Return for each deployment of this project whether its version differs from this checkout's."""
+    own = source_version()
+    ours = (pair for pair in rows if str(pair[1]["entrypoint"]).startswith(OWN_FLOWS))
+    return {labels: float(row["version"] != own) for labels, row in ours}
 
 
 def interval(schedules: Iterable[Row]) -> float | None:

@@ -1,0 +1,68 @@
+"""The Prefect server of `make up` without the rest of the stack, for workers on other hosts.
+
+Writes Prefect's data, and the login where one is needed, into the state folder; holds the lock of that folder,
+as `make up` does. Then this process becomes the server, so that systemd or a container runtime sees its end.
+"""
+
+import os
+import sys
+from collections.abc import Iterator
+
+from analytics_worker.host_port import is_loopback
+from analytics_worker.settings import settings, user_variables
+from analytics_worker.stack.components import SINGLE_ARENA
+from analytics_worker.stack.damaged_database import set_damaged_aside
+from analytics_worker.stack.environment import environment, is_on_sqlite, listen_host
+from analytics_worker.stack.login import Login, access_notes, choose_login
+from analytics_worker.stack.preflight import check_disk, check_server, check_writable
+from analytics_worker.stack.server_database_template import SKIP_PREPARATION, start_from_template
+from analytics_worker.stack.state_dir import MARKER, StateFolder
+from analytics_worker.stack.terminal import Terminal
+from analytics_worker.stack_address import API_LOGIN, API_URL
+
+SQLITE = (
+    "SQLite in {home}: answers fastest, for one server. For several servers, or if this host may be lost, set"
+    " PREFECT_SERVER_DATABASE_CONNECTION_URL=postgresql+asyncpg://user:password@host/database."
+)
+POSTGRESQL = (
+    "PostgreSQL, which several servers can share if they share a Redis, too (docs/production.md)."
+)
+
+
+def serve() -> None:
+    """Replace this process by the server.
+
+    Raises:
+        StackError: it could not run here, or would listen beyond this host without a login.
+    """
+    folder = StateFolder(settings().state_dir)
+    check_writable(folder.path, "STATE_DIR")
+    check_disk(folder.path)
+    folder.acquire_lock()
+    port, login = check_server(), choose_login()
+    home = folder.path / "prefect"
+    home.mkdir(mode=0o700, exist_ok=True)
+    variables = user_variables()
+    lines = [*set_damaged_aside(home, variables), *_notes(port, login)]
+    prepared = SKIP_PREPARATION if start_from_template(home, variables) else {}
+    own = prepared | SINGLE_ARENA | environment(port, folder.marker, login and login.secret)
+    del own[MARKER]  # which only processes of `make up` have
+    terminal = Terminal()
+    for line in lines:
+        terminal.say(line)
+    folder.keep_lock_for_program()
+    sys.stdout.flush()
+    command = [sys.executable, "-m", "analytics_worker.server", str(port)]
+    os.execve(sys.executable, command, own)  # noqa: S606  # no shell, as wanted
+
+
+def _notes(port: int, login: Login | None) -> Iterator[str]:
+    """Yield what to know about this server: its database, its login, and how workers reach it."""
+    home = settings().state_dir / "prefect"
+    yield f"Database: {SQLITE.format(home=home) if is_on_sqlite() else POSTGRESQL}"
+    yield from access_notes(login)
+    if not is_loopback(listen_host()):
+        yield (
+            f"Workers on other hosts: {API_URL}=http://HOST:{port}/api and {API_LOGIN}=the login; name HOST"
+            " in SERVER_ALLOWED_HOSTS unless it is an address."
+        )
