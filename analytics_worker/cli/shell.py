@@ -10,7 +10,8 @@ import sys
 import threading
 import traceback
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -51,15 +52,41 @@ def _checked(word: str) -> str:
 
 @contextmanager
 def exit_on_error(*, debug: bool = False) -> Generator[None]:
-    """End the process with one line about the error."""
+    """End the process with one line about the error; output that can't be written is one."""
     try:
-        yield
+        with _flushed_output():
+            yield
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # the reader of the output ended
+        sys.exit(1)
     except Exception as error:  # noqa: BLE001  # the shell: every error ends here
         if debug:
             traceback.print_exception(error)
         sys.exit(_report(error))
+
+
+@contextmanager
+def _flushed_output() -> Generator[None]:
+    """Write the output now: Python would do it when it exits, where an error is a traceback."""
+    try:
+        yield
+    except Exception:
+        with suppress(OSError):
+            _flush()
+        raise
+    except BaseException:
+        _flush()
+        raise
+    _flush()
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # for what is left
+        raise
 
 
 def _report(error: Exception) -> int:
