@@ -20,6 +20,7 @@ from analytics_worker.database.identity import (
     database_of_warehouse,
     difference,
 )
+from analytics_worker.database.libpq_url import connection_problem
 from analytics_worker.database.urls import derived_reader, quoted_name, reader_url
 from analytics_worker.errors import PermanentError, sqlstate
 from analytics_worker.migrations.grants import run
@@ -234,5 +235,5 @@ def _refusal(url: URL) -> str | None:
         with direct_connection(url) as connection:
             connection.execute(text("select 1"))
     except OperationalError as error:
-        return one_line(str(error.orig).split("failed: ")[-1])
+        return one_line(connection_problem(str(error.orig)))
     return None
