@@ -7,7 +7,7 @@ of its own elsewhere. Writes nothing itself; an address, a login or a profile th
 import sys
 from typing import Any, NoReturn, cast
 
-from analytics_worker.cli.shell import DEBUG, exit_on_error
+from analytics_worker.cli.shell import DEBUG, exit_on_error, refuse_copied_script
 from analytics_worker.cli.stack_env import use_running_stack
 from analytics_worker.errors import PermanentError
 
@@ -22,6 +22,7 @@ def main() -> None:
     """Entry point of the console script."""
     debug = DEBUG in sys.argv[1:]
     with exit_on_error(debug=debug):
+        refuse_copied_script()
         words = sys.argv[1:] = [word for word in sys.argv[1:] if word != DEBUG]
         if not any(word in {"-p", "--profile"} for word in words[:1]):
             use_running_stack()

@@ -89,6 +89,19 @@ def _flush() -> None:
         raise
 
 
+def refuse_copied_script() -> None:
+    """Refuse a script of a copied folder, whose first line starts the Python and the code of the other folder."""
+    environment = Path(sys.argv[0]).resolve().parent.parent
+    if environment.name == ".venv" and environment != Path(sys.prefix).resolve():
+        from analytics_worker.errors import PermanentError  # noqa: PLC0415  # --help answers at once
+
+        folder, other = environment.parent, Path(sys.prefix).parent
+        raise PermanentError(
+            f"{folder} was moved or copied, and its .venv is of {other}, whose stack this would use:"
+            f" run `make up` in {folder}, which makes one of its own"
+        )
+
+
 def _report(error: Exception) -> int:
     """Print the error; the exit code."""
     usage = getattr(error, "format_message", None)  # of click, which typer vendors

@@ -189,8 +189,12 @@ def unreachable_owner(owner: str) -> str | None:
     """Return a line about an owner whose address no mail server of the settings gets; None if one does."""
     if "@" not in owner or settings().alert_email_host:
         return None
-    default = ", ".join(each.channel for each in default_recipients())
-    instead = f"{default} are notified instead" if default else "its messages wait until it is"
+    default = ", ".join(dict.fromkeys(each.channel for each in default_recipients()))
+    instead = (
+        f"the default channels ({default}) are notified"
+        if default
+        else "its messages wait until it is"
+    )
     return f"owner {owner} can't be emailed: ALERT_EMAIL_HOST is not set; {instead}"
 
 

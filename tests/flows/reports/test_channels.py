@@ -170,7 +170,8 @@ def test_an_owner_without_a_mail_server_is_replaced_by_the_default_channels(
     assert {each.path for each in http_sink.requests} == {"/hook/hook", "/slack"}
     assert f"{OWNER} was not emailed" in str([each.json for each in http_sink.requests])
     assert unreachable_owner(OWNER) == (
-        f"owner {OWNER} can't be emailed: ALERT_EMAIL_HOST is not set; webhook, slack are notified instead"
+        f"owner {OWNER} can't be emailed: ALERT_EMAIL_HOST is not set; the default"
+        " channels (webhook, slack) are notified"
     )
 
 
