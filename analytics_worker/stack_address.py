@@ -3,10 +3,13 @@
 Reads ``stack.env`` in the state folder, which only its owner can read; writes nothing.
 """
 
+import re
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 
+from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings, user_variables
 
 API_URL, API_LOGIN = "PREFECT_API_URL", "PREFECT_API_AUTH_STRING"
@@ -16,6 +19,30 @@ PROCESS_MARKER = "ANALYTICS_WORKER_STACK"
 """The variable with that name in the environment of the stack's processes."""
 STACK_HEADER = "x-analytics-worker-stack"
 """The header in which a stack's server names itself."""
+
+_URL = re.compile(r"https?://[^\s/?#]+[^\s?#]*", re.IGNORECASE)
+
+
+class ApiUrlError(PermanentError):
+    """PREFECT_API_URL is not the URL of a Prefect API; the message says what is expected."""
+
+
+def check_api_url(url: str | None) -> None:
+    """Refuse an address that Prefect would fail on with a traceback, some of them when it is imported.
+
+    Raises:
+        ApiUrlError: it is not a valid URL; the message does not repeat it if it may contain a password.
+    """
+    if not url:
+        return
+    try:
+        parts = urlsplit(url)
+        if _URL.fullmatch(url) and parts.hostname and parts.port != 0:
+            return
+    except ValueError:  # the port, or brackets
+        pass
+    value = API_URL if "@" in url else f"{API_URL}={url!r:.200}"
+    raise ApiUrlError(f"{value} is not a valid URL; expected http://127.0.0.1:4200/api")
 
 
 def stack_variables() -> dict[str, str]:

@@ -11,7 +11,13 @@ from typing import Annotated, Any
 
 import typer
 
-from analytics_worker.cli.shell import Shell, end_on_interrupt
+from analytics_worker.cli.shell import (
+    DEBUG,
+    Shell,
+    end_on_interrupt,
+    exit_on_error,
+    refuse_copied_script,
+)
 from analytics_worker.cli.stack_env import use_running_stack
 from analytics_worker.settings import EnvFileError, InvalidSettingError
 
@@ -105,6 +111,8 @@ def _analytics_worker(
 
 def main() -> None:
     """Entry point of the console script."""
+    with exit_on_error(debug=DEBUG in sys.argv):
+        refuse_copied_script()
     if not SERVING.intersection(sys.argv[1:2]):
         end_on_interrupt()
     app()

@@ -14,7 +14,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from analytics_worker.cli.output import echo, name_unread, print_table
+from analytics_worker.cli.output import echo, name_unreachable, name_unread, print_table
 from analytics_worker.cli.shell import Shell
 from analytics_worker.definitions.durations import format_duration, parse_duration
 from analytics_worker.errors import PermanentError
@@ -46,6 +46,7 @@ def validate(definitions: Folder = None) -> None:
     rules = yaml_files.load(definitions)
     echo(f"{len(rules)} rules are valid")
     name_unread(definitions or yaml_files.definitions_dir())
+    name_unreachable(rule.owner for rule in rules.values())
 
 
 @alerts.command()
@@ -57,8 +58,10 @@ def diff(definitions: Folder = None) -> None:
 @alerts.command()
 def sync(definitions: Folder = None) -> None:
     """Store the rules of the definition files; retire removed rules."""
-    _show_changes(rule_sync.sync(yaml_files.load(definitions)))
+    rules = yaml_files.load(definitions)
+    _show_changes(rule_sync.sync(rules))
     name_unread(definitions or yaml_files.definitions_dir())
+    name_unreachable(rule.owner for rule in rules.values())
 
 
 def _show_changes(changes: list[rule_sync.RuleChange]) -> None:

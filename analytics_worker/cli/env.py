@@ -7,8 +7,8 @@ import shlex
 
 import typer
 
-from analytics_worker.database.libpq_environment import dbt_variables, psql_variables
-from analytics_worker.database.libpq_url import libpq_parameters
+from analytics_worker.database.libpq_environment import complete, dbt_variables, psql_variables
+from analytics_worker.database.libpq_url import host_lists, libpq_parameters
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
 from analytics_worker.stack_address import STACK_ID, stack_variables
@@ -33,5 +33,19 @@ def _database(url: str, direct: str) -> dict[str, str]:
     return {
         "DATABASE_URL": url,
         **psql_variables(libpq_parameters(url)),
-        **dbt_variables(parameters, "DBT_ENV_SECRET_PASSWORD"),
+        **dbt_variables(_for_dbt(parameters), "DBT_ENV_SECRET_PASSWORD"),
     }
+
+
+def _for_dbt(parameters: dict[str, str]) -> dict[str, str]:
+    """Return the hosts on the first one's port: profiles.yml has one port for all of them."""
+    hosts, ports = host_lists(complete(parameters))
+    ports = [port or "5432" for port in ports]
+    same = [host for host, port in zip(hosts, ports, strict=False) if port == ports[0]]
+    if len(same) == len(hosts):
+        return parameters
+    typer.echo(
+        f"DBT_HOST is {','.join(same)}: dbt takes one port, and the other hosts have another than {ports[0]}",
+        err=True,
+    )
+    return parameters | {"host": ",".join(same), "port": ports[0]}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from analytics_worker.breakers.guarded_call import CircuitOpenError
+from analytics_worker.database.libpq_url import connection_problem
 from analytics_worker.errors import PermanentError, chain
 from analytics_worker.stack.errors import StackError
 from analytics_worker.text import one_line
@@ -43,10 +44,13 @@ def _database(error: BaseException) -> str | None:
     found = driver and next((link for link in chain(error) if isinstance(link, driver.Error)), None)
     if not found:
         return None
-    text = one_line(str(found).strip().partition("\n")[0], MAX_LENGTH) or type(found).__name__
     code: str | None = getattr(found, "pgcode", None)
     if code is None:
-        return f"The database does not answer: {text}"
+        reason = connection_problem(str(found), short=False)
+        return (
+            f"The database does not answer: {one_line(reason, MAX_LENGTH) or type(found).__name__}"
+        )
+    text = one_line(str(found).strip().partition("\n")[0], MAX_LENGTH) or type(found).__name__
     hint = ": run `analytics-worker migrate`" if _is_unfinished(code, text) else ""
     return f"The database refused: {text}{hint}"
 

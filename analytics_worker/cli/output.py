@@ -1,6 +1,7 @@
 """Print texts from data, files and APIs, without control characters for the terminal."""
 
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 import typer
@@ -8,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from analytics_worker.definitions.yaml_definitions import READ_FILES, unread_files
+from analytics_worker.delivery.routing import unreachable_owner
 from analytics_worker.settings import unread_variables
 from analytics_worker.text import printable
 
@@ -22,6 +24,13 @@ def echo(text: str, *, err: bool = False) -> None:
 def print_table(table: Table) -> None:
     """Print a table as wide as the terminal; in full where the output is not one."""
     Console(width=None if sys.stdout.isatty() else MAX_WIDTH).print(table)
+
+
+def name_unreachable(owners: Iterable[str | None]) -> None:
+    """Name the owners that can't be emailed, and who is notified in their place."""
+    lines = (unreachable_owner(owner) for owner in dict.fromkeys(owners) if owner)
+    for line in filter(None, lines):
+        echo(line, err=True)
 
 
 def name_unread(folder: Path) -> None:

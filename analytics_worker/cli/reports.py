@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from analytics_worker.cli.output import echo, name_unread
+from analytics_worker.cli.output import echo, name_unreachable, name_unread
 from analytics_worker.cli.shell import Shell
 from flows.reports.definitions import sync as report_sync
 from flows.reports.definitions import yaml_files as report_files
@@ -29,9 +29,10 @@ Name = Annotated[str, typer.Argument(help="The report's name.")]
 @reports.command()
 def validate(definitions: Folder = None) -> None:
     """Validate the definition file; list every mistake with its line."""
-    count = len(report_files.load(definitions))
-    echo(f"{count} reports are valid")
+    loaded = report_files.load(definitions)
+    echo(f"{len(loaded)} reports are valid")
     name_unread(definitions or report_files.definitions_dir())
+    name_unreachable(each.owner for each in loaded.values())
 
 
 @reports.command()
@@ -43,8 +44,10 @@ def diff(definitions: Folder = None) -> None:
 @reports.command()
 def sync(definitions: Folder = None) -> None:
     """Store the reports of the definition file; retire those that were removed from it."""
-    _show_changes(report_sync.sync(report_files.load(definitions)))
+    loaded = report_files.load(definitions)
+    _show_changes(report_sync.sync(loaded))
     name_unread(definitions or report_files.definitions_dir())
+    name_unreachable(each.owner for each in loaded.values())
 
 
 def _show_changes(changes: list[report_sync.ReportChange]) -> None:

@@ -10,7 +10,8 @@ import sys
 import threading
 import traceback
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -51,15 +52,54 @@ def _checked(word: str) -> str:
 
 @contextmanager
 def exit_on_error(*, debug: bool = False) -> Generator[None]:
-    """End the process with one line about the error."""
+    """End the process with one line about the error; output that can't be written is one."""
     try:
-        yield
+        with _flushed_output():
+            yield
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except BrokenPipeError:  # the reader of the output ended
+        sys.exit(1)
     except Exception as error:  # noqa: BLE001  # the shell: every error ends here
         if debug:
             traceback.print_exception(error)
         sys.exit(_report(error))
+
+
+@contextmanager
+def _flushed_output() -> Generator[None]:
+    """Write the output now: Python would do it when it exits, where an error is a traceback."""
+    try:
+        yield
+    except Exception:
+        with suppress(OSError):
+            _flush()
+        raise
+    except BaseException:
+        _flush()
+        raise
+    _flush()
+
+
+def _flush() -> None:
+    try:
+        sys.stdout.flush()
+    except OSError:
+        sys.stdout = Path(os.devnull).open("w")  # noqa: SIM115  # for what is left
+        raise
+
+
+def refuse_copied_script() -> None:
+    """Refuse a script of a copied folder, whose first line starts the Python and the code of the other folder."""
+    environment = Path(sys.argv[0]).resolve().parent.parent
+    if environment.name == ".venv" and environment != Path(sys.prefix).resolve():
+        from analytics_worker.errors import PermanentError  # noqa: PLC0415  # --help answers at once
+
+        folder, other = environment.parent, Path(sys.prefix).parent
+        raise PermanentError(
+            f"{folder} was moved or copied, and its .venv is of {other}, whose stack this would use:"
+            f" run `make up` in {folder}, which makes one of its own"
+        )
 
 
 def _report(error: Exception) -> int:

@@ -7,13 +7,23 @@ the user did, keeps Prefect from starting a server of its own, and from sending 
 import os
 
 from analytics_worker.settings import user_variables
-from analytics_worker.stack_address import API_LOGIN, API_URL, api_address, stack_login
+from analytics_worker.stack_address import (
+    API_LOGIN,
+    API_URL,
+    api_address,
+    check_api_url,
+    stack_login,
+)
 
 EPHEMERAL = "PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"
 
 
 def use_running_stack() -> None:
-    """Talk to the stack of this checkout; call before Prefect is imported."""
+    """Talk to the stack of this checkout; call before Prefect is imported.
+
+    Raises:
+        ApiUrlError: the address is not a valid URL.
+    """
     environment = os.environ  # noqa: TID251  # Prefect reads its variables there
     environment.setdefault("DO_NOT_TRACK", "1")
     environment[EPHEMERAL] = "false"
@@ -21,6 +31,7 @@ def use_running_stack() -> None:
         if name.startswith("PREFECT_"):  # Prefect reads .env only in the current folder
             environment.setdefault(name, value)
     address = api_address()
+    check_api_url(address)
     if address:
         environment[API_URL] = address
     login = stack_login(environment.get(API_URL))

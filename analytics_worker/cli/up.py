@@ -1,10 +1,12 @@
 """``analytics-worker up``: the whole stack in the foreground. `analytics_worker.stack.up` documents what it writes."""
 
+import sys
 from typing import Annotated
 
 import typer
 
 from analytics_worker.cli.definitions import DEFINITIONS
+from analytics_worker.cli.shell import DEBUG, exit_on_error
 from analytics_worker.stack.subreaper import run_under_subreaper
 
 
@@ -23,6 +25,8 @@ def up(
         from analytics_worker.stack import up as stack  # noqa: PLC0415  # after the fork: the guardian stays small
 
         options = stack.Options(pipeline, sample_scale, sample_opportunities, DEFINITIONS)
-        return stack.supervise(options)
+        with exit_on_error(debug=DEBUG in sys.argv):
+            return stack.supervise(options)
+        return 1
 
     raise typer.Exit(run_under_subreaper(supervise))

@@ -60,6 +60,19 @@ def host_lists(parameters: Mapping[str, str]) -> tuple[list[str], list[str]]:
     return hosts, ports * len(hosts) if len(ports) == 1 else ports
 
 
+def connection_problem(message: str, *, short: bool = True) -> str:
+    """Return in one line why no connection was opened: of each host that was tried, without libpq's hints.
+
+    Args:
+        message: libpq's message.
+        short: Whether to leave out the address where there is one only.
+    """
+    lines = [line.strip() for line in message.splitlines() if line.strip() and line[0] != "\t"]
+    if len(lines) == 1 and short:
+        return lines[0].split("failed: ")[-1]
+    return "; ".join(dict.fromkeys(lines))
+
+
 def address(parameters: Mapping[str, str]) -> str:
     """Describe the database in messages: hosts or service, and its name."""
     service, host = parameters.get("service"), parameters.get("host")

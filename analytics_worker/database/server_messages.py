@@ -3,9 +3,14 @@
 Reads nothing, writes nothing.
 """
 
+import re
+
 import psycopg2
+from psycopg2 import errorcodes
 
 MAX_LENGTH = 2000
+GRANTS = "`analytics-worker migrate` grants what ANALYTICS_SCHEMAS names, or says who has to"
+_RELATION = re.compile(r"permission denied for (schema|(materialized |foreign )?(table|view))\b")
 
 
 def server_message(error: psycopg2.Error) -> str:
@@ -17,6 +22,8 @@ def server_message(error: psycopg2.Error) -> str:
         line = query[: int(position)].count("\n") + 1
         message += f" (line {line} of the SQL)"
     hint = diagnosis.message_hint
+    if error.pgcode == errorcodes.INSUFFICIENT_PRIVILEGE and _RELATION.match(message):
+        hint = GRANTS
     return f"{message}. {' '.join(hint.split())}" if hint else message
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from analytics_worker.database.connections import warehouse
 from analytics_worker.delivery.message import Content, Domain, Fact, Message, Recipient
 from analytics_worker.delivery.outbox import default_key, write
-from analytics_worker.delivery.routing import default_recipients, owner_recipient
+from analytics_worker.delivery.routing import default_recipients, owner_recipients
 from analytics_worker.delivery.statements import Row, execute
 from analytics_worker.delivery.store import max_age_seconds
 from analytics_worker.send_result import one_line
@@ -131,7 +131,7 @@ def _candidate_levels(
     deliveries: Sequence[Mapping[str, Any]],
 ) -> list[list[Recipient]]:
     """Return the candidates in order; those of one level are notified together."""
-    owner_level = [[owner_recipient(owner)]] if owner else []
+    owner_level = [owner_recipients(owner)] if owner else []
     fallback_levels = [[Recipient(channel, address, "owner")] for channel, address in fallback]
     reached = [
         [Recipient(row["channel"], row["recipient"], "owner")]

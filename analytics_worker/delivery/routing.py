@@ -4,6 +4,8 @@ Reads the settings for the channels ``email``, ``webhook`` and ``slack``, and Pr
 others; writes nothing but messages. A channel's module is imported when the channel is first used.
 """
 
+import time
+from functools import lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, cast
 
@@ -173,6 +175,44 @@ def default_recipients() -> list[Recipient]:
         *(Recipient("email", address) for address in addresses),
         *(Recipient(name, name) for name, url in hooks.items() if url),
     ]
+
+
+def owner_recipients(owner: str) -> list[Recipient]:
+    """Return the recipient for an owner, or the default channels where nothing can email its address."""
+    default = default_recipients()
+    if "@" not in owner or not default or is_email_configured():
+        return [owner_recipient(owner)]
+    return [each._replace(role="owner") for each in default]
+
+
+def unreachable_owner(owner: str) -> str | None:
+    """Return a line about an owner whose address no mail server of the settings gets; None if one does."""
+    if "@" not in owner or settings().alert_email_host:
+        return None
+    default = ", ".join(dict.fromkeys(each.channel for each in default_recipients()))
+    instead = (
+        f"the default channels ({default}) are notified"
+        if default
+        else "its messages wait until it is"
+    )
+    return f"owner {owner} can't be emailed: ALERT_EMAIL_HOST is not set; {instead}"
+
+
+def is_email_configured() -> bool:
+    """Whether addresses can be emailed: the settings, or a block named ``email``, define a mail server."""
+    return bool(settings().alert_email_host) or _is_email_stored(int(time.monotonic() // 60))
+
+
+@lru_cache(maxsize=1)
+def _is_email_stored(_minute: int) -> bool:
+    """Whether there is such a block; where that is unknown, sending shows it."""
+    try:
+        _stored_block("email")
+    except UnknownChannelError:
+        return False
+    except (PermanentError, ChannelUnavailableError):
+        return True
+    return True
 
 
 def owner_recipient(owner: str) -> Recipient:

@@ -10,8 +10,10 @@ import psycopg2
 from sqlalchemy import Connection, text
 
 from analytics_worker.database.pooler import pooled_variables, warning
+from analytics_worker.delivery.routing import unreachable_owner
 from analytics_worker.doctor.findings import Finding, graded, size
 from analytics_worker.doctor.statements import statement
+from analytics_worker.migrations import current, head
 from analytics_worker.text import one_line
 
 LARGE_TABLE_BYTES = 1_000_000_000
@@ -49,6 +51,18 @@ def skew(name: str, seconds: float) -> Finding:
         fail=seconds > FAIL_SKEW_SECONDS,
         fix="Let NTP set both clocks: schedules and periods of rules depend on them.",
     )
+
+
+def owners(connection: Connection) -> Iterator[Finding]:
+    """Check that the owners of rules and reports can be notified at their addresses."""
+    if current(connection) != head():
+        return  # which versions.tables reports
+    names = connection.scalars(text(statement("owners"))).all()
+    lines = list(filter(None, map(unreachable_owner, names)))
+    more = f" (and {len(lines) - 1} more owners)" if len(lines) > 1 else ""
+    message = f"{lines[0]}{more}" if lines else "all can be notified"
+    fix = "Set ALERT_EMAIL_HOST, or name a channel as the owner."
+    yield graded("database", "owners", message, warn=bool(lines), fix=fix)
 
 
 def sizes(connection: Connection) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from analytics_worker.database.identity import (
 )
 from analytics_worker.doctor.findings import Finding, Level, graded
 from analytics_worker.doctor.statements import statement
+from analytics_worker.migrations.grants import missing_user_mappings
 from analytics_worker.settings import settings
 
 
@@ -34,6 +35,7 @@ def reader(name: str | None = None) -> Iterator[Finding]:
         row = connection.execute(text(statement("reader_privileges")), schemas).mappings().one()
         yield from _privileges(label, row, is_default=name is None)
         yield from _extra_privileges(label, connection)
+        yield from _foreign_tables(label, connection, row["role"])
     yield _database(label, name)
 
 
@@ -55,18 +57,27 @@ def _privileges(label: str, row: RowMapping, *, is_default: bool) -> Iterator[Fi
     )
     fix = (
         "`analytics-worker migrate` grants SELECT where it may, with `--grant-reader` to the role of"
-        " READER_DATABASE_URL, and prints the GRANTs that other owners have to run."
+        " READER_DATABASE_URL, and prints the GRANTs that other owners have to run. Run it again after"
+        " a new schema: what dbt makes there later is not granted before."
     )
     yield graded("permissions", f"{label} can read", message, warn=bool(unreadable), fix=fix)
 
 
 def _extra_privileges(label: str, connection: Connection) -> Iterator[Finding]:
-    owner = {"owner": warehouse_url().username or ""}
+    with direct_connection(warehouse_url()) as warehouse:
+        owner = {"owner": warehouse.scalar(text("select current_user"))}
     for row in connection.execute(text(statement("reader_extra_privileges")), owner).mappings():
         level = cast("Level", row["level"])
         yield Finding(
             "permissions", f"{label} can do more than SELECT", level, row["message"], row["fix"]
         )
+
+
+def _foreign_tables(label: str, connection: Connection, role: str) -> Iterator[Finding]:
+    lines = missing_user_mappings(connection, role)
+    message = lines[0].partition(";")[0] if lines else "can be read"
+    fix = f"Run for each server: {lines[0].partition('run: ')[2]}" if lines else ""
+    yield graded("permissions", f"{label}'s foreign tables", message, warn=bool(lines), fix=fix)
 
 
 def _write_privileges(row: RowMapping) -> Iterator[str]:

@@ -22,16 +22,24 @@ from analytics_worker.database.connections import direct_connection, direct_url,
 from analytics_worker.database.schema_coverage import coverage_notes
 from analytics_worker.database.urls import quoted_name
 from analytics_worker.errors import PermanentError, sqlstate
-from analytics_worker.migrations.grants import create_sample_schemas, grant_select, unreadable
+from analytics_worker.migrations.grants import (
+    create_sample_schemas,
+    grant_select,
+    missing_user_mappings,
+    unreadable,
+    withdraw,
+)
 from analytics_worker.migrations.reader import (
     Reader,
     check_login,
     prepare_reader,
     try_explicit_readers,
 )
+from analytics_worker.settings import settings
 from analytics_worker.text import one_line
 
 MINIMUM_SERVER_VERSION = 140000
+MAX_NAMES = 5
 LOCK_KEY = 0x6F70735F6D6967  # "ops_mig"
 
 
@@ -86,13 +94,17 @@ def migrate(
 
 
 def _grant(connection: Connection, reader: Reader, *, grant_reader: bool) -> list[str]:
-    """Grant SELECT where the worker may; return a line for what the reader can't read."""
+    """Grant SELECT where the worker may; return a line for what was withdrawn, or can't be read."""
     known = text("select exists (select from pg_roles where rolname = :role)")
     if not connection.scalar(known, {"role": reader.role}):
         return [f"READER_DATABASE_URL: no role {reader.role!r} found on this server"]
+    notes: list[str] = []
     if reader.is_ours or grant_reader:
         grant_select(connection, reader.role)
-    return unreadable(connection, reader.role)
+    if reader.is_ours and "analytics_schemas" in settings().model_fields_set:
+        notes += withdraw(connection, reader.role)
+    notes += unreadable(connection, reader.role)
+    return notes + missing_user_mappings(connection, reader.role)
 
 
 @contextmanager
@@ -158,6 +170,28 @@ def _check_server(connection: Connection) -> None:
         _check_privilege(connection, "CREATE ON DATABASE")
     else:
         _check_privilege(connection, "USAGE, CREATE ON SCHEMA")
+        _check_schema(connection)
+
+
+def _check_schema(connection: Connection) -> None:
+    """Refuse a schema ops that another application made, or a newer version of the worker."""
+    statement = text((Path(__file__).parent / "sql/ops_owner.sql").read_text())
+    found = connection.execute(statement).mappings().one()
+    names = found["relations"]
+    if not found["is_migrated"] and names:
+        raise MigrationError(
+            f"The schema ops exists and has other tables ({', '.join(names[:MAX_NAMES])}); nothing was"
+            " changed. The worker's tables need a schema of this name: rename yours (ALTER SCHEMA ops"
+            " RENAME TO …), or give the worker a database of its own"
+        )
+    revision = current(connection) if found["is_migrated"] else None
+    known = {each.revision for each in ScriptDirectory.from_config(_config()).walk_revisions()}
+    if revision and revision not in known:
+        raise MigrationError(
+            f"The schema ops is at revision {revision!r:.80}, which this version of the worker does not"
+            " know; nothing was changed. Update this checkout to the version that migrated it; if it is"
+            " another application's, rename it (ALTER SCHEMA ops RENAME TO …)"
+        )
 
 
 def _check_privilege(connection: Connection, privilege: str) -> None:

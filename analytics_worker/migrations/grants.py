@@ -1,6 +1,6 @@
 """Give the reader role SELECT on the analytics schemas, as far as this user may; say what it can't read.
 
-Writes privileges of schemas and relations, and default privileges of this user in the schemas. Safe to repeat:
+What was granted in schemas that ANALYTICS_SCHEMAS names no longer is withdrawn. Writes privileges of schemas and relations, and default privileges of this user in the schemas. Safe to repeat:
 what the role has already is not granted again. Schema ops is never granted.
 """
 
@@ -13,6 +13,7 @@ from sqlalchemy import Connection, RowMapping, text
 
 from analytics_worker.database.schema_coverage import covered_schemas
 from analytics_worker.database.urls import quoted_name
+from analytics_worker.text import counted
 
 RELATIONS_PER_STATEMENT = 500
 MAX_NAMES = 10
@@ -52,6 +53,39 @@ def unreadable(connection: Connection, role: str) -> list[str]:
     return [
         *_lines(role, "schema", "USAGE ON SCHEMA", schemas),
         *_lines(role, "relation", "SELECT ON", relations),
+    ]
+
+
+def missing_user_mappings(connection: Connection, role: str) -> list[str]:
+    """Return a line for each server whose foreign tables the role can't read, whichever SELECT it is granted."""
+    return [
+        f"{role} can't read {counted(row['foreign_tables'], 'foreign table')} such as {row['example']};"
+        f" {row['owner']} has to run: CREATE USER MAPPING FOR {quoted_name(role)} SERVER"
+        f" {quoted_name(row['server_name'])} OPTIONS (user '…', password '…');"
+        for row in _rows(connection, "missing_user_mappings", role)
+    ]
+
+
+def withdraw(connection: Connection, role: str) -> list[str]:
+    """Revoke what this user granted in schemas that are covered no longer; return a line for each."""
+    granted: defaultdict[str, list[str]] = defaultdict(list)
+    for row in _rows(connection, "withdrawn_relations", role):
+        granted[row["schema_name"]] += [row["relation_name"]] if row["is_ours"] else []
+    for schema, names in granted.items():
+        parts = {"schema": sql.Identifier(schema), "role": sql.Identifier(role)}
+        for start in range(0, len(names), RELATIONS_PER_STATEMENT):
+            chunk = names[start : start + RELATIONS_PER_STATEMENT]
+            relations = sql.SQL(", ").join(sql.Identifier(schema, name) for name in chunk)
+            statement = "revoke select on {relations} from {role}"
+            run(connection, statement, relations=relations, role=parts["role"])
+        run(connection, "revoke usage on schema {schema} from {role}", **parts)
+        statement = (
+            "alter default privileges in schema {schema} revoke select on tables from {role}"
+        )
+        run(connection, statement, **parts)
+    return [
+        f"{role} may no longer read schema {quoted_name(schema)}, which ANALYTICS_SCHEMAS does not name"
+        for schema in granted
     ]
 
 

@@ -20,6 +20,7 @@ from analytics_worker.database.identity import (
     database_of_warehouse,
     difference,
 )
+from analytics_worker.database.libpq_url import connection_problem
 from analytics_worker.database.urls import derived_reader, quoted_name, reader_url
 from analytics_worker.errors import PermanentError, sqlstate
 from analytics_worker.migrations.grants import run
@@ -46,15 +47,12 @@ class Reader:
     """The default reader of a database."""
 
     url: URL
+    role: str
+    """Its name, as the server knows it: a service or PGUSER may choose it."""
     is_ours: bool
     """Whether the worker made it, and may change it."""
     note: str | None = None
     """What was done to it that its users should know."""
-
-    @property
-    def role(self) -> str:
-        """The name of the role; empty if libpq chooses it."""
-        return self.url.username or ""
 
 
 def try_explicit_readers() -> list[str]:
@@ -98,7 +96,8 @@ def prepare_reader(connection: Connection, owner: URL) -> Reader:
         ReaderRoleError: a role of that name exists that this worker did not make, or this user may not create it.
     """
     if explicit := settings().reader_database_url:
-        return Reader(parse_url(explicit.get_secret_value(), "READER_DATABASE_URL"), is_ours=False)
+        url = parse_url(explicit.get_secret_value(), "READER_DATABASE_URL")
+        return Reader(url, _role_of(url), is_ours=False)
     url = derived_reader(owner)
     role = str(url.username)
     statement = text((Path(__file__).parent / "sql/reader_role.sql").read_text())
@@ -114,7 +113,12 @@ def prepare_reader(connection: Connection, owner: URL) -> Reader:
             connection, "comment on role {role} is {text}", role, text=sql.Literal(whose)
         )
     _limit_role(connection, role)
-    return Reader(url, is_ours=True, note=note)
+    return Reader(url, role, is_ours=True, note=note)
+
+
+def _role_of(url: URL) -> str:
+    with direct_connection(url) as connection:
+        return str(connection.scalar(text("select current_user")))
 
 
 def check_login(reader: Reader) -> None:
@@ -234,5 +238,5 @@ def _refusal(url: URL) -> str | None:
         with direct_connection(url) as connection:
             connection.execute(text("select 1"))
     except OperationalError as error:
-        return one_line(str(error.orig).split("failed: ")[-1])
+        return one_line(connection_problem(str(error.orig)))
     return None

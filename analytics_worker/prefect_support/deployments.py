@@ -234,6 +234,15 @@ def deployment_name(flow_name: str) -> str:
     for name in names:
         if flow_name in {name, name.split("/")[0]}:
             return name
-    wanted = flow_name.replace("_", "-")  # as the function is called
-    known = names if "/" in wanted else [name.split("/")[0] for name in names]
-    raise PrefectYamlError(f"no deployment of {flow_name!r} found{did_you_mean(wanted, known)}")
+    raise PrefectYamlError(f"no deployment of {flow_name!r} found{suggested_deployment(flow_name)}")
+
+
+def suggested_deployment(name: str) -> str:
+    """Return ``; did you mean 'x'?`` for a name that is none; empty for a deployment of prefect.yaml."""
+    names = [entry.deployment.full_name for entry in deployed_flows()]
+    wanted = name.replace("_", "-")  # as the function is called
+    if name in names:
+        return ""
+    flows = {full.split("/")[0]: full for full in names}
+    full = flows.get(wanted.split("/")[0])
+    return f"; did you mean {full!r}?" if full else did_you_mean(wanted, names)

@@ -22,7 +22,9 @@ from analytics_worker.settings import project_root, user_variables
 from analytics_worker.stack_address import (
     API_URL,
     STACK_HEADER,
+    ApiUrlError,
     api_address,
+    check_api_url,
     is_stack_address,
     is_stack_process,
     stack_id,
@@ -103,12 +105,14 @@ def check_server() -> None:
     The stack's own processes don't check: they wait for a server that starts again.
 
     Raises:
+        ApiUrlError: the address is not a valid URL, or is not that of the API of the server there.
         NoServerError: no server is known, or another stack has the address by now.
         ApiUnavailableError: it is not reached within two seconds.
     """
     url = get_current_settings().api.url
     if url is None:
         raise NoServerError(NO_SERVER.format(folder=project_root()))
+    check_api_url(url)
     if is_stack_process():
         return
     if is_stack_address(url):
@@ -130,11 +134,17 @@ def _check_stack(url: str) -> None:
 def _check_reached(url: str) -> None:
     """Check that something answers; the request itself shows all other errors."""
     try:
-        _health(url, trust_env=True)
+        if not _is_healthy(url) and _is_healthy(api := f"{url.rstrip('/')}/api"):
+            raise ApiUrlError(f"{url} is not the address of the API; set {API_URL}={api}")
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         raise ApiUnavailableError(unavailable_message(error)) from None
     except (httpx.TransportError, httpx.InvalidURL):
         return
+
+
+def _is_healthy(url: str) -> bool:
+    """Whether a Prefect API answers there; its user interface answers any path with a page."""
+    return _health(url, trust_env=True).text.strip() == "true"
 
 
 def _health(url: str, *, trust_env: bool) -> httpx.Response:

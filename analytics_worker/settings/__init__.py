@@ -10,13 +10,18 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, ValidationError
-from pydantic_settings import SettingsConfigDict, SettingsError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+)
+from typing_extensions import override
 
 from analytics_worker.settings.env_file import (
-    ENCODING,
     EnvFileError,
+    EnvFileSource,
     env_values,
-    unknown_variables,
 )
 from analytics_worker.settings.messages import MessageSettings
 from analytics_worker.settings.types import (
@@ -30,6 +35,7 @@ from analytics_worker.settings.types import (
     on_or_off,
     project_root,
 )
+from analytics_worker.settings.unknown_variables import unknown_variables
 from analytics_worker.settings.validation_messages import InvalidSettingError, invalid_setting
 
 __all__ = [
@@ -49,6 +55,20 @@ class Settings(MessageSettings):
 
     # An empty variable counts as not set: it must not override what `make up` wrote.
     model_config = SettingsConfigDict(extra="ignore", frozen=True, env_ignore_empty=True)
+
+    @classmethod
+    @override
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Read the files as every other reader of ``.env`` does."""
+        files = EnvFileSource(settings_cls, getattr(dotenv_settings, "env_file", None))
+        return init_settings, env_settings, files
 
     # Monitoring
     monitoring_channels: Names = Field(
@@ -165,7 +185,7 @@ def settings() -> Settings:
     state_dir = os.environ.get("STATE_DIR") or in_file.get("STATE_DIR") or ".state"
     files = (f"{below_root(state_dir)}/stack.env", env_file)
     try:
-        return Settings(_env_file=files, _env_file_encoding=ENCODING)  # pyright: ignore[reportCallIssue]  # pydantic-settings takes it at run time
+        return Settings(_env_file=files)  # pyright: ignore[reportCallIssue]  # pydantic-settings takes it at run time
     except (ValidationError, SettingsError) as error:
         raise invalid_setting(error, Settings) from None  # pydantic repeats secrets
 

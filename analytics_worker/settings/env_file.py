@@ -4,24 +4,23 @@ Reads that file only. What a reader would skip or misread (a quote without its e
 is refused: the line that is skipped may be the one with the password.
 """
 
-import difflib
+import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping
 from io import StringIO
 from pathlib import Path
 
-from dotenv import dotenv_values
 from dotenv.parser import Binding, parse_stream
+from dotenv.variables import parse_variables
+from pydantic_settings import DotEnvSettingsSource
+from pydantic_settings.sources.utils import parse_env_vars
+from typing_extensions import override
 
 from analytics_worker.settings.validation_messages import InvalidSettingError
 
 ENCODING = "utf-8-sig"  # editors of Windows write a byte order mark
+_SINGLE_QUOTED = re.compile(r"\A\s*(?:export\s+)?(?:'[^']+'|[^=#\s]+)\s*=\s*'")
 EXPECTED = "expected NAME=value, with both quotes or none"
-ALIKE = 0.8
-"""The similarity from which an unknown variable is taken for a misspelled one."""
-ALIKE_IN_FAMILY = 0.6
-FOREIGN_FAMILIES = frozenset({"DBT", "PREFECT", "PG"})
-"""Their variables are others' to define; a misspelled one is not recognized."""
 
 
 class EnvFileError(InvalidSettingError):
@@ -34,13 +33,32 @@ def env_values(path: Path) -> dict[str, str]:
     Raises:
         EnvFileError: it can't be read as it was meant; the message names the line.
     """
-    text = _text(path)
-    for binding in parse_stream(StringIO(text)):
+    values: dict[str, str] = {}
+    for binding in parse_stream(StringIO(_text(path))):
         problem = _problem(binding)
         if problem:
             raise EnvFileError(f"{path}:{_line(binding)}: {problem}; {EXPECTED}")
-    values = dotenv_values(stream=StringIO(text))
-    return {name: value for name, value in values.items() if value is not None}
+        if binding.key and binding.value is not None:
+            values[binding.key] = _expanded(binding, values)
+    return values
+
+
+class EnvFileSource(DotEnvSettingsSource):
+    """The files of the settings, read as `env_values` does."""
+
+    @override
+    def _read_env_file(self, file_path: Path) -> Mapping[str, str | None]:
+        ignore_empty, none_text = self.env_ignore_empty, self.env_parse_none_str
+        return parse_env_vars(env_values(file_path), self.case_sensitive, ignore_empty, none_text)
+
+
+def _expanded(binding: Binding, values: Mapping[str, str]) -> str:
+    """Return the value with ``${NAME}`` replaced, except within single quotes, as in a shell."""
+    value = str(binding.value)
+    if _SINGLE_QUOTED.search(binding.original.string):
+        return value
+    known = {**os.environ, **values}  # noqa: TID251  # a value may refer to any variable
+    return "".join(part.resolve(known) for part in parse_variables(value))
 
 
 def _text(path: Path) -> str:
@@ -72,23 +90,3 @@ def _line(binding: Binding) -> int:
     original = binding.original.string
     blank = original[: len(original) - len(original.lstrip())]
     return binding.original.line + blank.count("\n")
-
-
-def unknown_variables(names: Iterable[str], known: Iterable[str]) -> Iterator[str]:
-    """Yield a line for each unknown variable that looks like a setting of the worker.
-
-    Foreign variables, which resemble none, may be in the file for other programs.
-    """
-    settings = {name.upper() for name in known}
-    families = {name.partition("_")[0] for name in settings}
-    for name in names:
-        upper = name.upper()
-        family = upper.partition("_")[0]
-        if upper in settings or family in FOREIGN_FAMILIES:
-            continue
-        cutoff = ALIKE_IN_FAMILY if family in families else ALIKE
-        close = difflib.get_close_matches(upper, sorted(settings), n=1, cutoff=cutoff)
-        if close:
-            yield f"{name} is not a variable of the worker; did you mean {close[0]}?"
-        elif family in families:
-            yield f"{name} is not a variable of the worker (docs/settings.md)"

@@ -8,6 +8,7 @@ import time
 from sqlalchemy.exc import OperationalError
 
 from analytics_worker.database.connections import direct_connection, warehouse_url
+from analytics_worker.database.libpq_url import connection_problem
 from analytics_worker.database.pooler import pooled_variables, warning
 from analytics_worker.migrations import migrate
 from analytics_worker.stack.errors import StackError
@@ -26,7 +27,7 @@ def prepare(*, sample: bool, scale: float, opportunities: int | None) -> list[st
         migration = migrate(sample=sample)
     except OperationalError as error:
         raise StackError(
-            f"The database became unavailable: {str(error.orig).splitlines()[0]}"
+            f"The database became unavailable: {connection_problem(str(error.orig))}"
         ) from None
     lines = [f"schema ops at revision {migration.revision}", *migration.notes]
     lines += [warning(variable, fix) for variable, fix in pooled_variables()]

@@ -12,7 +12,12 @@ from typing import Any
 import psutil
 import psycopg2
 
-from analytics_worker.database.libpq_url import DatabaseUrlError, address, libpq_parameters
+from analytics_worker.database.libpq_url import (
+    DatabaseUrlError,
+    address,
+    connection_problem,
+    libpq_parameters,
+)
 from analytics_worker.host_port import is_loopback, parse_allowed_hosts
 from analytics_worker.settings import settings
 from analytics_worker.stack.environment import HOST, api_port, listen_host
@@ -107,8 +112,8 @@ def check_database_url() -> None:
     try:
         psycopg2.connect(**options).close()
     except psycopg2.Error as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = connection_problem(str(error)) or type(error).__name__
         raise StackError(
-            f"DATABASE_URL ({address(parameters)}) does not answer: {reason.split('failed: ')[-1]}."
+            f"DATABASE_URL ({address(parameters)}) does not answer: {reason}."
             " Correct it, or unset it: the stack then brings its own PostgreSQL."
         ) from None

@@ -42,6 +42,8 @@ def _supervised(supervise: Callable[[], int]) -> int:
     """The supervisor's exit code; its errors end here, in the child, and not in our callers."""
     try:
         return supervise()
+    except SystemExit as ended:  # its error was reported
+        return ended.code if isinstance(ended.code, int) else 0
     except BaseException:  # noqa: BLE001  # the guardian cleans up after every error
         traceback.print_exc()
         return 1

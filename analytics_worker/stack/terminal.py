@@ -24,15 +24,25 @@ class Terminal:
     def __init__(self) -> None:
         self.console = Console(highlight=False, width=None if sys.stdout.isatty() else FILE_WIDTH)
         self._busy: dict[str, str] = {}
+        self._is_written = True
         self._status = self.console.status("") if self.console.is_terminal else None
 
     def step(self, name: str, text: str, style: str = "ok") -> None:
         """A finished step."""
-        self.console.print(f"[{STYLES[style]}]{name:<12}[/] {plain(text)}", soft_wrap=True)
+        self._print(f"[{STYLES[style]}]{name:<12}[/] {plain(text)}", soft_wrap=True)
 
     def say(self, text: str) -> None:
         """An event that no command caused."""
-        self.console.print(f"[{STYLES['note']}]![/] {plain(text)}", soft_wrap=True)
+        self._print(f"[{STYLES['note']}]![/] {plain(text)}", soft_wrap=True)
+
+    def _print(self, text: str | Table, *, soft_wrap: bool = False) -> None:
+        """Print; what can't be written, on a full disk for example, does not stop the stack."""
+        try:
+            self.console.print(text, soft_wrap=soft_wrap)
+        except OSError as error:
+            if self._is_written:
+                fail(f"The output can't be written: {error.strerror}; the stack continues")
+            self._is_written = False
 
     def busy(self, name: str, text: str) -> None:
         """Show the progress of a step; repeated calls replace it."""
@@ -79,10 +89,10 @@ class Terminal:
                 table.add_column(column, overflow="fold", no_wrap=column == (named or columns[0]))
         for row in rows:
             table.add_row(*(cell for number, cell in enumerate(row) if number != moved))
-        self.console.print(table)
+        self._print(table)
         for row in rows if moved < len(columns) else ():
             if row[moved]:
-                self.console.print(f"  [bold]{row[columns.index(named)]}[/]: {row[moved]}")
+                self._print(f"  [bold]{row[columns.index(named)]}[/]: {row[moved]}")
 
     def _show(self, busy: dict[str, str]) -> None:
         self._busy = busy

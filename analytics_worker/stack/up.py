@@ -26,6 +26,7 @@ from analytics_worker.stack.damaged_database import set_damaged_aside
 from analytics_worker.stack.environment import HOST, environment, ui_url
 from analytics_worker.stack.errors import StackError
 from analytics_worker.stack.login import access_notes, choose_login
+from analytics_worker.stack.own_database import forget_own_database
 from analytics_worker.stack.postgres.server import EmbeddedPostgres
 from analytics_worker.stack.preflight import check_everything
 from analytics_worker.stack.seed_definitions import Definitions, load_definitions
@@ -55,6 +56,7 @@ def supervise(options: Options) -> int:
         folder = StateFolder(settings().state_dir)
         folder.acquire_lock()
         left = folder.clear_leftovers()
+        forget_own_database(folder.path)
         settings.cache_clear()  # stack.env of a killed stack must not pass for the user's choice
         port = check_everything(folder.path)
         login = choose_login()

@@ -1,6 +1,7 @@
 """A URL means what psql makes of it, in every place that it goes to; what can't be read names the fix."""
 
 import json
+import os
 from urllib.parse import quote
 
 import pytest
@@ -12,9 +13,16 @@ from sqlalchemy import make_url
 from analytics_worker.cli.env import _database
 from analytics_worker.database.connections import reader_url
 from analytics_worker.database.libpq_environment import dbt_variables, extra_parameters
-from analytics_worker.database.libpq_url import DatabaseUrlError, address, libpq_parameters
+from analytics_worker.database.libpq_url import (
+    DatabaseUrlError,
+    address,
+    connection_problem,
+    libpq_parameters,
+)
 from analytics_worker.database.urls import parameters_of, parse_url
 from analytics_worker.settings import settings
+from analytics_worker.stack.own_database import forget_own_database
+from analytics_worker.stack.postgres.server import EmbeddedPostgres
 from blocks.warehouse import block
 from flows.dbt._process_main import with_parameters
 
@@ -155,6 +163,33 @@ def test_dbt_gets_what_a_service_stands_for(tmp_path, monkeypatch):
     assert variables["DBT_DBNAME"] == "sales"
     assert variables["DBT_USER"] == "me"
     assert address(libpq_parameters("postgresql:///?service=prod")) == "service prod"
+
+
+def test_every_host_is_named_with_its_reason():
+    two = 'connection to server at "a", port 1 failed: refused\n\tIs it running?\nconnection to server at "b" failed: no\n'
+    assert connection_problem(two) == (
+        'connection to server at "a", port 1 failed: refused; connection to server at "b" failed: no'
+    )
+    assert connection_problem('connection to server at "a", port 1 failed: refused\n') == "refused"
+
+
+def test_dbt_gets_the_hosts_of_one_port(capsys):
+    variables = _database("postgresql://me@a:6432,b:6433,c:6432/sales")
+    assert (variables["DBT_HOST"], variables["DBT_PORT"]) == ("a,c", "6432")
+    assert (variables["PGHOST"], variables["PGPORT"]) == ("a,b,c", "6432,6433,6432")
+    assert capsys.readouterr().err.startswith("DBT_HOST is a,c: dbt takes one port")
+    assert _database("postgresql://me@a,b:5432/sales")["DBT_HOST"] == "a,b"
+
+
+def test_the_own_database_of_a_shell_with_its_variables_is_recognized(tmp_path, monkeypatch):
+    (tmp_path / "postgres").mkdir()
+    own = EmbeddedPostgres(tmp_path / "postgres").url
+    monkeypatch.setattr(os, "environ", {**_database(own), "PGHOST": "theirs"})
+    forget_own_database(tmp_path / "other")
+    assert os.environ["DATABASE_URL"] == own
+    forget_own_database(tmp_path)
+    assert not {"DATABASE_URL", "PGUSER", "PGDATABASE"} & {*os.environ}
+    assert os.environ["PGHOST"] == "theirs"
 
 
 def test_the_block_has_every_parameter():

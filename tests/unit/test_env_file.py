@@ -66,6 +66,24 @@ def test_a_value_of_several_lines_is_read(env_file):
     assert env_values(env_file) == {"KEY": "first\nsecond", "LOG_DIR": "a"}
 
 
+def test_only_single_quotes_keep_a_dollar_sign(env_file, monkeypatch):
+    """As in a shell: a password may contain one."""
+    monkeypatch.setenv("HOME", "/home/me")
+    env_file.write_text(
+        "ALERT_EMAIL_USER='${HOME}'\nexport ALERT_EMAIL_PASSWORD = '${HOME}'\n"
+        'ALERT_EMAIL_FROM="${HOME}@x"\nALERT_EMAIL_TO=${ALERT_EMAIL_FROM}\n'
+    )
+    expected = {
+        "ALERT_EMAIL_USER": "${HOME}",
+        "ALERT_EMAIL_PASSWORD": "${HOME}",
+        "ALERT_EMAIL_FROM": "/home/me@x",
+        "ALERT_EMAIL_TO": "/home/me@x",
+    }
+    assert env_values(env_file) == expected
+    assert settings().alert_email_user == "${HOME}"
+    assert settings().alert_email_to == ["/home/me@x"]
+
+
 def test_a_folder_in_place_of_the_file_is_refused(env_file):
     env_file.mkdir()
     with pytest.raises(InvalidSettingError, match=r"can't be read"):
@@ -82,7 +100,13 @@ WEBHOOK_ALLOWED_HOSTS=example.com
 COMPOSE_PROJECT_NAME=sales
 AWS_PROFILE=sales
 DBT_HOSTS=a
+DBT_TARGET_PTH=a
+DBT_TARGET_PATH=a
+DBT_OUR_VARIABLE=a
 PREFECT_API_URLS=b
+PREFECT_API_URL=http://host/api
+METRIC_PORT=9000
+METRICS_COLOR=blue
 OUR_APP_LOG_LEVEL=info
 """
 
@@ -94,6 +118,10 @@ def test_unknown_variables_are_named_with_the_nearest_known_one(env_file, capsys
         "DATABSE_URL is not a variable of the worker; did you mean DATABASE_URL?",
         "alert_emial_to is not a variable of the worker; did you mean ALERT_EMAIL_TO?",
         "REPORT_ZZZ is not a variable of the worker (docs/settings.md)",
+        "DBT_HOSTS is not a variable of the worker or of dbt; did you mean DBT_HOST?",
+        "DBT_TARGET_PTH is not a variable of the worker or of dbt; did you mean DBT_TARGET_PATH?",
+        "PREFECT_API_URLS is not a variable of the worker or of Prefect; did you mean PREFECT_API_URL?",
+        "METRIC_PORT is not a variable of the worker; did you mean PROMETHEUS_PORT?",
     ]
     assert unread_variables() == expected
     name_unread(tmp_path)  # what `validate` says

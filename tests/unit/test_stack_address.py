@@ -171,9 +171,7 @@ def test_an_address_that_swallows_everything_is_given_up():
 
 
 def test_the_name_of_a_flow_is_suggested():
-    with pytest.raises(
-        PermanentError, match="'refresh_catalog' found; did you mean 'refresh-catalog'"
-    ):
+    with pytest.raises(PermanentError, match="found; did you mean 'refresh-catalog/analytics'"):
         submit("refresh_catalog")
 
 

@@ -1,5 +1,9 @@
 """Tables that fit the terminal."""
 
+import sys
+from io import TextIOWrapper
+from pathlib import Path
+
 import pytest
 
 from analytics_worker.stack.terminal import Terminal
@@ -30,3 +34,16 @@ def test_a_narrow_terminal_has_long_texts_below_the_table():
     assert "message" not in narrow[1]
     assert narrow[-2].startswith("  refresh-materialized-views/analytics: a sentence")
     assert "message" in printed(120)[1]
+
+
+def test_output_that_can_not_be_written_is_said_once_and_stops_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        monkeypatch.setattr(sys, "stdout", TextIOWrapper(full, write_through=True))
+        terminal = Terminal()
+        terminal.say("a restart")
+        terminal.step("ready", "all of it")
+    assert capsys.readouterr().err == (
+        "error: The output can't be written: No space left on device; the stack continues\n"
+    )

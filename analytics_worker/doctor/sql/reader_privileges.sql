@@ -30,6 +30,6 @@ select
         from pg_class as c
         inner join pg_namespace as n on c.relnamespace = n.oid
         where
-            n.nspname = any(cast(:schemas as text [])) and c.relkind in ('r', 'p', 'v', 'm')
+            n.nspname = any(cast(:schemas as text [])) and c.relkind in ('r', 'p', 'v', 'm', 'f')
             and not has_table_privilege(current_user, c.oid, 'select')
     ) as can_not_read;

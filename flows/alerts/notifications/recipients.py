@@ -6,7 +6,7 @@ Reads the settings; writes nothing. A recipient is an address or the name of a c
 from collections.abc import Mapping, Sequence
 
 from analytics_worker.delivery.message import Recipient
-from analytics_worker.delivery.routing import default_recipients
+from analytics_worker.delivery.routing import default_recipients, owner_recipients
 from analytics_worker.settings import settings
 from flows.alerts.notifications.model import AUDIENCES, Audience
 from flows.alerts.rules.model import Rule
@@ -59,7 +59,10 @@ def audiences_without_recipients(
 
 
 def _owner_recipients(owner: str) -> list[Recipient]:
-    return [Recipient("email", owner)] if "@" in owner else _channel_recipients(owner)
+    """Return its channel's recipients, or its address, if that can be emailed."""
+    if "@" not in owner:
+        return _channel_recipients(owner)
+    return [Recipient(each.channel, each.address) for each in owner_recipients(owner)]
 
 
 def _channel_recipients(name: str) -> list[Recipient]:

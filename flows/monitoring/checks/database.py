@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from analytics_worker.circuit_breaker import StoreUnreachableError, db_circuit_breaker
 from analytics_worker.database.connections import direct_connection, run_sql, warehouse_url
+from analytics_worker.database.libpq_url import connection_problem
 from flows.monitoring.checks.runner import Finding
 
 MAX_CONNECTION_SHARE = 0.9
@@ -28,7 +29,7 @@ def check_database() -> Finding:
             connected = time.perf_counter()
             row = run_sql(connection, "monitoring/database_health")[0]
     except OperationalError as error:
-        return Finding("unhealthy", _first_line(error), FIX)
+        return Finding("unhealthy", _reason(error), FIX)
     answered = time.perf_counter()
     used, maximum, lag = row["connections_used"], row["connections_max"], row["lag_seconds"]
     text = (
@@ -58,6 +59,5 @@ def _open_breaker() -> str:
     return "" if state == "closed" else f"the circuit breaker is {state}"
 
 
-def _first_line(error: OperationalError) -> str:
-    lines = str(error.orig).strip().splitlines()
-    return lines[0].split("failed: ")[-1] if lines else "no answer"
+def _reason(error: OperationalError) -> str:
+    return connection_problem(str(error.orig)) or "no answer"

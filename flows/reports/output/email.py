@@ -134,10 +134,10 @@ def _tile_line(tile: Tile) -> str:
 
 
 def file_text(file: File) -> str:
-    """Return name, size and location of a file in one line."""
+    """Return name and size of a file in one line, with its link; each channel shows what it attaches."""
     rows = "" if file.rows is None else "1 row, " if file.rows == 1 else f"{file.rows:,} rows, "
-    location = "attached" if file.url is None else f"at {file.url}"
-    return value_line(f"{file.name}: {rows}{size_text(file.size)}, {location}", MAX_NOTE_LENGTH)
+    location = "" if file.url is None else f", at {file.url}"
+    return value_line(f"{file.name}: {rows}{size_text(file.size)}{location}", MAX_NOTE_LENGTH)
 
 
 @lru_cache

@@ -5,10 +5,11 @@ and of its emails are derived from the run. Without an owner, the default channe
 """
 
 import shlex
+from collections.abc import Sequence
 
 from analytics_worker.delivery import Content, Message, Recipient, default_recipients
 from analytics_worker.delivery.message import Fact
-from analytics_worker.delivery.routing import owner_recipient
+from analytics_worker.delivery.routing import owner_recipients
 from analytics_worker.text import one_line, value_line
 from flows.reports.output.message import message_id
 from flows.reports.output.recipients import identity, message_keys
@@ -36,7 +37,7 @@ def failure_message(run: ReportRun, error: str) -> Message:
     return Message(
         domain="reports",
         kind="report_failed",
-        content=_content(run, error),
+        content=_content(run, error, _owner_note(run.report.owner, recipients)),
         recipients=recipients,
         owner=run.report.owner,
         keys=message_keys(name, recipients),
@@ -47,11 +48,18 @@ def failure_message(run: ReportRun, error: str) -> Message:
 
 def _recipients(run: ReportRun) -> list[Recipient]:
     if run.report.owner:
-        return [owner_recipient(run.report.owner)]
+        return owner_recipients(run.report.owner)
     return [each._replace(role="owner") for each in default_recipients()]
 
 
-def _content(run: ReportRun, error: str) -> Content:
+def _owner_note(owner: str | None, recipients: Sequence[Recipient]) -> str:
+    """Return a note if others are notified in place of the owner."""
+    if owner is None or owner in {each.address for each in recipients}:
+        return ""
+    return f"{value_line(owner)} was not emailed: no mail server is set (ALERT_EMAIL_HOST)"
+
+
+def _content(run: ReportRun, error: str, owner: str) -> Content:
     label = period_label(run)
     subject = one_line(f"Report failed: {run.report.heading} ({label})")
     values = {
@@ -59,6 +67,7 @@ def _content(run: ReportRun, error: str) -> Content:
         "For": value_line(run.key),
         "Period": label,
         "Error": value_line(error, MAX_ERROR_LENGTH),
+        "Owner": owner,
     }
     facts = {name: value for name, value in values.items() if value}
     return Content(

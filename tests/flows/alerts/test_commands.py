@@ -8,6 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from analytics_worker.cli.alerts import alerts
+from analytics_worker.settings import settings
 from flows.alerts.evaluation.runner import evaluate_due
 from tests.flows.alerts.rules import METRIC, query, set_metric
 
@@ -66,7 +67,9 @@ class Shell:
 
 
 @pytest.fixture
-def shell(tmp_path):
+def shell(tmp_path, monkeypatch):
+    monkeypatch.setenv("ALERT_EMAIL_HOST", "127.0.0.1")  # the owner can be emailed
+    settings.cache_clear()
     set_metric(48250.5)
     return Shell(tmp_path)
 

@@ -5,6 +5,7 @@ import uuid
 import pytest
 
 from analytics_worker.delivery import deliver_due
+from analytics_worker.delivery.routing import unreachable_owner
 from analytics_worker.settings import settings
 from blocks.notifications import EmailChannel
 from flows.reports import generate_scheduled_reports
@@ -145,6 +146,33 @@ def test_chat_names_files_that_are_too_large_to_attach(http_sink, monkeypatch, r
     deliver_due("reports")
     (file,) = report_folder.iterdir()
     assert f"at {file}" in str(http_sink.requests[0].json)
+
+
+@pytest.mark.usefixtures("hooks")
+def test_the_text_of_a_chat_message_does_not_call_attached_what_is_not(http_sink, monkeypatch):
+    monkeypatch.delenv("REPORT_LINK_BASE")
+    settings.cache_clear()
+    run_now(report(recipients=to("slack")), None)
+    deliver_due("reports")
+    (request,) = http_sink.requests
+    assert "attached" not in request.json["text"]
+    assert "(not attached)" in str(request.json["attachments"])
+
+
+@pytest.mark.usefixtures("hooks")
+def test_an_owner_without_a_mail_server_is_replaced_by_the_default_channels(
+    http_sink, monkeypatch, prefect_api  # noqa: ARG001  # where a block named email could be
+):  # fmt: skip
+    monkeypatch.delenv("ALERT_EMAIL_HOST")
+    settings.cache_clear()
+    store_reports(report(sql="select nope", recipients=to("slack")))
+    assert generate_scheduled_reports(return_state=True).is_failed()
+    assert {each.path for each in http_sink.requests} == {"/hook/hook", "/slack"}
+    assert f"{OWNER} was not emailed" in str([each.json for each in http_sink.requests])
+    assert unreachable_owner(OWNER) == (
+        f"owner {OWNER} can't be emailed: ALERT_EMAIL_HOST is not set; the default"
+        " channels (webhook, slack) are notified"
+    )
 
 
 def test_allowed_channels_and_domains(monkeypatch):
