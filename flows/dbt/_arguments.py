@@ -13,6 +13,7 @@ from typing import Any
 
 from flows.dbt._command_options import command_options
 from flows.dbt._option_values import DbtArgumentError, check_value
+from flows.dbt.state.comparison import check_state
 
 MAX_NAMED_OPTIONS = 12
 LISTS = {
@@ -110,10 +111,14 @@ class Arguments:
         ]
 
     @property
+    def selector(self) -> str:
+        """The name of the selector of selectors.yml; empty without one."""
+        return dict(zip(self.options, self.options[1:], strict=False)).get("--selector", "")
+
+    @property
     def selection(self) -> str:
         """The selection as the caller wrote it; empty for the whole project."""
-        start = self.options.index("--selector") if "--selector" in self.options else None
-        chosen = list(self.options[start : start + 2]) if start is not None else []
+        chosen = ["--selector", self.selector] if self.selector else []
         lists = [part for option, values in self.lists.items() for part in (option, *values)]
         return " ".join(chosen + lists)
 
@@ -124,6 +129,7 @@ def check_arguments(command: str, arguments: Sequence[str], project: Path) -> Ar
     Raises:
         DbtArgumentError: an argument is another subcommand, an option of the worker, unknown, or
             has a missing or invalid value.
+        NoStateError: there is nothing to compare with.
     """
     options: list[str] = []
     lists: dict[str, list[str]] = {}
@@ -137,6 +143,7 @@ def check_arguments(command: str, arguments: Sequence[str], project: Path) -> Ar
             options.append(option)
         else:
             options += [option, _pop_value(command, option, rest, project)]
+    check_state(options, lists, project)
     return Arguments(tuple(options), lists)
 
 
