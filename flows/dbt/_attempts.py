@@ -199,7 +199,10 @@ def _raise_failure(dbt_run: DbtRun, outcome: DbtOutcome) -> None:
     if failure:
         raise unavailable_error(failure)
     if outcome.error:
-        raise DbtProjectError(outcome.error)
+        usage = outcome.is_usage_error
+        raise DbtProjectError(
+            dbt_run.arguments.usage_error(outcome.error) if usage else outcome.error
+        )
     if not dbt_run.nodes and dbt_run.arguments.selection and not _has_nothing_new(dbt_run, outcome):
         unmatched = [each for each in outcome.unmatched if not compared([each])]
         selection = ", ".join(unmatched) or dbt_run.arguments.selection

@@ -78,6 +78,7 @@ class DbtOutcome:
         nodes: Result of each node, by unique id.
         error: Error of dbt itself; None if only nodes failed, or nothing.
         warnings: dbt's warnings, as logged.
+        is_usage_error: Whether dbt refused an option.
         unmatched: Criteria of the selection for which dbt found no nodes.
         crashed: Whether dbt died before it reported its result.
         timed_out: Whether it was stopped by its time limit.
@@ -87,6 +88,7 @@ class DbtOutcome:
     error: str | None = None
     warnings: list[str] = field(default_factory=list[str])
     unmatched: list[str] = field(default_factory=list[str])
+    is_usage_error: bool = False
     crashed: bool = False
     timed_out: bool = False
     seconds: float = 0.0

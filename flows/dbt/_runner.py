@@ -2,9 +2,8 @@
 
 Reads the dbt project; dbt writes to the warehouse as the project defines. However the command ends
 (finished, timed out, cancelled, crashed), no process and no query of the run remains: the child is
-interrupted, then killed. Backends with the name of the run are terminated. The server enforces
-limits in case this process is killed. dbt replaces what it builds, so running a command again is
-safe.
+interrupted, then killed. Backends with the name of the run are terminated. The server enforces limits in
+case this process is killed. dbt replaces what it builds, so running a command again is safe.
 """
 
 import time
@@ -74,7 +73,8 @@ class EventReader:
             self.outcome.unmatched.append(self.clean(event["criterion"]))
         else:
             self.finished = True
-            self.outcome.error = None if event["error"] is None else self.clean(event["error"])
+            self.outcome.error = event["error"] and self.clean(event["error"])
+            self.outcome.is_usage_error = event.get("error_type") == "DbtUsageException"
 
     def _start(self, node: Mapping[str, Any]) -> None:
         if node.get("materialized") != EPHEMERAL:
