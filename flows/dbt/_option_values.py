@@ -134,9 +134,9 @@ def _declared(project: Path) -> frozenset[str]:
     """Return the names below ``vars:``, including those of packages."""
     file = project / PROJECT_FILE
     document = yaml.safe_load(file.read_text()) if file.is_file() else None
-    variables = cast("Mapping[str, Any]", (document or {}).get("vars") or {})
+    variables = cast("Mapping[Any, Any]", (document or {}).get("vars") or {})
     packages = [each for each in variables.values() if isinstance(each, dict)]
-    return frozenset(variables).union(*packages)
+    return frozenset(str(name) for names in (variables, *packages) for name in names)
 
 
 _CHECKS: dict[str, Callable[[str, str, Path], str]] = {

@@ -212,6 +212,12 @@ def test_a_name_that_is_not_defined_is_refused_with_the_nearest_ones(named, argu
     assert "\n" not in str(refused.value)
 
 
+def test_names_of_variables_that_are_no_texts_in_yaml_are_named_too(named):
+    (named / "dbt_project.yml").write_text("vars: { off: 1, 2026: 1, kind: 1 }")
+    with pytest.raises(DbtArgumentError, match="expected one of: 2026, False, kind"):
+        check_arguments("run", ["--vars", "{x: 1}"], named)
+
+
 def test_a_selector_is_one_of_the_project(named):
     (named / "selectors.yml").write_text("selectors: [{ name: nightly, definition: 'tag:x' }]")
     check_arguments("run", ["--selector", "nightly", "--target", "prod"], named)
