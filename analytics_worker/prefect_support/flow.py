@@ -6,7 +6,7 @@ so that a failed run has a one-line message. Results are persisted as JSON.
 
 import functools
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, Self, TypeVar, cast
 
 from prefect import Flow, get_run_logger
 from prefect.client.schemas.objects import State
@@ -36,6 +36,12 @@ class WorkerFlow(Flow[P, R]):
         with use_server():
             state = cast("State[Any]", super().__call__(*args, return_state=True, **kwargs))
         return state if return_state else result_of(state)
+
+    def with_options(self, **options: Any) -> Self:
+        """Return a copy with other options, which is of this class, too: Prefect makes a plain flow."""
+        changed = super().with_options(**options)
+        changed.__class__ = type(self)
+        return cast("Self", changed)
 
 
 def result_of(state: State[Any]) -> Any:

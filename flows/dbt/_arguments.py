@@ -4,17 +4,20 @@ Reads and writes nothing. dbt parses the options again. Options are rejected her
 project or change what the worker controls: the subcommand, the folders, the output.
 """
 
-import difflib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from analytics_worker.text import one_line
 from flows.dbt._command_options import command_options
-from flows.dbt._option_values import DbtArgumentError, check_value
+from flows.dbt._defined_names import check_defined
+from flows.dbt._option_values import DbtArgumentError, check_value, nearest_first
+from flows.dbt.state.comparison import check_state
 
-MAX_NAMED_OPTIONS = 12
 LISTS = {
     "--select": "--select",
     "-s": "--select",
@@ -109,11 +112,21 @@ class Arguments:
             for part in ((option, value) if option in RETRY_VALUES else (option,))
         ]
 
+    def usage_error(self, error: str) -> str:
+        """Return dbt's error about an option with the name of that option, which dbt leaves out."""
+        value = re.match(r"'(.*?)' (?:is|does) not ", error)
+        values = {value: f" {option}" for option, value in pairwise(self.argv)}
+        return f"dbt_args:{values.get(value[1], '') if value else ''} {one_line(error)}"
+
+    @property
+    def selector(self) -> str:
+        """The name of the selector of selectors.yml; empty without one."""
+        return dict(pairwise(self.options)).get("--selector", "")
+
     @property
     def selection(self) -> str:
         """The selection as the caller wrote it; empty for the whole project."""
-        start = self.options.index("--selector") if "--selector" in self.options else None
-        chosen = list(self.options[start : start + 2]) if start is not None else []
+        chosen = ["--selector", self.selector] if self.selector else []
         lists = [part for option, values in self.lists.items() for part in (option, *values)]
         return " ".join(chosen + lists)
 
@@ -124,6 +137,7 @@ def check_arguments(command: str, arguments: Sequence[str], project: Path) -> Ar
     Raises:
         DbtArgumentError: an argument is another subcommand, an option of the worker, unknown, or
             has a missing or invalid value.
+        NoStateError: there is nothing to compare with.
     """
     options: list[str] = []
     lists: dict[str, list[str]] = {}
@@ -137,6 +151,8 @@ def check_arguments(command: str, arguments: Sequence[str], project: Path) -> Ar
             options.append(option)
         else:
             options += [option, _pop_value(command, option, rest, project)]
+    check_defined(options, project)
+    check_state(options, lists, project)
     return Arguments(tuple(options), lists)
 
 
@@ -147,16 +163,6 @@ def _split_equals(arguments: Sequence[str]) -> list[str]:
         is_pair = argument.startswith("--") and "=" in argument
         parts += argument.split("=", 1) if is_pair else [argument]
     return parts
-
-
-def _nearest_first(option: str, allowed: Iterable[str]) -> str:
-    """Return some of the allowed options, the most similar ones first."""
-    options = sorted(allowed)
-    similar = difflib.get_close_matches(option, options, n=3, cutoff=0.3)
-    named = [*similar, *(each for each in options if each not in similar)]
-    rest = len(named) - MAX_NAMED_OPTIONS
-    text = ", ".join(named[:MAX_NAMED_OPTIONS])
-    return f"{text} and {rest} more (`dbt --help` lists them)" if rest > 0 else text
 
 
 def _check_option(command: str, option: str) -> None:
@@ -171,7 +177,7 @@ def _check_option(command: str, option: str) -> None:
     if option not in allowed:
         raise DbtArgumentError(
             f"dbt_args: {option[:60]!r} is not a valid option of `dbt {command}`; expected one of:"
-            f" {_nearest_first(option, allowed)}."
+            f" {nearest_first(option, allowed, ' (`dbt --help` lists them)')}."
         )
 
 
@@ -216,4 +222,7 @@ def typed_arguments(
         *(["--vars", json.dumps(dict(variables), default=str)] if variables else []),
         *(["--select", *select] if select else []),
     ]
-    return check_arguments(command, given, project)
+    try:
+        return check_arguments(command, given, project)
+    except DbtArgumentError as error:  # its parameters are named like the options
+        raise DbtArgumentError(str(error).removeprefix("dbt_args: --")) from None

@@ -5,7 +5,7 @@ skipped. A new run starts from the beginning, which is safe with dbt.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -28,6 +28,7 @@ from flows.dbt._runner import run_dbt
 from flows.dbt._selection import excluding
 from flows.dbt._waiting import Waiting
 from flows.dbt._workspace import Workspace
+from flows.dbt.state.comparison import compared, has_nothing_to_compare
 
 # dbt is stopped this long before the time limit of the flow, so that the run can still report.
 MARGIN_SECONDS, MARGIN_SHARE = 12.0, 0.25
@@ -47,6 +48,7 @@ class DbtRun:
         before: What each attempt does first, under the lock; see `flows.dbt._before_models`.
         step_nodes: The last result of each node of the steps before the command.
         steps_done: The steps that later attempts skip.
+        left_out: Why dbt skips models, by unique id: what they read failed before.
         has_started: Whether the run had the lock, and dbt was started.
     """
 
@@ -62,6 +64,7 @@ class DbtRun:
     before: Callable[["DbtRun"], None] | None = None
     step_nodes: dict[str, NodeResult] = field(default_factory=dict[str, NodeResult])
     steps_done: set[str] = field(default_factory=set[str])
+    left_out: dict[str, str] = field(default_factory=dict[str, str])
     has_started: bool = False
     lock: DbtLock = field(default_factory=DbtLock)
     waiting: Waiting = field(default_factory=Waiting)
@@ -95,7 +98,6 @@ def flow_limit_seconds() -> float:
     flow = context.flow if context else None
     if flow is None:
         return NO_LIMIT_SECONDS
-    # Prefect's with_options returns a plain flow, whose time limit includes the wait.
     limit = flow.limit_seconds if isinstance(flow, DbtFlow) else flow.timeout_seconds
     return limit or NO_LIMIT_SECONDS
 
@@ -147,7 +149,9 @@ def _start_if_unlocked(dbt_run: DbtRun) -> bool:
 
 
 def _run(dbt_run: DbtRun) -> DbtOutcome:
-    command, options = _next_command(dbt_run)
+    command, options = next_command(
+        dbt_run.command, dbt_run.arguments, dbt_run.nodes, dbt_run.workspace
+    )
     name = f"dbt:{application_name()}"[:APPLICATION_NAME_BYTES]
     outcome = run_dbt(
         command,
@@ -156,21 +160,35 @@ def _run(dbt_run: DbtRun) -> DbtOutcome:
         name=name,
         deadline=dbt_run.deadline,
         shows_nodes=dbt_run.shows_nodes,
+        left_out=dbt_run.left_out,
     )
+    for unique_id in outcome.nodes.keys() & dbt_run.left_out.keys():
+        outcome.nodes[unique_id]["message"] = dbt_run.left_out[unique_id]
     dbt_run.nodes |= outcome.nodes
     return outcome
 
 
-def _next_command(dbt_run: DbtRun) -> tuple[Sequence[str], Sequence[str]]:
-    """Return the requested command for the first attempt, and the unfinished nodes for a retry."""
-    done = [unique_id for unique_id, node in dbt_run.nodes.items() if is_done(node)]
-    if not done or len(dbt_run.command) > 1:
-        return dbt_run.command, dbt_run.arguments.argv
+def next_command(
+    command: tuple[str, ...],
+    arguments: Arguments,
+    nodes: Mapping[str, NodeResult],
+    workspace: Workspace,
+) -> tuple[Sequence[str], Sequence[str]]:
+    """Return the requested command for the first attempt, and the unfinished nodes for a retry.
+
+    Args:
+        command: The requested command.
+        arguments: Its options.
+        nodes: The results of earlier attempts.
+        workspace: The folders of these attempts.
+    """
+    done = [unique_id for unique_id, node in nodes.items() if is_done(node)]
+    if not done or len(command) > 1:
+        return command, arguments.argv
     get_run_logger().info("Retrying without %s nodes that already succeeded", len(done))
-    if dbt_run.workspace.save_results() or dbt_run.workspace.previous.exists():
-        previous = str(dbt_run.workspace.previous)
-        return ["retry"], [*dbt_run.arguments.repeated, "--state", previous]
-    return dbt_run.command, excluding(done, dbt_run.arguments, dbt_run.workspace.manifest())
+    if workspace.save_results() or workspace.previous.exists():
+        return ["retry"], [*arguments.repeated, "--state", str(workspace.previous)]
+    return command, excluding(done, arguments, workspace.manifest())
 
 
 def _raise_failure(dbt_run: DbtRun, outcome: DbtOutcome) -> None:
@@ -181,11 +199,24 @@ def _raise_failure(dbt_run: DbtRun, outcome: DbtOutcome) -> None:
     if failure:
         raise unavailable_error(failure)
     if outcome.error:
-        raise DbtProjectError(outcome.error)
-    if not dbt_run.nodes and dbt_run.arguments.selection:
-        raise DbtProjectError(f"No nodes of the dbt project match {dbt_run.arguments.selection}")
+        usage = outcome.is_usage_error
+        raise DbtProjectError(
+            dbt_run.arguments.usage_error(outcome.error) if usage else outcome.error
+        )
+    if not dbt_run.nodes and dbt_run.arguments.selection and not _has_nothing_new(dbt_run, outcome):
+        unmatched = [each for each in outcome.unmatched if not compared([each])]
+        selection = ", ".join(unmatched) or dbt_run.arguments.selection
+        raise DbtProjectError(f"No nodes of the dbt project match {selection}")
     if errors_of(outcome.nodes.values()):
         raise DbtProjectError
+
+
+def _has_nothing_new(dbt_run: DbtRun, outcome: DbtOutcome) -> bool:
+    """Whether no node differs from the state that the selection compares with."""
+    arguments = dbt_run.arguments
+    selectors = dbt_run.workspace.manifest().get("selectors") or {}
+    selector = str(selectors.get(arguments.selector)) if arguments.selector else ""
+    return has_nothing_to_compare(arguments.lists, selector, outcome.unmatched)
 
 
 def _timeout_message(dbt_run: DbtRun, outcome: DbtOutcome) -> str:

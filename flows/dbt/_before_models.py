@@ -2,27 +2,26 @@
 
 Reads the dbt project; `deps` writes the packages into it, `seed` and `snapshot` write their relations.
 dbt replaces seeds and adds to snapshots only what changed, so repeating a step is safe. Models that read
-a failed seed or snapshot are not run; the other models are.
+a failed seed or snapshot are skipped, with the reason; the other models are run.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
 
 from prefect import get_run_logger
 
 from analytics_worker.database.connections import APPLICATION_NAME_BYTES, application_name
 from analytics_worker.settings import settings
-from flows.dbt._attempts import DbtRun
-from flows.dbt._dbt_artifacts import (
-    DbtOutcome,
-    NodeResult,
-    is_failed,
-)
-from flows.dbt._failures import DbtProjectError, unavailable_error
+from flows.dbt._arguments import Arguments
+from flows.dbt._attempts import DbtRun, next_command
+from flows.dbt._dbt_artifacts import DbtOutcome, is_failed
+from flows.dbt._failures import DbtProjectError, DbtUnavailableError, unavailable_error
+from flows.dbt._left_out import readers, skipped_models
 from flows.dbt._packages import install_error, packages_changed, remember_packages
 from flows.dbt._process import DbtDeadlineError
+from flows.dbt._run_results import read_document
 from flows.dbt._runner import run_dbt
 from flows.dbt._workspace import Workspace, create_folder
+from flows.dbt.state.folder import MANIFEST
 
 PASSED_ON = frozenset({"--profile", "--target", "-t", "--threads", "--vars"})
 NOT_IN_DEPS = frozenset({"--threads"})
@@ -43,6 +42,22 @@ def run_before(dbt_run: DbtRun) -> None:
             dbt_run.steps_done.add(step)
 
 
+def report_left_out(dbt_run: DbtRun) -> None:
+    """Add the models as skipped nodes, if a step failed in such a way that none of them was run.
+
+    Which of them a selection means is unknown then: only dbt could say so.
+    """
+    if dbt_run.error is None or dbt_run.nodes or dbt_run.arguments.selection:
+        return
+    for step in _steps(dbt_run):
+        manifest = dbt_run.workspace.folder / step / "target" / MANIFEST
+        if step not in dbt_run.steps_done and (document := read_document(manifest)):
+            dbt_run.nodes = skipped_models(
+                document, f"not run: dbt {step} failed before the models"
+            )
+            dbt_run.left_out = dict.fromkeys(dbt_run.nodes, "")
+
+
 def _steps(dbt_run: DbtRun) -> list[str]:
     """Return all steps for `dbt run`, the installation of packages for other commands."""
     steps: list[str] = list(settings().dbt_before_models)
@@ -56,13 +71,16 @@ def _run_step(dbt_run: DbtRun, step: str) -> None:
         _build(dbt_run, step)
     elif packages_changed(dbt_run.workspace):
         outcome = _dbt(dbt_run, step, dbt_run.workspace)
+        if outcome.crashed:
+            raise DbtUnavailableError(f"dbt deps, before {dbt_run.title}: {outcome.error}")
         if outcome.error:
             raise DbtProjectError(install_error(outcome.error, dbt_run.workspace.project))
         remember_packages(dbt_run.workspace)
 
 
 def _build(dbt_run: DbtRun, step: str) -> None:
-    outcome = _dbt(dbt_run, step, create_folder(dbt_run.workspace, step))
+    folder = create_folder(dbt_run.workspace, step)
+    outcome = _dbt(dbt_run, step, folder)
     dbt_run.step_nodes |= outcome.nodes
     if outcome.service_failure:
         failure = outcome.service_failure
@@ -70,15 +88,17 @@ def _build(dbt_run: DbtRun, step: str) -> None:
     if outcome.error:
         raise DbtProjectError(f"dbt {step} failed, so the models were not run: {outcome.error}")
     failed = [node for node in outcome.nodes.values() if is_failed(node)]
-    if failed:
-        _exclude_readers(dbt_run, step, failed)
+    dbt_run.left_out |= readers(failed, folder.manifest())
 
 
 def _dbt(dbt_run: DbtRun, step: str, workspace: Workspace) -> DbtOutcome:
     get_run_logger().info("dbt %s, before %s", step, dbt_run.title)
+    arguments = Arguments(tuple(_options(step, dbt_run.arguments.options)))
+    done = {key: node for key, node in dbt_run.step_nodes.items() if node["resource_type"] == step}
+    command, options = next_command((step,), arguments, done, workspace)
     outcome = run_dbt(
-        [step],
-        _options(step, dbt_run.arguments.options),
+        command,
+        options,
         workspace,
         name=f"dbt:{application_name()}"[:APPLICATION_NAME_BYTES],
         deadline=dbt_run.deadline,
@@ -100,16 +120,3 @@ def _options(step: str, options: Sequence[str]) -> list[str]:
         if option in names
         for part in options[position : position + 2]
     ]
-
-
-def _exclude_readers(dbt_run: DbtRun, step: str, failed: Iterable[NodeResult]) -> None:
-    """Exclude the models that read a failed node: they would be built on missing or old rows."""
-    names = sorted(node["name"] for node in failed)
-    if "--selector" in dbt_run.arguments.options:  # dbt ignores exclusions beside it
-        raise DbtProjectError(f"dbt {step} failed ({', '.join(names)}), so the models were not run")
-    get_run_logger().warning(
-        "dbt %s failed for %s: models that read it are not run", step, ", ".join(names)
-    )
-    lists = dbt_run.arguments.lists
-    excluded = [*lists.get("--exclude", []), *(f"fqn:{name}+" for name in names)]
-    dbt_run.arguments = replace(dbt_run.arguments, lists={**lists, "--exclude": excluded})

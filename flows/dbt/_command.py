@@ -9,7 +9,7 @@ from prefect import Task
 
 from flows.dbt._arguments import check_arguments
 from flows.dbt._attempts import DbtRun, flow_limit_seconds, run_with_retries
-from flows.dbt._before_models import run_before
+from flows.dbt._before_models import report_left_out, run_before
 from flows.dbt._dbt_artifacts import DbtResult
 from flows.dbt._flow_result import finish_run
 from flows.dbt._sample_project import sample_without_sources
@@ -41,6 +41,7 @@ def run_command(
         provide_sources(folders, arguments)
         dbt_run = DbtRun((command,), arguments, folders, flow_limit_seconds(), before=run_before)
         run_with_retries(dbt_run, attempt_task)
+        report_left_out(dbt_run)
         unit = "nodes" if dbt_run.step_nodes else unit
         result = finish_run(dbt_run, artifact=artifact, unit=unit)
         keep_state(dbt_run, result)

@@ -4,6 +4,7 @@ Reads dbt's artifacts (run_results.json, sources.json) and the events of the pro
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,8 @@ PASSED = frozenset({"success", "pass", "no-op", "reused"})
 WARNED = frozenset({"warn"})
 SKIPPED = frozenset({"skipped"})
 
+_HASH = re.compile(r"[0-9a-f]{10}")
+"""The last part of the unique id of a generic test."""
 _NO_DATE = "0001-01-01"
 """What dbt reports as the newest date of a source without rows."""
 
@@ -75,6 +78,8 @@ class DbtOutcome:
         nodes: Result of each node, by unique id.
         error: Error of dbt itself; None if only nodes failed, or nothing.
         warnings: dbt's warnings, as logged.
+        is_usage_error: Whether dbt refused an option.
+        unmatched: Criteria of the selection for which dbt found no nodes.
         crashed: Whether dbt died before it reported its result.
         timed_out: Whether it was stopped by its time limit.
     """
@@ -82,6 +87,8 @@ class DbtOutcome:
     nodes: dict[str, NodeResult] = field(default_factory=dict[str, NodeResult])
     error: str | None = None
     warnings: list[str] = field(default_factory=list[str])
+    unmatched: list[str] = field(default_factory=list[str])
+    is_usage_error: bool = False
     crashed: bool = False
     timed_out: bool = False
     seconds: float = 0.0
@@ -166,8 +173,8 @@ def _node(fields: Mapping[str, Any]) -> NodeResult:
 def _name(kind: str, path: str) -> str:
     """Return ``pipeline_kpis`` for a model, ``crm.accounts`` for a source, a test without its hash."""
     parts = path.split(".")[1:] or [path]
-    if kind == "test":
-        return parts[0]
+    if kind == "test" and len(parts) > 1 and _HASH.fullmatch(parts[-1]):
+        parts.pop()
     return ".".join(parts)
 
 

@@ -4,7 +4,7 @@ Reads the settings; writes nothing.
 """
 
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, Self, TypeVar, cast
 
 from prefect.context import FlowRunContext
 
@@ -28,6 +28,13 @@ class DbtFlow(WorkerFlow[P, R]):
         if self.limit_seconds is None or context is None or context.flow is not self:
             return self.limit_seconds
         return self.limit_seconds + settings().dbt_lock_wait_seconds
+
+    def with_options(self, **options: Any) -> Self:
+        """Return a copy with other options; its time limit starts when it may run dbt, too."""
+        options.setdefault("timeout_seconds", self.limit_seconds)
+        changed = super().with_options(**options)
+        changed.limit_seconds = changed.__dict__.pop("timeout_seconds")
+        return changed
 
     @timeout_seconds.setter
     def timeout_seconds(self, seconds: float | None) -> None:  # pyright: ignore[reportIncompatibleVariableOverride]

@@ -24,6 +24,7 @@ from flows.dbt._dbt_artifacts import (
     summary_of,
 )
 from flows.dbt._history import record_node_health, record_run
+from flows.dbt._left_out import describe_left_out
 from flows.dbt._node_table import node_table
 from flows.dbt._published_files import publish_failed_sql
 from flows.dbt.node_history.details import NodeDetails, node_details
@@ -47,7 +48,9 @@ def finish_run(dbt_run: DbtRun, *, artifact: str, unit: str) -> DbtResult:
     status = status_of_summary(summary, dbt_run.error)
     details = node_details(dbt_run.workspace, nodes)
     errors = _with_owners(errors_of(nodes), nodes, details)
-    error = None if status == "success" else _error(dbt_run, errors)
+    owners = {unique_id: found["owner"] for unique_id, found in details.items()}
+    reasons = [dbt_run.error, describe_left_out(nodes, dbt_run.left_out, owners)]
+    error = None if status == "success" else _error([each for each in reasons if each], errors)
     result = DbtResult(
         **flow_result(status, _message(dbt_run, summary, error, unit), error=error),
         summary=summary,
@@ -90,14 +93,14 @@ def _with_owners(
     return errors
 
 
-def _error(dbt_run: DbtRun, errors: list[NodeError]) -> str:
-    """Return the error of dbt, then those of the nodes with their owners, at most MAX_ERROR_CHARACTERS."""
+def _error(reasons: list[str], errors: list[NodeError]) -> str:
+    """Return the reasons, then the errors of the nodes with their owners, at most MAX_ERROR_CHARACTERS."""
     failed = [
         f"{error['name']}{f' (owner: {owner})' if (owner := error.get('owner')) else ''}:"
         f" {error['message'] or error['status']}"
         for error in errors
     ]
-    text = printable("\n".join(([dbt_run.error] if dbt_run.error else []) + failed))
+    text = printable("\n".join(reasons + failed))
     return text if len(text) <= MAX_ERROR_CHARACTERS else f"{text[: MAX_ERROR_CHARACTERS - 1]}…"
 
 
@@ -106,14 +109,18 @@ def _message(dbt_run: DbtRun, summary: DbtSummary, error: str | None, unit: str)
     lines = [line for line in (error or "").splitlines() if line.strip()]
     reason = "; ".join(lines[:ERRORS_IN_MESSAGE])
     if not dbt_run.step_nodes | dbt_run.nodes:
-        return one_line(
-            reason or f"nothing to do: the dbt project has no {unit} for `{dbt_run.title}`",
-            MESSAGE_CHARACTERS,
-        )
+        return one_line(reason or _nothing_to_do(dbt_run, unit), MESSAGE_CHARACTERS)
     kinds = ("passed", "warned", "failed", "skipped")
     counts = ", ".join(f"{summary[kind]} {kind}" for kind in kinds if summary[kind])
     text = f"{_executed(dbt_run, summary, unit)} in {summary['seconds']:.1f} s: {counts or 'none'}"
     return one_line(f"{text}. {reason}" if reason else text, MESSAGE_CHARACTERS)
+
+
+def _nothing_to_do(dbt_run: DbtRun, unit: str) -> str:
+    selection = dbt_run.arguments.selection
+    if selection:
+        return f"nothing to do: no {unit} match {selection}, compared with the state"
+    return f"nothing to do: the dbt project has no {unit} for `{dbt_run.title}`"
 
 
 def _executed(dbt_run: DbtRun, summary: DbtSummary, unit: str) -> str:

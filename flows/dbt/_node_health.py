@@ -81,13 +81,19 @@ def _row(unique_id: str, node: Mapping[str, Any], result: NodeResult | None) -> 
         "unique_id": unique_id,
         "database_name": node.get("database"),
         "schema_name": node.get("schema"),
-        "relation_name": node.get("alias") or node.get("identifier") or node.get("name"),
+        "relation_name": _relation_name(node),
         "resource_type": kind,
         "name": result["name"] if result else node.get("name"),
         "status": _verdict(result),
         "is_built": succeeded and kind in BUILT,
         "message": result["message"] if result else None,
     }
+
+
+def _relation_name(node: Mapping[str, Any]) -> str:
+    """Return the name of the relation; projects double its quotes, because dbt only puts quotes around it."""
+    name = str(node.get("alias") or node.get("identifier") or node.get("name"))
+    return name.replace('""', '"')
 
 
 def _verdict(result: NodeResult | None) -> str | None:

@@ -5,9 +5,10 @@ of the project insert variables into SQL that runs as the worker's role, so a ca
 variables that the project declares, to values that can't leave an SQL literal.
 """
 
+import difflib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any, cast
@@ -19,6 +20,7 @@ from flows.dbt.state.folder import PRODUCTION, production_state
 
 MAX_VALUE_CHARACTERS = 10_000
 MAX_THREADS = 64
+MAX_NAMES, MAX_NAME_CHARACTERS = 12, 60
 PROJECT_FILE = "dbt_project.yml"
 _SAFE_TEXT = re.compile(r"(?!.*(--|/\*))[\w .,:@+/=-]*")
 _ALLOWED = "letters, digits, spaces and _ . , : @ + / = -, without -- and /*"
@@ -41,6 +43,16 @@ def check_value(option: str, value: str, project: Path) -> str:
         )
     check = _CHECKS.get(option)
     return check(option, value, project) if check else value
+
+
+def nearest_first(value: str, allowed: Iterable[str], hint: str = "") -> str:
+    """Return some of the allowed names, the most similar ones first, and the number of others."""
+    names = sorted(allowed)
+    similar = difflib.get_close_matches(value, names, n=3, cutoff=0.3)
+    ordered = [*similar, *(each for each in names if each not in similar)]
+    rest = len(ordered) - MAX_NAMES
+    text = ", ".join(each[:MAX_NAME_CHARACTERS] for each in ordered[:MAX_NAMES])
+    return f"{text} and {rest} more{hint}" if rest > 0 else text
 
 
 def _threads(option: str, value: str, _project: Path) -> str:
@@ -72,9 +84,11 @@ def _variables(option: str, value: str, project: Path) -> str:
     declared = _declared(project)
     for name, setting in variables.items():
         if name not in declared:
+            known = f"expected one of: {nearest_first(str(name), declared)}. It declares"
             raise DbtArgumentError(
-                f"dbt_args: {option} {str(name)[:40]!r} is not a variable of this project; expected"
-                f" one of {sorted(declared)}. Declare others under vars: in {PROJECT_FILE}."
+                f"dbt_args: {option} {str(name)[:40]!r} is not a variable of this project;"
+                f" {known if declared else 'it declares none. It may declare'} others under vars: in"
+                f" {PROJECT_FILE}."
             )
         _check_setting(name, setting)
     return json.dumps(variables, default=str, ensure_ascii=False)
@@ -120,9 +134,9 @@ def _declared(project: Path) -> frozenset[str]:
     """Return the names below ``vars:``, including those of packages."""
     file = project / PROJECT_FILE
     document = yaml.safe_load(file.read_text()) if file.is_file() else None
-    variables = cast("Mapping[str, Any]", (document or {}).get("vars") or {})
+    variables = cast("Mapping[Any, Any]", (document or {}).get("vars") or {})
     packages = [each for each in variables.values() if isinstance(each, dict)]
-    return frozenset(variables).union(*packages)
+    return frozenset(str(name) for names in (variables, *packages) for name in names)
 
 
 _CHECKS: dict[str, Callable[[str, str, Path], str]] = {

@@ -1,7 +1,7 @@
 """Run one dbt command in the child process, and report it as lines of JSON.
 
 Reads one request (a JSON line) from standard input; writes one JSON line per event to standard
-output: ``nodes`` (how many), ``start`` and ``end`` of each node, ``log`` lines, and finally ``done``. All other
+output: ``nodes`` (how many), ``unmatched`` criteria of the selection, ``start`` and ``end`` of each node, ``log`` lines, and finally ``done``. All other
 output goes to standard error. Started by path, so that dbt is imported but Prefect is not.
 """
 
@@ -106,6 +106,19 @@ def write_manifest_once() -> None:
     setattr(runnable, "write_manifest", skip)  # noqa: B010  # a private function of dbt
 
 
+def skip_nodes(unique_ids: list[str]) -> None:
+    """Let dbt skip these nodes, as it skips what depends on a failed node, if they are selected."""
+    from dbt.task.runnable import GraphRunnableTask  # noqa: PLC0415
+
+    start = GraphRunnableTask.__init__
+
+    def start_with_skips(task: Any, *args: Any, **options: Any) -> None:
+        start(task, *args, **options)
+        task._skipped_children |= dict.fromkeys(unique_ids)  # noqa: SLF001  # there is no other way
+
+    setattr(GraphRunnableTask, "__init__", start_with_skips)  # noqa: B010  # a class of dbt
+
+
 class EventForwarder:
     """Forward node events, and log lines from level info upwards; without those about single nodes in a large run."""
 
@@ -119,6 +132,8 @@ class EventForwarder:
         if info.name in {"NodeStart", "NodeFinished"}:
             self._forward_node(message)
             return
+        if info.name == "NoNodesForSelectionCriteria":
+            self._emit("unmatched", criterion=message.data.spec_raw)
         if info.name == "ConcurrencyLine":
             count = int(message.data.node_count)
             self._summarized = count > self._node_lines
@@ -161,6 +176,7 @@ def invoke(emit: Callable[..., None], request: dict[str, Any]) -> None:
     use_c_json_encoder()
     if "generate" not in request["argv"]:
         write_manifest_once()
+    skip_nodes(request["left_out"])
     forwarder = EventForwarder(emit, request["node_lines"])
     if request.get("prefect_context"):
         from flows.dbt import _prefect_dbt  # noqa: PLC0415  # imports Prefect

@@ -2,13 +2,12 @@
 
 Reads the dbt project; dbt writes to the warehouse as the project defines. However the command ends
 (finished, timed out, cancelled, crashed), no process and no query of the run remains: the child is
-interrupted, then killed. Backends with the name of the run are terminated. The server enforces
-limits in case this process is killed. dbt replaces what it builds, so running a command again is
-safe.
+interrupted, then killed. Backends with the name of the run are terminated. The server enforces limits in
+case this process is killed. dbt replaces what it builds, so running a command again is safe.
 """
 
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -70,9 +69,12 @@ class EventReader:
             self._end(event)
         elif event["event"] == "log":
             self._log(event)
+        elif event["event"] == "unmatched":
+            self.outcome.unmatched.append(self.clean(event["criterion"]))
         else:
             self.finished = True
-            self.outcome.error = None if event["error"] is None else self.clean(event["error"])
+            self.outcome.error = event["error"] and self.clean(event["error"])
+            self.outcome.is_usage_error = event.get("error_type") == "DbtUsageException"
 
     def _start(self, node: Mapping[str, Any]) -> None:
         if node.get("materialized") != EPHEMERAL:
@@ -106,6 +108,7 @@ def run_dbt(
     name: str,
     deadline: float,
     shows_nodes: bool = True,
+    left_out: Collection[str] = (),
 ) -> DbtOutcome:
     """Run ``dbt <command> <options>`` to its end, its deadline, or the end of the flow.
 
@@ -116,6 +119,7 @@ def run_dbt(
         name: application_name of dbt's connections.
         deadline: On the monotonic clock.
         shows_nodes: Whether each node gets a task run.
+        left_out: Unique ids of nodes that dbt skips.
     """
     started = time.monotonic()
     uses_prefect = shows_nodes and settings().dbt_runner == "prefect"
@@ -137,6 +141,7 @@ def run_dbt(
                 "application_name": name,
                 "limits": _limits(deadline - started),
                 "node_lines": limit,
+                "left_out": [*left_out],
                 "prefect_context": _pack_context() if uses_prefect else None,
             }
         )

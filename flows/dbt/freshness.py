@@ -4,6 +4,7 @@ Reads the dbt project and the sources in the warehouse; writes one row per run i
 and one per source table in ``ops.dbt_node_results``. Only reads the sources: repeating it is safe.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,11 +15,13 @@ from analytics_worker.prefect_support.retries import DBT_FRESHNESS
 from flows.dbt._arguments import typed_arguments
 from flows.dbt._attempts import DbtRun, attempt, flow_limit_seconds, run_with_retries
 from flows.dbt._before_models import run_before
-from flows.dbt._dbt_artifacts import DbtResult
+from flows.dbt._dbt_artifacts import DbtResult, NodeResult
 from flows.dbt._flow import dbt_flow
 from flows.dbt._flow_result import finish_run
 from flows.dbt._workspace import workspace
 from flows.dbt.state.production import keep_state
+
+_PLAIN = re.compile(r"[\w-]+(\.[\w-]+)?")
 
 
 class UnknownSourceError(PermanentError):
@@ -44,7 +47,7 @@ def dbt_freshness_check(
         select: More sources, in dbt's syntax, such as ``["tag:nightly", "source:crm+"]``.
     """
     names = source_names or []
-    selected = [*(f"source:{name}" for name in names), *(select or [])]
+    selected = [*source_criteria(names), *(select or [])]
     with workspace() as folders:
         arguments = typed_arguments(
             "source freshness", folders.project, target=target, variables=vars, select=selected
@@ -52,10 +55,48 @@ def dbt_freshness_check(
         command = ("source", "freshness")
         dbt_run = DbtRun(command, arguments, folders, flow_limit_seconds(), before=run_before)
         run_with_retries(dbt_run, check_freshness)
-        check_source_names(names, folders.manifest())
+        manifest = folders.manifest()
+        check_source_names(names, manifest)
+        if names and not select:
+            dbt_run.nodes = _named(names, dbt_run.nodes, manifest)
         result = finish_run(dbt_run, artifact="dbt-freshness-check", unit="sources")
         keep_state(dbt_run, result)
         return result
+
+
+def source_criteria(names: Sequence[str]) -> list[str]:
+    """Return criteria that select these sources and tables, and perhaps ones with similar names.
+
+    dbt splits a criterion at spaces, commas and dots, and knows no quotes. A wildcard stands for each character
+    that is not part of a plain name. The dot between source and table may be any of the dots.
+    """
+    criteria: list[str] = []
+    for name in names:
+        dots = [position for position, character in enumerate(name) if character == "."]
+        if _PLAIN.fullmatch(name):
+            criteria.append(f"source:{name}")
+        else:
+            pairs = ((name[:dot], name[dot + 1 :]) for dot in dots)
+            criteria += [f"source:{_pattern(source)}.{_pattern(table)}" for source, table in pairs]
+            criteria.append(f"source:{_pattern(name)}")
+    return criteria
+
+
+def _pattern(text: str) -> str:
+    return re.sub(r"[^\w-]", "?", text)
+
+
+def _named(
+    names: Sequence[str], nodes: Mapping[str, NodeResult], manifest: Mapping[str, Any]
+) -> dict[str, NodeResult]:
+    """Return the nodes that are meant by these names, and those that are no sources."""
+    sources = manifest.get("sources", {})
+    return {
+        unique_id: node
+        for unique_id, node in nodes.items()
+        if not (source := sources.get(unique_id))
+        or {source["source_name"], f"{source['source_name']}.{source['name']}"} & set(names)
+    }
 
 
 def check_source_names(names: Sequence[str], manifest: Mapping[str, Any]) -> None:

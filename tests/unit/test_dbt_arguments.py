@@ -12,6 +12,7 @@ from flows.dbt._arguments import (
     SWITCHES,
     VALUES,
     WORKER_OPTIONS,
+    Arguments,
     check_arguments,
 )
 from flows.dbt._option_values import DbtArgumentError
@@ -46,7 +47,7 @@ def test_options_with_values_pass_through():
         "--threads",
         "2",
         "--target",
-        "ci",
+        "warehouse",
         "--fail-fast",
     ]
     assert check(*given) == given
@@ -58,7 +59,7 @@ def test_nothing_means_the_whole_project():
 
 
 def test_the_selection_can_be_named():
-    arguments = check_arguments("run", ["-m", "a", "b", "--selector", "nightly"], PROJECT)
+    arguments = Arguments(("--selector", "nightly"), {"--select": ["a", "b"]})
     assert arguments.selection == "--selector nightly --select a b"
 
 
@@ -180,3 +181,61 @@ def test_every_option_of_dbt_has_been_decided_on(command):
         if "deprecated" not in spelling
     }
     assert real <= set(LISTS) | VALUES | PATHS | SWITCHES | set(WORKER_OPTIONS)
+
+
+@pytest.fixture
+def named(tmp_path, monkeypatch):
+    targets = {f"t{number:02}": {} for number in range(20)} | {"prod": {}}
+    profiles = {"config": {}, "shop": {"outputs": targets}, "other": {"outputs": {"ci": {}}}}
+    (tmp_path / "profiles.yml").write_text(yaml.safe_dump(profiles))
+    (tmp_path / "dbt_project.yml").write_text("profile: shop\n")
+    monkeypatch.setenv("DBT_PROFILES_DIR", str(tmp_path))
+    settings.cache_clear()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["--target", "prdo"], "--target 'prdo' is not a target of the profile 'shop'; expected one of: prod, "),
+        (["--target", "prdo"], "t10 and 9 more."),
+        (["--profile", "shpo"], "--profile 'shpo' is not a profile of profiles.yml; expected one of: shop, other."),
+        (["--profile", "other", "-t", "prod"], "-t 'prod' is not a target of the profile 'other'; expected one of: ci."),
+        (["--selector", "nightly"], "--selector 'nightly' is not defined: the dbt project has no selectors.yml"),
+        (["--vars", "{kind: 1}"], "'kind' is not a variable of this project; it declares none. It may declare others"),
+    ],
+)  # fmt: skip
+def test_a_name_that_is_not_defined_is_refused_with_the_nearest_ones(named, arguments, error):
+    with pytest.raises(DbtArgumentError) as refused:
+        check_arguments("run", arguments, named)
+    assert error in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_names_of_variables_that_are_no_texts_in_yaml_are_named_too(named):
+    (named / "dbt_project.yml").write_text("vars: { off: 1, 2026: 1, kind: 1 }")
+    with pytest.raises(DbtArgumentError, match="expected one of: 2026, False, kind"):
+        check_arguments("run", ["--vars", "{x: 1}"], named)
+
+
+def test_a_selector_is_one_of_the_project(named):
+    (named / "selectors.yml").write_text("selectors: [{ name: nightly, definition: 'tag:x' }]")
+    check_arguments("run", ["--selector", "nightly", "--target", "prod"], named)
+    with pytest.raises(DbtArgumentError, match=r"expected one of: nightly\."):
+        check_arguments("run", ["--selector", "nihgtly"], named)
+
+
+@pytest.mark.usefixtures("named")
+def test_names_that_only_dbt_knows_are_left_to_dbt(named):
+    (named / "profiles.yml").write_text("shop: { outputs: { \"{{ env_var('T') }}\": {} } }")
+    check_arguments("run", ["--target", "any"], named)
+    (named / "profiles.yml").write_text("shop: {")
+    check_arguments("run", ["--target", "any", "--profile", "any"], named)
+
+
+def test_an_error_of_dbt_about_a_value_has_the_name_of_its_option():
+    arguments = check_arguments("run", ["--indirect-selection", "egaer", "--select", "a"], PROJECT)
+    assert arguments.usage_error("'egaer' is not one of 'eager', 'empty'.") == (
+        "dbt_args: --indirect-selection 'egaer' is not one of 'eager', 'empty'."
+    )
+    assert arguments.usage_error("No such option '--x'.") == "dbt_args: No such option '--x'."

@@ -53,7 +53,7 @@ def node(unique_id: str, status: str, **fields: object) -> dict[str, object]:
 def test_an_artifact_becomes_counts_and_one_row_per_node(tmp_path):
     results = [
         node("model.p.a", "success", adapter_response={"rows_affected": 7}),
-        node("test.p.unique_a_id.abc123", "warn", message="Got 1 result"),
+        node("test.p.unique_my.table_id.0123abcdef", "warn", message="Got 1 result"),
         node("model.p.b", "error", message="Database Error\n  boom\n  compiled code at /x/b.sql"),
         node("model.p.c", "skipped"),
     ]
@@ -62,7 +62,7 @@ def test_an_artifact_becomes_counts_and_one_row_per_node(tmp_path):
     nodes = read_nodes(tmp_path)
     summary = summary_of(nodes.values(), 2)
 
-    assert [found["name"] for found in nodes.values()] == ["a", "unique_a_id", "b", "c"]
+    assert [found["name"] for found in nodes.values()] == ["a", "unique_my.table_id", "b", "c"]
     assert nodes["model.p.a"]["rows"] == 7
     assert nodes["model.p.b"]["message"] == "Database Error boom"
     assert summary == {

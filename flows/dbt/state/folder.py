@@ -58,7 +58,8 @@ def production_state(project: Path) -> Path:
     if not kept:
         raise NoStateError(
             f"No state of production of the dbt project {name!r} is kept in {settings().dbt_state_dir} yet."
-            " A run of `run_dbt_models` or `dbt_build` keeps it (docs/decisions/dbt-state.md)."
+            " Run `run_dbt_models` or `dbt_build` once, which keeps it, or give --state a folder below the"
+            " dbt project (docs/decisions/dbt-state.md)."
         )
     return kept[-1]
 

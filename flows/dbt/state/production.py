@@ -24,6 +24,7 @@ from flows.dbt._attempts import DbtRun
 from flows.dbt._dbt_artifacts import DbtResult
 from flows.dbt._run_results import Document, merge, merged, read_document, results_of
 from flows.dbt._workspace import Workspace, publish
+from flows.dbt.state.comparison import compared
 from flows.dbt.state.folder import (
     MANIFEST,
     RESULTS,
@@ -40,6 +41,8 @@ HAVE_RESULTS = BUILDS | {"seed", "snapshot", "test"}
 NOT_PRODUCTION = frozenset({"--empty", "--profile", "--sample"})
 """Options of a run that builds no real data, or somewhere else."""
 FRESHER = "source_status:"
+NOT_OF_CODE = frozenset({"result", "source_status"})
+"""Methods of selections that leave modified nodes out."""
 
 
 def provide_sources(workspace: Workspace, arguments: Arguments) -> None:
@@ -122,9 +125,12 @@ def _keep(dbt_run: DbtRun, result: DbtResult) -> None:
 
 def _is_whole(dbt_run: DbtRun) -> bool:
     """Whether the run built all that production consists of: everything, or what a schedule says."""
+    arguments = dbt_run.arguments
+    if compared(arguments.lists.get("--select", [])) & NOT_OF_CODE:
+        return False
     context = FlowRunContext.get()
     flow_run = context.flow_run if context else None
-    return not dbt_run.arguments.selection or bool(flow_run and flow_run.auto_scheduled)
+    return not arguments.selection or bool(flow_run and flow_run.auto_scheduled)
 
 
 def _with_earlier(project: str, results: Document, manifest: Path) -> bytes:

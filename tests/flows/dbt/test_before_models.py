@@ -1,8 +1,11 @@
 """Seeds, snapshots and packages: before the models, and as flows of their own."""
 
+import json
+
 import pytest
 from sqlalchemy import text
 
+from analytics_worker.circuit_breaker import dbt_circuit_breaker
 from analytics_worker.database.connections import direct_connection, warehouse_url
 from analytics_worker.settings import InvalidSettingError, settings
 from flows.dbt import (
@@ -15,6 +18,7 @@ from flows.dbt import (
 from flows.dbt._packages import packages_changed
 from flows.dbt._workspace import workspace
 from tests.flows.dbt.seen import rows, task_run_names
+from tests.support.scripted_dbt import ended, manifest
 
 SNAPSHOT = """
 snapshots:
@@ -89,24 +93,74 @@ def test_packages_seeds_and_snapshots_are_ready_before_the_models(project, write
         assert packages_changed(folders)
 
 
-def test_a_model_that_reads_a_failed_seed_is_not_run_and_others_are(write, before):
+def test_a_model_that_reads_a_failed_seed_is_skipped_with_the_reason_and_others_are_run(
+    write, before
+):
     write("seeds/good.csv", "id\n1\n")
     write("seeds/bad.csv", "id\nnot-a-number\n")
     write("seeds/bad.yml", "seeds: [{ name: bad, config: { column_types: { id: integer } } }]")
     for seed in ("good", "bad"):
         write(f"models/reads_{seed}.sql", f"select id from {{{{ ref('{seed}') }}}}")
+    write("models/bad/named_like_it.sql", "select 1 as id")
+    write("models/below.sql", "select * from {{ ref('reads_bad') }}")
+    write("models/not_selected.sql", "select * from {{ ref('reads_bad') }}")
+    write("models/below.yml", "models: [{ name: below, config: { meta: { owner: Ann } } }]")
     before("seed")
 
-    state = run_dbt_models(return_state=True)
+    state = run_dbt_models(["--exclude", "not_selected"], return_state=True)
 
     assert state.name == "Partial"
     assert statuses(state) == {
         "seed bad": "error",
         "seed good": "success",
+        "model below": "skipped",
+        "model named_like_it": "success",
+        "model reads_bad": "skipped",
         "model reads_good": "success",
     }
-    assert "bad" in state.message
+    assert "3 passed, 1 failed, 2 skipped. 2 models were not run" in state.message
+    assert "below (owner: Ann), reads_bad; bad: Database Error" in state.message
     assert "not-a-number" in state.message
+    messages = rows("select distinct message from ops.dbt_node_results where status = 'skipped'")
+    assert messages == [{"message": "not run: it reads seed bad, which failed"}]
+
+
+@pytest.mark.usefixtures("at_once")
+def test_an_outage_in_a_step_is_one_and_only_what_is_left_of_the_step_is_retried(
+    scripted_dbt, before
+):
+    before("snapshot,seed")
+    results = {"results": [{"unique_id": "seed.tiny.quick", "status": "success"}]}
+    left = {"run_results.json": json.dumps(results)}
+    lost = ended("lost", "error", "connection refused", kind="seed")
+    scripted_dbt.answers(ended("history", kind="snapshot"))
+    scripted_dbt.answers(ended("quick", kind="seed"), lost, files=left)
+    scripted_dbt.answers(ended("lost", kind="seed"))
+    scripted_dbt.answers(ended("reader"))
+
+    state = run_dbt_models(return_state=True)
+
+    assert state.name == "Completed", state.message
+    assert [call[0] for call in scripted_dbt.calls] == ["snapshot", "seed", "retry", "run"]
+    assert dbt_circuit_breaker.get_stats()["failures"] == 0  # 1, until the retry succeeded
+
+
+def test_models_of_a_step_that_failed_as_a_whole_are_counted_and_named(
+    scripted_dbt, before, monkeypatch
+):
+    monkeypatch.setattr("flows.dbt.models.run_models.retries", 0)
+    before("seed")
+    models = [f"m{number:02}" for number in range(12)]
+    scripted_dbt.answers(error="connection refused", files={"manifest.json": manifest(*models)})
+
+    state = run_dbt_models(return_state=True)
+
+    assert state.name == "Failed"
+    assert "12 skipped. dbt seed, before the models: connection refused; 12 models" in state.message
+    assert "m08, m09 and 2 more" in state.message
+    assert dbt_circuit_breaker.get_stats()["failures"] == 1
+    skipped = rows("select count(*) as n from ops.dbt_node_results where status = 'skipped'")
+    assert skipped == [{"n": 12}]
 
 
 def test_packages_that_cannot_be_downloaded_are_one_line_with_the_fix(write, before, monkeypatch):

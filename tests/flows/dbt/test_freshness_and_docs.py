@@ -70,6 +70,56 @@ def test_only_the_named_sources_are_checked_and_unknown_ones_refused():
     assert "crm.stale" in refused.message
 
 
+ODD_SOURCES = r"""
+sources:
+  - name: crm
+    schema: public
+    config: &config
+      loaded_at_field: '"Loaded at"'
+      freshness: { error_after: { count: 1, period: day } }
+    tables:
+      - { name: my table, identifier: 'Weird ""Näme""' }
+      - { name: my-table, identifier: unknown }
+      - { name: v1.it's }
+      - { name: größe }
+  - { name: two words, schema: public, config: *config, tables: [{ name: größe }] }
+"""
+ODD_TABLES = """
+create table public."Weird ""Näme\"\"" as select now() as "Loaded at";
+create table public."v1.it's" as select now() - interval '9 days' as "Loaded at";
+create table public."größe" as select now() as "Loaded at";
+"""
+
+
+def test_sources_with_spaces_quotes_dots_and_letters_of_any_language_are_selected_and_recorded(
+    model,
+):
+    model("sources.yml", ODD_SOURCES)
+    with direct_connection(warehouse_url()) as connection:
+        connection.execute(text(ODD_TABLES))
+    names = ["crm.my table", "crm.v1.it's", "crm.größe", "two words"]
+
+    state = dbt_freshness_check(names, return_state=True)
+
+    assert state.name == "Partial", state.message
+    assert {
+        node["name"]: node["status"] for node in state.result(raise_on_failure=False)["results"]
+    } == {
+        "crm.my table": "pass",
+        "crm.v1.it's": "error",
+        "crm.größe": "pass",
+        "two words.größe": "pass",
+    }
+    assert "crm.v1.it's: loaded 216.0 hours ago" in state.message
+    assert {row["name"] for row in rows("select name from ops.dbt_node_results")} == {
+        "crm.my table", "crm.v1.it's", "crm.größe", "two words.größe"
+    }  # fmt: skip
+    relations = rows('select relation_name from ops.dbt_node_health order by name collate "C"')
+    assert [row["relation_name"] for row in relations] == [
+        "größe", 'Weird "Näme"', "v1.it's", "größe"
+    ]  # fmt: skip
+
+
 def test_the_documentation_is_one_page_that_shows_the_models(model, monkeypatch, tmp_path):
     monkeypatch.setenv("REPORT_OUTPUT_DIR", str(tmp_path / "reports"))
     monkeypatch.setenv("REPORT_LINK_BASE", "https://files.example.com/reports")

@@ -61,6 +61,7 @@ def test_each_failing_node_is_notified_of_and_only_its_own_success_is_a_recovery
     assert monitor.changes(run(scripted_dbt, a="error", b="success")) == [("failing", ())]
     assert monitor.changes(run(scripted_dbt, a="error", b="error")) == [("failing", ("b",))]
     assert monitor.changes(run(scripted_dbt, a="error", b="error")) == []
+    assert monitor.changes(run(scripted_dbt, a="error", b="skipped")) == []
     assert monitor.changes(run(scripted_dbt, "--select", "c", c="success")) == []
     assert monitor.changes(run(scripted_dbt, a="success", b="error")) == []
     assert rows("select name, status, failures from ops.dbt_node_health order by name") == [

@@ -31,12 +31,14 @@ def test_names_and_messages_with_braces_are_no_templates(scripted_dbt: ScriptedD
     start = {
         "event": "start",
         "node": {
-            "unique_id": "test.tiny.amount_{usd}_is_unique.abc",
+            "unique_id": "test.tiny.amount_{usd}_is_unique.0123abcdef",
             "node_name": "amount_{usd}_is_unique",
             "resource_type": "test",
         },
     }
-    failed = ended("amount_{usd}_is_unique.abc", "fail", "Got {0} {usd} {{ x }} %s", kind="test")
+    failed = ended(
+        "amount_{usd}_is_unique.0123abcdef", "fail", "Got {0} {usd} {{ x }} %s", kind="test"
+    )
     scripted_dbt.answers(start, failed)
 
     state = run_dbt_tests(return_state=True)

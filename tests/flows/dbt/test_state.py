@@ -10,10 +10,11 @@ from analytics_worker.cli.dbt import dbt
 from analytics_worker.database.connections import direct_connection, warehouse_url
 from analytics_worker.settings import settings
 from flows.dbt import dbt_freshness_check, run_dbt_models
-from flows.dbt._arguments import Arguments
+from flows.dbt._arguments import Arguments, check_arguments
 from flows.dbt._attempts import DbtRun
 from flows.dbt._workspace import workspace
-from flows.dbt.state.folder import keep_files, production_state, remove_old, states
+from flows.dbt.state.comparison import has_nothing_to_compare
+from flows.dbt.state.folder import NoStateError, keep_files, production_state, remove_old, states
 from flows.dbt.state.production import is_production
 from tests.flows.dbt.seen import rows
 from tests.flows.dbt.test_freshness_and_docs import SOURCES, TABLES
@@ -34,6 +35,8 @@ def test_a_later_run_builds_what_changed_or_failed_since_production(model, proje
 
     before = compared("state:modified+")
     run_dbt_models(return_state=True)
+    unchanged = compared("state:modified+")
+    misspelled = compared("state:modified+", "no_such_name")
     model("good.sql", "select 2 as id")
     shown = CliRunner().invoke(dbt, ["diff"])
     modified = compared("state:modified+")
@@ -42,6 +45,8 @@ def test_a_later_run_builds_what_changed_or_failed_since_production(model, proje
     failed = compared("result:error")
 
     assert "No state of production of the dbt project 'tiny' is kept" in before.message
+    assert (unchanged.name, "nothing to do" in unchanged.message) == ("Completed", True)
+    assert "No nodes of the dbt project match no_such_name" in misspelled.message
     assert [line.split() for line in shown.output.splitlines()[:2]] == [
         ["model", "good", "body"],
         ["model", "above", "reads", "good"],
@@ -51,6 +56,7 @@ def test_a_later_run_builds_what_changed_or_failed_since_production(model, proje
     kept = rows("select project, command, files from ops.dbt_states order by kept_at")
     assert [(row["project"], row["files"]) for row in kept] == [
         ("tiny", ["manifest.json", "run_results.json"]),  # the whole project, green
+        ("tiny", ["run_results.json"]),  # nothing changed
         ("tiny", ["run_results.json"]),  # a selection
         ("tiny", ["run_results.json"]),  # not green
         ("tiny", ["run_results.json"]),
@@ -76,6 +82,42 @@ def test_models_of_fresher_sources_are_built(model):
     dbt_freshness_check(["crm.late"], return_state=True)
 
     assert names(compared("source_status:fresher+")) == ["from_late"]
+
+
+@pytest.mark.usefixtures("project")
+def test_what_a_selection_compares_with_must_be_there(project):
+    keep_files("tiny", {"run_results.json": b'{"results": []}'})
+    (project / "earlier").mkdir()
+    for options, error in (
+        (["--select", "state:modified+", "--state", "production"], "once without a failed node"),
+        (["--defer", "--state", "production"], "--defer needs manifest.json"),
+        (
+            ["--select", "source_status:fresher+", "--state", "production"],
+            "`dbt_freshness_check` once",
+        ),
+        (["--select", "state:new", "--state", "earlier"], "earlier does not have"),
+        (["--select", "tag:a,+state:modified.body+"], "expected --state production"),
+        (["--defer"], "--defer compares with an earlier run, but --state is missing"),
+    ):
+        with pytest.raises(NoStateError, match=error):
+            check_arguments("run", options, project)
+    check_arguments("run", ["--select", "result:error+", "--state", "production"], project)
+
+
+@pytest.mark.parametrize(
+    ("select", "selector", "unmatched", "expected"),
+    [
+        (["state:modified+"], "", ["state:modified+"], True),
+        (["tag:a,state:modified"], "", [], True),
+        (["1+result:error+1", "@source_status:fresher"], "", ["1+result:error+1"], True),
+        (["state:modified", "no_such"], "", ["state:modified", "no_such"], False),
+        (["state", "tag:result"], "", ["state", "tag:result"], False),
+        ([], "{'definition': {'method': 'state', 'value': 'new'}}", [], True),
+        ([], "{'definition': 'tag:a'}", ["tag:a"], False),
+    ],
+)
+def test_only_a_comparison_may_select_nothing(select, selector, unmatched, expected):
+    assert has_nothing_to_compare({"--select": select}, selector, unmatched) == expected
 
 
 @pytest.mark.parametrize(

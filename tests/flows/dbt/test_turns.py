@@ -1,13 +1,18 @@
 """One run at a time: it waits for others, visibly, and keeps the lock for all its attempts."""
 
 import threading
+from typing import Any
 
 import pytest
+from prefect.context import FlowRunContext
 from sqlalchemy import text
 
 from analytics_worker.database.connections import direct_connection, warehouse_url
+from analytics_worker.prefect_support.results import flow_result
 from analytics_worker.settings import settings
 from flows.dbt import run_dbt_models
+from flows.dbt._attempts import flow_limit_seconds
+from flows.dbt._flow import dbt_flow
 from flows.dbt._lock import DbtLock, DbtRunningError
 from tests.flows.dbt.seen import rows
 from tests.support.scripted_dbt import ScriptedDbt, ended
@@ -112,6 +117,21 @@ def test_a_run_that_waited_too_long_fails_and_is_recorded(scripted_dbt: Scripted
     assert scripted_dbt.calls == []
 
 
-def test_the_wait_does_not_count_for_the_time_limit_of_dbt():
-    assert run_dbt_models.timeout_seconds == 3600
+def test_the_wait_does_not_count_for_the_time_limit_of_dbt(
+    prefect_api,  # noqa: ARG001  # the server of the run
+    monkeypatch,
+):
+    lock_wait(monkeypatch, 500)
+
+    @dbt_flow(timeout_seconds=100)
+    def limits() -> Any:
+        context = FlowRunContext.get()
+        assert context
+        assert context.flow
+        values = f"{context.flow.timeout_seconds:g} {flow_limit_seconds():g}"
+        return flow_result("success", values)
+
+    assert limits()["message"] == "600 100"
+    assert limits.with_options(timeout_seconds=20)()["message"] == "520 20"
+    assert limits.with_options(name="other")()["message"] == "600 100"
     assert run_dbt_models.with_options(name="other").timeout_seconds == 3600
