@@ -27,9 +27,9 @@ def env() -> None:
         typer.echo(f"export {name}={shlex.quote(value)}")
 
 
-def _database(url: str, direct: str) -> dict[str, str]:
+def _database(url: str, direct: str | None = None) -> dict[str, str]:
     """The database for SQLAlchemy, for psql, and for dbt on the command line, with all parameters."""
-    parameters = libpq_parameters(direct)
+    parameters = libpq_parameters(direct or url)
     return {
         "DATABASE_URL": url,
         **psql_variables(libpq_parameters(url)),
