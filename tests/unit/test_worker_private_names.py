@@ -26,8 +26,8 @@ def parameters(function: object) -> list[str]:
 def test_the_installed_version_is_the_one_that_was_checked():
     lines = (project_root() / "pyproject.toml").read_text().splitlines()
     bound = next(line.split('"')[1] for line in lines if line.strip().startswith('"prefect>='))
-    assert Requirement(bound).specifier == SpecifierSet(">=3.8.8,<3.9")
-    assert version("prefect") in SpecifierSet(">=3.8.8,<3.9")
+    assert Requirement(bound).specifier == SpecifierSet(">=3.9.1,<3.10")
+    assert version("prefect") in SpecifierSet(">=3.9.1,<3.10")
 
 
 @pytest.mark.parametrize("name", prefect_internals.WORKER_METHODS)
