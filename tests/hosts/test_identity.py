@@ -2,33 +2,13 @@
 
 import os
 import signal
-from collections.abc import Iterator
-from pathlib import Path
-from uuid import uuid4
-
-import pytest
 
 from tests.support.case_runs import Workspace
 from tests.support.hosts import Host
-from tests.support.processes import Server, wait_for_exit
+from tests.support.processes import wait_for_exit
 from tests.support.wait_until import wait_until
 
 SWEEP = "^POST /api/flow_runs/filter$"
-
-
-@pytest.fixture
-def work(prefect_server: Server, tmp_path: Path) -> Iterator[Workspace]:
-    """Case flows, below a folder that all hosts have."""
-    pool = f"hosts-{uuid4().hex[:8]}"
-    workspace = Workspace(tmp_path / "flows", prefect_server.api_url, pool, limit=2)
-    yield workspace
-    workspace.close()
-
-
-def running(work: Workspace, seconds: float) -> tuple[object, int]:
-    run = work.submit("sleeping", seconds=seconds)
-    work.wait(run, "Running")
-    return run, work.pid(run)
 
 
 def test_a_worker_settles_its_own_runs_and_no_others(work: Workspace, hosts: list[Host]):

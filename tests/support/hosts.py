@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.case_runs import Workspace
-from tests.support.processes import Process, Server, our_worker
+from tests.support.processes import ROOT, Process, Server, our_worker
 from tests.support.slow_proxy import SlowProxy
 
 NUMBERS = (1, 2)
@@ -71,19 +72,27 @@ class Host:
 
     def start_worker(self, work: Workspace, *options: str, container: bool = False) -> Process:
         """Start a worker; in a container it sees no other processes than its own."""
-        environment = {
+        log, within = self.folder / "worker.log", self._inside(container=container)
+        worker = our_worker(work.pool, self._environment(work), log, *options, within=within)
+        worker.start()
+        self._stack.callback(worker.end, signal.SIGKILL)
+        return worker
+
+    def run(self, work: Workspace, *arguments: str) -> str:
+        """Run Python on this host; what it prints."""
+        command = [*self._inside(container=False), sys.executable, *arguments]
+        environment = os.environ | self._environment(work)
+        return subprocess.run(
+            command, env=environment, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
+        ).stdout
+
+    def _environment(self, work: Workspace) -> dict[str, str]:
+        return {
             "PREFECT_API_URL": f"http://{_address(self.number, 1)}:{self._server.port}/api",
             "PREFECT_HOME": str(self.folder / "home"),
             "STATE_DIR": str(self.state_dir),
             "WORKER_CODE_FOLDERS": str(work.directory),
         }
-        log = self.folder / "worker.log"
-        worker = our_worker(
-            work.pool, environment, log, *options, within=self._inside(container=container)
-        )
-        worker.start()
-        self._stack.callback(worker.end, signal.SIGKILL)
-        return worker
 
     def _inside(self, *, container: bool) -> list[str]:
         own_pids = ["--pid", "--fork", "--kill-child", "--mount-proc"] if container else []
