@@ -7,6 +7,7 @@ and logs of its runs.
 
 import asyncio
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Self, cast
 from uuid import UUID
@@ -19,6 +20,7 @@ from prefect.types import KeyValueLabels
 from prefect.workers.base import BaseWorker
 
 from analytics_worker.worker.caching_client import CachingClient
+from analytics_worker.worker.claim_batches import claim_in_batches
 from analytics_worker.worker.claim_lock import ClaimLock, ClaimLockTimeoutError
 from analytics_worker.worker.job import Job
 from analytics_worker.worker.job_override_policy import JobPolicy
@@ -31,6 +33,7 @@ from analytics_worker.worker.worker_metadata import integrations
 
 POLL_TIMEOUT_SECONDS = 8.0
 RETRY_SECONDS = 2.0
+MAX_RETRY_SECONDS = 30.0
 SPARE_AHEAD_SECONDS = 40.0
 """Seconds before its start at which the fork server of a run with a warm process is started."""
 
@@ -71,7 +74,8 @@ class PoolWorker(RunStarter):
         self._policy = policy
         self._wake = asyncio.Event()
         self._claimed = asyncio.Condition()
-        self._lock_expires_at = 0.0
+        self._lock: ClaimLock | None = None
+        self._failed_polls = 0
         self._expects_work = False
         self._active_count = 0
         self._draining = False
@@ -142,12 +146,22 @@ class PoolWorker(RunStarter):
         expected, self._expects_work = self._expects_work, False
         try:
             if expected or await self._due_runs():
-                lock = ClaimLock(self.client, self.pool)
-                async with lock.acquire() as deadline:
-                    await self._claim(deadline)
+                lock = await self._claim_lock()
+                async with lock.acquire():
+                    await self._claim(lock)
+            self._failed_polls = 0
         except (httpx.HTTPError, OSError, ClaimLockTimeoutError) as error:
-            self._logger.warning("poll failed, will retry: %r", error)
-            asyncio.get_running_loop().call_later(RETRY_SECONDS, self._wake.set)
+            pause = min(MAX_RETRY_SECONDS, RETRY_SECONDS * 2**self._failed_polls)
+            self._failed_polls = min(self._failed_polls + 1, 10)
+            self._logger.warning("poll failed, will retry in %.0f s: %r", pause, error)
+            asyncio.get_running_loop().call_later(pause, self._wake.set)
+
+    async def _claim_lock(self) -> ClaimLock:
+        if self._lock is None:
+            lock = ClaimLock(self.client, self.pool)
+            await lock.prepare()
+            self._lock = lock
+        return self._lock
 
     async def _due_runs(self) -> list[Any]:
         """Return the runs that are due; schedule a poll for those that are due soon."""
@@ -168,21 +182,24 @@ class PoolWorker(RunStarter):
                 due.append(entry)
         return due
 
-    async def _claim(self, deadline: float) -> None:
+    async def _claim(self, lock: ClaimLock) -> None:
         """Ask again, now that it is our turn, and keep the turn until each run is PENDING."""
         due = await self._due_runs()
-        half = time.monotonic() + (deadline - time.monotonic()) / 2
+        half = time.monotonic() + (lock.expires_at - time.monotonic()) / 2
         superfluous = await skip_superseded(self.client, [e.flow_run for e in due], half)
         due = [entry for entry in due if entry.flow_run.id not in superfluous]
-        self._lock_expires_at = deadline
-        self.claiming = {entry.flow_run.id for entry in due} - self._submitting_flow_run_ids
         limit = self.work_pool.concurrency_limit
         self._expects_work = (
             limit is not None and bool(due) and len(due) + self._active_count >= limit
         )
-        await self._submit_scheduled_flow_runs(due)
+        if await claim_in_batches(due, lock, self._claim_batch):
+            self.wake(for_work=True)
+
+    async def _claim_batch(self, batch: Sequence[Any], lock: ClaimLock) -> None:
+        self.claiming = {entry.flow_run.id for entry in batch} - self._submitting_flow_run_ids
+        await self._submit_scheduled_flow_runs(list(batch))
         async with self._claimed:
-            with anyio.move_on_after(deadline - time.monotonic()):
+            with anyio.move_on_after(lock.expires_at - time.monotonic()):
                 await self._claimed.wait_for(lambda: not self.claiming)
 
     async def _release(self, run: UUID) -> None:
@@ -219,7 +236,8 @@ class PoolWorker(RunStarter):
     async def _propose_pending_state(self, flow_run: FlowRun) -> bool:
         """Propose it as Prefect does, but never after the claim lock has expired."""
         try:
-            with anyio.fail_after(self._lock_expires_at - time.monotonic()):
+            expires_at = self._lock.expires_at if self._lock else 0.0
+            with anyio.fail_after(expires_at - time.monotonic()):
                 return await super()._propose_pending_state(flow_run)
         except TimeoutError:
             return False  # if the server has accepted it all the same, the run is found abandoned

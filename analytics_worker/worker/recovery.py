@@ -161,7 +161,7 @@ class Recovery:
         if self._is_ours(run.id) or now.state_id != run.state_id:
             return
         await self._run_executor.client.set_flow_run_state(run.id, Scheduled(), force=True)
-        logger.warning("run %s was claimed by a worker that has ended; it is queued again", run.id)
+        logger.warning("run %s was claimed and not started in time; it is queued again", run.id)
 
     async def _follow(self, run: UUID, process: ProcessIdentity, records: Sequence[Path]) -> None:
         """Wait for the end of a process that lost its worker; cancel it when asked to."""
