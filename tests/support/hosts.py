@@ -12,12 +12,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
 from tests.support.case_runs import Workspace
 from tests.support.processes import ROOT, Process, Server, our_worker
 from tests.support.slow_proxy import SlowProxy
+from tests.support.wait_until import wait_until
 
 NUMBERS = (1, 2)
 HOST_NAME = "worker"
@@ -59,6 +61,8 @@ class Host:
         _ip("netns", "add", self.namespace)
         self._stack.callback(_ip, "netns", "del", self.namespace)
         _ip("link", "add", self._link, "type", "veth", "peer", "eth0", "netns", self.namespace)
+        # A namespace ends some time after its deletion, with what is in it.
+        self._stack.callback(_ip, "link", "del", self._link)
         _ip("addr", "add", f"{_address(self.number, 1)}/30", "dev", self._link)
         _ip("link", "set", self._link, "up")
         inside = ("-n", self.namespace)
@@ -135,3 +139,27 @@ def hosts(prefect_server: Server, tmp_path: Path) -> Iterator[list[Host]]:
             made.append(Host(number, folder, prefect_server))
             stack.callback(made[-1].close)
         yield made
+
+
+@pytest.fixture
+def work(prefect_server: Server, tmp_path: Path) -> Iterator[Workspace]:
+    """Case flows, below a folder that all hosts have."""
+    pool = f"hosts-{uuid4().hex[:8]}"
+    workspace = Workspace(tmp_path / "flows", prefect_server.api_url, pool, limit=2)
+    yield workspace
+    workspace.close()
+
+
+def claims_per_run(work: Workspace, hosts: list[Host], delay: float, timeout: float) -> float:
+    """Let two hosts execute six runs on a server that is that slow; how often each was claimed."""
+    work.allow(6)
+    for host in hosts:
+        host.start_worker(work)
+    wait_until(lambda: len(work.client.read_workers_for_work_pool(work.pool)) == 2, 120)
+    for host in hosts:
+        host.proxy.delay = delay
+    runs = [work.submit("ok") for _ in range(6)]
+    states = work.wait_all(runs, timeout=timeout)
+    assert {state.name for state in states} == {"Completed"}
+    names = [state.name for run in runs for state in work.client.read_flow_run_states(run)]
+    return names.count("Pending") / len(runs)
