@@ -51,6 +51,7 @@ pytest_plugins = [
     "tests.support.default_channels",
     "tests.support.deliveries",
     "tests.support.receivers.all_channels",
+    "tests.support.hosts",
     "tests.support.prefect_server",
     "tests.support.contrib_postgres",
     "tests.support.pgbouncer",

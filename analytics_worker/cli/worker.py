@@ -47,7 +47,8 @@ Pools = Annotated[
     list[str] | None, typer.Option(help="Serve this pool; can be repeated. Default: all.")
 ]
 Name = Annotated[
-    str | None, typer.Option(help="The same after every restart. Default: the host's name.")
+    str | None,
+    typer.Option(help="Shown in the UI, before an id of the worker. Default: the host's name."),
 ]
 LogDir = Annotated[
     Path | None, typer.Option(help="Write worker-<pool>.log files into this folder.")

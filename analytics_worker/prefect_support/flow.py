@@ -1,7 +1,7 @@
 """Define the ``@flow`` decorator of this project: Prefect's, with the guarantees of all our flows.
 
 A flow returns its result (`analytics_worker.prefect_support.results`). An exception becomes a result, too,
-so that a failed run has a one-line message. Results are persisted as JSON.
+so that a failed run has a one-line message. Results are JSON in the data of the run's state.
 """
 
 import functools
@@ -14,6 +14,7 @@ from prefect.client.schemas.objects import State
 from analytics_worker.circuit_breaker import CircuitOpenError
 from analytics_worker.errors import chain, is_permanent
 from analytics_worker.prefect_support.catch_up import skip_if_superseded
+from analytics_worker.prefect_support.inline_results import with_inline_data
 from analytics_worker.prefect_support.results import RunFailed, flow_result, state_of
 from analytics_worker.prefect_support.safe_logs import protect_logs
 from analytics_worker.prefect_support.stack_access import use_server
@@ -91,8 +92,8 @@ def _report_errors(function: Callable[P, R]) -> Callable[P, State[Any]]:
     def body(*args: P.args, **kwargs: P.kwargs) -> State[Any]:
         protect_logs()
         try:
-            return skip_if_superseded() or state_of(
-                cast("dict[str, Any]", function(*args, **kwargs))
+            return skip_if_superseded() or with_inline_data(
+                state_of(cast("dict[str, Any]", function(*args, **kwargs)))
             )
         except Exception as error:  # noqa: BLE001  # every run must report its error
             return _failed_state(error)
@@ -106,7 +107,8 @@ def _failed_state(error: Exception) -> State[Any]:
     circuit_is_open = any(isinstance(link, CircuitOpenError) for link in chain(error))
     expected = circuit_is_open or is_permanent(error)
     get_run_logger().error(message, exc_info=None if expected else error)
-    return state_of(
+    failed = state_of(
         {**flow_result("failed", message.split("\n")[0], error=message)},
         "CircuitOpen" if circuit_is_open else None,
     )
+    return with_inline_data(failed)

@@ -2,7 +2,7 @@
 
 ``partial`` and ``failed`` end in a FAILED state of that name, an open circuit breaker in a FAILED state
 named ``CircuitOpen``, ``skipped`` in a COMPLETED state named ``Skipped``. The data of the state is the
-object itself, persisted as JSON, so that any process can read it.
+object itself, so that any process can read it.
 """
 
 from collections.abc import Mapping

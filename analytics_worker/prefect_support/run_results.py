@@ -2,7 +2,8 @@
 
 Any API caller can set the data of a run's state: a serializer (pickle), a storage block, a path. Prefect's
 ``state.result()`` follows it, and its JSON serializer also calls functions that the data names. Reads the
-Prefect API and one file, or the block that this process names; writes nothing.
+Prefect API and, for a result that is not in the state itself, one file or the block that this process names;
+writes nothing.
 """
 
 import json
@@ -20,12 +21,11 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.settings import get_current_settings
 
 from analytics_worker.errors import PermanentError
+from analytics_worker.prefect_support.inline_results import MAX_INLINE_BYTES, plain
 from analytics_worker.text import value_line
 
 MAX_BYTES = 64 * 1024 * 1024
 EXCEPTION_KEY = "__exc_type__"
-ENCODED_KEYS = frozenset({"__class__", "data"})
-"""Keys of Prefect's encoding of a value that JSON does not have; the class is untrusted."""
 RECORD_KEYS = ["metadata", "result"]
 GENERATED_NAME = re.compile("[0-9a-f]{32}")
 STORAGE_VARIABLE = "PREFECT_DEFAULT_RESULT_STORAGE_BLOCK"
@@ -33,6 +33,10 @@ STORAGE_VARIABLE = "PREFECT_DEFAULT_RESULT_STORAGE_BLOCK"
 
 class ResultRefusedError(PermanentError):
     """A run's result is not JSON in our storage; the message says what it is and how to fix it."""
+
+
+class ResultElsewhereError(ResultRefusedError):
+    """A run's result is a file of another host."""
 
 
 def read_run(client: SyncPrefectClient, run: UUID) -> dict[str, Any]:
@@ -77,12 +81,12 @@ def read_result(data: Any) -> Any:
 
 def _decode(content: bytes) -> Any:
     """Return the result of the content, which is the result itself or Prefect's record of one."""
-    result: Any = json.loads(content, object_hook=_plain)
+    result: Any = json.loads(content, object_hook=plain)
     if not (isinstance(result, dict) and sorted(cast("dict[str, Any]", result)) == RECORD_KEYS):
         return cast("Any", result)
     _check_serializer(result["metadata"])
     text: Any = result["result"]
-    return json.loads(text, object_hook=_plain) if isinstance(text, str) else text
+    return json.loads(text, object_hook=plain) if isinstance(text, str) else text
 
 
 def is_exception(result: Any) -> bool:
@@ -107,8 +111,10 @@ def _read_content(key: str, block: object) -> bytes:
     path = folder / key
     try:
         if not _may_be_result(path, folder) or not path.is_file():
-            raise ResultRefusedError(
-                f"The run's result {value_line(str(path))} is not on this host"
+            raise ResultElsewhereError(
+                f"The run's result {value_line(str(path))} is not on this host: results of more than"
+                f" {MAX_INLINE_BYTES // 1024} kB, and those of before this version, are files of the"
+                f" worker's host unless {STORAGE_VARIABLE} names a block"
             )
         with path.open("rb") as file:
             content = file.read(MAX_BYTES + 1)
@@ -142,7 +148,3 @@ def _check_size(content: bytes) -> bytes:
     if len(content) > MAX_BYTES:
         raise ResultRefusedError(f"The run's result is larger than {MAX_BYTES:,} bytes")
     return content
-
-
-def _plain(value: dict[str, Any]) -> Any:
-    return value["data"] if value.keys() == ENCODED_KEYS else value

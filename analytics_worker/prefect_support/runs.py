@@ -27,6 +27,7 @@ from analytics_worker.prefect_support.api_client import api_client
 from analytics_worker.prefect_support.deployments import deployment_name
 from analytics_worker.prefect_support.results import RunFailed
 from analytics_worker.prefect_support.run_results import (
+    ResultElsewhereError,
     is_exception,
     read_result,
     read_run,
@@ -198,8 +199,13 @@ def _bind(
 
 
 def _reported_result(state: State[Any], data: Any) -> Any:
-    with with_stack_access():
-        result = read_result(data)
+    try:
+        with with_stack_access():
+            result = read_result(data)
+    except ResultElsewhereError:
+        if state.is_completed():
+            raise
+        raise RunFailed(f"{state.name}: {state.message}") from None
     if isinstance(result, Mapping) and not is_exception(result):
         return cast("Mapping[str, Any]", result)
     if state.is_completed():

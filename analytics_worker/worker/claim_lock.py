@@ -4,7 +4,7 @@ The server counts a pool's PENDING and RUNNING runs when it answers a poll, and 
 workers that poll at the same time are handed too many. So one of them at a time polls and makes
 its runs PENDING. The lock is a slot of a global concurrency limit of one, kept in the server's
 database: acquiring it is atomic and survives a restart of the server. The slot decays, so the lock is
-released if its owner dies; it is not used for longer than half of that time.
+released if its owner dies. The owner renews it while it is used, and stops using it well before it decays.
 """
 
 import asyncio
@@ -15,12 +15,17 @@ from contextlib import asynccontextmanager, suppress
 
 import httpx
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.actions import GlobalConcurrencyLimitCreate
+from prefect.client.schemas.actions import (
+    GlobalConcurrencyLimitCreate,
+    GlobalConcurrencyLimitUpdate,
+)
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.logging import get_logger
 
-DECAY_SECONDS = 10.0
-USABLE_SECONDS = DECAY_SECONDS / 2
+DECAY_SECONDS = 20.0
+USABLE_SECONDS = 14.0
+"""Seconds after a renewal was sent in which requests are sent; each may then take the rest of the time."""
+RENEW_SECONDS = 2.0
 ACQUIRE_TIMEOUT_SECONDS = 3 * DECAY_SECONDS
 POLL_SECONDS = (0.05, 0.2)
 LOCKED = 423
@@ -38,26 +43,51 @@ class ClaimLock:
     def __init__(self, client: PrefectClient, pool: str) -> None:
         self._client = client
         self.name = f"claims-of-{pool}"
+        self.answer_seconds = 0.0
+        """How long the server's last answer took."""
+        self._renewed_at = -DECAY_SECONDS
+
+    @property
+    def expires_at(self) -> float:
+        """Instant of the monotonic clock until which it may be used."""
+        return self._renewed_at + USABLE_SECONDS
 
     @asynccontextmanager
-    async def acquire(self) -> AsyncGenerator[float]:
-        """Hold the lock; yield the instant of the monotonic clock until which it may be used.
+    async def acquire(self) -> AsyncGenerator[None]:
+        """Hold the lock, and renew it until the end of the block; `expires_at` says if that works.
 
         Raises:
             ClaimLockTimeoutError: it could not be acquired in time.
         """
-        started = await self._acquire()
+        self._renewed_at = await self._acquire()
+        renewal = asyncio.create_task(self._keep_renewing())
         try:
-            yield started + USABLE_SECONDS
+            yield
         finally:
-            if time.monotonic() < started + DECAY_SECONDS * 0.9:  # else another worker may have it
+            renewal.cancel()
+            await asyncio.gather(renewal, return_exceptions=True)
+            if time.monotonic() < self.expires_at:  # else another worker may have it
                 await self._release()
+
+    async def _keep_renewing(self) -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            sent = time.monotonic()
+            with suppress(httpx.HTTPError, OSError, ObjectNotFound):
+                await self._client.update_global_concurrency_limit(
+                    self.name, GlobalConcurrencyLimitUpdate(active_slots=1)
+                )
+                if time.monotonic() >= self.expires_at:
+                    return  # it may have decayed before the renewal arrived
+                self._renewed_at = sent
 
     async def _acquire(self) -> float:
         deadline = time.monotonic() + ACQUIRE_TIMEOUT_SECONDS
         while time.monotonic() < deadline:
             started = time.monotonic()
-            if await self._try_acquire():
+            acquired = await self._try_acquire()
+            self.answer_seconds = time.monotonic() - started
+            if acquired and self.answer_seconds < USABLE_SECONDS:
                 return started
             await self._wait_until_free(deadline)
         raise ClaimLockTimeoutError(
@@ -85,6 +115,14 @@ class ClaimLock:
         with suppress(ObjectAlreadyExists):
             await self._client.create_global_concurrency_limit(limit)
 
+    async def prepare(self) -> None:
+        """Let a limit that an earlier version created decay as slowly as this one expects."""
+        with suppress(ObjectNotFound):
+            limit = await self._client.read_global_concurrency_limit_by_name(self.name)
+            if limit.slot_decay_per_second != 1 / DECAY_SECONDS:
+                slower = GlobalConcurrencyLimitUpdate(slot_decay_per_second=1 / DECAY_SECONDS)
+                await self._client.update_global_concurrency_limit(self.name, slower)
+
     async def _wait_until_free(self, deadline: float) -> None:
         """Look without touching: an attempt that fails would keep a dead owner's slot fresh."""
         seen, since = None, time.monotonic()
@@ -99,7 +137,8 @@ class ClaimLock:
                 seen, since = limit.updated, time.monotonic()
             elif time.monotonic() - since > DECAY_SECONDS + 1:
                 return  # its owner is dead: by now the server counts the slot as free
-            await asyncio.sleep(random.uniform(*POLL_SECONDS))  # noqa: S311  # spreads rivals
+            spread = random.uniform(*POLL_SECONDS)  # noqa: S311  # spreads rivals
+            await asyncio.sleep(max(spread, self.answer_seconds))
 
     async def _release(self) -> None:
         try:

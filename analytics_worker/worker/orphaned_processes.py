@@ -13,8 +13,8 @@ from pathlib import Path
 
 import anyio
 
+from analytics_worker.process_identity import ProcessIdentity
 from analytics_worker.worker.fork_server.flow_run_process import CANCELLATION_SIGNAL
-from analytics_worker.worker.process_identity import ProcessIdentity
 
 TERMINATION_SECONDS = 10.0
 

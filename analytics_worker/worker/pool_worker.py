@@ -7,6 +7,7 @@ and logs of its runs.
 
 import asyncio
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import Any, Self, cast
 from uuid import UUID
@@ -15,9 +16,11 @@ import anyio
 import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, WorkerMetadata
+from prefect.types import KeyValueLabels
 from prefect.workers.base import BaseWorker
 
 from analytics_worker.worker.caching_client import CachingClient
+from analytics_worker.worker.claim_batches import claim_in_batches
 from analytics_worker.worker.claim_lock import ClaimLock, ClaimLockTimeoutError
 from analytics_worker.worker.job import Job
 from analytics_worker.worker.job_override_policy import JobPolicy
@@ -25,10 +28,12 @@ from analytics_worker.worker.run_executor import RunExecutor
 from analytics_worker.worker.run_spec import LaunchOptions
 from analytics_worker.worker.run_starter import RunStarter
 from analytics_worker.worker.skip_superseded import skip_superseded
+from analytics_worker.worker.worker_identity import WORKER_LABEL
 from analytics_worker.worker.worker_metadata import integrations
 
 POLL_TIMEOUT_SECONDS = 8.0
 RETRY_SECONDS = 2.0
+MAX_RETRY_SECONDS = 30.0
 SPARE_AHEAD_SECONDS = 40.0
 """Seconds before its start at which the fork server of a run with a warm process is started."""
 
@@ -51,23 +56,26 @@ class PoolWorker(RunStarter):
         pool: str,
         *,
         name: str,
+        worker_id: str,
         run_executor: RunExecutor,
         launch_options: LaunchOptions,
         policy: JobPolicy,
     ) -> None:
-        """Set the pool; the worker's name is the same after every restart."""
+        """Set the pool; the worker's name and id are the same after every restart in one place."""
         ahead = SPARE_AHEAD_SECONDS if launch_options.spare else None
         super().__init__(
             work_pool_name=pool, name=name, create_pool_if_not_found=False, prefetch_seconds=ahead
         )
         self.pool = pool
+        self._worker_id = worker_id
         self.claiming: set[UUID] = set()
         self._run_executor = run_executor
         self._launch_options = launch_options
         self._policy = policy
         self._wake = asyncio.Event()
         self._claimed = asyncio.Condition()
-        self._lock_expires_at = 0.0
+        self._lock: ClaimLock | None = None
+        self._failed_polls = 0
         self._expects_work = False
         self._active_count = 0
         self._draining = False
@@ -138,12 +146,22 @@ class PoolWorker(RunStarter):
         expected, self._expects_work = self._expects_work, False
         try:
             if expected or await self._due_runs():
-                lock = ClaimLock(self.client, self.pool)
-                async with lock.acquire() as deadline:
-                    await self._claim(deadline)
+                lock = await self._claim_lock()
+                async with lock.acquire():
+                    await self._claim(lock)
+            self._failed_polls = 0
         except (httpx.HTTPError, OSError, ClaimLockTimeoutError) as error:
-            self._logger.warning("poll failed, will retry: %r", error)
-            asyncio.get_running_loop().call_later(RETRY_SECONDS, self._wake.set)
+            pause = min(MAX_RETRY_SECONDS, RETRY_SECONDS * 2**self._failed_polls)
+            self._failed_polls = min(self._failed_polls + 1, 10)
+            self._logger.warning("poll failed, will retry in %.0f s: %r", pause, error)
+            asyncio.get_running_loop().call_later(pause, self._wake.set)
+
+    async def _claim_lock(self) -> ClaimLock:
+        if self._lock is None:
+            lock = ClaimLock(self.client, self.pool)
+            await lock.prepare()
+            self._lock = lock
+        return self._lock
 
     async def _due_runs(self) -> list[Any]:
         """Return the runs that are due; schedule a poll for those that are due soon."""
@@ -164,21 +182,24 @@ class PoolWorker(RunStarter):
                 due.append(entry)
         return due
 
-    async def _claim(self, deadline: float) -> None:
+    async def _claim(self, lock: ClaimLock) -> None:
         """Ask again, now that it is our turn, and keep the turn until each run is PENDING."""
         due = await self._due_runs()
-        half = time.monotonic() + (deadline - time.monotonic()) / 2
+        half = time.monotonic() + (lock.expires_at - time.monotonic()) / 2
         superfluous = await skip_superseded(self.client, [e.flow_run for e in due], half)
         due = [entry for entry in due if entry.flow_run.id not in superfluous]
-        self._lock_expires_at = deadline
-        self.claiming = {entry.flow_run.id for entry in due} - self._submitting_flow_run_ids
         limit = self.work_pool.concurrency_limit
         self._expects_work = (
             limit is not None and bool(due) and len(due) + self._active_count >= limit
         )
-        await self._submit_scheduled_flow_runs(due)
+        if await claim_in_batches(due, lock, self._claim_batch):
+            self.wake(for_work=True)
+
+    async def _claim_batch(self, batch: Sequence[Any], lock: ClaimLock) -> None:
+        self.claiming = {entry.flow_run.id for entry in batch} - self._submitting_flow_run_ids
+        await self._submit_scheduled_flow_runs(list(batch))
         async with self._claimed:
-            with anyio.move_on_after(deadline - time.monotonic()):
+            with anyio.move_on_after(lock.expires_at - time.monotonic()):
                 await self._claimed.wait_for(lambda: not self.claiming)
 
     async def _release(self, run: UUID) -> None:
@@ -191,7 +212,7 @@ class PoolWorker(RunStarter):
         """Prefect's, but the run is labeled before it is claimed, and no error ends the worker."""
         try:
             known = CachingClient(super().client).prefetch(flow_run)
-            await asyncio.gather(known, super()._give_worker_labels_to_flow_run(flow_run.id))
+            await asyncio.gather(known, self._label(flow_run.id))
             await super()._submit_run(flow_run)
         except (httpx.HTTPError, OSError) as error:
             self._submitting_flow_run_ids.discard(flow_run.id)
@@ -199,13 +220,24 @@ class PoolWorker(RunStarter):
         finally:
             await self._release(flow_run.id)
 
+    async def _label(self, run: UUID) -> None:
+        labels: KeyValueLabels = {
+            WORKER_LABEL: self._worker_id,
+            "prefect.worker.name": self.name,
+            "prefect.worker.type": self.type,
+            "prefect.work-pool.name": self.pool,
+            "prefect.work-pool.id": str(self.pool_id),
+        }
+        await self.client.update_flow_run_labels(run, labels)
+
     async def _give_worker_labels_to_flow_run(self, flow_run_id: UUID) -> None:
         """Done before the run was claimed: a worker that is killed must find its runs again."""
 
     async def _propose_pending_state(self, flow_run: FlowRun) -> bool:
         """Propose it as Prefect does, but never after the claim lock has expired."""
         try:
-            with anyio.fail_after(self._lock_expires_at - time.monotonic()):
+            expires_at = self._lock.expires_at if self._lock else 0.0
+            with anyio.fail_after(expires_at - time.monotonic()):
                 return await super()._propose_pending_state(flow_run)
         except TimeoutError:
             return False  # if the server has accepted it all the same, the run is found abandoned

@@ -19,10 +19,10 @@ from prefect.utilities.engine import propose_state
 from prefect.workers.process import ProcessWorker, ProcessWorkerResult
 from typing_extensions import override
 
+from analytics_worker.process_identity import ProcessIdentity, remove_record
 from analytics_worker.worker.fork_server.protocol import ForkRequest
 from analytics_worker.worker.job import Job
 from analytics_worker.worker.job_override_policy import JobPolicy, JobRefusedError
-from analytics_worker.worker.process_identity import ProcessIdentity, remove_record
 from analytics_worker.worker.run_executor import NO_FINAL_STATE, RunExecutor
 from analytics_worker.worker.run_spec import CodeLocation, LaunchOptions
 

@@ -1,7 +1,7 @@
 """The worker's process: its fork servers, one executor, one worker per pool, until a signal stops it.
 
-Takes a name that no other worker of this host has (a lock file below the state directory). SIGTERM
-and SIGINT drain: no more runs are claimed, those in progress may end; a second one ends them.
+Takes a name that no other worker of this state folder has (a lock file), and with it an id that no other
+worker has anywhere. SIGTERM and SIGINT drain: no more runs are claimed, those in progress may end; a second one ends them.
 SIGHUP makes new fork servers. Safe to kill: the next worker of this host settles what is left.
 """
 
@@ -28,13 +28,12 @@ from analytics_worker.worker.heartbeats import send_heartbeats
 from analytics_worker.worker.job_override_policy import JobPolicy
 from analytics_worker.worker.pool_log_handler import current_pool, log_file, split_by_pool
 from analytics_worker.worker.pool_worker import PoolWorker
-from analytics_worker.worker.process_identity import NameLock
 from analytics_worker.worker.recovery import Recovery
 from analytics_worker.worker.run_executor import RunExecutor
 from analytics_worker.worker.run_monitor import limit_memory, poll_cancellations
 from analytics_worker.worker.run_spec import LaunchOptions
+from analytics_worker.worker.worker_identity import WorkerIdentity, acquire_name
 
-MAX_WORKERS = 100
 RESTART_SECONDS = 5.0
 KEEP_SPARE_SECONDS = 300.0
 """dbt takes 75 MB, for two scheduled runs a day."""
@@ -69,32 +68,15 @@ class Options:
         return self.state_dir / "worker"
 
 
-class WorkerNameError(Exception):
-    """Too many workers run on this host under one name."""
-
-
-def acquire_name(options: Options) -> NameLock:
-    """The first free name of ``host``, ``host-2`` and so on.
-
-    Raises:
-        WorkerNameError: none is free.
-    """
-    names = [options.name, *(f"{options.name}-{n}" for n in range(2, MAX_WORKERS))]
-    for name in names:
-        lock = NameLock(options.folder / f"{name}.lock")
-        if lock.acquire():
-            return lock
-    raise WorkerNameError(f"{MAX_WORKERS} workers run as {options.name} already")
-
-
 class WorkerProcess:
     """All parts of one worker process."""
 
     def __init__(self, options: Options) -> None:
         """Take a name; nothing is started yet."""
         self.options = options
-        self._lock = acquire_name(options)
-        self.name = self._lock.path.stem
+        self._lock = acquire_name(options.folder, options.name)
+        self._identity = WorkerIdentity(self._lock)
+        self.name = self._identity.name
         self._environment = child_environment(options.folder)
         self.fork_servers = ForkServerPool(
             self._template(options.preload),
@@ -132,6 +114,7 @@ class WorkerProcess:
         return PoolWorker(
             pool,
             name=f"{self.name}-{pool}",
+            worker_id=self._identity.id,
             run_executor=self._run_executor,
             launch_options=launch_options,
             policy=self.options.policy,
@@ -162,7 +145,7 @@ class WorkerProcess:
             )
             current_pool.reset(token)
         recovery = Recovery(
-            self._run_executor, options.folder, self.name, options.pools, self._is_ours
+            self._run_executor, options.folder, self._identity, options.pools, self._is_ours
         )
         group.start_soon(_restart_on_error, "recovery", recovery.watch)
         group.start_soon(_restart_on_error, "wake-up", self._wake_up)

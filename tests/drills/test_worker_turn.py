@@ -4,9 +4,11 @@ import asyncio
 import time
 from uuid import uuid4
 
+import pytest
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from analytics_worker.worker import claim_lock
 from analytics_worker.worker.claim_lock import DECAY_SECONDS, ClaimLock
 from tests.support.processes import Server
 
@@ -17,12 +19,13 @@ def test_rivals_have_it_one_after_the_other(prefect_server: Server):
     async def rival(number: int) -> None:
         async with get_client() as client:
             for _ in range(3):
-                async with ClaimLock(client, pool).acquire() as deadline:
+                lock = ClaimLock(client, pool)
+                async with lock.acquire():
                     inside.append(number)
                     seen.append(len(inside))
                     await asyncio.sleep(0.05)
                     inside.remove(number)
-                    assert deadline > time.monotonic()
+                    assert lock.expires_at > time.monotonic()
 
     async def race() -> None:
         await asyncio.gather(*(rival(number) for number in range(3)))
@@ -32,8 +35,11 @@ def test_rivals_have_it_one_after_the_other(prefect_server: Server):
     assert seen == [1] * 9
 
 
-def test_the_turn_of_a_dead_owner_frees_itself(prefect_server: Server):
+def test_the_turn_of_a_dead_owner_frees_itself(
+    prefect_server: Server, monkeypatch: pytest.MonkeyPatch
+):
     pool = uuid4().hex
+    monkeypatch.setattr(claim_lock, "RENEW_SECONDS", 1000.0)  # the dead renew nothing
 
     async def die_then_wait() -> float:
         async with get_client() as client:
@@ -46,3 +52,20 @@ def test_the_turn_of_a_dead_owner_frees_itself(prefect_server: Server):
     with temporary_settings({PREFECT_API_URL: prefect_server.api_url}):
         waited = asyncio.run(die_then_wait())
     assert waited >= DECAY_SECONDS - 1
+
+
+def test_the_turn_is_kept_for_as_long_as_it_is_used(prefect_server: Server):
+    pool = uuid4().hex
+
+    async def use_it_long() -> None:
+        async with get_client() as client, get_client() as other:
+            lock, rival = ClaimLock(client, pool), ClaimLock(other, pool)
+            async with lock.acquire():
+                wants = asyncio.create_task(rival.acquire().__aenter__())
+                await asyncio.sleep(1.5 * DECAY_SECONDS)
+                assert not wants.done()
+                assert lock.expires_at > time.monotonic()
+            await asyncio.wait_for(wants, DECAY_SECONDS)
+
+    with temporary_settings({PREFECT_API_URL: prefect_server.api_url}):
+        asyncio.run(use_it_long())

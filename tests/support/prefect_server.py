@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 from tests.support.case_runs import Workspace
+from tests.support.hosts import server_addresses
 from tests.support.processes import Process, Server, our_worker, stock_worker
 
 WORKERS = {"ours": our_worker, "stock": stock_worker}
@@ -15,8 +16,9 @@ WORKERS = {"ours": our_worker, "stock": stock_worker}
 
 @pytest.fixture(scope="session")
 def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """A server that no test stops."""
-    with Server(tmp_path_factory.mktemp("server") / "prefect") as server:
+    """A server that no test stops, also for the hosts of tests/support/hosts.py."""
+    folder = tmp_path_factory.mktemp("server") / "prefect"
+    with Server(folder, SERVER_ALLOWED_HOSTS=",".join(server_addresses())) as server:
         yield server
 
 

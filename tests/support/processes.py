@@ -6,7 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import TracebackType
@@ -23,9 +23,15 @@ ROOT = Path(__file__).resolve().parents[2]
 class Process:
     """A child process whose output goes to a file."""
 
-    def __init__(self, arguments: list[str], environment: Mapping[str, str], log: Path) -> None:
-        """Set what to run; nothing runs yet."""
-        self._arguments = arguments
+    def __init__(
+        self,
+        arguments: list[str],
+        environment: Mapping[str, str],
+        log: Path,
+        within: Sequence[str] = (),
+    ) -> None:
+        """Set what to run, and the command that runs it somewhere else; nothing runs yet."""
+        self._command = [*within, sys.executable, *arguments]
         self._environment = dict(environment)
         self._log = log
         self._process: subprocess.Popen[bytes] | None = None
@@ -40,7 +46,7 @@ class Process:
         """Start it (again)."""
         with self._log.open("ab") as output:
             self._process = subprocess.Popen(
-                [sys.executable, *self._arguments],
+                self._command,
                 env=os.environ | self._environment,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -134,7 +140,13 @@ def stock_worker(pool: str, environment: Mapping[str, str], log: Path) -> Proces
     return Process(arguments, {"PREFECT_WORKER_QUERY_SECONDS": "1", **environment}, log)
 
 
-def our_worker(pool: str, environment: Mapping[str, str], log: Path, *options: str) -> Process:
+def our_worker(
+    pool: str,
+    environment: Mapping[str, str],
+    log: Path,
+    *options: str,
+    within: Sequence[str] = (),
+) -> Process:
     """The product's worker."""
     command = [
         "-c",
@@ -144,7 +156,7 @@ def our_worker(pool: str, environment: Mapping[str, str], log: Path, *options: s
         pool,
         *options,
     ]
-    return Process(command, environment, log)
+    return Process(command, environment, log, within)
 
 
 def wait_for_exit(pid: int, timeout: float = 20) -> None:

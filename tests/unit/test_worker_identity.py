@@ -5,7 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 
-from analytics_worker.worker.process_identity import NameLock, ProcessIdentity, remove_record
+from analytics_worker.process_identity import NameLock, ProcessIdentity, remove_record
 
 
 def test_a_process_is_alive_until_it_is_reaped_or_a_zombie():
@@ -45,7 +45,7 @@ def test_a_damaged_note_is_no_note(tmp_path):
 
 def test_a_name_is_taken_once_and_free_after_a_kill(tmp_path):
     path = tmp_path / "worker" / "host.lock"
-    code = "import sys; from pathlib import Path; from analytics_worker.worker.process_identity import NameLock; print(NameLock(Path(sys.argv[1])).acquire(), flush=True); input()"
+    code = "import sys; from pathlib import Path; from analytics_worker.process_identity import NameLock; print(NameLock(Path(sys.argv[1])).acquire(), flush=True); input()"
     # The lock object must outlive the expression in the other process, as it does in a worker.
     code = code.replace(
         "print(NameLock(Path(sys.argv[1])).acquire()",

@@ -8,8 +8,8 @@ from pathlib import Path
 import anyio
 import pytest
 
+from analytics_worker.process_identity import ProcessIdentity
 from analytics_worker.worker import orphaned_processes
-from analytics_worker.worker.process_identity import ProcessIdentity
 
 
 def test_a_process_that_has_just_ended_is_not_waited_for(

@@ -25,10 +25,10 @@ from prefect.context import refresh_global_settings_context
 from prefect.logging.configuration import setup_logging
 from prefect.logging.handlers import APILogHandler
 
+from analytics_worker.process_identity import ProcessIdentity
 from analytics_worker.worker import prefect_internals
 from analytics_worker.worker.fork_server.code_reload import unload
 from analytics_worker.worker.fork_server.protocol import ForkRequest
-from analytics_worker.worker.process_identity import ProcessIdentity
 
 CANCELLATION_SIGNAL = signal.SIGUSR1
 """Precedes the SIGTERM that cancels a run whose worker has ended, and with it the control channel."""

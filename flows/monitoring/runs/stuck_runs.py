@@ -1,17 +1,15 @@
 """End stuck runs, whose process or worker has ended, to release their slot. The state gives the reason.
 
 Reads active runs and their heartbeats from the Prefect API; writes final states. Missing heartbeats alone
-end nothing: a run whose process exists on this host continues, and the time since the last heartbeat counts
-only while the server was available. Safe to repeat: a state is read again before it is changed.
+end nothing: a run whose process a worker of this state folder noted continues while that process exists, and
+the time since the last heartbeat counts only while the server was available. Safe to repeat: a state is read again before it is changed.
 """
 
-import socket
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import psutil
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.events.filters import EventFilter
@@ -23,6 +21,8 @@ from analytics_worker.prefect_support.heartbeat_timeout import (
     HEARTBEAT_TIMEOUT,
     HEARTBEAT_VARIABLE,
 )
+from analytics_worker.process_identity import RUN_RECORDS, ProcessIdentity
+from analytics_worker.settings import settings
 
 START_TIMEOUT = timedelta(minutes=5)
 CANCELLATION_TIMEOUT = timedelta(minutes=5)
@@ -137,14 +137,10 @@ def _sends_heartbeats(client: SyncPrefectClient, run: FlowRun) -> bool:
 
 
 def _runs_on_this_host(run: FlowRun) -> bool:
-    """Whether the process of the run exists on this host."""
-    host, _, pid = str(run.infrastructure_pid or "").rpartition(":")
-    if not pid.isdigit() or host not in {"", socket.gethostname()}:
-        return False
-    try:
-        process = psutil.Process(int(pid))
-        started = run.state is not None and run.state.timestamp.timestamp()
-        # A process that started after the run has only reused its pid.
-        return process.is_running() and process.create_time() <= float(started) + 1
-    except psutil.Error:
-        return False
+    """Whether a worker of this host noted the run's process and it exists.
+
+    A pid of the API is not asked for: it may be one of another host, or of another container.
+    """
+    folder = settings().state_dir / RUN_RECORDS
+    noted = (ProcessIdentity.read(folder / name) for name in (str(run.id), f"{run.id}.started"))
+    return any(process is not None and process.is_alive() for process in noted)

@@ -12,6 +12,8 @@ from prefect.client.schemas.objects import State
 from prefect.states import Cancelling, Paused, Pending, Running, Scheduled
 
 from analytics_worker.prefect_support.heartbeat_timeout import HEARTBEAT_EVENT
+from analytics_worker.process_identity import RUN_RECORDS, ProcessIdentity
+from analytics_worker.settings import settings
 from flows.monitoring.runs.stuck_runs import end_stuck, final_state, find_stuck
 from tests.support.wait_until import wait_until
 
@@ -89,19 +91,18 @@ def test_a_run_without_heartbeats_is_crashed_unless_its_process_exists(
     wait_until(
         lambda: list(find_stuck(client, [running], now + LONG, server_available=True)), interval=0.2
     )
-    own_process = f"{socket.gethostname()}:{os.getpid()}"
-    client.update_flow_run(running.id, infrastructure_pid=own_process)
-    assert (
-        end_stuck(client, [client.read_flow_run(running.id)], now + LONG, server_available=True)
-        == []
-    )
-    client.update_flow_run(running.id, infrastructure_pid=f"{socket.gethostname()}:999999999")
-    assert (
-        len(
-            end_stuck(client, [client.read_flow_run(running.id)], now + LONG, server_available=True)
-        )
-        == 1
-    )
+    record = settings().state_dir / RUN_RECORDS / str(running.id)
+    record.parent.mkdir(parents=True)
+    me = ProcessIdentity.of(os.getpid())
+    assert me is not None
+    me.write(record)
+    assert end_stuck(client, [running], now + LONG, server_available=True) == []
+    record.unlink()
+    # Processes that only the API names may be those of another host of this name.
+    for pid in (str(os.getpid()), f"{socket.gethostname()}:{os.getpid()}"):
+        client.update_flow_run(running.id, infrastructure_pid=pid)
+    named = client.read_flow_run(running.id)
+    assert len(end_stuck(client, [named], now + LONG, server_available=True)) == 1
     assert client.read_flow_run(running.id).state_name == "Crashed"
 
 

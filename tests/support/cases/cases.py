@@ -16,6 +16,8 @@ from prefect.states import Failed
 from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 
 from analytics_worker.prefect_support import warm_process
+from analytics_worker.prefect_support.flow import flow as our_flow
+from analytics_worker.prefect_support.results import flow_result
 
 
 @task
@@ -33,6 +35,11 @@ def ok(number: int = 21) -> int:
 @flow(persist_result=True, result_serializer="json")
 def persisted() -> dict[str, int]:
     return {"answer": 42}
+
+
+@our_flow(timeout_seconds=60)
+def reported() -> Any:
+    return {**flow_result("partial", "one of two"), "answer": 42}
 
 
 @flow

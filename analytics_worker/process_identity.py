@@ -13,6 +13,11 @@ from pathlib import Path
 from typing import Self
 
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+PID_NAMESPACE = Path("/proc/self/ns/pid")
+RUN_RECORDS = "worker/runs"
+"""Folder of the records, below the state directory."""
+MAX_TEXT = 16_384
+NOT_ACQUIRED = -1
 START_TIME = 19  # index after the command's name, see proc(5)
 
 
@@ -64,12 +69,34 @@ class ProcessIdentity:
         return bool(int(mask, 16) >> (number - 1) & 1)
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where an open file is, and where this process sees it from.
+
+    A restart of a worker changes nothing of it. A copy of the folder, a container from an image that has
+    the folder, a clone of the machine and a reboot do. Equal for two living processes only if they see
+    each other's processes and locks.
+    """
+
+    boot: str
+    namespace: int
+    device: int
+    inode: int
+
+    @classmethod
+    def of(cls, file: int) -> Self:
+        """Return the place of an open file."""
+        status = os.fstat(file)
+        boot, namespace = BOOT_ID.read_text().strip(), PID_NAMESPACE.stat().st_ino
+        return cls(boot, namespace, status.st_dev, status.st_ino)
+
+
 class NameLock:
-    """A worker's name, taken by one process of this host at a time."""
+    """A worker's name, taken by one process of this host at a time; its file holds a short text."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file: int | None = None
+        self._file = NOT_ACQUIRED
 
     def acquire(self) -> bool:
         """Acquire the lock for the lifetime of this process; False if another process has it."""
@@ -85,9 +112,24 @@ class NameLock:
 
     def release(self) -> None:
         """Release the lock."""
-        if self._file is not None:
+        if self._file != NOT_ACQUIRED:
             os.close(self._file)
-            self._file = None
+            self._file = NOT_ACQUIRED
+
+    @property
+    def place(self) -> Place:
+        """Where the file of the acquired lock is."""
+        return Place.of(self._file)
+
+    def read(self) -> str:
+        """Return the text of the acquired lock's file."""
+        return os.pread(self._file, MAX_TEXT, 0).decode(errors="replace")
+
+    def write(self, text: str) -> None:
+        """Replace the text; the file stays the same one, which the lock is on."""
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, text.encode(), 0)
+        os.fsync(self._file)
 
 
 def remove_record(record: Path) -> None:
