@@ -78,7 +78,9 @@ def defaults(port: int) -> dict[str, str]:
 
 def environment(port: int, marker: str, login: str | None) -> dict[str, str]:
     """The complete environment of the stack's processes."""
-    chosen = defaults(port) | user_variables()
+    own = defaults(port)
+    given = {name: value for name, value in user_variables().items() if value or name not in own}
+    chosen = own | given  # an empty variable is one that is not set
     return (
         chosen
         | {
