@@ -15,6 +15,7 @@ from analytics_worker.text import one_line
 
 MAX_LENGTH = 500
 UNFINISHED_SCHEMA = frozenset({"3F000", "42P01", "42703"})  # no such schema, table or column
+DEPENDENT_OBJECTS = "2BP01"
 
 
 def error_message(error: BaseException) -> str:
@@ -51,8 +52,16 @@ def _database(error: BaseException) -> str | None:
             f"The database does not answer: {one_line(reason, MAX_LENGTH) or type(found).__name__}"
         )
     text = one_line(str(found).strip().partition("\n")[0], MAX_LENGTH) or type(found).__name__
-    hint = ": run `analytics-worker migrate`" if _is_unfinished(code, text) else ""
-    return f"The database refused: {text}{hint}"
+    return f"The database refused: {text}{_database_hint(found, code, text)}"
+
+
+def _database_hint(error: Any, code: str, text: str) -> str:
+    if _is_unfinished(code, text):
+        return ": run `analytics-worker migrate`"
+    if code == DEPENDENT_OBJECTS:
+        dependents = one_line((error.diag.message_detail or "").replace("\n", "; "), MAX_LENGTH)
+        return f" ({dependents}): drop them, run the command again, and create them again"
+    return ""
 
 
 def _is_unfinished(code: str, text: str) -> bool:

@@ -1,6 +1,8 @@
 """The migration to exact numbers keeps values and privileges."""
 
 import os
+import subprocess
+import sys
 
 import pytest
 
@@ -36,3 +38,16 @@ def test_stored_values_and_privileges_survive_the_migration(database_url):
     assert query(
         "select has_table_privilege('analytics_reader', 'ops.alert_status', 'select')"
     ) == [True]
+
+
+@pytest.mark.usefixtures("environment")
+def test_a_view_of_a_user_is_named_and_nothing_is_changed(database_url):
+    execute("create view public.mine as select name, value from ops.alert_status")
+    command = [sys.executable, "-m", "analytics_worker.cli", "migrate"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 1
+    assert result.stderr == (
+        "error: The database refused: cannot drop view ops.alert_status because other objects depend on it"
+        " (view mine depends on view ops.alert_status): drop them, run the command again, and create them again\n"
+    )
+    assert query("select version_num from ops.alembic_version") == ["0020_sendable_deliveries"]
