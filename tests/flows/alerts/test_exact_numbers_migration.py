@@ -40,8 +40,8 @@ def test_stored_values_and_privileges_survive_the_migration(database_url):
     ) == [True]
 
 
-@pytest.mark.usefixtures("environment")
-def test_a_view_of_a_user_is_named_and_nothing_is_changed(database_url):
+@pytest.mark.usefixtures("environment", "database_url")
+def test_a_view_of_a_user_is_named_and_nothing_is_changed():
     execute("create view public.mine as select name, value from ops.alert_status")
     command = [sys.executable, "-m", "analytics_worker.cli", "migrate"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
