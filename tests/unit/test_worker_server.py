@@ -14,7 +14,13 @@ from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL, temporary_sett
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from analytics_worker.server.app import CACHED_KB, ImmediateSqlite, configure_database, prepare
+from analytics_worker.server.app import prepare
+from analytics_worker.server.database import (
+    CACHED_KB,
+    ImmediateSqlite,
+    PostgresWithoutJit,
+    configure_database,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -69,14 +75,14 @@ def test_a_transaction_that_reads_first_is_not_refused(database: Path):
     ("url", "kind"),
     [
         ("sqlite+aiosqlite:////tmp/x.db", ImmediateSqlite),
-        ("postgresql+asyncpg://u@localhost/db", None),
+        ("postgresql+asyncpg://u@localhost/db", PostgresWithoutJit),
     ],
 )
-def test_only_sqlite_is_configured(url, kind):
+def test_the_database_is_configured_by_its_kind(url, kind):
     with temporary_settings({PREFECT_API_DATABASE_CONNECTION_URL: url}):
         configure_database()
     configured = dependencies.MODELS_DEPENDENCIES["database_config"]
-    assert (type(configured) if configured else None) is kind
+    assert type(configured) is kind
 
 
 def test_prefect_still_begins_transactions_in_that_one_place():
