@@ -4,7 +4,7 @@ Reads the stack's record, the processes and the Prefect API; writes to the termi
 """
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from prefect.client.schemas.filters import (
     WorkPoolFilterName,
 )
 from prefect.client.schemas.objects import FlowRun, StateType, WorkerStatus, WorkPool
+from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectNotFound
 from rich.markup import escape
@@ -31,6 +32,9 @@ from analytics_worker.stack.terminal import Terminal
 from analytics_worker.text import one_line
 
 STARTED = [state for state in StateType if state is not StateType.SCHEDULED]
+SCHEDULER_PERIOD = timedelta(minutes=2)
+"""Within it, the server has scheduled the runs of a new deployment."""
+NOTHING_SCHEDULED = "[bold red]nothing scheduled[/]"
 SLOTS = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
 
@@ -51,7 +55,8 @@ def show(record: StackRecord) -> bool:
         columns = ("deployment", "last run (UTC)", "state", "message", "next run (UTC)")
         rows = [_deployment(client, entry) for entry in deployed_flows()]
         terminal.table("\nDeployments", columns, rows, long="message", named="deployment")
-    return all(up) and all(online for _, online in found)
+    is_scheduled = not any(row[-1] == NOTHING_SCHEDULED for row in rows)
+    return all(up) and all(online for _, online in found) and is_scheduled
 
 
 def _component(component: Component) -> Sequence[str]:
@@ -97,7 +102,7 @@ def _deployment(client: SyncPrefectClient, entry: DeployedFlow) -> Sequence[str]
         client, deployment.id, [StateType.SCHEDULED], FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC
     )
     following_time = following.next_scheduled_start_time if following else None
-    planned = "paused" if deployment.paused else _when(following_time, _started_by(entry))
+    planned = _when(following_time) or without_runs(entry, deployment)
     if last is None or last.state is None:
         return name, "never", "", "", planned
     style = (
@@ -113,9 +118,15 @@ def _deployment(client: SyncPrefectClient, entry: DeployedFlow) -> Sequence[str]
     )
 
 
-def _started_by(entry: DeployedFlow) -> str:
-    """Return the trigger of a deployment without a schedule."""
-    return "event" if entry.deployment.triggers else "manual"
+def without_runs(entry: DeployedFlow, deployment: DeploymentResponse) -> str:
+    """Return why nothing is scheduled."""
+    if deployment.paused:
+        return "paused"
+    if not any(schedule.active for schedule in deployment.schedules):
+        return "event" if entry.deployment.triggers else "manual"
+    created = deployment.created or datetime.now(UTC)
+    is_new = datetime.now(UTC) - created < SCHEDULER_PERIOD
+    return "not yet scheduled" if is_new else NOTHING_SCHEDULED
 
 
 def _run(
