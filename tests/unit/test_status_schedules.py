@@ -27,7 +27,8 @@ def test_the_reason(minutes, active, paused, text):
     deployment = DeploymentResponse(
         name="d",
         flow_id=uuid4(),
-        created=datetime.now(UTC) - timedelta(minutes=minutes),  # pyright: ignore[reportArgumentType]
+        labels={},
+        created=datetime.now(UTC) - timedelta(minutes=minutes),
         schedules=[schedule],
         paused=paused,
     )
