@@ -28,7 +28,7 @@ def test_the_reason(minutes, active, paused, text):
         name="d",
         flow_id=uuid4(),
         labels={},
-        created=datetime.now(UTC) - timedelta(minutes=minutes),
+        created=datetime.now(UTC) - timedelta(minutes=minutes),  # pyright: ignore[reportArgumentType]
         schedules=[schedule],
         paused=paused,
     )
