@@ -40,6 +40,12 @@ class ProcessIdentity:
             return None
         return cls(pid, int(fields[START_TIME]), BOOT_ID.read_text().strip())
 
+    @staticmethod
+    def seconds_since_boot() -> float:
+        """Return when this process was started, on the clock that counts from the boot of the host."""
+        fields = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+        return int(fields[START_TIME]) / os.sysconf("SC_CLK_TCK")
+
     @classmethod
     def read(cls, path: Path) -> Self | None:
         """Read the record of a child; None if there is no valid one."""

@@ -16,10 +16,12 @@ from typing import Any
 
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect_sqlalchemy import SqlAlchemyConnector
+from psycopg2.extensions import TRANSACTION_STATUS_INTRANS
 from sqlalchemy import Connection, Engine, RowMapping, TextClause, create_engine, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.pool import NullPool
 
+from analytics_worker import run_lease
 from analytics_worker.circuit_breaker import db_circuit_breaker
 from analytics_worker.database.instrumentation import instrument
 from analytics_worker.database.urls import (
@@ -65,6 +67,7 @@ def warehouse(
     statement_timeout_seconds: float | None = None,
     lock_timeout_seconds: float | None = None,
     autocommit: bool = False,
+    after_loss: bool = False,
 ) -> Generator[Connection]:
     """Open a connection with one transaction, which is committed, or rolled back on any error.
 
@@ -73,10 +76,14 @@ def warehouse(
         lock_timeout_seconds: Limit of each wait for a lock; default from the settings.
         autocommit: Each statement is a transaction of its own (REFRESH, VACUUM, session locks), on a
             connection past a pooler (DATABASE_DIRECT_URL).
+        after_loss: Also for a run that has lost its lease: the statement checks a claim of its own.
 
     Raises:
         CircuitOpenError: the database is known to be unavailable; nothing was tried.
+        RunLostError: the run is no longer this process's; nothing was written.
     """
+    if not after_loss:
+        run_lease.check()
     limits = _limits(statement_timeout_seconds, lock_timeout_seconds)
     role = DIRECT if autocommit and settings().database_direct_url else WAREHOUSE
     with db_circuit_breaker.calling(), engine(role).connect() as plain:
@@ -84,6 +91,18 @@ def warehouse(
         with connection.begin():
             _apply(connection, limits, local=not autocommit)
             yield connection
+            if run_lease.is_held() and not autocommit:
+                _check_before_commit(connection)
+
+
+def _check_before_commit(connection: Connection) -> None:
+    """Check that the run is still this process's, and let the database roll a late COMMIT back."""
+    driver_connection: Any = connection.connection.driver_connection
+    if driver_connection.info.transaction_status != TRANSACTION_STATUS_INTRANS:
+        return  # nothing to commit: a statement failed, and its error was expected
+    limit = {"idle_in_transaction_session_timeout": f"{run_lease.COMMIT_SECONDS * 1000}"}
+    _apply(connection, limit, local=True)
+    run_lease.check()
 
 
 @contextmanager

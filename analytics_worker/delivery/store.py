@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
+from analytics_worker import run_lease
 from analytics_worker.database.connections import warehouse
 from analytics_worker.delivery.leases import LEASE_SECONDS, ClaimedDelivery, Leases, Settlement
 from analytics_worker.delivery.message import Domain
@@ -94,6 +95,7 @@ class DeliveryStore:
         """
         if self.stopped or batch <= 0:
             return []
+        run_lease.check()
         started = time.time()
         rows = self.run(
             "claim",
@@ -111,6 +113,7 @@ class DeliveryStore:
 
     def holds(self, claimed: ClaimedDelivery) -> bool:
         """Whether this sender still has the lease on a delivery, for long enough to send it."""
+        run_lease.check()  # before it sends: what was sent must be settled
         return not self.connection_lost and self._leases.cover(claimed.id)
 
     def settle(
@@ -135,7 +138,7 @@ class DeliveryStore:
 
     def _settle_elsewhere(self, parameters: dict[str, Any]) -> Row:
         """Record the result on another connection, after the sender's own one was lost."""
-        with warehouse(autocommit=True) as connection:
+        with warehouse(autocommit=True, after_loss=True) as connection:
             return execute(connection, "settle", **parameters)[0]
 
     def postpone(

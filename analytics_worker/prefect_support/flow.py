@@ -16,6 +16,7 @@ from analytics_worker.errors import chain, is_permanent
 from analytics_worker.prefect_support.catch_up import skip_if_superseded
 from analytics_worker.prefect_support.inline_results import with_inline_data
 from analytics_worker.prefect_support.results import RunFailed, flow_result, state_of
+from analytics_worker.prefect_support.run_ownership import run_ownership
 from analytics_worker.prefect_support.safe_logs import protect_logs
 from analytics_worker.prefect_support.stack_access import use_server
 from analytics_worker.telemetry import measured
@@ -91,12 +92,13 @@ def _report_errors(function: Callable[P, R]) -> Callable[P, State[Any]]:
     @functools.wraps(function)
     def body(*args: P.args, **kwargs: P.kwargs) -> State[Any]:
         protect_logs()
-        try:
-            return skip_if_superseded() or with_inline_data(
-                state_of(cast("dict[str, Any]", function(*args, **kwargs)))
-            )
-        except Exception as error:  # noqa: BLE001  # every run must report its error
-            return _failed_state(error)
+        with run_ownership():
+            try:
+                return skip_if_superseded() or with_inline_data(
+                    state_of(cast("dict[str, Any]", function(*args, **kwargs)))
+                )
+            except Exception as error:  # noqa: BLE001  # every run must report its error
+                return _failed_state(error)
 
     return body
 

@@ -4,7 +4,10 @@ Every run of a deployment in prefect.yaml sends heartbeats, whichever worker sta
 the server crashes runs without heartbeats. Another one notifies when the monitoring flow stops succeeding.
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from uuid import uuid4
+
+from prefect.client.schemas.objects import FlowRun
 
 HEARTBEAT_SECONDS = 30  # the shortest that Prefect allows
 MISSED_HEARTBEATS = 3
@@ -17,3 +20,22 @@ CRASH_MESSAGE = f"No heartbeat for {HEARTBEAT_SECONDS * MISSED_HEARTBEATS} s: th
 
 MONITORING_AUTOMATION = "analytics-worker: tell that monitoring fails"
 MONITORING_TIMEOUT = timedelta(minutes=10)  # of a flow that should succeed every minute
+
+
+def heartbeat_event(run: FlowRun) -> dict[str, object]:
+    """Return the event that a run sends to the server as a heartbeat."""
+    related = [("flow", "flow", run.flow_id), ("deployment", "deployment", run.deployment_id)]
+    return {
+        "id": str(uuid4()),
+        "event": HEARTBEAT_EVENT,
+        "occurred": datetime.now(UTC).isoformat(),
+        "resource": {
+            "prefect.resource.id": f"prefect.flow-run.{run.id}",
+            "prefect.resource.name": run.name,
+        },
+        "related": [
+            {"prefect.resource.id": f"prefect.{kind}.{id_}", "prefect.resource.role": role}
+            for kind, role, id_ in related
+            if id_ is not None
+        ],
+    }

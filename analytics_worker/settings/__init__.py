@@ -114,6 +114,10 @@ class Settings(MessageSettings):
         description="Memory that one run and its child processes may use; a run that uses more ends as Crashed. Empty: half of the host's or container's memory, at most 1536. off: no limit.",
         json_schema_extra={"expected": "a whole number of megabytes, or off"},
     )
+    worker_run_lease_seconds: Annotated[float, Field(ge=1, le=60)] = Field(
+        default=60.0,
+        description="How long a run may write without a confirmation of the Prefect server that the run is still its own (docs/decisions/fencing.md). Renewed after half of it.",
+    )
     worker_allow_job_overrides: bool = Field(
         default=False,
         description="Allow callers of the Prefect API to run other code: commands, environments, folders and pull steps of their choice (docs/decisions/job-overrides.md).",

@@ -6,14 +6,13 @@ Sending one more than the run does is harmless.
 """
 
 import asyncio
-from datetime import UTC, datetime
-from uuid import UUID, uuid4
+from uuid import UUID
 
 import httpx
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import StateType
 from prefect.logging import get_logger
 
-from analytics_worker.prefect_support.heartbeat_timeout import HEARTBEAT_EVENT, HEARTBEAT_SECONDS
+from analytics_worker.prefect_support.heartbeat_timeout import HEARTBEAT_SECONDS, heartbeat_event
 from analytics_worker.prefect_support.run_filters import runs_in_states
 from analytics_worker.worker.run_executor import RunExecutor
 
@@ -39,25 +38,7 @@ async def _send(run_executor: RunExecutor, ids: list[UUID]) -> None:
     wanted = runs_in_states([StateType.RUNNING], id={"any_": ids})
     running = await run_executor.client.read_flow_runs(flow_run_filter=wanted)
     # Asked again: a run that ended meanwhile must not be expected to send another one.
-    events = [_event(run) for run in running if run.id in run_executor.pids()]
+    events = [heartbeat_event(run) for run in running if run.id in run_executor.pids()]
     if events:
         response = await run_executor.client.request("POST", "/events", json=events)
         response.raise_for_status()
-
-
-def _event(run: FlowRun) -> dict[str, object]:
-    related = [("flow", "flow", run.flow_id), ("deployment", "deployment", run.deployment_id)]
-    return {
-        "id": str(uuid4()),
-        "event": HEARTBEAT_EVENT,
-        "occurred": datetime.now(UTC).isoformat(),
-        "resource": {
-            "prefect.resource.id": f"prefect.flow-run.{run.id}",
-            "prefect.resource.name": run.name,
-        },
-        "related": [
-            {"prefect.resource.id": f"prefect.{kind}.{id_}", "prefect.resource.role": role}
-            for kind, role, id_ in related
-            if id_ is not None
-        ],
-    }

@@ -14,6 +14,7 @@ from psycopg2 import OperationalError as DriverOperationalError
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 
+from analytics_worker import run_lease
 from analytics_worker.database.connections import (
     MissingDatabaseError,
     application_name,
@@ -60,6 +61,7 @@ class DbtLock:
             DbtRunningError: another run holds it.
             DbtUnavailableError: the warehouse is unavailable.
         """
+        run_lease.check()
         if self._is_unavailable or self._is_held():
             return
         self._release()

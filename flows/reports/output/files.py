@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypedDict
 
+from analytics_worker import run_lease
 from analytics_worker.report_storage.file_names import distinct_name, name_with_hash, slugify
 from analytics_worker.report_storage.storage import Storage
 from flows.reports.formats import (
@@ -87,6 +88,7 @@ class WrittenFiles:
     def publish(self, storage: Storage) -> list[StoredFile]:
         """Rename all files to their final names."""
         for file in self.files:
+            run_lease.check()
             storage.publish(file.temporary, file.stored["name"])
         return [file.stored for file in self.files]
 

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from prefect.context import FlowRunContext
 from sqlalchemy import Connection, RowMapping
 
+from analytics_worker import run_lease
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.delivery import Message, enqueue
 from flows.reports.runs.model import ReportRun, run_from_row
@@ -77,6 +78,7 @@ class RunStore:
 
     def claim(self, run_id: int) -> ReportRun | None:
         """Claim a run for this worker; None if it is finished or claimed by another worker."""
+        run_lease.check()
         rows = self._run(
             "claim",
             id=run_id,
