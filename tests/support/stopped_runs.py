@@ -3,7 +3,7 @@
 import os
 import signal
 import time
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -51,16 +51,22 @@ def closed_gate() -> Generator[None]:
     wait_at_gate(0)
 
 
-def submit(work: Workspace, entrypoint: str, **parameters: Any) -> UUID:
-    """Submit a run of a flow of this project."""
-    deployment = work.client.create_deployment(
+def deploy(work: Workspace, entrypoint: str, **job_variables: Any) -> UUID:
+    """Deploy a flow of this project."""
+    return work.client.create_deployment(
         work.client.create_flow_from_name(entrypoint.rsplit(".", 1)[-1].replace("_", "-")),
         name=f"{work.pool}-{entrypoint}",
         entrypoint=entrypoint,
         version=source_version(),
         work_pool_name=work.pool,
         pull_steps=[{STEP: {"directory": "/srv/checkout"}}],
+        job_variables=job_variables,
     )
+
+
+def submit(work: Workspace, entrypoint: str, **parameters: Any) -> UUID:
+    """Submit a run of a flow of this project."""
+    deployment = deploy(work, entrypoint)
     return work.client.create_flow_run_from_deployment(deployment, parameters=parameters).id
 
 
@@ -84,11 +90,11 @@ def declare_crashed(work: Workspace, runs: Iterable[UUID]) -> None:
     wait_until(lambda: time.monotonic() > end, interval=0.1)
 
 
-def resume(pids: Iterable[int]) -> None:
-    """Let the processes continue, and wait for their end."""
+def resume(pids: Sequence[int], ending: Sequence[int] | None = None) -> None:
+    """Let the processes continue, and wait for the end of these of them, or of all."""
     for pid in pids:
         os.killpg(pid, signal.SIGCONT)
-    for pid in pids:
+    for pid in pids if ending is None else ending:
         wait_for_exit(pid, timeout=60)
 
 
