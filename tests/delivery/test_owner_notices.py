@@ -137,6 +137,7 @@ def row(channel, recipient, status="failed", attempts=1):
 def test_the_order_of_candidates(environment, monkeypatch):
     del environment
     monkeypatch.setenv("ALERT_WEBHOOK_URL", "https://h/1")
+    monkeypatch.setenv("ALERT_EMAIL_HOST", "mail.example.com")
     settings.cache_clear()
     failed = row("email", "a@x")
     chain = []

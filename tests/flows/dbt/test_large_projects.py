@@ -20,7 +20,7 @@ def large(model, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.cache_clear()
     for number in range(MODELS - 3):
         model(f"quick_{number}.sql", "select 1 as id")
-    model("slow.sql", "select 1 as id from pg_sleep(0.5)")
+    model("slow.sql", "select 1 as id from pg_sleep(2)")
     model("bad.sql", "select 1 / 0 as id")
     model("after_bad.sql", "select * from {{ ref('bad') }}")
 

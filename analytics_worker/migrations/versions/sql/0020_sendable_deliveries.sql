@@ -54,3 +54,22 @@ where
     );
 comment on view ops.sendable_deliveries is
 'Deliveries that are due and wait for no other message. A recipient gets the messages of a topic in order: a later one waits until the earlier ones are settled. A message that follows another one waits until that one was sent, or a later one of the topic that follows none.';
+-- Its columns are those of the table, and so are their comments.
+do $$
+declare
+    described record;
+begin
+    for described in
+        select attribute.attname, col_description(attribute.attrelid, attribute.attnum) as comment
+        from pg_attribute as attribute
+        where
+            attribute.attrelid = 'ops.deliveries'::regclass
+            and attribute.attnum > 0
+            and not attribute.attisdropped
+    loop
+        execute format(
+            'comment on column ops.sendable_deliveries.%I is %L', described.attname, described.comment
+        );
+    end loop;
+end
+$$;
