@@ -67,9 +67,8 @@ begin
             and attribute.attnum > 0
             and not attribute.attisdropped
     loop
-        execute format(
-            'comment on column ops.sendable_deliveries.%I is %L', described.attname, described.comment
-        );
+        execute 'comment on column ops.sendable_deliveries.' || quote_ident(described.attname)
+            || ' is ' || quote_literal(described.comment);
     end loop;
 end
 $$;
