@@ -53,6 +53,7 @@ def _checked(word: str) -> str:
 @contextmanager
 def exit_on_error(*, debug: bool = False) -> Generator[None]:
     """End the process with one line about the error; output that can't be written is one."""
+    _open_closed_streams()
     try:
         with _flushed_output():
             yield
@@ -64,6 +65,16 @@ def exit_on_error(*, debug: bool = False) -> Generator[None]:
         if debug:
             traceback.print_exception(error)
         sys.exit(_report(error))
+
+
+def _open_closed_streams() -> None:
+    """Discard the output of a process that was started without (``>&-``).
+
+    Python has no streams then, and the first file or connection would get the descriptor, and the output.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115  # until the process ends
 
 
 @contextmanager
