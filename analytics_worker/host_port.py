@@ -15,6 +15,8 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 WILDCARDS = frozenset({"0.0.0.0", "::"})  # noqa: S104  # only compared, never bound
 DEFAULT_PORTS = frozenset({80, 443})
 HIGHEST_PORT = 65535
+PROBE_HOST = "analytics-worker-doctor.invalid"
+"""The foreign name with which `doctor` looks whether a server refuses one; no page can have a name below .invalid."""
 _AUTHORITY = re.compile(
     r"(?:\[(?P<v6>[0-9A-Fa-f:.]{2,45})\]|(?P<name>[A-Za-z0-9][A-Za-z0-9._-]{0,252}))(?::(?P<port>[0-9]{1,5}))?"
 )

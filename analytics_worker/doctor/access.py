@@ -11,12 +11,11 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import PrefectHTTPStatusError
 
 from analytics_worker.doctor.findings import Finding, graded
-from analytics_worker.host_port import LOOPBACK
+from analytics_worker.host_port import LOOPBACK, PROBE_HOST
 from analytics_worker.stack.accounts import other_accounts
 from analytics_worker.stack.login import UNENCRYPTED
 
 AREA = "access"
-FOREIGN_HOST = {"Host": "web-page.invalid"}
 COMMANDS_WARNING = (
     "no login: anyone who reaches the API runs commands as the worker's user (SECURITY.md)"
 )
@@ -55,7 +54,7 @@ def csrf(client: SyncPrefectClient) -> Iterator[Finding]:
 def web_pages(client: SyncPrefectClient) -> Iterator[Finding]:
     """Check that the server refuses foreign host names, as `analytics_worker.server` does."""
     try:
-        client.request("GET", "/health", headers=FOREIGN_HOST)
+        client.request("GET", "/health", headers={"Host": PROBE_HOST})
         refused = False
     except PrefectHTTPStatusError as error:
         refused = error.response.status_code == HTTPStatus.MISDIRECTED_REQUEST

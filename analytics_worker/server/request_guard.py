@@ -14,7 +14,7 @@ from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from analytics_worker.server.request_rules import Refusal, Request, Rules
+from analytics_worker.server.request_rules import PROBE, Refusal, Request, Rules
 from analytics_worker.server.websocket_login_limits import POLICY_VIOLATION, SilentWebsockets
 from analytics_worker.stack_address import STACK_HEADER
 
@@ -65,6 +65,9 @@ class RefusalLog:
 
     def __call__(self, refusal: Refusal) -> None:
         """Log the refusal, or count it."""
+        if refusal.kind == PROBE:
+            logger.debug("Refused a request of doctor, as it expects")
+            return
         kind, now = refusal.kind, self._clock()
         if now - self._logged_at.get(kind, -LOG_AGAIN_SECONDS) < LOG_AGAIN_SECONDS:
             self._unlogged[kind] = self._unlogged.get(kind, 0) + 1

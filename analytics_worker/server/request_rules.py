@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 from analytics_worker.host_port import (
+    PROBE_HOST,
     WILDCARDS,
     Authority,
     authority,
@@ -24,6 +25,8 @@ OWN_SITES = frozenset({"same-origin", "none"})
 API_PAGES = frozenset({"/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"})
 """FastAPI's pages about an API: they run scripts of a CDN where the UI keeps its login."""
 SHOWN = 60
+PROBE = "request of doctor"
+"""The kind of the refusal that `doctor` expects, which is no fault."""
 FIX = "If people, workers or a reverse proxy use that name, add it to SERVER_ALLOWED_HOSTS."
 
 
@@ -112,6 +115,8 @@ class Rules:
         text = (
             f"Host {shown(request.values('host'))} is not a name of this server; expected {names}."
         )
+        if request.host and request.host.name == PROBE_HOST:
+            return Refusal(PROBE, HTTPStatus.MISDIRECTED_REQUEST, text)
         return Refusal("foreign Host", HTTPStatus.MISDIRECTED_REQUEST, f"{text} {FIX}")
 
     def _origin(self, request: Request) -> Refusal | None:

@@ -4,8 +4,9 @@ from http import HTTPStatus
 
 import pytest
 
+from analytics_worker.host_port import PROBE_HOST
 from analytics_worker.server.request_guard import RefusalLog
-from analytics_worker.server.request_rules import Refusal, shown
+from analytics_worker.server.request_rules import Refusal, Request, Rules, shown
 
 
 def test_what_a_refusal_quotes_is_short_and_printable():
@@ -31,3 +32,17 @@ def test_refusals_of_a_kind_are_logged_once_a_minute(caplog: pytest.LogCaptureFi
         "Refused a request, foreign site: two",
         "Refused a request, foreign Host (2 more since the last such line): one",
     ]
+
+
+def test_the_request_of_doctor_is_refused_like_any_foreign_host_and_is_no_warning(
+    caplog: pytest.LogCaptureFixture,
+):
+    rules, log = Rules.of("127.0.0.1", 4200, []), RefusalLog()
+    for host in (PROBE_HOST, f"{PROBE_HOST.upper()}:4200", f"x.{PROBE_HOST}"):
+        headers = [(b"host", host.encode())]
+        refusal = rules.refusal(Request({"type": "http", "path": "/health", "headers": headers}))
+        assert refusal
+        assert refusal.status is HTTPStatus.MISDIRECTED_REQUEST
+        log(refusal)
+    (line,) = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert f"'x.{PROBE_HOST}'" in line
