@@ -3,6 +3,7 @@
 `upgrade` runs in one transaction, in one process at a time (a lock). Safe to repeat.
 """
 
+import re
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -119,13 +120,18 @@ def _privileges_named(connection: Connection) -> Generator[None]:
         reason = one_line(str(getattr(error, "orig", None) or error))
         raise MigrationError(
             f"{user} lacks a privilege in database {database} ({reason}); nothing was changed."
-            f" {_fix(reason, quoted_name(user))}"
+            f" {_fix(connection.engine.url, reason, quoted_name(user))}"
         ) from None
 
 
-def _fix(reason: str, user: str) -> str:
-    if "function" in reason:
-        return f"An administrator has to run: GRANT EXECUTE ON that function TO {user};"
+def _fix(url: URL, reason: str, user: str) -> str:
+    """Return what to do; a statement for each function that the user may not call has a line of its own."""
+    denied = re.search(r"permission denied for function ([\w$]+)", reason)
+    if denied:
+        statement = text((Path(__file__).parent / "sql/missing_functions.sql").read_text())
+        with direct_connection(url) as connection:  # the other one's transaction has failed
+            grants = connection.scalars(statement, {"named": denied[1]}).all()
+        return "\n".join(["An administrator has to run:", *grants])
     return (
         "The schema ops or its tables belong to another role: run this as that role, or let an"
         f" administrator run: GRANT that role TO {user};"

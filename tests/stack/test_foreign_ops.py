@@ -41,3 +41,18 @@ def test_the_tables_of_a_newer_version_are_kept(foreign):
     assert "at revision '9999_later', which this version of the worker does not know" in refusal(
         foreign
     )
+
+
+def test_missing_functions_are_named_as_statements_that_an_administrator_can_run(foreign):
+    functions = "pg_advisory_xact_lock(bigint), pg_advisory_lock(int, int), pg_cancel_backend(int)"
+    foreign.administer(f"revoke execute on function {functions} from public")
+    with pytest.raises(MigrationError) as refused:
+        migrate()
+    _, *statements = str(refused.value).splitlines()
+    revoked = ["pg_advisory_lock(integer,integer)", "pg_advisory_xact_lock(bigint)"]
+    to = f'TO "{foreign.owner}";'
+    assert {f"GRANT EXECUTE ON FUNCTION {each} {to}" for each in revoked} < set(statements)
+    assert f"GRANT EXECUTE ON FUNCTION pg_cancel_backend(integer) {to}" in statements
+    for statement in statements:
+        foreign.administer(statement)
+    assert migrate().revision
