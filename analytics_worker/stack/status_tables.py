@@ -1,6 +1,6 @@
 """The state of the running stack as three tables: components, pools, deployments.
 
-Reads the stack's record, the processes and the Prefect API; writes to the terminal only.
+For another API without the components. Reads the stack's record, the processes and the Prefect API; writes to the terminal only.
 """
 
 from collections.abc import Sequence
@@ -28,7 +28,7 @@ from analytics_worker.prefect_support.api_client import api_client
 from analytics_worker.prefect_support.deployments import DeployedFlow, deployed_flows, pools
 from analytics_worker.prefect_support.results import MAX_MESSAGE_LENGTH
 from analytics_worker.stack.state_dir import Component, StackRecord
-from analytics_worker.stack.terminal import Terminal
+from analytics_worker.stack.terminal import Terminal, plain
 from analytics_worker.text import one_line
 
 STARTED = [state for state in StateType if state is not StateType.SCHEDULED]
@@ -38,17 +38,13 @@ NOTHING_SCHEDULED = "[bold red]nothing scheduled[/]"
 SLOTS = [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]
 
 
-def show(record: StackRecord) -> bool:
-    """Print the tables; whether everything that should run does."""
+def show(record: StackRecord | None) -> bool:
+    """Print the tables, without components if there is no record; whether everything that should run does."""
     terminal = Terminal()
-    up = [component.is_running() and component.ready for component in record.components]
-    terminal.console.print(f"Stack of process {record.pid}, {record.api_url}", soft_wrap=True)
-    terminal.table(
-        "\nComponents",
-        ("component", "state", "pid", "since (UTC)", "restarts"),
-        (_component(component) for component in record.components),
-    )
+    up = _show_components(terminal, record) if record else True
     with api_client() as client:
+        if not record:
+            terminal.console.print(f"Prefect API {plain(str(client.api_url))}", soft_wrap=True)
         found = [_pool(client, pool.name) for pool in pools()]
         columns = ("pool", "workers online", "slots used", "limit")
         terminal.table("\nPools", columns, (row for row, _ in found))
@@ -56,7 +52,18 @@ def show(record: StackRecord) -> bool:
         rows = [_deployment(client, entry) for entry in deployed_flows()]
         terminal.table("\nDeployments", columns, rows, long="message", named="deployment")
     is_scheduled = not any(row[-1] == NOTHING_SCHEDULED for row in rows)
-    return all(up) and all(online for _, online in found) and is_scheduled
+    return up and is_scheduled and all(online for _, online in found)
+
+
+def _show_components(terminal: Terminal, record: StackRecord) -> bool:
+    up = [component.is_running() and component.ready for component in record.components]
+    terminal.console.print(f"Stack of process {record.pid}, {record.api_url}", soft_wrap=True)
+    terminal.table(
+        "\nComponents",
+        ("component", "state", "pid", "since (UTC)", "restarts"),
+        (_component(component) for component in record.components),
+    )
+    return all(up)
 
 
 def _component(component: Component) -> Sequence[str]:

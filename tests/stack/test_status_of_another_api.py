@@ -1,0 +1,30 @@
+"""`analytics-worker status` where the server is another's, as in docs/production.md."""
+
+import pytest
+import typer
+from prefect.settings import PREFECT_API_URL
+
+from analytics_worker.cli.status import status
+from analytics_worker.prefect_support.deployments import deployed_flows, pools
+from analytics_worker.settings import settings
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_pools_and_deployments_of_the_named_api_are_shown(monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("STATE_DIR", str(tmp_path / "state"))
+    settings.cache_clear()
+    url = PREFECT_API_URL.value()
+    monkeypatch.setenv("PREFECT_API_URL", url)
+    with pytest.raises(typer.Exit) as ended:
+        status()
+    shown = capsys.readouterr()
+    assert ended.value.exit_code == 1  # the pools have no workers
+    assert f"Prefect API {url}" in shown.out
+    assert "Components" not in shown.out
+    names = [*(pool.name for pool in pools()), *map(str, deployed_flows())]
+    assert [name for name in names if name not in shown.out] == []
+
+    monkeypatch.delenv("PREFECT_API_URL")
+    with pytest.raises(typer.Exit):
+        status()
+    assert "No stack runs" in capsys.readouterr().err
