@@ -74,7 +74,9 @@ def _open_closed_streams() -> None:
     """
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
-            setattr(sys, name, Path(os.devnull).open(mode))  # noqa: SIM115  # until the process ends
+            stream = Path(os.devnull).open(mode)  # noqa: SIM115  # until the process ends
+            os.set_inheritable(stream.fileno(), True)  # as streams are
+            setattr(sys, name, stream)
 
 
 @contextmanager
