@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterator
 
-from analytics_worker.host_port import is_loopback
+from analytics_worker.host_port import WILDCARDS, Authority, is_loopback
 from analytics_worker.settings import settings, user_variables
 from analytics_worker.stack.components import SINGLE_ARENA
 from analytics_worker.stack.damaged_database import set_damaged_aside
@@ -57,10 +57,12 @@ def serve() -> None:
 
 
 def _notes(port: int, login: Login | None) -> Iterator[str]:
-    """Yield what to know about this server: its database, its login, and how workers reach it."""
+    """Yield what to know about this server: its database, its login, and how it is reached."""
     home = settings().state_dir / "prefect"
     yield f"Database: {SQLITE.format(home=home) if is_on_sqlite() else POSTGRESQL}"
     yield from access_notes(login)
+    host = "127.0.0.1" if listen_host() in WILDCARDS else listen_host()
+    yield f"Starting http://{Authority(host, port)}/api, which answers in some seconds; Ctrl-C ends it."
     if not is_loopback(listen_host()):
         yield (
             f"Workers on other hosts: {API_URL}=http://HOST:{port}/api and {API_LOGIN}=the login; name HOST"

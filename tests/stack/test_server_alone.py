@@ -41,6 +41,7 @@ def test_it_says_its_database_and_how_workers_join_and_shows_no_password(server:
     assert f"Database: SQLite in {server.state_dir / 'prefect'}" in output
     assert (server.state_dir / "prefect/prefect.db").exists()
     assert "PREFECT_SERVER_DATABASE_CONNECTION_URL=postgresql+asyncpg://" in output
+    assert f"Starting http://127.0.0.1:{server.port}/api, which answers in some seconds" in output
     assert f"PREFECT_API_URL=http://HOST:{server.port}/api" in output
     assert str(server.state_dir / "login") in output
     assert server.login.partition(":")[2] not in output
