@@ -119,6 +119,12 @@ class Arguments:
         return f"dbt_args:{values.get(value[1], '') if value else ''} {one_line(error)}"
 
     @property
+    def target(self) -> str | None:
+        """The target of profiles.yml that the caller chose."""
+        options = dict(pairwise(self.options))
+        return options.get("--target", options.get("-t"))
+
+    @property
     def selector(self) -> str:
         """The name of the selector of selectors.yml; empty without one."""
         return dict(pairwise(self.options)).get("--selector", "")
@@ -175,8 +181,11 @@ def _check_option(command: str, option: str) -> None:
         )
     allowed = _allowed(command)
     if option not in allowed:
+        is_known = option in command_options(command)
+        problem = f"{'' if is_known else 'not '}a valid option of `dbt {command}`"
+        problem += ", but callers can't pass it here" if is_known else ""
         raise DbtArgumentError(
-            f"dbt_args: {option[:60]!r} is not a valid option of `dbt {command}`; expected one of:"
+            f"dbt_args: {option[:60]!r} is {problem}; expected one of:"
             f" {nearest_first(option, allowed, ' (`dbt --help` lists them)')}."
         )
 

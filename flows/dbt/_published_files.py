@@ -16,8 +16,6 @@ from analytics_worker.text import one_line
 from flows.dbt._dbt_artifacts import NodeResult, is_failed
 from flows.dbt.node_history.details import NodeDetails
 
-DOCS = "dbt-docs.html"
-
 
 def publish_file(name: str, content: bytes) -> str:
     """Store a file; return its address for readers, or its path without REPORT_LINK_BASE.
@@ -56,10 +54,10 @@ def publish_failed_sql(
         return None
 
 
-def publish_docs(page: Path) -> str:
-    """Store the documentation; return its address.
+def publish_docs(page: Path, suffix: str) -> str:
+    """Store the documentation as ``dbt-docs<suffix>.html``; return its address.
 
     Raises:
         StorageError, OSError, HTTPError: it can't be stored.
     """
-    return publish_file(DOCS, page.read_bytes())
+    return publish_file(f"dbt-docs{suffix}.html", page.read_bytes())

@@ -2,9 +2,11 @@
 
 Reads the dbt project and the warehouse's catalog; writes ``<state_dir>/dbt-docs/docs-<time>.html``
 and replaces ``index.html`` beside it, both atomically, and one row in ``ops.dbt_runs``. The newest
-five pages are kept. The page is also stored beside the reports, as ``dbt-docs.html``. Safe to repeat.
+five pages are kept. The page is also stored beside the reports, as ``dbt-docs.html``. With a target other than
+that of profiles.yml, all names end in it: ``index-dev.html``, ``dbt-docs-dev.html``. Safe to repeat.
 """
 
+import re
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -25,6 +27,7 @@ from flows.dbt._flow import dbt_flow
 from flows.dbt._flow_result import finish_run
 from flows.dbt._published_files import publish_docs
 from flows.dbt._workspace import publish, workspace
+from flows.dbt.state.production import default_target
 
 MAX_PAGES = 5
 PAGE = "static_index.html"
@@ -70,16 +73,24 @@ def dbt_docs_generate(
         run_with_retries(dbt_run, generate_docs)
         result = DocsResult(**finish_run(dbt_run, artifact="dbt-docs-generate", unit="nodes"))
         if result["status"] == "success":
-            page = publish_page(folders.target / PAGE, dbt_run.started_at)
+            suffix = _suffix(target, default_target(folders))
+            page = publish_page(folders.target / PAGE, dbt_run.started_at, suffix)
             result["path"], result["bytes"] = str(page), page.stat().st_size
-            _store_for_readers(result, page)
+            _store_for_readers(result, page, suffix)
         return result
 
 
-def _store_for_readers(result: DocsResult, page: Path) -> None:
+def _suffix(target: str | None, default: str | None) -> str:
+    """Return the end of the names of a page of another target, so that it replaces no page of the default."""
+    return (
+        "" if target in {None, "", default} else f"-{re.sub(r'[^A-Za-z0-9_-]', '_', str(target))}"
+    )
+
+
+def _store_for_readers(result: DocsResult, page: Path, suffix: str) -> None:
     """Store the page beside the reports, and say where; the run is partial if that fails."""
     try:
-        result["link"] = publish_docs(page)
+        result["link"] = publish_docs(page, suffix)
     except (StorageError, OSError, HTTPError) as error:
         result["status"] = "partial"
         result["error"] = (
@@ -95,12 +106,12 @@ def docs_folder() -> Path:
     return settings().state_dir / "dbt-docs"
 
 
-def publish_page(source: Path, at: datetime) -> Path:
+def publish_page(source: Path, at: datetime, suffix: str = "") -> Path:
     """Store the page with its timestamp and as ``index.html``; delete all but the newest five."""
     folder = docs_folder()
-    page = folder / f"docs-{at:%Y%m%dT%H%M%S%fZ}.html"
+    page = folder / f"docs-{at:%Y%m%dT%H%M%S%fZ}{suffix}.html"
     publish(source, page)
-    publish(source, folder / "index.html")
+    publish(source, folder / f"index{suffix}.html")
     for old in sorted(folder.glob("docs-*.html"))[:-MAX_PAGES]:
         old.unlink(missing_ok=True)
     return page

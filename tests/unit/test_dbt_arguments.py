@@ -239,3 +239,8 @@ def test_an_error_of_dbt_about_a_value_has_the_name_of_its_option():
         "dbt_args: --indirect-selection 'egaer' is not one of 'eager', 'empty'."
     )
     assert arguments.usage_error("No such option '--x'.") == "dbt_args: No such option '--x'."
+
+
+def test_an_option_that_the_installed_dbt_has_is_not_called_unknown():
+    with pytest.raises(DbtArgumentError, match="a valid option of `dbt seed`, but callers can't"):
+        check_arguments("seed", ["--show"], PROJECT)

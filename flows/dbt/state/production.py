@@ -70,19 +70,12 @@ def is_production(dbt_run: DbtRun) -> bool:
     options = dbt_run.arguments.options
     if NOT_PRODUCTION & set(options):
         return False
-    target, production = _target(dbt_run), settings().dbt_production_target
-    default = _default_target(dbt_run.workspace)
+    target, production = dbt_run.arguments.target, settings().dbt_production_target
+    default = default_target(dbt_run.workspace)
     return (target or default) == (production or default)
 
 
-def _target(dbt_run: DbtRun) -> str | None:
-    options = dbt_run.arguments.options
-    return next(
-        (options[options.index(name) + 1] for name in ("--target", "-t") if name in options), None
-    )
-
-
-def _default_target(workspace: Workspace) -> str | None:
+def default_target(workspace: Workspace) -> str | None:
     """Return the target that profiles.yml names for the project, unrendered."""
     try:
         project = yaml.safe_load((workspace.project / "dbt_project.yml").read_text())
@@ -165,7 +158,7 @@ def _record(
                 flow_run_id=str(flow_run.id) if flow_run else None,
                 project=project,
                 command=dbt_run.title,
-                target=_target(dbt_run),
+                target=dbt_run.arguments.target,
                 host=socket.gethostname(),
                 folder=str(folder),
                 files=files,

@@ -142,6 +142,25 @@ def test_the_documentation_is_one_page_that_shows_the_models(model, monkeypatch,
     assert not any(name.startswith("model ") for name in task_run_names(state))
 
 
+def test_the_documentation_of_another_target_replaces_no_page(
+    model, project, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("REPORT_OUTPUT_DIR", str(tmp_path / "reports"))
+    settings.cache_clear()
+    profile = project / "profiles.yml"
+    profile.write_text(
+        profile.read_text().replace("    dev:", "    other: &dev") + "    dev: *dev\n"
+    )
+    model("documented.sql", "select 1 as id")
+
+    state = dbt_docs_generate(target="other", return_state=True)
+
+    assert state.name == "Completed", state.message
+    assert [file.name for file in (tmp_path / "reports").glob("*.html")] == ["dbt-docs-other.html"]
+    pages = {file.name for file in (settings().state_dir / "dbt-docs").iterdir()}
+    assert pages == {Path(state.result()["path"]).name, "index-other.html"}
+
+
 @pytest.mark.usefixtures("sources")
 def test_freshness_takes_a_target_variables_and_a_selection(project):
     profile = project / "profiles.yml"
