@@ -16,8 +16,10 @@ from analytics_worker.settings import settings
 from flows.dbt._dbt_artifacts import PASSED, SKIPPED
 from flows.dbt.node_history.search import node_history
 from flows.dbt.state import diff as state_diff
-from flows.dbt.state.folder import PRODUCTION, production_state
+from flows.dbt.state.folder import MANIFEST, PRODUCTION, production_state
 
+PLACE = {"relation": "(none)", "target": "(default)"}
+"""In what results of one node differ, and how a missing value is shown."""
 dbt = typer.Typer(
     cls=Shell,
     no_args_is_help=True,
@@ -38,7 +40,7 @@ def diff(
     """Show what the files of the project would rebuild, compared with production, and why."""
     folder = (project or settings().dbt_project_path).resolve()
     profiles = settings().profiles_dir if project is None else _profiles(folder)
-    kept = production_state(folder) if state == PRODUCTION else Path(state).resolve()
+    kept = production_state(folder, MANIFEST) if state == PRODUCTION else Path(state).resolve()
     changes = state_diff.diff(folder, profiles, kept, target)
     removed = state_diff.removed(folder, kept)
     for change in changes:
@@ -56,17 +58,18 @@ def history(
     """Show the last results of a node: when, how long, how many rows, and why it failed."""
     rows = node_history(node, limit)
     newest = rows[0]
-    for field in ("unique_id", "relation", "owner"):
+    for field in ("unique_id", *PLACE, "owner"):
         if newest[field]:
             echo(f"{field.replace('_', ' '):<10} {newest[field]}")
     echo(
         f"{'started (UTC)':<20} {'command':<14} {'status':<10} {'seconds':>8} {'usual':>8} {'rows':>8}"
     )
     for row in rows:
-        _show(row)
+        _show(row, newest)
 
 
-def _show(row: RowMapping) -> None:
+def _show(row: RowMapping, newest: RowMapping) -> None:
+    """Print a result, and what it built if that is not what the newest one did."""
     at = f"{row['started_at'].astimezone(UTC):%Y-%m-%d %H:%M:%S}"
     numbers = "".join(
         f" {'' if value is None else format(value, pattern):>8}"
@@ -77,6 +80,10 @@ def _show(row: RowMapping) -> None:
         )
     )
     echo(f"{at:<20} {row['command']:<14} {row['status']:<10}{numbers}")
+    if any(row[field] != newest[field] for field in PLACE):
+        echo(
+            f"    {', '.join(f'{field} {row[field] or default}' for field, default in PLACE.items())}"
+        )
     if row["status"] in PASSED | SKIPPED:
         return
     echo(f"    {row['message']}")

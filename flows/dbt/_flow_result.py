@@ -64,7 +64,8 @@ def finish_run(dbt_run: DbtRun, *, artifact: str, unit: str) -> DbtResult:
 
 def _record(dbt_run: DbtRun, result: DbtResult, details: Mapping[str, NodeDetails]) -> str:
     """Record the run; return a sentence about the durations of its nodes."""
-    usual = usual_seconds(result["results"], dbt_run.started_at)
+    relations = {each: found["relation"] for each, found in details.items()}
+    usual = usual_seconds(relations, dbt_run.started_at, dbt_run.arguments.target)
     columns = {each: {**found, "usual_seconds": usual.get(each)} for each, found in details.items()}
     record_run(dbt_run.title, dbt_run.arguments.argv, dbt_run.started_at, result, columns)
     if not dbt_run.shows_nodes:  # they were only compiled

@@ -16,7 +16,7 @@ from typing import Any, cast
 import yaml
 
 from analytics_worker.errors import PermanentError
-from flows.dbt.state.folder import PRODUCTION, production_state
+from flows.dbt.state.folder import MANIFEST, PRODUCTION, NoStateError, production_state
 
 MAX_VALUE_CHARACTERS = 10_000
 MAX_THREADS = 64
@@ -66,13 +66,21 @@ def _threads(option: str, value: str, _project: Path) -> str:
 
 def _project_folder(option: str, value: str, project: Path) -> str:
     if value == PRODUCTION:
-        return str(production_state(project))
+        return str(_production(project))
     folder = (project / value).resolve()
     if not folder.is_relative_to(project.resolve()):
         raise DbtArgumentError(
             f"dbt_args: {option} {value} is outside the dbt project; expected a folder below {project}."
         )
     return str(folder)
+
+
+def _production(project: Path) -> Path:
+    """Return the newest state with a manifest, which most selections compare with; else with results."""
+    try:
+        return production_state(project, MANIFEST)
+    except NoStateError:
+        return production_state(project)
 
 
 def _warn_error_options(option: str, value: str, _project: Path) -> str:

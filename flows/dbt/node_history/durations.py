@@ -3,6 +3,7 @@
 Reads ``ops.dbt_node_results``; writes nothing. Without the database no duration is unusual.
 """
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 
@@ -20,12 +21,21 @@ SLOWING_SECONDS = 5.0
 """A node is slowing if it took at least 1.5 times as long as usual, and 5 s longer."""
 
 
-def usual_seconds(nodes: Iterable[NodeResult], before: datetime) -> dict[str, float]:
-    """Return the usual durations of the nodes that succeeded at least five times before."""
-    unique_ids = [node["unique_id"] for node in nodes]
+def usual_seconds(
+    relations: Mapping[str, str | None], before: datetime, target: str | None = None
+) -> dict[str, float]:
+    """Return the usual durations of the nodes that succeeded at least five times before.
+
+    Args:
+        relations: What each node builds, by unique id; only runs that built the same count.
+        before: The start of the run.
+        target: The target that the caller chose; of nodes without a relation, only its runs count.
+    """
+    nodes = [{"unique_id": each, "relation": relation} for each, relation in relations.items()]
+    values = {"nodes": json.dumps(nodes), "before": before, "target": target}
     try:
         with warehouse() as connection:
-            rows = run_sql(connection, "dbt/usual_seconds", unique_ids=unique_ids, before=before)
+            rows = run_sql(connection, "dbt/usual_seconds", **values)
     except (SQLAlchemyError, CircuitOpenError, MissingDatabaseError) as error:
         get_run_logger().warning("could not read earlier durations: %s", one_line(str(error)))
         return {}

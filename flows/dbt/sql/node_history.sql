@@ -8,6 +8,9 @@ select
     node.failures,
     node.owner,
     node.relation,
+    run.args[
+        coalesce(array_position(run.args, '--target'), array_position(run.args, '-t')) + 1
+    ] as target,
     node.failures_relation,
     node.message,
     coalesce(node.started_at, run.started_at) as started_at

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from analytics_worker.database.dbt_environment import dbt_environment
 from flows.dbt.state.folder import (
+    FIRST_RUN,
     MANIFEST,
     RESULTS,
     SOURCES,
@@ -21,11 +22,6 @@ COMPARED = {"state": MANIFEST, "result": RESULTS, "source_status": SOURCES}
 """The methods of dbt's selections that compare with a state, and the file that they read."""
 _METHOD = re.compile(r"(?:^|[,@+'\"\s])(state|result|source_status)\b['\".\w]*:")
 _DEFINITION = re.compile(r"['\"]method['\"]: ?['\"](state|result|source_status)\b")
-FIRST_RUN = {
-    MANIFEST: "run `run_dbt_models` or `dbt_build` of the whole project once without a failed node",
-    RESULTS: "run `run_dbt_models` or `dbt_build` once",
-    SOURCES: "run `dbt_freshness_check` once, and `run_dbt_models` or `dbt_build` after it",
-}
 
 
 def compared(criteria: Iterable[str]) -> set[str]:

@@ -7,7 +7,7 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -21,6 +21,9 @@ from flows.dbt.state.folder import MANIFEST
 LIMIT_SECONDS = 300
 MAX_NAMES = 3
 BUILT = frozenset({"model", "seed", "snapshot"})
+EXECUTED = ("nodes", "unit_tests", "functions")
+READ = ("sources", "exposures", "metrics", "semantic_models", "saved_queries")
+"""The groups of a manifest: what a run executes, and what else a selection can find."""
 ASPECTS = {
     "checksum": "body",
     "unrendered_config": "config",
@@ -55,9 +58,9 @@ def diff(project: Path, profiles: Path, state: Path, target: str | None = None) 
     with tempfile.TemporaryDirectory(prefix="dbt-diff-") as folder:
         selected = _select(project, profiles, state, Path(folder), target)
         after = read_document(Path(folder) / MANIFEST) or {}
-    nodes = _nodes(after)
-    reasons = {each: why for each in selected if (why := _reason(each, before, after))}
-    changes = [_change(each, reasons, nodes) for each in selected if each in nodes]
+    nodes, resources = _nodes(after), _resources(after)
+    reasons = _reasons(selected, before, after)
+    changes = [_change(each, reasons, resources) for each in selected if each in nodes]
     return sorted(changes, key=lambda change: (change.unique_id not in reasons, change.unique_id))
 
 
@@ -101,12 +104,30 @@ def _select(
 
 
 def _nodes(manifest: Manifest) -> dict[str, Any]:
-    return {**manifest.get("nodes", {}), **manifest.get("unit_tests", {})}
+    """Return what a run executes."""
+    return _groups(manifest, EXECUTED)
+
+
+def _resources(manifest: Manifest) -> dict[str, Any]:
+    """Return all that a selection can find, which may be above a node."""
+    return _groups(manifest, (*EXECUTED, *READ))
+
+
+def _groups(manifest: Manifest, names: Iterable[str]) -> dict[str, Any]:
+    return {key: value for name in names for key, value in (manifest.get(name) or {}).items()}
+
+
+def _reasons(selected: Sequence[str], before: Manifest, after: Manifest) -> dict[str, str]:
+    """Return what changed in each selected resource itself; the others have a changed one above them."""
+    resources = _resources(after)
+    own = {each: why for each in selected if (why := _reason(each, before, after))}
+    others = {each for each in selected if _ancestors(each, resources).isdisjoint(selected)}
+    return dict.fromkeys(others, "modified") | own
 
 
 def _reason(unique_id: str, before: Manifest, after: Manifest) -> str:
-    """Return what changed in the node itself; empty if only nodes above it changed."""
-    old, new = _nodes(before).get(unique_id), _nodes(after).get(unique_id, {})
+    """Return what changed in the resource itself, if it is one of the known aspects."""
+    old, new = _resources(before).get(unique_id), _resources(after).get(unique_id, {})
     if old is None:
         return "new"
     aspects = [name for key, name in ASPECTS.items() if old.get(key) != new.get(key)]
@@ -121,24 +142,31 @@ def _macro(manifest: Manifest, unique_id: str) -> str | None:
     return manifest.get("macros", {}).get(unique_id, {}).get("macro_sql")
 
 
-def _change(unique_id: str, reasons: Mapping[str, str], nodes: Mapping[str, Any]) -> Change:
+def _change(unique_id: str, reasons: Mapping[str, str], resources: Mapping[str, Any]) -> Change:
     reason = reasons.get(unique_id)
     if reason is None:
-        above = sorted(
-            nodes[each]["name"] for each in _ancestors(unique_id, nodes) if each in reasons
-        )
+        changed = _ancestors(unique_id, resources) & reasons.keys()
+        above = sorted(_shown(each, resources.get(each, {})) for each in changed)
         more = f" and {len(above) - MAX_NAMES} more" if len(above) > MAX_NAMES else ""
         reason = f"reads {', '.join(above[:MAX_NAMES])}{more}" if above else "modified"
-    node = nodes[unique_id]
+    node = resources[unique_id]
     return Change(unique_id, node["resource_type"], node["name"], reason)
 
 
-def _ancestors(unique_id: str, nodes: Mapping[str, Any]) -> set[str]:
+def _shown(unique_id: str, resource: Mapping[str, Any]) -> str:
+    """Return the name of a resource, and what it is unless a run builds it."""
+    kind, name = resource.get("resource_type", ""), resource.get("name", unique_id)
+    if kind == "source":
+        return f"source {resource.get('source_name')}.{name}"
+    return name if kind in BUILT else f"{kind.replace('_', ' ')} {name}".strip()
+
+
+def _ancestors(unique_id: str, resources: Mapping[str, Any]) -> set[str]:
     found: set[str] = set()
     waiting = [unique_id]
     while waiting:
-        node = nodes.get(waiting.pop(), {})
-        above: list[str] = node.get("depends_on", {}).get("nodes", [])
+        resource = resources.get(waiting.pop(), {})
+        above: list[str] = resource.get("depends_on", {}).get("nodes", [])
         waiting += [each for each in above if each not in found]
         found.update(above)
     return found

@@ -19,6 +19,12 @@ from analytics_worker.settings import settings
 PRODUCTION = "production"
 MANIFEST, RESULTS, SOURCES = "manifest.json", "run_results.json", "sources.json"
 ARTIFACTS = (MANIFEST, RESULTS, SOURCES)
+FIRST_RUN = {
+    MANIFEST: "run `run_dbt_models` or `dbt_build` of the whole project once without a failed node",
+    RESULTS: "run `run_dbt_models` or `dbt_build` once",
+    SOURCES: "run `dbt_freshness_check` once, and `run_dbt_models` or `dbt_build` after it",
+}
+"""How to get a state of production that has the file."""
 _TIME = re.compile(r"\d{8}T\d{12}Z")
 
 
@@ -47,19 +53,19 @@ def states(project: str) -> list[Path]:
     return sorted(folder for folder in folders if _TIME.fullmatch(folder.name))
 
 
-def production_state(project: Path) -> Path:
-    """Return the newest kept state of the project in this folder.
+def production_state(project: Path, needed: str = RESULTS) -> Path:
+    """Return the newest kept state of the project in this folder that has the needed file.
 
     Raises:
-        NoStateError: there is none.
+        NoStateError: there is none; the message says which run keeps one.
     """
     name = project_name(project)
-    kept = states(name)
+    kept = [folder for folder in states(name) if (folder / needed).is_file()]
     if not kept:
         raise NoStateError(
-            f"No state of production of the dbt project {name!r} is kept in {settings().dbt_state_dir} yet."
-            " Run `run_dbt_models` or `dbt_build` once, which keeps it, or give --state a folder below the"
-            " dbt project (docs/decisions/dbt-state.md)."
+            f"No state of production of the dbt project {name!r} with {needed} is kept in"
+            f" {settings().dbt_state_dir} yet. To keep one, {FIRST_RUN[needed]}; or give --state a folder"
+            " that has it (docs/decisions/dbt-state.md)."
         )
     return kept[-1]
 
@@ -68,14 +74,14 @@ def keep_files(project: str, files: Mapping[str, bytes]) -> Path:
     """Keep a state with these files, and the others as they were; return its folder."""
     root = states_folder(project)
     root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    previous = states(project)[-1:]
+    previous = states(project)[::-1]  # newest first
     part = Path(tempfile.mkdtemp(dir=root, prefix=".part-"))
     try:
         for name in ARTIFACTS:
             if name in files:
                 (part / name).write_bytes(files[name])
-            elif previous and (previous[0] / name).is_file():
-                shutil.copyfile(previous[0] / name, part / name)
+            elif kept := next((each / name for each in previous if (each / name).is_file()), None):
+                shutil.copyfile(kept, part / name)
         return part.rename(root / f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}Z")
     except OSError:
         shutil.rmtree(part, ignore_errors=True)

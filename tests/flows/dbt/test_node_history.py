@@ -35,13 +35,13 @@ models:
 """
 EARLIER = """
 with run as (
-    insert into ops.dbt_runs (command, started_at, status)
-    select :command, now() - make_interval(days => day), 'success'
+    insert into ops.dbt_runs (command, args, started_at, status)
+    select :command, cast(:args as text []), now() - make_interval(days => day), 'success'
     from generate_series(1, 7) as day
     returning id
 )
-insert into ops.dbt_node_results (run_id, unique_id, resource_type, name, status, seconds)
-select id, 'model.p.m', 'model', 'm', 'success', :seconds from run
+insert into ops.dbt_node_results (run_id, unique_id, resource_type, name, status, seconds, relation)
+select id, 'model.p.m', 'model', 'm', 'success', :seconds, :relation from run
 """
 
 
@@ -89,13 +89,39 @@ def node(seconds: float, unique_id: str = "model.p.m") -> NodeResult:
     )  # fmt: skip
 
 
+def earlier(command: str, seconds: float, relation: str | None = "a.m", *args: str) -> None:
+    values = {"command": command, "seconds": seconds, "relation": relation, "args": list(args)}
+    with direct_connection(warehouse_url()) as connection:
+        connection.execute(text(EARLIER), values)
+
+
+@pytest.mark.usefixtures("environment")
+def test_results_of_another_relation_or_target_are_told_apart():
+    earlier("dbt run", 4.0)
+    earlier("dbt run", 0.5, "dev.m", "--target", "dev")
+    earlier("dbt test", 6.0, None)
+    earlier("dbt test", 0.2, None, "-t", "dev")
+
+    now = datetime.now(UTC)
+    usual = [
+        usual_seconds({"model.p.m": relation}, now, target).get("model.p.m")
+        for relation, target in (("a.m", None), ("dev.m", "dev"), (None, None), (None, "dev"))
+    ]
+    assert usual == [4.0, 0.5, 6.0, 0.2]
+    with direct_connection(warehouse_url()) as connection:
+        connection.execute(text("delete from ops.dbt_runs where command = 'dbt test'"))
+        connection.execute(text("update ops.dbt_runs set started_at = now() where args = '{}'"))
+    shown = CliRunner().invoke(dbt, ["history", "m"]).output
+    assert "relation   a.m" in shown
+    assert shown.count("    relation dev.m, target dev\n") == 7
+
+
 @pytest.mark.usefixtures("environment")
 def test_a_node_is_compared_with_its_own_earlier_runs():
-    with direct_connection(warehouse_url()) as connection:
-        connection.execute(text(EARLIER), {"command": "dbt run", "seconds": 4.0})
-        connection.execute(text(EARLIER), {"command": "dbt docs generate", "seconds": 0.1})
+    earlier("dbt run", 4.0)
+    earlier("dbt docs generate", 0.1)
 
-    usual = usual_seconds([node(1), node(1, "model.p.n")], datetime.now(UTC))
+    usual = usual_seconds({"model.p.m": "a.m", "model.p.n": "a.n"}, datetime.now(UTC))
 
     assert usual == {"model.p.m": 4.0}
     slow = describe_durations([node(9.5), node(30, "model.p.n")], usual)

@@ -19,6 +19,23 @@ from flows.dbt.state.production import is_production
 from tests.flows.dbt.seen import rows
 from tests.flows.dbt.test_freshness_and_docs import SOURCES, TABLES
 
+RESOURCES = """
+sources:
+  - name: crm
+    schema: public
+    tables: [{{ name: fresh, identifier: {identifier} }}]
+unit_tests:
+  - name: rows_of_above
+    model: above
+    given: [{{ input: ref('direct'), rows: [] }}]
+    expect: {{ rows: [] }}
+exposures:
+  - name: board
+    type: dashboard
+    owner: {{ name: {owner} }}
+    depends_on: [ref('above')]
+"""
+
 
 def names(state) -> list[str]:
     return sorted(node["name"] for node in state.result(raise_on_failure=False)["results"])
@@ -44,7 +61,7 @@ def test_a_later_run_builds_what_changed_or_failed_since_production(model, proje
     run_dbt_models(return_state=True)
     failed = compared("result:error")
 
-    assert "No state of production of the dbt project 'tiny' is kept" in before.message
+    assert "No state of production of the dbt project 'tiny' with run_results" in before.message
     assert (unchanged.name, "nothing to do" in unchanged.message) == ("Completed", True)
     assert "No nodes of the dbt project match no_such_name" in misspelled.message
     assert [line.split() for line in shown.output.splitlines()[:2]] == [
@@ -67,6 +84,49 @@ def test_a_later_run_builds_what_changed_or_failed_since_production(model, proje
         "above": "success",
         "other": "error",
     }
+
+
+def test_a_diff_without_a_manifest_says_which_run_keeps_one(model):
+    model("one.sql", "select 1 as id")
+    run_dbt_models(["--select", "one"], return_state=True)
+    by_default, named = (
+        CliRunner().invoke(dbt, ["diff", *more]) for more in ([], ["--state", "production"])
+    )
+    assert [each.exit_code for each in (by_default, named)] == [1, 1]
+    assert by_default.output == named.output
+    assert "with manifest.json is kept" in by_default.output
+    assert "of the whole project once without a failed node" in by_default.output
+
+
+def test_the_newest_state_with_a_manifest_is_the_one_to_compare_with(project):
+    with_manifest = keep_files("tiny", {"manifest.json": b"{}", "run_results.json": b"{}"})
+    newest = keep_files("tiny", {"run_results.json": b"{}"})
+    (newest / "manifest.json").unlink()
+    assert production_state(project, "manifest.json") == with_manifest
+    assert production_state(project) == newest
+    options = check_arguments("run", ["--defer", "--state", "production"], project).options
+    assert str(with_manifest) in options
+    carried = keep_files("tiny", {"run_results.json": b"{}"})
+    assert (carried / "manifest.json").read_bytes() == b"{}"
+
+
+def test_a_diff_names_changed_sources_and_what_else_a_node_reads(model):
+    def write(identifier: str, owner: str) -> None:
+        model("all.yml", RESOURCES.format(identifier=identifier, owner=owner))
+
+    write("fresh", "ann")
+    model("direct.sql", "select * from {{ source('crm', 'fresh') }}")
+    model("above.sql", "select * from {{ ref('direct') }}")
+    with direct_connection(warehouse_url()) as connection:
+        connection.execute(text(TABLES))
+    run_dbt_models(return_state=True)
+    write("late", "bob")
+    shown = CliRunner().invoke(dbt, ["diff"])
+    assert [line.split(maxsplit=2) for line in shown.output.splitlines()[:-1]] == [
+        ["model", "above", "reads source crm.fresh"],
+        ["model", "direct", "reads source crm.fresh"],
+        ["unit_test", "rows_of_above", "reads source crm.fresh"],
+    ]
 
 
 def test_models_of_fresher_sources_are_built(model):
