@@ -1,7 +1,8 @@
 """Generate .env.example from the settings model."""
 
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
@@ -53,7 +54,9 @@ def env_example() -> str:
     for name, field in Settings.model_fields.items():
         if name in SECTIONS:
             lines.append(f"# --- {SECTIONS[name]} ---\n")
-        lines.append(f"# {field.description}\n# {name.upper()}={default_text(field)}\n")
+        options = ", ".join(map(str, choices(field.annotation)))
+        text = f"{field.description} One of {options}." if options else field.description
+        lines.append(f"# {text}\n# {name.upper()}={default_text(field)}\n")
     return "\n".join(lines) + PREFECT_VARIABLES
 
 
@@ -73,3 +76,15 @@ def default_text(field: FieldInfo) -> str:
             return str(int(value))
         case _:
             return str(value)
+
+
+def choices(annotation: Any) -> list[Any]:
+    """Return the values that a setting of this type can have; empty if there are others."""
+    return [o for part in parts(annotation) if get_origin(part) is Literal for o in get_args(part)]
+
+
+def parts(annotation: Any) -> list[Any]:
+    """Return the members of a union, or the annotation itself."""
+    return (
+        list(get_args(annotation)) if get_origin(annotation) in (Union, UnionType) else [annotation]
+    )

@@ -1,13 +1,12 @@
 """Generate docs/settings.md from the settings model."""
 
 import itertools
-from types import UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any
 
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from analytics_worker.documentation.env_file import SECTIONS, default_text
+from analytics_worker.documentation.env_file import SECTIONS, choices, default_text, parts
 from analytics_worker.settings import Settings
 
 HEADER = """\
@@ -45,18 +44,9 @@ def _row(name: str, field: FieldInfo) -> str:
 
 
 def _choices(annotation: Any) -> str:
-    options = [
-        o for part in _parts(annotation) if get_origin(part) is Literal for o in get_args(part)
-    ]
+    options = choices(annotation)
     return f"One of {', '.join(f'`{option}`' for option in options)}." if options else ""
 
 
 def _secret(annotation: Any) -> str:
-    return "Secret." if SecretStr in _parts(annotation) else ""
-
-
-def _parts(annotation: Any) -> list[Any]:
-    """Return the members of a union, or the annotation itself."""
-    return (
-        list(get_args(annotation)) if get_origin(annotation) in (Union, UnionType) else [annotation]
-    )
+    return "Secret." if SecretStr in parts(annotation) else ""

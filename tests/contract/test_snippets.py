@@ -9,13 +9,14 @@ import importlib
 import json
 import re
 import shlex
+from textwrap import indent
 
 import pytest
 import yaml
 from typer.testing import CliRunner
 
 from analytics_worker.cli import app
-from analytics_worker.prefect_support.deployments import deployment_name
+from analytics_worker.prefect_support.deployments import deployment_name, prefect_yaml, read
 from analytics_worker.settings import project_root
 from flows.alerts.rules import yaml_files as rule_files
 from flows.reports.definitions import yaml_files as report_files
@@ -65,6 +66,16 @@ def test_definitions_are_valid(block, tmp_path):
         content = document if file == section else {file: []}
         (tmp_path / f"{file}.yml").write_text(yaml.safe_dump(content))
     assert LOADERS[section].load(tmp_path)
+
+
+@pytest.mark.parametrize("block", snippets("yml"), ids=str)
+def test_deployments_fit_into_prefect_yaml(block, tmp_path):
+    file = tmp_path / "prefect.yaml"
+    file.write_text(f"{prefect_yaml().read_text()}\n{indent(block.text, '  ')}")
+    added = read(file).deployments[-1]
+    assert added.name == added.domain == added.work_pool.name
+    assert added.concurrency_limit
+    assert added.work_pool.job_variables["env"]
 
 
 @pytest.mark.parametrize("command", commands(), ids=str)
