@@ -52,7 +52,7 @@ def show(record: StackRecord | None) -> bool:
         rows = [_deployment(client, entry) for entry in deployed_flows()]
         terminal.table("\nDeployments", columns, rows, long="message", named="deployment")
     is_scheduled = not any(row[-1] == NOTHING_SCHEDULED for row in rows)
-    return up and all(online for _, online in found) and is_scheduled
+    return up and is_scheduled and all(online for _, online in found)
 
 
 def _show_components(terminal: Terminal, record: StackRecord) -> bool:
