@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from prefect.artifacts import create_table_artifact
-
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.delivery import deliver_due, delivery_statuses
 from analytics_worker.delivery import prune as prune_messages
 from analytics_worker.delivery.counts import DeliveryCounts
+from analytics_worker.prefect_support.table_artifacts import create_table_artifact
 from analytics_worker.settings import settings
 from flows.alerts.evaluation.flow_results import (
     AlertResult,

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
 from prefect import get_run_logger
-from prefect.artifacts import create_table_artifact
 
 from analytics_worker.circuit_breaker import CircuitOpenError
 from analytics_worker.database.connections import warehouse
@@ -18,6 +17,7 @@ from analytics_worker.errors import chain
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.results import FlowResult, flow_result, status_of
 from analytics_worker.prefect_support.retries import REFRESH
+from analytics_worker.prefect_support.table_artifacts import create_table_artifact
 from analytics_worker.prefect_support.task import task
 from analytics_worker.settings import settings
 from analytics_worker.text import one_line

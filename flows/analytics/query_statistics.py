@@ -8,13 +8,13 @@ where the last one ended.
 from typing import NotRequired, TypedDict
 
 from prefect import get_run_logger
-from prefect.artifacts import create_table_artifact
 from sqlalchemy import Connection, RowMapping
 
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.results import FlowResult, flow_result, status_of
 from analytics_worker.prefect_support.retries import STATISTICS
+from analytics_worker.prefect_support.table_artifacts import create_table_artifact
 from analytics_worker.prefect_support.task import task
 from analytics_worker.settings import settings
 from flows.analytics._analyze import Analyzed, analyze_changed

@@ -6,9 +6,10 @@ Writes the history tables and a table artifact once per run.
 import re
 from collections.abc import Mapping, Sequence
 
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_markdown_artifact
 
 from analytics_worker.prefect_support.results import flow_result
+from analytics_worker.prefect_support.table_artifacts import create_table_artifact
 from analytics_worker.text import one_line, printable
 from flows.dbt._attempts import DbtRun
 from flows.dbt._dbt_artifacts import (

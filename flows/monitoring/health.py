@@ -5,7 +5,6 @@ host, concurrently, each with its own timeout. Writes the artifact ``health`` an
 check. Safe to repeat: it changes nothing that it checks.
 """
 
-import re
 from collections.abc import Callable
 from functools import partial
 
@@ -16,6 +15,7 @@ from analytics_worker.prefect_support.deployments import pools
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.results import FlowResult, flow_result
 from analytics_worker.prefect_support.retries import MONITORING
+from analytics_worker.prefect_support.table_artifacts import escape_markdown
 from analytics_worker.prefect_support.task import task
 from analytics_worker.settings import settings
 from analytics_worker.text import one_line
@@ -139,4 +139,4 @@ def _worst_first(results: list[CheckResult]) -> list[CheckResult]:
 
 def _escape_markdown(text: str) -> str:
     """Escape the text of a server or check, so that it adds no links, markup or table cells."""
-    return re.sub(r"([\\`*\[\]<>|])", r"\\\1", one_line(text))
+    return escape_markdown(one_line(text))

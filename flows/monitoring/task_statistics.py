@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from prefect import get_client
-from prefect.artifacts import create_table_artifact
 
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.results import FlowResult, flow_result
 from analytics_worker.prefect_support.retries import MONITORING
+from analytics_worker.prefect_support.table_artifacts import create_table_artifact
 from analytics_worker.prefect_support.task import task
 from analytics_worker.settings import settings
 from flows.monitoring.runs.ended_runs import ended_runs

@@ -17,11 +17,11 @@ from prefect import get_run_logger
 from prefect.artifacts import (
     create_link_artifact,
     create_progress_artifact,
-    create_table_artifact,
     update_progress_artifact,
 )
 from prefect.context import FlowRunContext
 
+from analytics_worker.prefect_support.table_artifacts import create_table_artifact
 from flows.reports.output.files import ProgressReporter
 from flows.reports.output.generator import ReportRunResult
 from flows.reports.runs.model import ReportRun
