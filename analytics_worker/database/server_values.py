@@ -11,7 +11,7 @@ from typing import Any
 
 from psycopg2 import extensions
 
-BOOLEAN, INTERVAL, MONEY = 16, 1186, 790
+BOOLEAN, TEXT, INTERVAL, MONEY = 16, 25, 1186, 790
 """Type OIDs of ``pg_type``, which never change."""
 
 _NUMERAL = re.compile(r"\s*[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*")

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from flows.reports.formats import Column, ColumnKind, ColumnOptions, FetchedRows, FormatError
 from flows.reports.formats.pages.cell_text import heading_text, table_texts
 from flows.reports.formats.pages.tables import PORTRAIT, TableTexts
+from flows.reports.formats.query.columns import columns_of
 from flows.reports.formats.query.reader_columns import with_options
 from flows.reports.formats.xlsx.styles import Styles
 
@@ -145,3 +146,9 @@ def test_options_that_do_not_fit_the_query_are_named(options, expected):
 def test_date_format_of_other_codes_is_refused(pattern):
     with pytest.raises(ValidationError, match=r"expected e.g. DD.MM.YYYY, of HH24:MI:SS, HH24:MI"):
         ColumnOptions(date=pattern)
+
+
+def test_a_total_of_intervals_names_the_type_and_how_to_make_numbers():
+    columns = columns_of([("wait", 1186, None, None, None, None, None)])
+    with pytest.raises(FormatError, match=r"its type is interval: make it seconds with extract\("):
+        with_options("T", columns, {"wait": ColumnOptions(total=True)})

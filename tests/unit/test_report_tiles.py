@@ -33,8 +33,10 @@ def test_tile_shows_number_and_change(value, previous, expected):
     assert (texts.value, texts.change, texts.previous, texts.tone) == expected
 
 
-def test_all_digits_of_a_great_number_are_shown():
-    assert tile_texts(Tile("T", Decimal(10) ** 400)).value.replace(",", "") == "1" + "0" * 400
+def test_digits_of_a_great_number_are_shown_unless_there_are_too_many_to_read():
+    assert tile_texts(Tile("T", Decimal(10) ** 30)).value.replace(",", "") == "1" + "0" * 30
+    texts = tile_texts(Tile("T", Decimal("1e400"), Decimal(0), "$"))
+    assert (texts.value, texts.change) == ("$1e+400", "▲ +$1e+400")
 
 
 def test_change_of_percentages_is_in_points_between_the_rounded_numbers():

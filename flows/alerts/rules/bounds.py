@@ -9,11 +9,8 @@ from typing import Annotated, cast
 
 from pydantic import AllowInfNan, BeforeValidator, PlainSerializer
 
-from analytics_worker.database.server_values import number_of
+from analytics_worker.database.server_values import TEXT, number_of
 from analytics_worker.presentation.exact_numbers import decimal_of, json_number
-
-_TEXT = 25
-"""Type OID of text."""
 
 
 def parse_bound(value: object) -> Decimal | list[Decimal]:
@@ -46,7 +43,7 @@ def _read(value: object) -> Decimal | None:
             return decimal_of(value)
         case str():
             try:
-                return number_of(value, _TEXT)
+                return number_of(value, TEXT)
             except ValueError:
                 return None
         case _:

@@ -5,6 +5,7 @@ among that were refreshed; writes nothing.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -12,6 +13,8 @@ from zoneinfo import ZoneInfo
 
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.database.select_guard import placeholders
+from analytics_worker.database.server_values import TEXT, number_of
+from analytics_worker.text import value_line
 from flows.reports.definitions.model import ChartDefinition, TileDefinition
 from flows.reports.formats import (
     Chart,
@@ -28,7 +31,8 @@ from flows.reports.formats import (
     get_format,
 )
 from flows.reports.formats.pages.document import Number
-from flows.reports.formats.query.columns import NUMBERS
+from flows.reports.formats.query.columns import NUMBERS, Column, ColumnKind
+from flows.reports.formats.query.reader_columns import number_remedy
 from flows.reports.runs.model import ReportRun, run_period
 from flows.reports.scheduling.period_parameters import PERIOD_PARAMETERS, sql_parameters
 
@@ -36,7 +40,8 @@ MAX_CHART_POINTS = 60
 
 
 def report_document(snapshot: Snapshot, run: ReportRun, now: datetime) -> Document:
-    """Return the page of a run, without files and notes; with tables if a format needs them."""
+    """Return the page of a run, without files; with tables if a format needs them, and notes on tiles."""
+    notes: list[str] = []
     report, period = run.report, run_period(run)
     data_as_of = _data_as_of(snapshot, run, now).astimezone(ZoneInfo(report.timezone))
     with_tables = any(get_format(name).document for name in report.format)
@@ -45,10 +50,11 @@ def report_document(snapshot: Snapshot, run: ReportRun, now: datetime) -> Docume
         data_as_of=f"{data_as_of:%Y-%m-%d %H:%M %Z}",
         period=period.text if period and run.kind != "ad_hoc" else "",
         description=report.description or "",
-        tiles=[_tile(snapshot, run, tile) for tile in report.tiles],
+        tiles=[_tile(snapshot, run, tile, notes) for tile in report.tiles],
         charts=[_chart(snapshot, run, chart) for chart in report.charts],
         tables=_tables(snapshot, run) if with_tables else [],
         owner=report.owner or "",
+        notes=list(dict.fromkeys(notes)),
     )
 
 
@@ -84,36 +90,54 @@ def with_notes(document: Document, run: ReportRun, notes: Sequence[str]) -> Docu
     return replace(document, warnings=warnings, notes=[*run.report.notes, *notes])
 
 
-def _tile(snapshot: Snapshot, run: ReportRun, tile: TileDefinition) -> Tile:
+def _tile(snapshot: Snapshot, run: ReportRun, tile: TileDefinition, notes: list[str]) -> Tile:
     return Tile(
         title=tile.title,
-        value=_number(snapshot, TableQuery(tile.title, tile.sql, sql_parameters(run))),
-        previous=_previous_number(snapshot, run, tile),
+        value=_number(snapshot, TableQuery(tile.title, tile.sql, sql_parameters(run)), notes),
+        previous=_previous_number(snapshot, run, tile, notes),
         unit=tile.unit,
         decimals=tile.decimals,
         better=tile.better,
     )
 
 
-def _previous_number(snapshot: Snapshot, run: ReportRun, tile: TileDefinition) -> Number | None:
+def _previous_number(
+    snapshot: Snapshot, run: ReportRun, tile: TileDefinition, notes: list[str]
+) -> Number | None:
     """Return the number to compare with; None if the tile does not depend on a period."""
     period = run_period(run)
     if tile.previous:
-        return _number(snapshot, TableQuery(tile.title, tile.previous, sql_parameters(run)))
+        return _number(snapshot, TableQuery(tile.title, tile.previous, sql_parameters(run)), notes)
     if period and placeholders(tile.sql) & PERIOD_PARAMETERS:
         parameters = sql_parameters(run, period.previous())
-        return _number(snapshot, TableQuery(tile.title, tile.sql, parameters))
+        return _number(snapshot, TableQuery(tile.title, tile.sql, parameters), notes)
     return None
 
 
-def _number(snapshot: Snapshot, query: TableQuery) -> Number | None:
+def _number(snapshot: Snapshot, query: TableQuery, notes: list[str]) -> Number | None:
+    """Return the number of the first row; several rows are noted."""
     fetched = fetch_rows(snapshot, query, 1)
+    if fetched.truncated:
+        notes.append(
+            f"{value_line(query.title)}: the SQL of this tile returns several rows; expected one:"
+            " the first is shown."
+        )
     value = fetched.rows[0][0] if fetched.rows else None
-    if value is None:
-        return None
-    if fetched.columns[0].kind in NUMBERS:
+    return None if value is None else _tile_number(query.title, value, fetched.columns[0])
+
+
+def _tile_number(title: str, value: str, column: Column) -> Number:
+    if column.kind in NUMBERS:
         return Decimal(value)
-    raise FormatError(f"{query.title}: {value[:40]!r} is not a valid tile; expected a number")
+    if column.kind is ColumnKind.TEXT:
+        with suppress(ValueError):
+            return number_of(value, TEXT)
+    remedy = (
+        f": {number_remedy(column)}"
+        if column.kind is ColumnKind.MONEY or column.is_interval
+        else ""
+    )
+    raise FormatError(f"{title}: {value[:40]!r} is not a valid tile; expected a number{remedy}")
 
 
 def _chart(snapshot: Snapshot, run: ReportRun, chart: ChartDefinition) -> Chart:

@@ -157,6 +157,7 @@ def _render(
     session = open_snapshot(reader=report.reader, timeout=report.timeout, timezone=report.timezone)
     with session as snapshot:
         document = report_document(snapshot, run, datetime.now(UTC))
+        files.notes.extend(document.notes)
         files.footer = f"{document.title} \u00b7 Data as of {document.data_as_of}"
         for format_name in report.format:
             if not get_format(format_name).document:

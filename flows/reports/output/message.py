@@ -4,7 +4,6 @@ Reads settings; writes nothing. A channel shows text and HTML, or tiles, facts a
 the files or with links to them.
 """
 
-import math
 from base64 import b64encode
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -20,6 +19,7 @@ from analytics_worker.delivery import (
     default_recipients,
 )
 from analytics_worker.delivery.message import Fact, Link, Tile
+from analytics_worker.presentation.exact_numbers import decimal_of, json_number
 from analytics_worker.report_storage.location import location_name
 from analytics_worker.report_storage.storage import Storage
 from analytics_worker.text import value_line
@@ -207,7 +207,7 @@ def _file(file: StoredFile, link: str) -> dict[str, Any]:
     }
 
 
-def _number(value: Number | None) -> int | float | None:
-    if value is None or not math.isfinite(float(value)):
-        return None
-    return int(value) if value == int(value) else float(value)
+def _number(value: Number | None) -> float | str | None:
+    """Return a number for JSON as alerts do; whole ones without a decimal point."""
+    number = json_number(None if value is None else decimal_of(value))
+    return int(number) if isinstance(number, float) and number.is_integer() else number

@@ -3,12 +3,16 @@
 Reads nothing, writes nothing.
 """
 
-import math
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Literal
 
-from analytics_worker.presentation.numbers import MINUS, number_text, rounded
+from analytics_worker.presentation.exact_numbers import (
+    MAX_SHOWN_DIGITS,
+    decimal_of,
+    exact_text,
+)
+from analytics_worker.presentation.numbers import MINUS, number_text, rounded, with_unit
 from flows.reports.formats.pages.cell_text import EMPTY_CELL
 from flows.reports.formats.pages.document import Number, Tile
 
@@ -51,7 +55,7 @@ def tile_texts(tile: Tile) -> TileTexts:
 
 
 def _is_finite(value: Number | None) -> bool:
-    return value is not None and math.isfinite(value)
+    return value is not None and decimal_of(value).is_finite()
 
 
 def _decimal(value: Number | None) -> Decimal:
@@ -74,17 +78,24 @@ def _parts(tile: Tile) -> tuple[str, str]:
 def _text(tile: Tile, value: object) -> str:
     if value is None:
         return EMPTY_CELL
-    return number_text(value, tile.decimals, tile.unit)  # pyright: ignore[reportArgumentType]  # a Number
+    return _digits(decimal_of(value), tile.decimals, tile.unit)  # pyright: ignore[reportArgumentType]  # a Number
+
+
+def _digits(number: Decimal, decimals: int, unit: str) -> str:
+    """Return a number with its digits; in powers of ten if it has too many to read."""
+    if number.is_finite() and number.adjusted() >= MAX_SHOWN_DIGITS:
+        return with_unit(exact_text(number), unit)
+    return number_text(number, decimals, unit)
 
 
 def _size(tile: Tile, difference: Decimal) -> str:
     """Return the size of a change: in points for percentages, else in percent of the previous value."""
     size = abs(difference)
     if tile.unit == "%":
-        return f"{number_text(size, max(tile.decimals, 1))} points"
+        return f"{_digits(size, max(tile.decimals, 1), '')} points"
     previous = abs(_decimal(tile.previous))
     if not previous:
-        return number_text(size, tile.decimals, tile.unit)
+        return _digits(size, tile.decimals, tile.unit)
     share = size / previous
     if share >= _MAX_MULTIPLE:
         return f"more than {_MAX_MULTIPLE:,}\u00d7"

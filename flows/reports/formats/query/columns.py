@@ -9,6 +9,7 @@ from enum import Enum
 
 from psycopg2 import sql
 
+from analytics_worker.database.server_values import INTERVAL
 from flows.reports.formats.query.column_options import NO_OPTIONS, ColumnOptions
 
 MAX_PRECISION = 1000  # of a declared numeric; the driver reports more for an undeclared one
@@ -65,6 +66,7 @@ class Column:
     precision: int | None = None
     scale: int | None = None
     options: ColumnOptions = NO_OPTIONS
+    is_interval: bool = False
 
 
 def printed_text(cell: sql.Composable, kind: ColumnKind) -> sql.Composable:
@@ -95,7 +97,7 @@ def _column(name: str, entry: Sequence[object]) -> Column:
         or not isinstance(precision, int)
         or precision > MAX_PRECISION
     ):
-        return Column(name, kind)
+        return Column(name, kind, is_interval=int(str(entry[1])) == INTERVAL)
     return Column(name, kind, precision, _signed(scale) if isinstance(scale, int) else 0)
 
 

@@ -47,6 +47,14 @@ def _misfits(column: Column) -> Iterator[str]:
     for name in ("unit", "decimals", "percent", "total"):
         if getattr(options, name) not in ("", None, False):
             yield (
-                f"{name} of {column.name!r} is for numbers; its type is {kind.value}: cast it to"
-                " numeric, or remove it"
+                f"{name} of {column.name!r} is for numbers; its type is"
+                f" {'interval' if column.is_interval else kind.value}:"
+                f" {number_remedy(column)}, or remove it"
             )
+
+
+def number_remedy(column: Column) -> str:
+    """Return how the SQL makes numbers of a column."""
+    if column.is_interval:
+        return "make it seconds with extract(epoch from …)"
+    return "cast it to numeric"

@@ -29,7 +29,7 @@ _NUMBER = """case when {cell} > {low} and {cell} < {high}{exact}
  then {open} || {cell} || '</v></c>' when {cell} is not null then {text} || {cell} || {close} else '<c/>' end"""
 _EXACT = """ and ({bare_cell} < 1e9 and {bare_cell} > -1e9 or scale(trim_scale({bare_cell})) > 6
  or abs({bare_cell}) * 10::numeric ^ scale(trim_scale({bare_cell})) < 1e15)"""
-_TIME = """case when {cell} < '24:00' then {open} || (date_part('epoch', {cell}) / 86400) || '</v></c>'
+_TIME = """case when {cell} < '24:00' then {open} || trim_scale(round(extract(epoch from {cell})::numeric / 86400, 12)) || '</v></c>'
  when {cell} is not null then {text} || {cell} || {close} else '<c/>' end"""
 _DATE = """case when {cell} >= '1900-03-01' and {cell} < '10000-01-01'
  then {open} || {serial} || '</v></c>' when {cell} is not null then {text} || {cell} || {close} else '<c/>' end"""
@@ -61,8 +61,10 @@ _CASTS = {
 }  # oid has no signs, money no digits
 _SERIALS = {
     ColumnKind.DATE: "{cell} - date '1899-12-30'",
-    ColumnKind.TIMESTAMP: "(date_part('epoch', {cell}) / 86400 + 25569)",
-    ColumnKind.INSTANT: "(date_part('epoch', {cell}::timestamp) / 86400 + 25569)",
+    ColumnKind.TIMESTAMP: "trim_scale(round(extract(epoch from {cell})::numeric / 86400 + 25569, 12))",
+    ColumnKind.INSTANT: (
+        "trim_scale(round(extract(epoch from {cell}::timestamp)::numeric / 86400 + 25569, 12))"
+    ),
 }
 
 

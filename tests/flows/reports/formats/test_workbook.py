@@ -10,6 +10,7 @@ import pytest
 from openpyxl.worksheet.properties import PageSetupProperties
 
 from flows.reports.formats import TableQuery, export, open_snapshot
+from tests.support.sql import execute
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -134,3 +135,20 @@ def test_sheets_are_printed_in_landscape_with_header_and_footer(tmp_path):
         ]
     assert (narrow.page_setup.fitToWidth, narrow.print_title_cols) == (1, None)
     assert (wide.page_setup.fitToWidth, wide.print_title_cols) == (2, "$A:$A")
+
+
+def test_a_time_does_not_depend_on_settings_that_a_function_of_the_query_changes(tmp_path):
+    execute(
+        "create function public.rounds() returns int language plpgsql as"
+        " $$ begin perform set_config('extra_float_digits', '-15', false); return 1; end $$"
+    )
+    query = (
+        "select public.rounds() as n, timestamp '2026-02-03 04:05:06' as ts, time '04:05:06' as t"
+    )
+    try:
+        with open_snapshot() as snapshot:
+            export(snapshot, [TableQuery("q", query)], tmp_path / "f.xlsx", "xlsx")
+    finally:
+        execute("drop function public.rounds()")
+    _, moment, clock = openpyxl.load_workbook(tmp_path / "f.xlsx").worksheets[0]["A2:C2"][0]
+    assert (str(moment.value)[:19], str(clock.value)[:8]) == ("2026-02-03 04:05:06", "04:05:06")
