@@ -18,6 +18,7 @@ from analytics_worker.cli.output import echo, name_unreachable, name_unread, pri
 from analytics_worker.cli.shell import Shell
 from analytics_worker.definitions.durations import format_duration, parse_duration
 from analytics_worker.errors import PermanentError
+from analytics_worker.text import counted
 from flows.alerts.evaluation.held_messages import cancel_silenced
 from flows.alerts.notifications.values import value_text
 from flows.alerts.rules import silence as rule_silence
@@ -44,7 +45,7 @@ Name = Annotated[str, typer.Argument(help="Name of the rule.")]
 def validate(definitions: Folder = None) -> None:
     """Validate both definition files; report every mistake by file and line."""
     rules = yaml_files.load(definitions)
-    echo(f"{len(rules)} rules are valid")
+    echo(f"{counted(len(rules), 'rule')} {'is' if len(rules) == 1 else 'are'} valid")
     name_unread(definitions or yaml_files.definitions_dir())
     name_unreachable(rule.owner for rule in rules.values())
 
@@ -163,7 +164,7 @@ def silence(  # one argument for each option
         until = _utc(result.until)
         echo(f"{matcher.label} is silenced for {format_duration(length)}, until {until}")
         if result.missing_keys:
-            echo(result.missing_keys, err=True)
+            echo(f"only alerts that appear later match: {result.missing_keys}", err=True)
         if count := cancel_silenced():
             echo(
                 f"{_counted(count, 'message')} not sent yet {'is' if count == 1 else 'are'} held back"

@@ -11,6 +11,7 @@ import typer
 
 from analytics_worker.cli.output import echo, name_unreachable, name_unread
 from analytics_worker.cli.shell import Shell
+from analytics_worker.text import counted
 from flows.reports.definitions import sync as report_sync
 from flows.reports.definitions import yaml_files as report_files
 from flows.reports.output.generator import ReportRunResult
@@ -30,7 +31,7 @@ Name = Annotated[str, typer.Argument(help="The report's name.")]
 def validate(definitions: Folder = None) -> None:
     """Validate the definition file; list every mistake with its line."""
     loaded = report_files.load(definitions)
-    echo(f"{len(loaded)} reports are valid")
+    echo(f"{counted(len(loaded), 'report')} {'is' if len(loaded) == 1 else 'are'} valid")
     name_unread(definitions or report_files.definitions_dir())
     name_unreachable(each.owner for each in loaded.values())
 

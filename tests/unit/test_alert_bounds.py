@@ -30,6 +30,11 @@ def test_the_condition_without_a_severity_is_that_of_the_lowest():
     assert condition_text(warned, "critical") == "value > 10"
 
 
+def test_the_condition_of_several_severities_has_the_bound_of_each():
+    low = rule(threshold=None, warning=100, critical=0, operator="<", value="umsatz")
+    assert condition_text(low, "critical", "warning") == "umsatz < 0 (critical), < 100 (warning)"
+
+
 def test_a_bound_is_a_number():
     with pytest.raises(ValidationError, match="nan is not a valid bound"):
         rule(threshold=math.nan)

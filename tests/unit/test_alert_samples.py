@@ -94,7 +94,7 @@ def test_a_duplicate_key_is_an_error_that_names_it():
 
 @pytest.mark.parametrize(
     ("columns", "fields", "complaint"),
-    [(("a", "b"), {}, "the value column is ambiguous.*a, b"), (("total",), {"value": "totl"}, "no column 'totl'; did you mean 'total'"), (("a", "b"), {"key_columns": ["c"]}, "no column 'c'")],
+    [(("a", "b"), {}, "the value column is ambiguous.*a, b"), (("total",), {"value": "totl"}, "no column 'totl'; did you mean 'total'"), (("a", "b"), {"key_columns": ["c"]}, "no column 'c'"), ((), {}, "the query returns no columns"), ((), {"value": "a"}, "the query returns no columns; expected 'a'")],
 )  # fmt: skip
 def test_a_missing_column_is_an_error_that_names_it(columns, fields, complaint):
     with pytest.raises(SampleError, match=complaint):

@@ -90,6 +90,10 @@ def _value_position(rule: Rule, table: QueryRows) -> int:
         return candidates[0]
     if "value" in table.columns:
         return table.columns.index("value")
+    if not table.columns:
+        raise SampleError("the query returns no columns; expected one with the value")
+    if not candidates:
+        raise SampleError("the query returns only the key columns; expected one with the value")
     raise SampleError(
         f"the value column is ambiguous; set value to one of {', '.join(table.columns)}"
     )
@@ -98,6 +102,8 @@ def _value_position(rule: Rule, table: QueryRows) -> int:
 def _position(column: str, table: QueryRows) -> int:
     if column in table.columns:
         return table.columns.index(column)
+    if not table.columns:
+        raise SampleError(f"the query returns no columns; expected {column!r}")
     raise SampleError(f"the SQL returns no column {column!r}{did_you_mean(column, table.columns)}")
 
 

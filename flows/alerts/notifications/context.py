@@ -41,7 +41,7 @@ def notification_context(
         "headline": HEADLINES[notification.kind],
         "severity": notification.severity,
         "rule": _rule(rule),
-        "condition": value_line(condition_text(rule, notification.severity)),
+        "condition": value_line(condition_text(rule, *notification.severities)),
         "unit": f" {unit_of(rule)}" if unit_of(rule) else "",
         "group": key_label(notification.group),
         "count": len(notification.states),

@@ -39,7 +39,7 @@ def json_body(
         "severity": notification.severity,
         "group": exact_key_label(notification.group),
         "headline": headline,
-        "condition": condition_text(rule, notification.severity),
+        "condition": condition_text(rule, *notification.severities),
         "value": items[0]["value"] if is_single else None,
         "value_text": items[0]["value_text"] if is_single else None,
         "unit": unit_of(rule) or None,
@@ -84,17 +84,25 @@ def _json_number(rule: Rule, value: Decimal | None) -> float | str | None:
     return json_number(value)
 
 
-def condition_text(rule: Rule, severity: str | None) -> str:
-    """Return the condition of a severity, such as ``value > 10``; without one, that of the lowest."""
-    lowest = list(rule.bounds.values())[-1:]
-    of_severity = [bound for each, bound in rule.bounds.items() if each == severity]
-    bound: Bound | None = next(iter(of_severity or lowest), None)
-    if bound is None:
+def condition_text(rule: Rule, *severities: str | None) -> str:
+    """Return the condition of severities, such as ``value > 10``; without one, that of the lowest.
+
+    Of several: ``value > 10 (critical), > 5 (warning)``.
+    """
+    bounds = {each: bound for each, bound in rule.bounds.items() if each in severities}
+    bounds = bounds or dict(list(rule.bounds.items())[-1:])
+    texts = {each: f"{rule.operator} {_bound_text(rule, bounds[each])}" for each in bounds}
+    if not texts:
         return ""
-    numbers = bound if isinstance(bound, list) else [bound]
-    text = " and ".join(value_text(rule, number) for number in numbers)
     name = _VALUE_NAMES.get(rule.measure, rule.value or "value")
-    return f"{name} {rule.operator} {text}"
+    if len(texts) == 1:
+        return f"{name} {next(iter(texts.values()))}"
+    return f"{name} {', '.join(f'{text} ({each})' for each, text in texts.items())}"
+
+
+def _bound_text(rule: Rule, bound: Bound) -> str:
+    numbers = bound if isinstance(bound, list) else [bound]
+    return " and ".join(value_text(rule, number) for number in numbers)
 
 
 def duration_text(since: datetime | None, now: datetime) -> str | None:

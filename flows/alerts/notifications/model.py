@@ -57,6 +57,11 @@ class Notification:
     """For an ended notification: why the alert is not evaluated any more."""
 
     @property
+    def severities(self) -> set[Severity | None]:
+        """The severities of the notification and of its keys."""
+        return {self.severity, *(each.severity for each in self.states.values())}
+
+    @property
     def severity(self) -> Severity | None:
         """The highest severity of its keys."""
         return highest_severity(s.severity or s.notified_severity for s in self.states.values())

@@ -12,11 +12,13 @@ from pydantic import ValidationError
 
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.presentation.exact_numbers import short_text
-from flows.alerts.evaluation.samples import key_label
+from analytics_worker.text import value_line
+from flows.alerts.evaluation.samples import MAX_KEY_BYTES, exact_key_label
 from flows.alerts.notifications.values import unit_of, value_text
 from flows.alerts.rules.model import Rule
 
 MAX_SHOWN_STATES = 200
+MAX_KEY_CHARACTERS, _SHOWN_END = 40, 15
 
 
 class ShownStates(NamedTuple):
@@ -41,7 +43,7 @@ def _table_row(row: Mapping[Any, Any]) -> dict[str, str]:
     notified = [row["told"], "not notified" if row["untold"] else None]
     return {
         "rule": row["name"],
-        "key": key_label(row["key"] or ""),
+        "key": short_key(row["key"] or ""),
         "state": row["status"] + _mute_note(row),
         "severity": row["severity"] or "",
         "value": "" if row["value"] is None else _value_text(row["definition"], row["value"]),
@@ -50,6 +52,15 @@ def _table_row(row: Mapping[Any, Any]) -> dict[str, str]:
         "owner": row["owner"] or "",
         "error": row["error"] or "",
     }
+
+
+def short_key(key: str) -> str:
+    """Return a key that leaves room for other columns; of a long one, both ends."""
+    label = value_line(exact_key_label(key), MAX_KEY_BYTES)
+    if len(label) <= MAX_KEY_CHARACTERS:
+        return label
+    start = MAX_KEY_CHARACTERS - _SHOWN_END - 1
+    return f"{label[:start]}…{label[-_SHOWN_END:]}"
 
 
 def _mute_note(row: Mapping[Any, Any]) -> str:
