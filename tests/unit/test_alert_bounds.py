@@ -1,11 +1,16 @@
 """Bounds of a rule beside its values: no text makes one look like the other."""
 
+import json
 import math
+from datetime import UTC, datetime
 
 import pytest
 from pydantic import ValidationError
 
+from flows.alerts.evaluation.state_machine import AlertState
 from flows.alerts.notifications.json_body import condition_text
+from flows.alerts.notifications.model import Notification
+from flows.alerts.notifications.rendering import render_notification
 from flows.alerts.notifications.values import value_text
 from tests.support.alert_run import rule
 
@@ -33,6 +38,12 @@ def test_the_condition_without_a_severity_is_that_of_the_lowest():
 def test_the_condition_of_several_severities_has_the_bound_of_each():
     low = rule(threshold=None, warning=100, critical=0, operator="<", value="umsatz")
     assert condition_text(low, "critical", "warning") == "umsatz < 0 (critical), < 100 (warning)"
+    now = datetime(2026, 1, 1, tzinfo=UTC)
+    states = {
+        json.dumps([each]): AlertState(now, "firing", each) for each in ("critical", "warning")
+    }
+    message = render_notification(low, Notification("firing", states=states), now, "uid")
+    assert "Condition: umsatz < 0 (critical), < 100 (warning)" in message.text
 
 
 def test_a_bound_is_a_number():

@@ -76,6 +76,8 @@ def shell(tmp_path, monkeypatch):
 
 def test_validate(shell):
     assert shell.run("validate") == "5 rules are valid\n"
+    shell.write("alerts: [{name: one, sql: select 1, threshold: 1, operator: '>'}]\n")
+    assert "1 rule is valid\n" in shell.run("validate")
     shell.write("defaults: {chanels: [email]}\n" + RULES.replace("threshold", "treshold", 1))
     assert shell.run("validate", code=1) == (
         "alerts.yml:1: unknown key 'chanels'; did you mean 'channels'?\n"
