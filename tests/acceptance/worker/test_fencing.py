@@ -1,5 +1,7 @@
 """A process that continues after its run was declared crashed writes nothing."""
 
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -83,6 +85,7 @@ def test_the_server_refuses_what_a_run_reports_that_was_declared_crashed(work: W
     stopped_runs.declare_crashed(work, [run])
     refused = work.client.set_flow_run_state(run, Completed())
     assert (refused.status.name, work.state(run).name) == ("ABORT", "Crashed")
+    os.kill(work.pid(run), signal.SIGKILL)  # a flow of the tests, which has no lease
 
 
 def test_dbt_of_a_run_that_comes_back_is_stopped(work: Workspace):
