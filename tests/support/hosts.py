@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -60,6 +60,7 @@ class Host:
     def _create_network(self) -> None:
         _ip("netns", "add", self.namespace)
         self._stack.callback(_ip, "netns", "del", self.namespace)
+        self._stack.callback(self._kill_all)
         _ip("link", "add", self._link, "type", "veth", "peer", "eth0", "netns", self.namespace)
         # A namespace ends some time after its deletion, with what is in it.
         self._stack.callback(_ip, "link", "del", self._link)
@@ -69,6 +70,14 @@ class Host:
         _ip(*inside, "addr", "add", f"{_address(self.number, 2)}/30", "dev", "eth0")
         _ip(*inside, "link", "set", "eth0", "up")
         _ip(*inside, "link", "set", "lo", "up")
+
+    def _kill_all(self) -> None:
+        """Kill what still runs on it: processes of runs outlive their worker."""
+        command = ["ip", "netns", "pids", self.namespace]
+        pids = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        for pid in map(int, pids.split()):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def connect(self, *, up: bool) -> None:
         """Plug the host in, or unplug it."""
