@@ -130,14 +130,13 @@ def run_dbt(
     limit = settings().dbt_node_task_runs
     nodes = NodeRuns(limit=0 if uses_prefect else limit, shown=shows_nodes)
     reader = _event_reader(nodes, secret_values, logged=not uses_prefect)
-    argv = [*command, *options, *_folders(command, workspace), *OUTPUT]
     with (
         _cleanup(name, reader),
         dbt_process(workspace.project, environment, workspace.errors) as process,
     ):
         process.send(
             {
-                "argv": argv,
+                "argv": [*command, *options, *_folders(command, workspace), *OUTPUT],
                 "application_name": name,
                 "limits": _limits(deadline - started),
                 "node_lines": limit,

@@ -6,18 +6,17 @@ import socketserver
 from collections.abc import Sequence
 from contextlib import suppress
 from threading import Thread
-from types import TracebackType
-from typing import Self
 
 from typing_extensions import override
 
+from tests.support.background_server import BackgroundServer
 from tests.support.ports import free_port
 
 CHUNK = 1 << 16
 CONNECT_SECONDS = 2.0
 
 
-class LoadBalancer(socketserver.ThreadingTCPServer):
+class LoadBalancer(BackgroundServer, socketserver.ThreadingTCPServer):
     """Listens on a port of 127.0.0.1; ``with`` it."""
 
     daemon_threads = True
@@ -46,21 +45,6 @@ class LoadBalancer(socketserver.ThreadingTCPServer):
                 self.taken[port] = self.taken.get(port, 0) + 1
                 return connection
         return None
-
-    @override
-    def __enter__(self) -> Self:
-        Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    @override
-    def __exit__(
-        self,
-        kind: type[BaseException] | None = None,
-        error: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None:
-        self.shutdown()
-        self.server_close()
 
 
 class _PassOn(socketserver.BaseRequestHandler):

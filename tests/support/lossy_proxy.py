@@ -3,16 +3,15 @@
 import socket
 import socketserver
 from pathlib import Path
-from threading import Thread
-from types import TracebackType
-from typing import Self
 
 from typing_extensions import override
+
+from tests.support.background_server import BackgroundServer
 
 CHUNK = 1 << 16
 
 
-class LossyProxy(socketserver.ThreadingUnixStreamServer):
+class LossyProxy(BackgroundServer, socketserver.ThreadingUnixStreamServer):
     """Passes on everything that is sent, ``with`` it; loses the next reply after ``lose_one``."""
 
     daemon_threads = True
@@ -31,21 +30,6 @@ class LossyProxy(socketserver.ThreadingUnixStreamServer):
         """Whether a reply is to be lost; asked once for each."""
         was_losing, self._is_losing = self._is_losing, False
         return was_losing
-
-    @override
-    def __enter__(self) -> Self:
-        Thread(target=self.serve_forever, args=(0.05,)).start()
-        return self
-
-    @override
-    def __exit__(
-        self,
-        kind: type[BaseException] | None = None,
-        error: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None:
-        self.shutdown()
-        self.server_close()
 
 
 class _PassOn(socketserver.BaseRequestHandler):

@@ -6,17 +6,17 @@ import socketserver
 import time
 from contextlib import closing, suppress
 from threading import Thread
-from types import TracebackType
-from typing import Self
 
 from typing_extensions import override
+
+from tests.support.background_server import BackgroundServer
 
 CHUNK = 1 << 16
 REQUEST = re.compile(rb"(?m)^(GET|POST|PATCH|PUT|DELETE) (\S+) HTTP/1.1\r$")
 Address = tuple[str, int]
 
 
-class SlowProxy(socketserver.ThreadingTCPServer):
+class SlowProxy(BackgroundServer, socketserver.ThreadingTCPServer):
     """Passes on everything that is sent, ``delay`` seconds later; ``with`` it."""
 
     daemon_threads = True
@@ -35,21 +35,9 @@ class SlowProxy(socketserver.ThreadingTCPServer):
         return sum(1 for request in self.requests if re.search(pattern, request))
 
     @override
-    def __enter__(self) -> Self:
-        Thread(target=self.serve_forever, args=(0.05,), daemon=True).start()
-        return self
-
-    @override
-    def __exit__(
-        self,
-        kind: type[BaseException] | None = None,
-        error: BaseException | None = None,
-        traceback: TracebackType | None = None,
-    ) -> None:
-        self.shutdown()
+    def end_connections(self) -> None:
         for connection in list(self.connections):
             _end(connection)
-        self.server_close()
 
 
 class _PassOn(socketserver.BaseRequestHandler):
