@@ -8,7 +8,7 @@ the default), and as the deployed flow, from its start and from its submission. 
 PostgreSQL's, Redis', and for the deployed flow also the server's and the worker's.
 """
 
-import multiprocessing
+import gc
 import os
 import time
 from collections.abc import Callable
@@ -27,6 +27,8 @@ from analytics_worker.settings import settings
 from benchmarks._celery import celery_worker
 from benchmarks._cpu import cpu_seconds
 from benchmarks._live_stack import LiveStack, live_stack
+from benchmarks._minute import wait_for_time_in_this_minute
+from benchmarks._peak_memory import peak_megabytes
 from benchmarks._table import Row, render
 from benchmarks._warehouse import connect, execute
 from benchmarks._webhook_sink import WebhookSink, webhook_sink
@@ -52,6 +54,7 @@ def measure() -> list[Row]:
         with live_stack("alerts", 200) as stack:
             _stop_schedules()
             _store(RULES)
+            gc.freeze()  # as in the worker, which forks its runs after that
             results, evaluated = _side_by_side(os.environ["DATABASE_URL"], sink, stack)
             growth = _growth(os.environ["DATABASE_URL"])
     medians = {side: tuple(map(median, zip(*rows, strict=True))) for side, rows in results.items()}
@@ -98,6 +101,7 @@ def _in_turns(
     results: dict[str, list[tuple[float, ...]]] = {name: [] for name in sides}
     for number in range(1 + ROUNDS):
         for name, (side, trees) in sides.items():
+            wait_for_time_in_this_minute()
             measured = _timed(side, sink, trees)
             results[name] += [measured] if number else []
     return results
@@ -219,30 +223,16 @@ def _growth(url: str) -> float:
     os.environ.pop("ALERT_WEBHOOK_URL")
     settings.cache_clear()
     reset_rules(url)
-    few = _peak(lambda: _evaluate_all(RULES))
-    _peak(lambda: _store(MANY_RULES))  # elsewhere, so that this process stays as small as it is
+    few = peak_megabytes(lambda: _evaluate_all(RULES))
+    peak_megabytes(
+        lambda: _store(MANY_RULES)
+    )  # elsewhere, so that this process stays as small as it is
     reset_rules(url)
-    return max(0.0, _peak(lambda: _evaluate_all(MANY_RULES)) - few)
+    return max(0.0, peak_megabytes(lambda: _evaluate_all(MANY_RULES)) - few)
 
 
 def _evaluate_all(count: int) -> None:
     assert evaluate_due(["alert"]).evaluated == count
-
-
-def _peak(work: Callable[[], object]) -> float:
-    """Return the peak memory in MB of a forked process."""
-    process = multiprocessing.get_context("fork").Process(target=work)
-    process.start()
-    handle, peak = psutil.Process(process.pid), 0
-    while process.is_alive():
-        try:
-            peak = max(peak, handle.memory_info().rss)
-        except psutil.NoSuchProcess:
-            break
-        time.sleep(0.02)
-    process.join()
-    assert process.exitcode == 0, "the evaluation of many rules failed"
-    return peak / 1e6
 
 
 if __name__ == "__main__":

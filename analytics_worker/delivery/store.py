@@ -11,7 +11,7 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -24,7 +24,7 @@ from analytics_worker.delivery.leases import LEASE_SECONDS, ClaimedDelivery, Lea
 from analytics_worker.delivery.message import Domain
 from analytics_worker.delivery.outbox import storable
 from analytics_worker.delivery.retry import NextStep
-from analytics_worker.delivery.statements import Row, execute
+from analytics_worker.delivery.statements import Row, execute, execute_prepared
 from analytics_worker.report_storage.location import location_name
 from analytics_worker.settings import settings
 
@@ -129,7 +129,7 @@ class DeliveryStore:
         parameters.pop("pause_seconds")
         self._leases.drop([claimed.id])
         try:
-            (row,) = self.run("settle", **parameters)
+            (row,) = self._run(execute_prepared, "settle", parameters)
         except LostConnectionError:
             row = self._settle_elsewhere(parameters)
         if not row["recorded"]:
@@ -221,11 +221,16 @@ class DeliveryStore:
 
     def run(self, name: str, **parameters: Any) -> Sequence[Row]:
         """Run a statement, after those of other threads; stop the sender if the connection is lost."""
+        return self._run(execute, name, parameters)
+
+    def _run(
+        self, execute_statement: Callable[..., Sequence[Row]], name: str, parameters: dict[str, Any]
+    ) -> Sequence[Row]:
         with self._lock:
             if self.connection_lost:
                 raise LostConnectionError(name)
             try:
-                return execute(self._connection, name, **parameters)
+                return execute_statement(self._connection, name, **parameters)
             except DBAPIError as error:
                 if not error.connection_invalidated:
                     raise
