@@ -85,8 +85,12 @@ def probe_until_stopped(
 
     start.wait()
     while not stop.is_set():
-        with suppress(ConnectionError, CircuitOpenError):
+        try:
             breaker.call(service)
+        except ConnectionError:
+            pass
+        except CircuitOpenError:
+            stop.wait(0.002)  # refusals without a pause would keep the others from the store
 
 
 def probe_until_killed(store_address: StoreAddress, probing: Event, probe_lease: float) -> None:
