@@ -59,6 +59,7 @@ EXAMPLES = {
     "alerts status": [],
     "dbt diff": [],
     "dbt history": ["opportunities"],
+    "lineage": ["raw.opportunities"],
     "reports validate": FILES,
     "reports diff": FILES,
     "reports sync": FILES,

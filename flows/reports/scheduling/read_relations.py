@@ -4,6 +4,7 @@ Plans each statement as the report's reader; reads no rows and writes nothing.
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from analytics_worker.database.reader_sessions import reader_session
 from analytics_worker.database.select_guard import placeholders
@@ -12,26 +13,38 @@ from flows.reports.definitions.model import Report
 from flows.reports.scheduling.report_periods import ReportPeriod
 
 
+class PlannedRelations(NamedTuple):
+    """The quoted names of the relations, and the errors of the statements that can't be planned."""
+
+    relations: list[str]
+    errors: list[str]
+
+
 def read_relations(report: Report, period: ReportPeriod) -> list[str]:
     """Return the quoted names of the relations that the report reads, also through views.
 
     A statement with an error reads none here: the run of the report reports the error.
     """
+    return planned_relations(report, period).relations
+
+
+def planned_relations(report: Report, period: ReportPeriod) -> PlannedRelations:
+    """Return the relations that the report reads, and the errors of its statements."""
     values = {
         **{name: each.driver_value for name, each in report.parameters.items()},
         "period_start": period.start,
         "period_end": period.end,
     }
-    found: set[str] = set()
+    found, errors = set[str](), list[str]()
     with reader_session(report.reader) as session:
         for sql in _statements(report):
             # The values of the rows of `for_each` are unknown, and don't decide what is read.
             unknown = dict.fromkeys(placeholders(sql) - values.keys())
             try:
                 found.update(session.relations(sql, {**unknown, **values}))
-            except PermanentError:
-                continue
-    return sorted(found)
+            except PermanentError as error:
+                errors.append(str(error))
+    return PlannedRelations(sorted(found), errors)
 
 
 def _statements(report: Report) -> Iterator[str]:

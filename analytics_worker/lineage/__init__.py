@@ -1,0 +1,1 @@
+"""What reads what: relations, dbt nodes, rules, reports and recipients, and what a broken one reaches."""
