@@ -20,6 +20,8 @@ REPLACED = {
     "deployment_notices": ("id", "status", "recipient", "attempts", "created_at"),
 }
 """Tables that became views, and what they show as before."""
+CHANGED = {"deliveries": {"notice_id"}}
+"""Columns that a migration sets on purpose: that what had failed before was notified then."""
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +73,8 @@ def test_no_row_is_lost(database_url, http_sink, revision):
     assert upgrade() == head()
     new = columns(database_url)
     kept = {
-        name: REPLACED.get(name) or [each for each in old[name] if each in new[name]]
+        name: REPLACED.get(name)
+        or [each for each in old[name] if each in {*new[name]} - CHANGED.get(name, set())]
         for name in tables
     }
     after = shown(database_url, kept)

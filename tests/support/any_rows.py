@@ -4,7 +4,7 @@ import json
 import re
 from typing import Any
 
-from psycopg2.sql import SQL, Identifier
+from psycopg2.sql import SQL, Composable, Identifier, Literal
 
 from tests.support.backups import connected
 
@@ -94,20 +94,17 @@ def _fill(cursor: Any, name: str, columns: list[Any]) -> int:
 
 
 def _insert(
-    cursor: Any, name: str, chosen: dict[str, Any], references: dict[str, str], n: int
+    cursor: Any, name: str, chosen: dict[str, Any], references: dict[str, str], number: int
 ) -> None:
-    found = [SQL("(select id from {} order by 1 offset {} limit 1)") for _ in references]
-    values = [SQL("%s") for _ in chosen]
-    keys = {"query_texts": "query_id"}
-    for index, target in enumerate(references.values()):
-        key = keys.get(target, "id")
-        found[index] = SQL(f"(select {key} from {{}} order by 1 offset {n % 2} limit 1)").format(
-            Identifier("ops", target)
-        )
+    values: list[Composable] = [SQL("%s") for _ in chosen]
+    for target in references.values():
+        key = Identifier("query_id" if target == "query_texts" else "id")
+        row = SQL("(select {} from {} order by 1 offset {} limit 1)")
+        values.append(row.format(key, Identifier("ops", target), Literal(number % 2)))
     statement = SQL("insert into {} ({}) values ({})").format(
         Identifier("ops", name),
         SQL(", ").join(map(Identifier, [*chosen, *references])),
-        SQL(", ").join([*values, *found]),
+        SQL(", ").join(values),
     )
     cursor.execute(statement, list(chosen.values()))
 
