@@ -45,8 +45,8 @@ soak: $(READY)        ## a quarter of an hour of runs: check that nothing grows,
 images: $(READY)      ## the pictures in docs/images, from the warehouse of a running `make up`; needs Chromium
 	@$(BIN)/python -m analytics_worker.documentation.images
 
-sbom: $(READY)        ## the installed packages, as CycloneDX 1.6 in sbom.cdx.json (not committed)
-	@$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --output-reproducible -o sbom.cdx.json $(BIN)/python
+sbom: $(READY)        ## the packages of the lock, as CycloneDX 1.6 in sbom.cdx.json (not committed)
+	@$(BIN)/python -m analytics_worker.documentation.sbom sbom.cdx.json
 	@echo sbom.cdx.json
 
 lock:                 ## resolve pyproject.toml again (needs uv)

@@ -56,6 +56,7 @@ pytest_plugins = [
     "tests.support.contrib_postgres",
     "tests.support.pgbouncer",
     "tests.support.installed_warehouse",
+    "tests.support.backups",
 ]
 
 

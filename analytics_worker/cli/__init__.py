@@ -30,6 +30,8 @@ COMMANDS = {
     "worker": "Serve the work pools from one process; each run is forked from a preloaded one.",
     "server": "Serve the Prefect API and UI alone, for workers on several hosts.",
     "migrate": "Bring the worker's own tables (schema ops) and the reader role up to date.",
+    "backup": "Back up the state of the worker into a folder, while it runs.",
+    "restore": "Restore a backup, while nothing runs.",
     "alerts": "Validate, store, test, backtest and silence alert rules.",
     "reports": "Validate, store, generate and send reports.",
     "dbt": "Show what a change of the dbt project would rebuild, or the history of a node.",

@@ -10,12 +10,12 @@ from contextlib import closing
 from pathlib import Path
 
 from prefect.settings import get_current_settings
-from sqlalchemy import URL, make_url, text
+from sqlalchemy import text
 
 from analytics_worker.database.connections import direct_connection
-from analytics_worker.database.urls import DRIVER
 from analytics_worker.doctor.findings import Finding, graded, size
 from analytics_worker.settings import settings
+from analytics_worker.stack.prefect_database import for_psycopg2
 
 LARGE_TABLE_BYTES = 2e9
 GROWING_TABLES = (
@@ -51,17 +51,9 @@ def _sqlite_file() -> Path:
 
 
 def _postgres_sizes(url: str) -> Mapping[str, float]:
-    with direct_connection(_for_psycopg2(url)) as connection:
+    with direct_connection(for_psycopg2(url)) as connection:
         rows = connection.execute(text(_sql("prefect_postgres")), {"names": list(GROWING_TABLES)})
         return {name: float(used) for name, used in rows}
-
-
-def _for_psycopg2(url: str) -> URL:
-    """Translate the server's URL from asyncpg to psycopg2."""
-    parsed = make_url(url).set(drivername=DRIVER)
-    address = {key: value for key, value in parsed.query.items() if key in {"host", "port"}}
-    encryption = {"sslmode": parsed.query["ssl"]} if "ssl" in parsed.query else {}
-    return parsed.set(query=address | encryption)
 
 
 def _sqlite_sizes(path: Path) -> Mapping[str, float]:

@@ -13,6 +13,7 @@ from analytics_worker.documentation.flows import flows_page
 from analytics_worker.documentation.metrics import metrics_page
 from analytics_worker.documentation.schema import schema_page
 from analytics_worker.documentation.settings import settings_page
+from analytics_worker.documentation.support import support_page
 from analytics_worker.migrations import upgrade
 from analytics_worker.settings import project_root
 from analytics_worker.stack.postgres.server import EmbeddedPostgres
@@ -31,12 +32,13 @@ def _migrated_database() -> Generator[Connection]:
 
 
 def main() -> None:
-    """Write .env.example and the pages flows, metrics, settings and schema."""
+    """Write .env.example and the pages flows, metrics, settings, support and schema."""
     docs = project_root() / "docs"
     (project_root() / ".env.example").write_text(env_example())
     (docs / "flows.md").write_text(flows_page())
     (docs / "metrics.md").write_text(metrics_page())
     (docs / "settings.md").write_text(settings_page())
+    (docs / "support.md").write_text(support_page())
     with _migrated_database() as connection:
         (docs / "schema.md").write_text(schema_page(connection))
 

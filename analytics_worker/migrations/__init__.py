@@ -79,11 +79,8 @@ def migrate(
     target = direct_url() if url is None else parse_url(url)
     notes = try_explicit_readers()
     with direct_connection(target) as connection, _privileges_named(connection):
-        _check_server(connection)
-        _acquire_lock(connection)
-        if not connection.scalar(text("select to_regnamespace('ops')")):
-            connection.execute(text("create schema ops"))
-        command.upgrade(_config(connection), "head")
+        prepare_schema(connection)
+        upgrade_schema(connection)
         reader = prepare_reader(connection, target)
         notes += [reader.note] if reader.note else []
         if sample:
@@ -92,6 +89,23 @@ def migrate(
         notes += _grant(connection, reader, grant_reader=grant_reader)
     check_login(reader)
     return Migration(head(), notes)
+
+
+def prepare_schema(connection: Connection) -> None:
+    """Create schema ``ops`` if it is missing, and lock out other migrations until the transaction ends.
+
+    Raises:
+        MigrationError: the server is too old, or the user lacks a privilege.
+    """
+    _check_server(connection)
+    _acquire_lock(connection)
+    if not connection.scalar(text("select to_regnamespace('ops')")):
+        connection.execute(text("create schema ops"))
+
+
+def upgrade_schema(connection: Connection, revision: str = "head") -> None:
+    """Upgrade the tables to a revision; no effect if they are at it, or at a later one."""
+    command.upgrade(_config(connection), revision)
 
 
 def _grant(connection: Connection, reader: Reader, *, grant_reader: bool) -> list[str]:
@@ -151,6 +165,12 @@ def head() -> str:
     return cast("str", ScriptDirectory.from_config(_config()).get_current_head())
 
 
+def known_revisions() -> list[str]:
+    """Return all revisions, oldest first."""
+    revisions = ScriptDirectory.from_config(_config()).walk_revisions()
+    return [each.revision for each in revisions][::-1]
+
+
 def current(connection: Connection) -> str | None:
     """Return the revision of a database; None if it was never migrated."""
     if not connection.scalar(text("select to_regclass('ops.alembic_version')")):
@@ -191,8 +211,7 @@ def _check_schema(connection: Connection) -> None:
             " RENAME TO …), or give the worker a database of its own"
         )
     revision = current(connection) if found["is_migrated"] else None
-    known = {each.revision for each in ScriptDirectory.from_config(_config()).walk_revisions()}
-    if revision and revision not in known:
+    if revision and revision not in known_revisions():
         raise MigrationError(
             f"The schema ops is at revision {revision!r:.80}, which this version of the worker does not"
             " know; nothing was changed. Update this checkout to the version that migrated it; if it is"

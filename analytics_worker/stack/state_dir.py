@@ -83,14 +83,15 @@ class StateFolder:
         self.path = path
         self.env_file = path / "stack.env"
         self.marker = secrets.token_hex(8)
+        self.restore_marker = path / "restore-unfinished"
         self._record = path / "stack.json"
         self._lock: IO[str] | None = None
 
-    def acquire_lock(self) -> None:
-        """Lock this folder against other stacks until this process ends.
+    def acquire_lock(self, *, restoring: bool = False) -> None:
+        """Lock this folder against other stacks until this process ends, or `release_lock`.
 
         Raises:
-            StackError: the folder can't be written, or a stack runs in it.
+            StackError: the folder can't be written, a stack runs in it, or a restore of it was not finished.
         """
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -102,13 +103,26 @@ class StateFolder:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            lock.close()
             record = self.read()
             who = f" (process {record.pid}, since {record.since[:16]} UTC)" if record else ""
             raise StackError(
                 f"The stack in {self.path} is already running{who}: stop it with Ctrl-C in its"
                 " terminal first, or see `analytics-worker status`."
             ) from None
+        if not restoring and self.restore_marker.exists():
+            lock.close()
+            raise StackError(
+                "A restore of a backup was not finished here: run it again with --replace, or delete"
+                f" {self.restore_marker} to start with what there is."
+            )
         self._lock = lock
+
+    def release_lock(self) -> None:
+        """Let others use this folder."""
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
 
     def keep_lock_for_program(self) -> None:
         """Let the program that replaces this process keep the lock."""

@@ -44,6 +44,8 @@ EXAMPLES = {
     "doctor": [],
     "deploy": [],
     "migrate": [],
+    "backup": ["FOLDER/backup"],
+    "restore": ["FOLDER"],
     "sample": ["--scale", "0.002"],
     "sample ": ["--tick"],
     "env": [],
@@ -136,7 +138,7 @@ def unavailable(tmp_path, monkeypatch):
 
 def run(example, folder):
     """Run the command; what it did."""
-    arguments = [str(folder) if word == "FOLDER" else word for word in EXAMPLES[example]]
+    arguments = [word.replace("FOLDER", str(folder)) for word in EXAMPLES[example]]
     result = CliRunner().invoke(app, [*example.split(), *arguments])
     assert isinstance(result.exception, SystemExit | None), result.exception
     assert "Traceback" not in result.output
