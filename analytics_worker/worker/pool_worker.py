@@ -82,7 +82,11 @@ class PoolWorker(RunStarter):
 
     async def __aenter__(self) -> Self:
         """Open the client only: Prefect's worker also opens a runner, for runs submitted ad hoc."""
-        await BaseWorker.__aenter__(self)
+        try:
+            await BaseWorker.__aenter__(self)
+        except BaseException as error:  # stopped while it connects: what is open is closed in order
+            await self._exit_stack.__aexit__(type(error), error, error.__traceback__)
+            raise
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
