@@ -169,7 +169,8 @@ class PoolWorker(RunStarter):
 
     async def _due_runs(self) -> list[Any]:
         """Return the runs that are due; schedule a poll for those that are due soon."""
-        if self._draining or not self._has_successfully_synced:
+        has_pool = self._has_successfully_synced and self.work_pool.type == self.type
+        if self._draining or not has_pool:
             return []
         with anyio.fail_after(POLL_TIMEOUT_SECONDS):
             handed_out = await self._get_scheduled_flow_runs()
