@@ -51,6 +51,7 @@ sbom: $(READY)        ## the packages of the lock, as CycloneDX 1.6 in sbom.cdx.
 
 lock:                 ## resolve pyproject.toml again (needs uv)
 	uv pip compile pyproject.toml --all-extras --generate-hashes --no-emit-index-url --python-version 3.11 --universal --quiet -o requirements.lock
+	uv pip compile pyproject.toml --extra calendar --extra editable --constraint requirements.lock --generate-hashes --no-emit-index-url --python-version 3.11 --universal --quiet -o requirements-image.lock
 
 clean:                ## remove the environment; the data in .state stays
 	rm -rf .venv

@@ -29,6 +29,8 @@ COMMANDS = {
     "deploy": "Bring pools, blocks and deployments of the Prefect API up to date with prefect.yaml.",
     "worker": "Serve the work pools from one process; each run is forked from a preloaded one.",
     "server": "Serve the Prefect API and UI alone, for workers on several hosts.",
+    "exporter": "Serve the metrics for Prometheus alone.",
+    "health": "Check that a service of this host is alive, for containers and load balancers.",
     "migrate": "Bring the worker's own tables (schema ops) and the reader role up to date.",
     "backup": "Back up the state of the worker into a folder, while it runs.",
     "restore": "Restore a backup, while nothing runs.",
@@ -40,7 +42,7 @@ COMMANDS = {
     "sample": "Fill schema raw with a realistic CRM warehouse, or add new data to it.",
     "env": 'Print the running stack\'s variables for a shell: eval "$(analytics-worker env)".',
 }
-SERVING = frozenset({"server", "up", "worker"})
+SERVING = frozenset({"exporter", "server", "up", "worker"})
 """They run until a signal ends them, and handle it themselves."""
 OWN_SERVER = frozenset({"server", "up"})
 """They start a server instead of using one that runs."""

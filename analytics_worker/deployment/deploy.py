@@ -5,34 +5,44 @@ Writes only what differs, so a second run changes nothing. Removes deployments o
 in the file. Paused deployments and schedules stay paused.
 """
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import (
-    DeploymentScheduleCreate,
     DeploymentUpdate,
     WorkPoolCreate,
     WorkPoolUpdate,
 )
 from prefect.client.schemas.objects import WorkPool
 from prefect.client.schemas.responses import DeploymentResponse
-from prefect.utilities.callables import parameter_schema
-from prefect.workers.process import ProcessWorker
 
 from analytics_worker.database.connections import MissingDatabaseError, warehouse_url
 from analytics_worker.deployment.automations import sync_automations
 from analytics_worker.deployment.event_triggers import sync_triggers
+from analytics_worker.deployment.fields import (
+    PULL_STEP,
+    changed_fields,
+    comparable,
+    fields_of,
+    stored_fields,
+)
+from analytics_worker.deployment.pool_types import (
+    IMAGE,
+    IMAGE_FOLDER,
+    PROCESS,
+    TEMPLATES,
+    check_pools,
+    check_type,
+    with_defaults,
+)
 from analytics_worker.prefect_support.deployments import DeployedFlow, Pool, deployed_flows, pools
 from analytics_worker.prefect_support.pagination import pages as pages_of
-from analytics_worker.sample_project import without_sample_selection
-from analytics_worker.settings import project_root
-from analytics_worker.source_version import source_version
 from blocks import notifications, warehouse
 
 ENTRYPOINT_PREFIX = "flows."  # of the deployments of this project
-PULL_STEP = "prefect.deployments.steps.set_working_directory"
 
 
 @dataclass(frozen=True)
@@ -54,43 +64,69 @@ class DesiredState:
 
     pools: Sequence[Pool]
     deployments: Mapping[str, tuple[DeployedFlow, dict[str, Any]]]
+    pool_type: str | None = None
+    """The type of all pools; None: existing pools keep theirs, and new ones are for processes."""
+    image: str | None = None
+    """The image of pools of containers; None: existing pools keep theirs."""
 
 
-def desired_state() -> DesiredState:
+def desired_state(pool_type: str | None = None, image: str | None = None) -> DesiredState:
     """Return the state that prefect.yaml and its flows define.
 
     Raises:
         PrefectYamlError: the file is not valid.
+        PoolTypeError: the pools can't have that type.
     """
-    deployments = {str(each): (each, _fields(each)) for each in deployed_flows()}
-    return DesiredState(pools(), deployments)
+    check_type(pool_type, image)
+    deployments = {str(each): (each, fields_of(each)) for each in deployed_flows()}
+    return DesiredState(pools(), deployments, pool_type, image)
 
 
 def deploy(state: DesiredState, client: SyncPrefectClient) -> list[DeploymentChange]:
-    """Apply the desired state and return the changes."""
+    """Apply the desired state and return the changes.
+
+    Raises:
+        PoolTypeError: a pool exists with another type; nothing was changed.
+    """
+    existing = {pool.name: pool for pool in pages_of(client.read_work_pools)}
+    ours = [existing[pool.name] for pool in state.pools if pool.name in existing]
+    check_pools(state.pool_type, ours)
+    types = {pool.name: pool.type for pool in ours}
     return [
-        *_pools(state, client),
+        *(_pool(state, pool, existing.get(pool.name), client) for pool in state.pools),
         *_blocks(client),
-        *_deployments(state, client),
+        *_deployments(_in_folders(state, types), client),
         *_automations(state, client),
     ]
 
 
-def _pools(state: DesiredState, client: SyncPrefectClient) -> Iterator[DeploymentChange]:
-    existing = {pool.name: pool for pool in pages_of(client.read_work_pools)}
-    for pool in state.pools:
-        yield _pool(pool, existing.get(pool.name), client)
+def _in_folders(state: DesiredState, types: Mapping[str, str]) -> DesiredState:
+    """Let deployments of pools of containers name the folder of the image."""
+    new = state.pool_type or PROCESS
+    deployments = {
+        name: (flow, fields | {"pull_steps": [{PULL_STEP: {"directory": IMAGE_FOLDER}}]})
+        if types.get(fields["work_pool_name"], new) != PROCESS
+        else (flow, fields)
+        for name, (flow, fields) in state.deployments.items()
+    }
+    return replace(state, deployments=deployments)
 
 
-def _pool(pool: Pool, existing: WorkPool | None, client: SyncPrefectClient) -> DeploymentChange:
+def _pool(
+    state: DesiredState, pool: Pool, existing: WorkPool | None, client: SyncPrefectClient
+) -> DeploymentChange:
     if existing is None:
-        template = ProcessWorker.get_default_base_job_template()
-        values = pool.model_dump()
+        pool_type = state.pool_type or pool.type
+        template = TEMPLATES[pool_type](state.image or IMAGE)
+        values = pool.model_dump() | {"type": pool_type}
         client.create_work_pool(WorkPoolCreate(**values, base_job_template=template))
         return DeploymentChange("pool", pool.name, "created")
     # A pool that an operator created with another type (docker, kubernetes) keeps it.
-    values = pool.model_dump(include={"concurrency_limit", "description"})
-    changed = _changed_fields(values, {key: getattr(existing, key) for key in values})
+    values: dict[str, Any] = pool.model_dump(include={"concurrency_limit", "description"})
+    if state.image:  # of the template of an operator, only this is changed
+        template = copy.deepcopy(existing.base_job_template)
+        values["base_job_template"] = with_defaults(template, {"image": state.image})
+    changed = changed_fields(values, {key: getattr(existing, key) for key in values})
     if changed:
         client.update_work_pool(pool.name, WorkPoolUpdate(**values))
     return DeploymentChange("pool", pool.name, "updated" if changed else "unchanged", changed)
@@ -146,7 +182,7 @@ def _deployment(
         )
         sync_triggers(deployment_id, deployed_flow.deployment.name, triggers, client)
         return DeploymentChange("deployment", name, "created")
-    changed = _changed_fields(_comparable(fields), _comparable(_stored_fields(existing)))
+    changed = changed_fields(comparable(fields), comparable(stored_fields(existing)))
     if changed:
         schedules = [schedule.model_dump(exclude_unset=True) for schedule in fields["schedules"]]
         update = DeploymentUpdate.model_validate(fields | {"schedules": schedules})
@@ -154,71 +190,3 @@ def _deployment(
     if sync_triggers(existing.id, deployed_flow.deployment.name, triggers, client):
         changed = (*changed, "triggers")
     return DeploymentChange("deployment", name, "updated" if changed else "unchanged", changed)
-
-
-def _fields(deployed_flow: DeployedFlow) -> dict[str, Any]:
-    """Return the fields that `prefect deploy` would send for this deployment."""
-    deployment = deployed_flow.deployment
-    limit = deployment.concurrency_limit
-    return {
-        "entrypoint": deployment.entrypoint,
-        "version": source_version(),
-        "description": deployment.description,
-        "work_pool_name": deployment.work_pool.name,
-        "concurrency_limit": limit and limit.limit,
-        "concurrency_options": limit and {"collision_strategy": limit.collision_strategy},
-        "parameters": deployment.parameters,
-        "tags": deployment.tags,
-        "job_variables": deployment.work_pool.job_variables,
-        "pull_steps": [{PULL_STEP: {"directory": str(project_root())}}],
-        "parameter_openapi_schema": parameter_schema(deployed_flow.flow).model_dump(
-            exclude_unset=True
-        ),
-        "enforce_parameter_schema": True,
-        "schedules": [
-            DeploymentScheduleCreate.model_validate(
-                {
-                    "schedule": {"cron": schedule.cron, "timezone": schedule.timezone},
-                    "slug": schedule.slug,
-                    "parameters": without_sample_selection(schedule.parameters),
-                }
-                | ({} if schedule.active else {"active": False})
-            )
-            for schedule in deployment.schedules
-        ],
-    }
-
-
-def _stored_fields(deployment: DeploymentResponse) -> dict[str, Any]:
-    limit, options = deployment.global_concurrency_limit, deployment.concurrency_options
-    names = (
-        "entrypoint",
-        "version",
-        "description",
-        "work_pool_name",
-        "parameters",
-        "tags",
-        "job_variables",
-    )
-    names += ("pull_steps", "parameter_openapi_schema", "enforce_parameter_schema", "schedules")
-    return {name: getattr(deployment, name) for name in names} | {
-        "concurrency_limit": limit and limit.limit,
-        "concurrency_options": options and {"collision_strategy": options.collision_strategy.value},
-    }
-
-
-def _comparable(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields in a form in which order and representation do not matter."""
-    schedules = [
-        schedule.model_dump(mode="json", include={"schedule", "slug", "parameters"})
-        for schedule in fields["schedules"]
-    ]
-    return {
-        **fields,
-        "tags": sorted(fields["tags"]),
-        "schedules": sorted(schedules, key=lambda schedule: str(schedule["slug"])),
-    }
-
-
-def _changed_fields(desired: Mapping[str, Any], stored: Mapping[str, Any]) -> tuple[str, ...]:
-    return tuple(name for name in desired if desired[name] != stored[name])

@@ -70,15 +70,17 @@ _LICENSE_FILES = {  # read in the license files of packages without license meta
     "pywin32": "PSF-2.0",
     "whenever": "MIT",
     "isodate": "BSD-3-Clause",
+    "kubernetes-validate": "Apache-2.0",
     "psycopg2-binary": "LGPL-3.0-or-later",
     "python-dateutil": "Apache-2.0 OR BSD-3-Clause",
+    "python-on-whales": "MIT",
     "pytimeparse": "MIT",
     "text-unidecode": "Artistic-1.0-Perl OR GPL-2.0-or-later",
 }
 _LOCK_PATTERN = re.compile(r"^([a-z0-9-]+)==(\S+).*\n((?:    .*\n)*)", re.MULTILINE)
 _REQUIRED_BY_PATTERN = re.compile(r"^    #(?: via)? +([a-z0-9-]+)", re.MULTILINE)
 _HASH_PATTERN = re.compile(r"--hash=sha256:([0-9a-f]{64})")
-_KINDS = ("runtime", "parquet", "calendar", "s3", "dev")
+_KINDS = ("runtime", "parquet", "calendar", "s3", "docker", "kubernetes", "editable", "dev")
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ import signal
 import threading
 from pathlib import Path
 
+from analytics_worker import systemd
 from analytics_worker.exporter.collectors import Collector
 from analytics_worker.exporter.collectors.active_runs import ActiveRuns
 from analytics_worker.exporter.collectors.alerts import Alerts
@@ -24,7 +25,7 @@ from analytics_worker.exporter.collectors.views import Views
 from analytics_worker.exporter.collectors.work_pools import WorkPools
 from analytics_worker.exporter.console import log_line
 from analytics_worker.exporter.counter_store import Store
-from analytics_worker.exporter.http_server import Server
+from analytics_worker.exporter.http_server import STUCK_SECONDS, Server
 from analytics_worker.exporter.label_cache import DeploymentIndex
 from analytics_worker.exporter.metric_families import Family
 from analytics_worker.exporter.poller import FAMILIES, Exposition, Poller
@@ -110,8 +111,17 @@ def serve() -> int:
     for poller in exposition_pollers:
         poller.start()
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    signal.sigwait(STOP_SIGNALS)
+    _wait_for_signal(exposition)
     server.shutdown()
     for poller in exposition_pollers:
         poller.stop()
     return 0
+
+
+def _wait_for_signal(exposition: Exposition) -> None:
+    """Wait for the end; report to systemd that the pollers poll until then."""
+    systemd.notify(systemd.READY)
+    while signal.sigtimedwait(STOP_SIGNALS, systemd.report_seconds()) is None:
+        if exposition.seconds_since_poll() <= STUCK_SECONDS:
+            systemd.notify(systemd.ALIVE)
+    systemd.notify(systemd.STOPPING)

@@ -25,6 +25,7 @@ from analytics_worker.server.request_limit import limit_api_requests
 from analytics_worker.server.request_rules import Rules
 from analytics_worker.server.sqlite_indexes import create_indexes
 from analytics_worker.server.unauthorized import UnauthorizedExplanation
+from analytics_worker.server.uvicorn_server import serve
 from analytics_worker.settings import settings, user_variables
 from analytics_worker.stack_address import PROCESS_MARKER
 from analytics_worker.transport.address_filter import configured_allow_list
@@ -82,7 +83,7 @@ def main() -> None:
         sys.exit(f"error: {error}")
     configure_database()
     asyncio.run(prepare())
-    uvicorn.run(
+    config = uvicorn.Config(
         app(port),
         host=get_current_settings().server.api.host,
         port=port,
@@ -91,6 +92,7 @@ def main() -> None:
         timeout_keep_alive=5,
         timeout_graceful_shutdown=2,  # the websockets of UI and workers never end by themselves
     )
+    serve(config)
 
 
 if __name__ == "__main__":

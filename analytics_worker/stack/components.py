@@ -3,7 +3,6 @@
 Reads their readiness (a connection, what they answer, a worker's heartbeat); writes nothing.
 """
 
-import http.client
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,14 @@ from analytics_worker.host_port import client_host
 from analytics_worker.settings import project_root, settings
 from analytics_worker.stack.background_thread import run_in_daemon_thread
 from analytics_worker.stack.environment import HOST, listen_host
+from analytics_worker.stack.health import (
+    API_READY,
+    EXPORTER,
+    EXPORTER_HEALTH,
+    SERVER,
+    WORKER,
+    request_problem,
+)
 from analytics_worker.stack.postgres.account import environment as postgres_environment
 from analytics_worker.stack.postgres.server import EmbeddedPostgres
 from analytics_worker.stack.rotating_log import LogFile
@@ -24,10 +31,11 @@ from analytics_worker.stack.supervised_process import SupervisedProcess, with_pa
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import Worker
 
-SERVER, POSTGRES, WORKER, EXPORTER = "server", "postgres", "worker", "exporter"
+POSTGRES = "postgres"
 # A dozen threads, most of them SQLite's, would fill an arena each; Python lets one run at a time.
 POSTGRES_STOP_SECONDS = 6.0
 SINGLE_ARENA = {"MALLOC_ARENA_MAX": "1"}
+ANSWER_SECONDS = 5.0
 DRAIN_SECONDS = 5.0  # of the fifteen in which the whole stack stops
 
 
@@ -70,7 +78,7 @@ class Components:
         """Prefect's API and UI."""
         command = ("analytics_worker.server", str(self._port))
         host = client_host(listen_host())
-        is_ready = partial(_answers, self._port, "/api/ready", host=host)
+        is_ready = partial(_answers, self._port, API_READY, host=host)
         service = self._python(SERVER, command, is_ready)
         service.environment = {**SINGLE_ARENA, **service.environment}
         return service
@@ -79,7 +87,7 @@ class Components:
         """The metrics for Prometheus."""
         port = settings().prometheus_port
         return self._python(
-            EXPORTER, ("analytics_worker.exporter",), partial(_answers, port, "/health")
+            EXPORTER, ("analytics_worker.exporter",), partial(_answers, port, EXPORTER_HEALTH)
         )
 
     def worker(self, pools: Sequence[str]) -> SupervisedProcess:
@@ -123,14 +131,7 @@ class Components:
 
 def _answers(port: int, path: str, _started: datetime, host: str = HOST) -> bool:
     """Whether something of this host answers there that all is well."""
-    connection = http.client.HTTPConnection(host, port, timeout=5)
-    try:
-        connection.request("GET", path)
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
+    return request_problem(host, port, path, ANSWER_SECONDS) is None
 
 
 def _workers_poll(pools: Sequence[str], started: datetime) -> bool:

@@ -82,7 +82,11 @@ class PoolWorker(RunStarter):
 
     async def __aenter__(self) -> Self:
         """Open the client only: Prefect's worker also opens a runner, for runs submitted ad hoc."""
-        await BaseWorker.__aenter__(self)
+        try:
+            await BaseWorker.__aenter__(self)
+        except BaseException as error:  # stopped while it connects: what is open is closed in order
+            await self._exit_stack.__aexit__(type(error), error, error.__traceback__)
+            raise
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -165,7 +169,8 @@ class PoolWorker(RunStarter):
 
     async def _due_runs(self) -> list[Any]:
         """Return the runs that are due; schedule a poll for those that are due soon."""
-        if self._draining or not self._has_successfully_synced:
+        has_pool = self._has_successfully_synced and self.work_pool.type == self.type
+        if self._draining or not has_pool:
             return []
         with anyio.fail_after(POLL_TIMEOUT_SECONDS):
             handed_out = await self._get_scheduled_flow_runs()

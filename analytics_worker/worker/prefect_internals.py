@@ -67,6 +67,7 @@ WORKER_METHODS = (
     "_worker_metadata",
 )
 WORKER_ATTRIBUTES = (
+    "_exit_stack",
     "_has_successfully_synced",
     "_logger",
     "_started_event",

@@ -26,6 +26,7 @@ from analytics_worker.worker.fork_server.code_reload import Project
 from analytics_worker.worker.fork_server.pool import ForkServerPool
 from analytics_worker.worker.heartbeats import send_heartbeats
 from analytics_worker.worker.job_override_policy import JobPolicy
+from analytics_worker.worker.liveness import Liveness
 from analytics_worker.worker.pool_log_handler import current_pool, log_file, split_by_pool
 from analytics_worker.worker.pool_worker import PoolWorker
 from analytics_worker.worker.recovery import Recovery
@@ -76,6 +77,7 @@ class WorkerProcess:
         self.options = options
         self._lock = acquire_name(options.folder, options.name)
         self._identity = WorkerIdentity(self._lock)
+        self._liveness = Liveness(options.folder, self._lock.path.stem)
         self.name = self._identity.name
         self._environment = child_environment(options.folder)
         self.fork_servers = ForkServerPool(
@@ -134,6 +136,7 @@ class WorkerProcess:
                 await self._stop.wait()
                 await self._drain()
                 group.cancel_scope.cancel()
+        self._liveness.end()
         self._lock.release()
 
     def _start(self, group: anyio.abc.TaskGroup) -> None:
@@ -144,6 +147,7 @@ class WorkerProcess:
                 _restart_on_error, f"the worker of {pool}", partial(self._serve_pool, number)
             )
             current_pool.reset(token)
+        group.start_soon(_restart_on_error, "liveness", self._liveness.report)
         recovery = Recovery(
             self._run_executor, options.folder, self._identity, options.pools, self._is_ours
         )

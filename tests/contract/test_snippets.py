@@ -16,10 +16,16 @@ import yaml
 from typer.testing import CliRunner
 
 from analytics_worker.cli import app
-from analytics_worker.prefect_support.deployments import deployment_name, prefect_yaml, read
+from analytics_worker.prefect_support.deployments import (
+    deployment_name,
+    pools,
+    prefect_yaml,
+    read,
+)
 from analytics_worker.settings import project_root
 from flows.alerts.rules import yaml_files as rule_files
 from flows.reports.definitions import yaml_files as report_files
+from tests.support.operator_commands import missing_files, own_arguments
 from tests.support.snippets import commands, snippets
 
 LOADERS = {"alerts": rule_files, "thresholds": rule_files, "reports": report_files}
@@ -85,7 +91,12 @@ def test_commands_exist(command):
         words.pop(0)
     program = words[0].rsplit("/", 1)[-1]
     known = {"make": a_target, "analytics-worker": a_command, "prefect": a_deployment}
-    known[program](words[1:])
+    if program in known:
+        known[program](words[1:])
+        return
+    assert missing_files(words) == []
+    if own := own_arguments(words):
+        a_command(own)
 
 
 def a_target(words):
@@ -107,6 +118,9 @@ def a_command(words):
 
 
 def a_deployment(words):
-    """``prefect deployment run FLOW/POOL``."""
+    """``prefect deployment run FLOW/POOL``, or a worker of a pool."""
+    if words[:3] == ["worker", "start", "--pool"]:
+        assert words[3] in {pool.name for pool in pools()}
+        return
     assert words[:2] == ["deployment", "run"]
     assert deployment_name(words[2]) == words[2]
