@@ -102,6 +102,14 @@ class Manifest(_Model):
         """Return the names of the files of a part, without that of its folder."""
         return [n.removeprefix(f"{folder}/") for n in self.files if n.startswith(f"{folder}/")]
 
+    def unlisted(self) -> set[str]:
+        """Return the files that a part refers to, and that have no checksum."""
+        copies = [self.ops, self.prefect and self.prefect.copied]
+        named = {table.file for copied in copies if copied for table in copied.tables}
+        if self.prefect and self.prefect.file:
+            named.add(self.prefect.file)
+        return named - self.files.keys()
+
     def text(self) -> str:
         """Return the manifest as text, with a checksum of itself."""
         content = self.model_dump(mode="json")
@@ -129,6 +137,8 @@ def read_manifest(folder: Path) -> Manifest:
         raise _damaged(folder, f"{where}: {first['msg']}") from None
     if checksum != _checksum(content):
         raise _damaged(folder, "its checksum differs")
+    if unlisted := manifest.unlisted():
+        raise _damaged(folder, f"{min(unlisted)} has no checksum")
     return manifest
 
 

@@ -80,6 +80,10 @@ def escaping(folder: Path) -> None:
     change_manifest(folder, lambda content: content["files"].update({"reports/../../x": entry}))
 
 
+def unlisted(folder: Path) -> None:
+    change_manifest(folder, lambda content: content["files"].pop("ops/0001.copy.gz"))
+
+
 def another_file(folder: Path) -> None:
     (folder / "reports").mkdir()
     shutil.copyfile(folder / "manifest.json", folder / "reports/.bashrc")
@@ -101,6 +105,7 @@ REFUSED = {
     newer_revision: "revision '9999_next'",
     other_database: "--other-database",
     escaping: "is not a file of a backup",
+    unlisted: "ops/0001.copy.gz has no checksum",
     another_file: "is not a name of a report file",
 }
 
