@@ -127,7 +127,9 @@ def _pip_files() -> list[str]:
     texts = [_completed([*pip, what], 60).stdout for what in ("list", "debug")]
     named = re.findall(r"(?:(?<=[\s'])|(?<=file://))(/[^\s',]+)", texts[0])
     own = re.findall(r"^\s*(/\S+), exists: True", texts[1], re.MULTILINE)
-    return sorted({path for path in (*named, *own) if Path(path).exists()})
+    # An index of files names them beside its folder, which by convention is called simple.
+    paths = {path.removesuffix("/simple") for path in (*named, *own)}
+    return sorted(path for path in paths if Path(path).exists())
 
 
 def _run(*command: str) -> str:

@@ -14,7 +14,7 @@ UNIT = re.compile(r"analytics-(server|worker|exporter)")
 
 def missing_files(words: Sequence[str]) -> list[str]:
     """Return the files of this project that a command names and that do not exist."""
-    assert words[0] in PROGRAMS, words[0]
+    assert words[0].rpartition("/")[2] in PROGRAMS, words[0]
     names = [word for word in words if word.startswith("ops/") or word == "Containerfile"]
     if words[0] == "systemctl":
         names += [f"ops/systemd/{word}.service" for word in words if UNIT.fullmatch(word)]
