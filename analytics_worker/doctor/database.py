@@ -26,6 +26,14 @@ def clock(connection: Connection) -> Iterator[Finding]:
     yield skew("database", abs((database_time - datetime.now(UTC)).total_seconds()))
 
 
+def primary(connection: Connection) -> Iterator[Finding]:
+    """Check that the database can be written to, which a read replica can't."""
+    if connection.scalar(text("select pg_is_in_recovery()")):
+        message = "DATABASE_URL leads to a read replica, which can't be written to"
+        fix = "Name the primary, or several hosts with target_session_attrs=read-write."
+        yield Finding("database", "read replica", "fail", message, fix)
+
+
 def sessions() -> Iterator[Finding]:
     """Check that sessions keep their locks and settings, which a pooler in transaction mode does not."""
     name = "sessions"
