@@ -17,7 +17,8 @@ from analytics_worker.migrations import current, head
 from analytics_worker.text import one_line
 
 LARGE_TABLE_BYTES = 1_000_000_000
-WARN_SKEW_SECONDS, FAIL_SKEW_SECONDS = 2.0, 30.0
+WARN_SKEW_SECONDS, FAIL_SKEW_SECONDS = 2.0, 20.0
+"""From 20 s, a run can be declared crashed before its lease ends (docs/decisions/fencing.md)."""
 
 
 def clock(connection: Connection) -> Iterator[Finding]:
@@ -57,7 +58,7 @@ def skew(name: str, seconds: float) -> Finding:
         f"{seconds:.1f} s from this host's",
         warn=seconds > WARN_SKEW_SECONDS,
         fail=seconds > FAIL_SKEW_SECONDS,
-        fix="Let NTP set both clocks: schedules and periods of rules depend on them.",
+        fix="Let NTP set both clocks: schedules, periods of rules, and from 20 s the detection of crashes depend on them.",
     )
 
 

@@ -106,10 +106,13 @@ def test_sql_that_replication_cancels_is_retried(replica: Replication):
         with reader_session() as session:
             session._fetch(SLOW, {}, timedelta(minutes=2), 10)
 
-    running = "select count(*) from pg_stat_activity where state = 'active' and query like '%fetch forward%generate_series%'"
+    reading = (  # with the snapshot that its cursor was opened with
+        "select count(*) from pg_stat_activity where state = 'active' and query like '%fetch forward 11 %'"
+        " and pid <> pg_backend_pid()"
+    )
     with ThreadPoolExecutor(1) as pool:
         attempt = pool.submit(run)
-        wait_until(lambda: replica.standby.administer(running) == [(1,)], 60)
+        wait_until(lambda: replica.standby.administer(reading) == [(1,)], 60)
         replica.primary.administer("delete from analytics.pages")
         replica.primary.administer("vacuum analytics.pages")
         with pytest.raises(ReplicationConflictError, match="hot_standby_feedback"):

@@ -82,8 +82,12 @@ class ClusterOfVersion(cluster.Cluster):
         return version_of(self.account.programs) or 0
 
     def _sql(self) -> str:
-        grant = r"grant set on parameter[^;]+;"
-        return super()._sql() if self._version >= GRANT_SET else re.sub(grant, "", super()._sql())
+        if self._version >= GRANT_SET:
+            return super()._sql()
+        without = re.sub(r"grant set on parameter[^;]+;", "", super()._sql())
+        return (
+            f"revoke create on schema public from public;\n\n{without}"  # as later versions have it
+        )
 
     def _run(self, program: str, *arguments: str, stdin: str = "") -> None:
         if program == "initdb" and self._version < BUILTIN_LOCALES:
