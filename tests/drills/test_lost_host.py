@@ -1,4 +1,4 @@
-"""A host is lost for good, or cut off for a minute: its runs are settled, and the other host has its slots."""
+"""A host is lost permanently, or cut off for a minute: its runs are settled, and the other host has its slots."""
 
 import time
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""A read replica as READER_DATABASE_URL: user SQL runs on it, and nobody believes that its data is newer than it is."""
+"""A read replica as READER_DATABASE_URL: user SQL runs on it, and its data is never shown as newer than it is."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
