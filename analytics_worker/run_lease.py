@@ -6,47 +6,21 @@ server has confirmed the run, or ends the run. Reads clocks; writes nothing. A p
 """
 
 import threading
-import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import NamedTuple, Self
+from pathlib import Path
 
 from prefect.exceptions import Abort
 
-from analytics_worker.process_identity import ProcessIdentity
+from analytics_worker.shared_lease import Instant, SharedLease
 
 RETRY_SECONDS = 1.0
 COMMIT_SECONDS = 10
 """How long a confirmed transaction may wait for its COMMIT before the database ends it."""
-BOOT_CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""A clock that continues while the host is suspended."""
 
 
 class RunLostError(Abort):
     """The run is no longer this process's. Prefect ends the process without reporting a state."""
-
-
-class Instant(NamedTuple):
-    """A time on two clocks: a virtual machine that is paused stops the one, an adjustment moves the other."""
-
-    boot: float
-    wall: float
-
-    @classmethod
-    def now(cls) -> Self:
-        """Return the current time."""
-        return cls(time.clock_gettime(BOOT_CLOCK), time.time())
-
-    @classmethod
-    def of_process_start(cls) -> Self:
-        """Return the time at which this process started: it can't have been declared crashed before."""
-        now, started = cls.now(), ProcessIdentity.seconds_since_boot()
-        return cls(started, now.wall - (now.boot - started))
-
-    def age(self) -> float:
-        """Return the seconds that have passed since, by the clock that says more."""
-        now = self.now()
-        return max(now.boot - self.boot, now.wall - self.wall)
 
 
 class RunLease:
@@ -65,6 +39,13 @@ class RunLease:
         self._since = since
         self._lost: RunLostError | None = None
         self._lock = threading.Lock()
+        self._shared: list[Path] = []
+
+    def share(self, path: Path) -> None:
+        """Let child processes know the lease, from a file that each renewal replaces."""
+        with self._lock:
+            self._shared.append(path)
+            SharedLease(self._since, self.seconds).write(path)
 
     def check(self) -> None:
         """Return while the lease lasts; else wait until the server has confirmed it.
@@ -92,6 +73,8 @@ class RunLease:
                 raise
             if confirmed:
                 self._since = before
+                for path in self._shared:
+                    SharedLease(before, self.seconds).write(path)
             return confirmed
 
     def _is_valid(self) -> bool:
@@ -117,6 +100,13 @@ def hold(lease: RunLease) -> Generator[None]:
 
 def is_held() -> bool:
     """Whether this process executes a run that the server may declare crashed."""
+    return bool(_held)
+
+
+def share(path: Path) -> bool:
+    """Write the lease of this process's run to a file for a child process; False if it has none."""
+    for lease in _held:
+        lease.share(path)
     return bool(_held)
 
 

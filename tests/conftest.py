@@ -57,6 +57,7 @@ pytest_plugins = [
     "tests.support.pgbouncer",
     "tests.support.installed_warehouse",
     "tests.support.backups",
+    "tests.support.replication",
 ]
 
 

@@ -34,10 +34,12 @@ from analytics_worker.database.locked_relations import locked_relations
 from analytics_worker.database.overdue_sessions import mark, overdue_sessions, refuse_overdue
 from analytics_worker.database.query_canceller import cancel_on_timeout
 from analytics_worker.database.query_rows import QueryRows
+from analytics_worker.database.replicas import CONFLICT_FIX, is_replication_conflict
 from analytics_worker.database.select_guard import bind, literal, refuse_functions
 from analytics_worker.database.server_messages import server_message
 from analytics_worker.database.server_values import text_types
 from analytics_worker.database.session_errors import (
+    ReplicationConflictError,
     UserSqlError,
     connection_loss_error,
     retry_on_session_end,
@@ -216,6 +218,10 @@ class ReaderSession:
             return connection_loss_error(error, connection, reader_url(self._reader))
         if sqlstate(error) == errorcodes.QUERY_CANCELED:
             return UserSqlError(f"stopped after {timeout.total_seconds():g} s (timeout)")
+        if is_replication_conflict(error, connection):
+            return ReplicationConflictError(
+                f"{server_message(error)} of the read replica: {CONFLICT_FIX}"
+            )
         return UserSqlError(too_large(error) or server_message(error))
 
     def invalidate(self) -> None:

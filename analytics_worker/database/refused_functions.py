@@ -31,7 +31,7 @@ REFUSED_NAMES = re.compile(
 HARMLESS_FUNCTIONS = (
     # chance and time
     "random", "random_normal", "array_sample", "array_shuffle", "gen_random_uuid", "uuidv4", "uuidv7",
-    "clock_timestamp", "timeofday", "uuid_generate_v1", "uuid_generate_v1mc", "uuid_generate_v4",
+    "clock_timestamp", "timeofday", "timezone", "uuid_generate_v1", "uuid_generate_v1mc", "uuid_generate_v4",
     # sizes and partitions
     "pg_relation_size", "pg_table_size", "pg_indexes_size", "pg_total_relation_size",
     "pg_database_size", "pg_tablespace_size", "pg_partition_tree", "pg_partition_ancestors",

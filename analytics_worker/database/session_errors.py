@@ -25,8 +25,12 @@ class SessionEndedError(UserSqlError):
     """The session was ended although the server is available: one retry is worthwhile."""
 
 
+class ReplicationConflictError(SessionEndedError):
+    """A read replica cancelled the statement for its replication: one retry is worthwhile."""
+
+
 def retry_on_session_end(operation: Callable[[], T]) -> T:
-    """Run an operation, and retry it once if its session was ended."""
+    """Run an operation, and retry it once if its session was ended, or its statement by replication."""
     try:
         return operation()
     except SessionEndedError:

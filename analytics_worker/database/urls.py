@@ -116,17 +116,23 @@ def reader_url(name: str | None = None) -> URL:
         PermanentError: no reader of that name is configured.
     """
     if name is not None:
-        return parse_url(_named_reader(name), f"READER_DATABASE_URLS ({name})")
-    explicit = settings().reader_database_url
-    if explicit is not None:
-        return parse_url(explicit.get_secret_value(), "READER_DATABASE_URL")
+        return _for_reader(parse_url(_named_reader(name), f"READER_DATABASE_URLS ({name})"))
+    if explicit := settings().reader_database_url:
+        return _for_reader(parse_url(explicit.get_secret_value(), "READER_DATABASE_URL"))
     return derived_reader(direct_url())
+
+
+def _for_reader(url: URL) -> URL:
+    """Return the URL for a role whose sessions are read only by default: libpq finds none "read-write"."""
+    if url.query.get("target_session_attrs") != "read-write":
+        return url
+    return url.update_query_dict({"target_session_attrs": "primary"})
 
 
 def derived_reader(owner: URL) -> URL:
     """Return the URL of the default reader of a database, whose name and password come from its owner's URL."""
     role = reader_role(owner)
-    return owner.set(username=role, password=reader_password(owner.password, role))
+    return _for_reader(owner.set(username=role, password=reader_password(owner.password, role)))
 
 
 def reader_role(owner: URL) -> str:

@@ -17,13 +17,22 @@ from analytics_worker.migrations import current, head
 from analytics_worker.text import one_line
 
 LARGE_TABLE_BYTES = 1_000_000_000
-WARN_SKEW_SECONDS, FAIL_SKEW_SECONDS = 2.0, 30.0
+WARN_SKEW_SECONDS, FAIL_SKEW_SECONDS = 2.0, 20.0
+"""From 20 s, a run can be declared crashed before its lease ends (docs/decisions/fencing.md)."""
 
 
 def clock(connection: Connection) -> Iterator[Finding]:
     """Compare the database's clock with this host's."""
     database_time: datetime = connection.execute(text("select clock_timestamp()")).scalar_one()
     yield skew("database", abs((database_time - datetime.now(UTC)).total_seconds()))
+
+
+def primary(connection: Connection) -> Iterator[Finding]:
+    """Check that the database can be written to, which a read replica can't."""
+    if connection.scalar(text("select pg_is_in_recovery()")):
+        message = "DATABASE_URL leads to a read replica, which can't be written to"
+        fix = "Name the primary, or several hosts with target_session_attrs=read-write."
+        yield Finding("database", "read replica", "fail", message, fix)
 
 
 def sessions() -> Iterator[Finding]:
@@ -49,7 +58,7 @@ def skew(name: str, seconds: float) -> Finding:
         f"{seconds:.1f} s from this host's",
         warn=seconds > WARN_SKEW_SECONDS,
         fail=seconds > FAIL_SKEW_SECONDS,
-        fix="Let NTP set both clocks: schedules and periods of rules depend on them.",
+        fix="Let NTP set both clocks: schedules, periods of rules, and from 20 s the detection of crashes depend on them.",
     )
 
 

@@ -4,6 +4,7 @@ Reads the system catalog as each role; writes nothing.
 """
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import cast
 
 from sqlalchemy import Connection, RowMapping, text
@@ -14,10 +15,13 @@ from analytics_worker.database.identity import (
     database_of_warehouse,
     difference,
 )
+from analytics_worker.database.replicas import replayed_until
 from analytics_worker.doctor.findings import Finding, Level, graded
 from analytics_worker.doctor.statements import statement
 from analytics_worker.migrations.grants import missing_user_mappings
 from analytics_worker.settings import settings
+
+WARN_REPLICA_SECONDS = 60.0
 
 
 def readers() -> Iterator[Finding]:
@@ -36,7 +40,21 @@ def reader(name: str | None = None) -> Iterator[Finding]:
         yield from _privileges(label, row, is_default=name is None)
         yield from _extra_privileges(label, connection)
         yield from _foreign_tables(label, connection, row["role"])
+        yield from _replica(label, connection)
     yield _database(label, name)
+
+
+def _replica(label: str, connection: Connection) -> Iterator[Finding]:
+    """Say how far behind a read replica is; its clock is its own."""
+    until = replayed_until(connection)
+    if until is None:
+        return
+    now: datetime = connection.execute(text("select clock_timestamp()")).scalar_one()
+    seconds = max((now - until).total_seconds(), 0)
+    message = f"reads a replica, {seconds:,.0f} s behind its primary"
+    late = seconds > WARN_REPLICA_SECONDS
+    fix = "Look at the replica's log: rules and reports see data of that time."
+    yield graded("permissions", f"{label}'s replica", message, warn=late, fix=fix)
 
 
 def _database(label: str, name: str | None) -> Finding:

@@ -59,7 +59,13 @@ def _database() -> Iterator[Finding]:
     with direct_connection(warehouse_url()) as connection:
         where = address(parameters_of(warehouse_url()))
         yield Finding("database", "analytics database", "ok", where)
-        for check in (versions.tables, database.clock, database.sizes, database.owners):
+        for check in (
+            database.primary,
+            versions.tables,
+            database.clock,
+            database.sizes,
+            database.owners,
+        ):
             yield from check(connection)
         for note in coverage_notes(connection):
             yield Finding("database", "analytics schemas", "warn", note, "Set ANALYTICS_SCHEMAS.")

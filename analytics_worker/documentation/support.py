@@ -59,9 +59,9 @@ def _postgres() -> Iterator[tuple[str, ...]]:
     minimum = MINIMUM_SERVER_VERSION // 10000
     yield (
         "PostgreSQL of the warehouse",
-        f"{EMBEDDED}; {INSTALLED} for migration, backup and restore",
+        f"{EMBEDDED}; 14, 15 and 16 for the main work; {INSTALLED} for backup and restore",
         f"{minimum} to {EMBEDDED}",
-        "all tests; tests/drills/test_backup.py",
+        "all tests; tests/drills/test_postgres_versions.py, tests/drills/test_backup.py",
     )
     yield (
         "PostgreSQL of the Prefect server",

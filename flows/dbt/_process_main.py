@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 PR_SET_PDEATHSIG = 1
@@ -51,14 +52,22 @@ def event_emitter(descriptor: int) -> Callable[..., None]:
     return emit
 
 
-def guard_connections(application_name: str, limits: dict[str, str]) -> None:
-    """Set application name and limits of every connection, regardless of profiles.yml."""
+def guard_connections(
+    application_name: str, limits: dict[str, str], lease: str | None = None
+) -> None:
+    """Set application name and limits of every connection, regardless of profiles.yml.
+
+    With a file of the run's lease, each statement waits while the run may be lost.
+    """
     import psycopg2  # noqa: PLC0415  # with dbt, not before it
 
     connect = psycopg2.connect  # noqa: TID251  # dbt's own, wrapped
 
+    cursor_of_run = _fenced_cursor(lease) if lease else None
+
     def guarded(*args: Any, **options: Any) -> Any:
         options = with_parameters(options) | {"application_name": application_name}
+        options |= {"cursor_factory": cursor_of_run} if cursor_of_run else {}
         connection: Any = connect(*args, **options)
         connection.autocommit = True  # a rolled back set_config would be undone
         try:
@@ -70,6 +79,14 @@ def guard_connections(application_name: str, limits: dict[str, str]) -> None:
         return connection
 
     psycopg2.connect = guarded  # noqa: TID251
+
+
+def _fenced_cursor(lease: str) -> type[Any]:
+    from psycopg2.extensions import cursor  # noqa: PLC0415  # with dbt, not before it
+
+    from analytics_worker.shared_lease import fence, fenced_cursor  # noqa: PLC0415
+
+    return fenced_cursor(cursor, fence(Path(lease)))
 
 
 def with_parameters(options: dict[str, Any]) -> dict[str, Any]:
@@ -172,7 +189,7 @@ def load_dbt() -> type[Any]:
 def invoke(emit: Callable[..., None], request: dict[str, Any]) -> None:
     """Run the command of the request and report its result."""
     runner = load_dbt()
-    guard_connections(request["application_name"], request["limits"])
+    guard_connections(request["application_name"], request["limits"], request["lease"])
     use_c_json_encoder()
     if "generate" not in request["argv"]:
         write_manifest_once()

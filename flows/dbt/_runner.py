@@ -126,10 +126,9 @@ def run_dbt(
     environment = dbt_environment()
     if uses_prefect:  # the context reaches its threads only
         environment |= get_current_settings().to_environment_variables(exclude_unset=True)
-    secret_values = secrets(environment, workspace.profiles)
     limit = settings().dbt_node_task_runs
     nodes = NodeRuns(limit=0 if uses_prefect else limit, shown=shows_nodes)
-    reader = _event_reader(nodes, secret_values, logged=not uses_prefect)
+    reader = _event_reader(nodes, secrets(environment, workspace.profiles), logged=not uses_prefect)
     with (
         _cleanup(name, reader),
         dbt_process(workspace.project, environment, workspace.errors) as process,
@@ -139,6 +138,7 @@ def run_dbt(
                 "argv": [*command, *options, *_folders(command, workspace), *OUTPUT],
                 "application_name": name,
                 "limits": _limits(deadline - started),
+                "lease": workspace.shared_lease(),
                 "node_lines": limit,
                 "left_out": [*left_out],
                 "prefect_context": _pack_context() if uses_prefect else None,

@@ -18,6 +18,7 @@ from typing import Any
 
 from prefect import get_run_logger
 
+from analytics_worker import run_lease
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
 from flows.dbt._dbt_artifacts import RUN_RESULTS, BrokenArtifactError, read_results
@@ -53,6 +54,11 @@ class Workspace:
     def previous(self) -> Path:
         """Results of the previous attempt, for ``dbt retry``."""
         return self.folder / "previous"
+
+    def shared_lease(self) -> str | None:
+        """Write the lease of the flow run to a file for the dbt process; None if it has none."""
+        path = self.folder / "lease.json"
+        return str(path) if run_lease.share(path) else None
 
     @property
     def errors(self) -> Path:

@@ -25,6 +25,8 @@ from flows.monitoring.checks.dbt import PARSE_TIMEOUT_SECONDS, check_dbt
 from flows.monitoring.checks.delivery import FIX as MESSAGES_FIX
 from flows.monitoring.checks.delivery import check_messages
 from flows.monitoring.checks.host import check_disk, check_system
+from flows.monitoring.checks.readers import FIX as READERS_FIX
+from flows.monitoring.checks.readers import check_readers
 from flows.monitoring.checks.runner import (
     Check,
     CheckResult,
@@ -57,6 +59,7 @@ def all_checks() -> list[Check]:
     check = partial(Check, timeout_seconds=settings().health_check_timeout_seconds)
     return [
         check("analytics database", check_database, fix=DATABASE_FIX),
+        check("readers", check_readers, failure_status="degraded", fix=READERS_FIX),
         check("prefect api", check_api, fix=API_FIX),
         *(check(f"worker of {pool.name}", check_pool(pool.name), fix=API_FIX) for pool in pools()),
         check("redis", check_redis, fix="Start Redis, or correct REDIS_URL."),

@@ -71,6 +71,24 @@ def test_another_folder_is_another_location(monkeypatch, tmp_path):
         content_of(file(written_by=writer))
 
 
+def test_a_host_of_the_same_name_and_path_is_another_location(folder):
+    writer = location_name()
+    folder.rename(folder.with_name("of-the-other-container"))
+    assert location_name() != writer
+    folder.mkdir()
+    with pytest.raises(AttachmentUnavailableError):
+        content_of(file(written_by=writer))
+
+
+def test_a_folder_that_processes_share_is_one_location(monkeypatch, folder, tmp_path):
+    writer = location_name()
+    (tmp_path / "mounted").symlink_to(folder)
+    monkeypatch.setenv("REPORT_OUTPUT_DIR", str(tmp_path / "mounted"))
+    settings.cache_clear()
+    with pytest.raises(FileNotFoundError):
+        content_of(file("gone-1.csv", written_by=writer))
+
+
 @pytest.mark.parametrize("name", ["../sales-1.csv", "/etc/passwd", ".sales-1.csv", "link-1.csv"])
 def test_a_name_that_is_not_a_report_file_is_refused_for_good(folder, tmp_path, name):
     (tmp_path / "secret").write_text("x")

@@ -22,6 +22,7 @@ from analytics_worker.settings import settings
 from flows.dbt._failures import DbtProjectError
 from flows.dbt._lock import DbtLock, DbtRunningError
 from flows.reports.runs.store import open_run_store
+from tests.support.consumers import CONSUMERS
 from tests.support.doctor_findings import problems
 from tests.support.pgbouncer import Pooled
 from tests.support.sql import query
@@ -100,6 +101,19 @@ def test_one_run_of_dbt_holds_the_lock_in_session_mode(
 ):
     use(monkeypatch, DATABASE_URL=pooled("session"))
     holds_the_lock_alone()
+
+
+def test_session_mode_needs_nothing_else(
+    pooled: Pooled, environment: str, monkeypatch: pytest.MonkeyPatch
+):
+    use(monkeypatch, DATABASE_URL=pooled("session"), READER_DATABASE_URL=environment)
+    assert {consumer.__name__ for consumer in CONSUMERS if consumer("select 1") != "1"} == set()
+    with delivery_store("alerts") as sender, open_run_store() as reports:
+        assert query("select ops.sender_is_alive(:o)", o=sender.owner) == [True]
+        assert query("select ops.report_worker_lives(:o)", o=reports._worker) == [True]
+    assert query(HELD) == [0]
+    connections.dispose()  # whose idle sessions keep connections of the pool
+    assert not problems(database.sessions())
 
 
 @pytest.mark.usefixtures("transactions")

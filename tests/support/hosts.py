@@ -60,7 +60,7 @@ class Host:
     def _create_network(self) -> None:
         _ip("netns", "add", self.namespace)
         self._stack.callback(_ip, "netns", "del", self.namespace)
-        self._stack.callback(self._kill_all)
+        self._stack.callback(self.kill_all)
         _ip("link", "add", self._link, "type", "veth", "peer", "eth0", "netns", self.namespace)
         # A namespace ends some time after its deletion, with what is in it.
         self._stack.callback(_ip, "link", "del", self._link)
@@ -71,7 +71,7 @@ class Host:
         _ip(*inside, "link", "set", "eth0", "up")
         _ip(*inside, "link", "set", "lo", "up")
 
-    def _kill_all(self) -> None:
+    def kill_all(self) -> None:
         """Kill what still runs on it: processes of runs outlive their worker."""
         command = ["ip", "netns", "pids", self.namespace]
         pids = subprocess.run(command, check=True, capture_output=True, text=True).stdout

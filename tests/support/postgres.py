@@ -17,6 +17,7 @@ from sqlalchemy import make_url
 from analytics_worker.settings import settings
 from analytics_worker.stack.postgres.cluster import CREATE_OWNER, OWNER
 from analytics_worker.stack.postgres.server import EmbeddedPostgres
+from tests.support.postgres_versions import server_of_tests
 
 TEMPLATE = "analytics_template"
 _numbers = itertools.count(1)
@@ -56,7 +57,7 @@ def database_on(postgres: EmbeddedPostgres, name: str) -> str:
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
     """One PostgreSQL for the whole session."""
-    with EmbeddedPostgres(tmp_path_factory.mktemp("postgres"), durable=False) as server:
+    with server_of_tests(tmp_path_factory.mktemp("postgres")) as server:
         yield server
 
 

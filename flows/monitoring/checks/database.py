@@ -15,6 +15,7 @@ from flows.monitoring.checks.runner import Finding
 
 MAX_CONNECTION_SHARE = 0.9
 MAX_LAG_SECONDS = 300.0
+REPLICA_FIX = "Name the primary, or several hosts with target_session_attrs=read-write."
 FIX = (
     "Start PostgreSQL, or correct DATABASE_URL; flows continue without intervention once it answers"
     " (`analytics-worker doctor` shows more)."
@@ -31,6 +32,8 @@ def check_database() -> Finding:
     except OperationalError as error:
         return Finding("unhealthy", _reason(error), FIX)
     answered = time.perf_counter()
+    if row["is_replica"]:
+        return Finding("unhealthy", "DATABASE_URL leads to a read replica", REPLICA_FIX)
     used, maximum, lag = row["connections_used"], row["connections_max"], row["lag_seconds"]
     text = (
         f"PostgreSQL {row['version'].split()[0]}: connected in {(connected - started) * 1000:.0f} ms,"

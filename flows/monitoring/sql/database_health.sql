@@ -1,13 +1,10 @@
--- Count sessions and their limit; measure the lag of this standby, or of the slowest standby of this server.
+-- Count sessions and their limit; measure the lag of the slowest standby of this server.
 select
+    pg_is_in_recovery() as is_replica,
     current_setting('server_version') as version,
     cast(current_setting('max_connections') as integer)
     - cast(current_setting('superuser_reserved_connections') as integer) as connections_max,
     (
         select count(*) from pg_stat_activity as a where a.backend_type = 'client backend'
     ) as connections_used,
-    case
-        when pg_is_in_recovery()
-            then extract(epoch from now() - pg_last_xact_replay_timestamp())
-        else (select extract(epoch from max(r.replay_lag)) from pg_stat_replication as r)
-    end as lag_seconds;
+    (select extract(epoch from max(r.replay_lag)) from pg_stat_replication as r) as lag_seconds;

@@ -72,16 +72,22 @@ def _tables(snapshot: Snapshot, run: ReportRun) -> list[FetchedRows]:
 
 
 def _data_as_of(snapshot: Snapshot, run: ReportRun, now: datetime) -> datetime:
-    """Return when the least recently refreshed view of the report was refreshed; now without views."""
+    """Return when the least recently refreshed view of the report was refreshed; now without views.
+
+    On a read replica only what it has replayed counts.
+    """
     report, parameters = run.report, sql_parameters(run)
     definitions = [*report.tiles, *report.charts, *report.tables]
     queries = [TableQuery(each.title, each.sql, parameters) for each in definitions]
     relations = frozenset[str]().union(
         *(explain_query(snapshot, query).relations for query in queries)
     )
+    replayed = snapshot.replayed_until
     with warehouse() as connection:
-        (row,) = run_sql(connection, "reports/data_as_of", relations=sorted(relations))
-    return row["at"] or now
+        (row,) = run_sql(
+            connection, "reports/data_as_of", relations=sorted(relations), replayed_until=replayed
+        )
+    return min(filter(None, (row["at"] or now, replayed)))
 
 
 def with_notes(document: Document, run: ReportRun, notes: Sequence[str]) -> Document:

@@ -13,6 +13,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import RowMapping
 
 from analytics_worker.database.connections import run_sql, warehouse
+from analytics_worker.database.reader_sessions import reader_session
+from analytics_worker.database.replicas import session_replayed_until
 from flows.reports.definitions.model import After, Report
 from flows.reports.scheduling.read_relations import read_relations
 from flows.reports.scheduling.report_periods import ReportPeriod
@@ -30,7 +32,16 @@ def missing_data(report: Report, after: After, period: ReportPeriod) -> list[str
             relations=relations,
         )
     missing = [f"no refresh of {view}" for view in row["stale_views"]]
-    return [*(_missing_models(row) if after.dbt else []), *missing]
+    missing = [*(_missing_models(row) if after.dbt else []), *missing]
+    return missing or _unreplayed(report, row["recorded_until"])
+
+
+def _unreplayed(report: Report, recorded_until: datetime | None) -> list[str]:
+    """Return what the report waits for if its reader is a replica that does not have the data yet."""
+    with reader_session(report.reader) as session:
+        replayed = session_replayed_until(session.connect())
+    behind = replayed and recorded_until and replayed < recorded_until
+    return ["no replication of it to the read replica"] if behind else []
 
 
 def _missing_models(row: RowMapping) -> list[str]:

@@ -1,5 +1,5 @@
 -- Return whether the data that a report waits for has arrived since its period ended. Names of relations
--- are quoted like those that the server reports.
+-- are quoted like those that the server reports. A read replica has what was recorded once it has replayed it.
 with models as (
     select
         named.relation,
@@ -44,4 +44,8 @@ select
                 and awaited.view in (log.view_name, log.schema_name || '.' || log.view_name)
         )
         order by awaited.view
-    ) as stale_views
+    ) as stale_views,
+    greatest(
+        (select max(finished_at) from ops.refresh_log where started_at >= :since),
+        (select max(started_at + make_interval(secs => seconds)) from ops.dbt_runs where started_at >= :since)
+    ) as recorded_until

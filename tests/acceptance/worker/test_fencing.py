@@ -2,7 +2,9 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -27,6 +29,10 @@ DBT = "flows.dbt.models.run_dbt_models"
 DBT_WAITS = (
     "select pid from pg_locks join pg_stat_activity using (pid)"
     " where not granted and application_name like 'dbt%' and datname = current_database()"
+)
+DBT_IDLE = (
+    "select pid from pg_stat_activity"
+    " where application_name like 'dbt%' and datname = current_database() and state = 'idle in transaction'"
 )
 ACCOUNTS = (
     "create table raw.accounts (account_id int, owner_id int, name text, industry text, country text,"
@@ -104,3 +110,35 @@ def test_dbt_of_a_run_that_comes_back_is_stopped(work: Workspace):
         wait_until(lambda: not query(DBT_WAITS), timeout=30)
     assert work.state(run).name == "Crashed"
     assert query("select count(*) from ops.dbt_runs") == [0]
+
+
+def test_dbt_that_continues_before_its_run_commits_nothing(work: Workspace):
+    """Both were stopped, as on a suspended host; the run's process needs longer to find out that the run is lost."""
+    execute(ACCOUNTS)
+    with direct_connection(warehouse_url()) as connection:
+        connection.execute(text("lock table raw.accounts in access exclusive mode"))
+        run = stopped_runs.submit(work, DBT, dbt_args=["--select", "stg_crm__accounts"])
+        wait_until(lambda: query(DBT_WAITS), timeout=60, interval=0.1)
+        pid = work.pid(run)
+        children = [child.pid for child in psutil.Process(pid).children(recursive=True)]
+        dbt = [child for child in children if os.getpgid(child) == child]
+        stopped_runs.stop([pid, *dbt])
+        stopped_runs.declare_crashed(work, [run])
+    wait_until(lambda: query(DBT_IDLE), timeout=60, interval=0.1)  # the statement is done
+    stopped_runs.resume(dbt, ending=[])
+    wait_until(lambda: all(map(rests, dbt)), timeout=60)
+    stopped_runs.resume([pid], ending=[pid, *dbt])
+    assert query("select to_regclass('staging.stg_crm__accounts')") == [None]
+    assert work.state(run).name == "Crashed"
+
+
+def rests(pid: int) -> bool:
+    """Whether a process computes nothing: it has done what it could, and waits."""
+    with suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
+        before = process.cpu_times().user
+        time.sleep(1)  # the time that is measured
+        return (
+            process.status() in {"sleeping", "zombie"} and process.cpu_times().user - before < 0.1
+        )
+    return True

@@ -8,7 +8,7 @@ discards what user SQL left in the session.
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from psycopg2 import sql
@@ -18,6 +18,7 @@ from analytics_worker.circuit_breaker import db_circuit_breaker
 from analytics_worker.database.connections import application_name, reader_engine
 from analytics_worker.database.overdue_sessions import overdue_sessions
 from analytics_worker.database.query_canceller import cancel_on_timeout
+from analytics_worker.database.replicas import session_replayed_until
 
 DEFAULT_TIMEOUT = timedelta(minutes=10)
 MAX_TIMEOUT = timedelta(hours=1)
@@ -34,6 +35,8 @@ class Snapshot:
     pool: Engine
     overdue: Mapping[str, int]
     """Abandoned executions of the role, by digest of their SQL."""
+    replayed_until: datetime | None
+    """Until when a read replica shows the data at least; None on the primary."""
 
     @contextmanager
     def statement(self) -> Generator[Any]:
@@ -72,9 +75,10 @@ def open_snapshot(
         try:
             connection.set_client_encoding("UTF8")
             connection.autocommit = True
-            overdue = overdue_sessions(connection)
+            overdue, replayed = overdue_sessions(connection), session_replayed_until(connection)
             connection.cursor().execute("begin isolation level repeatable read read only")
-            yield Snapshot(connection, min(timeout, MAX_TIMEOUT), timezone, pool, overdue)
+            limit = min(timeout, MAX_TIMEOUT)
+            yield Snapshot(connection, limit, timezone, pool, overdue, replayed)
             connection.cursor().execute("rollback")
             connection.autocommit = False
         except BaseException:

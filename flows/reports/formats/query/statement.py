@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg2
 from psycopg2 import errorcodes, sql
+from psycopg2.errors import DeadlockDetected, SerializationFailure
 
 from analytics_worker.database.answer_size_limit import too_large
 from analytics_worker.database.overdue_sessions import mark, refuse_overdue
@@ -101,7 +102,7 @@ def query_error(snapshot: Snapshot, error: psycopg2.Error, title: str) -> Except
     code = sqlstate(error)
     if code == errorcodes.QUERY_CANCELED:
         return UserSqlError(f"{title}: the query was cancelled or took too long")
-    if isinstance(error, psycopg2.errors.SerializationFailure):
+    if isinstance(error, SerializationFailure | DeadlockDetected):  # as replication causes them
         return error
     message = too_large(error) or server_message(error)
     return UserSqlError(f"{title}: {message}")
