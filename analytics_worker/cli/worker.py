@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from analytics_worker.log_format import use_log_format
 from analytics_worker.settings import Settings, project_root, settings
 
 if TYPE_CHECKING:
@@ -81,6 +82,7 @@ def worker(
     from analytics_worker.prefect_support.deployments import pools as all_pools  # noqa: PLC0415
     from analytics_worker.worker.worker_process import serve  # noqa: PLC0415
 
+    use_log_format("worker")
     check_access()
     chosen = settings()
     pools = pool or [known.name for known in all_pools()]

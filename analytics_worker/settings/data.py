@@ -34,6 +34,10 @@ class DataSettings(BaseSettings):
     log_dir: ProjectPath = Field(
         default_factory=in_state_dir("logs"), description="Folder of the log files."
     )
+    log_format: Literal["text", "json"] = Field(
+        default="text",
+        description="Lines that worker, server, exporter, `up` and runs write: text, or json for one JSON object per line on standard error (docs/logs.md).",
+    )
 
     # Databases
     database_url: Secret = Field(
