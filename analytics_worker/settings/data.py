@@ -146,6 +146,10 @@ class DataSettings(BaseSettings):
         default="dbt",
         description="Which runner runs dbt: dbt, or prefect for PrefectDbtRunner of prefect-dbt, which adds the lineage of assets and takes longer (docs/decisions/prefect-dbt.md).",
     )
+    dbt_executable: Text = Field(
+        default=None,
+        description="Path of another dbt, or its name on PATH, that runs all dbt commands: for another version, or a wrapper (docs/decisions/dbt-executable.md). Empty: the dbt of this environment.",
+    )
     dbt_node_task_runs: NonNegativeInt = Field(
         default=100,
         description="A dbt run of up to so many nodes shows each of them as a task run and logs each line of dbt. A run of more nodes shows the failed and the slowest ones, and logs its progress; its table and `ops.dbt_node_results` have the others.",
