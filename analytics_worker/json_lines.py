@@ -170,13 +170,16 @@ class JsonStream(io.TextIOBase):
         name: ``stdout`` or ``stderr``: the logger of the lines.
         own: The stream whose descriptor and other attributes it has.
         target: The stream that gets the lines.
+
+    Attributes:
+        json_target: The same.
     """
 
     def __init__(self, name: str, own: TextIO, target: TextIO) -> None:
         super().__init__()
         self._name = name
         self._own = own
-        self._target = target
+        self.json_target = target
         self._unfinished = ""
         self._lock = threading.RLock()
 
@@ -205,7 +208,7 @@ class JsonStream(io.TextIOBase):
         if line.strip():
             usual = "INFO" if self._name == "stdout" else "WARNING"
             level = "ERROR" if line.startswith("error: ") else usual
-            write_line(self._target, json_line(level, self._name, line.removeprefix("error: ")))
+            write_line(self.json_target, json_line(level, self._name, line.removeprefix("error: ")))
 
     @override
     def fileno(self) -> int:

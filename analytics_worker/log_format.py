@@ -24,8 +24,10 @@ from analytics_worker.json_lines import (
 )
 from analytics_worker.settings import settings
 
-_streams: list[TextIO] = []
-"""The standard error of a process that logs JSON."""
+
+def _target() -> TextIO | None:
+    """Return where a process that logs JSON writes it; kept in the stream, because modules may be imported again."""
+    return getattr(sys.stderr, "json_target", None)
 
 
 def use_log_format(process: str, **identity: object) -> None:
@@ -39,7 +41,7 @@ def use_log_format(process: str, **identity: object) -> None:
         InvalidSettingError: LOG_FORMAT, or another variable, is not valid.
     """
     if settings().log_format == "json":
-        if not _streams:
+        if not is_json():
             _replace_streams()
             context_fields.append(_of_run)
         identify(process=process, **identity)
@@ -48,27 +50,28 @@ def use_log_format(process: str, **identity: object) -> None:
 
 def is_json() -> bool:
     """Return whether this process logs JSON."""
-    return bool(_streams)
+    return _target() is not None
 
 
 def apply_to_handlers() -> None:
     """Let every handler that writes to a stream or a file write JSON, if this process does."""
-    if not _streams:
+    target = _target()
+    if target is None:
         return
     root = logging.getLogger()
     if not root.handlers:
-        root.addHandler(JsonHandler(_streams[0]))
+        root.addHandler(JsonHandler(target))
     for handler in _handlers():
-        if isinstance(getattr(handler, "stream", None), JsonStream):
-            setattr(handler, "stream", _streams[0])  # noqa: B010  # made after the streams were replaced
+        if getattr(handler.stream, "json_target", None):
+            setattr(handler, "stream", target)  # noqa: B010  # made after the streams were replaced
         if hasattr(handler, "console"):
-            setattr(handler, "console", JsonConsole(_streams[0]))  # noqa: B010  # rich's
+            setattr(handler, "console", JsonConsole(target))  # noqa: B010  # rich's
         handler.setFormatter(JsonFormatter())
 
 
 def emit(level: str, logger: str, message: str, **fields: object) -> None:
     """Write a line of a process that logs JSON."""
-    write_line(_streams[0], json_line(level, logger, message, **fields))
+    write_line(_target() or sys.stderr, json_line(level, logger, message, **fields))
 
 
 def report_uncaught() -> None:
@@ -83,20 +86,19 @@ def report_uncaught() -> None:
 def finish_streams() -> None:
     """Write what was printed without a line end."""
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, JsonStream):
-            stream.finish()
+        finish = getattr(stream, "finish", None)
+        if finish is not None:
+            finish()
 
 
 def restore_streams() -> None:
     """Give a process that becomes another program the usual streams."""
-    if _streams:
+    if is_json():
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__
-        _streams.clear()
 
 
 def _replace_streams() -> None:
     target = sys.stderr
-    _streams.append(target)
     sys.stdout = JsonStream("stdout", sys.stdout, target)
     sys.stderr = JsonStream("stderr", target, target)
     log_uncaught(target)

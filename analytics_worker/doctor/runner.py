@@ -47,6 +47,7 @@ def run_checks() -> Iterator[Finding]:
     yield from _run_group("settings", host.variables)
     yield from _run_group("settings", jobs.overrides)
     yield from _run_group("settings", jobs.code_folders)
+    yield from _run_group("settings", jobs.traces)
     yield from _run_group("ports", host.ports)
     yield from _run_group("disk", host.disk)
     yield from _run_group("database", _database)

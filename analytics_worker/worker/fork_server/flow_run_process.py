@@ -27,6 +27,7 @@ from prefect.logging.handlers import APILogHandler
 from analytics_worker.json_lines import identify
 from analytics_worker.log_format import apply_to_handlers, finish_streams, report_uncaught
 from analytics_worker.process_identity import ProcessIdentity
+from analytics_worker.tracing import finish_tracing, start_tracing
 from analytics_worker.worker import prefect_internals
 from analytics_worker.worker.fork_server.code_reload import unload
 from analytics_worker.worker.fork_server.protocol import ForkRequest
@@ -181,8 +182,22 @@ def run(request: ForkRequest) -> None:
             logger.exception("Unexpected exception encountered when trying to load flow")
             raise
         identify(flow_name=flow.name)
-        with prefect_internals.RunMetrics(flow_run, flow):
-            prefect_internals.execute_flow(flow, flow_run, logger)
+        start_tracing(_traced(flow_run, flow.name))
+        try:
+            with prefect_internals.RunMetrics(flow_run, flow):
+                prefect_internals.execute_flow(flow, flow_run, logger)
+        finally:
+            finish_tracing()
+
+
+def _traced(flow_run: FlowRun, flow: str) -> dict[str, str | None]:
+    """Return what each span of the run names."""
+    return {
+        "prefect.flow.name": flow,
+        "prefect.deployment.name": os.environ.get("PREFECT__DEPLOYMENT_NAME"),  # noqa: TID251  # set by the worker
+        "prefect.work-pool.name": flow_run.work_pool_name,
+        "service.instance.id": os.environ.get("PREFECT__WORKER_NAME"),  # noqa: TID251
+    }
 
 
 def _load(request: ForkRequest, flow_run: FlowRun) -> Any:
