@@ -7,6 +7,7 @@ import typer
 
 from analytics_worker.cli.definitions import DEFINITIONS
 from analytics_worker.cli.shell import DEBUG, exit_on_error
+from analytics_worker.log_format import use_log_format
 from analytics_worker.stack.subreaper import run_under_subreaper
 
 
@@ -26,6 +27,7 @@ def up(
 
         options = stack.Options(pipeline, sample_scale, sample_opportunities, DEFINITIONS)
         with exit_on_error(debug=DEBUG in sys.argv):
+            use_log_format("up")
             return stack.supervise(options)
         return 1
 

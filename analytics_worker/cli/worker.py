@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from analytics_worker.log_format import use_log_format
 from analytics_worker.settings import Settings, project_root, settings
 
 if TYPE_CHECKING:
@@ -81,9 +82,11 @@ def worker(
     from analytics_worker.prefect_support.deployments import pools as all_pools  # noqa: PLC0415
     from analytics_worker.worker.worker_process import serve  # noqa: PLC0415
 
+    use_log_format("worker")
     check_access()
     chosen = settings()
     pools = pool or [known.name for known in all_pools()]
+    _warn_of_tracing()
     threading.Thread(target=_warn_of_pooler, daemon=True).start()
     policy = _job_policy(chosen, log_dir)
     policy = replace(policy, strict_version=strict_version or chosen.worker_strict_version)
@@ -91,6 +94,16 @@ def worker(
     given = {"name": name or None, "drain_seconds": drain_seconds}
     given = {option: value for option, value in given.items() if value is not None}
     serve(replace(options, log_dir=log_dir, poll_seconds=poll_seconds, **given))
+
+
+def _warn_of_tracing() -> None:
+    """Log why no traces are sent, if they are wanted."""
+    from prefect.logging import get_logger  # noqa: PLC0415  # --help answers at once
+
+    from analytics_worker.tracing import tracing_problem  # noqa: PLC0415
+
+    if problem := tracing_problem():
+        get_logger("worker").warning("%s", problem)
 
 
 def _warn_of_pooler() -> None:
@@ -110,6 +123,7 @@ def _warn_of_pooler() -> None:
 
 def _configured_options(chosen: Settings, pools: list[str], policy: "JobPolicy") -> "Options":
     """What the settings say of a worker of these pools."""
+    from analytics_worker.tracing import modules_to_preload  # noqa: PLC0415
     from analytics_worker.worker.fork_server.code_reload import Project  # noqa: PLC0415  # --help answers at once
     from analytics_worker.worker.run_monitor import default_limit_mb  # noqa: PLC0415
     from analytics_worker.worker.worker_process import Options  # noqa: PLC0415
@@ -121,9 +135,9 @@ def _configured_options(chosen: Settings, pools: list[str], policy: "JobPolicy")
         project=Project(root, OWN, flows),
         policy=policy,
         state_dir=chosen.state_dir,
-        preload=[*LIBRARIES, *chosen.worker_preload],
-        spares=SPARES,
-        spare_preload=DBT,
+        preload=[*LIBRARIES, *modules_to_preload(), *chosen.worker_preload],
+        spares=() if chosen.dbt_executable else SPARES,
+        spare_preload=() if chosen.dbt_executable else DBT,
         drain_seconds=chosen.worker_drain_seconds,
         recycle_after=chosen.worker_recycle_after_runs,
         memory_limit_mb=default_limit_mb() if limit is None else limit,

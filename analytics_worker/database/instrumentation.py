@@ -12,6 +12,7 @@ from sqlalchemy.engine import ExceptionContext
 
 from analytics_worker.errors import sqlstate
 from analytics_worker.telemetry import CONNECT, ERRORS, QUERY, count, observe, operation, timed
+from analytics_worker.tracing import record_statement
 
 STARTED_KEY = "telemetry_started"
 
@@ -40,13 +41,15 @@ def _end_timing(connection: Any, _cursor: object, statement: str, *_: object) ->
 def _count_error(context: ExceptionContext) -> None:
     count(ERRORS, error_class(context.original_exception))
     if context.connection is not None and context.statement is not None:
-        _observe(context.connection, context.statement)
+        _observe(context.connection, context.statement, context.original_exception)
 
 
-def _observe(connection: Any, statement: str) -> None:
+def _observe(connection: Any, statement: str, error: BaseException | None = None) -> None:
     started = connection.info.pop(STARTED_KEY, None)
     if started is not None:
-        observe(time.perf_counter() - started, QUERY, operation(statement))
+        seconds = time.perf_counter() - started
+        observe(seconds, QUERY, operation(statement))
+        record_statement(statement, seconds, error)
 
 
 def error_class(error: BaseException | None) -> str:

@@ -46,6 +46,7 @@ from analytics_worker.database.session_errors import (
 )
 from analytics_worker.errors import sqlstate
 from analytics_worker.telemetry import QUERY, timed
+from analytics_worker.tracing import traced_statement
 
 DEFAULT_TIMEOUT = timedelta(seconds=10)
 DEFAULT_ROW_CAP = 1000
@@ -182,6 +183,7 @@ class ReaderSession:
         try:
             with (
                 timed(QUERY, "user"),
+                traced_statement(sql),
                 bounded_answer(small_answer_mb()),
                 cancel_on_timeout(connection, timeout),
                 connection.cursor() as cursor,

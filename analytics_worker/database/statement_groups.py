@@ -23,6 +23,7 @@ from analytics_worker.database.reader_sessions import ReaderSession
 from analytics_worker.database.select_guard import literal
 from analytics_worker.errors import PermanentError
 from analytics_worker.telemetry import QUERY, observe
+from analytics_worker.tracing import record_statement
 
 GROUP_TIMEOUT = timedelta(seconds=1)
 """For all statements of a group; when it has passed, each of them is run alone."""
@@ -97,9 +98,10 @@ def fetch_together(session: ReaderSession, statements: Sequence[Statement]) -> d
         if connection.closed:
             session.invalidate()
         return {}
-    for rows in found.values():
-        observe(rows.seconds, QUERY, "user")
     positions = list(texts)
+    for n, rows in found.items():
+        observe(rows.seconds, QUERY, "user")
+        record_statement(statements[positions[n]].sql, rows.seconds)
     return {positions[n]: rows for n, rows in found.items()}
 
 

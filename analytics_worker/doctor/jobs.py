@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from analytics_worker.doctor.findings import Finding, graded
 from analytics_worker.settings import settings
+from analytics_worker.tracing import is_wanted, tracing_problem
 from analytics_worker.worker.code_folders import CodeFolderError, configured_folders
 
 AREA, FOLDERS = "settings", "WORKER_CODE_FOLDERS"
@@ -30,3 +31,11 @@ def code_folders() -> Iterator[Finding]:
         yield Finding(AREA, FOLDERS, "fail", str(error).removeprefix(f"{FOLDERS}: "), fix)
     else:
         yield Finding(AREA, FOLDERS, "ok", folders or "only flows/ of this project")
+
+
+def traces() -> Iterator[Finding]:
+    """The variables of OpenTelemetry lead to a collector."""
+    problem = tracing_problem()
+    message = problem or ("sent" if is_wanted() else "off")
+    fix = "Correct or unset the variable (docs/logs.md)."
+    yield graded(AREA, "traces", message, warn=bool(problem), fix=fix)

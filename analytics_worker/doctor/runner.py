@@ -43,9 +43,11 @@ EXPECTED_ERRORS = (SQLAlchemyError, PermanentError, HTTPError, PrefectHTTPStatus
 def run_checks() -> Iterator[Finding]:
     """Yield the findings of all checks."""
     yield from _run_group("versions", versions.packages)
+    yield from _run_group("versions", versions.dbt)
     yield from _run_group("settings", host.variables)
     yield from _run_group("settings", jobs.overrides)
     yield from _run_group("settings", jobs.code_folders)
+    yield from _run_group("settings", jobs.traces)
     yield from _run_group("ports", host.ports)
     yield from _run_group("disk", host.disk)
     yield from _run_group("database", _database)

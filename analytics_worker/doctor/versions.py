@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from prefect.client.orchestration import SyncPrefectClient
 from sqlalchemy import Connection
 
+from analytics_worker.dbt_executable import DbtExecutableError, checked_executable
 from analytics_worker.doctor.findings import Finding, graded
 from analytics_worker.migrations import current, head
 from analytics_worker.prefect_support.pagination import pages
@@ -45,6 +46,18 @@ def packages() -> Iterator[Finding]:
     )
     fix = "`make` installs the versions of requirements.lock."
     yield graded(AREA, "packages", message, warn=bool(different), fix=fix)
+
+
+def dbt() -> Iterator[Finding]:
+    """Check the dbt that runs the commands."""
+    try:
+        other = checked_executable(again=True)
+    except DbtExecutableError as error:
+        fix = "Correct or unset DBT_EXECUTABLE."
+        yield Finding(AREA, "dbt", "fail", str(error), fix)
+        return
+    ours = f"dbt {version('dbt-core')} of this environment"
+    yield Finding(AREA, "dbt", "ok", f"dbt {other.version}, {other.path}" if other else ours)
 
 
 def server(client: SyncPrefectClient) -> Iterator[Finding]:

@@ -80,7 +80,7 @@ _LICENSE_FILES = {  # read in the license files of packages without license meta
 _LOCK_PATTERN = re.compile(r"^([a-z0-9-]+)==(\S+).*\n((?:    .*\n)*)", re.MULTILINE)
 _REQUIRED_BY_PATTERN = re.compile(r"^    #(?: via)? +([a-z0-9-]+)", re.MULTILINE)
 _HASH_PATTERN = re.compile(r"--hash=sha256:([0-9a-f]{64})")
-_KINDS = ("runtime", "parquet", "calendar", "s3", "docker", "kubernetes", "editable", "dev")
+_KINDS = ("runtime", "parquet", "calendar", "s3", "docker", "kubernetes", "editable", "otel", "dev")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from prefect.logging.handlers import PrefectConsoleHandler
 
+from analytics_worker.log_format import apply_to_handlers, is_json
 from analytics_worker.text import printable
 
 INDENT = "    "
@@ -29,7 +30,10 @@ class SafeFormatter(logging.Formatter):
 
 
 def protect_logs() -> None:
-    """Wrap the formatter of each of Prefect's console handlers that is in use now."""
+    """Wrap the formatter of each of Prefect's console handlers that is in use now; JSON is safe as it is."""
+    if is_json():
+        apply_to_handlers()
+        return
     for handler in _handlers():
         formatter = handler.formatter or logging.Formatter()
         if not isinstance(formatter, SafeFormatter):

@@ -18,6 +18,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NoReturn, Protocol
 
+from analytics_worker.log_format import restore_streams
+
 CHUNK = 1 << 16
 STREAMS = 3
 REPLY_TIMEOUT_SECONDS = 60
@@ -187,6 +189,7 @@ def _run(request: Mapping[str, Any]) -> int:
     os.environ.clear()  # noqa: TID251  # this process becomes the program
     os.environ.update(request["environment"])  # noqa: TID251
     os.chdir(request["directory"])
+    restore_streams()
     sys.argv = list(request["argv"])
     try:
         runpy.run_path(sys.argv[0], run_name="__main__")

@@ -13,9 +13,11 @@ import sys
 import uvicorn
 from prefect.server.api.server import create_app
 from prefect.settings import get_current_settings
+from uvicorn.config import LOGGING_CONFIG
 
 from analytics_worker.errors import PermanentError
 from analytics_worker.host_port import is_loopback
+from analytics_worker.log_format import is_json, use_log_format
 from analytics_worker.server.automation_actions import restrict_actions
 from analytics_worker.server.crashed_runs import keep_declared_crashes
 from analytics_worker.server.database import configure_database, is_on_sqlite
@@ -78,16 +80,22 @@ def main() -> None:
     """Serve API and UI until a signal stops it: ``python -m analytics_worker.server PORT``."""
     port = int(sys.argv[1])
     try:
+        use_log_format("server")
         check(port)
     except PermanentError as error:
         sys.exit(f"error: {error}")
     configure_database()
     asyncio.run(prepare())
+    served = app(port)
+    use_log_format("server")  # also for the loggers that Prefect has just configured
     config = uvicorn.Config(
-        app(port),
+        served,
         host=get_current_settings().server.api.host,
         port=port,
         loop="asyncio",  # uvloop connects without the audit events that restrict_actions needs
+        log_config=None
+        if is_json()
+        else LOGGING_CONFIG,  # Prefect's is like those of its other loggers
         log_level="warning",
         timeout_keep_alive=5,
         timeout_graceful_shutdown=2,  # the websockets of UI and workers never end by themselves

@@ -42,6 +42,7 @@ __all__ = [
     "EnvFileError",
     "InvalidSettingError",
     "Settings",
+    "otel_variables",
     "project_root",
     "settings",
     "unread_variables",
@@ -199,6 +200,12 @@ def user_variables() -> dict[str, str]:
     file = env_values(project_root() / ".env")
     prefect = {name: value for name, value in file.items() if name.startswith("PREFECT_")}
     return prefect | dict(os.environ)
+
+
+def otel_variables() -> dict[str, str]:
+    """Return the variables of OpenTelemetry: the environment wins over ``.env``."""
+    known = {**env_values(project_root() / ".env"), **os.environ}
+    return {name: value for name, value in known.items() if name.startswith("OTEL_") and value}
 
 
 def unread_variables() -> list[str]:

@@ -34,6 +34,10 @@ class DataSettings(BaseSettings):
     log_dir: ProjectPath = Field(
         default_factory=in_state_dir("logs"), description="Folder of the log files."
     )
+    log_format: Literal["text", "json"] = Field(
+        default="text",
+        description="Lines that worker, server, exporter, `up` and runs write: text, or json for one JSON object per line on standard error (docs/logs.md).",
+    )
 
     # Databases
     database_url: Secret = Field(
@@ -141,6 +145,10 @@ class DataSettings(BaseSettings):
     dbt_runner: Literal["dbt", "prefect"] = Field(
         default="dbt",
         description="Which runner runs dbt: dbt, or prefect for PrefectDbtRunner of prefect-dbt, which adds the lineage of assets and takes longer (docs/decisions/prefect-dbt.md).",
+    )
+    dbt_executable: Text = Field(
+        default=None,
+        description="Path of another dbt, or its name on PATH, that runs all dbt commands: for another version, or a wrapper (docs/decisions/dbt-executable.md). Empty: the dbt of this environment.",
     )
     dbt_node_task_runs: NonNegativeInt = Field(
         default=100,

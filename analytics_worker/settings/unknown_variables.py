@@ -13,7 +13,7 @@ ALIKE = 0.8
 """The similarity from which an unknown variable is taken for a misspelled one."""
 ALIKE_IN_FAMILY = 0.6
 ALIKE_FOREIGN, ALIKE_RENAMED = 0.85, 0.9
-FOREIGN_FAMILIES = frozenset({"PG"})
+FOREIGN_FAMILIES = frozenset({"OTEL", "PG"})
 """Their variables are others' to define; a misspelled one is not recognized."""
 OF_PROFILES = ("HOST", "PORT", "USER", "DBNAME", "SSLMODE", "ENV_SECRET_PASSWORD")
 """The variables that the worker sets for profiles.yml."""

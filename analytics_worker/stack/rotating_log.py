@@ -8,6 +8,8 @@ import itertools
 from collections.abc import Callable
 from pathlib import Path
 
+from analytics_worker.json_lines import message_of_line
+
 MAX_BYTES = 10_000_000
 OLDER_FILES = 3
 _UNSAFE = bytes({*range(32), 127} - {*b"\n\t"})
@@ -31,7 +33,7 @@ class LogFile:
         """Append the data; on a problem drop it and print that once."""
         data = data.translate(_SAFE)
         lines = data.decode(errors="replace").strip().splitlines()
-        self.last_line = lines[-1] if lines else self.last_line
+        self.last_line = message_of_line(lines[-1]) if lines else self.last_line
         try:
             self._append(data)
         except OSError as error:

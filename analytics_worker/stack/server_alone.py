@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 
 from analytics_worker.host_port import WILDCARDS, Authority, is_loopback
+from analytics_worker.log_format import use_log_format
 from analytics_worker.settings import settings, user_variables
 from analytics_worker.stack.components import SINGLE_ARENA
 from analytics_worker.stack.damaged_database import set_damaged_aside
@@ -17,7 +18,7 @@ from analytics_worker.stack.login import Login, access_notes, choose_login
 from analytics_worker.stack.preflight import check_disk, check_server, check_writable
 from analytics_worker.stack.server_database_template import SKIP_PREPARATION, start_from_template
 from analytics_worker.stack.state_dir import MARKER, StateFolder
-from analytics_worker.stack.terminal import Terminal
+from analytics_worker.stack.terminal import stack_terminal
 from analytics_worker.stack_address import API_LOGIN, API_URL
 
 SQLITE = (
@@ -35,6 +36,7 @@ def serve() -> None:
     Raises:
         StackError: it could not run here, or would listen beyond this host without a login.
     """
+    use_log_format("server")
     folder = StateFolder(settings().state_dir)
     check_writable(folder.path, "STATE_DIR")
     check_disk(folder.path)
@@ -47,7 +49,7 @@ def serve() -> None:
     prepared = SKIP_PREPARATION if start_from_template(home, variables) else {}
     own = prepared | SINGLE_ARENA | environment(port, folder.marker, login and login.secret)
     del own[MARKER]  # which only processes of `make up` have
-    terminal = Terminal()
+    terminal = stack_terminal()
     for line in lines:
         terminal.say(line)
     folder.keep_lock_for_program()

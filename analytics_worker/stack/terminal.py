@@ -10,7 +10,10 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
+from typing_extensions import override
 
+from analytics_worker import log_format
 from analytics_worker.text import printable
 
 FILE_WIDTH = 180  # where there is no terminal with a width
@@ -105,6 +108,44 @@ class Terminal:
             self._status.stop()
 
 
+class JsonTerminal(Terminal):
+    """The lines of one start as JSON: a line for each step, event and row of a table."""
+
+    @override
+    def step(self, name: str, text: str, style: str = "ok") -> None:
+        level = "ERROR" if style == "failed" else "INFO"
+        log_format.emit(level, "up", f"{name}: {text}", step=name)
+
+    @override
+    def say(self, text: str) -> None:
+        log_format.emit("WARNING", "up", text)
+
+    @override
+    def busy(self, name: str, text: str) -> None:
+        """Say nothing: the step has a line when it is done."""
+
+    @override
+    def table(
+        self,
+        title: str,
+        columns: Sequence[str],
+        rows: Iterable[Sequence[str]],
+        *,
+        long: str = "",
+        named: str = "",
+    ) -> None:
+        for row in rows:
+            cells = [Text.from_markup(printable(cell)).plain for cell in row]
+            named_cells = zip(columns, cells, strict=True)
+            text = ", ".join(f"{column} {cell}".strip() for column, cell in named_cells if cell)
+            log_format.emit("INFO", "up", f"{title}: {text}")
+
+
+def stack_terminal() -> Terminal:
+    """Return where a starting stack shows its steps, in the format of LOG_FORMAT."""
+    return JsonTerminal() if log_format.is_json() else Terminal()
+
+
 def plain(text: str) -> str:
     """Return the text for a place that takes markup: shown as it is, and nothing else."""
     return escape(printable(text))
@@ -112,6 +153,9 @@ def plain(text: str) -> str:
 
 def fail(message: str) -> None:
     """One line on standard error."""
+    if log_format.is_json():
+        log_format.emit("ERROR", "up", message)
+        return
     Console(stderr=True, highlight=False, soft_wrap=True, no_color=not sys.stderr.isatty()).print(
         f"[bold red]error:[/] {plain(message)}"
     )

@@ -33,7 +33,7 @@ from analytics_worker.stack.seed_definitions import Definitions, load_definition
 from analytics_worker.stack.server_database_template import SKIP_PREPARATION, start_from_template
 from analytics_worker.stack.state_dir import RecordWriter, StackRecord, StateFolder, created
 from analytics_worker.stack.supervised_process import SupervisedProcess
-from analytics_worker.stack.terminal import Terminal, fail
+from analytics_worker.stack.terminal import Terminal, fail, stack_terminal
 from analytics_worker.stack_address import API_LOGIN, API_URL
 
 REFUSED = 2
@@ -71,7 +71,7 @@ def supervise(options: Options) -> int:
     if start_from_template(home, user_variables()):
         os.environ.update(SKIP_PREPARATION | dict(os.environ))
     os.environ.update(environment(port, folder.marker, login and login.secret))
-    terminal = Terminal()
+    terminal = stack_terminal()
     for line in [*damaged, *access_notes(login)]:
         terminal.say(line)
     if left:

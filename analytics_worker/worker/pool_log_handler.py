@@ -11,6 +11,7 @@ from contextvars import ContextVar
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from analytics_worker.json_lines import context_fields
 from analytics_worker.prefect_support.safe_logs import protect_logs
 
 MAX_BYTES = 10_000_000
@@ -63,12 +64,10 @@ def _has_no_pool(_record: logging.LogRecord) -> bool:
 def split_by_pool(folder: Path, pools: Iterable[str]) -> None:
     """Write the logs of Prefect and of this worker about a pool to its file, not to the console."""
     protect_logs()
+    context_fields.append(lambda: {"work_pool_name": current_pool.get()})
     files = PoolLogHandler(folder, pools)
-    for name in ("prefect", "prefect.flow_runs", "prefect.task_runs"):
-        found = logging.getLogger(name)
-        consoles = [h for h in found.handlers if type(h).__name__ == "PrefectConsoleHandler"]
-        for console in consoles:
-            console.addFilter(_has_no_pool)
-            files.setFormatter(console.formatter)
-        if consoles:
-            found.addHandler(files)
+    root = logging.getLogger()  # the only logger to whose handlers all records come
+    for console in root.handlers:
+        console.addFilter(_has_no_pool)
+        files.setFormatter(console.formatter)
+    root.addHandler(files)

@@ -22,6 +22,7 @@ from flows.dbt._failures import (
     unavailable_error,
 )
 from flows.dbt._flow import DbtFlow
+from flows.dbt._foreign_left_out import excluded_nodes, without_left_out
 from flows.dbt._lock import DbtLock, DbtRunningError
 from flows.dbt._process import DbtDeadlineError
 from flows.dbt._runner import run_dbt
@@ -149,9 +150,9 @@ def _start_if_unlocked(dbt_run: DbtRun) -> bool:
 
 
 def _run(dbt_run: DbtRun) -> DbtOutcome:
-    command, options = next_command(
-        dbt_run.command, dbt_run.arguments, dbt_run.nodes, dbt_run.workspace
-    )
+    folder, left_out = dbt_run.workspace.folder, dbt_run.left_out
+    arguments = without_left_out(dbt_run.arguments, left_out, folder)
+    command, options = next_command(dbt_run.command, arguments, dbt_run.nodes, dbt_run.workspace)
     name = f"dbt:{application_name()}"[:APPLICATION_NAME_BYTES]
     outcome = run_dbt(
         command,
@@ -162,6 +163,7 @@ def _run(dbt_run: DbtRun) -> DbtOutcome:
         shows_nodes=dbt_run.shows_nodes,
         left_out=dbt_run.left_out,
     )
+    outcome.nodes = excluded_nodes(left_out, folder) | outcome.nodes
     for unique_id in outcome.nodes.keys() & dbt_run.left_out.keys():
         outcome.nodes[unique_id]["message"] = dbt_run.left_out[unique_id]
     dbt_run.nodes |= outcome.nodes

@@ -116,9 +116,16 @@ class DbtProcess:
 
 @contextmanager
 def dbt_process(
-    directory: Path, environment: Mapping[str, str], errors: Path
+    directory: Path, environment: Mapping[str, str], errors: Path, program: Path | None = None
 ) -> Generator[DbtProcess]:
-    """Run a dbt process that is stopped at the end of the block, also after an error."""
+    """Run a dbt process that is stopped at the end of the block, also after an error.
+
+    Args:
+        directory: Working directory.
+        environment: Its variables.
+        errors: File of its standard error.
+        program: What runs in the place of PROGRAM.
+    """
     with (
         _pipe() as (requests_in, requests),
         _pipe() as (events, events_out),
@@ -126,7 +133,7 @@ def dbt_process(
     ):
         child_streams = (requests_in, events_out, stderr)
         process = warm_process.start_program(
-            PROGRAM,
+            program or PROGRAM,
             [str(os.getpid())],
             directory=directory,
             environment=environment,

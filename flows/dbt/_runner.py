@@ -7,10 +7,8 @@ case this process is killed. dbt replaces what it builds, so running a command a
 """
 
 import time
-from collections.abc import Callable, Collection, Generator, Mapping, Sequence
+from collections.abc import Collection, Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
 
 from prefect import get_run_logger
 from prefect.settings import get_current_settings
@@ -28,76 +26,21 @@ from analytics_worker.text import printable
 from flows.dbt._dbt_artifacts import (
     BrokenArtifactError,
     DbtOutcome,
+    NodeResult,
     is_failed,
-    node_of_event,
     read_nodes,
 )
 from flows.dbt._environment import redact, secrets
+from flows.dbt._event_reader import EventReader
+from flows.dbt._executable import OUTPUT as FOREIGN_OUTPUT
+from flows.dbt._executable import PROGRAM, ExecutableRun, executable_run, proven_nodes
 from flows.dbt._log_lines import LogLines
 from flows.dbt._nodes import NodeRuns
 from flows.dbt._process import DbtDeadlineError, DbtProcess, dbt_process
 from flows.dbt._workspace import Workspace
 
 OUTPUT = ("--log-level", "none", "--log-level-file", "none", "--no-use-colors")
-SUPPRESSED_EVENTS = frozenset(
-    {"EndOfRunSummary", "MainReportVersion", "AdapterRegistered", "SQLCompiledPath"}
-)
-EPHEMERAL = "ephemeral"
 UNFINISHED = "not finished: dbt was stopped"
-
-
-@dataclass
-class EventReader:
-    """Collect the outcome from the events of one dbt process."""
-
-    outcome: DbtOutcome
-    nodes: NodeRuns
-    clean: Callable[[str], str]
-    lines: LogLines = field(default_factory=LogLines)
-    finished: bool = False
-    last_error: str = ""
-    """The last line that dbt logged as an error: the reason of a macro, whose result has none."""
-
-    def handle(self, event: Mapping[str, Any]) -> None:
-        """Process one event: forward log lines to the run, nodes to their task runs."""
-        if event["event"] == "nodes":
-            self.nodes.expect(event["count"])
-            self.lines.progress_of = event["count"] if event["summarized"] else 0
-        elif event["event"] == "start":
-            self._start(event["node"])
-        elif event["event"] == "end":
-            self._end(event)
-        elif event["event"] == "log":
-            self._log(event)
-        elif event["event"] == "unmatched":
-            self.outcome.unmatched.append(self.clean(event["criterion"]))
-        else:
-            self.finished = True
-            self.outcome.error = event["error"] and self.clean(event["error"])
-            self.outcome.is_usage_error = event.get("error_type") == "DbtUsageException"
-
-    def _start(self, node: Mapping[str, Any]) -> None:
-        if node.get("materialized") != EPHEMERAL:
-            self.nodes.start(node)
-            self.lines.start(node["unique_id"], node["node_name"])
-
-    def _end(self, event: Mapping[str, Any]) -> None:
-        node = node_of_event(event)
-        if event["node"].get("materialized") == EPHEMERAL and not is_failed(node):
-            return  # compiled into other nodes: dbt counts only what it builds
-        node["message"] = self.clean(node["message"])
-        self.outcome.nodes[node["unique_id"]] = node
-        self.nodes.end(node)
-        self.lines.end(node)
-
-    def _log(self, event: Mapping[str, Any]) -> None:
-        message = self.clean(event["message"].strip())
-        if event["level"] == "warn":
-            self.outcome.warnings.append(message)
-        elif event["level"] == "error":
-            self.last_error = message
-        if event["name"] not in SUPPRESSED_EVENTS:
-            self.lines.write(event["level"], message)
 
 
 def run_dbt(
@@ -122,6 +65,7 @@ def run_dbt(
         left_out: Unique ids of nodes that dbt skips.
     """
     started = time.monotonic()
+    foreign = executable_run(command, workspace)
     uses_prefect = shows_nodes and settings().dbt_runner == "prefect"
     environment = dbt_environment()
     if uses_prefect:  # the context reaches its threads only
@@ -129,15 +73,21 @@ def run_dbt(
     limit = settings().dbt_node_task_runs
     nodes = NodeRuns(limit=0 if uses_prefect else limit, shown=shows_nodes)
     reader = _event_reader(nodes, secrets(environment, workspace.profiles), logged=not uses_prefect)
+    limits = _limits(deadline - started)
+    if foreign:
+        environment = foreign.environment(environment, name, limits)
+    argv = [*command, *options, *_folders(command, workspace, foreign)]
+    program = foreign and PROGRAM
     with (
         _cleanup(name, reader),
-        dbt_process(workspace.project, environment, workspace.errors) as process,
+        dbt_process(workspace.project, environment, workspace.errors, program) as process,
     ):
         process.send(
             {
-                "argv": [*command, *options, *_folders(command, workspace), *OUTPUT],
+                "executable": foreign and foreign.executable.path,
+                "argv": [*argv, *(FOREIGN_OUTPUT if foreign else OUTPUT)],
                 "application_name": name,
-                "limits": _limits(deadline - started),
+                "limits": limits,
                 "lease": workspace.shared_lease(),
                 "node_lines": limit,
                 "left_out": [*left_out],
@@ -145,7 +95,7 @@ def run_dbt(
             }
         )
         _read(process, reader, deadline)
-    _merge_artifacts(reader, workspace)
+    _merge_artifacts(reader, workspace, foreign)
     reader.outcome.seconds = time.monotonic() - started
     return reader.outcome
 
@@ -165,12 +115,14 @@ def _pack_context() -> str:
     return pack_context()
 
 
-def _folders(command: Sequence[str], workspace: Workspace) -> list[str]:
+def _folders(
+    command: Sequence[str], workspace: Workspace, foreign: ExecutableRun | None
+) -> list[str]:
     target = [] if command[0] == "deps" else ["--target-path", str(workspace.target)]
     return [
         *target,
         *("--project-dir", str(workspace.project)),
-        *("--profiles-dir", str(workspace.profiles)),
+        *("--profiles-dir", str(foreign.profiles if foreign else workspace.profiles)),
         *("--log-path", str(workspace.folder)),
     ]
 
@@ -234,16 +186,22 @@ def _terminate_backends(name: str) -> None:
         get_run_logger().warning("could not check for remaining dbt queries: %s", reason)
 
 
-def _merge_artifacts(reader: EventReader, workspace: Workspace) -> None:
+def _merge_artifacts(
+    reader: EventReader, workspace: Workspace, foreign: ExecutableRun | None
+) -> None:
     """Merge the artifact of dbt, which also contains skipped nodes."""
-    try:
-        nodes = read_nodes(workspace.target)
-    except BrokenArtifactError as error:
-        get_run_logger().warning("%s; the results are those of dbt's events", error)
-        nodes = {}
+    nodes = proven_nodes(foreign, reader) if foreign else _nodes_of_artifact(workspace)
     for unique_id, node in nodes.items():
         reason = reader.last_error if is_failed(node) else ""
         node["message"] = reader.clean(node["message"]) or reason
         reader.outcome.nodes[unique_id] = node
     if reader.outcome.error is None and not reader.outcome.timed_out:
         workspace.publish_cache()
+
+
+def _nodes_of_artifact(workspace: Workspace) -> dict[str, NodeResult]:
+    try:
+        return read_nodes(workspace.target)
+    except BrokenArtifactError as error:
+        get_run_logger().warning("%s; the results are those of dbt's events", error)
+        return {}

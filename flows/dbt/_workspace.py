@@ -19,6 +19,7 @@ from typing import Any
 from prefect import get_run_logger
 
 from analytics_worker import run_lease
+from analytics_worker.dbt_executable import checked_executable
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
 from flows.dbt._dbt_artifacts import RUN_RESULTS, BrokenArtifactError, read_results
@@ -68,7 +69,8 @@ class Workspace:
     @property
     def shared_cache(self) -> Path:
         """Parse cache of the project that runs share."""
-        key = hashlib.sha256(f"{self.project}\0{self.profiles}".encode()).hexdigest()[:16]
+        parts = [str(self.project), str(self.profiles), settings().dbt_executable or ""]
+        key = hashlib.sha256("\0".join(filter(None, parts)).encode()).hexdigest()[:16]
         return dbt_state() / "warm" / key / PARSE_CACHE
 
     def manifest(self) -> dict[str, Any]:
@@ -129,7 +131,9 @@ def workspace() -> Generator[Workspace]:
 
     Raises:
         MissingProjectError: dbt_project.yml or profiles.yml is missing.
+        DbtExecutableError: DBT_EXECUTABLE names nothing that can run dbt.
     """
+    checked_executable()
     project, profiles = settings().dbt_project_path, settings().profiles_dir
     _require(project / "dbt_project.yml", "DBT_PROJECT_PATH")
     _require(profiles / "profiles.yml", "DBT_PROFILES_DIR")

@@ -12,7 +12,6 @@ import signal
 import sys
 import threading
 import time
-import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from types import FrameType
@@ -25,7 +24,10 @@ from prefect.context import refresh_global_settings_context
 from prefect.logging.configuration import setup_logging
 from prefect.logging.handlers import APILogHandler
 
+from analytics_worker.json_lines import identify
+from analytics_worker.log_format import apply_to_handlers, finish_streams, report_uncaught
 from analytics_worker.process_identity import ProcessIdentity
+from analytics_worker.tracing import finish_tracing, start_tracing
 from analytics_worker.worker import prefect_internals
 from analytics_worker.worker.fork_server.code_reload import unload
 from analytics_worker.worker.fork_server.protocol import ForkRequest
@@ -56,7 +58,7 @@ def _run_guarded(request: ForkRequest, server_environment: Mapping[str, str]) ->
     except SystemExit as error:
         code = exit_code(error)
     except BaseException:  # noqa: BLE001  # the interpreter's own last resort
-        traceback.print_exc()
+        report_uncaught()
         code = 1
     _shut_down_interpreter()
     return code
@@ -77,10 +79,11 @@ def _shut_down_interpreter() -> None:
     try:
         threading._shutdown()  # noqa: SLF001  # pyright: ignore[reportAttributeAccessIssue]
         atexit._run_exitfuncs()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        finish_streams()
         sys.stdout.flush()
         sys.stderr.flush()
     except BaseException:  # noqa: BLE001  # nothing may keep the process from ending
-        traceback.print_exc()
+        report_uncaught()
 
 
 def adopt_environment(request: ForkRequest, server_environment: Mapping[str, str]) -> None:
@@ -105,6 +108,13 @@ def adopt_environment(request: ForkRequest, server_environment: Mapping[str, str
     if _prefect_settings(environment) != _prefect_settings(server_environment):
         refresh_global_settings_context()
         setup_logging()
+        apply_to_handlers()
+    identify(
+        process="run",
+        flow_run_id=request["flow_run_id"],
+        deployment_name=environment.get("PREFECT__DEPLOYMENT_NAME"),
+        worker_name=environment.get("PREFECT__WORKER_NAME"),
+    )
 
 
 def _reset_signals() -> None:
@@ -162,6 +172,7 @@ def run(request: ForkRequest) -> None:
     prefect_internals.configure_from_env()
     with prefect_internals.handle_engine_signals(flow_run_id):
         flow_run = _read(flow_run_id)
+        identify(flow_run_name=flow_run.name, work_pool_name=flow_run.work_pool_name)
         logger = prefect_internals.flow_run_logger(flow_run=flow_run)
         if request["pull_step"]:
             _log_pull_step(logger)
@@ -170,8 +181,23 @@ def run(request: ForkRequest) -> None:
         except Exception:
             logger.exception("Unexpected exception encountered when trying to load flow")
             raise
-        with prefect_internals.RunMetrics(flow_run, flow):
-            prefect_internals.execute_flow(flow, flow_run, logger)
+        identify(flow_name=flow.name)
+        start_tracing(_traced(flow_run, flow.name))
+        try:
+            with prefect_internals.RunMetrics(flow_run, flow):
+                prefect_internals.execute_flow(flow, flow_run, logger)
+        finally:
+            finish_tracing()
+
+
+def _traced(flow_run: FlowRun, flow: str) -> dict[str, str | None]:
+    """Return what each span of the run names."""
+    return {
+        "prefect.flow.name": flow,
+        "prefect.deployment.name": os.environ.get("PREFECT__DEPLOYMENT_NAME"),  # noqa: TID251  # set by the worker
+        "prefect.work-pool.name": flow_run.work_pool_name,
+        "service.instance.id": os.environ.get("PREFECT__WORKER_NAME"),  # noqa: TID251
+    }
 
 
 def _load(request: ForkRequest, flow_run: FlowRun) -> Any:

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from analytics_worker.log_format import use_log_format
 from analytics_worker.prefect_support.result_libraries import restrict_result_libraries
 from analytics_worker.worker import prefect_internals
 from analytics_worker.worker.fork_server import flow_run_process
@@ -160,7 +161,9 @@ def main() -> None:
     """Import, then serve until the worker ends."""
     sock = socket.socket(fileno=int(sys.argv[1]))
     sock.set_inheritable(False)
+    use_log_format("fork server")
     preload([name for name in sys.argv[2].split(",") if name])
+    use_log_format("fork server")  # also for the loggers that Prefect has configured meanwhile
     try:
         ForkServer(sock).serve()
     except ConnectionError:

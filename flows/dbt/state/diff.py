@@ -5,13 +5,13 @@ Runs ``dbt ls`` in a child process; reads the project and the state. Writes noth
 
 import json
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from analytics_worker.database.dbt_environment import dbt_environment
+from analytics_worker.dbt_executable import dbt_command
 from analytics_worker.errors import PermanentError
 from analytics_worker.text import one_line
 from flows.dbt._environment import redact, secrets
@@ -80,10 +80,10 @@ def removed(project: Path, state: Path) -> list[str]:
 def _select(
     project: Path, profiles: Path, state: Path, folder: Path, target: str | None
 ) -> list[str]:
-    environment = dbt_environment()
+    command, environment = dbt_command(dbt_environment())
     completed = subprocess.run(
         [
-            *(sys.executable, "-m", "dbt.cli.main", "--quiet", "--no-use-colors", "ls"),
+            *(*command, "--quiet", "--no-use-colors", "ls"),
             *("--select", "state:modified+", "--state", str(state)),
             *("--output", "json", "--output-keys", "unique_id"),
             *("--project-dir", str(project), "--profiles-dir", str(profiles)),

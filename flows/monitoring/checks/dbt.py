@@ -11,13 +11,13 @@ import json
 import os
 import re
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
 from analytics_worker.database.dbt_environment import dbt_environment
+from analytics_worker.dbt_executable import DbtExecutableError, checked_executable, dbt_command
 from analytics_worker.settings import settings
 from analytics_worker.text import one_line
 from flows.monitoring.checks.runner import Finding
@@ -46,6 +46,10 @@ def check_dbt() -> Finding:
         if not missing.is_file():
             fix = "Correct DBT_PROJECT_PATH or DBT_PROFILES_DIR."
             return Finding("degraded", f"{missing} does not exist", fix)
+    try:
+        checked_executable()
+    except DbtExecutableError as error:
+        return Finding("degraded", str(error), "Correct or unset DBT_EXECUTABLE.")
     files = sorted({*_sources(project), profiles / "profiles.yml"})
     environment = PLACEHOLDERS | dbt_environment()
     fingerprint = _fingerprint(files, environment)
@@ -70,7 +74,7 @@ def _sources(project: Path) -> Iterator[Path]:
 
 
 def _fingerprint(files: list[Path], environment: Mapping[str, str]) -> str:
-    digest = hashlib.sha256(version("dbt-core").encode())
+    digest = hashlib.sha256(_dbt_version().encode())
     for file in files:
         status = file.stat() if file.exists() else file.lstat()
         digest.update(
@@ -80,6 +84,12 @@ def _fingerprint(files: list[Path], environment: Mapping[str, str]) -> str:
     for name in sorted({*names, *(name for name in environment if name.startswith("DBT_"))}):
         digest.update(f"{name}\0{environment.get(name)}\n".encode("utf-8", "surrogateescape"))
     return digest.hexdigest()
+
+
+def _dbt_version() -> str:
+    """Return what identifies the dbt that parses: its version, and which one it is if it is another."""
+    other = checked_executable()
+    return f"{other.path} {other.version}" if other else version("dbt-core")
 
 
 def _variables(file: Path) -> list[str]:
@@ -115,11 +125,10 @@ def _parse(project: Path, profiles: Path, environment: Mapping[str, str]) -> str
     with tempfile.TemporaryDirectory(prefix="dbt-check-") as folder:
         arguments = ["--project-dir", str(project), "--profiles-dir", str(profiles)]
         arguments += ["--target-path", folder, "--log-path", folder]
+        command, environment = dbt_command(environment)
         completed = subprocess.run(
             [
-                sys.executable,
-                "-m",
-                "dbt.cli.main",
+                *command,
                 "--quiet",
                 "--no-use-colors",
                 "parse",
