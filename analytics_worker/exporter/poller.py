@@ -113,7 +113,7 @@ class CollectorState:
 
 
 class Announcements(Protocol):
-    """What tells that something changed, while it is connected."""
+    """What reports that something changed, while it is connected."""
 
     connected: bool
 

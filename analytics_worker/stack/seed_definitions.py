@@ -7,6 +7,7 @@ repeat: a second time changes nothing. A mistake in a file is shown and stops no
 from collections.abc import Awaitable, Callable, Mapping
 
 from analytics_worker.errors import PermanentError
+from analytics_worker.stack.task_process import name_of
 from analytics_worker.stack.terminal import Terminal
 
 Definitions = Mapping[str, Callable[[], str]]
@@ -19,7 +20,7 @@ async def load_definitions(definitions: Definitions, terminal: Terminal, call: C
     for name, definition in definitions.items():
         try:
             with terminal.doing(name, f"definitions of {name}"):
-                line = await call(f"{definition.__module__}:{definition.__qualname__}")
+                line = await call(name_of(definition))
         except PermanentError as error:
             terminal.step(name, f"not loaded: {error}", "failed")
         else:

@@ -16,11 +16,19 @@ from analytics_worker.errors import PermanentError
 from analytics_worker.settings import project_root
 from analytics_worker.stack.errors import StackError
 from analytics_worker.stack.supervised_process import with_parent_death_signal
+from analytics_worker.stack.task_server import DEBUG
 
 LINE_BYTES = 1 << 24
 ERRORS = {"StackError": StackError, "PermanentError": PermanentError}
 
 Progress = Callable[[str], None]
+
+ErrorText = Callable[[BaseException], str]
+
+
+def name_of(function: Callable[..., Any]) -> str:
+    """Return the name by which another process finds a function."""
+    return f"{function.__module__}:{function.__qualname__}"
 
 
 def _ignore(_text: str) -> None:
@@ -30,15 +38,21 @@ def _ignore(_text: str) -> None:
 class TaskProcess:
     """Calls functions one after another in a process of its own, which is started by the first call."""
 
-    def __init__(self, *modules: str) -> None:
-        """Name what it imports before the first call."""
-        self._modules = modules
+    def __init__(self, *modules: str, describe: ErrorText, debug: bool = False) -> None:
+        """Name what it imports before the first call.
+
+        Args:
+            modules: Their names.
+            describe: What the error of a function says to people.
+            debug: Whether unexpected errors show where they come from.
+        """
+        self._arguments = [name_of(describe), *modules, *([DEBUG] if debug else [])]
         self._process: asyncio.subprocess.Process | None = None
         self._lock = asyncio.Lock()
 
     async def start(self) -> None:
         """Begin to import; the calls find it done."""
-        command = [sys.executable, "-m", "analytics_worker.stack.task_server", *self._modules]
+        command = [sys.executable, "-m", "analytics_worker.stack.task_server", *self._arguments]
         self._process = await asyncio.create_subprocess_exec(
             *with_parent_death_signal(command, signal.SIGKILL),
             stdin=asyncio.subprocess.PIPE,

@@ -34,7 +34,7 @@ from analytics_worker.stack.seed_definitions import Definitions, load_definition
 from analytics_worker.stack.server_database_template import SKIP_PREPARATION, start_from_template
 from analytics_worker.stack.state_dir import RecordWriter, StackRecord, StateFolder, created
 from analytics_worker.stack.supervised_process import SupervisedProcess
-from analytics_worker.stack.task_process import TaskProcess
+from analytics_worker.stack.task_process import ErrorText, TaskProcess
 from analytics_worker.stack.terminal import Terminal, fail
 from analytics_worker.stack_address import API_LOGIN, API_URL
 
@@ -51,6 +51,8 @@ class Options:
     sample_scale: float = 1.0
     sample_opportunities: int | None = None
     definitions: Definitions = field(default_factory=dict[str, Any])
+    error_text: ErrorText = str
+    debug: bool = False
 
 
 def supervise(options: Options) -> int:
@@ -164,7 +166,6 @@ class Stack:
                 self._terminal.step("database", line)
 
     async def _prepare_database(self) -> list[str]:
-        """Migrations, and the sample where the database is embedded and empty."""
         preparation = self._task_process("analytics_worker.stack.database")
         lines = await preparation.call(
             "analytics_worker.stack.database:prepare",
@@ -204,8 +205,10 @@ class Stack:
         self._terminal.table("Pipeline", columns, rows)
 
     def _task_process(self, *modules: str) -> TaskProcess:
-        self._task_processes.append(TaskProcess(*modules))
-        return self._task_processes[-1]
+        options = self._options
+        process = TaskProcess(*modules, describe=options.error_text, debug=options.debug)
+        self._task_processes.append(process)
+        return process
 
     def _api(self) -> dict[str, str]:
         return {name: os.environ[name] for name in (API_URL, API_LOGIN) if name in os.environ}
@@ -221,7 +224,6 @@ class Stack:
             running.result()
 
     async def _shut_down(self) -> None:
-        """Stop everything in order; forget that we ran."""
         if any(self._stages.values()):
             self._terminal.step("stopping", "worker, server, database", "note")
         await asyncio.gather(*(process.stop() for process in self._task_processes))
@@ -235,9 +237,7 @@ class Stack:
         self._folder.remove_records()
 
     def _record(self) -> StackRecord:
-        """Return the record for `analytics-worker status`."""
-        stages = reversed(self._stages.values())
-        services = [service for stage in stages for service in stage]
+        services = [each for stage in reversed(self._stages.values()) for each in stage]
         guardian = os.getppid()
         return StackRecord(
             pid=guardian,

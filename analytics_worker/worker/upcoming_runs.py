@@ -1,4 +1,4 @@
-"""Tell the pools of this process at which times runs are due, so that they start on time without being asked for.
+"""Notify the pools of this process of the times at which runs are due, so that they start on time without being asked for.
 
 One request for all pools replaces a poll of each: a pool is polled when a run is due, when an event names it, and
 from time to time. Reads the runs of the queues; writes nothing. If that is not possible, each pool is polled instead.

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from analytics_worker.cli.definitions import alert_rules
+from analytics_worker.cli.errors import error_message
 from analytics_worker.errors import PermanentError
 from analytics_worker.stack.seed_definitions import load_definitions
 from analytics_worker.stack.task_process import TaskProcess
@@ -22,7 +23,7 @@ def accepted() -> str:
 
 def run(capsys: pytest.CaptureFixture[str], **definitions: Callable[[], str]) -> str:
     async def load() -> None:
-        process = TaskProcess()
+        process = TaskProcess(describe=error_message)
         try:
             await load_definitions(definitions, Terminal(), process.call)
         finally:

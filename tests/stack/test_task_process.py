@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from analytics_worker.cli.errors import error_message
 from analytics_worker.errors import PermanentError
 from analytics_worker.stack.errors import StackError
 from analytics_worker.stack.task_process import TaskProcess
@@ -29,7 +30,8 @@ async def count(up_to: int, progress: Callable[[str], None]) -> int:
 
 
 def refuse(kind: str) -> None:
-    raise {"stack": StackError, "permanent": PermanentError}[kind]("name the fix")
+    errors = {"stack": StackError, "permanent": PermanentError, "other": ValueError}
+    raise errors[kind]("name the fix")
 
 
 def die() -> None:
@@ -42,7 +44,7 @@ def pid() -> int:
 
 def with_process(scenario: Callable[[TaskProcess], Awaitable[Any]]) -> Any:
     async def run() -> Any:
-        process = TaskProcess("json")
+        process = TaskProcess("json", describe=error_message)
         try:
             return await scenario(process)
         finally:
@@ -63,7 +65,10 @@ def test_functions_are_called_one_after_another_in_one_process():
     with_process(scenario)
 
 
-@pytest.mark.parametrize(("kind", "error"), [("stack", StackError), ("permanent", PermanentError)])
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [("stack", StackError), ("permanent", PermanentError), ("other", StackError)],
+)
 def test_an_error_is_raised_here_and_ends_nothing(kind, error):
     async def scenario(process: TaskProcess) -> None:
         with pytest.raises(error, match="name the fix"):

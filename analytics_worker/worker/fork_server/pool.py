@@ -67,7 +67,10 @@ class ForkServerPool:
         await asyncio.gather(self._plain.recycle(), self._spare.recycle())
 
     async def close(self) -> None:
-        """End them."""
+        """End them, and start no other."""
+        for task in filter(None, (self._following, self._preparing)):
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
         await asyncio.gather(self._plain.close(), self._spare.close())
 
 

@@ -18,6 +18,7 @@ def dbt_pool(prefect_server: Server, tmp_path: Path) -> Iterator[Workspace]:
     with our_worker(work.pool, environment, tmp_path / "worker.log") as worker:
         yield work
         worker.end()
+    work.client.delete_work_pool(work.pool)
     work.close()
 
 
@@ -29,9 +30,10 @@ def test_a_run_of_the_dbt_pool_starts_one_program_in_its_spare_process(dbt_pool:
     wait_until(lambda: run() == {"first": True, "second": False}, 120)
 
 
-def test_a_run_that_is_expected_finds_it_prepared(dbt_pool: Workspace):
+def test_a_run_that_is_expected_finds_it_prepared(dbt_pool: Workspace, tmp_path: Path):
     deployment = dbt_pool.deploy("spare")
-    state = dbt_pool.wait(dbt_pool.schedule(deployment, 20), timeout=120)
+    wait_until(lambda: "serves dbt" in (tmp_path / "worker.log").read_text(), 120)
+    state = dbt_pool.wait(dbt_pool.schedule(deployment, 12), timeout=120)
     assert dbt_pool.result(state) == {"first": True, "second": False}
 
 

@@ -15,7 +15,7 @@ from tests.support.processes import Process
 
 
 def look(api_url: str, pool: str) -> list[tuple[UUID | None, datetime]]:
-    """What the pool is told."""
+    """What is reported to the pool."""
     told: list[tuple[UUID | None, datetime]] = []
 
     async def look_once() -> None:
