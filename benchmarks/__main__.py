@@ -15,7 +15,7 @@ from benchmarks import _dbt_projects, _performance_page
 from benchmarks._isolated_process import BrokenBenchmarkError, run_isolated
 from benchmarks._table import Row, render
 
-ONLY_BY_NAME = {"soak"}
+ONLY_BY_NAME = {"soak", "idle"}
 """They take too long for a run of all benchmarks."""
 
 

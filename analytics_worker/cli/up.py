@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from analytics_worker.cli.definitions import DEFINITIONS
+from analytics_worker.cli.errors import error_message
 from analytics_worker.cli.shell import DEBUG, exit_on_error
 from analytics_worker.log_format import use_log_format
 from analytics_worker.stack.subreaper import run_under_subreaper
@@ -25,8 +26,10 @@ def up(
     def supervise() -> int:
         from analytics_worker.stack import up as stack  # noqa: PLC0415  # after the fork: the guardian stays small
 
-        options = stack.Options(pipeline, sample_scale, sample_opportunities, DEFINITIONS)
-        with exit_on_error(debug=DEBUG in sys.argv):
+        debug = DEBUG in sys.argv
+        size = (sample_scale, sample_opportunities)
+        options = stack.Options(pipeline, *size, DEFINITIONS, error_message, debug)
+        with exit_on_error(debug=debug):
             use_log_format("up")
             return stack.supervise(options)
         return 1

@@ -25,6 +25,7 @@ from analytics_worker.exporter.collectors.views import Views
 from analytics_worker.exporter.collectors.work_pools import WorkPools
 from analytics_worker.exporter.console import log_line
 from analytics_worker.exporter.counter_store import Store
+from analytics_worker.exporter.event_subscription import EventSubscription
 from analytics_worker.exporter.http_server import STUCK_SECONDS, Server
 from analytics_worker.exporter.label_cache import DeploymentIndex
 from analytics_worker.exporter.metric_families import Family
@@ -66,7 +67,7 @@ def pollers(store: Store) -> list[Poller]:
     """One thread each for the API, this host and the database: one that hangs holds up no other."""
     every = settings().exporter_poll_seconds
     return [
-        Poller("prefect", prefect_collectors(store), every),
+        Poller("prefect", prefect_collectors(store), every, EventSubscription()),
         Poller("host", local_collectors(), every),
         Poller("database", database_collectors(store), every * DATABASE_INTERVAL_FACTOR),
     ]

@@ -6,8 +6,9 @@ its last samples go on standing only until they are too old to be true.
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from prometheus_client.core import Metric
 from prometheus_client.exposition import generate_latest
@@ -15,6 +16,7 @@ from prometheus_client.exposition import generate_latest
 from analytics_worker.exporter.collectors import Collector, Samples
 from analytics_worker.exporter.console import log_line
 from analytics_worker.exporter.metric_families import Family, Labels, Value
+from analytics_worker.exporter.poll_schedule import PollSchedule
 from analytics_worker.prefect_support.api_client import refusal_message
 
 STALE_SECONDS = 120.0
@@ -110,30 +112,63 @@ class CollectorState:
             self.page = text(self.collector.stored())
 
 
+class Announcements(Protocol):
+    """What reports that something changed, while it is connected."""
+
+    connected: bool
+
+    def start(self, announce: Callable[[], None]) -> None:
+        """Begin to call the function for each change, from another thread."""
+        ...
+
+    def stop(self) -> None:
+        """End."""
+        ...
+
+
 class Poller:
     """Collectors that share a thread, because they share what they wait for."""
 
-    def __init__(self, source: str, collectors: Sequence[Collector], every_seconds: float) -> None:
+    def __init__(
+        self,
+        source: str,
+        collectors: Sequence[Collector],
+        every_seconds: float,
+        announcements: Announcements | None = None,
+    ) -> None:
+        """Poll every so many seconds; less often where changes are announced and nothing is in progress."""
         self.source = source
         self.states = [CollectorState(collector) for collector in collectors]
         self.seconds = 0.0
         self.polled_at = time.time()
-        self._every = every_seconds
+        self._announcements = announcements
+        self._schedule = PollSchedule(every_seconds)
+        self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=source, daemon=True)
 
     def start(self) -> None:
         """Begin to poll."""
         self._thread.start()
+        if self._announcements:
+            self._announcements.start(self._announce)
 
     def stop(self) -> None:
         """End after the current collector."""
         self._stop.set()
+        self._wake.set()
         self._thread.join(timeout=1)
+        if self._announcements:
+            self._announcements.stop()
+
+    def _announce(self) -> None:
+        self._schedule.announce(time.monotonic())
+        self._wake.set()
 
     def poll(self) -> None:
         """Let every collector that is due take its turn."""
         started = time.monotonic()
+        self._schedule.begin(started)
         for state in self.states:
             if started >= state.due_at and not self._stop.is_set():
                 state.collect()
@@ -143,7 +178,21 @@ class Poller:
     def _run(self) -> None:
         while not self._stop.is_set():
             self.poll()
-            self._stop.wait(max(0.0, self._every - self.seconds))
+            self._wait()
+
+    def _wait(self) -> None:
+        while not self._stop.is_set():
+            pause = self._schedule.due_at(is_quiet=self.is_quiet()) - time.monotonic()
+            if pause <= 0:
+                return
+            self._wake.wait(pause)
+            self._wake.clear()
+
+    def is_quiet(self) -> bool:
+        """Whether nothing changes without being announced."""
+        if not (self._announcements and self._announcements.connected):
+            return False
+        return all(state.ok and state.collector.is_quiet for state in self.states)
 
 
 class Exposition:

@@ -10,6 +10,8 @@ from uuid import uuid4
 from prefect.client.schemas.objects import FlowRun
 
 HEARTBEAT_SECONDS = 30  # the shortest that Prefect allows
+FIRST_HEARTBEAT_SECONDS = 5.0
+"""After the start of a run: one that ends sooner sends none."""
 MISSED_HEARTBEATS = 3
 HEARTBEAT_TIMEOUT = timedelta(seconds=HEARTBEAT_SECONDS * MISSED_HEARTBEATS)
 

@@ -3,7 +3,7 @@
 How it uses SQLite and PostgreSQL is in analytics_worker/server/database.py. On both, unpermitted requests are refused before Prefect sees them
 (analytics_worker/server/request_guard.py), and automations connect to permitted addresses only
 (analytics_worker/server/automation_actions.py), and runs that were declared crashed stay so
-(analytics_worker/server/crashed_runs.py). Reads and writes only what Prefect's server does, extends
+(analytics_worker/server/crashed_runs.py). An idle one waits (analytics_worker/server/background_tasks.py). Reads and writes only what Prefect's server does, extends
 deadlines that passed during its downtime (analytics_worker/server/deadlines_after_downtime.py) and creates indexes (analytics_worker/server/sqlite_indexes.py).
 """
 
@@ -19,6 +19,7 @@ from analytics_worker.errors import PermanentError
 from analytics_worker.host_port import is_loopback
 from analytics_worker.log_format import is_json, use_log_format
 from analytics_worker.server.automation_actions import restrict_actions
+from analytics_worker.server.background_tasks import wait_for_background_tasks
 from analytics_worker.server.crashed_runs import keep_declared_crashes
 from analytics_worker.server.database import configure_database, is_on_sqlite
 from analytics_worker.server.deadlines_after_downtime import extend_heartbeat_deadlines
@@ -45,6 +46,7 @@ def app(port: int | None = None) -> RequestGuard:
     configure_database()
     restrict_actions()
     keep_declared_crashes()
+    wait_for_background_tasks()
     rules = _rules(port or get_current_settings().server.api.port)
     served = create_app()
     limit_api_requests(served, served.api_app)  # pyright: ignore[reportAttributeAccessIssue]

@@ -102,7 +102,8 @@ class Settings(MessageSettings):
         description="Host names that requests for metrics may use, comma separated, besides localhost and addresses. Empty: no other on loopback, any elsewhere.",
     )
     exporter_poll_seconds: PositiveFloat = Field(
-        default=5.0, description="Interval in which the metrics are updated."
+        default=5.0,
+        description="Interval in which the metrics are updated; six times as long for those of the Prefect API while no run is due or active and no event arrives.",
     )
 
     # The worker

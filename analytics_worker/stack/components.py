@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from analytics_worker.host_port import client_host
 from analytics_worker.settings import project_root, settings
@@ -27,9 +26,7 @@ from analytics_worker.stack.postgres.account import environment as postgres_envi
 from analytics_worker.stack.postgres.server import EmbeddedPostgres
 from analytics_worker.stack.rotating_log import LogFile
 from analytics_worker.stack.supervised_process import SupervisedProcess, with_parent_death_signal
-
-if TYPE_CHECKING:
-    from prefect.client.schemas.objects import Worker
+from analytics_worker.stack.worker_readiness import workers_poll
 
 POSTGRES = "postgres"
 # A dozen threads, most of them SQLite's, would fill an arena each; Python lets one run at a time.
@@ -97,7 +94,7 @@ class Components:
         service = self._python(
             WORKER,
             ("analytics_worker.cli", "worker", *chosen, *options),
-            partial(_workers_poll, pools),
+            partial(workers_poll, client_host(listen_host()), self._port, self._environment, pools),
         )
         service.stop_seconds = DRAIN_SECONDS + 3
         return service
@@ -132,21 +129,3 @@ class Components:
 def _answers(port: int, path: str, _started: datetime, host: str = HOST) -> bool:
     """Whether something of this host answers there that all is well."""
     return request_problem(host, port, path, ANSWER_SECONDS) is None
-
-
-def _workers_poll(pools: Sequence[str], started: datetime) -> bool:
-    """Whether on every pool a worker has reported since then."""
-    from httpx import HTTPError  # noqa: PLC0415  # the server starts while Prefect is imported
-    from prefect import get_client  # noqa: PLC0415
-    from prefect.exceptions import PrefectHTTPStatusError  # noqa: PLC0415
-
-    try:
-        with get_client(sync_client=True) as client:
-            return all(_polls(client.read_workers_for_work_pool(pool), started) for pool in pools)
-    except (HTTPError, PrefectHTTPStatusError):
-        return False
-
-
-def _polls(workers: Sequence["Worker"], started: datetime) -> bool:
-    beats = (worker.last_heartbeat_time for worker in workers)
-    return any(beat is not None and beat >= started for beat in beats)

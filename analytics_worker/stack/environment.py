@@ -20,6 +20,12 @@ DATABASE_URLS = (
     "PREFECT_API_DATABASE_CONNECTION_URL",
 )
 """Variables of Prefect for its server's database, the newer name first."""
+SERVICE_PERIODS = {
+    "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_LOOP_SECONDS": "30",
+    "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS": "60",
+    "PREFECT_SERVER_SERVICES_CLEANUP_RECONCILER_LOOP_SECONDS": "30",
+}
+"""Of services that rarely find anything; Prefect's own are 5, 20 and 5 s."""
 RUN_RETENTION = timedelta(days=30)  # Prefect itself keeps events for 7 days, and runs forever
 
 
@@ -70,6 +76,7 @@ def defaults(port: int) -> dict[str, str]:
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(
             int(RUN_RETENTION.total_seconds())
         ),
+        **SERVICE_PERIODS,
         "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "PREFECT_WORKER_QUERY_SECONDS": "2",
         "PYTHONUNBUFFERED": "1",

@@ -5,7 +5,7 @@ Queues runs on the Prefect API and waits for them. Safe to repeat: so is every f
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,6 @@ from analytics_worker.prefect_support.results import RunFailed
 from analytics_worker.prefect_support.runs import Run, submit
 from analytics_worker.sample_project import SAMPLE_SELECTION, is_sample_project
 from analytics_worker.stack.background_thread import run_in_daemon_thread
-from analytics_worker.stack.terminal import Terminal
 
 POLL_SECONDS = 0.4
 DBT_OF_SAMPLE = ("run-dbt-models/dbt", {"dbt_args": SAMPLE_SELECTION})
@@ -41,23 +40,24 @@ class StepResult:
         return self.deployment, f"[{style}]{self.state}[/]", f"{self.seconds:.1f}", self.message
 
 
-async def run_pipeline(terminal: Terminal) -> list[StepResult]:
-    """Run the steps one after another; a failed one does not keep the next from trying."""
+async def run_pipeline(progress: Callable[[str], None]) -> list[tuple[str, ...]]:
+    """Run the steps one after another; a failed one does not keep the next from trying. Return their rows."""
     steps = [DBT_OF_SAMPLE, *STEPS] if is_sample_project() else STEPS
-    return [await _run_step(name, dict(parameters), terminal) for name, parameters in steps]
+    return [(await _run_step(name, dict(parameters), progress)).row for name, parameters in steps]
 
 
-async def _run_step(name: str, parameters: dict[str, Any], terminal: Terminal) -> StepResult:
+async def _run_step(
+    name: str, parameters: dict[str, Any], progress: Callable[[str], None]
+) -> StepResult:
     started = time.monotonic()
     run = await run_in_daemon_thread(lambda: submit(name, **parameters))
     while True:
         state = await run_in_daemon_thread(run.state)
         seconds = time.monotonic() - started
         if state is not None and state.is_final():
-            terminal.idle(name)
             message = await run_in_daemon_thread(lambda: _message(run))
             return StepResult(name, state.name or "", state.is_completed(), seconds, message)
-        terminal.busy(name, f"{name}: {state.name if state else 'queued'} {seconds:.0f} s")
+        progress(f"{name}: {state.name if state else 'queued'} {seconds:.0f} s")
         await asyncio.sleep(POLL_SECONDS)
 
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from analytics_worker.errors import PermanentError
@@ -33,10 +34,12 @@ from analytics_worker.stack.seed_definitions import Definitions, load_definition
 from analytics_worker.stack.server_database_template import SKIP_PREPARATION, start_from_template
 from analytics_worker.stack.state_dir import RecordWriter, StackRecord, StateFolder, created
 from analytics_worker.stack.supervised_process import SupervisedProcess
+from analytics_worker.stack.task_process import ErrorText, TaskProcess
 from analytics_worker.stack.terminal import Terminal, fail, stack_terminal
 from analytics_worker.stack_address import API_LOGIN, API_URL
 
 REFUSED = 2
+REGISTRATION = "analytics_worker.stack.registration"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -48,6 +51,8 @@ class Options:
     sample_scale: float = 1.0
     sample_opportunities: int | None = None
     definitions: Definitions = field(default_factory=dict[str, Any])
+    error_text: ErrorText = str
+    debug: bool = False
 
 
 def supervise(options: Options) -> int:
@@ -96,6 +101,9 @@ class Stack:
         stages = ("worker", "exporter", "server", "postgres")  # the order in which they stop
         self._stages: dict[str, list[SupervisedProcess]] = {stage: [] for stage in stages}
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._task_processes: list[TaskProcess] = []
+        self._deployment = self._task_process(REGISTRATION)
+        self._pools: Sequence[str] = ()
         self._stop = asyncio.Event()
         self._recorder = RecordWriter(folder, self._record, terminal.say)
         self._components = Components(
@@ -124,7 +132,6 @@ class Stack:
         return 0
 
     async def _bring_up(self) -> None:
-        """Everything in order; what does not depend on each other starts side by side."""
         database = asyncio.create_task(self._bring_up_database())
         server = asyncio.create_task(self._bring_up_server(database))
         try:
@@ -133,11 +140,13 @@ class Stack:
             database.cancel()
             server.cancel()
         seconds = time.monotonic() - self._began
-        self._terminal.step("worker", f"{', '.join(self._pools())} online after {seconds:.1f} s")
+        self._terminal.step("worker", f"{', '.join(self._pools)} online after {seconds:.1f} s")
         if self._options.pipeline:
             await self._run_pipeline()
             if self._postgres:
-                await load_definitions(self._options.definitions, self._terminal)
+                call = self._deployment.call
+                await load_definitions(self._options.definitions, self._terminal, call)
+        await self._deployment.stop()
         self._terminal.step("metrics", f"http://{HOST}:{settings().prometheus_port}/metrics")
         self._terminal.step("ready", f"Prefect UI {ui_url(self._port)} · Ctrl-C stops everything")
 
@@ -153,46 +162,53 @@ class Stack:
             self._folder.write_env(self._api())
         settings.cache_clear()
         with self._terminal.doing("database", "migrations and sample warehouse"):
-            for line in await run_in_daemon_thread(self._prepare_database):
+            for line in await self._prepare_database():
                 self._terminal.step("database", line)
 
-    def _prepare_database(self) -> list[str]:
-        """Migrations, and the sample where the database is embedded and empty."""
-        from analytics_worker.stack import database  # noqa: PLC0415  # the server starts while Prefect is imported
-
-        return database.prepare(
+    async def _prepare_database(self) -> list[str]:
+        preparation = self._task_process("analytics_worker.stack.database")
+        lines = await preparation.call(
+            "analytics_worker.stack.database:prepare",
             sample=self._postgres is not None,
             scale=self._options.sample_scale,
             opportunities=self._options.sample_opportunities,
         )
+        await preparation.stop()
+        return lines
 
     async def _bring_up_server(self, database: asyncio.Task[None]) -> None:
         with self._terminal.doing("server", "Prefect server starts"):
             ready = asyncio.create_task(self._ready("server", self._components.server()))
+            await self._deployment.start()
             await database
-            wanted = await run_in_daemon_thread(_read_deployments)
+            self._pools = await self._deployment.call(f"{REGISTRATION}:read_deployments")
             await ready
         self._terminal.step("server", f"ready on {ui_url(self._port)}")
+        await self._deploy("close_runs")
+        await asyncio.gather(self._deploy("register"), self._bring_up_worker())
+
+    async def _deploy(self, step: str) -> None:
         with self._terminal.doing("deploy", "pools, blocks and deployments"):
-            for line in await run_in_daemon_thread(lambda: _deploy(wanted)):
+            for line in await self._deployment.call(f"{REGISTRATION}:{step}"):
                 self._terminal.step("deployments", line)
+
+    async def _bring_up_worker(self) -> None:
         with self._terminal.doing("worker", "worker and exporter start"):
-            await asyncio.gather(
-                self._ready("worker", self._components.worker(self._pools())),
-                self._ready("exporter", self._components.exporter()),
-            )
+            worker = self._ready("worker", self._components.worker(self._pools))
+            await asyncio.gather(worker, self._ready("exporter", self._components.exporter()))
 
     async def _run_pipeline(self) -> None:
-        from analytics_worker.stack.pipeline import run_pipeline  # noqa: PLC0415  # Prefect is imported by now
-
-        outcomes = await run_pipeline(self._terminal)
+        with self._terminal.doing("pipeline", "the pipeline runs"):
+            show = partial(self._terminal.busy, "pipeline")
+            rows = await self._deployment.call("analytics_worker.stack.pipeline:run_pipeline", show)
         columns = ("step", "state", "seconds", "what it did")
-        self._terminal.table("Pipeline", columns, (outcome.row for outcome in outcomes))
+        self._terminal.table("Pipeline", columns, rows)
 
-    def _pools(self) -> Sequence[str]:
-        from analytics_worker.prefect_support.deployments import pools  # noqa: PLC0415  # imports Prefect
-
-        return [pool.name for pool in pools()]
+    def _task_process(self, *modules: str) -> TaskProcess:
+        options = self._options
+        process = TaskProcess(*modules, describe=options.error_text, debug=options.debug)
+        self._task_processes.append(process)
+        return process
 
     def _api(self) -> dict[str, str]:
         return {name: os.environ[name] for name in (API_URL, API_LOGIN) if name in os.environ}
@@ -208,9 +224,9 @@ class Stack:
             running.result()
 
     async def _shut_down(self) -> None:
-        """Stop everything in order; forget that we ran."""
         if any(self._stages.values()):
             self._terminal.step("stopping", "worker, server, database", "note")
+        await asyncio.gather(*(process.stop() for process in self._task_processes))
         for services in self._stages.values():
             await asyncio.gather(*(service.stop() for service in services))
         for task in self._tasks.values():
@@ -221,9 +237,7 @@ class Stack:
         self._folder.remove_records()
 
     def _record(self) -> StackRecord:
-        """Return the record for `analytics-worker status`."""
-        stages = reversed(self._stages.values())
-        services = [service for stage in stages for service in stage]
+        services = [each for stage in reversed(self._stages.values()) for each in stage]
         guardian = os.getppid()
         return StackRecord(
             pid=guardian,
@@ -234,15 +248,3 @@ class Stack:
             components=[service.component() for service in services],
             metrics_port=settings().prometheus_port,
         )
-
-
-def _read_deployments() -> Any:
-    from analytics_worker.deployment.deploy import desired_state  # noqa: PLC0415  # imports Prefect and every flow
-
-    return desired_state()
-
-
-def _deploy(wanted: Any) -> list[str]:
-    from analytics_worker.stack.registration import register  # noqa: PLC0415  # imports Prefect
-
-    return register(wanted)

@@ -17,6 +17,10 @@ RECONNECT_SECONDS = 1.0
 CANCELLING = "prefect.flow-run.Cancelling"
 WORK = ("Scheduled", "Late", "Resuming", "AwaitingRetry", "AwaitingConcurrencySlot")
 ROOM = ("Completed", "Failed", "Crashed", "Cancelled", "Paused", "Suspended")
+CHANGED = tuple(
+    f"prefect.work-{what}.{how}" for what in ("pool", "queue") for how in ("ready", "updated")
+)
+"""A pool or queue that is no longer paused, or has another limit, may have room."""
 
 logger = get_logger("analytics_worker.worker.event_listener")
 
@@ -46,7 +50,7 @@ class EventListener:
     async def _follow(self) -> None:
         wanted = EventFilter(
             event=EventNameFilter(
-                name=[CANCELLING, *(f"prefect.flow-run.{n}" for n in WORK + ROOM)]
+                name=[CANCELLING, *CHANGED, *(f"prefect.flow-run.{n}" for n in WORK + ROOM)]
             ),
             any_resource=EventAnyResourceFilter(id=list(self._pools)),
         )
@@ -60,6 +64,6 @@ class EventListener:
         if event.event == CANCELLING:
             self._cancel(UUID(event.resource.id.rsplit(".", 1)[-1]))
             return
-        for resource in event.related:
+        for resource in event.involved_resources:
             if resource.id in self._pools:
                 self._pools[resource.id](event.event.rsplit(".", 1)[-1] in WORK)

@@ -8,7 +8,7 @@ and logs of its runs.
 import asyncio
 import time
 from collections.abc import Sequence
-from functools import partial
+from datetime import datetime
 from typing import Any, Self, cast
 from uuid import UUID
 
@@ -28,12 +28,15 @@ from analytics_worker.worker.run_executor import RunExecutor
 from analytics_worker.worker.run_spec import LaunchOptions
 from analytics_worker.worker.run_starter import RunStarter
 from analytics_worker.worker.skip_superseded import skip_superseded
+from analytics_worker.worker.start_timers import StartTimers
 from analytics_worker.worker.worker_identity import WORKER_LABEL
 from analytics_worker.worker.worker_metadata import integrations
 
 POLL_TIMEOUT_SECONDS = 8.0
 RETRY_SECONDS = 2.0
 MAX_RETRY_SECONDS = 30.0
+QUIET_SECONDS = 40.0
+"""Longest time between two polls: the server takes a queue for abandoned that was not polled for a minute."""
 SPARE_AHEAD_SECONDS = 40.0
 """Seconds before its start at which the fork server of a run with a warm process is started."""
 
@@ -62,9 +65,8 @@ class PoolWorker(RunStarter):
         policy: JobPolicy,
     ) -> None:
         """Set the pool; the worker's name and id are the same after every restart in one place."""
-        ahead = SPARE_AHEAD_SECONDS if launch_options.spare else None
         super().__init__(
-            work_pool_name=pool, name=name, create_pool_if_not_found=False, prefetch_seconds=ahead
+            work_pool_name=pool, name=name, create_pool_if_not_found=False, prefetch_seconds=0
         )
         self.pool = pool
         self._worker_id = worker_id
@@ -73,6 +75,7 @@ class PoolWorker(RunStarter):
         self._launch_options = launch_options
         self._policy = policy
         self._wake = asyncio.Event()
+        self._start_timers = StartTimers()
         self._claimed = asyncio.Condition()
         self._lock: ClaimLock | None = None
         self._failed_polls = 0
@@ -117,18 +120,24 @@ class PoolWorker(RunStarter):
         self._expects_work |= for_work
         self._wake.set()
 
+    def expect(self, run: UUID | None, due: datetime) -> None:
+        """Poll when the run is due; as soon as possible if it is due already."""
+        wait = self._start_timers.set(run, due, self.wake)
+        if self._launch_options.spare and 0 < wait <= SPARE_AHEAD_SECONDS:
+            self._run_executor.fork_servers.expect_spare()
+
     def stop_claiming(self) -> None:
         """Take no more work."""
         self._draining = True
 
-    async def serve(self, *, poll_seconds: float) -> None:
+    async def serve(self) -> None:
         """Poll and send heartbeats until cancelled. An unreachable server is tried again."""
         async with self, anyio.create_task_group() as group:
             group.start_soon(self._keep_in_sync)
             self._started_event = await self._emit_worker_started_event()
             while True:
                 await self._poll()
-                with anyio.move_on_after(poll_seconds):
+                with anyio.move_on_after(QUIET_SECONDS):
                     await self._wake.wait()
 
     async def _worker_metadata(self) -> WorkerMetadata | None:
@@ -168,24 +177,13 @@ class PoolWorker(RunStarter):
         return self._lock
 
     async def _due_runs(self) -> list[Any]:
-        """Return the runs that are due; schedule a poll for those that are due soon."""
+        """Return the runs that are due."""
         has_pool = self._has_successfully_synced and self.work_pool.type == self.type
         if self._draining or not has_pool:
             return []
         with anyio.fail_after(POLL_TIMEOUT_SECONDS):
             handed_out = await self._get_scheduled_flow_runs()
-        due: list[Any] = []
-        for entry in handed_out:
-            start = entry.flow_run.next_scheduled_start_time
-            wait = start.timestamp() - time.time() if start else 0
-            if wait > 0:
-                later = partial(self.wake, for_work=True)
-                asyncio.get_running_loop().call_later(wait, later)
-                if self._launch_options.spare:
-                    self._run_executor.fork_servers.expect_spare()
-            elif entry.flow_run.id not in self.claiming:
-                due.append(entry)
-        return due
+        return [entry for entry in handed_out if entry.flow_run.id not in self.claiming]
 
     async def _claim(self, lock: ClaimLock) -> None:
         """Ask again, now that it is our turn, and keep the turn until each run is PENDING."""

@@ -6,9 +6,10 @@ being that process. ``pyproject.toml`` bounds the version. A unit test checks ea
 listed here, so that an upgrade fails there and not in a run. Reads and writes nothing.
 """
 
-import functools
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
@@ -77,15 +78,41 @@ WORKER_ATTRIBUTES = (
 )
 
 
-def disable_heartbeat_join() -> None:
-    """Do not let every sync flow wait up to a second for its heartbeat thread to notice the end.
+def adjust_heartbeats(first_after_seconds: float) -> None:
+    """Send a run's first heartbeat some seconds after its start, and do not wait for the thread at its end.
 
-    Async flows already don't; the thread is a daemon either way, and looks at the run's state
-    before each beat. There is no setting for it.
+    The first one of a short run arrives after its end, because it takes another way to the server. The server
+    then expects the next one, and tries to crash the run that has completed. Async flows don't wait either;
+    the thread is a daemon, and looks at the run's state before each beat. There is no setting for either.
     """
-    patient = prefect.flow_engine._send_heartbeats  # noqa: SLF001
-    impatient = functools.partial(patient, join_on_exit=False)
-    prefect.flow_engine._send_heartbeats = impatient  # noqa: SLF001
+    prompt = prefect.flow_engine._send_heartbeats  # noqa: SLF001
+
+    @contextmanager
+    def delayed(engine: Any, join_on_exit: bool = True) -> Generator[None]:  # noqa: ARG001  # Prefect's signature
+        ended = _delay_first_heartbeat(engine, first_after_seconds)
+        with prompt(engine, join_on_exit=False):
+            try:
+                yield
+            finally:
+                ended.set()
+
+    prefect.flow_engine._send_heartbeats = delayed  # noqa: SLF001
+
+
+def _delay_first_heartbeat(engine: Any, seconds: float) -> threading.Event:
+    """Let the thread wait before its first heartbeat; return the event that ends the wait, and the heartbeats."""
+    ended, emit = threading.Event(), engine._emit_flow_run_heartbeat  # noqa: SLF001
+    is_late = threading.Event()
+
+    def emit_unless_ended(*template: Any) -> None:
+        if not is_late.is_set():
+            ended.wait(seconds)
+            is_late.set()
+        if not ended.is_set():
+            emit(*template)
+
+    engine._emit_flow_run_heartbeat = emit_unless_ended  # noqa: SLF001
+    return ended
 
 
 def enable_cancellation() -> None:

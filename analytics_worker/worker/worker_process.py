@@ -11,6 +11,7 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from uuid import UUID
@@ -34,6 +35,7 @@ from analytics_worker.worker.recovery import Recovery
 from analytics_worker.worker.run_executor import RunExecutor
 from analytics_worker.worker.run_monitor import limit_memory, poll_cancellations
 from analytics_worker.worker.run_spec import LaunchOptions
+from analytics_worker.worker.upcoming_runs import UpcomingRuns
 from analytics_worker.worker.worker_identity import WorkerIdentity, acquire_name
 
 RESTART_SECONDS = 5.0
@@ -89,6 +91,8 @@ class WorkerProcess:
         self._records = options.folder / "runs"
         self._records.mkdir(parents=True, exist_ok=True)
         self._workers = [self._worker(pool) for pool in options.pools]
+        pools = {pool: partial(self._expect, n) for n, pool in enumerate(options.pools)}
+        self._upcoming = UpcomingRuns(pools)
         self._stop = asyncio.Event()
         self._stop_now = asyncio.Event()
 
@@ -155,6 +159,7 @@ class WorkerProcess:
         )
         group.start_soon(_restart_on_error, "recovery", recovery.watch)
         group.start_soon(_restart_on_error, "wake-up", self._wake_up)
+        group.start_soon(_restart_on_error, "upcoming runs", self._watch_upcoming_runs)
         cancellations = partial(poll_cancellations, self._run_executor)
         group.start_soon(_restart_on_error, "cancellation", cancellations)
         beats = partial(send_heartbeats, self._run_executor)
@@ -165,7 +170,7 @@ class WorkerProcess:
 
     async def _serve_pool(self, number: int) -> None:
         try:
-            await self._workers[number].serve(poll_seconds=self.options.poll_seconds)
+            await self._workers[number].serve()
         finally:
             self._workers[number] = self._worker(self.options.pools[number])
 
@@ -184,8 +189,16 @@ class WorkerProcess:
 
             await EventListener(pools, cancel).listen()
 
+    async def _watch_upcoming_runs(self) -> None:
+        await self._upcoming.watch(self._run_executor.client, self.options.poll_seconds)
+
+    def _expect(self, number: int, run: UUID | None, due: datetime) -> None:
+        self._workers[number].expect(run, due)
+
     def _wake(self, number: int, for_work: bool) -> None:
         self._workers[number].wake(for_work=for_work)
+        if for_work:
+            self._upcoming.announce()
 
     def _is_ours(self, run: UUID) -> bool:
         return run in self._run_executor.active or any(w.is_busy_with(run) for w in self._workers)

@@ -23,6 +23,11 @@ class Collector(ABC):
     every_seconds: ClassVar[float] = 0.0
     """Seconds for which its samples stay valid; 0 is until the next poll."""
 
+    @property
+    def is_quiet(self) -> bool:
+        """Whether the samples change only by what an event announces."""
+        return True
+
     @abstractmethod
     def collect(self) -> Iterable[Samples]:
         """Return the current samples of each family."""

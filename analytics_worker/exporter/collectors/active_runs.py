@@ -8,6 +8,8 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from typing_extensions import override
+
 from analytics_worker.exporter.collectors import Collector, Samples
 from analytics_worker.exporter.label_cache import DeploymentLabels
 from analytics_worker.exporter.metric_families import Family, Labels
@@ -59,6 +61,13 @@ class ActiveRuns(Collector):
     def __init__(self, api: PrefectApi) -> None:
         self._api = api
         self._deployments = DeploymentLabels(api)
+        self._has_runs = True
+
+    @property
+    @override
+    def is_quiet(self) -> bool:
+        """Whether no run is due or active: their ages grow all the time."""
+        return not self._has_runs
 
     def collect(self) -> Iterable[Samples]:
         """Request pools and active runs."""
@@ -68,6 +77,7 @@ class ActiveRuns(Collector):
         live = self._api.filter(
             "flow_runs", flow_runs=_live(now), sort="START_TIME_ASC", limit=PAGE
         )
+        self._has_runs = bool(live)
         numbers = _numbers(live) if len(live) < PAGE else self._ask(names, now)
         yield RUNS, {(p, s): 0.0 for p in names for s in SHOWN} | _by_state(numbers)
         yield OLDEST_WAITING, dict.fromkeys(((p,) for p in names), 0.0) | _waiting(live, now)

@@ -118,6 +118,11 @@ class ForkServerClient:
         """Process id of the fork server, if there is one."""
         return self._session.process.pid if self._session else None
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether a fork need not wait for imports."""
+        return self._session is not None and self._session.code == self._state_of_code()
+
     async def ensure(self) -> None:
         """Have a fork server that answers."""
         await self._current()

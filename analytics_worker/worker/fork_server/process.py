@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 
 from analytics_worker.log_format import use_log_format
+from analytics_worker.prefect_support.heartbeat_timeout import FIRST_HEARTBEAT_SECONDS
 from analytics_worker.prefect_support.result_libraries import restrict_result_libraries
 from analytics_worker.worker import prefect_internals
 from analytics_worker.worker.fork_server import flow_run_process
@@ -73,7 +74,7 @@ def preload(modules: Sequence[str]) -> None:
     for name in modules:
         _import_if_possible(name)
     restrict_result_libraries()
-    prefect_internals.disable_heartbeat_join()
+    prefect_internals.adjust_heartbeats(FIRST_HEARTBEAT_SECONDS)
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         raise ThreadStartedError(f"one of these modules started a thread: {', '.join(modules)}")
     gc.collect()

@@ -14,7 +14,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, WorkerStatus
 from prefect.client.schemas.sorting import FlowRunSort
-from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.exceptions import PrefectHTTPStatusError
 
 from analytics_worker.prefect_support.deployments import pools
 from analytics_worker.prefect_support.pagination import pages
@@ -63,9 +63,10 @@ def read_pools(client: SyncPrefectClient) -> PoolStatuses:
     used = Counter(run.work_pool_name for run in active)
     waiting = Counter(run.work_pool_name for run in due)
     late = Counter(run.work_pool_name for run in due if run.state_name == LATE_STATE)
+    limits = {pool.name: pool.concurrency_limit for pool in pages(client.read_work_pools)}
     by_pool = {
         pool.name: PoolStatus(
-            limit=_limit(client, pool.name),
+            limit=limits.get(pool.name),
             used=used[pool.name],
             online=online_workers(client, pool.name),
             waiting=waiting[pool.name],
@@ -91,10 +92,3 @@ def online_workers(client: SyncPrefectClient, pool: str) -> int:
             return 0
         raise
     return sum(worker.status is WorkerStatus.ONLINE for worker in workers)
-
-
-def _limit(client: SyncPrefectClient, pool: str) -> int | None:
-    try:
-        return client.read_work_pool(pool).concurrency_limit
-    except ObjectNotFound:
-        return None
