@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
+from analytics_worker.prefect_support.api_tls import share_api_ssl_context
 from analytics_worker.prefect_support.result_libraries import restrict_result_libraries
 from analytics_worker.worker import prefect_internals
 from analytics_worker.worker.fork_server import flow_run_process
@@ -73,6 +74,8 @@ def preload(modules: Sequence[str]) -> None:
         _import_if_possible(name)
     restrict_result_libraries()
     prefect_internals.disable_heartbeat_join()
+    prefect_internals.delay_suspension_observer()
+    share_api_ssl_context()
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         raise ThreadStartedError(f"one of these modules started a thread: {', '.join(modules)}")
     gc.collect()
