@@ -1,26 +1,18 @@
-"""Run a Celery worker with Redis, in an environment that is created once below the state folder.
+"""Run a Celery worker with Redis, in an environment of its own."""
 
-Writes ``.state/benchmarks/celery``. Safe to repeat: a finished environment is reused.
-"""
-
-import hashlib
 import json
-import os
 import subprocess
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import psutil
 from sqlalchemy import URL
 
 from analytics_worker.database.connections import reader_url, warehouse_url
-from analytics_worker.settings import project_root
+from benchmarks._other_environment import environment_python, running
 from tests.support.redis_server import RedisServer
 
-REQUIREMENTS = Path(__file__).parent / "requirements-celery.txt"
 WORKERS = 4  # as many as the pool of alerts has
 
 
@@ -51,7 +43,7 @@ class CeleryWorker:
 @contextmanager
 def celery_worker(sink_url: str = "") -> Generator[CeleryWorker]:
     """Run a worker until the block ends, with the database of the settings."""
-    python = environment_python()
+    python = environment_python("celery")
     with RedisServer() as redis:
         variables = {
             "BENCH_REDIS": redis_url(redis),
@@ -77,35 +69,3 @@ def redis_url(server: RedisServer) -> str:
 
 def _libpq(url: URL) -> str:
     return url.set(drivername="postgresql").render_as_string(hide_password=False)
-
-
-@contextmanager
-def running(command: list[str], variables: dict[str, str]) -> Generator["subprocess.Popen[bytes]"]:
-    """Run a program of that environment until the block ends."""
-    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    process = subprocess.Popen(
-        command,
-        cwd=project_root(),
-        env=inherited | variables,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.communicate(timeout=30)
-
-
-def environment_python() -> str:
-    """Return its Python; the environment is created again when the requirements change."""
-    folder = project_root() / ".state" / "benchmarks" / "celery"
-    python, mark = folder / "bin" / "python", folder / "requirements"
-    selected = hashlib.sha256(REQUIREMENTS.read_bytes()).hexdigest()
-    if not mark.exists() or mark.read_text() != selected:
-        subprocess.run([sys.executable, "-m", "venv", "--clear", folder], check=True)
-        install = [python, "-m", "pip", "install", "--quiet", "-r", REQUIREMENTS]
-        subprocess.run(install, check=True)
-        mark.write_text(selected)
-    return str(python)

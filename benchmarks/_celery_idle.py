@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 
 import psutil
 
-from benchmarks._celery import environment_python, redis_url, running
+from benchmarks._celery import redis_url
+from benchmarks._other_environment import environment_python, running
 from tests.support.ports import free_port
 from tests.support.redis_server import RedisServer
 
@@ -40,7 +41,7 @@ def idle_celery() -> IdleUsage:
         redis = stack.enter_context(RedisServer())
         folder = stack.enter_context(TemporaryDirectory())
         variables = {"BENCH_REDIS": redis_url(redis)}
-        celery = [environment_python(), "-m", "celery", "-A", MODULE]
+        celery = [environment_python("celery"), "-m", "celery", "-A", MODULE]
         commands = [
             [*celery, "worker", "-Q", queue, "-c", str(number), "-n", f"{queue}@%h", "-l", "ERROR"]
             for queue, number in CONCURRENCY.items()
@@ -55,7 +56,7 @@ def idle_celery() -> IdleUsage:
 
 def _check_workers(variables: dict[str, str]) -> None:
     output = subprocess.run(
-        [environment_python(), "-c", ONE_TASK_PER_QUEUE],
+        [environment_python("celery"), "-c", ONE_TASK_PER_QUEUE],
         env=variables,
         check=True,
         capture_output=True,

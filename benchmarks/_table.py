@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _TIMES = "\N{MULTIPLICATION SIGN}"
-_GOAL = re.compile(r"(≤|<=) ?(?P<limit>\d+(\.\d+)?) ?(?P<unit>.+)")
+_GOAL = re.compile(r"(?P<sign>≤|<=|≥) ?(?P<limit>\d+(\.\d+)?) ?(?P<unit>.+)")
 _HEADER = ("what", "worker", "against", "other", "ratio", "goal", "")
 
 
@@ -13,7 +13,7 @@ _HEADER = ("what", "worker", "against", "other", "ratio", "goal", "")
 class Row:
     """One measurement beside what it is compared with.
 
-    ``goal`` is empty, a ratio ("≤ 0.6x") or a value in the row's own unit ("≤ 50 ms").
+    ``goal`` is empty, a ratio ("≤ 0.6x") or a value in the row's own unit ("≤ 50 ms", "≥ 100 %").
     """
 
     name: str
@@ -40,7 +40,8 @@ class Row:
                 f"goal {self.goal!r} of {self.name!r} cannot be compared: write '≤ 0.6x' beside "
                 f"something to compare with, or '≤ 50 {self.unit}'"
             )
-        return measured <= float(goal["limit"])
+        limit = float(goal["limit"])
+        return measured >= limit if goal["sign"] == "≥" else measured <= limit
 
     def _by_unit(self) -> dict[str, float | None]:
         return {self.unit: self.ours, "x": self.ratio, _TIMES: self.ratio}

@@ -14,6 +14,7 @@ from prefect.exceptions import PrefectHTTPStatusError
 from prefect.settings import get_current_settings
 
 from analytics_worker.errors import PermanentError
+from analytics_worker.prefect_support.api_tls import with_shared_context
 from analytics_worker.prefect_support.result_libraries import restrict_result_libraries
 from analytics_worker.prefect_support.stack_access import (
     ApiUnavailableError,
@@ -50,7 +51,7 @@ def api_client() -> Generator[SyncPrefectClient]:
     restrict_result_libraries()
     with with_stack_access():
         check_server()
-        with get_client(sync_client=True) as client, _refusals():
+        with get_client(with_shared_context({}), sync_client=True) as client, _refusals():
             yield client
 
 

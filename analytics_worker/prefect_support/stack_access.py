@@ -6,17 +6,11 @@ starts a server of its own.
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any, NamedTuple
 
 import httpx
 import prefect.context
-from prefect.settings import (
-    PREFECT_API_AUTH_STRING,
-    PREFECT_API_URL,
-    PREFECT_SERVER_ALLOW_EPHEMERAL_MODE,
-    Settings,
-    get_current_settings,
-    temporary_settings,
-)
+from prefect.settings import Settings, get_current_settings
 
 from analytics_worker.settings import project_root, user_variables
 from analytics_worker.stack_address import (
@@ -39,6 +33,18 @@ OTHER_SERVER = (
 )
 
 
+Changes = dict[Any, str | bool]
+
+
+class _Copy(NamedTuple):
+    original: Settings
+    changes: Changes
+    settings: Settings
+
+
+_last_copy: _Copy | None = None
+
+
 class ApiUnavailableError(ConnectionError):
     """The Prefect API does not answer; the message names the address and what to do."""
 
@@ -53,11 +59,31 @@ def with_stack_access() -> Generator[None]:
 
     Prefect starts no server of its own where there is neither.
     """
-    address = _address()
-    own_server = temporary_settings({PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False})
-    chosen = temporary_settings({PREFECT_API_URL: address} if address else {})
-    with own_server, chosen, _with_stack_login():
+    context = prefect.context.get_settings_context()
+    changes = _changes(context.settings)
+    settings = _copy_with(context.settings, changes) if changes else context.settings
+    with prefect.context.SettingsContext(profile=context.profile, settings=settings):
         yield
+
+
+def _changes(current: Settings) -> Changes:
+    """Return what is not yet as it should be, by the path of the setting."""
+    address = _address()
+    changes: Changes = {"api.url": address} if address else {}
+    if login := _stack_login(current, address or current.api.url):
+        changes["api.auth_string"] = login
+    if current.server.ephemeral.enabled:
+        changes["server.ephemeral.enabled"] = False
+    return changes
+
+
+def _copy_with(current: Settings, changes: Changes) -> Settings:
+    """Return changed settings. Prefect takes 30 ms to validate them, so the last ones are kept."""
+    global _last_copy  # noqa: PLW0603  # one assignment: another thread reads the old one or the new one
+    last = _last_copy
+    if last is None or last.original is not current or last.changes != changes:
+        last = _last_copy = _Copy(current, changes, current.copy_with_update(updates=changes))
+    return last.settings
 
 
 @contextmanager
@@ -89,14 +115,10 @@ def _settings_at_import() -> Settings:
     return context.settings if context else get_current_settings()
 
 
-@contextmanager
-def _with_stack_login() -> Generator[None]:
-    """Use the login of the local stack if Prefect's settings name its API and no login."""
-    api = get_current_settings().api
-    configured = api.auth_string and api.auth_string.get_secret_value()
-    login = None if configured or api.key else stack_login(api.url)
-    with temporary_settings({PREFECT_API_AUTH_STRING: login} if login else {}):
-        yield
+def _stack_login(current: Settings, url: str | None) -> str | None:
+    """Return the login of the local stack if this is its API, and the settings have no login."""
+    configured = current.api.auth_string and current.api.auth_string.get_secret_value()
+    return None if configured or current.api.key else stack_login(url)
 
 
 def check_server() -> None:

@@ -6,6 +6,7 @@ being that process. ``pyproject.toml`` bounds the version. A unit test checks ea
 listed here, so that an upgrade fails there and not in a run. Reads and writes nothing.
 """
 
+import contextvars
 import os
 import threading
 from collections.abc import Callable, Generator
@@ -14,6 +15,8 @@ from typing import Any
 from uuid import UUID
 
 import prefect.flow_engine
+from prefect._flow_run_suspension import FlowRunSuspensionRequest
+from prefect._flow_run_suspension import observe_flow_run_suspension as _observe_suspension
 from prefect._internal import control_listener
 from prefect._internal.control_listener import configure_from_env
 from prefect._internal.metrics import RunMetrics
@@ -77,6 +80,8 @@ WORKER_ATTRIBUTES = (
     "_work_pool_name",
 )
 
+SUSPENSION_DELAY_SECONDS = 0.5
+
 
 def adjust_heartbeats(first_after_seconds: float) -> None:
     """Send a run's first heartbeat some seconds after its start, and do not wait for the thread at its end.
@@ -113,6 +118,35 @@ def _delay_first_heartbeat(engine: Any, seconds: float) -> threading.Event:
 
     engine._emit_flow_run_heartbeat = emit_unless_ended  # noqa: SLF001
     return ended
+
+
+def delay_suspension_observer() -> None:
+    """Do not let every run connect to the server's events before it starts, to be notified of a suspension.
+
+    A run looks for one when it has lasted `SUSPENSION_DELAY_SECONDS`: most have ended by then. What happened
+    before is in the run's state, which the observer reads first. There is no setting for it.
+    """
+    name = "observe_flow_run_suspension"
+    setattr(prefect.flow_engine, name, _observe_suspension_later)
+
+
+@contextmanager
+def _observe_suspension_later(
+    flow_run_id: UUID, suspension_request: FlowRunSuspensionRequest
+) -> Generator[None]:
+    ended = threading.Event()
+
+    def observe() -> None:
+        if not ended.wait(SUSPENSION_DELAY_SECONDS):
+            with _observe_suspension(flow_run_id, suspension_request):
+                ended.wait()
+
+    context = contextvars.copy_context()
+    threading.Thread(target=context.run, args=(observe,), daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
 
 
 def enable_cancellation() -> None:

@@ -87,8 +87,19 @@ class ContribPostgres:
 
     def __enter__(self) -> Self:
         """Make the cluster, start it, make the database."""
+        cluster = str(self._folder / "cluster")
+        self._run("initdb", "-D", cluster, "-U", USER, "-A", "trust", "-E", "UTF8", "-N")
+        self._start()
+        self._run("createdb", "-h", str(self._folder), "-p", self._port, "-U", USER, USER)
+        return self
+
+    def restart(self) -> None:
+        """Stop it, which ends all sessions, and start it again on the same data."""
+        self._stop()
+        self._start()
+
+    def _start(self) -> None:
         cluster = self._folder / "cluster"
-        self._run("initdb", "-D", str(cluster), "-U", USER, "-A", "trust", "-E", "UTF8", "-N")
         options = [p for name, value in self._settings.items() for p in ("-c", f"{name}={value}")]
         command = self._account.command("postgres", "-D", str(cluster), *options)
         with (self._folder / "postgres.log").open("ab") as log:
@@ -96,11 +107,12 @@ class ContribPostgres:
                 command, env=environment(), cwd=self._folder, stdout=log, stderr=log
             )
         wait_until(self._answers, timeout=60, interval=0.1)
-        self._run("createdb", "-h", str(self._folder), "-p", self._port, "-U", USER, USER)
-        return self
 
     def __exit__(self, *_: object) -> None:
         """End it."""
+        self._stop()
+
+    def _stop(self) -> None:
         if self._process:
             self._process.send_signal(signal.SIGINT)  # fast: sessions are ended
             self._process.wait(60)

@@ -56,6 +56,14 @@ def test_the_heartbeat_can_be_left_behind():
     assert "join_on_exit" in parameters(flow_engine._send_heartbeats)
 
 
+def test_the_observer_of_suspensions_can_be_replaced():
+    names = ["flow_run_id", "suspension_request", "polling_interval"]
+    assert parameters(getattr(flow_engine, "observe_flow_run_suspension")) == names  # noqa: B009  # it is not exported
+    assert "observe_flow_run_suspension(" in inspect.getsource(
+        flow_engine.BaseFlowRunEngine.setup_flow_run_suspension_request
+    )
+
+
 @pytest.mark.parametrize(
     ("function", "names"),
     [

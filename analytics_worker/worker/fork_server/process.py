@@ -18,6 +18,7 @@ from pathlib import Path
 from types import FrameType
 
 from analytics_worker.log_format import use_log_format
+from analytics_worker.prefect_support.api_tls import share_api_ssl_context
 from analytics_worker.prefect_support.heartbeat_timeout import FIRST_HEARTBEAT_SECONDS
 from analytics_worker.prefect_support.result_libraries import restrict_result_libraries
 from analytics_worker.worker import prefect_internals
@@ -75,6 +76,8 @@ def preload(modules: Sequence[str]) -> None:
         _import_if_possible(name)
     restrict_result_libraries()
     prefect_internals.adjust_heartbeats(FIRST_HEARTBEAT_SECONDS)
+    prefect_internals.delay_suspension_observer()
+    share_api_ssl_context()
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         raise ThreadStartedError(f"one of these modules started a thread: {', '.join(modules)}")
     gc.collect()

@@ -5,15 +5,17 @@ both.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from uuid import UUID
 
 import pytest
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.sorting import TaskRunSort
-from prefect.states import Cancelling
+from prefect.states import Cancelling, Suspended
 
 from tests.support.case_runs import Workspace
+from tests.support.processes import wait_for_exit
 from tests.support.wait_until import wait_until
 
 Serve = Callable[[str], Workspace]
@@ -79,6 +81,18 @@ def test_a_suspended_run_is_resumed_by_a_new_process(work: Workspace):
     work.wait(run, "Suspended")
     work.client.resume_flow_run(run)
     assert work.wait(run).name == "Completed"
+
+
+def test_a_running_run_that_is_suspended_stops_before_its_next_task(
+    work: Workspace, tmp_path: Path
+):
+    lines, steps = tmp_path / "lines", 150
+    run = work.submit("stepwise", path=str(lines), steps=steps)
+    work.wait(run, "Running")
+    work.client.set_flow_run_state(run, Suspended(timeout_seconds=600))
+    wait_for_exit(work.pid(run))
+    assert work.state(run).name == "Suspended"
+    assert not lines.exists() or len(lines.read_text().splitlines()) < steps
 
 
 def test_a_paused_run_goes_on(work: Workspace):

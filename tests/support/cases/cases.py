@@ -122,6 +122,19 @@ def suspending() -> str:
     return "resumed"
 
 
+@task
+def append_line(path: str) -> None:
+    with Path(path).open("a") as file:
+        file.write("done\n")
+    time.sleep(0.2)
+
+
+@flow
+def stepwise(path: str, steps: int) -> None:
+    for _ in range(steps):
+        append_line(path)
+
+
 @flow
 def pausing() -> str:
     pause_flow_run(timeout=60, poll_interval=1)
