@@ -13,6 +13,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any, Self
 
+from analytics_worker.json_lines import identify
 from analytics_worker.process_identity import NameLock, Place
 
 WORKER_LABEL = "analytics-worker.worker"
@@ -96,6 +97,7 @@ class WorkerIdentity:
         self._lock_name = lock.path.name
         self.id = self._identity.id
         self.name = f"{lock.path.stem}-{self.id[:NAME_DIGITS]}"
+        identify(worker_name=self.name)  # in its log lines
 
     def claimant(self, worker_id: str) -> Claimant:
         """Return who claimed the runs with that id: our own former self is one that has ended."""

@@ -19,7 +19,6 @@ from uuid import UUID
 import anyio
 from prefect.logging import get_logger
 
-from analytics_worker.json_lines import identify
 from analytics_worker.prefect_support.result_libraries import restrict_result_libraries
 from analytics_worker.worker.event_listener import EventListener
 from analytics_worker.worker.fork_server.child_environment import child_environment
@@ -130,7 +129,6 @@ class WorkerProcess:
     async def serve(self) -> None:
         """Serve until a signal stops it, then drain."""
         self._listen_to_signals()
-        identify(worker_name=self.name)
         if self.options.log_dir:
             split_by_pool(self.options.log_dir, self.options.pools)
         async with AsyncExitStack() as stack:
