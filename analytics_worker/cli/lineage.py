@@ -6,7 +6,7 @@ reader; reads no rows and writes nothing.
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -22,7 +22,8 @@ from analytics_worker.settings import settings
 from analytics_worker.text import counted
 from flows.alerts.tools.lineage import add_rules
 from flows.dbt._run_results import read_document
-from flows.dbt.state.folder import MANIFEST, production_state
+from flows.dbt.state.diff import parse
+from flows.dbt.state.folder import MANIFEST, NoStateError, production_state
 from flows.reports.scheduling.lineage import add_reports
 
 KINDS = {
@@ -61,13 +62,21 @@ def build_lineage() -> Lineage:
     with warehouse() as connection:
         add_relations(graph, connection)
     try:
-        project = settings().dbt_project_path
-        add_manifest(graph, read_document(production_state(project, MANIFEST) / MANIFEST) or {})
+        add_manifest(graph, _manifest())
     except PermanentError as error:
         graph.problems.append(f"dbt: {error}")
     add_rules(graph)
     add_reports(graph)
     return graph
+
+
+def _manifest() -> Mapping[str, Any]:
+    """Return dbt's manifest of production; if none is kept here, that of the project's files."""
+    project = settings().dbt_project_path
+    try:
+        return read_document(production_state(project, MANIFEST) / MANIFEST) or {}
+    except NoStateError:
+        return parse(project, settings().profiles_dir)
 
 
 def _print(graph: Lineage, verb: str, steps: Sequence[Step]) -> None:

@@ -48,7 +48,7 @@ def container_service(command_line: Path = FIRST_PROCESS) -> str:
         if program == "analytics-worker" and argument in SERVICES:
             return argument
     raise UnknownServiceError(
-        f"Process 1 is no service of analytics-worker: name one of {', '.join(SERVICES)}."
+        f"Outside a container, name the service to check: {', '.join(SERVICES)}."
     )
 
 

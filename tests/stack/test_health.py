@@ -126,7 +126,7 @@ def test_a_container_is_checked_by_its_first_process(
     file = tmp_path / "cmdline"
     file.write_bytes(b"".join(word.encode(errors="surrogateescape") + b"\0" for word in words))
     if service is None:
-        with pytest.raises(UnknownServiceError, match="name one of server, worker"):
+        with pytest.raises(UnknownServiceError, match="name the service to check: server"):
             container_service(file)
     else:
         assert container_service(file) == service

@@ -64,6 +64,17 @@ def diff(project: Path, profiles: Path, state: Path, target: str | None = None) 
     return sorted(changes, key=lambda change: (change.unique_id not in reasons, change.unique_id))
 
 
+def parse(project: Path, profiles: Path) -> Manifest:
+    """Return the manifest of the files of the project.
+
+    Raises:
+        DiffError: dbt can't parse the project.
+    """
+    with tempfile.TemporaryDirectory(prefix="dbt-parse-") as folder:
+        _run(["parse"], project, profiles, Path(folder))
+        return read_document(Path(folder) / MANIFEST) or {}
+
+
 def removed(project: Path, state: Path) -> list[str]:
     """Return the models, seeds and snapshots of the state whose file is not in the project any more."""
     manifest = read_document(state / MANIFEST) or {}
@@ -80,15 +91,24 @@ def removed(project: Path, state: Path) -> list[str]:
 def _select(
     project: Path, profiles: Path, state: Path, folder: Path, target: str | None
 ) -> list[str]:
-    command, environment = dbt_command(dbt_environment())
+    options = [
+        *("--select", "state:modified+", "--state", str(state)),
+        *("--output", "json", "--output-keys", "unique_id"),
+        *(["--target", target] if target else []),
+    ]
+    output = _run(["ls", *options], project, profiles, folder)
+    lines = [line for line in output.splitlines() if line.startswith("{")]
+    return [json.loads(line)["unique_id"] for line in lines]
+
+
+def _run(command: Sequence[str], project: Path, profiles: Path, folder: Path) -> str:
+    """Run a command of dbt that writes its artifacts to a folder; return its output."""
+    program, environment = dbt_command(dbt_environment())
     completed = subprocess.run(
         [
-            *(*command, "--quiet", "--no-use-colors", "ls"),
-            *("--select", "state:modified+", "--state", str(state)),
-            *("--output", "json", "--output-keys", "unique_id"),
+            *(*program, "--quiet", "--no-use-colors", *command),
             *("--project-dir", str(project), "--profiles-dir", str(profiles)),
             *("--target-path", str(folder), "--log-path", str(folder)),
-            *(["--target", target] if target else []),
         ],
         capture_output=True,
         text=True,
@@ -98,9 +118,9 @@ def _select(
     )
     if completed.returncode:
         output = completed.stdout.strip() or completed.stderr.strip()
-        raise DiffError(f"dbt ls: {one_line(redact(output, secrets(environment, profiles)), 500)}")
-    lines = [line for line in completed.stdout.splitlines() if line.startswith("{")]
-    return [json.loads(line)["unique_id"] for line in lines]
+        line = one_line(redact(output, secrets(environment, profiles)), 500)
+        raise DiffError(f"dbt {command[0]}: {line}")
+    return completed.stdout
 
 
 def _nodes(manifest: Manifest) -> dict[str, Any]:
