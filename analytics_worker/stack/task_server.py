@@ -1,7 +1,8 @@
 """The other side of `analytics_worker.stack.task_process`: ``python -m analytics_worker.stack.task_server DESCRIBE MODULE ...``.
 
 Reads requests from standard input and writes replies to standard output, a JSON object a line; what functions
-print goes to standard error. DESCRIBE is the ``module:function`` that describes an error in one line. Writes what the functions write; ends with its input.
+print goes to standard error, as LOG_FORMAT says. DESCRIBE is the ``module:function`` that describes an error in one
+line. Writes what the functions write; ends with its input.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from typing import Any, TextIO
 
 from analytics_worker.errors import PermanentError
+from analytics_worker.log_format import use_log_format
 from analytics_worker.stack.errors import StackError
 
 DEBUG = "--debug"
@@ -67,6 +69,7 @@ def main() -> None:
     """Keep standard output for replies, import, and serve."""
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
+    use_log_format("up")
     describe, *modules = [argument for argument in sys.argv[1:] if argument != DEBUG]
     for module in modules:
         importlib.import_module(module)
