@@ -26,7 +26,14 @@ CASES = Path(__file__).parent / "cases"
 class Workspace:
     """A copy of the case flows, deployed on one pool of one server."""
 
-    def __init__(self, directory: Path, api_url: str, pool: str, limit: int | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        api_url: str,
+        pool: str,
+        limit: int | None = None,
+        pool_type: str = "process",
+    ) -> None:
         """Copy the flows and create the pool."""
         directory.mkdir(parents=True, exist_ok=True)
         self.directory = directory
@@ -38,7 +45,7 @@ class Workspace:
         with temporary_settings({PREFECT_API_URL: api_url}):
             self.client: SyncPrefectClient = self._stack.enter_context(get_client(sync_client=True))
         self.client.create_work_pool(
-            WorkPoolCreate(name=pool, type="process", concurrency_limit=limit)
+            WorkPoolCreate(name=pool, type=pool_type, concurrency_limit=limit)
         )
         self._deployments: dict[str, UUID] = {}
 
