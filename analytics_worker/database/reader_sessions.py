@@ -244,7 +244,11 @@ class ReaderSession:
         }:
             self.invalidate()
             return
-        connection.cursor().execute(RESET)
+        try:
+            connection.cursor().execute(RESET)
+        except psycopg2.Error:  # the server has ended the idle session
+            self.invalidate()
+            return
         connection.autocommit = False
         self._pooled.close()
         self._pooled = None

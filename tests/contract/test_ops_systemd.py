@@ -20,13 +20,14 @@ def units(tmp_path: Path) -> list[Path]:
     """The units, with programs of this checkout instead of the folder where they are installed."""
     if shutil.which("systemd-analyze") is None:
         pytest.skip("systemd-analyze is not on PATH (Debian has it in its package systemd)")
-    script = Path(sys.executable).parent / "analytics-worker"
+    installed = tmp_path / "installed"  # in a path without spaces, as units need it
+    installed.symlink_to(project_root())
+    script = tmp_path / "analytics-worker"
+    script.symlink_to(Path(sys.executable).parent / "analytics-worker")
     for path in UNITS:
         text = path.read_text()
         text = text.replace("/opt/analytics-worker/.venv/bin/analytics-worker", str(script))
-        (tmp_path / path.name).write_text(
-            text.replace("/opt/analytics-worker", str(project_root()))
-        )
+        (tmp_path / path.name).write_text(text.replace("/opt/analytics-worker", str(installed)))
     return sorted(tmp_path.glob("*.service"))
 
 

@@ -176,7 +176,7 @@ def _until_settling(rig: Rig, held: ExitStack) -> None:
     _until_reached(rig, held)
     _lock(held)
     rig.sink.release()
-    wait_until(lambda: rig.is_waiting("sent_at"), timeout=60)
+    wait_until(lambda: rig.is_waiting("delivery_settle"), timeout=60)
 
 
 def _until_renewing(rig: Rig, held: ExitStack) -> None:

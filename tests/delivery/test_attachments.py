@@ -68,13 +68,23 @@ def test_a_message_whose_file_a_sender_can_t_open_is_sent_by_another_sender(
     assert attached(smtp_sink.messages[-1]) == [b"n\n1\n"]
 
 
-def test_a_sender_that_refused_a_message_may_retry_later(deliveries, smtp_sink, folder):
+def test_a_sender_that_refused_a_message_may_retry_later(deliveries, smtp_sink, elsewhere):
+    deliveries.add(email_recipient("ann"), domain="reports", files=["sales.csv"])
+    elsewhere(there=True)
+    assert deliver_due("reports", open_attachment=open_report)["retrying"] == 1
+    assert deliver_due("reports", open_attachment=open_report)["retrying"] == 0
+    deliveries.run("update ops.deliveries set refused_at = now() - interval '11 minutes'")
+    assert deliver_due("reports", open_attachment=open_report)["retrying"] == 1
+    elsewhere(there=False)
+    assert deliver_due("reports", open_attachment=open_report)["sent"] == 1
+    assert len(smtp_sink.messages) == 1
+
+
+def test_a_folder_that_is_there_again_is_used_at_once(deliveries, smtp_sink, folder):
     deliveries.add(email_recipient("ann"), domain="reports", files=["sales.csv"])
     folder.rename(folder.with_name("unmounted"))
     assert deliver_due("reports", open_attachment=open_report)["retrying"] == 1
     folder.with_name("unmounted").rename(folder)
-    assert deliver_due("reports", open_attachment=open_report)["sent"] == 0
-    deliveries.run("update ops.deliveries set refused_at = now() - interval '11 minutes'")
     assert deliver_due("reports", open_attachment=open_report)["sent"] == 1
     assert len(smtp_sink.messages) == 1
 

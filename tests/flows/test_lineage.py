@@ -11,6 +11,7 @@ from analytics_worker.cli.lineage import build_lineage, lineage
 from analytics_worker.database.connections import warehouse
 from analytics_worker.lineage.graph import Lineage
 from analytics_worker.lineage.relations import add_relations, relation
+from analytics_worker.settings import settings
 from tests.flows.alerts.rules import rule, store
 from tests.flows.reports.reports import report, store_reports
 from tests.support.sql import execute
@@ -58,8 +59,10 @@ def test_two_hundred_views():
 
 
 @pytest.fixture
-def shop(environment):  # noqa: ARG001  # its database
+def shop(environment, monkeypatch, tmp_path):  # noqa: ARG001  # its database
     """Tables, views with odd names, a partition, rules and reports on them."""
+    monkeypatch.setenv("DBT_PROJECT_PATH", str(tmp_path))  # no project: parsing one takes seconds
+    settings.cache_clear()
     execute('create schema "Kasse 1"; grant usage on schema "Kasse 1" to analytics_reader')
     execute('create table "Kasse 1"."Umsätze.€" (amount int) partition by range (amount)')
     execute(

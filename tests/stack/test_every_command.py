@@ -62,6 +62,7 @@ EXAMPLES = {
     "dbt diff": [],
     "dbt history": ["opportunities"],
     "lineage": ["raw.opportunities"],
+    "health": ["server"],
     "reports validate": FILES,
     "reports diff": FILES,
     "reports sync": FILES,
@@ -71,7 +72,15 @@ EXAMPLES = {
 """Arguments of each command; a space after its name makes another example."""
 NEEDED = {*EXAMPLES} - {"env", "alerts validate", "reports validate"}
 """The commands that can't succeed without the database."""
-NEEDED_BESIDES = {"deploy", "doctor", "status", "channels", "channels test", "alerts test "}
+NEEDED_BESIDES = {
+    "deploy",
+    "doctor",
+    "status",
+    "channels",
+    "channels test",
+    "alerts test ",
+    "health",
+}
 """The commands that can't succeed without the Prefect API or the mail server."""
 MAX_LINES = 5
 

@@ -2,7 +2,6 @@
 
 import os
 import stat
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,9 +9,10 @@ import pytest
 
 from analytics_worker.dbt_executable import DbtExecutable, DbtExecutableError, checked_executable
 from analytics_worker.settings import settings
+from tests.support.scripts import PYTHON
 
 Installer = Callable[..., Path]
-OURS = f"#!{sys.executable}\nprint('dbt 1.11.0')"
+OURS = f"{PYTHON}print('dbt 1.11.0')"
 
 
 @pytest.fixture

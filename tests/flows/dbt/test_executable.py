@@ -16,6 +16,7 @@ from flows.dbt._dbt_artifacts import DbtOutcome
 from flows.dbt._runner import run_dbt
 from flows.dbt._workspace import Workspace
 from tests.flows.dbt.seen import dbt_queries, rows, task_run_names
+from tests.support.scripts import PYTHON
 
 DBT = Path(sys.executable).with_name("dbt")
 Installer = Callable[..., Path]
@@ -133,7 +134,7 @@ BAD = {
 
 
 def fake(install: Installer, body: str) -> None:
-    install(f"#!{sys.executable}\n{RESULTS}\n{body}\n")
+    install(f"{PYTHON}{RESULTS}\n{body}\n")
 
 
 def outcome_of(folder: Path, seconds: float = 60) -> DbtOutcome:
