@@ -15,8 +15,8 @@ help:                 ## list the targets
 up: $(READY)          ## start the whole worker and run its pipeline once; Ctrl-C stops it
 	@exec $(BIN)/analytics-worker up
 
-test: $(READY)        ## all tests, on real services; a file's tests stay in one of two processes
-	@$(BIN)/python -m pytest -n 2 --dist loadfile
+test: $(READY)        ## all tests, on real services; a file's tests stay in one of three processes
+	@$(BIN)/python -m pytest -n 3 --dist loadfile  # they wait more than they compute
 
 drills: $(READY)      ## faults of the worker, minutes each: killed, stopped, disconnected
 	@$(BIN)/python -m pytest tests/drills

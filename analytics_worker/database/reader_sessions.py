@@ -17,7 +17,7 @@ from datetime import timedelta
 from typing import Any
 
 import psycopg2
-from psycopg2 import errorcodes, extensions
+from psycopg2 import errorcodes
 
 from analytics_worker.circuit_breaker import db_circuit_breaker
 from analytics_worker.database.answer_memory_limit import bounded_answer, small_answer_mb
@@ -25,7 +25,6 @@ from analytics_worker.database.answer_size_limit import is_small, too_large
 from analytics_worker.database.connections import application_name, reader_engine, reader_url
 from analytics_worker.database.cursor_batches import (
     CURSOR,
-    RESET,
     milliseconds,
     opening_batch,
     reopening_batch,
@@ -44,6 +43,7 @@ from analytics_worker.database.session_errors import (
     connection_loss_error,
     retry_on_session_end,
 )
+from analytics_worker.database.session_reset import reset
 from analytics_worker.errors import sqlstate
 from analytics_worker.telemetry import QUERY, timed
 from analytics_worker.tracing import traced_statement
@@ -236,19 +236,8 @@ class ReaderSession:
         """Reset the connection and return it to the pool."""
         if self._pooled is None:
             return
-        connection = self._pooled.driver_connection
-        if connection.closed or connection.info.transaction_status not in {
-            extensions.TRANSACTION_STATUS_IDLE,
-            extensions.TRANSACTION_STATUS_INTRANS,
-            extensions.TRANSACTION_STATUS_INERROR,
-        }:
+        if not reset(self._pooled.driver_connection):
             self.invalidate()
             return
-        try:
-            connection.cursor().execute(RESET)
-        except psycopg2.Error:  # the server has ended the idle session
-            self.invalidate()
-            return
-        connection.autocommit = False
         self._pooled.close()
         self._pooled = None

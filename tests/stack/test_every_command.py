@@ -4,9 +4,6 @@ The commands are those of the parser: a new one without an example here fails th
 """
 
 import os
-import signal
-import socket
-import subprocess
 
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -19,7 +16,6 @@ from analytics_worker.settings import settings
 from analytics_worker.stack.postgres.cluster import OWNER
 from tests.support.ports import free_port
 from tests.support.postgres import administer, database_on
-from tests.support.stack import COMMAND
 
 FILES = ("--definitions", "FOLDER")
 DEFINITIONS = {
@@ -152,7 +148,8 @@ def run(example, folder):
     assert isinstance(result.exception, SystemExit | None), result.exception
     assert "Traceback" not in result.output
     assert "unexpected" not in result.output
-    assert len(result.stderr.splitlines()) <= MAX_LINES, result.stderr
+    said = [line for line in result.stderr.splitlines() if not line.startswith("  ")]  # no progress
+    assert len(said) <= MAX_LINES, result.stderr
     return result
 
 
@@ -211,48 +208,3 @@ def test_debug_shows_the_traceback_too():
 )
 def test_an_error_of_any_kind_is_a_line(error, line):
     assert error_message(error) == line
-
-
-def start(*arguments, **options):
-    return subprocess.Popen(
-        [*COMMAND, *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
-    )
-
-
-def test_a_reader_that_leaves_ends_the_command_silently(folder):
-    reading, writing = os.pipe()
-    os.close(reading)
-    process = subprocess.Popen(
-        [*COMMAND, "alerts", "validate", "--definitions", str(folder)],
-        stdout=writing, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    os.close(writing)
-    _, errors = process.communicate(timeout=60)
-    assert (process.returncode, errors) == (1, "")
-
-
-def test_ctrl_c_while_a_database_says_nothing():
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        url = f"postgresql://me:password@127.0.0.1:{silent.getsockname()[1]}/sales"
-        environment = os.environ | {"DATABASE_URL": url, "CONNECT_TIMEOUT_SECONDS": "100"}
-        interrupts = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored after nohup
-        process = start("sample", "--tick", env=environment)
-        signal.signal(signal.SIGINT, interrupts)
-        connection, _ = silent.accept()  # the command waits for its answer
-        with connection:
-            process.send_signal(signal.SIGINT)
-            output, errors = process.communicate(timeout=60)
-    assert (process.returncode, output, errors) == (130, "", "")
-
-
-def test_a_worker_waits_for_its_server(tmp_path):
-    """It is one of the two commands that serve: the server may start later."""
-    address = f"http://127.0.0.1:{free_port()}/api"
-    environment = os.environ | {"PREFECT_API_URL": address, "STATE_DIR": str(tmp_path)}
-    process = start("worker", "--pool", "dbt", env=environment)
-    assert process.stderr
-    first = process.stderr.readline()
-    process.send_signal(signal.SIGTERM)
-    output, errors = process.communicate(timeout=60)
-    assert "will" in first
-    assert "Traceback" not in first + output + errors
