@@ -17,6 +17,7 @@ from typing import Any, TextIO
 
 from analytics_worker.errors import PermanentError
 from analytics_worker.log_format import use_log_format
+from analytics_worker.settings import settings
 from analytics_worker.stack.errors import StackError
 
 DEBUG = "--debug"
@@ -46,6 +47,7 @@ class TaskServer:
             return {"error": _function(self._describe)(error), "kind": "StackError"}
 
     def _call(self, name: str, arguments: dict[str, Any]) -> Any:
+        settings.cache_clear()  # the supervisor writes the stack's variables while this process imports
         called = _function(name)
         if "progress" in inspect.signature(called).parameters:
             arguments = {**arguments, "progress": self._progress}

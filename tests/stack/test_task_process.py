@@ -5,12 +5,14 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from analytics_worker.cli.errors import error_message
 from analytics_worker.errors import PermanentError
+from analytics_worker.settings import settings
 from analytics_worker.stack.errors import StackError
 from analytics_worker.stack.task_process import TaskProcess
 from tests.support.processes import wait_for_exit
@@ -42,6 +44,10 @@ def pid() -> int:
     return os.getpid()
 
 
+def has_database() -> bool:
+    return settings().database_url is not None
+
+
 def with_process(scenario: Callable[[TaskProcess], Awaitable[Any]]) -> Any:
     async def run() -> Any:
         process = TaskProcess("json", describe=error_message)
@@ -61,6 +67,21 @@ def test_functions_are_called_one_after_another_in_one_process():
         assert shown == ["0", "1"]
         first, second = await asyncio.gather(*(process.call(f"{HERE}:pid") for _ in range(2)))
         assert first == second != os.getpid()
+
+    with_process(scenario)
+
+
+def test_it_knows_the_database_that_is_started_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The supervisor writes its variables to a file while this process imports, or after its first call."""
+    monkeypatch.setenv("STATE_DIR", str(tmp_path))
+    monkeypatch.delenv("DATABASE_URL", raising=False)
+
+    async def scenario(process: TaskProcess) -> None:
+        assert not await process.call(f"{HERE}:has_database")
+        (tmp_path / "stack.env").write_text("DATABASE_URL=postgresql://me@127.0.0.1/shop\n")
+        assert await process.call(f"{HERE}:has_database")
 
     with_process(scenario)
 
