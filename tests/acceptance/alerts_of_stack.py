@@ -23,8 +23,9 @@ from tests.support.warehouse_fixtures import query
 TOKEN = "canary-of-the-hook"  # part of its address
 NEXT_PERIOD = """
     update ops.alert_rules set evaluated_slot = evaluated_slot - interval '1 hour';
-    update ops.alert_evaluations set slot = slot - interval '1 hour'
-"""
+    update ops.alert_evaluations
+    set slot = slot - interval '1 hour' - extract(microsecond from now()) * interval '1 microsecond'
+"""  # no two evaluations of a rule meet while they are moved
 ERASURES_DONE = "update raw.erasure_requests set completed_at = now() where completed_at is null"
 ERASURES_LATE = """
     insert into raw.erasure_requests
