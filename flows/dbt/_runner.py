@@ -67,9 +67,7 @@ def run_dbt(
     started = time.monotonic()
     foreign = executable_run(command, workspace)
     uses_prefect = shows_nodes and settings().dbt_runner == "prefect"
-    environment = dbt_environment()
-    if uses_prefect:  # the context reaches its threads only
-        environment |= get_current_settings().to_environment_variables(exclude_unset=True)
+    environment = _environment(uses_prefect=uses_prefect)
     limit = settings().dbt_node_task_runs
     nodes = NodeRuns(limit=0 if uses_prefect else limit, shown=shows_nodes)
     reader = _event_reader(nodes, secrets(environment, workspace.profiles), logged=not uses_prefect)
@@ -98,6 +96,14 @@ def run_dbt(
     _merge_artifacts(reader, workspace, foreign)
     reader.outcome.seconds = time.monotonic() - started
     return reader.outcome
+
+
+def _environment(*, uses_prefect: bool) -> dict[str, str]:
+    """Return the variables of dbt, and those of Prefect if it runs the nodes: its context reaches threads only."""
+    if not uses_prefect:
+        return dbt_environment()
+    prefect = get_current_settings().to_environment_variables(exclude_unset=True)
+    return dbt_environment() | prefect
 
 
 def _event_reader(nodes: NodeRuns, secret_values: list[str], *, logged: bool) -> EventReader:

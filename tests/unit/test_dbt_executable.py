@@ -1,7 +1,6 @@
 """Which executables are accepted as dbt."""
 
 import os
-import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pytest
 
 from analytics_worker.dbt_executable import DbtExecutable, DbtExecutableError, checked_executable
 from analytics_worker.settings import settings
-from tests.support.scripts import PYTHON
+from tests.support.scripts import PYTHON, write_program
 
 Installer = Callable[..., Path]
 OURS = f"{PYTHON}print('dbt 1.11.0')"
@@ -21,9 +20,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Installer:
     monkeypatch.setenv("STATE_DIR", str(tmp_path / "state"))
 
     def write(script: str, name: str = "my dbt") -> Path:
-        path = tmp_path / name
-        path.write_text(script)
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        path = write_program(tmp_path / name, script)
         monkeypatch.setenv("DBT_EXECUTABLE", str(path))
         settings.cache_clear()
         return path

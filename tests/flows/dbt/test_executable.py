@@ -1,6 +1,5 @@
 """Another dbt runs the commands, and a program that is no good dbt never makes a run green."""
 
-import stat
 import sys
 import time
 from collections.abc import Callable
@@ -16,7 +15,7 @@ from flows.dbt._dbt_artifacts import DbtOutcome
 from flows.dbt._runner import run_dbt
 from flows.dbt._workspace import Workspace
 from tests.flows.dbt.seen import dbt_queries, rows, task_run_names
-from tests.support.scripts import PYTHON
+from tests.support.scripts import PYTHON, write_program
 
 DBT = Path(sys.executable).with_name("dbt")
 Installer = Callable[..., Path]
@@ -29,9 +28,7 @@ def install(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
     def write(script: str, name: str = "my dbt") -> Path:
         folder = tmp_path / "other place"
         folder.mkdir(exist_ok=True)
-        path = folder / name
-        path.write_text(script)
-        path.chmod(path.stat().st_mode | stat.S_IXUSR)
+        path = write_program(folder / name, script)
         monkeypatch.setenv("DBT_EXECUTABLE", str(path))
         settings.cache_clear()
         return path
