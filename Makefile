@@ -4,7 +4,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 MOVED := $(shell [ ! -s $(READY) ] || [ "$$(cat $(READY))" = "$$(pwd -P)" ] || echo moved)
 
-.PHONY: moved help up test drills fast check docs bench soak images sbom lock clean
+.PHONY: moved help up test drills fast previous check docs bench soak images sbom lock clean
 
 moved:
 	@echo "This folder was moved or copied: its .venv is of another folder."
@@ -23,6 +23,11 @@ drills: $(READY)      ## faults of the worker, minutes each: killed, stopped, di
 
 fast: $(READY)        ## the tests of contracts and single modules: thousands, minutes, no services
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/contract tests/unit
+
+previous:             ## contracts, single modules, workers and one whole stack with the Prefect release before
+	@[ -e .venv-previous/.ready ] || ./setup-environment $(PYTHON) .venv-previous requirements-prefect-3.8.lock
+	@touch .venv-previous/.ready
+	@.venv-previous/bin/python -m pytest -n 2 --dist loadfile tests/contract tests/unit tests/hosts tests/acceptance
 
 check: $(READY)       ## lint, format, types, import layers, words, links
 	@$(BIN)/ruff check .
@@ -54,7 +59,7 @@ lock:                 ## resolve pyproject.toml again (needs uv)
 	uv pip compile pyproject.toml --extra calendar --extra editable --constraint requirements.lock --generate-hashes --no-emit-index-url --python-version 3.11 --universal --quiet -o requirements-image.lock
 
 clean:                ## remove the environment; the data in .state stays
-	rm -rf .venv
+	rm -rf .venv .venv-previous
 
 # The environment is made again when what it is made of changes. pip compiles the byte code, and
 # --no-deps is safe because the lock is complete.

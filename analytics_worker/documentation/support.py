@@ -1,6 +1,6 @@
 """Generate docs/support.md: the versions that are required, and those that the tests run with.
 
-Reads pyproject.toml, requirements.lock and the constants of the code. A contract test fails if the page is outdated.
+Reads pyproject.toml, the lock files and the constants of the code. A contract test fails if the page is outdated.
 """
 
 import re
@@ -30,6 +30,7 @@ Refused at start, with a message: another Python (`setup-environment`), an older
 newer version of the worker ([upgrade](upgrade.md)). Versions of the worker itself are supported until the next one: there is one
 line of development, and each version migrates from every earlier one.
 """
+PREVIOUS_LOCK = "requirements-prefect-3.8.lock"
 PACKAGES = {
     "Prefect": ("prefect", "all tests"),
     "dbt": ("dbt-core", "tests/dbt_project"),
@@ -72,11 +73,21 @@ def _postgres() -> Iterator[tuple[str, ...]]:
 
 
 def _packages() -> Iterator[tuple[str, ...]]:
-    lock = (project_root() / "requirements.lock").read_text()
-    versions = dict(re.findall(r"^([a-z0-9-]+)==(\S+)", lock, re.MULTILINE))
+    versions = _locked("requirements.lock")
     bounds = dict(map(_bounds, _project()["dependencies"]))
     for title, (name, tests) in PACKAGES.items():
         yield title, versions[name], f"`{bounds[name]}`", tests
+    yield (
+        "Prefect, the release before",
+        _locked(PREVIOUS_LOCK)["prefect"],
+        f"for one release, as `{PREVIOUS_LOCK}` installs it",
+        "`make previous`",
+    )
+
+
+def _locked(file: str) -> dict[str, str]:
+    lock = (project_root() / file).read_text()
+    return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", lock, re.MULTILINE))
 
 
 def _bounds(requirement: str) -> tuple[str, str]:

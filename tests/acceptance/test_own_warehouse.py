@@ -6,6 +6,7 @@ is replaced: the address of the database, Slack's, and the folder of the dbt pro
 
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,7 +50,8 @@ class Follower:
         self.warehouse, self._sink, self._stack = warehouse, sink, stack
         self.folder = stack.state_dir.parent / "checkout"
         self.folder.mkdir()
-        for name in (".venv", "Makefile", "pyproject.toml"):
+        (self.folder / ".venv").symlink_to(sys.prefix)
+        for name in ("Makefile", "pyproject.toml"):
             (self.folder / name).symlink_to(project_root() / name)
         self.output: list[str] = []
         self._variables = self.folder / "variables"
