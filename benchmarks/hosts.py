@@ -23,7 +23,7 @@ from tests.support.processes import Process, Server, our_worker
 from tests.support.wait_until import wait_until
 
 LIMIT = int(os.environ.get("HOSTS_LIMIT", "20"))
-SECONDS = 10.0
+SECONDS = 20.0
 RUNS = int(os.environ.get("HOSTS_RUNS", "200"))
 ROUNDS = int(os.environ.get("HOSTS_ROUNDS", "2"))
 START_SECONDS, BURST_SECONDS = 240, 900.0

@@ -28,6 +28,8 @@ USABLE_SECONDS = 14.0
 RENEW_SECONDS = 2.0
 ACQUIRE_TIMEOUT_SECONDS = 3 * DECAY_SECONDS
 POLL_SECONDS = (0.05, 0.2)
+GIVE_WAY_SECONDS = 0.3
+"""Longer than a worker that waits for the lock takes to see that it is free."""
 LOCKED = 423
 
 logger = get_logger("worker.claims")
@@ -45,7 +47,7 @@ class ClaimLock:
         self.name = f"claims-of-{pool}"
         self.answer_seconds = 0.0
         """How long the server's last answer took."""
-        self._renewed_at = -DECAY_SECONDS
+        self._renewed_at = self._released_at = -DECAY_SECONDS
 
     @property
     def expires_at(self) -> float:
@@ -53,12 +55,18 @@ class ClaimLock:
         return self._renewed_at + USABLE_SECONDS
 
     @asynccontextmanager
-    async def acquire(self) -> AsyncGenerator[None]:
+    async def acquire(self, workers: int = 1) -> AsyncGenerator[None]:
         """Hold the lock, and renew it until the end of the block; `expires_at` says if that works.
+
+        Args:
+            workers: Number of workers that claim runs of the pool. This one lets the others have it first
+                if it had the lock just now: it would always be faster than those that wait for it.
 
         Raises:
             ClaimLockTimeoutError: it could not be acquired in time.
         """
+        if workers > 1:
+            await self._give_way()
         self._renewed_at = await self._acquire()
         renewal = asyncio.create_task(self._keep_renewing())
         try:
@@ -68,6 +76,11 @@ class ClaimLock:
             await asyncio.gather(renewal, return_exceptions=True)
             if time.monotonic() < self.expires_at:  # else another worker may have it
                 await self._release()
+            self._released_at = time.monotonic()
+
+    async def _give_way(self) -> None:
+        until = self._released_at + GIVE_WAY_SECONDS + 2 * self.answer_seconds
+        await asyncio.sleep(max(0.0, until - time.monotonic()))
 
     async def _keep_renewing(self) -> None:
         while True:

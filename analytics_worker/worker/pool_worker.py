@@ -6,6 +6,7 @@ and logs of its runs.
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from datetime import datetime
@@ -22,6 +23,7 @@ from prefect.workers.base import BaseWorker
 from analytics_worker.worker.caching_client import CachingClient
 from analytics_worker.worker.claim_batches import claim_in_batches
 from analytics_worker.worker.claim_lock import ClaimLock, ClaimLockTimeoutError
+from analytics_worker.worker.fair_share import FairShare
 from analytics_worker.worker.job import Job
 from analytics_worker.worker.job_override_policy import JobPolicy
 from analytics_worker.worker.run_executor import RunExecutor
@@ -33,8 +35,7 @@ from analytics_worker.worker.worker_identity import WORKER_LABEL
 from analytics_worker.worker.worker_metadata import integrations
 
 POLL_TIMEOUT_SECONDS = 8.0
-RETRY_SECONDS = 2.0
-MAX_RETRY_SECONDS = 30.0
+RETRY_SECONDS, MAX_RETRY_SECONDS = 2.0, 30.0
 QUIET_SECONDS = 40.0
 """Longest time between two polls: the server takes a queue for abandoned that was not polled for a minute."""
 SPARE_AHEAD_SECONDS = 40.0
@@ -78,6 +79,7 @@ class PoolWorker(RunStarter):
         self._start_timers = StartTimers()
         self._claimed = asyncio.Condition()
         self._lock: ClaimLock | None = None
+        self._fair_share = FairShare(pool, self.wake)
         self._failed_polls = 0
         self._expects_work = False
         self._active_count = 0
@@ -160,7 +162,7 @@ class PoolWorker(RunStarter):
         try:
             if expected or await self._due_runs():
                 lock = await self._claim_lock()
-                async with lock.acquire():
+                async with lock.acquire(self._fair_share.workers):
                     await self._claim(lock)
             self._failed_polls = 0
         except (httpx.HTTPError, OSError, ClaimLockTimeoutError) as error:
@@ -192,10 +194,10 @@ class PoolWorker(RunStarter):
         superfluous = await skip_superseded(self.client, [e.flow_run for e in due], half)
         due = [entry for entry in due if entry.flow_run.id not in superfluous]
         limit = self.work_pool.concurrency_limit
-        self._expects_work = (
-            limit is not None and bool(due) and len(due) + self._active_count >= limit
-        )
-        if await claim_in_batches(due, lock, self._claim_batch):
+        self._expects_work = bool(due) and len(due) + self._active_count >= (limit or math.inf)
+        own = max(self._active_count, len(self._submitting_flow_run_ids))
+        chosen = await self._fair_share.choose(self.client, due, own, limit, lock.answer_seconds)
+        if await claim_in_batches(chosen, lock, self._claim_batch):
             self.wake(for_work=True)
 
     async def _claim_batch(self, batch: Sequence[Any], lock: ClaimLock) -> None:

@@ -35,6 +35,30 @@ def test_rivals_have_it_one_after_the_other(prefect_server: Server):
     assert seen == [1] * 9
 
 
+def test_the_last_owner_lets_those_that_wait_have_it_first(prefect_server: Server):
+    pool, owners = uuid4().hex, list[str]()
+
+    async def claim(name: str, times: int, *, start: asyncio.Event) -> None:
+        async with get_client() as client:
+            lock = ClaimLock(client, pool)
+            await lock.prepare()
+            for _ in range(times):
+                async with lock.acquire(workers=2):
+                    owners.append(name)
+                    start.set()
+                    await asyncio.sleep(0.5)
+
+    async def race() -> None:
+        first_has_it = asyncio.Event()
+        first = asyncio.create_task(claim("first", 6, start=first_has_it))
+        await first_has_it.wait()
+        await asyncio.gather(first, claim("second", 3, start=asyncio.Event()))
+
+    with temporary_settings({PREFECT_API_URL: prefect_server.api_url}):
+        asyncio.run(race())
+    assert owners == ["first", "second"] * 3 + ["first"] * 3
+
+
 def test_the_turn_of_a_dead_owner_frees_itself(
     prefect_server: Server, monkeypatch: pytest.MonkeyPatch
 ):
