@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from analytics_worker.breakers.guarded_call import CircuitOpenError
 from analytics_worker.database.libpq_url import connection_problem
 from analytics_worker.errors import PermanentError, chain
 from analytics_worker.stack.errors import StackError
@@ -32,7 +31,10 @@ def error_message(error: BaseException) -> str:
 
 def _own(error: BaseException) -> str | None:
     """Errors of this project, whose message is written for people."""
-    if isinstance(error, PermanentError | StackError | CircuitOpenError):
+    if isinstance(error, PermanentError | StackError):
+        return str(error)
+    guard = sys.modules.get("analytics_worker.breakers.guarded_call")
+    if guard and isinstance(error, guard.CircuitOpenError):
         return str(error)
     client = sys.modules.get("analytics_worker.prefect_support.stack_access")
     if client and isinstance(error, client.ApiUnavailableError):

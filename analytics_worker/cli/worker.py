@@ -12,31 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from analytics_worker.log_format import use_log_format
+from analytics_worker.preload.libraries import LIBRARIES
 from analytics_worker.settings import Settings, project_root, settings
 
 if TYPE_CHECKING:
     from analytics_worker.worker.job_override_policy import JobPolicy
     from analytics_worker.worker.worker_process import Options
 
-LIBRARIES = (
-    "prefect_sqlalchemy",
-    "sqlalchemy.dialects.postgresql.psycopg2",
-    "psycopg2.errorcodes",
-    "psycopg2.extras",
-    "psycopg2.sql",
-    "pydantic_settings",
-    "pybreaker",
-    "yaml",
-    "jinja2",
-    "zoneinfo",
-    "graphlib",
-    "psutil",
-    "smtplib",
-    "email.generator",
-    "xml.sax.saxutils",
-    "sqlite3",
-)
-"""Modules that nearly every run imports."""
 OWN = ("flows", "blocks", "analytics_worker")
 """This worker also imports the flows of the pools, and again as soon as one of them is edited."""
 SPARES = ("dbt",)

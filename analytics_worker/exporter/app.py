@@ -32,6 +32,7 @@ from analytics_worker.exporter.metric_families import Family
 from analytics_worker.exporter.poller import FAMILIES, Exposition, Poller
 from analytics_worker.exporter.prefect_client import PrefectApi
 from analytics_worker.exporter.request_hosts import RequestHosts
+from analytics_worker.prefect_support.api_tls import share_api_ssl_context
 from analytics_worker.settings import settings
 
 DATABASE_INTERVAL_FACTOR = 3
@@ -94,6 +95,7 @@ def families() -> list[Family]:
 def serve() -> int:
     """Answer until a signal; the exit code."""
     chosen = settings()
+    share_api_ssl_context()
     signal.pthread_sigmask(
         signal.SIG_BLOCK, STOP_SIGNALS
     )  # threads started from now on leave them to us

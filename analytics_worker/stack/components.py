@@ -4,7 +4,6 @@ Reads their readiness (a connection, what they answer, a worker's heartbeat); wr
 """
 
 import signal
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
@@ -24,14 +23,13 @@ from analytics_worker.stack.health import (
 )
 from analytics_worker.stack.postgres.account import environment as postgres_environment
 from analytics_worker.stack.postgres.server import EmbeddedPostgres
+from analytics_worker.stack.programs import SINGLE_ARENA, BaseProcess, Program, start_program
 from analytics_worker.stack.rotating_log import LogFile
-from analytics_worker.stack.supervised_process import SupervisedProcess, with_parent_death_signal
+from analytics_worker.stack.supervised_process import SupervisedProcess
 from analytics_worker.stack.worker_readiness import workers_poll
 
 POSTGRES = "postgres"
-# A dozen threads, most of them SQLite's, would fill an arena each; Python lets one run at a time.
 POSTGRES_STOP_SECONDS = 6.0
-SINGLE_ARENA = {"MALLOC_ARENA_MAX": "1"}
 ANSWER_SECONDS = 5.0
 DRAIN_SECONDS = 5.0  # of the fifteen in which the whole stack stops
 
@@ -46,7 +44,9 @@ class Components:
         port: int,
         say: Callable[[str], None],
         changed: Callable[[], None],
+        base: BaseProcess,
     ) -> None:
+        self._base = base
         self._environment = environment
         self._log_dir = log_dir
         self._port = port
@@ -57,9 +57,9 @@ class Components:
         """Return the embedded PostgreSQL, which shuts down fast on SIGINT and at once on SIGQUIT."""
         return SupervisedProcess(
             POSTGRES,
-            server.command,
-            postgres_environment(),
-            server.account.directory,
+            lambda: start_program(
+                Program(server.command(), postgres_environment(), server.account.directory)
+            ),
             lambda: run_in_daemon_thread(server.is_ready),
             self._log(POSTGRES),
             self._say,
@@ -76,9 +76,7 @@ class Components:
         command = ("analytics_worker.server", str(self._port))
         host = client_host(listen_host())
         is_ready = partial(_answers, self._port, API_READY, host=host)
-        service = self._python(SERVER, command, is_ready)
-        service.environment = {**SINGLE_ARENA, **service.environment}
-        return service
+        return self._python(SERVER, command, is_ready, SINGLE_ARENA)
 
     def exporter(self) -> SupervisedProcess:
         """The metrics for Prometheus."""
@@ -100,9 +98,14 @@ class Components:
         return service
 
     def _python(
-        self, name: str, command: tuple[str, ...], is_ready: Callable[[datetime], bool]
+        self,
+        name: str,
+        command: tuple[str, ...],
+        is_ready: Callable[[datetime], bool],
+        added: Mapping[str, str] = {},
     ) -> SupervisedProcess:
-        whole = with_parent_death_signal([sys.executable, "-m", *command], signal.SIGTERM)
+        variables = {**added, **self._environment}
+        program = Program(command, variables, project_root(), makes_requests=name == WORKER)
         started = datetime.now(UTC)
 
         async def start_clock() -> None:
@@ -111,9 +114,7 @@ class Components:
 
         return SupervisedProcess(
             name,
-            lambda: whole,
-            self._environment,
-            project_root(),
+            lambda: self._base.start(program),
             lambda: run_in_daemon_thread(lambda: is_ready(started)),
             self._log(name),
             self._say,

@@ -7,25 +7,17 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 
-from analytics_worker.stack import pdeathsig_exec
+from analytics_worker.preload.client import ProcessHandle
 from analytics_worker.stack.errors import StackError
 from analytics_worker.stack.rotating_log import LogFile
 from analytics_worker.stack.state_dir import Component, created
 
 FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS = 1.0, 30.0
 HEALTHY_AFTER_SECONDS = 60.0  # a process that lasted this long starts again without much delay
-
-
-def with_parent_death_signal(command: list[str], death_signal: signal.Signals) -> list[str]:
-    """The command, wrapped so that it gets the signal when this process dies."""
-    shim = [sys.executable, "-I", "-S", pdeathsig_exec.__file__]
-    return [*shim, str(os.getpid()), str(int(death_signal)), "-", "-", *command]
 
 
 def _no_preparation() -> None:
@@ -37,9 +29,7 @@ class SupervisedProcess:
     """A component of the stack. `changed` is called whenever its pid or readiness changes."""
 
     name: str
-    command: Callable[[], list[str]]
-    environment: Mapping[str, str]
-    directory: Path
+    start: Callable[[], Awaitable[ProcessHandle]]
     is_ready: Callable[[], Awaitable[bool]]
     log: LogFile
     say: Callable[[str], None]
@@ -53,7 +43,7 @@ class SupervisedProcess:
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     restarts: int = 0
     since: datetime | None = None
-    process: asyncio.subprocess.Process | None = None
+    process: ProcessHandle | None = None
     _stopping: bool = False
 
     async def run(self) -> None:
@@ -78,6 +68,18 @@ class SupervisedProcess:
             await asyncio.sleep(delay)
             delay = min(delay * 2, LONGEST_DELAY_SECONDS)
             self.restarts += 1
+
+    async def wait_until_ready(self, running: asyncio.Task[None]) -> None:
+        """Wait until it is ready, or for the reason why it never will be.
+
+        Raises:
+            StackError: as `run`, whose task this is.
+        """
+        ready = asyncio.create_task(self.ready.wait())
+        await asyncio.wait({running, ready}, return_when=asyncio.FIRST_COMPLETED)
+        ready.cancel()
+        if running.done():
+            running.result()
 
     def component(self) -> Component:
         """Return the record of it for `analytics-worker status`."""
@@ -116,15 +118,7 @@ class SupervisedProcess:
                 if self.since is None:
                     raise
                 return f"could not be started ({error})"
-        self.process = await asyncio.create_subprocess_exec(
-            *self.command(),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            env=dict(self.environment),
-            cwd=self.directory,
-            start_new_session=True,
-        )
+        self.process = await self.start()
         self.changed()
         waiting = asyncio.create_task(self._wait_until_ready())
         copying = asyncio.create_task(self._copy_output(self.process))
@@ -148,7 +142,7 @@ class SupervisedProcess:
         if self.restarts:
             self.say(f"{self.name} is available again")
 
-    async def _copy_output(self, process: asyncio.subprocess.Process) -> None:
+    async def _copy_output(self, process: ProcessHandle) -> None:
         while process.stdout and (data := await process.stdout.read(65536)):
             self.log.write(data)
 

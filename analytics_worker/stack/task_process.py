@@ -8,20 +8,20 @@ import contextlib
 import json
 import os
 import signal
-import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from analytics_worker.errors import PermanentError
+from analytics_worker.preload.client import ProcessHandle
 from analytics_worker.settings import project_root
 from analytics_worker.stack.errors import StackError
-from analytics_worker.stack.supervised_process import with_parent_death_signal
+from analytics_worker.stack.programs import Program, start_python
 from analytics_worker.stack.task_server import DEBUG
 
-LINE_BYTES = 1 << 24
 ERRORS = {"StackError": StackError, "PermanentError": PermanentError}
 
 Progress = Callable[[str], None]
+Start = Callable[[Program], Awaitable[ProcessHandle]]
 
 ErrorText = Callable[[BaseException], str]
 
@@ -38,30 +38,29 @@ def _ignore(_text: str) -> None:
 class TaskProcess:
     """Calls functions one after another in a process of its own, which is started by the first call."""
 
-    def __init__(self, *modules: str, describe: ErrorText, debug: bool = False) -> None:
+    def __init__(
+        self, *modules: str, describe: ErrorText, debug: bool = False, start: Start = start_python
+    ) -> None:
         """Name what it imports before the first call.
 
         Args:
             modules: Their names.
             describe: What the error of a function says to people.
             debug: Whether unexpected errors show where they come from.
+            start: Starts the process.
         """
         self._arguments = [name_of(describe), *modules, *([DEBUG] if debug else [])]
-        self._process: asyncio.subprocess.Process | None = None
+        self._start = start
+        self._process: ProcessHandle | None = None
         self._lock = asyncio.Lock()
 
     async def start(self) -> None:
         """Begin to import; the calls find it done."""
-        command = [sys.executable, "-m", "analytics_worker.stack.task_server", *self._arguments]
-        self._process = await asyncio.create_subprocess_exec(
-            *with_parent_death_signal(command, signal.SIGKILL),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            env=dict(os.environ),
-            cwd=project_root(),
-            start_new_session=True,  # Ctrl-C is the supervisor's
-            limit=LINE_BYTES,
+        command = ["analytics_worker.stack.task_server", *self._arguments]
+        program = Program(
+            command, dict(os.environ), project_root(), signal.SIGKILL, with_input=True
         )
+        self._process = await self._start(program)
 
     async def call(self, function: str, progress: Progress = _ignore, **arguments: Any) -> Any:
         """Return what ``module:function`` returns for these arguments, which are JSON.

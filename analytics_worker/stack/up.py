@@ -17,6 +17,7 @@ from typing import Any
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import (
     InvalidSettingError,
+    project_root,
     settings,
     unread_variables,
     user_variables,
@@ -30,6 +31,7 @@ from analytics_worker.stack.login import access_notes, choose_login
 from analytics_worker.stack.own_database import forget_own_database
 from analytics_worker.stack.postgres.server import EmbeddedPostgres
 from analytics_worker.stack.preflight import check_everything
+from analytics_worker.stack.programs import BaseProcess
 from analytics_worker.stack.seed_definitions import Definitions, load_definitions
 from analytics_worker.stack.server_database_template import SKIP_PREPARATION, start_from_template
 from analytics_worker.stack.state_dir import RecordWriter, StackRecord, StateFolder, created
@@ -77,11 +79,9 @@ def supervise(options: Options) -> int:
         os.environ.update(SKIP_PREPARATION | dict(os.environ))
     os.environ.update(environment(port, folder.marker, login and login.secret))
     terminal = stack_terminal()
-    for line in [*damaged, *access_notes(login)]:
-        terminal.say(line)
-    if left:
-        terminal.say(f"Stopped {left} leftover processes of a previous stack.")
-    for line in [*settings().replaced_variables(), *unread_variables()]:
+    stopped = [f"Stopped {left} leftover processes of a previous stack."] if left else []
+    variables = [*settings().replaced_variables(), *unread_variables()]
+    for line in [*damaged, *access_notes(login), *stopped, *variables]:
         terminal.say(line)
     return asyncio.run(Stack(options, folder, terminal, port).run())
 
@@ -102,12 +102,13 @@ class Stack:
         self._stages: dict[str, list[SupervisedProcess]] = {stage: [] for stage in stages}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._task_processes: list[TaskProcess] = []
+        self._base = BaseProcess(project_root())
         self._deployment = self._task_process(REGISTRATION)
         self._pools: Sequence[str] = ()
         self._stop = asyncio.Event()
         self._recorder = RecordWriter(folder, self._record, terminal.say)
         self._components = Components(
-            os.environ, settings().log_dir, port, terminal.say, self._recorder
+            os.environ, settings().log_dir, port, terminal.say, self._recorder, self._base
         )
         own = settings().database_url is None
         self._postgres = EmbeddedPostgres(folder.path / "postgres") if own else None
@@ -205,8 +206,8 @@ class Stack:
         self._terminal.table("Pipeline", columns, rows)
 
     def _task_process(self, *modules: str) -> TaskProcess:
-        options = self._options
-        process = TaskProcess(*modules, describe=options.error_text, debug=options.debug)
+        text, debug = self._options.error_text, self._options.debug
+        process = TaskProcess(*modules, describe=text, debug=debug, start=self._base.start)
         self._task_processes.append(process)
         return process
 
@@ -217,11 +218,7 @@ class Stack:
         """Start a service and wait until it is ready, or for the reason why it never will be."""
         self._stages[stage].append(service)
         running = self._tasks[service.name] = asyncio.create_task(service.run())
-        ready = asyncio.create_task(service.ready.wait())
-        await asyncio.wait({running, ready}, return_when=asyncio.FIRST_COMPLETED)
-        ready.cancel()
-        if running.done():
-            running.result()
+        await service.wait_until_ready(running)
 
     async def _shut_down(self) -> None:
         if any(self._stages.values()):
@@ -229,6 +226,7 @@ class Stack:
         await asyncio.gather(*(process.stop() for process in self._task_processes))
         for services in self._stages.values():
             await asyncio.gather(*(service.stop() for service in services))
+        await self._base.stop()
         for task in self._tasks.values():
             task.cancel()
         if self._postgres:

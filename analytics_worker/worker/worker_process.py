@@ -19,6 +19,7 @@ from uuid import UUID
 import anyio
 from prefect.logging import get_logger
 
+from analytics_worker.prefect_support.api_tls import share_api_ssl_context
 from analytics_worker.prefect_support.result_libraries import restrict_result_libraries
 from analytics_worker.worker.event_listener import EventListener
 from analytics_worker.worker.fork_server.child_environment import child_environment
@@ -158,10 +159,8 @@ class WorkerProcess:
         group.start_soon(_restart_on_error, "recovery", recovery.watch)
         group.start_soon(_restart_on_error, "wake-up", self._wake_up)
         group.start_soon(_restart_on_error, "upcoming runs", self._watch_upcoming_runs)
-        cancellations = partial(poll_cancellations, self._run_executor)
-        group.start_soon(_restart_on_error, "cancellation", cancellations)
-        beats = partial(send_heartbeats, self._run_executor)
-        group.start_soon(_restart_on_error, "heartbeats", beats)
+        for name, work in (("cancellation", poll_cancellations), ("heartbeats", send_heartbeats)):
+            group.start_soon(_restart_on_error, name, partial(work, self._run_executor))
         if options.memory_limit_mb:
             limit = partial(limit_memory, self._run_executor, options.memory_limit_mb)
             group.start_soon(_restart_on_error, "memory limit", limit)
@@ -246,4 +245,5 @@ async def _restart_on_error(name: str, work: Callable[[], Awaitable[None]]) -> N
 def serve(options: Options) -> None:
     """Run one worker process to its end."""
     restrict_result_libraries()
+    share_api_ssl_context()
     asyncio.run(WorkerProcess(options).serve())

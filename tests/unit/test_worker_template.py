@@ -32,7 +32,8 @@ def test_a_module_that_cannot_be_imported_is_left_out(tmp_path):
 
 def test_what_the_command_preloads_starts_no_thread():
     code = (
-        "from analytics_worker.cli.worker import DBT, LIBRARIES; from analytics_worker.worker.fork_server import process as template;"
+        "from analytics_worker.cli.worker import DBT, LIBRARIES;"
+        "from analytics_worker.worker.fork_server import process as template;"
         "template.preload([*LIBRARIES, *DBT])"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, capture_output=True, text=True)

@@ -13,6 +13,7 @@ from analytics_worker.prefect_support.heartbeat_timeout import (
     HEARTBEAT_SECONDS,
     HEARTBEAT_VARIABLE,
 )
+from analytics_worker.worker.fork_server.launch import take_base_process
 
 CLIENT_RETRIES = "8"
 """Retries for eight minutes instead of one: a run that ends while the server is unavailable must still report."""
@@ -21,6 +22,7 @@ END_OF_CERTIFICATE = "-----END CERTIFICATE-----\n"
 
 def child_environment(folder: Path) -> dict[str, str]:
     """Return the environment of every child; children with equal settings share the parsed ones."""
+    take_base_process()
     settings = get_current_settings().to_environment_variables(exclude_unset=True)
     environment = {**os.environ, **settings}  # noqa: TID251  # passed on to children
     environment.setdefault("PREFECT_CLIENT_MAX_RETRIES", CLIENT_RETRIES)

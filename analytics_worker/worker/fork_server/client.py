@@ -7,8 +7,8 @@ only its exit status is lost. Writes nothing.
 import asyncio
 import contextlib
 import os
+import signal
 import socket
-import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 from uuid import uuid4
@@ -16,6 +16,8 @@ from uuid import uuid4
 import anyio
 from prefect.logging import get_logger
 
+from analytics_worker.preload.client import ProcessHandle
+from analytics_worker.worker.fork_server.launch import start_process
 from analytics_worker.worker.fork_server.protocol import (
     ForkReply,
     ForkRequest,
@@ -60,9 +62,7 @@ class ChildProcess:
 class _Session:
     """One fork server process and its children."""
 
-    def __init__(
-        self, process: asyncio.subprocess.Process, writer: asyncio.StreamWriter, code: object
-    ) -> None:
+    def __init__(self, process: ProcessHandle, writer: asyncio.StreamWriter, code: object) -> None:
         self.process = process
         self.writer = writer
         self.code = code
@@ -189,20 +189,14 @@ class ForkServerClient:
     async def _start(self, code: object) -> _Session:
         ours, theirs = socket.socketpair()
         with theirs:
-            process = await asyncio.create_subprocess_exec(
-                *(sys.executable, "-P", "-m", "analytics_worker.worker.fork_server.process"),
-                *(str(theirs.fileno()), self._preload),
-                pass_fds=[theirs.fileno()],
-                stdin=asyncio.subprocess.DEVNULL,
-                env=self._environment(),
-            )
+            process = await start_process(theirs, self._preload, self._environment())
         reader, writer = await asyncio.open_unix_connection(sock=ours)
         try:
             await asyncio.wait_for(receive_async(reader), READY_SECONDS)
         except BaseException:
             writer.close()
             with contextlib.suppress(ProcessLookupError):
-                process.kill()
+                process.send_signal(signal.SIGKILL)
             await process.wait()
             raise
         session = _Session(process, writer, code)

@@ -21,43 +21,10 @@ from analytics_worker.log_format import use_log_format
 from analytics_worker.prefect_support.api_tls import share_api_ssl_context
 from analytics_worker.prefect_support.heartbeat_timeout import FIRST_HEARTBEAT_SECONDS
 from analytics_worker.prefect_support.result_libraries import restrict_result_libraries
+from analytics_worker.preload.libraries import PREFECT_MODULES
 from analytics_worker.worker import prefect_internals
 from analytics_worker.worker.fork_server import flow_run_process
 from analytics_worker.worker.fork_server.protocol import ForkReply, ForkRequest, encode, receive
-
-PREFECT_MODULES = (
-    "prefect.main",
-    "prefect.engine",
-    "prefect.flow_engine",
-    "prefect.task_engine",
-    "prefect.task_runners",
-    "prefect.client.orchestration",
-    "prefect.logging.handlers",
-    "prefect.events.worker",
-    "prefect.events.clients",
-    "prefect.events.related",
-    "prefect.events.utilities",
-    "prefect.deployments",
-    "prefect.results",
-    "prefect.filesystems",
-    "prefect.input",
-    "prefect.artifacts",
-    "prefect.variables",
-    "prefect.cache_policies",
-    "prefect.transactions",
-    "prefect.utilities.visualization",
-    "websockets.asyncio.client",
-    "httpx",
-    "httpcore",
-    "h2.connection",
-    "anyio._backends._asyncio",
-    "encodings.idna",
-    "ssl",
-    "rich._emoji_codes",
-    "pydantic.v1",
-    "opentelemetry.metrics",
-    "runpy",
-)
 
 
 class ThreadStartedError(Exception):

@@ -1,0 +1,221 @@
+"""The base process: it has imported the libraries that the stack's processes have in common, and forks them.
+
+Started by the supervisor as ``python -P -m analytics_worker.preload.process FD PADDING``; FD is a socket to it. What
+was imported is in memory once for all of them, and no process waits for it again. It opens no
+event loop and no connection, never starts a thread, and keeps none of this project's own code: a process imports that for
+itself, as it is then. Ends with the supervisor; the processes stay. Writes nothing.
+"""
+
+import ctypes
+import gc
+import importlib
+import os
+import random
+import runpy
+import select
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from analytics_worker.preload.command_line import show_command
+from analytics_worker.preload.libraries import LIBRARIES, PREFECT_MODULES
+from analytics_worker.preload.request import (
+    CHANNEL,
+    PASSED_FD,
+    READY,
+    LaunchRequest,
+    encode_reply,
+    environment_of_process,
+    prefect_variables,
+    receive_request,
+    socket_pair,
+)
+
+OWN = ("analytics_worker", "blocks", "flows")
+PR_SET_PDEATHSIG = 1
+ADOPTION_SECONDS = 10.0
+DEFAULT_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
+
+
+class Launch:
+    """A process that was requested, seen from inside of it."""
+
+    def __init__(
+        self, request: LaunchRequest, fds: Sequence[int], channel: socket.socket | None
+    ) -> None:
+        """Take over the descriptors."""
+        self._request, self._fds, self._channel = request, fds, channel
+
+    def run(self) -> None:
+        """Become what was requested."""
+        os.setsid()
+        self._tie_to_parent()
+        self._take_streams()
+        self._adopt_environment()
+        module, *arguments = self._arguments()
+        show_command([sys.executable, "-m", module, *arguments])
+        sys.argv = [module, *arguments]
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+    def _tie_to_parent(self) -> None:
+        for number in DEFAULT_SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        parent = self._request["parent"]
+        if parent is None:
+            return
+        deadline = time.monotonic() + ADOPTION_SECONDS
+        while os.getppid() != parent:
+            if time.monotonic() > deadline:
+                sys.exit("The parent process has ended.")
+            time.sleep(0.001)  # noqa: TID251  # until the process between has ended
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, self._request["death_signal"], 0, 0, 0)
+        if os.getppid() != parent:
+            sys.exit("The parent process has ended.")
+
+    def _take_streams(self) -> None:
+        for standard, fd in enumerate(self._fds[:3]):
+            os.dup2(fd, standard)
+            os.close(fd)
+
+    def _arguments(self) -> list[str]:
+        passed = str(self._fds[3]) if len(self._fds) > 3 else ""  # noqa: PLR2004  # after the standard streams
+        return [passed if word == PASSED_FD else word for word in self._request["command"]]
+
+    def _adopt_environment(self) -> None:
+        before, after = environment_of_process(), self._request["environment"]
+        os.environ.clear()  # noqa: TID251  # this process becomes another one
+        os.environ.update(after)  # noqa: TID251
+        if self._channel is not None:
+            os.environ[CHANNEL] = str(self._channel.detach())  # noqa: TID251
+        os.chdir(self._request["directory"])
+        random.seed()
+        if before.get("TZ") != after.get("TZ"):
+            time.tzset()
+        if prefect_variables(before) != prefect_variables(after):
+            _read_prefect_settings()
+        _forget_own_code()
+
+
+def _read_prefect_settings() -> None:
+    from prefect.context import refresh_global_settings_context  # noqa: PLC0415  # imported already
+    from prefect.logging.configuration import setup_logging  # noqa: PLC0415
+
+    refresh_global_settings_context()
+    setup_logging()
+
+
+def _forget_own_code() -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] in OWN]:
+        del sys.modules[name]
+
+
+class BaseProcess:
+    """Fork on request."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        """Serve the supervisor at the other end of the socket."""
+        self._sock = sock
+        self._channels: list[socket.socket] = []
+
+    def serve(self) -> Launch | None:
+        """Return the launch, in each new process; None in this one, when the supervisor has ended."""
+        self._sock.sendall(READY)
+        while True:
+            readable, _, _ = select.select([self._sock, *self._channels], [], [])
+            for sock in readable:
+                try:
+                    request, fds = receive_request(sock)
+                except (EOFError, ConnectionError):
+                    if sock is self._sock:
+                        return None
+                    self._channels.remove(sock)
+                    sock.close()
+                    continue
+                launch = self._launch(sock, request, fds)
+                if launch is not None:
+                    return launch
+
+    def _launch(
+        self, sock: socket.socket, request: LaunchRequest, fds: Sequence[int]
+    ) -> Launch | None:
+        ours, theirs = socket_pair() if request["channel"] else (None, None)
+        read, write = os.pipe()
+        try:
+            between = os.fork()
+        except OSError as error:
+            if ours is not None:
+                ours.close()
+            self._finish(sock, encode_reply({"error": str(error)}), [*fds, read, write], theirs)
+            return None
+        if between == 0:
+            return self._in_between(request, fds, write, (ours, theirs))
+        os.close(write)
+        os.waitpid(between, 0)
+        pid = int(os.read(read, 20) or b"0")
+        if ours is not None:
+            self._channels.append(ours)
+        reply = encode_reply({"pid": pid} if pid else {"error": "this host can't fork"})
+        self._finish(sock, reply, [*fds, read], theirs)
+        return None
+
+    def _in_between(
+        self,
+        request: LaunchRequest,
+        fds: Sequence[int],
+        write: int,
+        pair: tuple[socket.socket | None, socket.socket | None],
+    ) -> Launch:
+        """Fork once more and end, so that the process is adopted by the one that asked for it."""
+        try:
+            pid = os.fork()
+        except OSError:
+            os._exit(1)
+        if pid:
+            os.write(write, str(pid).encode())
+            os._exit(0)
+        os.close(write)
+        for sock in (self._sock, *self._channels, *pair[:1]):
+            if sock is not None:
+                sock.close()
+        return Launch(request, fds, pair[1])
+
+    @staticmethod
+    def _finish(
+        sock: socket.socket, reply: bytes, fds: Sequence[int], theirs: socket.socket | None
+    ) -> None:
+        for fd in fds:
+            os.close(fd)
+        if theirs is not None:
+            theirs.close()
+        try:
+            sock.sendall(reply)
+        except ConnectionError:
+            return  # its end is read next
+
+
+def preload() -> None:
+    """Import the libraries and set them apart from later collections, which would copy their pages."""
+    for name in (*PREFECT_MODULES, *LIBRARIES):
+        importlib.import_module(name)
+    if len(list(Path("/proc/self/task").iterdir())) > 1:
+        sys.exit("a library started a thread: no process is forked from here")
+    gc.collect()
+    gc.freeze()
+
+
+def main() -> None:
+    """Import, then fork until the supervisor ends."""
+    sock = socket.socket(fileno=int(sys.argv[1]))
+    sock.set_inheritable(False)
+    show_command([sys.executable, "-m", "analytics_worker.preload.process"])
+    preload()
+    launch = BaseProcess(sock).serve()
+    if launch is not None:
+        launch.run()
+
+
+if __name__ == "__main__":
+    main()
