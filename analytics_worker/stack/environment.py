@@ -5,11 +5,13 @@ for what decides which server the processes talk to. Imports no Prefect, which r
 """
 
 import os
+from collections.abc import Mapping
 from datetime import timedelta
 
 from analytics_worker.host_port import HIGHEST_PORT, client_host
 from analytics_worker.settings import project_root, settings, user_variables
 from analytics_worker.stack.errors import StackError
+from analytics_worker.stack.prefect_database_tls import server_variables
 from analytics_worker.stack.state_dir import MARKER
 from analytics_worker.stack_address import API_LOGIN
 
@@ -99,8 +101,15 @@ def environment(port: int, marker: str, login: str | None) -> dict[str, str]:
             "PYTHONPATH": _python_path(chosen.get("PYTHONPATH")),
             MARKER: marker,
         }
+        | _database_tls(chosen)
         | _login(login)
     )
+
+
+def _database_tls(chosen: Mapping[str, str]) -> dict[str, str]:
+    """What Prefect's server reads instead of libpq's parameters in the URL of its database."""
+    name = next((name for name in DATABASE_URLS if chosen.get(name)), None)
+    return server_variables(name, chosen[name]) if name else {}
 
 
 def _login(login: str | None) -> dict[str, str]:

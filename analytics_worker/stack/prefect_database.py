@@ -10,6 +10,7 @@ from sqlalchemy.engine import URL, make_url
 from analytics_worker.database.urls import DRIVER
 from analytics_worker.settings import settings, user_variables
 from analytics_worker.stack.environment import DATABASE_URLS, is_on_sqlite
+from analytics_worker.stack.prefect_database_tls import libpq_parameters
 
 
 def sqlite_file() -> Path | None:
@@ -37,5 +38,4 @@ def for_psycopg2(url: str) -> URL:
     """Translate the server's URL from asyncpg to psycopg2."""
     parsed = make_url(url).set(drivername=DRIVER)
     address = {key: value for key, value in parsed.query.items() if key in {"host", "port"}}
-    encryption = {"sslmode": parsed.query["ssl"]} if "ssl" in parsed.query else {}
-    return parsed.set(query=address | encryption)
+    return parsed.set(query=address | libpq_parameters(parsed, user_variables()))

@@ -36,15 +36,7 @@ def tls(tmp_path_factory: pytest.TempPathFactory, certificate: Certificate) -> I
         pytest.skip(MISSING)
     folder, port = tmp_path_factory.mktemp("tls"), free_port()
     other = make_certificate(tmp_path_factory.mktemp("other"))
-    certificate.key.chmod(0o600)
-    options = {
-        "listen_addresses": "127.0.0.1",
-        "port": str(port),
-        "ssl": "on",
-        "ssl_cert_file": str(certificate.path),
-        "ssl_key_file": str(certificate.key),
-    }
-    with ContribPostgres(folder / "pg", durable=False, **options):
+    with ContribPostgres(folder / "pg", durable=False, **certificate.postgres_settings(port)):
         url = f"postgresql://{USER}@127.0.0.1:{port}/{USER}?sslmode=verify-full&sslrootcert="
         upgrade(f"{url}{certificate.path}", sample=True)
         yield Tls(f"{url}{certificate.path}", f"{url}{other.path}")

@@ -23,6 +23,17 @@ class Certificate(NamedTuple):
         context.load_cert_chain(self.path, self.key)
         return context
 
+    def postgres_settings(self, port: int) -> dict[str, str]:
+        """What a PostgreSQL needs to serve it on 127.0.0.1."""
+        self.key.chmod(0o600)
+        return {
+            "listen_addresses": "127.0.0.1",
+            "port": str(port),
+            "ssl": "on",
+            "ssl_cert_file": str(self.path),
+            "ssl_key_file": str(self.key),
+        }
+
 
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
