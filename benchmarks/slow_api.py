@@ -28,15 +28,19 @@ class Side:
     """A worker behind a proxy, and its pool."""
 
     def __init__(
-        self, stack: ExitStack, server: Server, folder: Path, start: Callable[..., Process]
+        self,
+        stack: ExitStack,
+        server: Server,
+        folder: Path,
+        port: int,
+        start: Callable[..., Process],
     ) -> None:
         """Start the worker, and let it execute a run: everything is imported then."""
         folder.mkdir()
         self._work = Workspace(folder / "flows", server.api_url, folder.name, limit=RUNS)
         stack.callback(self._work.close)
-        listen = (HOST, free_port())
-        self._proxy = stack.enter_context(SlowProxy(listen, (HOST, server.port)))
-        url = f"http://{HOST}:{listen[1]}/api"
+        self._proxy = stack.enter_context(SlowProxy((HOST, port), (HOST, server.port)))
+        url = f"http://{HOST}:{port}/api"
         environment = worker_environment(server, folder) | {"PREFECT_API_URL": url}
         self._worker = start(self._work.pool, environment, folder / "worker.log")
         self._worker.start()
@@ -66,9 +70,11 @@ def measure() -> list[Row]:
     """Return the seconds of a burst for each delay, and how often each run was claimed."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        server = stack.enter_context(Server(folder / "server"))
-        ours = Side(stack, server, folder / "ours", our_worker)
-        stock = Side(stack, server, folder / "stock", stock_worker)
+        ports = [free_port(), free_port()]
+        hosts = ",".join(f"{HOST}:{port}" for port in ports)
+        server = stack.enter_context(Server(folder / "server", SERVER_ALLOWED_HOSTS=hosts))
+        ours = Side(stack, server, folder / "ours", ports[0], our_worker)
+        stock = Side(stack, server, folder / "stock", ports[1], stock_worker)
         return [
             row for delay in DELAYS for row in _rows(delay, ours.burst(delay), stock.burst(delay))
         ]
