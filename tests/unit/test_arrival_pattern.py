@@ -15,15 +15,21 @@ from analytics_worker.completeness.arrival_pattern import (
     complete_through,
 )
 
+UTC_ZONE = ZoneInfo("UTC")
 BERLIN = ZoneInfo("Europe/Berlin")
 MONDAY = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 def arrivals(
-    end, weeks=6, timezone=UTC, busy=lambda local: local.weekday() < 6, holidays=(), rows=100
+    end,
+    weeks=6,
+    timezone=UTC_ZONE,
+    busy=lambda local: local.weekday() < 6,
+    holidays=(),
+    rows=100,
 ):
     """The busy hours before an instant."""
-    zone = ZoneInfo("UTC") if timezone is UTC else timezone
+    zone = timezone
     since = end - timedelta(weeks=weeks)
     hours = [since + n * HOUR for n in range(int((end - since) / HOUR))]
     counted = {hour: rows for hour in hours if busy(hour.astimezone(zone))}

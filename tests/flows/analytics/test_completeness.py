@@ -29,8 +29,10 @@ def failed_refresh():
     """The result of a refresh of the catalog that is not successful."""
     with pytest.raises(RunFailed) as error:
         refresh_catalog()
-    assert error.value.result["status"] == "partial"
-    return error.value.result
+    result = error.value.result
+    assert result
+    assert result["status"] == "partial"
+    return result
 
 
 def completeness(sql):

@@ -81,3 +81,13 @@ comment on table ops.dbt_relations is 'What the last dbt run knew of the relatio
 comment on column ops.dbt_relations.project is 'Name of the dbt project';
 comment on column ops.dbt_relations.event_time_column is 'loaded_at_field of a source, event_time of a model';
 comment on column ops.dbt_relations.inputs is 'The relations that a model reads, as [schema, name]';
+comment on column ops.completeness.schema_name is 'Schema of the relation';
+comment on column ops.completeness.relation_name is 'Name of the relation';
+comment on column ops.completeness_history.schema_name is 'Schema of the relation';
+comment on column ops.completeness_history.relation_name is 'Name of the relation';
+comment on column ops.event_time_measurements.schema_name is 'Schema of the relation';
+comment on column ops.event_time_measurements.relation_name is 'Name of the relation';
+comment on column ops.event_hours.schema_name is 'Schema of the relation';
+comment on column ops.event_hours.relation_name is 'Name of the relation';
+comment on column ops.dbt_relations.schema_name is 'Schema of the relation';
+comment on column ops.dbt_relations.relation_name is 'Name of the relation';
