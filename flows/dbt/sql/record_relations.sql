@@ -8,7 +8,7 @@ with found as (
         event_time_column text,
         inputs jsonb
     )
-    where coalesce(r.database_name, current_database()) = current_database()
+    where coalesce(nullif(r.database_name, ''), current_database()) = current_database()
     order by schema_name, relation_name, event_time_column
 ),
 
