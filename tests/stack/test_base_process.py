@@ -41,7 +41,9 @@ async def answer(process: ProcessHandle, text: str) -> str:
     assert process.stdout
     process.stdin.write(text.encode())
     process.stdin.close()
-    return (await process.stdout.read()).decode()
+    output = await process.stdout.read()
+    await process.wait()
+    return output.decode()
 
 
 def test_a_module_runs_with_its_own_streams_arguments_and_exit_code():
