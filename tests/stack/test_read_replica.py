@@ -129,8 +129,19 @@ def test_a_report_is_as_old_as_what_the_replica_shows(stopped: datetime):
         run = runs.claim(runs.request_runs([request])[0].id)
         assert run
         with open_snapshot() as snapshot:
+            assert data_age(snapshot, run).at is None
+            for since in (stopped - timedelta(hours=1), datetime.now(UTC)):
+                execute(
+                    "insert into ops.completeness_history (schema_name, relation_name, since, complete_through)"
+                    f" values ('analytics', 'counts', '{since}', '{since - timedelta(minutes=1)}')"
+                )
+            execute(
+                "insert into ops.completeness (schema_name, relation_name, complete_through, basis, measured_at)"
+                " values ('analytics', 'counts', now(), 'declared column', now())"
+            )
             at = data_age(snapshot, run).at
-            assert at is None or at <= stopped
+            assert at == stopped - timedelta(hours=1, minutes=1)
+            assert at <= stopped
 
 
 def test_a_report_waits_for_the_replica(stopped: datetime, replica: Replication):

@@ -47,4 +47,7 @@ tables as (
 select
     (select min(complete_through) from found) as complete_through,
     (select coalesce(bool_or(is_partial or complete_through is null), false) from found) as is_partial,
-    least((select min(fresh_at) from views), (select changed_at from tables), :replayed_until) as changed_at
+    case
+        when coalesce((select min(fresh_at) from views), (select changed_at from tables)) is not null
+            then least((select min(fresh_at) from views), (select changed_at from tables), :replayed_until)
+    end as changed_at
