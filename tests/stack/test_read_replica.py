@@ -139,9 +139,7 @@ def test_a_report_is_as_old_as_what_the_replica_shows(stopped: datetime):
                 "insert into ops.completeness (schema_name, relation_name, complete_through, basis, measured_at)"
                 " values ('analytics', 'counts', now(), 'declared column', now())"
             )
-            at = data_age(snapshot, run).at
-            assert at == stopped - timedelta(hours=1, minutes=1)
-            assert at <= stopped
+            assert data_age(snapshot, run).at == stopped - timedelta(hours=1, minutes=1)
 
 
 def test_a_report_waits_for_the_replica(stopped: datetime, replica: Replication):
