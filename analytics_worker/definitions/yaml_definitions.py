@@ -23,7 +23,7 @@ from analytics_worker.definitions.validation_messages import (
 from analytics_worker.errors import PermanentError
 
 M = TypeVar("M", bound=BaseModel)
-READ_FILES = {"alerts.yml", "thresholds.yml", "reports.yml", "calendar.yml"}
+READ_FILES = {"alerts.yml", "thresholds.yml", "reports.yml", "calendar.yml", "trust.yml"}
 """The definition files of all domains."""
 
 

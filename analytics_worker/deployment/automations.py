@@ -22,6 +22,7 @@ from analytics_worker.prefect_support.heartbeat_timeout import (
     HEARTBEAT_TIMEOUT,
     MONITORING_AUTOMATION,
     MONITORING_TIMEOUT,
+    START_EVENTS,
 )
 from analytics_worker.settings import settings
 from blocks.warehouse import is_protected
@@ -58,12 +59,12 @@ def sync_automations(
 
 
 def _crash_runs_without_heartbeats(deployments: Iterable[UUID]) -> AutomationCore:
-    """Return the automation that crashes a run without any event after a heartbeat."""
+    """Return the automation that crashes a run without any event after its start or a heartbeat."""
     return AutomationCore(
         name=HEARTBEAT_AUTOMATION,
         description="Without it, a run whose process and worker have ended would hold a slot of its pool.",
         trigger=EventTrigger(
-            after={HEARTBEAT_EVENT},
+            after={HEARTBEAT_EVENT, *START_EVENTS},
             expect={"prefect.flow-run.*"},
             for_each={"prefect.resource.id"},
             match_related={"prefect.resource.id": sorted(map(_resource, deployments))},

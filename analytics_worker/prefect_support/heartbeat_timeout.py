@@ -16,6 +16,8 @@ MISSED_HEARTBEATS = 3
 HEARTBEAT_TIMEOUT = timedelta(seconds=HEARTBEAT_SECONDS * MISSED_HEARTBEATS)
 
 HEARTBEAT_EVENT = "prefect.flow-run.heartbeat"
+START_EVENTS = ("prefect.flow-run.Running", "prefect.flow-run.Retrying")
+"""Of the server: a run whose host is lost before its first heartbeat is missed from here."""
 HEARTBEAT_VARIABLE = "PREFECT_FLOWS_HEARTBEAT_FREQUENCY"
 HEARTBEAT_AUTOMATION = "analytics-worker: crash runs that fell silent"
 CRASH_MESSAGE = f"No heartbeat for {HEARTBEAT_SECONDS * MISSED_HEARTBEATS} s: the run's process has ended or its host is unavailable."

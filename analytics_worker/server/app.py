@@ -3,7 +3,8 @@
 How it uses SQLite and PostgreSQL is in analytics_worker/server/database.py. On both, unpermitted requests are refused before Prefect sees them
 (analytics_worker/server/request_guard.py), and automations connect to permitted addresses only
 (analytics_worker/server/automation_actions.py), and runs that were declared crashed stay so
-(analytics_worker/server/crashed_runs.py). An idle one waits (analytics_worker/server/background_tasks.py). Reads and writes only what Prefect's server does, extends
+(analytics_worker/server/crashed_runs.py), and clients repeat requests for which PostgreSQL had no connection
+(analytics_worker/server/unavailable_database.py). An idle one waits (analytics_worker/server/background_tasks.py). Reads and writes only what Prefect's server does, extends
 deadlines that passed during its downtime (analytics_worker/server/deadlines_after_downtime.py) and creates indexes (analytics_worker/server/sqlite_indexes.py).
 """
 
@@ -28,6 +29,7 @@ from analytics_worker.server.request_limit import limit_api_requests
 from analytics_worker.server.request_rules import Rules
 from analytics_worker.server.sqlite_indexes import create_indexes
 from analytics_worker.server.unauthorized import UnauthorizedExplanation
+from analytics_worker.server.unavailable_database import answer_unavailable
 from analytics_worker.server.uvicorn_server import serve
 from analytics_worker.settings import settings, user_variables
 from analytics_worker.stack_address import PROCESS_MARKER
@@ -47,6 +49,7 @@ def app(port: int | None = None) -> RequestGuard:
     restrict_actions()
     keep_declared_crashes()
     wait_for_background_tasks()
+    answer_unavailable()
     rules = _rules(port or get_current_settings().server.api.port)
     served = create_app()
     limit_api_requests(served, served.api_app)  # pyright: ignore[reportAttributeAccessIssue]

@@ -6,10 +6,12 @@ nothing but whether the files are there; writes nothing.
 
 from collections.abc import Mapping
 from pathlib import Path
-
-from sqlalchemy.engine import URL, make_url
+from typing import TYPE_CHECKING
 
 from analytics_worker.stack.errors import StackError
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 MODE, AUTHORITY, CERTIFICATE, KEY = PARAMETERS = ("sslmode", "sslrootcert", "sslcert", "sslkey")
 FILES = {AUTHORITY: "CA_FILE", CERTIFICATE: "CERT_FILE", KEY: "KEY_FILE"}
@@ -27,6 +29,10 @@ def server_variables(name: str, url: str) -> dict[str, str]:
     Raises:
         StackError: sslmode is none of libpq's, or a file is missing.
     """
+    if "ssl" not in url:
+        return {}
+    from sqlalchemy.engine import make_url  # noqa: PLC0415  # 10 MB, which the supervisor does without
+
     parsed = make_url(url)
     given = {key: str(parsed.query[key]) for key in PARAMETERS if key in parsed.query}
     if not given:
@@ -41,7 +47,7 @@ def server_variables(name: str, url: str) -> dict[str, str]:
     return {name: _text(plain), **checks, **verified}
 
 
-def libpq_parameters(url: URL, variables: Mapping[str, str]) -> dict[str, str]:
+def libpq_parameters(url: "URL", variables: Mapping[str, str]) -> dict[str, str]:
     """Return libpq's parameters for the same connection: from the URL, else from Prefect's settings."""
     given = {key: str(url.query[key]) for key in PARAMETERS if key in url.query}
     if "ssl" in url.query:
@@ -63,5 +69,5 @@ def _check(name: str, given: Mapping[str, str]) -> None:
             raise StackError(f"{name}: {key}={path} is not a file on this host.")
 
 
-def _text(url: URL) -> str:
+def _text(url: "URL") -> str:
     return url.render_as_string(hide_password=False)

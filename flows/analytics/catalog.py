@@ -1,7 +1,7 @@
 """Keep ``ops.catalog`` in step with what PostgreSQL really holds.
 
-Reads pg_catalog of the analytics schemas and ``ops.refresh_log``; upserts one row per relation and
-column, and records how their shape changed. Safe to repeat: rows are keyed by name, written only if
+Reads pg_catalog of the analytics schemas, ``ops.refresh_log`` and the declared event-time columns; upserts one
+row per relation and column, and records how their shape changed and through which instant they are complete. Safe to repeat: rows are keyed by name, written only if
 they differ, in one transaction.
 """
 
@@ -10,13 +10,19 @@ from typing import TypedDict
 from prefect.artifacts import create_markdown_artifact
 from sqlalchemy import RowMapping
 
+from analytics_worker.completeness.measure import measure
+from analytics_worker.completeness.update import update_completeness
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.database.schema_coverage import coverage_notes
+from analytics_worker.errors import PermanentError
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.results import FlowResult, flow_result
 from analytics_worker.prefect_support.retries import CATALOG
 from analytics_worker.prefect_support.task import task
 from analytics_worker.settings import settings
+
+MAX_NAMED = 3
+"""Relations that could not be measured and are named in the message; the result has all."""
 
 
 class CatalogStats(TypedDict):
@@ -45,6 +51,8 @@ class CatalogRefresh(FlowResult):
     """Result of `refresh_catalog`."""
 
     stats: CatalogStats
+    not_measured: list[str]
+    """Relations whose event-time column could not be measured, a line each."""
 
 
 @task(**CATALOG, name="upsert catalog")
@@ -87,15 +95,30 @@ def _stats(
     )
 
 
+@task(**CATALOG, name="measure completeness")
+def measure_completeness() -> list[str]:
+    """Find through which instant each relation is complete; return what could not be measured."""
+    try:
+        problems = measure()
+    except PermanentError as error:
+        problems = str(error).splitlines()
+    update_completeness()
+    return problems
+
+
 @flow(timeout_seconds=600)
 def refresh_catalog() -> CatalogRefresh:
     """Refresh the analytics catalog: relations, columns, sizes, row estimates, age of the data."""
     stats = upsert_catalog(settings().analytics_schemas)
+    not_measured = measure_completeness()
     create_markdown_artifact(
         _markdown_table(stats), key="catalog", description="Contents of the analytics schemas"
     )
     status = "success" if stats["relations"] or stats["rows_written"] else "skipped"
-    return {**flow_result(status, _summary_line(stats)), "stats": stats}
+    if not_measured and status == "success":
+        status = "partial"
+    message = ". ".join([_summary_line(stats), *not_measured[:MAX_NAMED]])
+    return {**flow_result(status, message), "stats": stats, "not_measured": not_measured}
 
 
 def _summary_line(stats: CatalogStats) -> str:

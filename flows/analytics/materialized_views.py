@@ -12,8 +12,9 @@ from typing import TypedDict
 from prefect import get_run_logger
 
 from analytics_worker.circuit_breaker import CircuitOpenError
+from analytics_worker.completeness.measure import measure
 from analytics_worker.database.connections import warehouse
-from analytics_worker.errors import chain
+from analytics_worker.errors import PermanentError, chain
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.results import FlowResult, flow_result, status_of
 from analytics_worker.prefect_support.retries import REFRESH
@@ -67,6 +68,18 @@ def detect_changes(views: list[View]) -> dict[int, str | None]:
     return _change_detection.reasons_to_refresh([view.oid for view in views])
 
 
+@task(**REFRESH, name="measure inputs")
+def measure_inputs() -> None:
+    """Measure the declared event-time columns, so that what is refreshed now counts as complete through them.
+
+    What can't be measured is reported by `refresh_catalog`.
+    """
+    try:
+        measure()
+    except PermanentError as error:
+        get_run_logger().warning("completeness was not measured: %s", error)
+
+
 @task(**REFRESH, task_run_name="refresh {view.label}")
 def refresh_view(view: View, reason: str, concurrency: int) -> ViewResult:
     """Refresh one view; ``concurrency`` is the number of views refreshed at the same time."""
@@ -91,6 +104,8 @@ def refresh_materialized_views(view_names: list[str] | None = None) -> RefreshVi
     token = _cancellation.current.set(running_statements)
     try:
         plan = _plan(find_views(view_names), is_named=view_names is not None)
+        if plan.unchanged < len(plan.views):
+            measure_inputs()
         run_plan(plan, refresh_view, settings().refresh_parallelism)
         if plan.skipped:
             record_skipped(plan.skipped)

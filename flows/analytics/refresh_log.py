@@ -1,6 +1,6 @@
 """Delete expired rows of the histories, in batches.
 
-Reads and deletes from ``ops.refresh_log``, ``ops.catalog_changes``, ``ops.query_statistics`` and
+Reads and deletes from ``ops.refresh_log``, ``ops.catalog_changes``, ``ops.completeness_history``, ``ops.query_statistics`` and
 ``ops.dbt_runs``; the retention is REFRESH_LOG_RETENTION_DAYS. Safe to repeat: deleted rows stay deleted.
 """
 
@@ -15,6 +15,7 @@ BATCH_SIZE = 10_000
 HISTORIES = (
     "refresh_log",
     "catalog_changes",
+    "completeness_history",
     "missing_relations",
     "query_statistics",
     "query_texts",

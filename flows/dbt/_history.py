@@ -19,6 +19,7 @@ from analytics_worker.database.connections import MissingDatabaseError, run_sql,
 from flows.dbt._arguments import Arguments
 from flows.dbt._dbt_artifacts import DbtResult, NodeResult
 from flows.dbt._node_health import RunOfNodes, update_node_health
+from flows.dbt._relations import record_relations
 
 
 def record_run(
@@ -63,6 +64,7 @@ def record_node_health(
     run = RunOfNodes(arguments, started_at, _flow_run_id(), manifest, nodes)
     with _warning_of_failures("could not record the dbt nodes"), warehouse() as connection:
         update_node_health(connection, run)
+        record_relations(connection, manifest)
 
 
 def _flow_run_id() -> str | None:

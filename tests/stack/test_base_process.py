@@ -41,7 +41,9 @@ async def answer(process: ProcessHandle, text: str) -> str:
     assert process.stdout
     process.stdin.write(text.encode())
     process.stdin.close()
-    return (await process.stdout.read()).decode()
+    output = await process.stdout.read()
+    await process.wait()
+    return output.decode()
 
 
 def test_a_module_runs_with_its_own_streams_arguments_and_exit_code():
@@ -59,9 +61,9 @@ def test_a_module_runs_with_its_own_streams_arguments_and_exit_code():
 
 def test_it_shows_its_own_command_line_and_is_a_child_of_the_requester():
     async def scenario(base: BaseProcess) -> None:
-        process = await base.start(program("pdb"))  # waits for commands
+        process = await base.start(program(MODULE))  # waits for its input
         assert psutil.Process(process.pid).ppid() == os.getpid()
-        wait_until(lambda: psutil.Process(process.pid).cmdline()[1:] == ["-m", "pdb"])
+        wait_until(lambda: psutil.Process(process.pid).cmdline()[1:] == ["-m", MODULE])
         process.send_signal(signal.SIGKILL)
         assert await process.wait() == -signal.SIGKILL
         assert process.stdout

@@ -18,10 +18,9 @@ def dbt_queries(stack: RunningStack) -> list[str]:
 
 
 def dbt_processes(stack: RunningStack) -> list[psutil.Process]:
-    """Return the processes below the worker in the dbt project's folder: only those of dbt."""
-    pid = stack.pid("worker")
+    """Return the processes of the stack in the dbt project's folder: only those of dbt."""
     processes: list[psutil.Process] = []
-    for process in psutil.Process(pid).children(recursive=True) if pid else []:
+    for process in stack.processes():
         with suppress(psutil.Error):
             processes += [process] if process.cwd() == PROJECT else []
     return processes

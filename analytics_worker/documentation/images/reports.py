@@ -28,7 +28,7 @@ def sample_document(name: str) -> Document:
     report = yaml_files.find(yaml_files.load(), name)
     now = datetime.now(UTC)
     with open_snapshot(reader=report.reader, timezone=report.timezone) as snapshot:
-        return report_document(snapshot, _run(report, now), now)
+        return report_document(snapshot, _run(report, now))
 
 
 def _run(report: Report, now: datetime) -> ReportRun:

@@ -1,6 +1,6 @@
-"""Materialized views: how old their contents can be, and how long refreshes take.
+"""Materialized views: how old their contents can be, through when they are complete, and how long refreshes take.
 
-Reads ``ops.catalog_relations`` and ``ops.refresh_log``; counts each refresh once.
+Reads ``ops.catalog_relations``, ``ops.completeness`` and ``ops.refresh_log``; counts each refresh once.
 """
 
 import time
@@ -18,6 +18,12 @@ AGE = Family(
     "Since the contents of the view were last known to be up to date.",
     ("view",),
 )
+COMPLETE = Family(
+    "complete_through_timestamp_seconds",
+    "gauge",
+    "Instant through which the data is complete: of materialized views and of relations with a declared event-time column.",
+    ("relation",),
+)
 DURATION = Family(
     "materialized_view_refresh_duration_seconds",
     "histogram",
@@ -31,7 +37,7 @@ class Views(CountingCollector):
     """Report ages of views and count refreshes."""
 
     name = "materialized_views"
-    families = (AGE, DURATION)
+    families = (AGE, COMPLETE, DURATION)
     counters = (DURATION,)
 
     def __init__(self, store: Store) -> None:
@@ -44,7 +50,15 @@ class Views(CountingCollector):
         ages: dict[Labels, float] = {
             (row["view"],): float(row["age"]) for batch in rows("view_ages") for row in batch
         }
-        return [(AGE, ages), *self.stored()]
+        return [(AGE, ages), (COMPLETE, _complete()), *self.stored()]
+
+
+def _complete() -> dict[Labels, float]:
+    return {
+        (row["relation"],): float(row["complete_through"])
+        for batch in rows("completeness")
+        for row in batch
+    }
 
 
 def _refresh_increments(row: Row) -> Iterable[Increment]:

@@ -1,17 +1,14 @@
 """Build the page of a report for every format: heading, tiles, charts, tables, notes.
 
-Reads, in the given snapshot, what its tiles, charts and tables read, and when the materialized views
-among that were refreshed; writes nothing.
+Reads, in the given snapshot, what its tiles, charts and tables read, and through which instant that is
+complete; writes nothing.
 """
 
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime
 from decimal import Decimal
-from zoneinfo import ZoneInfo
 
-from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.database.select_guard import placeholders
 from analytics_worker.database.server_values import TEXT, number_of
 from analytics_worker.text import value_line
@@ -25,7 +22,6 @@ from flows.reports.formats import (
     TableQuery,
     Tile,
     chart_from_rows,
-    explain_query,
     fetch_rows,
     fetch_table,
     get_format,
@@ -33,21 +29,23 @@ from flows.reports.formats import (
 from flows.reports.formats.pages.document import Number
 from flows.reports.formats.query.columns import NUMBERS, Column, ColumnKind
 from flows.reports.formats.query.reader_columns import number_remedy
+from flows.reports.output.data_age import data_age
 from flows.reports.runs.model import ReportRun, run_period
 from flows.reports.scheduling.period_parameters import PERIOD_PARAMETERS, sql_parameters
 
 MAX_CHART_POINTS = 60
 
 
-def report_document(snapshot: Snapshot, run: ReportRun, now: datetime) -> Document:
+def report_document(snapshot: Snapshot, run: ReportRun) -> Document:
     """Return the page of a run, without files; with tables if a format needs them, and notes on tiles."""
     notes: list[str] = []
     report, period = run.report, run_period(run)
-    data_as_of = _data_as_of(snapshot, run, now).astimezone(ZoneInfo(report.timezone))
+    age = data_age(snapshot, run)
     with_tables = any(get_format(name).document for name in report.format)
     return Document(
         title=_title(run),
-        data_as_of=f"{data_as_of:%Y-%m-%d %H:%M %Z}",
+        data_as_of=age.text(report.timezone),
+        data_as_of_label=age.label,
         period=period.text if period and run.kind != "ad_hoc" else "",
         description=report.description or "",
         tiles=[_tile(snapshot, run, tile, notes) for tile in report.tiles],
@@ -69,25 +67,6 @@ def _tables(snapshot: Snapshot, run: ReportRun) -> list[FetchedRows]:
     parameters = sql_parameters(run)
     queries = [TableQuery(t.title, t.sql, parameters, t.columns) for t in report.tables]
     return [fetch_table(snapshot, query, limit, report.max_rows) for query in queries]
-
-
-def _data_as_of(snapshot: Snapshot, run: ReportRun, now: datetime) -> datetime:
-    """Return when the least recently refreshed view of the report was refreshed; now without views.
-
-    On a read replica only what it has replayed counts.
-    """
-    report, parameters = run.report, sql_parameters(run)
-    definitions = [*report.tiles, *report.charts, *report.tables]
-    queries = [TableQuery(each.title, each.sql, parameters) for each in definitions]
-    relations = frozenset[str]().union(
-        *(explain_query(snapshot, query).relations for query in queries)
-    )
-    replayed = snapshot.replayed_until
-    with warehouse() as connection:
-        (row,) = run_sql(
-            connection, "reports/data_as_of", relations=sorted(relations), replayed_until=replayed
-        )
-    return min(filter(None, (row["at"] or now, replayed)))
 
 
 def with_notes(document: Document, run: ReportRun, notes: Sequence[str]) -> Document:

@@ -113,6 +113,7 @@ def _text(document: Document, files: Sequence[File]) -> str:
         "subject": subject_of(document),
         "description": document.description,
         "data_as_of": document.data_as_of,
+        "data_as_of_label": document.data_as_of_label,
         "owner": document.owner,
         "notes": [
             value_line(note, MAX_NOTE_LENGTH) for note in (*document.warnings, *document.notes)

@@ -9,7 +9,6 @@ import json
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, NotRequired, TypedDict
 
 from analytics_worker.database.reader_sessions import retry_on_session_end
@@ -156,9 +155,9 @@ def _render(
     files.restart()
     session = open_snapshot(reader=report.reader, timeout=report.timeout, timezone=report.timezone)
     with session as snapshot:
-        document = report_document(snapshot, run, datetime.now(UTC))
+        document = report_document(snapshot, run)
         files.notes.extend(document.notes)
-        files.footer = f"{document.title} \u00b7 Data as of {document.data_as_of}"
+        files.footer = f"{document.title} \u00b7 {document.data_as_of_label} {document.data_as_of}"
         for format_name in report.format:
             if not get_format(format_name).document:
                 file = create_file(run, format_name, storage)

@@ -103,7 +103,7 @@ def _is_in(recipient: Recipient, role: str) -> bool:
 def _facts(document: Document, written: WrittenFiles) -> tuple[Fact, ...]:
     values = {
         "Period": document.period,
-        "Data as of": document.data_as_of,
+        document.data_as_of_label: document.data_as_of,
         "Rows": f"{written.rows:,}{' (truncated)' if written.truncated else ''}",
         "Questions": document.owner,
     }
@@ -176,6 +176,7 @@ def _json(
         "period_start": run.start.isoformat(),
         "period_end": run.end.isoformat(),
         "data_as_of": document.data_as_of,
+        "data_as_of_label": document.data_as_of_label,
         "rows": written.rows,
         "truncated": written.truncated,
         "tiles": [

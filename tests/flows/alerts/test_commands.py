@@ -89,7 +89,7 @@ def test_a_file_that_nothing_reads_is_named(shell):
     (shell.folder / "ours.yml").write_text(RULES)
     assert shell.run("validate") == (
         "5 rules are valid\n"
-        "ours.yml is not read; expected alerts.yml, calendar.yml, reports.yml, thresholds.yml\n"
+        "ours.yml is not read; expected alerts.yml, calendar.yml, reports.yml, thresholds.yml, trust.yml\n"
     )
 
 

@@ -16,6 +16,8 @@ insert into ops.refresh_log (schema_name, view_name, view_oid, status, reason, s
 values ('analytics', 'kpi', 'analytics.kpi'::regclass, 'running', '', now() - interval '90 days'),
     ('analytics', 'dropped', 1, 'success', '', now() - interval '90 days'),
     ('analytics', 'other', 'analytics.kpi'::regclass, 'failed', '', now());
+insert into ops.completeness_history (schema_name, relation_name, since)
+select 'raw', 'x', now() - make_interval(days => d) from unnest(array[50, 45, 1]) as d;
 insert into ops.catalog_changes (schema_name, relation_name, change, changed_at)
 values ('raw', 'a', 'relation appeared', now() - interval '31 days'), ('raw', 'a', 'relation vanished', now());
 insert into ops.catalog_relations (schema_name, relation_name, oid, kind, columns, status, missing_since)
@@ -33,6 +35,7 @@ insert into ops.dbt_node_results (run_id, unique_id, resource_type, name, status
 EXPECTED = {
     "refresh_log": 60,
     "catalog_changes": 1,
+    "completeness_history": 1,
     "missing_relations": 1,
     "query_statistics": 1,
     "query_texts": 1,
@@ -45,7 +48,7 @@ def test_old_rows_go_and_what_is_needed_stays(sql, monkeypatch):
     monkeypatch.setattr(refresh_log, "BATCH_SIZE", 7)
     result = cleanup_old_refresh_logs()
     assert result["deleted"] == EXPECTED
-    assert result["message"] == "65 rows older than 30 days deleted"
+    assert result["message"] == "66 rows older than 30 days deleted"
     assert sql("select view_name, status from ops.refresh_log order by id") == [
         ("kpi", "success"),  # the next run compares with it
         ("kpi", "running"),

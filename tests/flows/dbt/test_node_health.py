@@ -69,6 +69,7 @@ def test_each_failing_node_is_notified_of_and_only_its_own_success_is_a_recovery
         {"name": "b", "status": "failing", "failures": 3},
         {"name": "c", "status": "ok", "failures": 0},
     ]
+    assert rows("select count(*) > 0 as stored from ops.dbt_relations") == [{"stored": True}]
     assert monitor.changes(run(scripted_dbt, b="success")) == [("recovered", ())]
 
 

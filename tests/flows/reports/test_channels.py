@@ -48,7 +48,8 @@ def test_webhook_has_numbers_and_links(http_sink, report_folder):
     (request,) = http_sink.requests
     (file,) = report_folder.iterdir()
     posted = request.json
-    assert posted.pop("data_as_of").endswith("UTC")
+    assert posted.pop("data_as_of") == "unknown"
+    assert posted.pop("data_as_of_label") == "Data as of"
     assert posted == {
         "event": "report",
         "subject": "sales – Tuesday, 24 November 2026",

@@ -130,10 +130,10 @@ def test_unexpected_error_of_one_report_is_its_own_and_not_retried(error, smtp_s
     monkeypatch.setattr(task, "retry_delay_seconds", [0.0] * task.retries)
     document = generator.report_document
 
-    def failing(snapshot, run, now):
+    def failing(snapshot, run):
         if run.name == "odd":
             raise error
-        return document(snapshot, run, now)
+        return document(snapshot, run)
 
     monkeypatch.setattr(generator, "report_document", failing)
     store_reports(report("odd"), report("fine"))

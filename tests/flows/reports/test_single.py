@@ -1,7 +1,5 @@
 """Single reports: generated once per period with a schedule, otherwise once per flow run."""
 
-from datetime import UTC, datetime
-
 import pytest
 from prefect import get_client
 from prefect.client.schemas.sorting import ArtifactSort
@@ -85,9 +83,35 @@ def test_data_is_as_old_as_the_least_recently_refreshed_view(smtp_sink):
     for sql in ("select n from public.both", "select n from analytics.new"):
         generate_single_report(DATA | {"query": sql})
     generate_single_report(DATA | {"query": "select n from analytics.plain"})
-    times = [body(each).split("Data as of ")[1].split(".")[0] for each in smtp_sink.messages]
-    assert times[:2] == ["2026-11-20 05:13 UTC", "2026-11-23 05:13 UTC"]
-    assert times[2].startswith(f"{datetime.now(UTC):%Y-%m-%d}")
+    ages = [body(each).strip().splitlines()[-1].split(".")[0] for each in smtp_sink.messages]
+    assert ages == [
+        "Data last changed 2026-11-20 05:13 UTC",
+        "Data last changed 2026-11-23 05:13 UTC",
+        "Data as of unknown",
+    ]
+
+
+def test_a_report_is_complete_through_what_it_reads(smtp_sink):
+    for name in ("sales", "visits", "lookup"):
+        execute(f"create table analytics.{name} as select 1 as n")
+        execute(f"grant select on analytics.{name} to analytics_reader")
+    execute(
+        "insert into ops.completeness (schema_name, relation_name, complete_through, basis, measured_at) values"
+        " ('analytics', 'sales', '2026-11-25 12:00+00', 'declared column', now()),"
+        " ('analytics', 'visits', '2026-11-26 00:00+00', 'declared column', now()),"
+        " ('analytics', 'lookup', now(), 'last change', now())"
+    )
+    for tables in ("sales cross join analytics.visits v", "visits cross join analytics.lookup l"):
+        generate_single_report(DATA | {"query": f"select 1 as n from analytics.{tables}"})
+    ages = [
+        body(each).strip().splitlines()[-1].split(" Questions")[0] for each in smtp_sink.messages
+    ]
+    assert ages == [
+        "Complete through 2026-11-25 12:00 UTC.",
+        "Complete through 2026-11-26 00:00 UTC (not known of all sources).",
+    ]
+    page = body(smtp_sink.messages[0], "html")
+    assert "Complete through 2026-11-25 12:00 UTC" in page
 
 
 def test_manual_run_is_not_repeated_for_the_same_period():

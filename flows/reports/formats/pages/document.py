@@ -69,7 +69,8 @@ class Document:
     """Everything that a page shows.
 
     Attributes:
-        data_as_of: Age of the data: a time with its time zone.
+        data_as_of: Age of the data: a time with its time zone, or that it is unknown.
+        data_as_of_label: What the time means, such as "Complete through".
         tables: Rows that fit on a page; a truncated table has a note below it.
         notes: Sentences at the end, such as what was truncated.
         warnings: Sentences at the top, which readers must know first.
@@ -86,6 +87,7 @@ class Document:
     notes: Sequence[str] = ()
     warnings: Sequence[str] = ()
     owner: str = ""
+    data_as_of_label: str = "Data as of"
 
 
 def chart_from_rows(fetched: FetchedRows, kind: ChartKind = "bar", unit: str = "") -> Chart:

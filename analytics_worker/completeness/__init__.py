@@ -1,0 +1,1 @@
+"""Find through which instant the data of each relation is complete."""

@@ -1,0 +1,13 @@
+-- Replace the counted hours from an instant on.
+with removed as (
+    delete from ops.event_hours
+    where
+        schema_name = :schema_name and relation_name = :relation_name
+        and (hour >= :since or hour < cast(:since as timestamptz) - interval '70 days')
+        and not hour = any(cast(:hours as timestamptz []))
+)
+
+insert into ops.event_hours (schema_name, relation_name, hour, rows)
+select :schema_name, :relation_name, h.hour, h.counted
+from unnest(cast(:hours as timestamptz []), cast(:counts as bigint [])) as h (hour, counted)
+on conflict (schema_name, relation_name, hour) do update set rows = excluded.rows
