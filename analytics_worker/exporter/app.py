@@ -11,6 +11,7 @@ from analytics_worker import systemd
 from analytics_worker.exporter.collectors import Collector
 from analytics_worker.exporter.collectors.active_runs import ActiveRuns
 from analytics_worker.exporter.collectors.alerts import Alerts
+from analytics_worker.exporter.collectors.incidents import Incidents
 from analytics_worker.exporter.collectors.breakers import Breakers
 from analytics_worker.exporter.collectors.build import Build
 from analytics_worker.exporter.collectors.dbt import Dbt
@@ -61,7 +62,7 @@ def local_collectors() -> list[Collector]:
 
 def database_collectors(store: Store) -> list[Collector]:
     """Return the collectors that read the tables of schema ``ops``."""
-    return [Alerts(), Deliveries(store), Views(store), Dbt(store), Reports(store)]
+    return [Alerts(), Incidents(), Deliveries(store), Views(store), Dbt(store), Reports(store)]
 
 
 def pollers(store: Store) -> list[Poller]:

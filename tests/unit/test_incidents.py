@@ -13,7 +13,8 @@ from flows.monitoring.incidents.reconcile import Incident, reconcile
 
 NIGHT = datetime(2026, 3, 1, 2, tzinfo=UTC)
 A, B, C, D, W = (Node("dbt", name) for name in "ABCDW")
-UNITS = (A, B, C, D, W)
+RUNS = Node("deployment", "runs")
+UNITS = (A, B, C, D, W, RUNS)
 
 
 def lineage(*edges: tuple[Node, Node]) -> Lineage:
@@ -89,12 +90,23 @@ def test_a_consequence_that_outlives_its_cause_keeps_the_incident() -> None:
     assert story.night([], graph) == [("resolved", "B", "")]
 
 
-def test_consequences_that_outlive_their_cause_are_not_opened_again() -> None:
+def test_consequences_that_outlive_their_cause_stay_together() -> None:
     story, graph = Story(), lineage((A, B), (A, C))
     story.night([problem(A), problem(B), problem(C)], graph)
-    assert story.night([problem(B), problem(C)], graph) == [
-        ("cause_changed", "B", ""),
-        ("split", "C", "C"),
+    assert story.night([problem(B), problem(C)], graph) == [("cause_changed", "B", "")]
+    assert story.night([problem(C)], graph) == [("cause_changed", "C", "")]
+    assert story.night([], graph) == [("resolved", "C", "")]
+
+
+def test_a_deployment_connects_no_incidents() -> None:
+    story, graph = Story(), lineage((A, RUNS), (B, RUNS))
+    story.night([problem(A), problem(RUNS)], graph)
+    assert story.night([problem(A), problem(B), problem(RUNS)], graph) == [("opened", "B", "B")]
+    assert story.night([problem(B), problem(RUNS)], graph) == [("resolved", "A", "")]
+    assert story.night([problem(RUNS)], graph) == [("cause_changed", "runs", "")]
+    assert story.night([problem(C), problem(RUNS)], lineage((C, RUNS))) == [
+        ("grew", "C", "C"),
+        ("cause_changed", "C", ""),
     ]
 
 
@@ -136,6 +148,6 @@ def test_each_problem_is_in_one_open_incident_and_nothing_is_told_twice(
         covered = [unit for incident in story.open for unit in incident.units]
         assert sorted(covered) == sorted(each.unit for each in problems)
         after = {incident.id for incident in story.open}
-        assert sum(kind in {"opened", "split"} for kind, *_ in told) == len(after - before)
+        assert sum(kind == "opened" for kind, *_ in told) == len(after - before)
         assert sum(kind in {"resolved", "merged"} for kind, *_ in told) == len(before - after)
         assert story.night(problems, graph) == []

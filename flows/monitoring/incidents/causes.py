@@ -28,6 +28,12 @@ class Problem:
     since: datetime
     message: str = ""
     owner: str | None = None
+    reader: str = ""
+    """The reader of problems that found it."""
+    run_id: str | None = None
+    """The flow run in which it failed."""
+    label: str = ""
+    """What it is called in texts; empty: its name."""
 
 
 @dataclass(frozen=True)
@@ -56,11 +62,21 @@ def group_by_cause(problems: Iterable[Problem], lineage: Lineage) -> list[Group]
 def _explanations(found: Mapping[Node, Problem], lineage: Lineage) -> dict[Node, set[Node]]:
     explanations: dict[Node, set[Node]] = {unit: set() for unit in found}
     for unit, problem in found.items():
-        for step in lineage.downstream(unit):
-            reader = found.get(step.node)
+        for node in reached(unit, lineage):
+            reader = found.get(node)
             if reader is not None and problem.severity >= reader.severity:
-                explanations[reader.unit].add(unit)
+                explanations[node].add(unit)
     return explanations
+
+
+def reached(start: Node, lineage: Lineage) -> set[Node]:
+    """Return all that a unit reaches, without the order and the distances, which take longer."""
+    found, waiting = {start}, [start]
+    while waiting:
+        new = lineage.readers.get(waiting.pop(), set()) - found
+        found |= new
+        waiting += new
+    return found - {start}
 
 
 def _is_cause(

@@ -1,7 +1,8 @@
 """Derive the open incidents and what changed from those open before and the groups of problems now.
 
-Pure functions. An incident goes on while one of its units still fails, whichever is the cause by then.
-Incidents whose cause turns out to be the same become the oldest of them.
+Pure functions. An incident goes on while one of its units still fails, whichever is the cause by then; units
+that are left without their cause stay together. Incidents whose cause turns out to be the same become the
+oldest of them. A deployment fails with any unit of its runs, so that it alone connects no incidents.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -13,9 +14,7 @@ from uuid import UUID
 from analytics_worker.lineage.graph import Node
 from flows.monitoring.incidents.causes import Group, Severity
 
-EventKind = Literal[
-    "opened", "split", "grew", "cause_changed", "severity_changed", "merged", "resolved"
-]
+EventKind = Literal["opened", "grew", "cause_changed", "severity_changed", "merged", "resolved"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class Event:
     kind: EventKind
     incident: Incident
     units: frozenset[Node] = frozenset()
-    """The units that are new, for ``opened``, ``split`` and ``grew``."""
+    """The units that are new, for ``opened`` and ``grew``."""
 
 
 def reconcile(
@@ -47,34 +46,56 @@ def reconcile(
 ) -> tuple[list[Incident], list[Event]]:
     """Return the incidents that are open now, and the changes since before."""
     ordered = sorted(before, key=lambda incident: (incident.opened_at, incident.id))
-    found = list(groups)
-    continued = _continuations(ordered, found)
+    continued, new = _continuations(ordered, groups)
     known = frozenset(unit for incident in ordered for unit in incident.units)
     after, events = list[Incident](), list[Event]()
-    for group in found:
-        previous = continued.get(group.cause)
-        current = _continue(previous, group) if previous else _open(group, now, new_id())
-        after.append(current)
-        events += _changes(previous, current, known) if previous else [_opened(current, known)]
-    failing = frozenset(unit for group in found for unit in group.units)
-    ids = {incident.id for incident in after}
-    events += [_ended(incident, failing) for incident in ordered if incident.id not in ids]
+    for incident in ordered:
+        if group := continued.get(incident.id):
+            current = _continue(incident, group)
+            after.append(current)
+            events += _changes(incident, current, known)
+    for group in new:
+        opened = _open(group, now, new_id())
+        after.append(opened)
+        events.append(Event("opened", opened, opened.units))
+    failing = frozenset(unit for incident in after for unit in incident.units)
+    events += [_ended(incident, failing) for incident in ordered if incident.id not in continued]
     return after, events
 
 
-def _continuations(ordered: list[Incident], groups: list[Group]) -> Mapping[Node, Incident]:
-    """Return the incident that each group continues, by the cause of the group: the oldest one first."""
-    continued: dict[Node, Incident] = {}
+def _continuations(
+    ordered: list[Incident], groups: Iterable[Group]
+) -> tuple[Mapping[UUID, Group], list[Group]]:
+    """Return the group that each incident continues with, the oldest one first, and the other groups."""
+    continued: dict[UUID, Group] = {}
+    waiting = list(groups)
     for incident in ordered:
-        shared = [
-            group
-            for group in groups
-            if group.cause not in continued and group.units & incident.units
-        ]
+        shared = [group for group in waiting if _is_connected(group.units, incident.units)]
         if shared:
             best = min(shared, key=lambda group: _preference(group, incident))
-            continued[best.cause] = incident
-    return continued
+            parts = [each for each in shared if each is best or each.cause in incident.units]
+            continued[incident.id] = _joined(best, parts)
+            waiting = [group for group in waiting if group not in parts]
+    return continued, waiting
+
+
+def _is_connected(now: frozenset[Node], before: frozenset[Node]) -> bool:
+    """Return whether they share a unit; a deployment counts if one of them has nothing else."""
+    return bool(_without_deployments(now & before)) or (
+        bool(now & before) and not (_without_deployments(now) and _without_deployments(before))
+    )
+
+
+def _without_deployments(units: frozenset[Node]) -> frozenset[Node]:
+    return frozenset(unit for unit in units if unit.kind != "deployment")
+
+
+def _joined(best: Group, parts: Iterable[Group]) -> Group:
+    """Return one group of those that are left of an incident, by the cause of the first."""
+    groups = list(parts)
+    severity = max(group.severity for group in groups)
+    units = frozenset(unit for group in groups for unit in group.units)
+    return Group(best.cause, severity, best.since, units)
 
 
 def _preference(group: Group, incident: Incident) -> tuple[bool, datetime, Node]:
@@ -90,11 +111,6 @@ def _continue(incident: Incident, group: Group) -> Incident:
     return Incident(incident.id, group.cause, group.severity, incident.opened_at, group.units, seen)
 
 
-def _opened(incident: Incident, known: frozenset[Node]) -> Event:
-    is_split = incident.units <= known
-    return Event("split" if is_split else "opened", incident, incident.units)
-
-
 def _changes(previous: Incident, current: Incident, known: frozenset[Node]) -> list[Event]:
     new = current.seen - previous.seen - known
     events = [Event("grew", current, new)] if new else []
@@ -106,4 +122,4 @@ def _changes(previous: Incident, current: Incident, known: frozenset[Node]) -> l
 
 
 def _ended(incident: Incident, failing: frozenset[Node]) -> Event:
-    return Event("merged" if incident.units & failing else "resolved", incident)
+    return Event("merged" if _is_connected(failing, incident.units) else "resolved", incident)

@@ -1,5 +1,5 @@
--- Failing deployments without a notification.
-select deployment
-from ops.deployment_health
-where status = 'failing' and notified_since is distinct from since
-order by since, deployment;
+-- Causes of the open incidents that no recipient was notified of.
+select cause_name
+from ops.incidents
+where resolved_at is null and threads = '[]' and (snoozed_until is null or snoozed_until < now())
+order by opened_at, id
