@@ -11,7 +11,6 @@ from analytics_worker import systemd
 from analytics_worker.exporter.collectors import Collector
 from analytics_worker.exporter.collectors.active_runs import ActiveRuns
 from analytics_worker.exporter.collectors.alerts import Alerts
-from analytics_worker.exporter.collectors.incidents import Incidents
 from analytics_worker.exporter.collectors.breakers import Breakers
 from analytics_worker.exporter.collectors.build import Build
 from analytics_worker.exporter.collectors.dbt import Dbt
@@ -19,6 +18,7 @@ from analytics_worker.exporter.collectors.deliveries import Deliveries
 from analytics_worker.exporter.collectors.deployments import Deployments
 from analytics_worker.exporter.collectors.flow_runs import FlowRuns
 from analytics_worker.exporter.collectors.host import Host
+from analytics_worker.exporter.collectors.incidents import Incidents
 from analytics_worker.exporter.collectors.reports import Reports
 from analytics_worker.exporter.collectors.task_runs import TaskRuns
 from analytics_worker.exporter.collectors.timings import Timings
