@@ -37,8 +37,7 @@ def plan_due_reports(now: datetime) -> ReportPlan:
 def generate_due_reports() -> PlannedReports:
     """Generate the reports that are due at times of their own, and send them.
 
-    A report that fails does not affect the others: the run ends as Partial, and an incident notifies
-    its owner.
+    A report that fails does not affect the others: the run ends as Partial, and its owner is notified.
     Reports that become due while others take long are generated, too.
     """
     plan = plan_due_reports(datetime.now(UTC))

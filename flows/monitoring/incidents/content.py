@@ -4,7 +4,6 @@ Names and messages of units are untrusted: each is one line here, and each chann
 receiver. Reads the address of the UI; writes nothing.
 """
 
-import shlex
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -104,9 +103,6 @@ def _open(
             "You will be notified when it grows, becomes more severe, or ends.",
             f"To acknowledge it: analytics-worker incidents ack {short_id(record)}",
         ]
-    if record.incident.cause.kind == "report":
-        name = value_line(shlex.quote(record.incident.cause.name))
-        lines += [f"To try it again now: analytics-worker reports run {name}"]
     return lines
 
 

@@ -23,6 +23,8 @@ def due_messages(
     record: IncidentRecord, now: datetime, recipients_of: RecipientsOf
 ) -> list[Message]:
     """Return the messages that are due, and record in the incident that they are."""
+    if is_told_elsewhere(record):
+        return []
     if record.resolved_at:
         return [] if record.merged_into else _follow_up(record, "resolved")
     kind = _due_kind(record, now)
@@ -53,19 +55,34 @@ def _due_kind(record: IncidentRecord, now: datetime) -> NoticeKind | None:
     return "grew" if may_grow and untold_units(record) else None
 
 
+def is_told_elsewhere(record: IncidentRecord) -> bool:
+    """Return whether only reports fail, whose messages to their owners name the period and the key."""
+    kinds = {unit.kind for unit in record.incident.seen}
+    return "report" in kinds <= {"report", "deployment"}
+
+
 def untold_units(record: IncidentRecord) -> set[Node]:
     """Return the units that fail and that no message has named; a deployment only shows that others fail."""
     return {unit for unit in record.incident.units - record.told_units if unit.kind != "deployment"}
 
 
 def _opened(record: IncidentRecord, recipients_of: RecipientsOf) -> list[Message]:
-    recipients = recipients_of(record.assigned_to or record.owner)
+    recipients = recipients_of(record.assigned_to or record.owner) or _owners_of_units(
+        record, recipients_of
+    )
     if not recipients:
         return []
     key = f"incident:{record.incident.id}"
     thread = Thread(uuid4(), title_of(record), key, tuple(recipients))
     record.threads.append(thread)
     return [opening_message(record, thread)]
+
+
+def _owners_of_units(record: IncidentRecord, recipients_of: RecipientsOf) -> list[Recipient]:
+    """Return the recipients of all that fails: nobody else would hear of a cause without an owner."""
+    problems = (record.problems.get(unit, ()) for unit in sorted(record.incident.units))
+    owners = dict.fromkeys(each.owner for group in problems for each in group if each.owner)
+    return list(dict.fromkeys(to for owner in owners for to in recipients_of(owner)))
 
 
 def opening_message(record: IncidentRecord, thread: Thread) -> Message:

@@ -19,7 +19,7 @@ from analytics_worker.settings import settings
 from flows.monitoring.incidents.causes import Problem, group_by_cause, reached
 from flows.monitoring.incidents.content import title_of
 from flows.monitoring.incidents.graph import incident_lineage
-from flows.monitoring.incidents.notices import due_messages
+from flows.monitoring.incidents.notices import due_messages, is_told_elsewhere
 from flows.monitoring.incidents.owners import incident_recipients
 from flows.monitoring.incidents.problems import read_problems, worst_of
 from flows.monitoring.incidents.reconcile import Event, Incident, reconcile
@@ -180,7 +180,7 @@ def _result(update: _Update, errors: Mapping[str, str]) -> IncidentUpdate:
         unnotified=[
             each.incident.cause.name
             for each in update.records.values()
-            if not each.threads and not each.snoozed_until
+            if not (each.threads or each.snoozed_until or is_told_elsewhere(each))
         ],
         unread=[f"{reader}: {reason}" for reader, reason in errors.items()],
     )

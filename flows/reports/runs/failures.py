@@ -1,10 +1,10 @@
 """Mark report runs failed and notify their owners.
 
 Writes the run's row and enqueues one message, in one transaction. Safe to repeat: the ids of the message
-and of its emails are derived from the run. Without an owner, the default channels are notified. A scheduled
-report opens an incident instead, which notifies of it (docs/trust.md).
+and of its emails are derived from the run. Without an owner, the default channels are notified.
 """
 
+import shlex
 from collections.abc import Sequence
 
 from analytics_worker.delivery import Content, Message, Recipient, default_recipients
@@ -26,13 +26,8 @@ def fail_run(store: RunStore, run: ReportRun, error: str, *, final: bool = False
         Number of recipients notified: 0 if there is neither an owner nor a default channel.
     """
     message = failure_message(run, error)
-    store.mark_failed(run.id, error, None if opens_incident(run) else message, final=final)
+    store.mark_failed(run.id, error, message, final=final)
     return len(message.recipients)
-
-
-def opens_incident(run: ReportRun) -> bool:
-    """Return whether incidents notify of its failure: a later run of the report shows when it is over."""
-    return run.kind == "scheduled"
 
 
 def failure_message(run: ReportRun, error: str) -> Message:
@@ -78,7 +73,7 @@ def _content(run: ReportRun, error: str, owner: str) -> Content:
     return Content(
         subject=subject,
         headline=subject,
-        text=_text(facts),
+        text=_text(run, facts),
         json={
             "event": "report_failed",
             "subject": subject,
@@ -94,10 +89,15 @@ def _content(run: ReportRun, error: str, owner: str) -> Content:
     )
 
 
-def _text(facts: dict[str, str]) -> str:
+def _text(run: ReportRun, facts: dict[str, str]) -> str:
     lines = [
         "Your report could not be generated and was not sent.",
         "",
         *(f"{name}: {value}" for name, value in facts.items()),
     ]
+    if run.kind == "scheduled":
+        command = (
+            f"analytics-worker reports run {shlex.quote(run.report.name)} --period {run.period}"
+        )
+        lines += ["", "The next scheduled run will retry it. To retry it now, run", command]
     return "\n".join(lines)

@@ -132,8 +132,8 @@ class RunStore:
         """Release the claim after a failed attempt."""
         self._run("release", id=run_id, worker=self._worker, error=error)
 
-    def mark_failed(self, run_id: int, error: str, message: Message | None, *, final: bool) -> None:
-        """Mark a run failed and enqueue a message to its owner; if `final`, prevent requeuing."""
+    def mark_failed(self, run_id: int, error: str, message: Message, *, final: bool) -> None:
+        """Mark a run failed and enqueue the message to its owner; if `final`, prevent requeuing."""
         parameters = {
             "id": run_id,
             "error": error,

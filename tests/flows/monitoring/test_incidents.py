@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from analytics_worker.text import MAX_LINE
+from flows.monitoring.checks.delivery import check_messages
 from tests.flows.monitoring.incidents import NIGHT, Incidents, Warehouse
 from tests.support.attacks import attack
 from tests.support.naughty_strings import NAUGHTY
@@ -94,13 +95,33 @@ def test_views_below_a_failed_view_are_one_incident(units: Warehouse, incidents:
     assert incidents.told() == ["resolved [resolved] refresh of analytics.v1"]
 
 
-def test_a_report_that_fails_until_a_run_of_it_works(units: Warehouse, incidents: Incidents, sql):
+def test_a_report_that_fails_is_an_incident_until_a_run_of_it_works(
+    units: Warehouse, incidents: Incidents, sql
+):
     units.report("daily", "no such column", period="2026-01-01")
-    assert incidents.told() == ["opened [critical] report daily"]
+    assert incidents.told() == [], "its own message has the period and the key"
+    assert incidents.events() == ["opened daily"]
+    assert incidents.last
+    assert incidents.last.unnotified == []
+    assert check_messages().status == "healthy"
     sql("update ops.report_runs set status = 'running'")
-    assert incidents.told() == [], "it is tried again"
+    incidents.update()
+    assert incidents.events() == [], "it is tried again"
     units.report("daily", None, period="2026-01-02")
-    assert incidents.told() == ["resolved [resolved] report daily"]
+    incidents.update()
+    assert incidents.events() == ["resolved daily"]
+
+
+def test_a_report_that_fails_for_a_view_is_a_part_of_its_incident(
+    units: Warehouse, incidents: Incidents
+):
+    incidents.sql("create table analytics.a (id int)")
+    units.report("daily", "no such column", period="2026-01-01")
+    units.reads("report", "daily", "analytics.a")
+    assert incidents.told() == []
+    units.node("a")
+    assert incidents.told() == ["opened [critical] dbt model a"]
+    assert incidents.open() == [("analytics.a", "critical", 2)]
 
 
 def test_a_deployment_that_failed_because_of_a_unit_is_not_notified_apart(
