@@ -40,7 +40,7 @@ def show_incident(prefix: str) -> RowMapping:
 
 
 def acknowledge(prefix: str, actor: str) -> UUID:
-    """Record that somebody works on an incident: growth and falls of its severity are not notified."""
+    """Record that a user works on an incident: growth and falls of its severity are not notified."""
     now = datetime.now(UTC)
     return _act(prefix, "acknowledged", actor, acknowledged_at=now, acknowledged_by=actor)
 

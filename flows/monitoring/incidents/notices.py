@@ -79,7 +79,7 @@ def _opened(record: IncidentRecord, recipients_of: RecipientsOf) -> list[Message
 
 
 def _owners_of_units(record: IncidentRecord, recipients_of: RecipientsOf) -> list[Recipient]:
-    """Return the recipients of all that fails: nobody else would hear of a cause without an owner."""
+    """Return the recipients of all that fails: a cause without an owner has no other recipients."""
     problems = (record.problems.get(unit, ()) for unit in sorted(record.incident.units))
     owners = dict.fromkeys(each.owner for group in problems for each in group if each.owner)
     return list(dict.fromkeys(to for owner in owners for to in recipients_of(owner)))

@@ -1,4 +1,4 @@
--- Store what somebody did to an incident, and that.
+-- Store an action of a user on an incident, and add it to the history.
 with changed as (
     update ops.incidents
     set

@@ -31,7 +31,7 @@ comment on column ops.incidents.opened_at is 'When it was opened';
 comment on column ops.incidents.resolved_at is 'When its last unit worked again; null while it is open';
 comment on column ops.incidents.merged_into is 'The older incident that turned out to have the same cause';
 comment on column ops.incidents.affected is 'What its cause reaches and does not fail itself, as [kind, name]; the first 200';
-comment on column ops.incidents.acknowledged_at is 'Since when somebody works on it: growth and falls of the severity are not notified';
+comment on column ops.incidents.acknowledged_at is 'Since when a user works on it: growth and falls of the severity are not notified';
 comment on column ops.incidents.acknowledged_by is 'Who acknowledged it';
 comment on column ops.incidents.assigned_to is 'Who is notified in place of the owner: an email address or a channel';
 comment on column ops.incidents.snoozed_until is 'Until when nothing but its end is notified';
