@@ -101,6 +101,10 @@ class Incidents:
             self.last = update_incidents(connection, self.now)
         return self.last
 
+    def seen(self) -> None:
+        """Leave out the messages that there are already."""
+        ((self._messages,),) = self.sql("select count(*)::int from ops.messages")
+
     def told(self, after: timedelta = timedelta(minutes=1)) -> list[str]:
         """Update; return kind and subject of each new message."""
         self.update(after)
