@@ -70,7 +70,7 @@ def _continuations(
     continued: dict[UUID, Group] = {}
     waiting = list(groups)
     for incident in ordered:
-        shared = [group for group in waiting if _is_connected(group.units, incident.units)]
+        shared = [group for group in waiting if is_connected(group.units, incident.units)]
         if shared:
             best = min(shared, key=lambda group: _preference(group, incident))
             parts = [each for each in shared if each is best or each.cause in incident.units]
@@ -79,7 +79,7 @@ def _continuations(
     return continued, waiting
 
 
-def _is_connected(now: frozenset[Node], before: frozenset[Node]) -> bool:
+def is_connected(now: frozenset[Node], before: frozenset[Node]) -> bool:
     """Return whether they share a unit; a deployment counts if one of them has nothing else."""
     return bool(_without_deployments(now & before)) or (
         bool(now & before) and not (_without_deployments(now) and _without_deployments(before))
@@ -122,4 +122,4 @@ def _changes(previous: Incident, current: Incident, known: frozenset[Node]) -> l
 
 
 def _ended(incident: Incident, failing: frozenset[Node]) -> Event:
-    return Event("merged" if _is_connected(failing, incident.units) else "resolved", incident)
+    return Event("merged" if is_connected(failing, incident.units) else "resolved", incident)

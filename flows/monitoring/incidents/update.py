@@ -22,7 +22,7 @@ from flows.monitoring.incidents.graph import incident_lineage
 from flows.monitoring.incidents.notices import due_messages, is_told_elsewhere
 from flows.monitoring.incidents.owners import incident_recipients
 from flows.monitoring.incidents.problems import read_problems, worst_of
-from flows.monitoring.incidents.reconcile import Event, Incident, reconcile
+from flows.monitoring.incidents.reconcile import Event, Incident, is_connected, reconcile
 from flows.monitoring.incidents.store import IncidentRecord, load_incidents, save_incidents
 
 Problems = Mapping[Node, Sequence[Problem]]
@@ -112,7 +112,7 @@ class _Update:
     def _merge(self, record: IncidentRecord) -> None:
         """Let those who were notified of it get the end of the incident that it became a part of."""
         for each in self.records.values():
-            if each.incident.units & record.incident.seen:
+            if is_connected(each.incident.units, record.incident.seen):
                 record.merged_into = each.incident.id
                 each.threads += [thread for thread in record.threads if thread not in each.threads]
                 each.told_units |= record.told_units & each.incident.seen
