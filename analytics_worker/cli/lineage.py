@@ -32,6 +32,7 @@ KINDS = {
     "rule": "rule",
     "report": "report",
     "recipient": "recipient",
+    "deployment": "deployment",
 }
 
 

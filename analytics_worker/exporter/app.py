@@ -18,6 +18,7 @@ from analytics_worker.exporter.collectors.deliveries import Deliveries
 from analytics_worker.exporter.collectors.deployments import Deployments
 from analytics_worker.exporter.collectors.flow_runs import FlowRuns
 from analytics_worker.exporter.collectors.host import Host
+from analytics_worker.exporter.collectors.incidents import Incidents
 from analytics_worker.exporter.collectors.reports import Reports
 from analytics_worker.exporter.collectors.task_runs import TaskRuns
 from analytics_worker.exporter.collectors.timings import Timings
@@ -61,7 +62,7 @@ def local_collectors() -> list[Collector]:
 
 def database_collectors(store: Store) -> list[Collector]:
     """Return the collectors that read the tables of schema ``ops``."""
-    return [Alerts(), Deliveries(store), Views(store), Dbt(store), Reports(store)]
+    return [Alerts(), Incidents(), Deliveries(store), Views(store), Dbt(store), Reports(store)]
 
 
 def pollers(store: Store) -> list[Poller]:

@@ -22,8 +22,14 @@ def relation(schema: str, name: str) -> Node:
 
 def relation_of(quoted_name: str) -> Node:
     """Return the node of a relation from its name as SQL has it."""
+    pair = schema_and_name(quoted_name)
+    return relation(*pair) if pair else Node("relation", quoted_name)
+
+
+def schema_and_name(quoted_name: str) -> tuple[str, str] | None:
+    """Return the identifiers of a relation from its name as SQL has it; None without a schema."""
     parts = [_unquoted(part) for part in _QUOTED.findall(quoted_name)]
-    return relation(*parts[-2:]) if len(parts) > 1 else Node("relation", quoted_name)
+    return (parts[-2], parts[-1]) if len(parts) > 1 else None
 
 
 def add_relations(lineage: Lineage, connection: Connection) -> None:

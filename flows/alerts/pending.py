@@ -13,10 +13,12 @@ from flows.alerts.evaluation.flow_results import (
     ScheduledResult,
     scheduled_result,
 )
+from flows.alerts.evaluation.reads import record_reads
 from flows.alerts.tasks import deliver, deliver_others, evaluate, prune, publish_states
 
 deliver_notifications = task(**ALERTS, name="deliver notifications")(deliver)
 deliver_other_messages = task(**ALERTS, name="deliver other messages")(deliver_others)
+record_rule_reads = task(**HISTORY, name="record what rules read")(record_reads)
 prune_history = task(**HISTORY, name="prune alert history")(prune)
 
 
@@ -30,11 +32,12 @@ def evaluate_alerts() -> EvaluationSummary:
 def process_pending_alerts() -> ScheduledResult:
     """Evaluate due alert rules; send due messages, including those of earlier runs.
 
-    A rule that can't be evaluated does not affect the others. The run ends as Partial, and the owner of
-    the rule is notified.
+    A rule that can't be evaluated does not affect the others. The run ends as Partial, and an incident
+    notifies the owner of the rule.
     """
     evaluated = evaluate_alerts()
     deliveries = deliver_notifications(evaluated["messages"])
     prune_history()
+    record_rule_reads(return_state=True)  # alerts do not fail with it
     publish_states()
     return scheduled_result(evaluated["summary"], deliveries, deliver_other_messages())

@@ -15,7 +15,8 @@ from sqlalchemy import Connection
 
 from analytics_worker.database.connections import run_sql
 from flows.dbt._arguments import Arguments
-from flows.dbt._dbt_artifacts import PASSED, NodeResult, is_done, is_failed
+from flows.dbt._dbt_artifacts import PASSED, WARNED, NodeResult, is_done, is_failed
+from flows.dbt.node_history.details import owner_of
 
 BUILT = frozenset({"model", "seed", "snapshot"})
 PARTIAL_DATA = frozenset({"--empty", "--sample"})
@@ -49,7 +50,7 @@ def update_node_health(connection: Connection, run: RunOfNodes) -> None:
         project=str(run.manifest.get("metadata", {}).get("project_name")),
         target=_target(run.arguments),
         known=[*known],
-        nodes=json.dumps(list(_rows(known, run.nodes))),
+        nodes=json.dumps(list(_rows(run.manifest, known, run.nodes))),
         started_at=run.started_at,
         flow_run_id=run.flow_run_id,
         has_all_data=not PARTIAL_DATA & set(run.arguments.options),
@@ -61,13 +62,15 @@ def _known_nodes(manifest: Mapping[str, Any]) -> dict[str, Any]:
     return {key: node for group in groups for key, node in manifest.get(group, {}).items()}
 
 
-def _rows(known: Mapping[str, Any], results: Mapping[str, NodeResult]) -> Iterator[dict[str, Any]]:
+def _rows(
+    manifest: Mapping[str, Any], known: Mapping[str, Any], results: Mapping[str, NodeResult]
+) -> Iterator[dict[str, Any]]:
     """Yield the nodes with a result, and all models: a report may wait for one that never ran."""
     for unique_id, node in known.items():
         result = results.get(unique_id)
         is_model = node.get("resource_type") == "model" and not _is_ephemeral(node)
         if result is not None or is_model:
-            yield _row(unique_id, node, result)
+            yield _row(unique_id, node, result) | {"owner": owner_of(manifest, node)}
 
 
 def _is_ephemeral(node: Mapping[str, Any]) -> bool:
@@ -85,6 +88,7 @@ def _row(unique_id: str, node: Mapping[str, Any], result: NodeResult | None) -> 
         "resource_type": kind,
         "name": result["name"] if result else node.get("name"),
         "status": _verdict(result),
+        "has_warning": result is not None and result["status"] in WARNED,
         "is_built": succeeded and kind in BUILT,
         "message": result["message"] if result else None,
     }

@@ -1,6 +1,6 @@
-"""Store the relations of a dbt project: their event-time columns, and what the models read.
+"""Store the relations of a dbt project: their event-time columns, and what the models and tests read.
 
-Reads dbt's manifest; replaces the rows of the project in ops.dbt_relations.
+Reads dbt's manifest; replaces the rows of the project in ops.dbt_relations and ops.unit_reads.
 """
 
 import json
@@ -10,9 +10,11 @@ from typing import Any
 from sqlalchemy import Connection
 
 from analytics_worker.database.connections import run_sql
+from analytics_worker.lineage.unit_reads import UnitReads, replace_reads
 
 Manifest = Mapping[str, Any]
 WITH_RELATION = frozenset({"model", "seed", "snapshot", "source"})
+TESTS = frozenset({"test", "unit_test"})
 
 
 def record_relations(connection: Connection, manifest: Manifest) -> None:
@@ -21,6 +23,15 @@ def record_relations(connection: Connection, manifest: Manifest) -> None:
         project = str((manifest.get("metadata") or {}).get("project_name"))
         rows = json.dumps(list(_rows(manifest)))
         run_sql(connection, "dbt/record_relations", project=project, relations=rows)
+        replace_reads(connection, "dbt", list(_reads_of_tests(manifest)), scope=project)
+
+
+def _reads_of_tests(manifest: Manifest) -> Iterator[UnitReads]:
+    groups = ("nodes", "sources", "unit_tests")
+    found = {key: node for group in groups for key, node in (manifest.get(group) or {}).items()}
+    for key, node in found.items():
+        if node.get("resource_type") in TESTS:
+            yield UnitReads(key, list(_inputs(node, found)))
 
 
 def _rows(manifest: Manifest) -> Iterator[dict[str, Any]]:

@@ -1,7 +1,7 @@
-"""Measure the worker every minute, end stuck runs, and notify of failing deployments.
+"""Measure the worker every minute, end stuck runs, and notify of incidents.
 
-Reads /proc and the Prefect API. Writes one row to ``ops.worker_metrics``, final states of stuck runs,
-``ops.deployment_health`` and the messages about its changes. Without the database it still ends stuck runs
+Reads /proc, the Prefect API and what fails in the tables of all domains. Writes one row to ``ops.worker_metrics``,
+final states of stuck runs, ``ops.deployment_health``, the incidents and the messages about them. Without the database it still ends stuck runs
 and notifies of the outage. Safe to repeat: a minute has one row, the end of a run is processed once, and a
 message has the same key in all its attempts.
 """
@@ -23,8 +23,9 @@ from analytics_worker.prefect_support.retries import MONITORING
 from analytics_worker.prefect_support.run_filters import ACTIVE_STATES, runs_in_states
 from analytics_worker.settings import settings
 from analytics_worker.text import one_line
-from flows.monitoring.deployment_health.messages import no_recipient_text
-from flows.monitoring.deployment_health.update import HealthUpdate, update_health
+from flows.monitoring.deployment_health.update import update_health
+from flows.monitoring.incidents.content import no_recipient_text
+from flows.monitoring.incidents.update import IncidentUpdate
 from flows.monitoring.measurements.host import Host, measure_host
 from flows.monitoring.measurements.processes import ProcessMemory, measure_processes
 from flows.monitoring.measurements.work_pools import PoolStatus, read_flow_runs, read_pools
@@ -51,10 +52,12 @@ class WorkerMetrics(FlowResult):
     runs_late: int
     crashed_runs: list[str]
     """Stuck runs that were ended, and why."""
-    health_changes: list[str]
-    """Deployments that started to fail or recovered."""
+    incident_changes: list[str]
+    """Incidents that were opened or resolved, by their cause."""
+    unread_problems: list[str]
+    """Kinds of problems that could not be read, and why; their incidents stay as they were."""
     untold: list[str]
-    """Failing deployments without a notification, because there are no recipients."""
+    """Causes of incidents without a notification, because there are no recipients."""
     failed_notifications: list[str]
     """Channels that did not accept a message of this run, and why; it is retried."""
     deliveries: DeliveryCounts
@@ -101,9 +104,9 @@ def end_stuck_runs() -> list[str]:
         return end_stuck(client, in_progress, now, server_available=_was_monitoring(now))
 
 
-@task(**MONITORING, name="update deployment health")
-def update_deployment_health() -> HealthUpdate:
-    """Process the runs that ended, and enqueue messages about changes of deployment health."""
+@task(**MONITORING, name="update incidents")
+def update_incidents() -> IncidentUpdate:
+    """Process the runs that ended, and enqueue messages about the changes of incidents."""
     with get_client(sync_client=True) as client:
         return update_health(client, datetime.now(UTC))
 
@@ -122,14 +125,15 @@ def collect_worker_metrics() -> WorkerMetrics:
     crashed_runs = end_stuck_runs()
     try:
         store_metrics(sample)
-        update, failed_notifications = update_deployment_health(), notify_database_recovery()
+        update, failed_notifications = update_incidents(), notify_database_recovery()
         deliveries = deliver(update.messages)
     except (CircuitOpenError, SQLAlchemyError) as error:
         notify_database_outage(_reason(error))
         raise
     warnings = {
         "crashed_runs": crashed_runs,
-        "health_changes": [f"{each.end.deployment} {each.kind}" for each in update.changes],
+        "incident_changes": update.changes,
+        "unread_problems": update.unread,
         "failed_notifications": failed_notifications + deliveries.failed_notifications,
     }
     for line in chain(*warnings.values()):
@@ -138,7 +142,8 @@ def collect_worker_metrics() -> WorkerMetrics:
 
 
 def _result(fields: dict[str, Any], deliveries: Deliveries) -> WorkerMetrics:
-    status = "partial" if deliveries.failed or deliveries.counts["unheard"] else "success"
+    has_failed = fields["unread_problems"] or deliveries.failed or deliveries.counts["unheard"]
+    status = "partial" if has_failed else "success"
     message = f"{_summary_line(fields)}{_details(fields, deliveries)}"
     result = {**flow_result(status, message), **fields, "deliveries": deliveries.counts}
     return cast("WorkerMetrics", result)
@@ -170,7 +175,8 @@ def _summary_line(sample: dict[str, Any]) -> str:
 
 def _details(result: dict[str, Any], deliveries: Deliveries) -> str:
     parts = [f"{len(result['crashed_runs'])} stuck runs ended"] if result["crashed_runs"] else []
-    parts += result["health_changes"]
+    parts += result["incident_changes"]
+    parts += [f"problems not read: {each}" for each in result["unread_problems"]]
     if text := counts_text(deliveries.counts):
         parts.append(f"messages: {text}")
     if deliveries.failed:

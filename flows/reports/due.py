@@ -13,15 +13,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from analytics_worker.circuit_breaker import CircuitOpenError
 from analytics_worker.prefect_support.flow import flow
-from analytics_worker.prefect_support.retries import SCHEDULED_REPORTS
+from analytics_worker.prefect_support.retries import HISTORY, SCHEDULED_REPORTS
 from analytics_worker.prefect_support.task import task
 from flows.reports._planned import PlannedReports, generate_planned
 from flows.reports.runs.delivery import send_reports
 from flows.reports.scheduling.plan import ReportPlan
 from flows.reports.scheduling.planner import plan_due_runs
+from flows.reports.scheduling.reads import record_reads
 from flows.reports.tasks import generate_run
 
 generate_report = task(**SCHEDULED_REPORTS, name="generate report")(generate_run)
+record_report_reads = task(**HISTORY, name="record what reports read")(record_reads)
 deliver_reports = task(**SCHEDULED_REPORTS, name="deliver reports")(send_reports)
 
 
@@ -39,6 +41,7 @@ def generate_due_reports() -> PlannedReports:
     Reports that become due while others take long are generated, too.
     """
     plan = plan_due_reports(datetime.now(UTC))
+    record_report_reads(return_state=True)  # reports do not fail with it
     return generate_planned(plan, generate_report, deliver_reports, partial(_newly_due, plan))
 
 

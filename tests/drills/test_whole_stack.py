@@ -85,9 +85,9 @@ def nothing_lost(stack: RunningStack, told: Receivers) -> Generator[None]:
 
 
 def events(told: Receivers) -> Counter[tuple[str, str]]:
-    """The events about deployments and the database, and how often each was sent."""
+    """The events about incidents and the database, by cause, and how often each was sent."""
     said = [post.json for post in told.hook.requests if "event" in post.json]
-    return Counter((str(one["event"]), str(one.get("deployment", ""))) for one in said)
+    return Counter((str(one["event"]), str(one.get("cause", {}).get("name", ""))) for one in said)
 
 
 def test_the_database_is_away_for_five_minutes(start: Starting, told: Receivers, tmp_path: Path):
@@ -107,8 +107,8 @@ def test_the_database_is_away_for_five_minutes(start: Starting, told: Receivers,
         settings.with_suffix(".away").rename(settings)
         wait_until(lambda: stack.pid("postgres"), DEADLINE_SECONDS)
     failing = {"refresh-catalog/analytics", "health-check/monitoring"}
-    wait_until(lambda: failing <= told_to("deployment_failing"), 150, 1)
-    wait_until(lambda: told_to("deployment_failing") == told_to("deployment_recovered"), 150, 1)
+    wait_until(lambda: failing <= told_to("incident_opened"), 150, 1)
+    wait_until(lambda: told_to("incident_opened") == told_to("incident_resolved"), 150, 1)
     assert events(told)["database_back", ""] == 1
     assert set(events(told).values()) == {1}, "once per outage"
 

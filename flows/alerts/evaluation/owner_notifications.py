@@ -1,7 +1,8 @@
 """Notify the owner of a rule that can't be evaluated, or that has no data, and of the end of both.
 
 Reads nothing, writes nothing. Both are notified once, repeated every ``repeat_every``, and notified again
-when they end. Missing data counts for a rule that had data and did not make it optional by ``on_empty``
+when they end. The errors of a rule of the files open an incident instead, which notifies of them (docs/trust.md).
+Missing data counts for a rule that had data and did not make it optional by ``on_empty``
 or ``on_missing_key``.
 """
 
@@ -32,6 +33,11 @@ def next_health(
     )
 
 
+def left_to_incidents(health: RuleHealth) -> RuleHealth:
+    """Return the health of a rule whose errors open incidents: no notification of them is due here."""
+    return health._replace(notified=health.error is not None, notified_at=None)
+
+
 def _lacks_data(rule: Rule, observation: Observation, before: States, health: RuleHealth) -> bool:
     """Return whether a rule that had data has none, and nothing says that this is normal."""
     if rule.on_empty != "no_data" or not isinstance(observation, dict):
@@ -52,10 +58,18 @@ def _is_ok(state: AlertState) -> bool:
 
 
 def notify_owner(
-    rule: Rule, before: RuleHealth, health: RuleHealth, states: States, now: datetime
+    rule: Rule,
+    before: RuleHealth,
+    health: RuleHealth,
+    states: States,
+    now: datetime,
+    *,
+    notifies_errors: bool = True,
 ) -> tuple[RuleHealth, list[Notification]]:
     """Return the health after notification, and the notifications of the owner that are due."""
-    health, of_error = _notify_of_error(rule, before, health, now)
+    of_error = list[Notification]()
+    if notifies_errors:
+        health, of_error = _notify_of_error(rule, before, health, now)
     health, of_data = _notify_of_data(rule, before, health, states, now)
     return health, of_error + of_data
 

@@ -94,6 +94,7 @@ def evaluate_rule(
         baseline=baseline,
         rows=query.rows if query else None,
         retention=timedelta(days=settings().alert_history_retention_days),
+        notifies_errors=claim.kind == "event",
     )
     return apply_evaluation(claim.rule, before, claim.health, observation, claim.now, options)
 

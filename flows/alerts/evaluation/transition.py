@@ -20,7 +20,7 @@ from flows.alerts.evaluation.due_notification import (
 from flows.alerts.evaluation.new_recipients import notify_new_recipients
 from flows.alerts.evaluation.next_states import next_states
 from flows.alerts.evaluation.observation import Failure, Observation
-from flows.alerts.evaluation.owner_notifications import next_health, notify_owner
+from flows.alerts.evaluation.owner_notifications import left_to_incidents, next_health, notify_owner
 from flows.alerts.evaluation.result import EvaluationResult, summarize
 from flows.alerts.evaluation.samples import group_of
 from flows.alerts.evaluation.state_machine import AlertState, RuleHealth, States
@@ -48,6 +48,8 @@ class EvaluationOptions(NamedTuple):
     """Number of rows of the SQL, to distinguish no row from NULL."""
     retention: timedelta | None = None
     """How long the state of a key without a row is kept; None keeps it."""
+    notifies_errors: bool = True
+    """Whether the owner is notified of errors here, and not by incidents."""
 
 
 _NO_OPTIONS = EvaluationOptions()
@@ -79,9 +81,11 @@ def apply_evaluation(
         for key, state in next_states(rule, before, observation, now, options.baseline).items()
     }
     after = next_health(rule, health, observation, before, now)
+    tells = options.notifies_errors
+    after = after if tells else left_to_incidents(after)
     notifications: list[Notification] = []
     if "owner" not in suppressed:
-        after, notifications = notify_owner(rule, health, after, states, now)
+        after, notifications = notify_owner(rule, health, after, states, now, notifies_errors=tells)
     muted = muted_keys(states, options.silences)
     if "readers" not in suppressed:
         states, due = _notify(rule, states, muted, now)

@@ -7,7 +7,7 @@ with removed as (
 
 insert into ops.dbt_node_health as health (
     unique_id, database_name, schema_name, relation_name, project, target, resource_type, name, status,
-    since, failures, flow_run_id, last_result_at, built_at, message
+    since, failures, flow_run_id, last_result_at, built_at, message, owner, warned_since
 )
 select
     node.unique_id,
@@ -28,7 +28,9 @@ select
         when :has_all_data then cast(:started_at as timestamptz)
         else '-infinity'
     end,
-    node.message
+    node.message,
+    node.owner,
+    case when node.has_warning then cast(:started_at as timestamptz) end
 from json_to_recordset(cast(:nodes as json)) as node (
     unique_id text,
     database_name text,
@@ -38,6 +40,8 @@ from json_to_recordset(cast(:nodes as json)) as node (
     name text,
     status text,
     is_built boolean,
+    has_warning boolean,
+    owner text,
     message text
 )
 on conflict (unique_id, database_name, schema_name, relation_name) do update set
@@ -60,4 +64,10 @@ on conflict (unique_id, database_name, schema_name, relation_name) do update set
     end,
     last_result_at = coalesce(excluded.last_result_at, health.last_result_at),
     built_at = coalesce(excluded.built_at, health.built_at),
-    message = case when excluded.status is null then health.message else excluded.message end
+    message = case when excluded.status is null then health.message else excluded.message end,
+    owner = excluded.owner,
+    warned_since = case
+        when excluded.status is null then health.warned_since
+        when excluded.warned_since is null then null
+        else coalesce(health.warned_since, excluded.warned_since)
+    end

@@ -1,6 +1,6 @@
 """Check whether messages wait for a channel or recipient that is not configured.
 
-Reads the outbox and ``ops.deployment_health``; writes nothing.
+Reads the outbox and ``ops.incidents``; writes nothing.
 """
 
 from collections.abc import Sequence
@@ -9,19 +9,18 @@ from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.delivery import waiting_for_configuration
 from analytics_worker.delivery.outbox import WaitingChannel
 from flows.monitoring.checks.runner import Finding
-from flows.monitoring.deployment_health.messages import no_recipient_text
+from flows.monitoring.incidents.content import no_recipient_text
 
 FIX = "Look at `analytics-worker channels`."
 NO_RECIPIENT_FIX = "Set ALERT_EMAIL_*, ALERT_WEBHOOK_URL, ALERT_SLACK_URL or MONITORING_CHANNELS."
 
 
 def check_messages() -> Finding:
-    """Check for channels that are not configured, and for failing deployments without a recipient."""
+    """Check for channels that are not configured, and for incidents without a recipient."""
     with warehouse() as connection:
         waiting = waiting_for_configuration(connection)
-        unnotified = [
-            row["deployment"] for row in run_sql(connection, "monitoring/list_unnotified")
-        ]
+        rows = run_sql(connection, "monitoring/list_unnotified")
+        unnotified = [row["cause_name"] for row in rows]
     if waiting:
         return Finding("degraded", _waiting_text(waiting), FIX)
     if unnotified:

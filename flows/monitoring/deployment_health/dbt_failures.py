@@ -1,7 +1,6 @@
 """Find the dbt nodes that fail, for the runs of dbt among the runs that ended.
 
-Reads ``ops.dbt_runs`` and ``ops.dbt_node_health``; marks the nodes that recipients are notified of, in the
-transaction of the messages.
+Reads ``ops.dbt_runs`` and ``ops.dbt_node_health``; writes nothing.
 """
 
 from collections.abc import Sequence
@@ -18,20 +17,11 @@ def with_dbt_failures(connection: Connection, ends: Sequence[RunEnd]) -> list[Ru
     rows = run_sql(connection, "monitoring/dbt_failures", runs=_ids(ends))
     failures = {row["flow_run_id"]: row for row in rows}
     return [
-        replace(
-            end,
-            failing_nodes=tuple(failures[end.run_id]["failing_nodes"]),
-            new_failures=tuple(failures[end.run_id]["new_failures"]),
-        )
+        replace(end, failing_nodes=tuple(failures[end.run_id]["failing_nodes"]))
         if end.run_id in failures
         else end
         for end in ends
     ]
-
-
-def mark_dbt_failures_notified(connection: Connection, ends: Sequence[RunEnd]) -> None:
-    """Record that recipients are notified of the nodes that failed in these runs."""
-    run_sql(connection, "monitoring/mark_dbt_failures", runs=_ids(ends))
 
 
 def _ids(ends: Sequence[RunEnd]) -> list[str]:

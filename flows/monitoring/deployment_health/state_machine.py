@@ -1,11 +1,10 @@
 """Derive the health of each deployment, and since when, from the runs that ended.
 
 Pure functions. A deployment starts to fail with the first failed run after a successful one, and recovers
-with the next successful one. Each change causes one notification. Skipped and cancelled runs do not change
+with the next successful one. Skipped and cancelled runs do not change
 the health of a deployment.
 
-A run of dbt covers some nodes only: while a node fails that it did not run, it is no recovery, and a node
-that fails newly is a change of its own.
+A run of dbt covers some nodes only: while a node fails that it did not run, it is no recovery.
 """
 
 from collections.abc import Iterable
@@ -31,8 +30,6 @@ class RunEnd:
     message: str
     failing_nodes: tuple[str, ...] = ()
     """Nodes of dbt that still fail, whether this run included them or not."""
-    new_failures: tuple[str, ...] = ()
-    """Nodes of dbt that failed in this run, which recipients were not notified of."""
 
     @property
     def status(self) -> Literal["ok", "failing"] | None:
@@ -55,8 +52,6 @@ class DeploymentHealth:
     last_ended_at: datetime
     last_state: str
     last_message: str
-    notified_since: datetime | None = None
-    """Start of the last failures that recipients were notified of."""
 
 
 @dataclass(frozen=True)
@@ -67,14 +62,12 @@ class HealthChange:
     end: RunEnd
     failures: int
     since: datetime
-    nodes: tuple[str, ...] = ()
-    """Nodes of dbt that fail in addition, if the deployment was failing already."""
 
 
 def apply_runs(
     before: dict[str, DeploymentHealth], ends: Iterable[RunEnd]
 ) -> tuple[dict[str, DeploymentHealth], list[HealthChange]]:
-    """Return the health of each deployment after these runs, and the changes to notify of."""
+    """Return the health of each deployment after these runs, and the changes."""
     health, changes = dict(before), list[HealthChange]()
     for end in sorted(ends, key=lambda end: end.ended_at):
         previous = health.get(end.deployment)
@@ -97,20 +90,12 @@ def _next_health(
         last_ended_at=end.ended_at,
         last_state=end.name,
         last_message=end.message,
-        notified_since=previous.notified_since if previous else None,
     )
     if previous is not None and previous.status == status:
         failures = previous.failures + 1 if status == "failing" else 0
-        unchanged = replace(current, since=previous.since, failures=failures)
-        return unchanged, _change_of_nodes(end, unchanged)
+        return replace(current, since=previous.since, failures=failures), None
     if status == "failing":
         return current, HealthChange("failing", end, 1, end.ended_at)
     if previous is None:
         return current, None
     return current, HealthChange("recovered", end, previous.failures, previous.since)
-
-
-def _change_of_nodes(end: RunEnd, health: DeploymentHealth) -> HealthChange | None:
-    if health.status == "ok" or not end.new_failures:
-        return None
-    return HealthChange("failing", end, health.failures, health.since, end.new_failures)

@@ -1,17 +1,16 @@
-"""Update ``ops.deployment_health`` from the runs that ended, and enqueue messages about its changes.
+"""Update ``ops.deployment_health`` from the runs that ended, and the incidents with it.
 
 Reads ended runs from the Prefect API, starting shortly before the last processed one. Writes the health, the
-processed runs and the messages in one transaction, so a process can be killed at any point: each run is
-processed exactly once.
+processed runs, the incidents and their messages in one transaction, so a process can be killed at any point:
+each run is processed exactly once.
 """
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, NamedTuple
-from uuid import UUID
+from typing import Any
 
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import WorkPoolFilter
@@ -20,59 +19,41 @@ from prefect.client.schemas.sorting import FlowRunSort
 from sqlalchemy import Connection
 
 from analytics_worker.database.connections import run_sql, warehouse
-from analytics_worker.delivery import Recipient, enqueue
+from analytics_worker.lineage.graph import Node
 from analytics_worker.prefect_support.deployments import pools
 from analytics_worker.prefect_support.pagination import pages
 from analytics_worker.prefect_support.run_filters import runs_ended
 from analytics_worker.text import one_line
-from flows.monitoring.deployment_health.dbt_failures import (
-    mark_dbt_failures_notified,
-    with_dbt_failures,
-)
-from flows.monitoring.deployment_health.messages import change_messages, failing_message
+from flows.monitoring.deployment_health.dbt_failures import with_dbt_failures
 from flows.monitoring.deployment_health.state_machine import (
     DeploymentHealth,
     HealthChange,
     RunEnd,
     apply_runs,
 )
-from flows.monitoring.notifications.recipients import monitoring_recipients
+from flows.monitoring.incidents.causes import Problem, Severity
+from flows.monitoring.incidents.update import IncidentUpdate, update_incidents
+from flows.monitoring.notifications.text import PARTIAL
 from flows.monitoring.runs.ended_runs import deployment_names
 
 OVERLAP = timedelta(minutes=10)
 """Runs may be stored by the server in another order than they ended in."""
 INITIAL_PERIOD = timedelta(minutes=10)
+OF_UNITS = frozenset({"Failed", PARTIAL})
+"""States that a unit of the run may be the cause of."""
 
 
-class HealthUpdate(NamedTuple):
-    """The changes of one update.
-
-    Attributes:
-        changes: Deployments that started to fail or recovered.
-        messages: Ids of the enqueued messages.
-        unnotified: Failing deployments without a notification.
-    """
-
-    changes: list[HealthChange]
-    messages: list[UUID]
-    unnotified: list[str]
-
-
-def update_health(client: SyncPrefectClient, now: datetime) -> HealthUpdate:
-    """Process the runs that ended since the last update; enqueue messages about the changes."""
+def update_health(client: SyncPrefectClient, now: datetime) -> IncidentUpdate:
+    """Process the runs that ended since the last update; bring the incidents in step."""
     with warehouse() as connection:
         last = run_sql(connection, "monitoring/last_run_end")[0]["ended_at"]
     ends = list(_run_ends(client, last - OVERLAP if last else now - INITIAL_PERIOD, now))
-    recipients = monitoring_recipients()
     with warehouse() as connection:
-        changes, messages = _process(connection, ends, recipients) if ends else ([], [])
-        late, unnotified = _notify_unnotified(connection, recipients)
-    return HealthUpdate(changes, [*messages, *late], unnotified)
+        changes = _process(connection, ends) if ends else []
+        return update_incidents(connection, now, list(_failures(changes)))
 
 
-def _process(
-    connection: Connection, ends: list[RunEnd], recipients: list[Recipient]
-) -> tuple[list[HealthChange], list[UUID]]:
+def _process(connection: Connection, ends: list[RunEnd]) -> list[HealthChange]:
     keys = [_json(end, "run_id", "state_id", "ended_at") for end in ends]
     recorded = run_sql(connection, "monitoring/record_run_ends", ends=json.dumps(keys))
     new_ids = {(row["run_id"], row["state_id"]) for row in recorded}
@@ -82,35 +63,24 @@ def _process(
     names = sorted({end.deployment for end in new})
     rows = run_sql(connection, "monitoring/load_health", deployments=names)
     after, changes = apply_runs({row["deployment"]: DeploymentHealth(**row) for row in rows}, new)
-    notified = {row["deployment"]: row["notified_since"] for row in rows}
-    messages, notified = change_messages(changes, notified, recipients)
-    saved = [
-        _json(replace(health, notified_since=notified.get(name))) for name, health in after.items()
-    ]
-    run_sql(connection, "monitoring/save_health", rows=json.dumps(saved))
-    enqueue(connection, messages)
-    if recipients:
-        mark_dbt_failures_notified(connection, new)
-    return changes, [each.id for each in messages if each.id]
+    run_sql(connection, "monitoring/save_health", rows=json.dumps([*map(_json, after.values())]))
+    return changes
 
 
-def _notify_unnotified(
-    connection: Connection, recipients: list[Recipient]
-) -> tuple[list[UUID], list[str]]:
-    """Enqueue messages about failing deployments without a notification, if there are recipients now.
-
-    Returns:
-        The ids of the messages, and the deployments that are still without a notification.
-    """
-    rows = run_sql(connection, "monitoring/lock_unnotified")
-    unnotified = [DeploymentHealth(**row) for row in rows]
-    if not unnotified or not recipients:
-        return [], [health.deployment for health in unnotified]
-    messages = [failing_message(health, recipients) for health in unnotified]
-    enqueue(connection, messages)
-    names = [health.deployment for health in unnotified]
-    run_sql(connection, "monitoring/mark_notified", deployments=names)
-    return [each.id for each in messages if each.id], []
+def _failures(changes: Iterable[HealthChange]) -> Iterator[Problem]:
+    """Yield the failures, also those that have ended within the same update."""
+    for change in changes:
+        if change.kind == "failing":
+            end = change.end
+            yield Problem(
+                unit=Node("deployment", end.deployment),
+                severity=Severity.WARNING if end.name == PARTIAL else Severity.CRITICAL,
+                since=change.since,
+                message=end.message,
+                reader="deployments",
+                run_id=str(end.run_id) if end.name in OF_UNITS else None,
+                label=f"{end.deployment}: {end.name}",
+            )
 
 
 def _run_ends(client: SyncPrefectClient, since: datetime, until: datetime) -> Iterable[RunEnd]:

@@ -35,14 +35,5 @@ select
                 node.project
             )
         order by node.name
-    ) as failing_nodes,
-    array(
-        select node.name
-        from ops.dbt_node_health as node
-        where
-            node.status = 'failing'
-            and node.flow_run_id = runs.flow_run_id
-            and node.notified_since is distinct from node.since
-        order by node.name
-    ) as new_failures
+    ) as failing_nodes
 from runs

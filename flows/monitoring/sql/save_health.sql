@@ -1,10 +1,7 @@
 insert into ops.deployment_health (
-    deployment, status, since, failures, last_run_id, last_ended_at, last_state, last_message,
-    notified_since
+    deployment, status, since, failures, last_run_id, last_ended_at, last_state, last_message
 )
-select
-    deployment, status, since, failures, last_run_id, last_ended_at, last_state, last_message,
-    notified_since
+select deployment, status, since, failures, last_run_id, last_ended_at, last_state, last_message
 from jsonb_populate_recordset(cast(null as ops.deployment_health), cast(:rows as jsonb))
 on conflict (deployment) do update set
     status = excluded.status,
@@ -13,5 +10,4 @@ on conflict (deployment) do update set
     last_run_id = excluded.last_run_id,
     last_ended_at = excluded.last_ended_at,
     last_state = excluded.last_state,
-    last_message = excluded.last_message,
-    notified_since = excluded.notified_since;
+    last_message = excluded.last_message;

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from analytics_worker.database.connections import run_sql, warehouse
 from flows.alerts.evaluation.runner import EvaluationCounts, evaluate_due
 from flows.alerts.rules.model import Kind, Rule
 from flows.alerts.rules.sync import sync
@@ -31,6 +32,23 @@ def rule(name: str = "r", sql: str = "select 11 as value", **fields: Any) -> Rul
 
 def store(*rules: Rule, kind: Kind = "alert") -> None:
     sync({(kind, each.name): each for each in rules})
+
+
+def store_events(*rules: Rule) -> None:
+    """Store the rules as those of events, which notify their owners of errors; the schedule evaluates them."""
+    store(*rules, kind="event")
+
+
+def incident_rules() -> list[str]:
+    """Return the rules of the files whose errors open incidents."""
+    with warehouse() as connection:
+        rows = run_sql(connection, "monitoring/problems_rules")
+    return sorted(row["name"] for row in rows if not row["is_silenced"])
+
+
+def watch() -> None:
+    """Let the schedule evaluate the rules of events again, although their alerts have ended."""
+    execute("update ops.alert_rules set watched = true")
 
 
 def tick(number: int, kinds: Sequence[Kind] = ("alert", "event")) -> EvaluationCounts:

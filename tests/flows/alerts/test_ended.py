@@ -17,6 +17,7 @@ from tests.flows.alerts.rules import (
     rule,
     set_metric,
     store,
+    store_events,
     tick,
 )
 
@@ -177,10 +178,10 @@ def test_without_channels_the_alert_ends():
 
 
 def test_the_end_of_an_error_is_sent_to_the_owner_who_got_the_error():
-    store(to(ANN, owner="old@example.com"))
+    store_events(to(ANN, owner="old@example.com"))
     execute("drop table if exists analytics.metric")
     tick(0)
-    store(to(ANN, owner="new@example.com"))
+    store_events(to(ANN, owner="new@example.com"))
     set_metric(9)
     tick(1)
     assert delivered() == [("error", "old@example.com"), ("error_resolved", "old@example.com")]

@@ -1,14 +1,17 @@
 """Evaluation of rules on a real database: states, history and outbox after each period."""
 
 import threading
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from analytics_worker.database.connections import warehouse
 from flows.alerts.evaluation import locking, runner
+from flows.alerts.evaluation.reads import record_reads
 from flows.alerts.evaluation.runner import evaluate_due
 from flows.alerts.rules.silence import Matcher, silence
+from flows.monitoring.incidents.update import update_incidents
 from tests.flows.alerts.rules import (
     METRIC,
     START,
@@ -19,6 +22,7 @@ from tests.flows.alerts.rules import (
     rule,
     set_metric,
     store,
+    store_events,
     tick,
 )
 
@@ -71,7 +75,7 @@ def test_samples_of_all_kinds_of_results():
 
 
 def test_a_failed_query_is_retried_in_the_run_and_its_owner_is_notified_once():
-    store(rule(sql=METRIC))
+    store_events(rule(sql=METRIC))
     tick(0)
     tick(1)
     assert query("select distinct attempts from ops.alert_evaluations") == [2]
@@ -79,6 +83,33 @@ def test_a_failed_query_is_retried_in_the_run_and_its_owner_is_notified_once():
     set_metric(11)
     tick(2)
     assert deliveries()[1:] == [("error_resolved", "owner@example.com"), ("firing", "webhook")]
+
+
+def test_a_dropped_table_is_one_incident_of_the_rules_that_read_it():
+    store(rule(sql=METRIC), rule("other", sql=METRIC, owner="ann@example.com"))
+    set_metric(9)
+    tick(0)
+    assert record_reads() == 2
+    assert record_reads() == 0
+    assert query("select relations::text from ops.unit_reads where name = 'r'") == [
+        '[["analytics", "metric"]]'
+    ]
+    execute("drop table analytics.metric")
+    tick(1)
+    assert (deliveries(), update()) == ([], ["analytics.metric opened"])
+    assert sorted(deliveries()) == [
+        ("incident_opened", "ann@example.com"),
+        ("incident_opened", "owner@example.com"),
+    ], "the table has no owner, and there is no default channel"
+    assert query("select name from ops.alert_status where untold") == []
+    set_metric(9)
+    tick(2)
+    assert update() == ["analytics.metric resolved"]
+
+
+def update() -> list[str]:
+    with warehouse() as connection:
+        return update_incidents(connection, datetime.now(UTC)).changes
 
 
 def test_a_rule_that_kills_its_connection_does_not_affect_the_others():

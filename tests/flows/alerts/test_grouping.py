@@ -3,7 +3,15 @@
 import pytest
 
 from analytics_worker.delivery import deliver_due
-from tests.flows.alerts.rules import METRIC, execute, rule, set_metric, store, tick
+from tests.flows.alerts.rules import (
+    METRIC,
+    execute,
+    rule,
+    set_metric,
+    store_events,
+    tick,
+    watch,
+)
 
 pytestmark = pytest.mark.usefixtures("environment", "default_channels")
 
@@ -25,13 +33,14 @@ def text_of(received) -> str:
 
 def test_rules_that_one_dropped_table_breaks_are_one_message_to_each_owner(smtp_sink):
     set_metric(1)
-    store(
+    store_events(
         *(rule(f"ann{n}", "\n" * n + METRIC, owner=ANN) for n in range(30)),
         *(rule(f"bob{n}", METRIC, owner=BOB) for n in range(2)),
         rule("other", "select nope", owner=ANN),
     )
     tick(0)
     execute("drop table analytics.metric")
+    watch()
     tick(1)
     assert sorted(subjects(smtp_sink)) == [
         f"[ERROR] 30 rules failed: {CAUSE}",
@@ -47,7 +56,7 @@ def test_rules_that_one_dropped_table_breaks_are_one_message_to_each_owner(smtp_
 
 
 def test_their_recovery_is_one_message_to_those_who_got_the_first(smtp_sink):
-    store(*(rule(f"r{n}", METRIC, owner=ANN) for n in range(3)))
+    store_events(*(rule(f"r{n}", METRIC, owner=ANN) for n in range(3)))
     tick(0)
     deliver_due()
     set_metric(1)
@@ -59,14 +68,14 @@ def test_their_recovery_is_one_message_to_those_who_got_the_first(smtp_sink):
 
 
 def test_one_rule_has_a_message_of_its_own(smtp_sink):
-    store(rule("r", METRIC, owner=ANN))
+    store_events(rule("r", METRIC, owner=ANN))
     tick(0)
     assert subjects(smtp_sink) == [f"[ERROR] r: {CAUSE} (line 1 of the SQL)"]
 
 
 def test_more_rules_than_one_message_lists_are_counted(smtp_sink, monkeypatch):
     monkeypatch.setattr("analytics_worker.delivery.digest.MAX_MEMBERS", 4)
-    store(*(rule(f"r{n}", METRIC, owner=ANN) for n in range(10)))
+    store_events(*(rule(f"r{n}", METRIC, owner=ANN) for n in range(10)))
     tick(0)
     assert subjects(smtp_sink) == [f"[ERROR] 10 rules failed: {CAUSE}"]
     lines = text_of(smtp_sink.messages[-1]).splitlines()
@@ -75,7 +84,7 @@ def test_more_rules_than_one_message_lists_are_counted(smtp_sink, monkeypatch):
 
 
 def test_webhooks_get_each_message(http_sink):
-    store(*(rule(f"r{n}", METRIC, owner="webhook") for n in range(3)))
+    store_events(*(rule(f"r{n}", METRIC, owner="webhook") for n in range(3)))
     tick(0)
     deliver_due()
     assert sorted(each.json["rule"] for each in http_sink.requests) == ["r0", "r1", "r2"]

@@ -10,7 +10,7 @@ from analytics_worker.delivery import deliver_due
 from analytics_worker.settings import settings
 from analytics_worker.text import one_line, value_line
 from flows.alerts.evaluation.samples import MAX_KEY_BYTES
-from tests.flows.alerts.rules import rule, store, tick
+from tests.flows.alerts.rules import rule, store, store_events, tick
 from tests.support.attacks import attack
 from tests.support.header_attacks import IN_DATABASE
 from tests.support.received_emails import assert_is_one_email, part_text
@@ -93,7 +93,7 @@ def test_errors_in_emails(smtp_sink):
     }  # errors of one owner are grouped
     for number, (name, owner) in enumerate(owners.items()):
         rules.append(rule(name, sql.format(number), channels=[{"email": [ANN]}], owner=owner))
-    store(*rules)
+    store_events(*rules)
     tick(0)
     assert deliver_due()["sent"] == len(TEXTS) == len(smtp_sink.messages)
     for received in smtp_sink.messages:

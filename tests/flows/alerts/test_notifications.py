@@ -17,6 +17,7 @@ from tests.flows.alerts.rules import (
     rule,
     set_metric,
     store,
+    store_events,
     tick,
 )
 
@@ -62,7 +63,7 @@ def test_an_alert_without_recipients_is_notified_once_a_channel_is_configured(we
 
 
 def test_a_failing_rule_without_recipients_is_notified_once_a_channel_is_configured(webhook):
-    store(rule(sql="select nope", channels=None, owner=None))
+    store_events(rule(sql="select nope", channels=None, owner=None))
     assert (tick(0).unnotified, unnotified(), deliveries()) == (1, ["r"], [])
     webhook()
     tick(1)
@@ -70,7 +71,7 @@ def test_a_failing_rule_without_recipients_is_notified_once_a_channel_is_configu
 
 
 def test_the_owner_of_a_rule_without_recipients_is_notified_of_its_failure():
-    store(rule(sql="select nope", channels=None))
+    store_events(rule(sql="select nope", channels=None))
     assert (tick(0).unnotified, deliveries()) == (0, [("error", "owner@example.com")])
 
 

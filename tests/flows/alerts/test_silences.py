@@ -18,6 +18,7 @@ from tests.flows.alerts.rules import (
     rule,
     set_metric,
     store,
+    store_events,
     tick,
 )
 
@@ -100,7 +101,7 @@ def test_a_repeat_does_not_include_a_silenced_key():
 
 
 def test_an_error_is_silenced_for_rules_and_owners_and_not_for_keys_or_severities():
-    store(rule("a", "select nope", owner=ANN), rule("b", "select nope"))
+    store_events(rule("a", "select nope", owner=ANN), rule("b", "select nope"))
     silence(Matcher(owner=ANN), HOUR, "")
     silence(Matcher(severity="critical"), HOUR, "")
     tick(0)

@@ -14,7 +14,9 @@ from tests.flows.alerts.rules import (
     rule,
     set_metric,
     store,
+    store_events,
     tick,
+    watch,
 )
 from tests.support.alert_run import Run
 
@@ -33,6 +35,7 @@ def evaluate_tick(number: int, letter: str) -> None:
         execute("drop table if exists analytics.metric")
     else:
         set_metric(VALUES[letter])
+    watch()
     tick(number)
 
 
@@ -48,7 +51,7 @@ def evaluate_tick(number: int, letter: str) -> None:
 )  # fmt: skip
 def test_a_timeline_on_the_database(fields, ticks):
     of = rule(sql=METRIC, threshold=None, warning=10, critical=20, **fields)
-    store(of)
+    store_events(of)
     run = Run(of)
     expected: list[tuple[int, str]] = []
     for number, letter in enumerate(ticks.split()):

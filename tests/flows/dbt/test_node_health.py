@@ -1,21 +1,27 @@
 """The last verdict about each node: what monitoring notifies of and what reports wait for."""
 
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import RowMapping, text
 
-from analytics_worker.database.connections import direct_connection, warehouse, warehouse_url
-from flows.dbt import run_dbt_models
-from flows.monitoring.deployment_health.dbt_failures import (
-    mark_dbt_failures_notified,
-    with_dbt_failures,
+from analytics_worker.database.connections import (
+    direct_connection,
+    run_sql,
+    warehouse,
+    warehouse_url,
 )
+from flows.dbt import run_dbt_models
+from flows.monitoring.deployment_health.dbt_failures import with_dbt_failures
 from flows.monitoring.deployment_health.state_machine import (
     DeploymentHealth,
     RunEnd,
     apply_runs,
 )
+from flows.monitoring.incidents.update import update_incidents
 from tests.flows.dbt.seen import rows
 from tests.support.scripted_dbt import ScriptedDbt, ended, manifest
 
@@ -41,48 +47,91 @@ def run(scripted: ScriptedDbt, *args: str, parsed: str = "", **results: str) -> 
 
 
 class Monitor:
-    """Processes the ends of runs one by one, as `update_health` does with recipients."""
+    """Processes the ends of runs one by one, as `update_health` does."""
 
     def __init__(self) -> None:
-        self.health: dict[str, DeploymentHealth] = {}
+        self.minutes = 0
+        self.seen = 0
 
-    def changes(self, end: RunEnd) -> list[tuple[str, tuple[str, ...]]]:
+    def changes(self, end: RunEnd) -> list[str]:
+        """Return the event of each incident that changes, with its cause and what is new."""
+        self.minutes += 1
         with warehouse() as connection:
             (known,) = with_dbt_failures(connection, [end])
-            self.health, changes = apply_runs(self.health, [known])
-            mark_dbt_failures_notified(connection, [known])
-        return [(change.kind, change.nodes) for change in changes]
+            stored = run_sql(
+                connection, "monitoring/load_health", deployments=["run-dbt-models/dbt"]
+            )
+            before = {row["deployment"]: DeploymentHealth(**row) for row in stored}
+            health, _ = apply_runs(before, [known])
+            saved = json.dumps([asdict(each) for each in health.values()], default=str)
+            run_sql(connection, "monitoring/save_health", rows=saved)
+            update_incidents(connection, datetime.now(UTC) + timedelta(minutes=self.minutes))
+        found = rows(
+            "select e.kind, i.cause_name, e.units::text as units from ops.incident_events as e"
+            " join ops.incidents as i on e.incident_id = i.id order by e.id"
+        )
+        seen, self.seen = self.seen, len(found)
+        return [_event(row) for row in found[seen:]]
 
 
-def test_each_failing_node_is_notified_of_and_only_its_own_success_is_a_recovery(
+def _event(row: RowMapping) -> str:
+    units = [
+        name.rpartition(".")[2] for kind, name in json.loads(row["units"]) if kind != "deployment"
+    ]
+    return f"{row['kind']} {row['cause_name'].rpartition('.')[2]} ({', '.join(units)})"
+
+
+def test_each_failing_node_is_an_incident_and_only_its_own_success_ends_it(
     scripted_dbt: ScriptedDbt,
 ):
     monitor = Monitor()
-    assert monitor.changes(run(scripted_dbt, a="error", b="success")) == [("failing", ())]
-    assert monitor.changes(run(scripted_dbt, a="error", b="error")) == [("failing", ("b",))]
+    assert monitor.changes(run(scripted_dbt, a="error", b="success")) == ["opened a (a)"]
+    assert monitor.changes(run(scripted_dbt, a="error", b="error")) == ["opened b (b)"]
     assert monitor.changes(run(scripted_dbt, a="error", b="error")) == []
     assert monitor.changes(run(scripted_dbt, a="error", b="skipped")) == []
     assert monitor.changes(run(scripted_dbt, "--select", "c", c="success")) == []
-    assert monitor.changes(run(scripted_dbt, a="success", b="error")) == []
+    assert monitor.changes(run(scripted_dbt, a="success", b="error")) == ["resolved a ()"]
     assert rows("select name, status, failures from ops.dbt_node_health order by name") == [
         {"name": "a", "status": "ok", "failures": 0},
         {"name": "b", "status": "failing", "failures": 3},
         {"name": "c", "status": "ok", "failures": 0},
     ]
     assert rows("select count(*) > 0 as stored from ops.dbt_relations") == [{"stored": True}]
-    assert monitor.changes(run(scripted_dbt, b="success")) == [("recovered", ())]
+    assert monitor.changes(run(scripted_dbt, b="success")) == ["resolved b ()"]
 
 
-def test_a_node_that_left_the_project_or_failed_in_another_target_delays_no_recovery(
+def test_a_node_that_left_the_project_or_failed_in_another_target_delays_no_other_end(
     scripted_dbt: ScriptedDbt,
 ):
     monitor = Monitor()
-    assert monitor.changes(run(scripted_dbt, a="error")) == [("failing", ())]
+    assert monitor.changes(run(scripted_dbt, a="error")) == ["opened a (a)"]
     elsewhere = manifest("a", "b", schema="dev")
     failed = run(scripted_dbt, "--target", "dev", parsed=elsewhere, b="error")
-    assert monitor.changes(failed) == [("failing", ("b",))]
+    assert monitor.changes(failed) == ["opened b (b)"]
     without_a = run(scripted_dbt, parsed=manifest("b", "c"), b="success", c="success")
-    assert monitor.changes(without_a) == [("recovered", ())]
+    assert monitor.changes(without_a) == ["resolved a ()"]
+
+
+def test_a_warning_is_an_incident_of_its_own_severity_and_names_its_owner(
+    scripted_dbt: ScriptedDbt,
+):
+    test = {"resource_type": "test", "name": "t", "depends_on": {"nodes": ["model.tiny.a"]}}
+    test |= {"attached_node": "model.tiny.a", "alias": "t", "schema": "x", "database": ""}
+    parsed = json.loads(manifest("a"))
+    parsed["nodes"]["model.tiny.a"]["config"]["meta"] = {"owner": "ann@example.com"}
+    parsed["nodes"]["test.tiny.t"] = test
+    scripted_dbt.answers(
+        ended("a"), ended("t", "warn", kind="test"), files={"manifest.json": json.dumps(parsed)}
+    )
+    run_dbt_models(return_state=True)
+    with warehouse() as connection:
+        update_incidents(connection, datetime.now(UTC))
+    assert rows("select cause_name, severity, owner from ops.incidents") == [
+        {"cause_name": "test.tiny.t", "severity": "warning", "owner": "ann@example.com"}
+    ]
+    assert rows("select relations::text from ops.unit_reads") == [
+        {"relations": '[["analytics", "a"]]'}
+    ]
 
 
 @pytest.mark.parametrize(

@@ -1,19 +1,26 @@
 """States and messages of runs can't add headers or links to the messages of monitoring."""
 
 import re
+from datetime import datetime
+from uuid import UUID
 
 import pytest
 
 from analytics_worker.delivery import Content, Message, Recipient, send_once
+from analytics_worker.lineage.graph import Node
 from analytics_worker.text import one_line, value_line
-from flows.monitoring.notifications.text import Kind, database_outage_content, deployment_content
+from flows.monitoring.incidents.causes import Problem, Severity
+from flows.monitoring.incidents.content import NoticeKind, incident_content
+from flows.monitoring.incidents.reconcile import Incident
+from flows.monitoring.incidents.store import IncidentRecord
+from flows.monitoring.notifications.text import database_outage_content
 from tests.support.attacks import attack
 from tests.support.header_attacks import HEADER_ATTACKS
 from tests.support.received_emails import assert_is_one_email, part_text
 
 every_attack = pytest.mark.parametrize("text", HEADER_ATTACKS.values(), ids=HEADER_ATTACKS.keys())
 AT = "2026-11-29T10:00:00+00:00"
-LINES = {"failing": (6, 8), "recovered": (3, 5)}
+LINES = {"opened": (9, 11), "resolved": (3, 5)}
 """Without and with an address of the run, which depends on whether there is a UI."""
 RUN = "0197a1b2-0000-7000-8000-000000000000"
 
@@ -35,16 +42,16 @@ def deliver(content: Content, channel: str, recipient: str, key: str):
     return send_once(channel, Message("monitoring", "test", content, [to]), to, key)
 
 
-def failure_content(text: str, kind: Kind = "failing"):
-    details = {
-        "state": text,
-        "message": text,
-        "run_id": RUN,
-        "ended_at": AT,
-        "since": AT,
-        "failures": 1,
-    }
-    return deployment_content(f"run-dbt-models/{text}", kind, details)
+def failure_content(text: str, kind: NoticeKind = "opened"):
+    unit = Node("deployment", f"run-dbt-models/{text}")
+    label = f"{unit.name}: {text}"
+    since = datetime.fromisoformat(AT)
+    problem = Problem(unit, Severity.CRITICAL, since, text, text, run_id=RUN, label=label)
+    units = frozenset({unit})
+    incident = Incident(UUID(int=1), unit, Severity.CRITICAL, since, units, units)
+    affected = [Node("report", text)]
+    record = IncidentRecord(incident, {unit: [problem]}, since, owner=text, affected=affected)
+    return incident_content(record, kind, None)
 
 
 @attack(
@@ -53,7 +60,7 @@ def failure_content(text: str, kind: Kind = "failing"):
     answer="One line each in the email to the operator, whose headers are those of any email",
 )
 @every_attack
-@pytest.mark.parametrize("kind", ["failing", "recovered"])
+@pytest.mark.parametrize("kind", ["opened", "resolved"])
 def test_states_in_emails(smtp_sink, text, kind):
     message = failure_content(text, kind)
     assert deliver(message, "email", "ann@example.com", "k1").status == "sent"
@@ -63,7 +70,7 @@ def test_states_in_emails(smtp_sink, text, kind):
     assert lines[0] == message.subject
     assert lines[1] == ""
     assert len(lines) in LINES[kind]
-    assert value_line(text) in "\n".join(lines)
+    assert value_line(text) in "\n".join(lines) or kind == "resolved"
 
 
 @attack(
@@ -76,7 +83,7 @@ def test_states_in_slack(http_sink, text):
     assert deliver(failure_content(text), "slack", "slack", "k1").status == "sent"
     (posted,) = http_sink.requests
     assert not set(posted.json["text"]) & set("<>\r\x1b\u202e")
-    assert len(posted.json["text"].splitlines()) in LINES["failing"]
+    assert len(posted.json["text"].splitlines()) in LINES["opened"]
 
 
 @attack(

@@ -44,12 +44,13 @@ def test_a_failure_without_a_recipient_is_reported_and_notified_later(
     assert collect()["untold"] == []
     assert check_messages().status == "healthy"
     (posted,) = http_sink.requests
-    assert posted.json["event"] == "deployment_failing"
-    assert (posted.json["failures"], posted.json["run_id"]) == (2, str(failed.id))
+    assert posted.json["event"] == "incident_opened"
+    assert posted.json["run_id"] == str(failed.id)
+    assert posted.json["message"] == "still full"
     collect()
     run(Completed())
     collect()
-    assert events(http_sink) == ["deployment_failing", "deployment_recovered"]
+    assert events(http_sink) == ["incident_opened", "incident_resolved"]
 
 
 def test_a_recovery_before_there_was_a_recipient_is_not_notified(
@@ -59,7 +60,7 @@ def test_a_recovery_before_there_was_a_recipient_is_not_notified(
     collect()
     run(Completed())
     result = collect()
-    assert (result["untold"], result["health_changes"]) == ([], [f"{DEPLOYMENT} recovered"])
+    assert (result["untold"], result["incident_changes"]) == ([], [f"{DEPLOYMENT} resolved"])
     no_recipients(alert_webhook_url=http_sink.url)
     collect()
     assert http_sink.requests == []
@@ -67,7 +68,7 @@ def test_a_recovery_before_there_was_a_recipient_is_not_notified(
     collect()
     run(Completed())
     collect()
-    assert events(http_sink) == ["deployment_failing", "deployment_recovered"]
+    assert events(http_sink) == ["incident_opened", "incident_resolved"]
 
 
 @pytest.fixture
@@ -93,10 +94,11 @@ def test_only_recipients_of_the_failure_are_notified_of_the_recovery(
     smtp_sink.refuse("ann@example.com", 250)
     variables(alert_email_to="ann@example.com,new@example.com")
     run(Completed())
-    assert "deployment_recovered" in notified_events()
+    assert "incident_resolved" in notified_events()
     assert emails() == []
     cancelled = sql("select recipient from ops.deliveries where status = 'cancelled' order by 1")
-    assert cancelled == [("ann@example.com",), ("new@example.com",)]
+    assert cancelled == [("ann@example.com",)]
+    assert sql("select id from ops.deliveries where recipient = 'new@example.com'") == []
 
 
 def test_a_message_that_fails_permanently_makes_the_run_partial(
@@ -109,7 +111,7 @@ def test_a_message_that_fails_permanently_makes_the_run_partial(
     assert "1 of this run's messages could not be delivered" in str(result["message"])
     assert "email: 550" in str(result["failed_notifications"])
     assert [posted.json["event"] for posted in http_sink.requests] == [
-        "deployment_failing",
+        "incident_opened",
         "delivery_failed",
     ]
     assert emails() == []
@@ -145,5 +147,5 @@ def test_a_missing_channel_block_degrades_the_health(run, no_recipients, http_si
         collect()
     finally:
         Block.delete("webhook-channel/team-hook", _sync=True)  # pyright: ignore[reportCallIssue]
-    assert events(http_sink) == ["deployment_failing"]
+    assert events(http_sink) == ["incident_opened"]
     assert check_messages().status == "healthy"

@@ -23,13 +23,13 @@ def test_consecutive_failures_are_notified_once_and_so_is_the_recovery(run, noti
     run(Completed())
     assert notified_events() == []
     run(Failed(message="the disk is full"))
-    assert notified_events() == ["deployment_failing"]
+    assert notified_events() == ["incident_opened"]
     run(Failed(message="the disk is full"))
     assert notified_events() == []
     run(Completed(name="Skipped"))
     assert notified_events() == []
     run(Completed(message="4 pages"))
-    assert notified_events() == ["deployment_recovered"]
+    assert notified_events() == ["incident_resolved"]
     assert notified_events() == []
 
 
@@ -47,11 +47,11 @@ def test_email_and_webhook_name_the_failure(
     failed = run(Failed(message="the disk is full"))
     collect_worker_metrics()
     (posted,) = http_sink.requests
-    assert posted.json["deployment"] == DEPLOYMENT
+    assert posted.json["cause"] == {"kind": "deployment", "name": DEPLOYMENT}
     assert posted.json["message"] == "the disk is full"
     assert posted.json["run_id"] == str(failed.id)
     subjects = [str(email.mail["Subject"]) for email in smtp_sink.messages]
-    assert subjects == [f"[failing] {DEPLOYMENT}: Failed"] * 2
+    assert subjects == [f"[critical] {DEPLOYMENT}: Failed"] * 2
     assert sql("select status, count(*) from ops.deliveries group by 1") == [("sent", 3)]
     assert sql("select status, count(*) from ops.deployment_notices group by 1") == [("sent", 3)]
 
@@ -68,7 +68,7 @@ def test_a_message_waits_for_its_receiver(run, notified_events, http_sink: HttpS
     assert (status, "127.0.0.1" in error) == ("pending", True)
     http_sink.start()
     sql("update ops.deliveries set next_attempt_at = now()")
-    assert notified_events() == ["deployment_failing"]
+    assert notified_events() == ["incident_opened"]
 
 
 def test_a_message_of_a_killed_sender_is_sent_by_the_next_with_the_same_key(
@@ -98,7 +98,7 @@ def test_a_failure_and_its_recovery_within_one_minute_are_notified_in_order(
 ):
     run(Failed())
     run(Completed())
-    assert notified_events() == ["deployment_failing", "deployment_recovered"]
+    assert notified_events() == ["incident_opened", "incident_resolved"]
     assert http_sink.requests == []
 
 
@@ -106,11 +106,11 @@ def test_old_messages_are_deleted_and_waiting_ones_stay(
     run, notified_events, http_sink: HttpSink, sql
 ):
     run(Failed())
-    assert notified_events() == ["deployment_failing"]
+    assert notified_events() == ["incident_opened"]
     http_sink.stop()
     run(Completed())
     collect()
     sql("update ops.messages set created_at = now() - interval '31 days'")
     collect()
-    assert sql("select kind from ops.messages") == [("deployment_recovered",)]
+    assert sql("select kind from ops.messages") == [("incident_resolved",)]
     http_sink.start()

@@ -1,0 +1,30 @@
+-- The rules whose reads are not known, or a day old. One that can't be planned is tried again after ten minutes.
+with removed as (
+    delete from ops.unit_reads as u
+    where
+        u.kind = 'rule'
+        and not exists (
+            select from ops.alert_rules as a
+            where a.name = u.name and a.kind <> 'event' and a.retired_at is null
+        )
+),
+
+rules as (
+    select
+        a.name,
+        a.definition::text as definition,
+        encode(sha256(convert_to(a.definition::text, 'UTF8')), 'hex') as definition_hash
+    from ops.alert_rules as a
+    where a.kind <> 'event' and a.enabled and a.retired_at is null
+)
+
+select r.name, r.definition, r.definition_hash
+from rules as r
+left join ops.unit_reads as u on u.kind = 'rule' and md5(u.name) = md5(r.name)
+where
+    u.name is null
+    or (u.definition_hash is null and u.updated_at < now() - interval '10 minutes')
+    or u.definition_hash <> r.definition_hash
+    or u.updated_at < now() - interval '1 day'
+order by u.updated_at nulls first
+limit 100

@@ -1,0 +1,39 @@
+"""Build the lineage that explains problems: relations, dbt, rules, reports, and the runs that units failed in.
+
+Reads the catalog of the warehouse, ops.dbt_relations and ops.unit_reads; writes nothing.
+"""
+
+from collections.abc import Iterable
+
+from sqlalchemy import Connection
+
+from analytics_worker.database.connections import run_sql
+from analytics_worker.lineage.graph import Lineage, Node
+from analytics_worker.lineage.relations import add_relations, relation
+from flows.monitoring.incidents.causes import Problem
+
+
+def incident_lineage(connection: Connection, problems: Iterable[Problem]) -> Lineage:
+    """Return what reads what, and which failing deployment each failing unit is a part of."""
+    lineage = Lineage()
+    add_relations(lineage, connection)
+    for row in run_sql(connection, "monitoring/incident_edges"):
+        is_relation = row["kind"] == "relation"
+        schema, name = row["schema_name"], row["relation_name"]
+        reader = relation(schema, name) if is_relation else Node(row["kind"], row["name"])
+        for read in row["reads"]:
+            lineage.add(relation(*map(str, read)), reader)
+    _add_runs(lineage, list(problems))
+    return lineage
+
+
+def _add_runs(lineage: Lineage, problems: list[Problem]) -> None:
+    """Add that the last run of a deployment failed because a unit failed in it."""
+    runs = {
+        each.run_id: each.unit
+        for each in problems
+        if each.unit.kind == "deployment" and each.run_id
+    }
+    for each in problems:
+        if each.unit.kind != "deployment" and each.run_id in runs:
+            lineage.add(each.unit, runs[each.run_id])
