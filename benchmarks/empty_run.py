@@ -1,7 +1,8 @@
 """`submit` of an empty run until it is Completed, beside an empty job of procrastinate and DBOS.
 
 All keep their queue on one PostgreSQL, each as its documentation shows it, with an idle worker, in turns; ours
-also on SQLite, which `make up` starts. From before the submission to the instant at which the end is stored. They are
+also on SQLite, which `make up` starts. Each side keeps its settings, as a process that calls `submit` does: Prefect
+takes 15 ms to validate changed ones. From before the submission to the instant at which the end is stored. They are
 libraries inside the worker's process: no server, no process per job, no log, no heartbeat. DBOS' queues look for work
 once a second by default.
 """
@@ -13,8 +14,15 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.context import SettingsContext, get_settings_context
+from prefect.settings import (
+    PREFECT_API_URL,
+    PREFECT_SERVER_ALLOW_EPHEMERAL_MODE,
+    Settings,
+    get_current_settings,
+)
 
 from analytics_worker.prefect_support.api_client import api_client
 from benchmarks._queue_app import queue_app
@@ -55,15 +63,26 @@ def _ours(kind: str, folder: Path, postgres: ContribPostgres) -> Generator[Side]
         work = Workspace(folder / "flows", server.api_url, "benchmark")
         work.deploy("empty")
         environment = worker_environment(server, folder)
+        settings = _settings(server)
         with our_worker(work.pool, environment, folder / "worker.log") as worker:
-            yield lambda: _submit(server, work)
+            yield lambda: _submit(settings, work)
             worker.end()
         work.close()
 
 
-def _submit(server: Server, work: Workspace) -> float:
+def _settings(server: Server) -> Settings:
+    """Return the settings of a process that reaches this server; both servers are used in turns."""
+    changes: dict[Any, Any] = {
+        PREFECT_API_URL: server.api_url,
+        PREFECT_SERVER_ALLOW_EPHEMERAL_MODE: False,
+    }
+    return get_current_settings().copy_with_update(updates=changes)
+
+
+def _submit(settings: Settings, work: Workspace) -> float:
     """Queue a run with the same calls as `submit`, which knows the project's own deployments only."""
-    with temporary_settings({PREFECT_API_URL: server.api_url}):
+    profile = get_settings_context().profile
+    with SettingsContext(profile=profile, settings=settings):
         started = time.time()
         with api_client() as client:
             deployment = client.read_deployment_by_name(f"empty/{work.pool}-0")

@@ -4,7 +4,7 @@ How it uses SQLite and PostgreSQL is in analytics_worker/server/database.py. On 
 (analytics_worker/server/request_guard.py), and automations connect to permitted addresses only
 (analytics_worker/server/automation_actions.py), and runs that were declared crashed stay so
 (analytics_worker/server/crashed_runs.py), and clients repeat requests for which PostgreSQL had no connection
-(analytics_worker/server/unavailable_database.py). An idle one waits (analytics_worker/server/background_tasks.py). Reads and writes only what Prefect's server does, extends
+(analytics_worker/server/unavailable_database.py). A schema is checked once (analytics_worker/server/checked_schemas.py). An idle one waits (analytics_worker/server/background_tasks.py). Reads and writes only what Prefect's server does, extends
 deadlines that passed during its downtime (analytics_worker/server/deadlines_after_downtime.py) and creates indexes (analytics_worker/server/sqlite_indexes.py).
 """
 
@@ -21,6 +21,7 @@ from analytics_worker.host_port import is_loopback
 from analytics_worker.log_format import is_json, use_log_format
 from analytics_worker.server.automation_actions import restrict_actions
 from analytics_worker.server.background_tasks import wait_for_background_tasks
+from analytics_worker.server.checked_schemas import check_schemas_once
 from analytics_worker.server.crashed_runs import keep_declared_crashes
 from analytics_worker.server.database import configure_database, is_on_sqlite
 from analytics_worker.server.deadlines_after_downtime import extend_heartbeat_deadlines
@@ -48,6 +49,7 @@ def app(port: int | None = None) -> RequestGuard:
     configure_database()
     restrict_actions()
     keep_declared_crashes()
+    check_schemas_once()
     wait_for_background_tasks()
     answer_unavailable()
     rules = _rules(port or get_current_settings().server.api.port)

@@ -12,8 +12,8 @@ from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import Flow, FlowRun
-from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.schemas.objects import Flow, FlowRun, State
+from prefect.client.schemas.responses import DeploymentResponse, OrchestrationResult
 from prefect.exceptions import ObjectNotFound
 
 _cache: ContextVar[dict[UUID, Any] | None] = ContextVar("known", default=None)
@@ -39,6 +39,20 @@ class CachingClient:
         """The flow, as it was when the run was claimed."""
         cached = (_cache.get() or {}).get(flow_id)
         return cached or await self._client.read_flow(flow_id)
+
+    async def set_flow_run_state(
+        self, flow_run_id: UUID, state: State[Any], force: bool = False
+    ) -> OrchestrationResult[Any]:
+        """Propose the state, and keep the one that the run has now."""
+        answer = await self._client.set_flow_run_state(flow_run_id, state, force=force)
+        if (cache := _cache.get()) is not None:
+            cache[flow_run_id] = answer.state
+        return answer
+
+    @staticmethod
+    def last_state(flow_run_id: UUID) -> State[Any] | None:
+        """Return the state that the server gave the run when it was claimed."""
+        return (_cache.get() or {}).get(flow_run_id)
 
     def prefetch(self, flow_run: FlowRun) -> Awaitable[object]:
         """Read what the run needs, for the task that calls this and those that it starts.

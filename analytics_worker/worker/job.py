@@ -5,6 +5,7 @@ which of them set a value. Reads objects that are loaded already; writes nothing
 """
 
 import copy
+import functools
 from collections.abc import Mapping
 from typing import Any, Self, cast
 from uuid import UUID
@@ -13,6 +14,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, WorkPool
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
+from prefect.settings import get_current_settings
 from prefect.workers.process import ProcessJobConfiguration
 from pydantic import PrivateAttr, ValidationError
 from typing_extensions import override
@@ -119,11 +121,22 @@ class Job(ProcessJobConfiguration):
             job.prepare_for_flow_run(flow_run, deployment, flow, work_pool, worker_name, worker_id)
         return job
 
+    @classmethod
+    @override
+    def _base_environment(cls) -> dict[str, str]:
+        """Return Prefect's settings, which take 10 ms to write as variables and do not change while it serves."""
+        return dict(_settings_as_variables())
+
     @override
     def prepare_for_flow_run(self, flow_run: FlowRun, *more: Any, **options: Any) -> None:
         """Note the requested variables before Prefect adds those of the worker."""
         self._requested_environment = dict(self.env)
         super().prepare_for_flow_run(flow_run, *more, **options)
+
+
+@functools.cache
+def _settings_as_variables() -> dict[str, str]:
+    return get_current_settings().to_environment_variables(exclude_unset=True)
 
 
 def _check_environments(sources: Mapping[str, Mapping[str, Any]]) -> None:

@@ -17,7 +17,6 @@ import anyio
 import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, WorkerMetadata
-from prefect.types import KeyValueLabels
 from prefect.workers.base import BaseWorker
 
 from analytics_worker.worker.caching_client import CachingClient
@@ -31,7 +30,6 @@ from analytics_worker.worker.run_spec import LaunchOptions
 from analytics_worker.worker.run_starter import RunStarter
 from analytics_worker.worker.skip_superseded import skip_superseded
 from analytics_worker.worker.start_timers import StartTimers
-from analytics_worker.worker.worker_identity import WORKER_LABEL
 from analytics_worker.worker.worker_metadata import integrations
 
 POLL_TIMEOUT_SECONDS = 8.0
@@ -70,7 +68,7 @@ class PoolWorker(RunStarter):
             work_pool_name=pool, name=name, create_pool_if_not_found=False, prefetch_seconds=0
         )
         self.pool = pool
-        self._worker_id = worker_id
+        self.worker_id = worker_id
         self.claiming: set[UUID] = set()
         self._run_executor = run_executor
         self._launch_options = launch_options
@@ -217,23 +215,13 @@ class PoolWorker(RunStarter):
         """Prefect's, but the run is labeled before it is claimed, and no error ends the worker."""
         try:
             known = CachingClient(super().client).prefetch(flow_run)
-            await asyncio.gather(known, self._label(flow_run.id))
+            await asyncio.gather(known, self.label(flow_run.id), self.read_facts())
             await super()._submit_run(flow_run)
         except (httpx.HTTPError, OSError) as error:
             self._submitting_flow_run_ids.discard(flow_run.id)
             self._logger.warning("run %s is not submitted: %r", flow_run.id, error)
         finally:
             await self._release(flow_run.id)
-
-    async def _label(self, run: UUID) -> None:
-        labels: KeyValueLabels = {
-            WORKER_LABEL: self._worker_id,
-            "prefect.worker.name": self.name,
-            "prefect.worker.type": self.type,
-            "prefect.work-pool.name": self.pool,
-            "prefect.work-pool.id": str(self.pool_id),
-        }
-        await self.client.update_flow_run_labels(run, labels)
 
     async def _give_worker_labels_to_flow_run(self, flow_run_id: UUID) -> None:
         """Done before the run was claimed: a worker that is killed must find its runs again."""

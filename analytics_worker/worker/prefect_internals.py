@@ -24,7 +24,7 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.engine import _drive_run_flow_result, handle_engine_signals
 from prefect.flow_engine import load_flow as _load_flow
-from prefect.flow_engine import load_flow_run, run_flow
+from prefect.flow_engine import run_flow
 from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.logging.loggers import flow_run_logger
 from prefect.runner._cancellation_manager import CancellationManager
@@ -53,7 +53,6 @@ __all__ = [
     "flow_run_logger",
     "handle_engine_signals",
     "load_flow",
-    "load_flow_run",
     "run_hooks",
 ]
 
@@ -64,6 +63,7 @@ WORKER_METHODS = (
     "_give_worker_labels_to_flow_run",
     "_propose_crashed_state",
     "_propose_pending_state",
+    "_propose_submitting_state",
     "_submit_run",
     "_submit_run_and_capture_errors",
     "_submit_scheduled_flow_runs",
@@ -184,6 +184,11 @@ def execute_flow(flow: Flow[..., Any], flow_run: FlowRun, error_logger: Any) -> 
     wanted = "result" if flow.isgenerator else "state"
     run = run_flow(flow, flow_run=flow_run, error_logger=error_logger, return_type=wanted)
     _drive_run_flow_result(flow, run)
+
+
+def wants_csrf_tokens(client: PrefectClient) -> bool:
+    """Whether the server may want CSRF tokens, as far as this client knows: the first one that it requests shows it."""
+    return client._client.enable_csrf_support  # noqa: SLF001
 
 
 def process_handle(process: Any) -> ProcessHandle:

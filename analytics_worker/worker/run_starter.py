@@ -5,26 +5,32 @@ the operator allows that, and ends as Failed where not. Writes states, and a rec
 for the worker that comes after this one was killed.
 """
 
+import functools
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import anyio
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.exceptions import Abort
 from prefect.states import Failed
+from prefect.types import KeyValueLabels
 from prefect.utilities.engine import propose_state
 from prefect.workers.process import ProcessWorker, ProcessWorkerResult
 from typing_extensions import override
 
 from analytics_worker.process_identity import ProcessIdentity, remove_record
+from analytics_worker.worker.caching_client import CachingClient
 from analytics_worker.worker.fork_server.protocol import ForkRequest
 from analytics_worker.worker.job import Job
 from analytics_worker.worker.job_override_policy import JobPolicy, JobRefusedError
 from analytics_worker.worker.run_executor import NO_FINAL_STATE, RunExecutor
 from analytics_worker.worker.run_spec import CodeLocation, LaunchOptions
+from analytics_worker.worker.server_facts import ServerFacts
+from analytics_worker.worker.worker_identity import WORKER_LABEL
 
 TaskStatus = anyio.abc.TaskStatus[Any]
 
@@ -48,11 +54,34 @@ class StartRecorder(anyio.abc.TaskStatus[int]):
 class RunStarter(ProcessWorker, ABC):
     """The part of a pool's worker that executes runs to their end."""
 
+    pool: str
+    worker_id: str
     _run_executor: RunExecutor
     _launch_options: LaunchOptions
     _policy: JobPolicy
     _active_count: int
     """Runs that have a process, or are about to."""
+
+    @functools.cached_property
+    def _facts(self) -> ServerFacts:
+        return ServerFacts()
+
+    async def label(self, run: UUID) -> None:
+        """Note this worker on the run, before it is claimed."""
+        await self.client.update_flow_run_labels(run, self._labels())
+
+    def _labels(self) -> KeyValueLabels:
+        return {
+            WORKER_LABEL: self.worker_id,
+            "prefect.worker.name": self.name,
+            "prefect.worker.type": self.type,
+            "prefect.work-pool.name": self.pool,
+            "prefect.work-pool.id": str(self.work_pool.id),
+        }
+
+    async def read_facts(self) -> None:
+        """Read what no run should ask the server again."""
+        await self._facts.refresh(self.client)
 
     @abstractmethod
     def wake(self, *, for_work: bool = False) -> None:
@@ -70,9 +99,9 @@ class RunStarter(ProcessWorker, ABC):
                 return await self._start(flow_run, configuration, status)
             if code_location.note:
                 self.get_flow_run_logger(flow_run).warning("%s", code_location.note)
-            return await self._fork(
-                flow_run, self._request(flow_run, configuration, code_location), status
-            )
+            request = self._request(flow_run, configuration, code_location)
+            request["flow_run"] = (await self._as_claimed(flow_run)).model_dump(mode="json")
+            return await self._fork(flow_run, request, status)
         except JobRefusedError as refusal:
             return await self._refuse(flow_run, refusal, status)
         finally:
@@ -94,12 +123,36 @@ class RunStarter(ProcessWorker, ABC):
             return None
         return self._policy.any_code_location(deployment)
 
+    @override
+    async def _propose_submitting_state(self, flow_run: FlowRun) -> None:
+        """Left out for a run that is forked: it is Running before the state could be seen."""
+
     def _request(self, flow_run: FlowRun, job: Job, code_location: CodeLocation) -> ForkRequest:
         worker = {
             "PREFECT__WORKER_NAME": self.name,
             "PREFECT__WORKER_ID": str(self.backend_id) if self.backend_id else None,
         }
-        return self._launch_options.request(flow_run, job, code_location, worker)
+        request = self._launch_options.request(flow_run, job, code_location, worker)
+        request["facts"] = self._facts.known(super().client)
+        return request
+
+    async def _as_claimed(self, flow_run: FlowRun) -> FlowRun:
+        """Return the run as the server has it since it was claimed, with what the queue leaves out."""
+        known = flow_run.deployment_id
+        deployment = await self.client.read_deployment(known) if known else None
+        is_own_queue = deployment and deployment.work_queue_id == flow_run.work_queue_id
+        state = CachingClient.last_state(flow_run.id) or flow_run.state
+        values = {
+            "labels": {**flow_run.labels, **self._labels()},
+            "work_pool_name": self.pool,
+            "work_pool_id": self.work_pool.id,
+            "work_queue_name": deployment.work_queue_name if deployment and is_own_queue else None,
+            "state": state,
+            "state_id": state and state.id,
+            "state_type": state and state.type,
+            "state_name": state and state.name,
+        }
+        return flow_run.model_copy(update=values)
 
     async def _fork(
         self, flow_run: FlowRun, request: ForkRequest, status: TaskStatus
@@ -114,6 +167,7 @@ class RunStarter(ProcessWorker, ABC):
 
     async def _start(self, flow_run: FlowRun, job: Job, status: TaskStatus) -> ProcessWorkerResult:
         """Prefect's way, but a process that reports no end is a crash."""
+        await super()._propose_submitting_state(flow_run)
         record = self._launch_options.records / f"{flow_run.id}.started"
         result = await super().run(flow_run, job, StartRecorder(status, record))
         await self._run_executor.settle(flow_run.id, NO_FINAL_STATE)

@@ -1,6 +1,6 @@
 """The child: one flow run, or the hooks of one, in a freshly forked process.
 
-Reads the run from the Prefect API and does what ``python -m prefect.engine`` does. Notes its
+Does what ``python -m prefect.engine`` does, with the run as the worker has claimed it. Notes its
 identity in a file before anything else, so that a restarted worker knows whether it still lives.
 """
 
@@ -18,7 +18,6 @@ from types import FrameType
 from typing import Any, NoReturn
 from uuid import UUID
 
-import httpx
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import refresh_global_settings_context
 from prefect.logging.configuration import setup_logging
@@ -29,13 +28,13 @@ from analytics_worker.log_format import apply_to_handlers, finish_streams, repor
 from analytics_worker.process_identity import ProcessIdentity
 from analytics_worker.tracing import finish_tracing, start_tracing
 from analytics_worker.worker import prefect_internals
+from analytics_worker.worker.fork_server import prefect_internals as engine_requests
 from analytics_worker.worker.fork_server.code_reload import unload
 from analytics_worker.worker.fork_server.protocol import ForkRequest
+from analytics_worker.worker.server_facts import Facts
 
 CANCELLATION_SIGNAL = signal.SIGUSR1
 """Precedes the SIGTERM that cancels a run whose worker has ended, and with it the control channel."""
-FIRST_CONTACT_SECONDS = 300.0
-"""Seconds that a run waits for a server that is unavailable when it starts."""
 
 
 def run_child(request: ForkRequest, server_environment: Mapping[str, str]) -> NoReturn:
@@ -170,8 +169,9 @@ def run(request: ForkRequest) -> None:
     """The body of ``python -m prefect.engine``."""
     flow_run_id = UUID(request["flow_run_id"])
     prefect_internals.configure_from_env()
+    _assume(request.get("facts", {}))
     with prefect_internals.handle_engine_signals(flow_run_id):
-        flow_run = _read(flow_run_id)
+        flow_run = FlowRun.model_validate(request.get("flow_run"))
         identify(flow_run_name=flow_run.name, work_pool_name=flow_run.work_pool_name)
         logger = prefect_internals.flow_run_logger(flow_run=flow_run)
         if request["pull_step"]:
@@ -182,6 +182,7 @@ def run(request: ForkRequest) -> None:
             logger.exception("Unexpected exception encountered when trying to load flow")
             raise
         identify(flow_name=flow.name)
+        engine_requests.answer_first_read(flow_run, flow.version)
         start_tracing(_traced(flow_run, flow.name))
         try:
             with prefect_internals.RunMetrics(flow_run, flow):
@@ -207,16 +208,14 @@ def _load(request: ForkRequest, flow_run: FlowRun) -> Any:
     return load(flow_run)
 
 
-def _read(flow_run_id: UUID) -> FlowRun:
-    """The run, also if the server restarts right now."""
-    deadline = time.monotonic() + FIRST_CONTACT_SECONDS
-    while True:
-        try:
-            return prefect_internals.load_flow_run(flow_run_id)
-        except httpx.ConnectError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.5)  # noqa: TID251  # Prefect's client retries only what once answered
+def _assume(facts: Facts) -> None:
+    """Do not ask the server again for what the worker knows."""
+    engine_requests.assume_version()
+    if not facts.get("csrf", True):
+        engine_requests.assume_no_csrf()
+    if "result_storage" in facts:
+        block = facts["result_storage"]
+        engine_requests.assume_result_storage(None if block is None else UUID(block))
 
 
 def _log_pull_step(logger: Any) -> None:

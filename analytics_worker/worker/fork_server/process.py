@@ -24,6 +24,7 @@ from analytics_worker.prefect_support.result_libraries import restrict_result_li
 from analytics_worker.preload.libraries import PREFECT_MODULES
 from analytics_worker.worker import prefect_internals
 from analytics_worker.worker.fork_server import flow_run_process
+from analytics_worker.worker.fork_server import prefect_internals as engine_requests
 from analytics_worker.worker.fork_server.protocol import ForkReply, ForkRequest, encode, receive
 
 
@@ -44,6 +45,8 @@ def preload(modules: Sequence[str]) -> None:
     restrict_result_libraries()
     prefect_internals.adjust_heartbeats(FIRST_HEARTBEAT_SECONDS)
     prefect_internals.delay_suspension_observer()
+    engine_requests.prepare_first_uses()
+    engine_requests.retry_first_requests()
     share_api_ssl_context()
     if len(list(Path("/proc/self/task").iterdir())) > 1:
         raise ThreadStartedError(f"one of these modules started a thread: {', '.join(modules)}")

@@ -9,6 +9,8 @@ import socket
 import struct
 from typing import Any, NotRequired, TypedDict
 
+from analytics_worker.worker.server_facts import Facts
+
 LENGTH = struct.Struct("!I")
 
 
@@ -34,6 +36,7 @@ class ForkRequest(TypedDict):
     any_function: bool
     """Whether a function that is no flow may be run as one."""
     flow_run: NotRequired[Any]
+    facts: NotRequired[Facts]
     state: NotRequired[Any]
 
 

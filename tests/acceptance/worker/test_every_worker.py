@@ -184,3 +184,16 @@ def test_a_broken_import_fails_its_run_only(work: Workspace):
     assert work.wait(run).type in {StateType.CRASHED, StateType.FAILED}
     wait_until(lambda: any("no_such_library" in line for line in work.messages(run)), timeout=15)
     assert work.wait(work.submit("ok")).name == "Completed"
+
+
+COUNTED = {"updated", "infrastructure_pid", "total_run_time"} | {
+    f"estimated_{what}" for what in ("run_time", "start_time_delta")
+}
+"""What changes with time, and the process's id, which Prefect's worker writes after the start."""
+
+
+def test_a_run_has_what_the_server_knows_of_it(work: Workspace):
+    state = work.wait(work.submit("own_run"))
+    own, server = work.result(state)
+    assert own["state"]["type"] == "RUNNING"
+    assert {name for name in own if own[name] != server[name]} <= COUNTED

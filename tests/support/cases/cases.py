@@ -9,9 +9,10 @@ import time
 from pathlib import Path
 from typing import Any, cast
 
-from prefect import Flow, flow, get_run_logger, pause_flow_run, suspend_flow_run, task
+from prefect import Flow, flow, get_client, get_run_logger, pause_flow_run, suspend_flow_run, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.client.schemas.objects import FlowRun, State
+from prefect.context import FlowRunContext
 from prefect.states import Failed
 from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
 
@@ -23,6 +24,17 @@ from analytics_worker.prefect_support.results import flow_result
 @task
 def double(number: int) -> int:
     return number * 2
+
+
+@flow(persist_result=True, result_serializer="json")
+def own_run() -> list[dict[str, Any]]:
+    """Return the run as its process has it, and as the server has it."""
+    context = FlowRunContext.get()
+    assert context
+    assert context.flow_run
+    with get_client(sync_client=True) as client:
+        runs = context.flow_run, client.read_flow_run(context.flow_run.id)
+    return [run.model_dump(mode="json") for run in runs]
 
 
 @flow
