@@ -101,6 +101,8 @@ def _best(series: "_Series") -> Baseline | Learning:
 
 def _is_apart(other: Baseline, best: Baseline) -> bool:
     """Return whether a season expects another value on this day, as of a pattern of a few days of the month."""
+    if other.grouping != "month":
+        return False
     distance = change(other.center, best.center).copy_abs()
     noise = max(best.spread, other.spread)
     return distance > EXACT.multiply(noise, _APART)
