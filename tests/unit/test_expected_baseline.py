@@ -1,6 +1,7 @@
 """What is expected of a value from its samples of earlier days: seasons, outliers, shifts, holidays, odd numbers."""
 
 import random
+import statistics
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from analytics_worker.calendars.working_days import WorkingDays
 from flows.alerts.expected.baseline import Baseline, Learning, compute_baseline
 from flows.alerts.expected.days import Calendar, DaySample
+from flows.alerts.expected.medians import residuals_of
 
 MONDAY = date(2026, 11, 23)
 DAY = timedelta(days=1)
@@ -172,3 +174,12 @@ def test_other_units_give_the_same_range_in_these_units(values, factor):
     one, other = known(exact(1), season="week"), known(exact(factor), season="week")
     tolerance = Decimal("1e-20") * factor * max(one.center.copy_abs(), one.spread, 1)
     assert abs(one.center * factor - other.center) <= tolerance
+
+
+@given(st.lists(st.integers(-50, 50).map(Decimal), max_size=12))
+def test_residuals_are_distances_from_the_median_of_the_others(values):
+    ordered = sorted(values)
+    others = [ordered[:n] + ordered[n + 1 :] for n in range(len(ordered))]
+    pairs = zip(ordered, others, strict=True)
+    expected = [abs(value - statistics.median(rest)) for value, rest in pairs if rest]
+    assert residuals_of(ordered) == expected

@@ -5,8 +5,9 @@ residual. Residuals are of predictions: a sample is no part of the median that i
 samples do not make the range too narrow. Outliers do not change medians, as long as they are fewer than half.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from datetime import date
 from decimal import Decimal
 
@@ -113,11 +114,22 @@ class _Series:
 
     def __init__(self, samples: Sequence[DaySample], day: date, calendar: Calendar) -> None:
         self._samples, self._day, self._calendar = samples, day, calendar
+        self._groups: dict[Grouping, dict[int, list[int]]] = {}
         self._levels, self._level = levels(samples, day, calendar)
         is_positive = all(each.value >= 0 for each in samples)
         self._can_be_relative = is_positive and all(
             each > 0 for each in [*self._levels, self._level]
         )
+
+    @cached_property
+    def _differences(self) -> list[Decimal]:
+        pairs = zip(self._samples, self._levels, strict=True)
+        return [EXACT.subtract(sample.value, level) for sample, level in pairs]
+
+    @cached_property
+    def _quotients(self) -> list[Decimal]:
+        pairs = zip(self._samples, self._levels, strict=True)
+        return [ratio(sample.value, level) for sample, level in pairs]
 
     def baseline(self, grouping: Grouping) -> Baseline | Learning:
         """Return the baseline of the day.
@@ -131,10 +143,7 @@ class _Series:
         return self._relative(grouping, found)
 
     def _absolute(self, grouping: Grouping) -> Baseline | Learning:
-        differences = [
-            EXACT.subtract(s.value, at) for s, at in zip(self._samples, self._levels, strict=True)
-        ]
-        group, residuals = self._grouped(grouping, differences)
+        group, residuals = self._grouped(grouping, self._differences)
         if len(group) < MIN_SAMPLES:
             return Learning(len(group), MIN_SAMPLES)
         if len(residuals) < MIN_RESIDUALS:
@@ -143,8 +152,7 @@ class _Series:
         return Baseline(center, spread_of(residuals), grouping, len(group), residuals)
 
     def _relative(self, grouping: Grouping, absolute: Baseline) -> Baseline:
-        quotients = [ratio(s.value, at) for s, at in zip(self._samples, self._levels, strict=True)]
-        group, residuals = self._grouped(grouping, quotients)
+        group, residuals = self._grouped(grouping, self._quotients)
         center, spread = EXACT.multiply(self._level, median(group)), spread_of(residuals)
         spread = EXACT.multiply(self._level, spread)
         return Baseline(center, spread, grouping, absolute.samples, residuals, self._level)
@@ -153,11 +161,18 @@ class _Series:
         self, grouping: Grouping, values: Sequence[Decimal]
     ) -> tuple[list[Decimal], list[Decimal]]:
         """Return the values of the day's group in order, and the residuals of all groups."""
-        groups: dict[object, list[Decimal]] = {}
-        for sample, value in zip(self._samples, values, strict=True):
-            if self._calendar.belongs(sample.day, grouping):
-                groups.setdefault(group_of(sample.day, grouping), []).append(value)
-        for each in groups.values():
-            each.sort()
+        groups = {
+            group: sorted(values[number] for number in numbers)
+            for group, numbers in self._numbers(grouping).items()
+        }
         residuals = [residual for each in groups.values() for residual in residuals_of(each)]
         return groups.get(group_of(self._day, grouping), []), residuals
+
+    def _numbers(self, grouping: Grouping) -> Mapping[int, Sequence[int]]:
+        """Return which samples are in each group."""
+        if grouping not in self._groups:
+            groups = self._groups[grouping] = {}
+            for number, sample in enumerate(self._samples):
+                if self._calendar.belongs(sample.day, grouping):
+                    groups.setdefault(group_of(sample.day, grouping), []).append(number)
+        return self._groups[grouping]

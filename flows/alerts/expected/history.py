@@ -179,19 +179,26 @@ def _load(
         for (times, allowed), ids in groups.items()
     ]
     days = {rule_id: times for (times, _), ids in groups.items() for rule_id in ids}
-    past: dict[int, list[tuple[date, Samples]]] = {rule_id: [] for rule_id in rules}
+    past: dict[int, PastDays] = dict.fromkeys(rules, ())
     for row in run_sql(connection, "alerts/load_past_days", groups=json.dumps(parameters)):
         rule_id = row["rule_id"]
-        samples = _samples(rules[rule_id][0], row["sample"], row["samples"])
-        past[rule_id].append((days[rule_id][row["number"] - 1][0], samples))
-    return {**past}
+        found = [days[rule_id][number - 1][0] for number in row["numbers"]]
+        samples = _samples(rules[rule_id][0], row["samples"], row["keyed_samples"])
+        past[rule_id] = list(zip(found, samples, strict=False))
+    return past
 
 
 def _sql_hash(rule: Rule) -> str:
     return hashlib.sha256((rule.sql or "").encode()).hexdigest()
 
 
-def _samples(rule: Rule, sample: Decimal | None, by_key: Mapping[str, Any] | None) -> Samples:
+def _samples(
+    rule: Rule, samples: Sequence[Decimal | None], keyed: Sequence[Mapping[str, Any] | None] | None
+) -> list[Samples]:
+    """Return the samples of each day by key; of a day before the rule had the keys that it has, none."""
     if not rule.key_columns:
-        return {NO_KEY: sample}
-    return {key: None if v is None else Decimal(str(v)) for key, v in (by_key or {}).items()}
+        return [{NO_KEY: each} for each in samples]
+    return [
+        {key: None if v is None else Decimal(str(v)) for key, v in (by_key or {}).items()}
+        for by_key in keyed or ()
+    ]

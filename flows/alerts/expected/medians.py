@@ -24,19 +24,27 @@ def residuals_of(ordered: Sequence[Decimal]) -> list[Decimal]:
     """Return how far each of the ordered values is from the median of the others; none of a single one."""
     if len(ordered) < 2:  # noqa: PLR2004
         return []
+    half = len(ordered) // 2
+    above, below = _medians_without(ordered)
     return [
-        EXACT.subtract(value, _median_without(ordered, position)).copy_abs()
-        for position, value in enumerate(ordered)
+        *(EXACT.subtract(above, value) for value in ordered[:half]),
+        *(_distances_in_the_middle(ordered) if len(ordered) % 2 else ()),
+        *(EXACT.subtract(value, below) for value in ordered[-half:]),
     ]
 
 
-def _median_without(ordered: Sequence[Decimal], position: int) -> Decimal:
-    """Return the median of ordered values without one of them."""
-    half = (len(ordered) - 1) // 2
-    upper = ordered[half + (half >= position)]
+def _medians_without(ordered: Sequence[Decimal]) -> tuple[Decimal, Decimal]:
+    """Return the medians of ordered values without one of the lower half, and without one of the upper half."""
+    half = len(ordered) // 2
     if len(ordered) % 2 == 0:
-        return upper
-    return middle(ordered[half - 1 + (half - 1 >= position)], upper)
+        return ordered[half], ordered[half - 1]
+    return middle(ordered[half], ordered[half + 1]), middle(ordered[half - 1], ordered[half])
+
+
+def _distances_in_the_middle(ordered: Sequence[Decimal]) -> list[Decimal]:
+    half = len(ordered) // 2
+    others = middle(ordered[half - 1], ordered[half + 1])
+    return [EXACT.subtract(ordered[half], others).copy_abs()]
 
 
 def spread_of(residuals: Sequence[Decimal]) -> Decimal:

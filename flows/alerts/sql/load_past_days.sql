@@ -2,9 +2,11 @@
 -- of the rule.
 select
     cast(rule.id as bigint) as rule_id,
-    cast(past.number as integer) as number,
-    recorded.sample,
-    recorded.samples
+    array_agg(cast(past.number as integer) order by past.number) as numbers,
+    array_agg(recorded.sample order by past.number) as samples,
+    case
+        when count(recorded.samples) > 0 then jsonb_agg(recorded.samples order by past.number)
+    end as keyed_samples
 from jsonb_to_recordset(cast(:groups as jsonb)) as same_times (rules jsonb, times jsonb, tolerance interval)
 cross join lateral jsonb_to_recordset(same_times.rules) as rule (id bigint, sql_hash text)
 cross join lateral jsonb_array_elements_text(same_times.times) with ordinality as past (slot, number)
@@ -23,4 +25,4 @@ cross join lateral (
     order by evaluation.slot desc
     limit 1
 ) as recorded
-order by rule.id, past.number
+group by rule.id

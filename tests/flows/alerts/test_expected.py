@@ -117,7 +117,10 @@ def test_a_severity_of_its_own_for_each_sensitivity() -> None:
     record(60, name="mild")
     record(60, name="far")
     evaluate()
-    assert query("select severity from ops.alert_states order by rule_id") == ["warning", "critical"]
+    assert query("select severity from ops.alert_states order by rule_id") == [
+        "warning",
+        "critical",
+    ]
 
 
 def test_it_only_watches_while_it_learns() -> None:
