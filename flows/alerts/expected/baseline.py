@@ -7,9 +7,9 @@ samples do not make the range too narrow. Outliers do not change medians, as lon
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from datetime import date
 from decimal import Decimal
+from functools import cached_property
 
 from analytics_worker.presentation.exact_numbers import EXACT, change, ratio, total
 from flows.alerts.expected.days import Calendar, DaySample, Grouping, group_of

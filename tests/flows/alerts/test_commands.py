@@ -185,38 +185,6 @@ def test_backtest(shell):
     )
 
 
-EXPECTED = f"""\
-alerts:
-  - name: metric
-    sql: |
-      {METRIC}
-    every: 1h
-    expected: {{season: week}}
-"""
-
-
-def test_what_is_expected_is_shown_by_test_and_backtest(shell, monkeypatch):
-    monkeypatch.setenv("COLUMNS", "200")
-    shell.write(EXPECTED)
-    assert shell.run("test", "metric").splitlines()[1] == "learning, 0 of 3 samples"
-    shell.run("sync")
-    start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=28)
-    for day in range(29):
-        set_metric(1 if day == 26 else 100 + day % 2)
-        evaluate_due(["alert"], now=start + timedelta(days=day))
-    out = shell.run("backtest", "metric", "--since", "28d1h")
-    assert [line.split()[2:5] for line in out.splitlines()[1:3]] == [
-        ["firing", "critical", "1"],
-        ["resolved", "1", "101"],
-    ]
-    weekday = (start + timedelta(days=26)).strftime("%A")
-    assert re.search(rf"firing .* 9\d\.\d+ to 10\d\.\d+ for {weekday}s at \d\d:00", out)
-    assert "2 notifications in 29 evaluations (21 learning), from recorded samples" in out
-    shown = shell.run("test", "metric").splitlines()
-    assert shown[0] == "ok: 100 from 1 row"
-    assert re.fullmatch(r"expected 9\d\.\d+ to 10\d\.\d+ for \w+days at \d\d:\d\d, from 4 samples", shown[1])  # fmt: skip
-
-
 def test_silence(shell):
     shell.run("sync")
     assert shell.run("silence", "metric", "--for", "2h").startswith(

@@ -197,7 +197,7 @@ def test_clock_changes_do_not_move_the_baseline() -> None:
 
     for number in range(60, 0, -1):
         at = local(autumn - number * DAY)
-        record(1, lambda at: usual(at), end=at + DAY)
+        record(1, usual, end=at + DAY)
         record(1, lambda _: 5, end=at + DAY + timedelta(minutes=30))
     set_metric(2090)
     evaluate(autumn)
