@@ -17,8 +17,6 @@ from flows.alerts.rules.model import Rule, Severity
 from flows.alerts.rules.model_expected import Expected
 
 _ROUND_DIGITS = 2
-_TEENS = range(11, 14)
-_SUFFIXES = {1: "st", 2: "nd", 3: "rd"}
 
 
 @dataclass(frozen=True)
@@ -67,15 +65,10 @@ def days_text(grouping: Grouping, at: datetime) -> str:
     names: dict[Grouping, str] = {
         "day": "",
         "week": f"for {at:%A}s ",
-        "month": f"for the {_ordinal(at.day)} ",
+        "month": f"for day {at.day} of the month ",
         "day_off": "for days off ",
     }
     return f"{names[grouping]}at {at:%H:%M}"
-
-
-def _ordinal(day: int) -> str:
-    suffix = "th" if day in _TEENS else _SUFFIXES.get(day % 10, "th")
-    return f"{day}{suffix}"
 
 
 def bounded_rule(rule: Rule, of: ExpectedRange | None) -> Rule:
