@@ -115,7 +115,9 @@ def backtest(
     if replay.notifications:
         _show_notifications(rule, replay.notifications)
     notifications = _counted(len(replay.notifications), "notification")
-    echo(f"{notifications} in {_counted(replay.evaluations, 'evaluation')}, {replay.source}")
+    learning = f" ({replay.learning:,} learning)" if replay.learning else ""
+    evaluations = f"{_counted(replay.evaluations, 'evaluation')}{learning}"
+    echo(f"{notifications} in {evaluations}, {replay.source}")
 
 
 def _counted(count: int, noun: str) -> str:
@@ -125,13 +127,14 @@ def _counted(count: int, noun: str) -> str:
 def _show_notifications(
     rule: Rule, notifications: list[rule_backtest.ReplayedNotification]
 ) -> None:
-    table = Table(
-        "when (UTC)", "notification", "severity", "keys", "worst value", box=None, pad_edge=False
-    )
+    columns = ["when (UTC)", "notification", "severity", "keys", "worst value"]
+    columns += ["expected"] if rule.expected else []
+    table = Table(*columns, box=None, pad_edge=False)
     for each in notifications:
         value = "" if each.value is None else value_text(rule, each.value)
         keys, severity = str(each.keys), each.severity or ""
-        table.add_row(f"{each.at:%Y-%m-%d %H:%M}", each.kind, severity, keys, value)
+        row = [f"{each.at:%Y-%m-%d %H:%M}", each.kind, severity, keys, value]
+        table.add_row(*row, *([each.expected or ""] if rule.expected else []))
     print_table(table)
 
 

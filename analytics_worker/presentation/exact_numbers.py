@@ -43,6 +43,11 @@ def change_percent(value: Decimal, base: Decimal) -> Decimal:
     return _QUOTIENT.divide(EXACT.scaleb(difference, 2), base.copy_abs())
 
 
+def ratio(value: Decimal, base: Decimal) -> Decimal:
+    """Return the quotient, to 34 digits."""
+    return _QUOTIENT.divide(value, base)
+
+
 def middle(low: Decimal, high: Decimal) -> Decimal:
     """Return the number between two others."""
     return EXACT.multiply(EXACT.add(low, high), Decimal("0.5"))

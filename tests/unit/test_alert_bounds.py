@@ -12,7 +12,7 @@ from flows.alerts.notifications.json_body import condition_text
 from flows.alerts.notifications.model import Notification
 from flows.alerts.notifications.rendering import render_notification
 from flows.alerts.notifications.values import value_text
-from tests.support.alert_run import rule
+from tests.support.alert_run import Run, rule
 
 
 @pytest.mark.parametrize(
@@ -44,6 +44,13 @@ def test_the_condition_of_several_severities_has_the_bound_of_each():
     }
     message = render_notification(low, Notification("firing", states=states), now, "uid")
     assert "Condition: umsatz < 0 (critical), < 100 (warning)" in message.text
+
+
+@pytest.mark.parametrize(("value", "fires"), [(0.9, True), (1, False), (5, False), (5.1, True)])
+def test_outside_is_the_reverse_of_between(value, fires):
+    run = Run(rule(operator="outside", threshold=[1, 5]))
+    assert run.evaluate(value) == (["firing"] if fires else [])
+    assert condition_text(run.rule) == "value outside 1 and 5"
 
 
 def test_a_bound_is_a_number():

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from analytics_worker.definitions.yaml_definitions import DefinitionError
+from flows.alerts.rules.model import Rule
 from flows.alerts.rules.yaml_files import load
 
+EXPECTED = "alerts:\n  - name: a\n    sql: select 1\n    expected: {}\n"
 VALID = "alerts:\n  - name: a\n    sql: select 1\n    operator: '>'\n    threshold: 5\n"
 RULE_B = VALID.removeprefix("alerts:\n").replace("name: a", "name: b")
 
@@ -43,6 +45,19 @@ def test_a_valid_file_has_no_problems(tmp_path):
         (VALID.replace("threshold", "warning") + "    critical: 3\n", "alerts.yml:6: a: critical is reached before warning; swap the two numbers"),
         (VALID + "    recovery: 7\n", "alerts.yml:6: a: recovery is beyond the bound 5; expected a value that resolves the alert"),
         (VALID.replace("    threshold: 5\n", ""), "alerts.yml:2: a: no bound is set; expected threshold, or warning and critical"),
+        (VALID + "    expected: {}\n", "alerts.yml:5: a: threshold is not allowed with expected; remove one of them"),
+        (EXPECTED.replace("{}", "{season: year}"), "alerts.yml:4: expected.season: 'year' is not valid; expected 'week', 'month' or 'auto'"),
+        (EXPECTED.replace("{}", "{sensitivity: 0}"), "alerts.yml:4: expected.sensitivity: 0 is not valid; expected a number above 0, or {warning: 4, critical: 6}"),
+        (EXPECTED.replace("{}", "{sensitivity: {warning: 3}}"), "alerts.yml:4: expected.sensitivity: {'warning': 3} is not valid; expected 4, or {warning: 4, critical: 6}"),
+        (EXPECTED.replace("{}", "{sensitivity: {warning: 6, critical: 4}}"), "alerts.yml:4: a: critical is reached before warning; swap the two sensitivities"),
+        (EXPECTED.replace("{}", "{sensitivity: {warning: 3, critical: 4}}") + "    severity: warning\n", "alerts.yml:5: a: severity is not allowed with a sensitivity of each severity; remove it"),
+        (EXPECTED.replace("{}", "{floor: -1}"), "alerts.yml:4: expected.floor: -1 is not valid; expected 0 or a number above it"),
+        (EXPECTED.replace("{}", "{floor: .inf}"), "alerts.yml:4: expected.floor: inf is not valid; expected 0 or a number above it"),
+        (EXPECTED.replace("{}", "{season: month}"), "alerts.yml:4: a: season month needs the samples of 94 days, but they are kept for 30: set ALERT_HISTORY_RETENTION_DAYS to 94 or more, or use season: week"),
+        (EXPECTED + "    operator: '>='\n", "alerts.yml:5: a: operator '>=' is not allowed with expected; expected < (too low), > (too high) or outside (either, the default)"),
+        (EXPECTED + "    measure: change\n", "alerts.yml:5: a: measure: change is not allowed with expected, which compares with earlier samples"),
+        (EXPECTED + "    every: 8d\n", "alerts.yml:5: a: every is longer than 7d; expected compares with each day of the week"),
+        (VALID.replace("'>'", "outside"), "alerts.yml:5: a: threshold is not valid with operator 'outside'; expected two numbers, [low, high]"),
         (VALID.replace("select 1", "select 1; drop table x"), "alerts.yml:3: a: there are 2 statements; expected one SELECT"),
         (VALID.replace("select 1", "delete from x"), "alerts.yml:3: a: DELETE is not allowed; expected one SELECT"),
         (VALID.replace("select 1", "select :team"), "alerts.yml:3: a: the SQL uses :team; add it to parameters"),
@@ -84,6 +99,13 @@ def test_a_mistake_is_reported_by_line_with_a_fix(tmp_path, text, complaint):
 
 def test_the_period_of_the_defaults_is_for_the_rules_without_times(tmp_path):
     assert problems(tmp_path, "defaults: {every: 5m}\n" + VALID + "    at: '09:00'\n") == []
+
+
+def test_a_rule_without_a_bound_has_an_expected_range(tmp_path):
+    assert problems(tmp_path, EXPECTED) == []
+    (rule,) = load(tmp_path).values()
+    assert rule.operator == "outside"
+    assert Rule.model_validate_json(rule.to_json()) == rule
 
 
 def test_two_rules_can_not_have_been_the_same(tmp_path):

@@ -27,6 +27,7 @@ from flows.alerts.evaluation.recent_values import (
 )
 from flows.alerts.evaluation.rule_evaluation import RuleEvaluation
 from flows.alerts.evaluation.store import WriteBatch
+from flows.alerts.expected.history import load_expectations
 
 logger = logging.getLogger(__name__)
 
@@ -77,8 +78,17 @@ def evaluate_batch(
         return EvaluationCounts()
     claims = with_silences(connection, claims)
     states, baselines = load_states(connection, claims), load_baselines(connection, claims)
+    expectations = load_expectations(
+        connection, {each.id: (each.rule, each.slot) for each in claims}
+    )
     evaluations = [
-        RuleEvaluation(each, states[each.id], results[each.id], baselines.get(each.id))
+        RuleEvaluation(
+            each,
+            states[each.id],
+            results[each.id],
+            baselines.get(each.id),
+            expectations.get(each.id),
+        )
         for each in claims
     ]
     _apply_all(evaluations, load_dependencies(connection, claims))

@@ -22,10 +22,10 @@ _COMPARISONS: dict[Operator, Callable[[Decimal, Decimal], bool]] = {
 
 
 def meets(value: Decimal, comparison: Operator, bound: Bound) -> bool:
-    """Return whether the condition is met; ``between`` includes both ends."""
-    if comparison == "between":
+    """Return whether the condition is met; ``between`` includes both ends, ``outside`` none of them."""
+    if comparison in {"between", "outside"}:
         low, high = cast("list[Decimal]", bound)
-        return low <= value <= high
+        return (low <= value <= high) is (comparison == "between")
     return _COMPARISONS[comparison](value, cast("Decimal", bound))
 
 
@@ -39,7 +39,7 @@ def distance_from_ok(rule: Rule, value: Decimal) -> Decimal:
     center = middle(*bound) if isinstance(bound, list) else bound
     is_center = center.is_nan() or value == center  # inf - inf would be NaN
     distance = Decimal(0) if is_center else change(value, center).copy_abs()
-    return distance if rule.operator == "!=" else distance.copy_negate()
+    return distance if rule.operator in {"!=", "outside"} else distance.copy_negate()
 
 
 def worst_value(rule: Rule, values: Iterable[Decimal | None]) -> Decimal | None:

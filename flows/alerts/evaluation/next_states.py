@@ -17,6 +17,7 @@ from flows.alerts.evaluation.state_machine import (
     classify,
     update_state,
 )
+from flows.alerts.expected.history import Expectations
 from flows.alerts.rules.missing_keys import missing_key_status
 from flows.alerts.rules.model import MissingKey, Rule
 
@@ -27,6 +28,7 @@ def next_states(
     observation: Observation,
     now: datetime,
     baseline: Mapping[str, Decimal] | None,
+    expectations: Expectations | None = None,
 ) -> dict[str, AlertState]:
     """Return the states after the observation, before notifications."""
     if isinstance(observation, Failure):
@@ -36,7 +38,14 @@ def next_states(
     if isinstance(observation, ReportedStatus):
         return _reported_states(rule, before, observation, now)
     return {
-        key: _next_state(rule, before.get(key) or AlertState(now), key, observation, now, baseline)
+        key: _next_state(
+            expectations.bounded_rule(key) if expectations else rule,
+            before.get(key) or AlertState(now),
+            key,
+            observation,
+            now,
+            baseline,
+        )
         for key in _observed_keys(rule, before, observation)
     }
 

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
 
 from sqlalchemy import Connection, RowMapping
 
@@ -66,14 +65,13 @@ def _keys(rule: Rule, result: EvaluationResult) -> list[str]:
     if rule.key_columns and rule.measure.startswith("change"):
         return []
     return list(
-        dict.fromkeys(
-            key for each in result.notifications for key in _listed_keys(rule, each.states)
-        )
+        dict.fromkeys(key for each in result.notifications for key in _listed_keys(rule, each))
     )
 
 
-def _listed_keys(rule: Rule, states: Mapping[str, Any]) -> Iterable[str]:
-    keys = (key for key, _ in sort_worst_first(rule, states)[:MAX_KEYS])
+def _listed_keys(rule: Rule, notification: Notification) -> Iterable[str]:
+    worst_first = sort_worst_first(rule, notification.states, notification.expected)
+    keys = (key for key, _ in worst_first[:MAX_KEYS])
     return (key for key in keys if bool(key) == bool(rule.key_columns))
 
 

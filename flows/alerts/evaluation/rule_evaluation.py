@@ -18,6 +18,7 @@ from flows.alerts.evaluation.result import EvaluationResult
 from flows.alerts.evaluation.state_machine import States
 from flows.alerts.evaluation.store import WriteBatch
 from flows.alerts.evaluation.transition import EvaluationOptions, apply_evaluation
+from flows.alerts.expected.history import Expectations
 from flows.alerts.notifications.model import AUDIENCES
 from flows.alerts.notifications.recipients import (
     audiences_without_recipients,
@@ -33,6 +34,7 @@ class RuleEvaluation:
     before: States
     query: QueryResult
     baseline: Mapping[str, Decimal] | None = None
+    expectations: Expectations | None = None
     writes: WriteBatch = field(default_factory=WriteBatch)
     muting: Sequence[FiringRule] = ()
     result: EvaluationResult | None = None
@@ -65,6 +67,7 @@ class RuleEvaluation:
             self.query,
             self.baseline,
             self.muting,
+            self.expectations,
         )
 
     def _collect(self, recent_values: ValuesByKey) -> None:
@@ -83,6 +86,7 @@ def evaluate_rule(
     query: QueryResult | None,
     baseline: Mapping[str, Decimal] | None = None,
     muting: Sequence[FiringRule] = (),
+    expectations: Expectations | None = None,
 ) -> EvaluationResult:
     """Apply the evaluation of one rule."""
     recipients = recipients_by_audience(claim.rule)
@@ -93,6 +97,7 @@ def evaluate_rule(
         muting=muting,
         baseline=baseline,
         rows=query.rows if query else None,
+        expectations=expectations,
         retention=timedelta(days=settings().alert_history_retention_days),
         notifies_errors=claim.kind == "event",
     )

@@ -24,6 +24,8 @@ from flows.alerts.evaluation.owner_notifications import left_to_incidents, next_
 from flows.alerts.evaluation.result import EvaluationResult, summarize
 from flows.alerts.evaluation.samples import group_of
 from flows.alerts.evaluation.state_machine import AlertState, RuleHealth, States
+from flows.alerts.expected.history import Expectations
+from flows.alerts.notifications.expected import expected_ranges, worst_expected
 from flows.alerts.notifications.model import AUDIENCES, Audience, Notification
 from flows.alerts.notifications.reasons import reasons_without_value
 from flows.alerts.rules.model import Rule
@@ -46,6 +48,8 @@ class EvaluationOptions(NamedTuple):
     """Samples to compare with in place of the previous ones."""
     rows: int | None = None
     """Number of rows of the SQL, to distinguish no row from NULL."""
+    expectations: Expectations | None = None
+    """What is expected of the values of a rule with ``expected``."""
     retention: timedelta | None = None
     """How long the state of a key without a row is kept; None keeps it."""
     notifies_errors: bool = True
@@ -78,7 +82,9 @@ def apply_evaluation(
     suppressed = AUDIENCES if rule.muted or muted_by else options.suppressed
     states = {
         key: state._replace(muted_by=muting_rule(rule, key, options.muting))
-        for key, state in next_states(rule, before, observation, now, options.baseline).items()
+        for key, state in next_states(
+            rule, before, observation, now, options.baseline, options.expectations
+        ).items()
     }
     after = next_health(rule, health, observation, before, now)
     tells = options.notifies_errors
@@ -93,25 +99,29 @@ def apply_evaluation(
         states, ended = _end_missing(rule, states, now, options.retention)
         values_at = health.succeeded_at if failed else now
         notifications += [
-            _with_reasons(rule, each, observation, options.rows, values_at)
+            _with_reasons(rule, each, observation, options, values_at)
             for each in due + added + ended
         ]
     kept = {k: s for k, s in states.items() if not _is_obsolete(s, k, observation)}
-    return summarize(
+    result = summarize(
         rule, kept, after, notifications, failed=failed, muted=muted, muted_by=muted_by
     )
+    if options.expectations is None or failed:
+        return result
+    return result._replace(value=worst_expected(rule, kept, options.expectations))
 
 
 def _with_reasons(
     rule: Rule,
     notification: Notification,
     observation: Observation,
-    rows: int | None,
+    options: EvaluationOptions,
     values_at: datetime | None,
 ) -> Notification:
-    """Add of when the values are, and why there are none."""
-    reasons = reasons_without_value(rule, notification.states, observation, rows)
-    return replace(notification, values_at=values_at, reasons=reasons)
+    """Add of when the values are, why there are none, and what is expected of them."""
+    reasons = reasons_without_value(rule, notification.states, observation, options.rows)
+    expected = expected_ranges(notification.states, observation, options.expectations)
+    return replace(notification, values_at=values_at, reasons=reasons, expected=expected)
 
 
 def muted_keys(states: States, silences: Sequence[Matcher]) -> frozenset[str]:

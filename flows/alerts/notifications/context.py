@@ -15,7 +15,9 @@ from analytics_worker.timezones import time_text
 from analytics_worker.user_templates.rendering import shorten_texts
 from flows.alerts.evaluation.samples import NO_KEY, key_label
 from flows.alerts.evaluation.state_machine import AlertState
-from flows.alerts.notifications.json_body import RankedStates, condition_text, duration_text
+from flows.alerts.expected.ranges import bounded_rule
+from flows.alerts.notifications.expected import expected_text
+from flows.alerts.notifications.json_body import RankedStates, duration_text, notification_condition
 from flows.alerts.notifications.kind_texts import COLORS, HEADLINES, hint, label
 from flows.alerts.notifications.model import Notification, start_time
 from flows.alerts.notifications.reasons import older_values_at, reason_text
@@ -41,7 +43,7 @@ def notification_context(
         "headline": HEADLINES[notification.kind],
         "severity": notification.severity,
         "rule": _rule(rule),
-        "condition": value_line(condition_text(rule, *notification.severities)),
+        "condition": value_line(notification_condition(rule, notification)),
         "unit": f" {unit_of(rule)}" if unit_of(rule) else "",
         "group": key_label(notification.group),
         "count": len(notification.states),
@@ -75,7 +77,8 @@ def _rule(rule: Rule) -> Mapping[str, str | None]:
 def _item(
     rule: Rule, notification: Notification, key: str, state: AlertState, now: datetime
 ) -> dict[str, Any]:
-    reason = notification.reasons.get(key)
+    reason, expected = notification.reasons.get(key), expected_text(rule, notification, key)
+    rule = bounded_rule(rule, notification.expected.get(key))
     texts = recent_texts(rule, notification.recent_values.get(key, ()))
     return {
         "key": key_label(key),
@@ -84,6 +87,7 @@ def _item(
         "value_text": None if state.value is None else value_text(rule, state.value),
         "worst": _template_number(state.worst_value),
         "worst_text": None if state.worst_value is None else value_text(rule, state.worst_value),
+        "expected": expected,
         "reason": reason and value_line(reason),
         "since": _time(state.firing_since, rule_timezone(rule)),
         "duration": duration_text(state.firing_since, now),

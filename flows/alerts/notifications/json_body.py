@@ -13,6 +13,8 @@ from analytics_worker.definitions.durations import format_duration
 from analytics_worker.presentation.exact_numbers import json_number
 from flows.alerts.evaluation.samples import exact_key_label
 from flows.alerts.evaluation.state_machine import AlertState
+from flows.alerts.expected.ranges import bounded_rule
+from flows.alerts.notifications.expected import expected_condition, expected_json
 from flows.alerts.notifications.model import Notification, start_time
 from flows.alerts.notifications.reasons import reason_text
 from flows.alerts.notifications.values import unit_of, value_text
@@ -39,9 +41,10 @@ def json_body(
         "severity": notification.severity,
         "group": exact_key_label(notification.group),
         "headline": headline,
-        "condition": condition_text(rule, *notification.severities),
+        "condition": notification_condition(rule, notification),
         "value": items[0]["value"] if is_single else None,
         "value_text": items[0]["value_text"] if is_single else None,
+        **({"expected": items[0]["expected"] if is_single else None} if rule.expected else {}),
         "unit": unit_of(rule) or None,
         "value_at": _format_time(notification.values_at or now),
         "reason": reason_text(notification),
@@ -59,11 +62,14 @@ def json_body(
 
 
 def _item(rule: Rule, notification: Notification, key: str, state: AlertState) -> dict[str, Any]:
+    expected = {"expected": expected_json(rule, notification, key)} if rule.expected else {}
+    rule = bounded_rule(rule, notification.expected.get(key))
     return {
         "key": exact_key_label(key),
         "severity": state.severity,
         "value": _json_number(rule, state.value),
         "value_text": None if state.value is None else value_text(rule, state.value),
+        **expected,
         "worst": _json_number(rule, state.worst_value),
         "reason": notification.reasons.get(key),
         "since": _format_time(state.firing_since),
@@ -82,6 +88,13 @@ def _json_number(rule: Rule, value: Decimal | None) -> float | str | None:
     if value is not None and rule.measure == "change_percent":
         value = Decimal(repr(float(value)))
     return json_number(value)
+
+
+def notification_condition(rule: Rule, notification: Notification) -> str:
+    """Return the condition of a notification; of a single key, what is expected of its value."""
+    if rule.expected is None:
+        return condition_text(rule, *notification.severities)
+    return expected_condition(rule, notification)
 
 
 def condition_text(rule: Rule, *severities: str | None) -> str:

@@ -14,6 +14,7 @@ from flows.alerts.evaluation.conditions import distance_from_ok
 from flows.alerts.evaluation.due_notification import NotificationKind
 from flows.alerts.evaluation.samples import NO_KEY
 from flows.alerts.evaluation.state_machine import AlertState, RuleHealth, States
+from flows.alerts.expected.ranges import ExpectedRange, bounded_rule
 from flows.alerts.rules.model import SEVERITY_RANK, Rule, Severity, highest_severity
 
 EventKind = (
@@ -51,6 +52,8 @@ class Notification:
         default_factory=dict[str, Sequence[Decimal | None]]
     )
     """By key: its last values in the order of time, up to the current one; None where there is none."""
+    expected: Mapping[str, ExpectedRange] = field(default_factory=dict[str, ExpectedRange])
+    """By key: what is expected of its value, by a rule with ``expected``."""
     missed_at: datetime | None = None
     """When the rule was due, if it was evaluated much later."""
     end_reason: str | None = None
@@ -73,13 +76,17 @@ def start_time(notification: Notification) -> datetime | None:
     return min(firing, default=None) or notification.health.since
 
 
-def sort_worst_first(rule: Rule, states: States) -> list[tuple[str, AlertState]]:
+def sort_worst_first(
+    rule: Rule, states: States, expected: Mapping[str, ExpectedRange] | None = None
+) -> list[tuple[str, AlertState]]:
     """Return keys and states, by severity and then by value, the worst first."""
+    ranges = expected or {}
 
     def rank(item: tuple[str, AlertState]) -> tuple[int, Decimal]:
-        state = item[1]
+        key, state = item
         value = state.worst_value if state.status == "ok" else state.value
-        distance = distance_from_ok(rule, value) if value is not None else _LEAST
+        bounded = bounded_rule(rule, ranges.get(key))
+        distance = distance_from_ok(bounded, value) if value is not None else _LEAST
         return (-SEVERITY_RANK[state.severity], distance.copy_negate())
 
     return sorted(states.items(), key=rank)

@@ -20,6 +20,7 @@ from analytics_worker.user_templates.rendering import (
     render,
     render_project_template,
 )
+from flows.alerts.expected.ranges import bounded_rule
 from flows.alerts.notifications.context import notification_context
 from flows.alerts.notifications.json_body import RankedStates, json_body
 from flows.alerts.notifications.kind_texts import HEADLINES
@@ -51,7 +52,8 @@ def render_notification(
     run_url: str = "",
 ) -> Content:
     """Render a notification with the template of the rule, or with the standard template."""
-    worst = sort_worst_first(rule, notification.states)[:MAX_LISTED_KEYS]
+    worst_first = sort_worst_first(rule, notification.states, notification.expected)
+    worst = worst_first[:MAX_LISTED_KEYS]
     context = notification_context(rule, notification, worst, now, run_url)
     images = _images(rule, notification, worst, context) if html else ()
     context["image"] = images[0].name if images else None
@@ -82,8 +84,10 @@ def _images(
     """Return the picture of the recent_values of the worst key, for the standard HTML."""
     if rule.template.html or not worst or not context["worst"][0]["recent_values"]:
         return ()
-    recent_values = notification.recent_values[worst[0][0]]
-    return (recent_image(rule, recent_values, notification.severity, context["color"]),)
+    key, _ = worst[0]
+    recent_values = notification.recent_values[key]
+    bounded = bounded_rule(rule, notification.expected.get(key))
+    return (recent_image(bounded, recent_values, notification.severity, context["color"]),)
 
 
 def _links(context: Mapping[str, Any]) -> tuple[Link, ...]:
@@ -144,10 +148,11 @@ def _items(context: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _item_line(item: Mapping[str, Any]) -> str:
     value = item["value_text"] or item["reason"] or "no data"
+    expected = f", expected {item['expected']}" if item["expected"] else ""
     recent_values = f" {item['recent_values']}" if item["recent_values"] else ""
     severity = f" ({item['severity']})" if item["severity"] else ""
     duration = f", for {item['duration']}" if item["duration"] else ""
-    return f"{item['key']}: {value}{recent_values}{severity}{duration}"
+    return f"{item['key']}: {value}{expected}{recent_values}{severity}{duration}"
 
 
 def _render_part(own: str | None, standard: str, context: Mapping[str, Any], *, html: bool) -> str:

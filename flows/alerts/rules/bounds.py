@@ -20,7 +20,7 @@ def parse_bound(value: object) -> Decimal | list[Decimal]:
         ValueError: it is not a number, or not two.
     """
     numbers = cast("list[object]", value) if isinstance(value, list) else [value]
-    found = [number for number in map(_number, numbers) if number is not None]
+    found = [number for number in map(parse_number, numbers) if number is not None]
     if len(found) == len(numbers) == 1 and numbers[0] is value:
         return found[0]
     if len(found) == len(numbers) == 2:  # noqa: PLR2004  # low and high
@@ -30,7 +30,8 @@ def parse_bound(value: object) -> Decimal | list[Decimal]:
     )
 
 
-def _number(value: object) -> Decimal | None:
+def parse_number(value: object) -> Decimal | None:
+    """Return a number of YAML or JSON, or of a text; None of anything else."""
     number = _read(value)
     return None if number is None or number.is_nan() else number
 

@@ -4,23 +4,24 @@ Reads nothing, writes nothing. The model validates each field. `find_problems` i
 checks combinations of fields, once, before a rule is stored.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
 from analytics_worker.database.reader_sessions import DEFAULT_ROW_CAP, DEFAULT_TIMEOUT
 from analytics_worker.definitions.durations import Duration
 from analytics_worker.definitions.text_types import Address, ChannelName, Line
 from analytics_worker.presentation.numbers import MAX_DECIMALS, Unit
 from flows.alerts.rules.bounds import Bound
+from flows.alerts.rules.model_expected import Expected
 from flows.alerts.rules.model_times import RuleTimes, StrictModel
 
 Severity = Literal["warning", "critical"]
 Kind = Literal["alert", "threshold", "event"]
-Operator = Literal[">", "<", ">=", "<=", "==", "!=", "between"]
+Operator = Literal[">", "<", ">=", "<=", "==", "!=", "between", "outside"]
 Reduce = Literal["first", "min", "max", "sum", "count"]
 Measure = Literal["value", "rows", "change", "change_percent"]
 MissingKey = Literal["resolve", "no_data", "keep"]
@@ -116,6 +117,7 @@ class Rule(RuleTimes):
     warning: Bound | None = None
     critical: Bound | None = None
     recovery: Bound | None = None
+    expected: Expected | None = None
     pending_period: Duration = Field(default=timedelta(0), alias="for")
     keep_firing_for: Duration = timedelta(0)
     every: Duration = DEFAULT_EVERY["alert"]
@@ -141,6 +143,14 @@ class Rule(RuleTimes):
     reader: Line | None = None
     muted: bool = False
     enabled: bool = True
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_operator(cls, content: object) -> object:
+        """Take any deviation from what is expected, without an operator."""
+        if isinstance(content, dict) and "expected" in content:
+            return {"operator": "outside", **cast("dict[str, object]", content)}
+        return cast("object", content)
 
     @property
     def bounds(self) -> dict[Severity, Bound]:
@@ -172,16 +182,23 @@ class Rule(RuleTimes):
         return self.measure == "rows" or self.reduce == "count"
 
     @property
+    def _severities(self) -> Sequence[Severity]:
+        """The severities that have a bound, the highest first."""
+        if self.expected and isinstance(self.expected.sensitivity, dict):
+            return list(self.expected.sensitivity)
+        return list(self.bounds)
+
+    @property
     def highest_severity(self) -> Severity:
         """The severity of an alert without a value to classify."""
-        for severity in self.bounds:
+        for severity in self._severities:
             return severity
         return self.severity
 
     @property
     def lowest_severity(self) -> Severity:
         """The severity of the bound that is reached first."""
-        for severity in reversed(self.bounds):
+        for severity in reversed(self._severities):
             return severity
         return self.severity
 

@@ -21,6 +21,7 @@ from analytics_worker.definitions.yaml_definitions import did_you_mean
 from analytics_worker.delivery.channels.card import is_usable_url
 from analytics_worker.presentation.exact_numbers import exact_text
 from flows.alerts.evaluation.conditions import meets
+from flows.alerts.rules.expected_problems import expected_problems
 from flows.alerts.rules.model import Address, Rule
 from flows.alerts.rules.times import due_times
 
@@ -30,9 +31,10 @@ MAX_TIMEOUT = timedelta(minutes=3)
 NOW = "now"
 """Placeholder that every rule may use: the time of the evaluation."""
 
-NO_BOUND = "no bound is set; expected threshold, or warning and critical"
+NO_BOUND = "no bound is set; expected threshold, or warning and critical, or expected"
 
 _ORDERED = {">", "<", ">=", "<="}
+_PAIRS = {"between", "outside"}
 _ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
 _ADDRESS_WITH_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
 
@@ -41,7 +43,7 @@ def find_problems(rule: Rule) -> list[Problem]:
     """Return invalid combinations of fields; none for a rule that can be stored."""
     return [
         *_sql_problems(rule),
-        *_bound_problems(rule),
+        *(expected_problems(rule, rule.expected) if rule.expected else _bound_problems(rule)),
         *_key_problems(rule),
         *_period_problems(rule),
         *_recipient_problems(rule),
@@ -81,7 +83,7 @@ def _bound_problems(rule: Rule) -> Iterator[Problem]:
 
 
 def _shape_problems(rule: Rule) -> Iterator[Problem]:
-    needs_pair = rule.operator == "between"
+    needs_pair = rule.operator in _PAIRS
     bounds = {
         name: getattr(rule, name) for name in ("threshold", "warning", "critical", "recovery")
     }
@@ -105,7 +107,7 @@ def _shape_problems(rule: Rule) -> Iterator[Problem]:
 def _order_problems(rule: Rule) -> Iterator[Problem]:
     """Check that critical is beyond warning, and that recovery is not beyond the bounds."""
     if rule.operator not in _ORDERED:
-        if rule.recovery is not None and rule.operator != "between":
+        if rule.recovery is not None and rule.operator not in _PAIRS:
             yield "recovery", f"recovery is not allowed with operator {rule.operator!r}; remove it"
         return
     inclusive = ">=" if rule.operator in {">", ">="} else "<="

@@ -4,9 +4,9 @@ Reads the recorded samples of the rule. If its SQL uses ``:now``, runs it as of 
 Writes nothing.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from analytics_worker.database.connections import run_sql, warehouse
@@ -15,10 +15,13 @@ from analytics_worker.database.select_guard import placeholders
 from analytics_worker.errors import PermanentError
 from flows.alerts.evaluation.observation import Failure, Observation
 from flows.alerts.evaluation.queries import read_samples
+from flows.alerts.evaluation.result import EvaluationResult
 from flows.alerts.evaluation.samples import NO_KEY
 from flows.alerts.evaluation.state_machine import RuleHealth, States
-from flows.alerts.evaluation.transition import apply_evaluation
-from flows.alerts.notifications.model import EventKind
+from flows.alerts.evaluation.transition import EvaluationOptions, apply_evaluation
+from flows.alerts.expected.recorded import RecordedExpectations, horizon
+from flows.alerts.notifications.expected import expected_text
+from flows.alerts.notifications.model import EventKind, Notification
 from flows.alerts.rules.model import Rule
 from flows.alerts.rules.times import due_times
 from flows.alerts.rules.validation import NOW
@@ -35,6 +38,8 @@ class ReplayedNotification:
     severity: str | None
     keys: int
     value: Decimal | None
+    expected: str | None = None
+    """What was expected of the value of a single key, by a rule with ``expected``."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ class Replay:
     notifications: list[ReplayedNotification]
     evaluations: int
     source: str
+    learning: int = 0
+    """Evaluations of a rule with ``expected`` in which it expected nothing of any key yet."""
 
 
 def backtest(rule: Rule, since: datetime) -> Replay:
@@ -53,30 +60,58 @@ def backtest(rule: Rule, since: datetime) -> Replay:
         PermanentError: no samples are recorded and the SQL does not use ``:now``.
     """
     if NOW in placeholders(rule.sql or ""):
-        return replay(
-            rule, _historical_observations(rule, since), "each as of its time (the SQL uses :now)"
-        )
-    recorded = _recorded_observations(rule, since)
-    if not recorded:
+        times = _times(rule, since - horizon(rule), datetime.now(UTC))
+        step = times[1] - times[0] if len(times) > 1 and not rule.has_own_times else timedelta(0)
+        past = _historical_observations(rule, times)
+        return replay(rule, past, "each as of its time (the SQL uses :now)", since, step)
+    recorded = _recorded_observations(rule, since - horizon(rule))
+    if not any(at >= since for at, _ in recorded):
         raise PermanentError(
             f"No recorded samples of {rule.name} found since {since:%Y-%m-%d %H:%M}. Wait for evaluations"
             " of the rule, or use :now in its SQL for the time of the evaluation."
         )
-    return replay(rule, recorded, "from recorded samples")
+    return replay(rule, recorded, "from recorded samples", since)
 
 
-def replay(rule: Rule, past: Iterable[tuple[datetime, Observation]], source: str) -> Replay:
-    """Apply past observations to a rule, starting without a state."""
+def replay(
+    rule: Rule,
+    past: Iterable[tuple[datetime, Observation]],
+    source: str,
+    since: datetime | None = None,
+    step: timedelta = timedelta(0),
+) -> Replay:
+    """Apply past observations to a rule, starting without a state.
+
+    Args:
+        rule: The rule.
+        past: The observations, the earliest first.
+        source: Where they are from.
+        since: Those before this time are only learned from.
+        step: Time between them, if it is not that of the rule.
+    """
     states: States = {}
     health, notifications, evaluations = RuleHealth(), list[ReplayedNotification](), 0
+    recorded, learning = RecordedExpectations(rule, step), 0
     for at, observation in past:
-        result = apply_evaluation(rule, states, health, observation, at)
-        states, health, evaluations = result.states, result.health, evaluations + 1
-        notifications += [
-            ReplayedNotification(at, each.kind, each.severity, len(each.states), result.value)
-            for each in result.notifications
-        ]
-    return Replay(notifications, evaluations, source)
+        if since is None or at >= since:
+            expectations = recorded.expectations(at)
+            options = EvaluationOptions(expectations=expectations)
+            result = apply_evaluation(rule, states, health, observation, at, options)
+            states, health, evaluations = result.states, result.health, evaluations + 1
+            learning += bool(expectations and expectations.is_learning)
+            notifications += [_replayed(rule, at, each, result) for each in result.notifications]
+        if isinstance(observation, dict):
+            recorded.add(at, observation)
+    return Replay(notifications, evaluations, source, learning)
+
+
+def _replayed(
+    rule: Rule, at: datetime, notification: Notification, result: EvaluationResult
+) -> ReplayedNotification:
+    is_single = len(notification.states) == 1
+    text = expected_text(rule, notification, next(iter(notification.states))) if is_single else None
+    keys, value = len(notification.states), result.value
+    return ReplayedNotification(at, notification.kind, notification.severity, keys, value, text)
 
 
 def _recorded_observations(rule: Rule, since: datetime) -> list[tuple[datetime, Observation]]:
@@ -94,10 +129,12 @@ def _recorded_observations(rule: Rule, since: datetime) -> list[tuple[datetime, 
     return observations
 
 
-def _historical_observations(rule: Rule, since: datetime) -> Iterator[tuple[datetime, Observation]]:
-    """Run the SQL as of each due time."""
+def _historical_observations(
+    rule: Rule, times: Sequence[datetime]
+) -> Iterator[tuple[datetime, Observation]]:
+    """Run the SQL as of each time."""
     with reader_session(rule.reader) as session:
-        for at in _times(rule, since, datetime.now(UTC)):
+        for at in times:
             try:
                 yield at, read_samples(session, rule, at)[0]
             except PermanentError as error:

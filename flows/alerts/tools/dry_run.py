@@ -20,6 +20,9 @@ from flows.alerts.evaluation.result import EvaluationResult
 from flows.alerts.evaluation.samples import NO_KEY, Samples, key_label
 from flows.alerts.evaluation.state_machine import AlertState, RuleHealth
 from flows.alerts.evaluation.transition import EvaluationOptions, apply_evaluation
+from flows.alerts.expected.baseline import Learning
+from flows.alerts.expected.history import Expectations, load_expectations_of
+from flows.alerts.notifications.expected import range_text
 from flows.alerts.notifications.messages import mark_as_test
 from flows.alerts.notifications.model import Notification, sort_worst_first
 from flows.alerts.notifications.recipients import resolve_recipients
@@ -48,14 +51,15 @@ def dry_run(rule: Rule) -> DryRun:
     try:
         with reader_session(rule.reader) as session:
             samples, rows = read_samples(session, rule, now)
+        expectations = load_expectations_of(rule, now)
+        result = _evaluate(rule, samples, rows, now, expectations)
     except PermanentError as error:
         failure = Notification("error", "owner", health=RuleHealth(str(error), now))
         content = _test_content(rule, failure, now)
         return DryRun(rule, f"ERROR: {error}", failed=True, test_content=content)
-    immediate = rule.model_copy(update={"pending_period": rule.pending_period * 0, "muted": False})
-    options = EvaluationOptions(rows=rows)
-    result = apply_evaluation(immediate, {}, RuleHealth(), samples, now, options)
     lines = [*_result_lines(rule, samples, result, f"{rows} row{'' if rows == 1 else 's'}")]
+    if expectations:
+        lines += _expected_lines(expectations, result)
     if result.notifications:
         lines += _message_lines(rule, result.notifications[0], now)
     example = Notification(
@@ -63,6 +67,28 @@ def dry_run(rule: Rule) -> DryRun:
     )
     content = _test_content(rule, next(iter(result.notifications), example), now)
     return DryRun(rule, "\n".join(lines), failed=False, test_content=content)
+
+
+def _evaluate(
+    rule: Rule, samples: Samples, rows: int, now: datetime, expectations: Expectations | None
+) -> EvaluationResult:
+    immediate = rule.model_copy(update={"pending_period": rule.pending_period * 0, "muted": False})
+    options = EvaluationOptions(rows=rows, expectations=expectations)
+    return apply_evaluation(immediate, {}, RuleHealth(), samples, now, options)
+
+
+def _expected_lines(expectations: Expectations, result: EvaluationResult) -> Iterator[str]:
+    """Describe what is expected of the values; of many keys only of the worst."""
+    rule = expectations.rule
+    for key, _ in sort_worst_first(rule, result.states)[:MAX_LISTED_KEYS]:
+        found = expectations.of(key)
+        is_learned = not isinstance(found, Learning)
+        text = (
+            f"expected {range_text(rule, found)}, from {found.samples} samples"
+            if is_learned
+            else found.text
+        )
+        yield f"  {key_label(key)}: {text}" if key else text
 
 
 def _result_lines(
