@@ -28,8 +28,9 @@ from analytics_worker.exporter.console import log_line
 from analytics_worker.exporter.counter_store import Store
 from analytics_worker.exporter.event_subscription import EventSubscription
 from analytics_worker.exporter.http_server import STUCK_SECONDS, Server
-from analytics_worker.exporter.label_cache import DeploymentIndex
+from analytics_worker.exporter.label_cache import CachedList, DeploymentIndex, FlowRunLabels
 from analytics_worker.exporter.metric_families import Family
+from analytics_worker.exporter.ops_reader import one_connection
 from analytics_worker.exporter.poller import FAMILIES, Exposition, Poller
 from analytics_worker.exporter.prefect_client import PrefectApi
 from analytics_worker.exporter.request_hosts import RequestHosts
@@ -44,12 +45,13 @@ STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 def prefect_collectors(store: Store) -> list[Collector]:
     """Return the collectors that read the Prefect API."""
     api = PrefectApi()
-    deployment_index = DeploymentIndex(api)
+    deployment_index, flow_runs = DeploymentIndex(api), FlowRunLabels(api)
+    pools = CachedList(api, "work_pools")
     return [
-        ActiveRuns(api),
-        FlowRuns(api, store, deployment_index),
-        TaskRuns(api, store),
-        WorkPools(api),
+        ActiveRuns(api, pools),
+        FlowRuns(api, store, deployment_index, flow_runs),
+        TaskRuns(api, store, flow_runs),
+        WorkPools(api, pools),
         Deployments(deployment_index, store),
         Timings(api, store),
     ]
@@ -71,7 +73,12 @@ def pollers(store: Store) -> list[Poller]:
     return [
         Poller("prefect", prefect_collectors(store), every, EventSubscription()),
         Poller("host", local_collectors(), every),
-        Poller("database", database_collectors(store), every * DATABASE_INTERVAL_FACTOR),
+        Poller(
+            "database",
+            database_collectors(store),
+            every * DATABASE_INTERVAL_FACTOR,
+            within=one_connection,
+        ),
     ]
 
 

@@ -10,7 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from analytics_worker.exporter.prefect_client import PAGE, PrefectApi, Row
 
 MAX_CACHED = 5_000
-CACHE_SECONDS = 14.0
+CACHE_SECONDS = 29.0
+"""A change of a deployment or a pool is shown within half a minute: it is rare, and each row costs the server time."""
 
 
 class NameCache:
@@ -40,23 +41,61 @@ class NameCache:
         self._known |= dict.fromkeys(ids, "") | {row["id"]: self._text(row) for row in rows}
 
 
+class CachedList:
+    """All rows of a short list, such as the work pools."""
+
+    def __init__(self, api: PrefectApi, what: str) -> None:
+        self._api, self._what = api, what
+        self._asked_at = float("-inf")
+        self._rows: list[Row] = []
+
+    def __call__(self) -> list[Row]:
+        """Return them as of some seconds ago."""
+        if time.monotonic() >= self._asked_at + CACHE_SECONDS:
+            self._rows = list(self._api.all(self._what))
+            self._asked_at = time.monotonic()
+        return self._rows
+
+
 class DeploymentIndex:
     """The deployments that there are now, with their labels ``deployment`` and ``work_pool``."""
 
     def __init__(self, api: PrefectApi) -> None:
-        self._api = api
+        self._deployments = CachedList(api, "deployments")
         self._labels = DeploymentLabels(api)
-        self._asked_at = float("-inf")
-        self._rows: list[tuple[tuple[str, str], Row]] = []
 
     def __call__(self) -> list[tuple[tuple[str, str], Row]]:
         """Labels and row of each, as of some seconds ago."""
-        if time.monotonic() >= self._asked_at + CACHE_SECONDS:
-            rows = list(self._api.all("deployments"))
-            names = self._labels({**row, "deployment_id": row["id"]} for row in rows)
-            self._rows = [((names[row["id"]], row["work_pool_name"] or ""), row) for row in rows]
-            self._asked_at = time.monotonic()
-        return self._rows
+        rows = self._deployments()
+        names = self._labels({**row, "deployment_id": row["id"]} for row in rows)
+        return [((names[row["id"]], row["work_pool_name"] or ""), row) for row in rows]
+
+
+class FlowRunLabels:
+    """The label ``deployment`` of flow runs by their id, which task runs do not name."""
+
+    def __init__(self, api: PrefectApi) -> None:
+        self._api = api
+        self._deployments = DeploymentLabels(api)
+        self._known: dict[str, str] = {}
+
+    def note(self, runs: Iterable[Row]) -> dict[str, str]:
+        """Return the labels of these flow runs by id, and keep them."""
+        if len(self._known) > MAX_CACHED:
+            self._known.clear()
+        labels = self._deployments(runs)
+        self._known |= labels
+        return labels
+
+    def __call__(self, ids: Iterable[str | None]) -> Mapping[str, str]:
+        """Return the labels of the flow runs with these ids; none of deleted ones."""
+        wanted = {one for one in ids if one}
+        known = {one: self._known[one] for one in wanted if one in self._known}
+        unknown = sorted(wanted - known.keys())
+        if not unknown:
+            return known
+        chosen = {"id": {"any_": unknown}}
+        return known | self.note(self._api.filter("flow_runs", flow_runs=chosen, limit=PAGE))
 
 
 class DeploymentLabels:

@@ -5,7 +5,8 @@ A table or column that the database does not have yet has no rows.
 """
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
+from contextvars import ContextVar
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -45,7 +46,54 @@ def _connection(arguments: Mapping[str, Any]) -> Generator[Connection]:
             readonly=True
         )  # of the transaction: a pooler keeps what a session sets
         yield connection
-        connection.rollback()
+        if not connection.closed:
+            connection.rollback()
+
+
+class _Shared:
+    """The connection of one poll, opened at its first statement."""
+
+    def __init__(self) -> None:
+        self._stack = ExitStack()
+        self._connection: Connection | None = None
+
+    def get(self, arguments: Mapping[str, Any]) -> Connection:
+        if self._connection is None or self._connection.closed:
+            self._connection = self._stack.enter_context(_connection(arguments))
+        return self._connection
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+_shared: ContextVar[_Shared | None] = ContextVar("connection of the poll", default=None)
+
+
+@contextmanager
+def one_connection() -> Generator[None]:
+    """Let all statements in this block share a connection: to log in takes longer than most of them."""
+    shared = _Shared()
+    token = _shared.set(shared)
+    try:
+        yield
+    finally:
+        _shared.reset(token)
+        shared.close()
+
+
+@contextmanager
+def _transaction(arguments: Mapping[str, Any]) -> Generator[Connection]:
+    shared = _shared.get()
+    if shared is None:
+        with _connection(arguments) as connection:
+            yield connection
+        return
+    connection = shared.get(arguments)
+    try:
+        yield connection
+    finally:
+        if not connection.closed:
+            connection.rollback()
 
 
 def rows(name: str, **parameters: Any) -> Iterator[Sequence[Row]]:
@@ -54,7 +102,7 @@ def rows(name: str, **parameters: Any) -> Iterator[Sequence[Row]]:
     if arguments is None:
         return
     with (
-        _connection(arguments) as connection,
+        _transaction(arguments) as connection,
         connection.cursor(cursor_factory=RealDictCursor) as cursor,
     ):
         cursor.execute(LIMIT)

@@ -7,6 +7,7 @@ its last samples go on standing only until they are too old to be true.
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -135,13 +136,18 @@ class Poller:
         collectors: Sequence[Collector],
         every_seconds: float,
         announcements: Announcements | None = None,
+        within: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        """Poll every so many seconds; less often where changes are announced and nothing is in progress."""
+        """Poll every so many seconds; less often where changes are announced and nothing is in progress.
+
+        Each poll takes place ``within`` a context, which its collectors share.
+        """
         self.source = source
         self.states = [CollectorState(collector) for collector in collectors]
         self.seconds = 0.0
         self.polled_at = time.time()
         self._announcements = announcements
+        self._within = within
         self._schedule = PollSchedule(every_seconds)
         self._wake = threading.Event()
         self._stop = threading.Event()
@@ -169,9 +175,10 @@ class Poller:
         """Let every collector that is due take its turn."""
         started = time.monotonic()
         self._schedule.begin(started)
-        for state in self.states:
-            if started >= state.due_at and not self._stop.is_set():
-                state.collect()
+        with self._within():
+            for state in self.states:
+                if started >= state.due_at and not self._stop.is_set():
+                    state.collect()
         self.seconds = time.monotonic() - started
         self.polled_at = time.time()
 

@@ -6,9 +6,9 @@ to repeat at any point. Three looks complete each other:
 * recent: the last minutes at every poll, newest first, until a page holds nothing new, and once a
   minute to their end;
 * behind: after an outage of the exporter, slice by slice from where it stopped;
-* settled: the hours of the last week in turn. The number of runs that ended in an hour is compared
-  with the number known. Where it changed, the hour is read again. So a state that was set late with
-  an older time is found, too, for the price of one count at each poll.
+* settled: the hours of the last week in turn, one every `HOUR_CHECK_SECONDS`. The number of runs that ended in an
+  hour is compared with the number known. Where it changed, the hour is read again. So a state that was set late with
+  an older time is found, too, for the price of one count.
 """
 
 import time
@@ -22,6 +22,7 @@ HOUR, DAY = 3600.0, 86400.0
 OVERLAP = 600.0
 RETENTION_SECONDS = 7 * DAY
 RESCAN_SECONDS = 60.0
+HOUR_CHECK_SECONDS = 30.0
 CATCH_UP_SECONDS = 2.0
 """Time limit in each poll, so that the other metrics stay current during the catch-up after an outage."""
 MAX_SLICE_RUNS = 2_000
@@ -39,6 +40,7 @@ class RunReconciler:
         self._slice = HOUR
         self._counted: dict[float, int] = {}
         self._next_hour = 0.0
+        self._hour_checked_at = float("-inf")
 
     def poll(self) -> None:
         """Look at what is new and at a part of what is old."""
@@ -51,7 +53,9 @@ class RunReconciler:
         if reached < now - OVERLAP + RESCAN_SECONDS:  # now and then: a mark is a write to the disk
             self._mark(now - OVERLAP / 2)
             self._store.settle(self._what, (now - RETENTION_SECONDS) // HOUR * HOUR)
-        self._check_an_hour(now)
+        if now >= self._hour_checked_at + HOUR_CHECK_SECONDS:
+            self._hour_checked_at = now
+            self._check_an_hour(now)
 
     def _reached(self, now: float) -> float:
         """Everything that ended before was looked at; at the first start, nothing ended before."""

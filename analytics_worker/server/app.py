@@ -4,7 +4,9 @@ How it uses SQLite and PostgreSQL is in analytics_worker/server/database.py. On 
 (analytics_worker/server/request_guard.py), and automations connect to permitted addresses only
 (analytics_worker/server/automation_actions.py), and runs that were declared crashed stay so
 (analytics_worker/server/crashed_runs.py), and clients repeat requests for which PostgreSQL had no connection
-(analytics_worker/server/unavailable_database.py). A schema is checked once (analytics_worker/server/checked_schemas.py). An idle one waits (analytics_worker/server/background_tasks.py). Reads and writes only what Prefect's server does, extends
+(analytics_worker/server/unavailable_database.py). A schema is checked once (analytics_worker/server/checked_schemas.py). An idle one
+waits (analytics_worker/server/background_tasks.py), and checks of requests cost little
+(analytics_worker/server/direct_middleware.py). Reads and writes only what Prefect's server does, extends
 deadlines that passed during its downtime (analytics_worker/server/deadlines_after_downtime.py) and creates indexes (analytics_worker/server/sqlite_indexes.py).
 """
 
@@ -12,6 +14,7 @@ import asyncio
 import sys
 
 import uvicorn
+from fastapi import FastAPI
 from prefect.server.api.server import create_app
 from prefect.settings import get_current_settings
 from uvicorn.config import LOGGING_CONFIG
@@ -25,6 +28,7 @@ from analytics_worker.server.checked_schemas import check_schemas_once
 from analytics_worker.server.crashed_runs import keep_declared_crashes
 from analytics_worker.server.database import configure_database, is_on_sqlite
 from analytics_worker.server.deadlines_after_downtime import extend_heartbeat_deadlines
+from analytics_worker.server.direct_middleware import check_directly
 from analytics_worker.server.request_guard import RequestGuard
 from analytics_worker.server.request_limit import limit_api_requests
 from analytics_worker.server.request_rules import Rules
@@ -54,7 +58,9 @@ def app(port: int | None = None) -> RequestGuard:
     answer_unavailable()
     rules = _rules(port or get_current_settings().server.api.port)
     served = create_app()
-    limit_api_requests(served, served.api_app)  # pyright: ignore[reportAttributeAccessIssue]
+    api: FastAPI = served.api_app  # pyright: ignore[reportAttributeAccessIssue]
+    limit_api_requests(served, api)
+    check_directly(served, api)
     stack_id = user_variables().get(PROCESS_MARKER, "")
     return RequestGuard(UnauthorizedExplanation(served), rules, stack_id)
 

@@ -22,6 +22,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, AsyncSessionTransa
 from sqlalchemy.pool import ConnectionPoolEntry
 from typing_extensions import override
 
+from analytics_worker.server.sqlite_cursor import use_one_step_cursors
+
 CACHED_KB = 2_000
 """Cache of each connection. Prefect's 80 MB only copy pages that the kernel has in memory anyway."""
 
@@ -72,6 +74,8 @@ def _disable_jit(connection: Any, _record: ConnectionPoolEntry) -> None:
 def configure_database() -> None:
     """Choose the database configuration for the connection URL of Prefect's settings."""
     kind = ImmediateSqlite if is_on_sqlite() else PostgresWithoutJit
+    if kind is ImmediateSqlite:
+        use_one_step_cursors()
     set_database_config(kind(connection_url=_database_url()))
 
 

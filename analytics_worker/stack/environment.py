@@ -26,8 +26,12 @@ SERVICE_PERIODS = {
     "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_LOOP_SECONDS": "30",
     "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS": "60",
     "PREFECT_SERVER_SERVICES_CLEANUP_RECONCILER_LOOP_SECONDS": "30",
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_LOOP_SECONDS": "15",
+    "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "300",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "100",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
 }
-"""Of services that rarely find anything; Prefect's own are 5, 20 and 5 s."""
+"""Of services that rarely find anything, or find little (docs/decisions/idle-server.md)."""
 RUN_RETENTION = timedelta(days=30)  # Prefect itself keeps events for 7 days, and runs forever
 
 

@@ -10,6 +10,7 @@ from typing_extensions import override
 from analytics_worker.exporter.collectors import Collector
 from analytics_worker.exporter.collectors.active_runs import ActiveRuns
 from analytics_worker.exporter.event_subscription import EventSubscription
+from analytics_worker.exporter.label_cache import CachedList
 from analytics_worker.exporter.poller import Poller
 from analytics_worker.exporter.prefect_client import PrefectApi
 from tests.support.ports import free_port
@@ -113,6 +114,7 @@ def test_it_polls_rarely_only_while_changes_are_announced_and_nothing_is_in_prog
 def test_a_run_in_progress_is_not_quiet(prefect_server):
     with seeder(prefect_server.api_url) as seeded:
         seeded.run("still running")
-        runs = ActiveRuns(PrefectApi())
+        api = PrefectApi()
+        runs = ActiveRuns(api, CachedList(api, "work_pools"))
         list(runs.collect())
         assert not runs.is_quiet

@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from analytics_worker.exporter.collectors.flow_runs import LAST_SUCCESS, RUNS, EndedRun, FlowRuns
-from analytics_worker.exporter.label_cache import DeploymentIndex
+from analytics_worker.exporter.label_cache import DeploymentIndex, FlowRunLabels
 from analytics_worker.exporter.prefect_client import PrefectApi
 from tests.support.exporter_process import Exporter, exporter_of
 from tests.support.promtool import promtool
@@ -25,7 +25,7 @@ def seeded(prefect_server):
 
 def flow_runs(store) -> FlowRuns:
     api = PrefectApi()
-    return FlowRuns(api, store, DeploymentIndex(api))
+    return FlowRuns(api, store, DeploymentIndex(api), FlowRunLabels(api))
 
 
 def equal(exporter: Exporter, home, flow: str) -> None:
@@ -62,6 +62,7 @@ def test_a_run_whose_end_is_reported_hours_late_is_found(
     monkeypatch.setattr(
         "analytics_worker.exporter.run_reconciler.RETENTION_SECONDS", 12 * 3600.0
     )  # as many polls until each hour was checked
+    monkeypatch.setattr("analytics_worker.exporter.run_reconciler.HOUR_CHECK_SECONDS", 0.0)
     runs = flow_runs(store)
     seeded.run("completed")
     list(runs.collect())

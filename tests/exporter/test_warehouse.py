@@ -1,6 +1,7 @@
 """Metrics from the worker's own tables, on a real PostgreSQL."""
 
 import pytest
+from psycopg2 import OperationalError
 from sqlalchemy import text
 
 from analytics_worker.database.connections import warehouse
@@ -19,6 +20,8 @@ from analytics_worker.exporter.collectors.deliveries import (
 from analytics_worker.exporter.collectors.reports import BYTES, ROWS, Reports
 from analytics_worker.exporter.collectors.views import AGE, DURATION, Views
 from analytics_worker.exporter.metric_families import Histogram
+from analytics_worker.exporter.ops_reader import one_connection, rows
+from tests.support.wait_until import wait_until
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -186,6 +189,31 @@ def test_rows_and_bytes_of_reports(store):
     reports = collected(Reports(store))
     assert reports[ROWS.name] == {("scheduled",): 10.0}
     assert reports[BYTES.name] == {("scheduled",): 2000.0}
+
+
+CONNECTIONS = "select pid from pg_stat_activity where application_name = 'analytics-exporter'"
+
+
+def connections() -> set[int]:
+    with warehouse() as connection:
+        return set(connection.execute(text(CONNECTIONS)).scalars())
+
+
+def test_the_statements_of_a_poll_share_a_connection_also_after_one_was_lost():
+    with one_connection():
+        list(rows("channels"))
+        first = connections()
+        sql("drop table ops.alert_states cascade")
+        assert list(rows("alert_states")) == []
+        list(rows("waiting_deliveries"))
+        assert connections() == first
+        assert len(first) == 1
+        sql(f"select pg_terminate_backend({first.pop()}, 10000)")
+        with pytest.raises(OperationalError):
+            list(rows("channels"))
+        list(rows("channels"))
+        assert len(connections()) == 1
+    wait_until(lambda: not connections())
 
 
 def test_a_table_that_is_not_there_yet_has_no_rows(store):

@@ -13,6 +13,7 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary
 
 from analytics_worker.doctor import access, run_checks
 from analytics_worker.exporter.collectors.work_pools import WorkPools
+from analytics_worker.exporter.label_cache import CachedList
 from analytics_worker.exporter.poller import CollectorState
 from analytics_worker.exporter.prefect_client import PrefectApi
 from analytics_worker.prefect_support.api_client import ApiRefusedError, api_client, check_access
@@ -132,7 +133,7 @@ def test_the_doctor_s_fix_is_that_of_the_refusal(closed_server: Server):
 
 def test_the_exporter_says_so_once(closed_server: Server, capsys: pytest.CaptureFixture[str]):
     with temporary_settings({PREFECT_API_URL: closed_server.api_url}):
-        state = CollectorState(WorkPools(PrefectApi()))
+        state = CollectorState(WorkPools(api := PrefectApi(), CachedList(api, "work_pools")))
         state.collect()
         state.collect()
     assert capsys.readouterr().err.count(NAMED) == 1
@@ -152,7 +153,8 @@ def test_python_of_this_folder_finds_the_login_of_the_stack_that_runs(closed_ser
             check_access()
             assert PrefectApi().count("flow_runs") == 0
             with api_client() as client:
-                client.create_flow_from_name("written with a CSRF token")
+                for name in ("written with a CSRF token", "and with the same one"):
+                    client.create_flow_from_name(name)
     finally:
         folder.remove_records()
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from typing_extensions import override
 
 from analytics_worker.exporter.collectors import Collector, Samples
-from analytics_worker.exporter.label_cache import DeploymentLabels
+from analytics_worker.exporter.label_cache import CachedList, DeploymentLabels
 from analytics_worker.exporter.metric_families import Family, Labels
 from analytics_worker.exporter.prefect_client import PAGE, PrefectApi, Row, instant, iso
 
@@ -58,8 +58,9 @@ class ActiveRuns(Collector):
     name = "live_runs"
     families = (RUNS, OLDEST_WAITING, OLDEST_RUNNING, SLOTS)
 
-    def __init__(self, api: PrefectApi) -> None:
+    def __init__(self, api: PrefectApi, pools: CachedList) -> None:
         self._api = api
+        self._pools = pools
         self._deployments = DeploymentLabels(api)
         self._has_runs = True
 
@@ -70,9 +71,9 @@ class ActiveRuns(Collector):
         return not self._has_runs
 
     def collect(self) -> Iterable[Samples]:
-        """Request pools and active runs."""
+        """Request active runs."""
         now = time.time()
-        pools = list(self._api.all("work_pools"))
+        pools = self._pools()
         names = [pool["name"] for pool in pools]
         live = self._api.filter(
             "flow_runs", flow_runs=_live(now), sort="START_TIME_ASC", limit=PAGE

@@ -12,7 +12,7 @@ from typing_extensions import override
 from analytics_worker.exporter.collectors import CountingCollector, Samples
 from analytics_worker.exporter.counter_events import CountedItem, Increment, RunResult
 from analytics_worker.exporter.counter_store import Store
-from analytics_worker.exporter.label_cache import DeploymentIndex, DeploymentLabels
+from analytics_worker.exporter.label_cache import DeploymentIndex, FlowRunLabels
 from analytics_worker.exporter.metric_families import RUN_BUCKETS, Family, Labels, Value
 from analytics_worker.exporter.prefect_client import PrefectApi, Row, instant
 from analytics_worker.exporter.run_reconciler import RunReconciler
@@ -62,12 +62,18 @@ class FlowRuns(CountingCollector):
     name = "flow_runs"
     families = counters = (RUNS, DURATION, QUEUE_WAIT, RETRIES)
 
-    def __init__(self, api: PrefectApi, store: Store, deployment_index: DeploymentIndex) -> None:
+    def __init__(
+        self,
+        api: PrefectApi,
+        store: Store,
+        deployment_index: DeploymentIndex,
+        labels: FlowRunLabels,
+    ) -> None:
         super().__init__(store)
         self._api = api
         self._deployment_index = deployment_index
         self._places: list[tuple[str, str]] = []
-        self._deployments = DeploymentLabels(api)
+        self._labels = labels
         self._reconciler = RunReconciler(api, store, "flow_runs", self._items)
 
     def collect(self) -> Iterable[Samples]:
@@ -83,7 +89,7 @@ class FlowRuns(CountingCollector):
         return {(*place, state): 0.0 for place in self._places for state in SHOWN}
 
     def _items(self, runs: list[Row]) -> list[CountedItem]:
-        names = self._deployments(runs)
+        names = self._labels.note(runs)
         return [item for run in runs for item in self._items_of(run, names[run["id"]])]
 
     def _items_of(self, run: Row, deployment: str) -> list[CountedItem]:

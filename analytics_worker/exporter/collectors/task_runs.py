@@ -10,9 +10,9 @@ from uuid import UUID
 from analytics_worker.exporter.collectors import CountingCollector, Samples
 from analytics_worker.exporter.counter_events import CountedItem, Increment
 from analytics_worker.exporter.counter_store import Store
-from analytics_worker.exporter.label_cache import DeploymentLabels
+from analytics_worker.exporter.label_cache import FlowRunLabels
 from analytics_worker.exporter.metric_families import RUN_BUCKETS, Family
-from analytics_worker.exporter.prefect_client import PAGE, PrefectApi, Row, instant
+from analytics_worker.exporter.prefect_client import PrefectApi, Row, instant
 from analytics_worker.exporter.run_reconciler import RunReconciler
 
 WHERE = ("deployment", "task")
@@ -28,7 +28,6 @@ DURATION = Family(
 )
 RETRIES = Family("task_run_retries_total", "counter", "Starts of task runs after the first.", WHERE)
 _SOURCE_HASH = re.compile(r"-[0-9a-f]{8}$")
-MAX_CACHED = 5_000
 
 
 class TaskRuns(CountingCollector):
@@ -37,11 +36,9 @@ class TaskRuns(CountingCollector):
     name = "task_runs"
     families = counters = (RUNS, DURATION, RETRIES)
 
-    def __init__(self, api: PrefectApi, store: Store) -> None:
+    def __init__(self, api: PrefectApi, store: Store, flow_runs: FlowRunLabels) -> None:
         super().__init__(store)
-        self._api = api
-        self._deployments = DeploymentLabels(api)
-        self._by_flow_run: dict[str | None, str] = {}
+        self._flow_runs = flow_runs
         self._reconciler = RunReconciler(api, store, "task_runs", self._items)
 
     def collect(self) -> Iterable[Samples]:
@@ -50,22 +47,10 @@ class TaskRuns(CountingCollector):
         return self.stored()
 
     def _items(self, runs: list[Row]) -> list[CountedItem]:
-        self._load({run["flow_run_id"] for run in runs if run["flow_run_id"]})
+        deployments = self._flow_runs(run["flow_run_id"] for run in runs)
         return [
-            item
-            for run in runs
-            for item in _items_of(run, self._by_flow_run.get(run["flow_run_id"], ""))
+            item for run in runs for item in _items_of(run, deployments.get(run["flow_run_id"], ""))
         ]
-
-    def _load(self, flow_runs: set[str]) -> None:
-        """Deployments of flow runs, which task runs do not name."""
-        if len(self._by_flow_run) > MAX_CACHED:
-            self._by_flow_run.clear()
-        unknown = sorted(flow_runs - self._by_flow_run.keys())
-        if unknown:
-            chosen = {"id": {"any_": unknown}}
-            rows = self._api.filter("flow_runs", flow_runs=chosen, limit=PAGE)
-            self._by_flow_run |= self._deployments(rows)
 
 
 def _items_of(run: Row, deployment: str) -> list[CountedItem]:
