@@ -36,6 +36,8 @@ from analytics_worker.preload.request import (
 
 PR_SET_PDEATHSIG = 1
 ADOPTION_SECONDS = 10.0
+IDLE_SECONDS = 0.05
+"""Requests that follow each other sooner are those of a start: none waits for the imports of others."""
 DEFAULT_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 
 
@@ -138,7 +140,7 @@ class BaseProcess:
 
     def _import_when_idle(self) -> None:
         """Import the code of the other processes; what starts first, the server, does not wait for it."""
-        if not self._code.is_complete and not self._readable(0):
+        if not self._code.is_complete and not self._readable(IDLE_SECONDS):
             self._code.import_rest()
             freeze()
 
