@@ -20,7 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analytics_worker.preload.command_line import show_command
-from analytics_worker.preload.libraries import LIBRARIES, PREFECT_MODULES
+from analytics_worker.preload.libraries import LIBRARIES, MODELS, PREFECT_MODULES
 from analytics_worker.preload.own_code import OwnCode, freeze
 from analytics_worker.preload.request import (
     CHANNEL,
@@ -142,6 +142,7 @@ class BaseProcess:
         """Import the code of the other processes; what starts first, the server, does not wait for it."""
         if not self._code.is_complete and not self._readable(IDLE_SECONDS):
             self._code.import_rest()
+            build_models()
             freeze()
 
     def _readable(self, seconds: float | None = None) -> list[socket.socket]:
@@ -213,6 +214,13 @@ def preload() -> OwnCode:
     code.import_early()
     freeze()
     return code
+
+
+def build_models() -> None:
+    """Build the validators that several processes need: each would take memory and time for them."""
+    for name in MODELS:
+        module, _, model = name.partition(":")
+        getattr(importlib.import_module(module), model).model_rebuild()
 
 
 def main() -> None:

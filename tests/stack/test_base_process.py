@@ -184,6 +184,18 @@ def test_its_command_lines_say_what_they_are(running_stack):
     assert "worker" in shown["worker"]
 
 
+def test_the_validators_that_several_processes_need_are_built_once():
+    code = (
+        "import importlib, prefect.main; from analytics_worker.preload import libraries, process;"
+        "names = [name.split(':') for name in libraries.MODELS];"
+        "models = [getattr(importlib.import_module(module), name) for module, name in names];"
+        "count = lambda: sum(model.__pydantic_complete__ for model in models);"
+        "before = count(); process.build_models(); print(before < count() == len(models))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "True"
+
+
 def test_the_supervisor_imports_no_large_library():
     code = (
         "import sys; import analytics_worker.cli, analytics_worker.cli.up, analytics_worker.stack.up;"
