@@ -41,7 +41,7 @@ def _read(file: Path, _version: tuple[int, ...]) -> ssl.SSLContext:
 
 @functools.lru_cache(maxsize=1)
 def _without_certificates() -> ssl.SSLContext:
-    """Return a context that trusts nobody; certifi's 140 certificates take 4 MB in each process."""
+    """Return a context that accepts no certificate; certifi's 140 certificates take 4 MB in each process."""
     return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
