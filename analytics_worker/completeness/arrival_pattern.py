@@ -6,7 +6,7 @@ completeness back; an hour of the last days that always had rows, and has none o
 
 from collections import defaultdict
 from collections.abc import Container, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from statistics import median
 from typing import NamedTuple
@@ -46,14 +46,16 @@ class Holidays:
     """The days off that fall on a weekday of work."""
 
     calendar: WorkingDays
+    _known: dict[object, bool] = field(default_factory=dict[object, bool], compare=False)
 
     def __contains__(self, day: object) -> bool:
-        """Return whether a day is a holiday."""
-        return (
-            isinstance(day, date)
-            and WorkingDays(self.calendar.weekdays).__contains__(day)
-            and day not in self.calendar
-        )
+        """Return whether a day is a holiday; each day is looked up once, not once for each of its hours."""
+        if day not in self._known:
+            self._known[day] = isinstance(day, date) and self._is_day_off(day)
+        return self._known[day]
+
+    def _is_day_off(self, day: date) -> bool:
+        return day in WorkingDays(self.calendar.weekdays) and day not in self.calendar
 
 
 def complete_through(latest: datetime, now: datetime, arrivals: Arrivals) -> Completeness:

@@ -5,40 +5,33 @@ ops.completeness_history. A relation that can't be measured has a reason of its 
 """
 
 import json
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from psycopg2 import sql
-from sqlalchemy import RowMapping
+from sqlalchemy import Connection, RowMapping
 
 from analytics_worker.calendars.working_days import load_working_days
 from analytics_worker.completeness.arrival_pattern import (
-    HOUR,
     Arrivals,
     Completeness,
     Holidays,
     complete_through,
 )
-from analytics_worker.completeness.event_time import DATE, TIMESTAMPTZ, TYPES, EventTime
-from analytics_worker.completeness.statements import run, with_names
+from analytics_worker.completeness.event_time import DATE, TIMESTAMPTZ, TYPES
+from analytics_worker.completeness.events import Counted, Events, read_events
+from analytics_worker.completeness.statements import run
 from analytics_worker.completeness.trust_file import FILE, load_watermarks
 from analytics_worker.database.connections import reader_url, warehouse
 from analytics_worker.database.reader_sessions import ReaderSession, reader_session
-from analytics_worker.errors import PermanentError, is_database_outage
+from analytics_worker.errors import is_database_outage
 from analytics_worker.text import one_line
 
-TIMEOUT = timedelta(seconds=2)
 RETRY_AFTER = timedelta(hours=1)
 MAX_SCANNED_BYTES = 64 * 2**20
 """Size from which a relation needs an index on its event-time column."""
-FIRST_DAYS = timedelta(days=60)
-COUNTED_DAYS = timedelta(days=42)
-RECOUNTED = timedelta(hours=3)
-MAX_HOURS = 3000
 NO_EVENTS = "it has no events yet, or only future ones"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _REFUSED = {
     "v": "a view has what feeds it; declare a column of that",
     "f": "changes of a foreign table are not counted",
@@ -93,27 +86,31 @@ def _measure_one(
     """Measure one column; return why it could not be measured."""
     values: dict[str, Any] = {"latest_event": None, "complete_through": None, "retry_at": None}
     values |= {"counted_from": row["counted_from"], "reason": _obstacle(row)}
+    events = None
     try:
         if values["reason"] is None:
-            values |= _measured(session, row, now, holidays)
+            events = read_events(session, row, now)
+            values |= {"reason": NO_EVENTS} if events is None else {}
+        with warehouse() as connection:
+            if events:
+                values |= _found(connection, row, events, now, holidays)
+            _save(connection, row, values, now)
     except Exception as error:  # a value of the column may provoke any error
         if is_database_outage(error):
             raise
         values["reason"] = one_line(str(error))
         if "timeout" in str(error):
             values["retry_at"] = now + RETRY_AFTER
-    with warehouse() as connection:
-        run(
-            connection,
-            "save_measurement",
-            **_key(row),
-            **values,
-            measured_at=now,
-            column_name=row["column_name"],
-            origin=row["origin"],
-            modifications=row["modifications"],
-        )
+        with warehouse() as connection:
+            _save(connection, row, values, now)
     return values["reason"] if values["complete_through"] is None else None
+
+
+def _save(
+    connection: Connection, row: RowMapping, values: Mapping[str, Any], now: datetime
+) -> None:
+    fixed = {name: row[name] for name in ("column_name", "origin", "modifications")}
+    run(connection, "save_measurement", **_key(row), **fixed, **values, measured_at=now)
 
 
 def _obstacle(row: RowMapping) -> str | None:
@@ -146,92 +143,41 @@ def _column_obstacle(row: RowMapping) -> str | None:
     return None
 
 
-def _measured(
-    session: ReaderSession, row: RowMapping, now: datetime, holidays: Container[date]
+def _found(
+    connection: Connection,
+    row: RowMapping,
+    events: Events,
+    now: datetime,
+    holidays: Container[date],
 ) -> dict[str, Any]:
-    column = EventTime(
-        row["schema_name"],
-        row["relation_name"],
-        row["column_name"],
-        row["column_type"],
-        row["timezone"] or "UTC",
-    )
-    latest = _latest(session, row, column, now)
-    if latest is None:
-        return {"reason": NO_EVENTS}
-    found, counted_from = Completeness(latest), row["counted_from"]
-    if column.type != DATE:
-        since = _count(session, row, column, latest)
-        counted_from = min(filter(None, (counted_from, since)), default=None)
-        found = _by_pattern(row, column, latest, now, counted_from, holidays)
+    """Store the counted hours, and return through which instant the relation is complete."""
+    found, counted_from = Completeness(events.latest), row["counted_from"]
+    if events.counted:
+        since = events.counted.since
+        counted_from = min(counted_from, since) if counted_from else since
+    if events.column.type != DATE and counted_from:
+        hours = _hours(connection, row, events.counted)
+        begin = max(counted_from, min(hours, default=events.latest))
+        arrivals = Arrivals(hours, begin, ZoneInfo(events.column.timezone), holidays)
+        found = complete_through(events.latest, now, arrivals)
     return {
-        "latest_event": latest,
+        "latest_event": events.latest,
         "complete_through": found.through,
         "reason": found.reason,
         "counted_from": counted_from,
     }
 
 
-def _latest(
-    session: ReaderSession, row: RowMapping, column: EventTime, now: datetime
-) -> datetime | None:
-    """Return the latest event; with a block range index, only the recent ones are looked at."""
-    recent = row["latest_event"] or now - FIRST_DAYS
-    since = recent - HOUR if row["index_method"] == "brin" else _EPOCH
-    found = _fetch(session, "latest_event", column, since, now)
-    latest = _EPOCH + timedelta(microseconds=int(found[0][0])) if found else None
-    return min(latest, now) if latest else None
-
-
-def _fetch(
-    session: ReaderSession, name: str, column: EventTime, since: datetime, until: datetime
-) -> Sequence[Sequence[Any]]:
-    parts: dict[str, sql.Composable] = column.parts(since, until)
-    statement = with_names(name, session.connect(), **parts)
-    return session.fetch(statement, timeout=TIMEOUT, row_cap=MAX_HOURS).rows
-
-
-def _count(
-    session: ReaderSession, row: RowMapping, column: EventTime, latest: datetime
-) -> datetime | None:
-    """Count the rows of the hours since the last measurement; return the first hour, if it could."""
-    hour = latest.replace(minute=0, second=0, microsecond=0)
-    before = row["latest_event"] if row["counted_from"] else None
-    start = min(hour, before.replace(minute=0, second=0, microsecond=0)) if before else None
-    since = max(start - RECOUNTED, hour - COUNTED_DAYS) if start else hour - COUNTED_DAYS
-    try:
-        counted = _fetch(session, "event_hours", column, since, hour + HOUR)
-    except PermanentError:
-        return None  # the latest event counts alone
-    hours = {_EPOCH + int(each) * HOUR: int(rows) for each, rows in counted}
-    with warehouse() as connection:
-        run(
-            connection,
-            "save_hours",
-            **_key(row),
-            since=since,
-            hours=list(hours),
-            counts=list(hours.values()),
-        )
-    return since
-
-
-def _by_pattern(
-    row: RowMapping,
-    column: EventTime,
-    latest: datetime,
-    now: datetime,
-    counted_from: datetime | None,
-    holidays: Container[date],
-) -> Completeness:
-    if counted_from is None:
-        return Completeness(latest)
-    with warehouse() as connection:
+def _hours(connection: Connection, row: RowMapping, counted: Counted | None) -> dict[datetime, int]:
+    """Store what was counted; return the rows of all hours that are known."""
+    if counted is None:
         rows = run(connection, "hours", **_key(row))
-    hours = {each["hour"].astimezone(UTC): each["rows"] for each in rows}
-    since = max(counted_from, min(hours, default=latest))
-    arrivals = Arrivals(hours, since, ZoneInfo(column.timezone), holidays)
-    return complete_through(latest, now, arrivals)
+    else:
+        hours, counts = list(counted.hours), list(counted.hours.values())
+        rows = run(
+            connection, "save_hours", **_key(row), since=counted.since, hours=hours, counts=counts
+        )
+    return {each["hour"].astimezone(UTC): each["rows"] for each in rows}
 
 
 def _key(row: RowMapping) -> dict[str, str]:

@@ -22,7 +22,13 @@ from tests.acceptance.alerts_of_stack import Receivers, evaluate_until, receiver
 from tests.support.stack import DEADLINE_SECONDS, RunningStack
 from tests.support.wait_until import wait_until
 from tests.support.warehouse_fixtures import query
-from tests.support.whole_stack import all_succeed, counters_equal_the_database, mark, marked
+from tests.support.whole_stack import (
+    VARIABLES,
+    all_succeed,
+    counters_equal_the_database,
+    mark,
+    marked,
+)
 
 RULE = "erasure-requests-overdue"
 STATE = f"select status, told from ops.alert_status where name = '{RULE}'"
@@ -47,7 +53,7 @@ def start(told: Receivers, tmp_path: Path) -> Iterator[Starting]:
     started: list[RunningStack] = []
 
     def in_folder(folder: Path = tmp_path) -> RunningStack:
-        stack = RunningStack(folder / "state", variables=told.variables)
+        stack = RunningStack(folder / "state", variables=told.variables | VARIABLES)
         started.append(stack)
         stack.start("--sample-opportunities", "500")
         return stack

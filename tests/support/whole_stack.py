@@ -14,6 +14,8 @@ from tests.support.stack import RunningStack
 from tests.support.wait_until import wait_until
 from tests.support.warehouse_fixtures import query
 
+VARIABLES = {"DBT_OPERATIONS": "as_of_date"}
+"""Of the workers whose deployments must all succeed."""
 # What deployments without defaults are asked for.
 PARAMETERS: dict[str, dict[str, Any]] = {
     "trigger-alert": {
@@ -36,6 +38,7 @@ PARAMETERS: dict[str, dict[str, Any]] = {
         "current_value": 4.25,
         "status": "critical",
     },
+    "dbt-run-operation": {"macro": "as_of_date"},
     "generate-single-report": {
         "report_data": {"name": "drill", "query": "select 1 as one", "format": "csv"}
     },
