@@ -7,6 +7,7 @@ of the packages; writes nothing.
 import gc
 import importlib
 import sys
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -54,9 +55,11 @@ class OwnCode:
             before: The variables that it was imported with.
             after: Those of this process.
         """
+        # Prefect knows the classes of the import before, and warns of each that replaces one.
         if _relevant(before) != _relevant(after) or self._state != self._project.state():
             importlib.invalidate_caches()
             unload(PACKAGES)
+            warnings.filterwarnings("ignore", "Type '.* that matches existing registered type")
 
     def _flows(self) -> Iterator[str]:
         with suppress(OSError):
