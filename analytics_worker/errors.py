@@ -34,6 +34,10 @@ class PermanentError(Exception):
     """A retry cannot help: bad input, missing grant, failed contract."""
 
 
+class ConfigurationError(PermanentError):
+    """The configuration of this host forbids or lacks something: a message waits until it is corrected."""
+
+
 def chain(error: BaseException) -> Iterator[BaseException]:
     """Yield the error and its causes, outermost first."""
     visited: set[int] = set()

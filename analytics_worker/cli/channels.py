@@ -18,6 +18,8 @@ channels = typer.Typer(
     cls=Shell, help="List the channels that messages are sent through, or test one."
 )
 
+RESTART = "Workers read .env when they start: restart those that started before it was corrected."
+
 COLUMNS = (
     "channel",
     "kind",
@@ -86,6 +88,8 @@ def _state(channel: "ChannelOverview") -> str:
     """Return why the channel can't be used now, else its last error unless it works again."""
     if channel.problem:
         return channel.problem
+    if channel.waiting and channel.waits_for:
+        return f"messages wait: {channel.waits_for} {RESTART}"
     if channel.paused_until:
         return f"paused until {_when(channel.paused_until)}: {channel.last_error or 'rate limited'}"
     if channel.last_error and not channel.works_again:

@@ -32,7 +32,8 @@ from analytics_worker.delivery.pacing import pause_channel, return_tokens, take_
 from analytics_worker.delivery.retry import NextStep, attempt, next_step
 from analytics_worker.delivery.session import ANY_ERROR, ChannelSession
 from analytics_worker.delivery.store import BATCH_SIZE, DeliveryStore, LostConnectionError
-from analytics_worker.errors import PermanentError
+from analytics_worker.delivery.unconfigured import wait_for_configuration
+from analytics_worker.errors import ConfigurationError, PermanentError
 from analytics_worker.send_result import SendResult, one_line, permanent, temporary
 
 _log = logging.getLogger(__name__)
@@ -124,6 +125,9 @@ class ChannelThread:
             except CircuitOpenError as error:
                 self._postpone(batch[position:], error)
                 return False
+            except ConfigurationError as error:
+                self._wait_for_configuration(batch[position:], str(error))
+                return False
         return True
 
     def _should_stop(self) -> bool:
@@ -141,7 +145,20 @@ class ChannelThread:
         waiting = self._store.postpone(self._channel.name, remaining, wait_seconds, reason)
         self._counts["circuit_open"] += waiting
 
+    def _wait_for_configuration(self, remaining: Sequence[ClaimedDelivery], reason: str) -> None:
+        name = self._channel.name
+        waiting = wait_for_configuration(self._store, name, remaining, reason)
+        self._counts["not_configured"] += waiting
+        if self._context.rate:
+            return_tokens(self._store, name, len(remaining))
+
     def _send(self, claimed: ClaimedDelivery) -> None:
+        """Send and settle one message.
+
+        Raises:
+            CircuitOpenError: the channel is known to be unavailable; nothing was sent.
+            ConfigurationError: the configuration of this host forbids it; nothing was sent.
+        """
         try:
             message = self._outgoing(claimed)
         except AttachmentUnavailableError as error:
@@ -152,6 +169,8 @@ class ChannelThread:
             result = _failure_of(error)
         else:
             result = attempt(self._breaker, functools.partial(self._session.send, message))
+        if result.status == "not_configured":
+            raise ConfigurationError(result.detail)
         self._settle(claimed, result)
 
     def _outgoing(self, claimed: ClaimedDelivery) -> OutgoingMessage:

@@ -26,10 +26,10 @@ from analytics_worker.delivery.routing import ChannelUnavailableError, channel
 from analytics_worker.delivery.session import ANY_ERROR
 from analytics_worker.delivery.statements import Row
 from analytics_worker.delivery.store import DeliveryStore, LostConnectionError, delivery_store
+from analytics_worker.delivery.unconfigured import wait_for_configuration
 from analytics_worker.errors import PermanentError
 from analytics_worker.send_result import one_line
 
-NOT_CONFIGURED_SECONDS = 300.0
 UNAVAILABLE_SECONDS = 60.0
 RENEW_SECONDS = 60.0
 MAX_NOTICE_ROUNDS = 5
@@ -133,6 +133,8 @@ class _Dispatcher:
         counts += _run_threads(context)
         while self._may_continue(context) and self._group(context.channel):
             counts += _run_threads(context)
+        if counts.total() and not counts["not_configured"]:
+            self._store.run("mark_configured", channel=context.channel.name)
         return counts
 
     def _may_continue(self, context: ChannelContext) -> bool:
@@ -169,20 +171,18 @@ class _Dispatcher:
             target = channel(name)
             rate = rate_of(target)
         except PermanentError as error:
-            self._store.run("mark_not_configured", channel=name, reason=one_line(str(error)))
-            counts["not_configured"] += self._postpone(name, NOT_CONFIGURED_SECONDS, str(error))
+            counts["not_configured"] += wait_for_configuration(self._store, name, [], str(error))
             return None
         except ANY_ERROR as error:
             is_unavailable = isinstance(error, ChannelUnavailableError)
             reason = str(error) if is_unavailable else f"can't be opened: {type(error).__name__}"
-            counts["retrying"] += self._postpone(name, UNAVAILABLE_SECONDS, reason)
+            counts["retrying"] += self._postpone(name, reason)
             return None
-        self._store.run("mark_configured", channel=name)
         return target, rate
 
-    def _postpone(self, name: str, seconds: float, reason: str) -> int:
+    def _postpone(self, name: str, reason: str) -> int:
         _log.warning("channel %s can't be used: %s", one_line(name, 100), one_line(reason))
-        return self._store.postpone(name, [], seconds, one_line(reason), keep_old=False)
+        return self._store.postpone(name, [], UNAVAILABLE_SECONDS, one_line(reason), keep_old=False)
 
 
 def _run_threads(context: ChannelContext) -> DeliveryCounter:

@@ -39,6 +39,7 @@ class ChannelOverview(NamedTuple):
         last_failure: The time of the last failed attempt.
         last_error: The error of that attempt.
         paused_until: The end of the current pause.
+        waits_for: What a sender found to be corrected in its configuration before messages are sent.
     """
 
     name: str
@@ -51,6 +52,7 @@ class ChannelOverview(NamedTuple):
     last_failure: datetime | None = None
     last_error: str | None = None
     paused_until: datetime | None = None
+    waits_for: str | None = None
 
     @property
     def works_again(self) -> bool:
@@ -80,6 +82,15 @@ def default_channels() -> list[str]:
         "slack": current.alert_slack_url,
     }
     return [name for name, value in configured.items() if value]
+
+
+def channel_problem(name: str) -> str:
+    """Return why a channel can't be used, or "" if it can; its name is looked up, nothing is opened."""
+    try:
+        channel(name).check_target()
+    except (PermanentError, ChannelUnavailableError) as error:
+        return str(error)
+    return ""
 
 
 def stored_channels() -> list[str]:
@@ -114,7 +125,9 @@ def _overview(name: str, row: Mapping[str, Any]) -> ChannelOverview:
     overview = ChannelOverview(name)._replace(**values)
     try:
         opened = channel(name)
-        return overview._replace(kind=opened.kind, target=opened.target, rate=_rate_text(opened))
+        overview = overview._replace(kind=opened.kind, target=opened.target)
+        opened.check_target()
+        return overview._replace(rate=_rate_text(opened))
     except (PermanentError, ChannelUnavailableError) as error:
         return overview._replace(problem=str(error))
 

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from analytics_worker.circuit_breaker import CircuitBreaker
 from analytics_worker.errors import PermanentError
-from analytics_worker.send_result import SendResult, permanent
+from analytics_worker.send_result import SendResult, permanent, refused
 from analytics_worker.settings import settings
 from analytics_worker.text import one_line
 
@@ -105,7 +105,7 @@ def _send_safely(send: Callable[[], SendResult]) -> SendResult:
     try:
         return send()
     except PermanentError as error:
-        return permanent(str(error))
+        return refused(error)
     except (
         ValueError,
         TypeError,

@@ -10,7 +10,13 @@ from contextlib import AbstractContextManager
 from analytics_worker.delivery.channels.base import Channel, Sender
 from analytics_worker.delivery.message import OutgoingMessage
 from analytics_worker.errors import PermanentError
-from analytics_worker.send_result import SendResult, permanent, temporary, unreachable
+from analytics_worker.send_result import (
+    SendResult,
+    not_configured,
+    refused,
+    temporary,
+    unreachable,
+)
 
 _log = logging.getLogger(__name__)
 
@@ -30,8 +36,8 @@ class ChannelSession:
         """Send one message; never raise an error of the channel."""
         try:
             send = self._send or self._open()
-        except PermanentError as error:
-            return unreachable(str(error))
+        except PermanentError as error:  # in its configuration: no message was read yet
+            return not_configured(str(error))
         except ANY_ERROR as error:
             return unreachable(f"the channel can't be opened: {type(error).__name__}")
         return self._send_with(send, message)
@@ -58,7 +64,7 @@ class ChannelSession:
         try:
             result = send(message)
         except PermanentError as error:
-            return permanent(str(error))
+            return refused(error)
         except ANY_ERROR as error:
             _log.exception("channel %s raised an unexpected error", self._channel.name)
             self.close()

@@ -12,12 +12,17 @@ from pathlib import Path
 from prefect.settings import get_current_settings
 from sqlalchemy.engine import make_url
 
+from analytics_worker.delivery.overview import channel_problem, default_channels
 from analytics_worker.doctor.findings import Finding, graded, size
 from analytics_worker.settings import settings, unread_variables
 from analytics_worker.stack.state_dir import StateFolder
 
 LARGE_FOLDER_BYTES = {"STATE_DIR": 20e9, "LOG_DIR": 1e9, "REPORT_OUTPUT_DIR": 10e9}
 LARGE_DATABASE_BYTES = 2e9
+CHANNEL_FIX = (
+    "Correct it in .env of each host, and restart its workers, which read .env when they start;"
+    " messages wait until then."
+)
 MEGABYTE = 1_000_000
 
 
@@ -30,15 +35,22 @@ def variables() -> Iterator[Finding]:
     for line in unread_variables():
         name, _, problem = line.partition(" ")
         yield Finding("settings", name, "warn", problem, "Correct or remove it in .env.")
-    channels = [config.alert_webhook_url, config.alert_slack_url, config.alert_email_host]
-    has_channel = any(channels)
-    message = "configured" if has_channel else "no recipients for alerts and failing deployments"
-    fix = "Set ALERT_WEBHOOK_URL, ALERT_SLACK_URL or ALERT_EMAIL_*."
-    yield graded("settings", "default channel", message, warn=not has_channel, fix=fix)
+    yield _default_channel()
     is_root = os.geteuid() == 0
     message = "root: any caller of the API can run commands as root" if is_root else "not root"
     fix = "Run the worker as an ordinary user."
     yield graded("settings", "account of the worker", message, warn=is_root, fix=fix)
+
+
+def _default_channel() -> Finding:
+    names = default_channels()
+    if not names:
+        message = "no recipients for alerts and failing deployments"
+        fix = "Set ALERT_WEBHOOK_URL, ALERT_SLACK_URL or ALERT_EMAIL_*."
+        return Finding("settings", "default channel", "warn", message, fix)
+    problems = [f"{name}: {problem}" for name in names if (problem := channel_problem(name))]
+    message = "; ".join(problems) or "configured"
+    return graded("settings", "default channel", message, warn=bool(problems), fix=CHANNEL_FIX)
 
 
 def ports() -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import psutil
 
-from analytics_worker.errors import PermanentError
+from analytics_worker.errors import ConfigurationError, PermanentError
 from analytics_worker.settings import settings
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -69,7 +69,7 @@ SPECIAL_PURPOSE_NETWORKS = tuple(
 _HOST_NAME = re.compile(r"[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?")
 
 
-class ForbiddenAddressError(PermanentError):
+class ForbiddenAddressError(ConfigurationError):
     """The target is inside the network, or a port of another service, and is not allowed."""
 
 
@@ -118,6 +118,24 @@ def configured_allow_list() -> AllowList:
         PermanentError: an entry is neither a host name nor an address range.
     """
     return parse_allow_list(settings().outbound_allowed_hosts)
+
+
+def check_host(host: str, port: int, allowed: AllowList) -> None:
+    """Check that a host may be connected to; only its name is looked up, and it may be unknown.
+
+    Raises:
+        ForbiddenAddressError: all its addresses are inside the network.
+    """
+    addresses = resolve_addresses(host, port)
+    if addresses and not any(allowed.admits(host, ipaddress.ip_address(a)) for a in addresses):
+        raise inside_error(host)
+
+
+def inside_error(host: str) -> ForbiddenAddressError:
+    """Return the error for a host whose addresses are inside the network, with the fix."""
+    return ForbiddenAddressError(
+        f"{host} is inside the network. To allow it, add it to OUTBOUND_ALLOWED_HOSTS."
+    )
 
 
 def is_public(address: IPAddress) -> bool:

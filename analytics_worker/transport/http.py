@@ -27,6 +27,7 @@ from analytics_worker.send_result import (
     SendResult,
     permanent,
     rate_limited,
+    refused,
     temporary,
     unreachable,
 )
@@ -152,7 +153,13 @@ class HttpSession:
             target = parse_url(url)
         except PermanentError:
             return temporary(f"{self._base} returned no upload address", outage=True)
-        return self._send(target, body, size, {"Content-Type": "application/octet-stream"})
+        result = self._send(target, body, size, {"Content-Type": "application/octet-stream"})
+        # The service chose this address, so the configuration of the channel is not the fault.
+        return (
+            permanent(result.detail)
+            if isinstance(result, SendResult) and result.status == "not_configured"
+            else result
+        )
 
     def _send(
         self, target: Target, body: Iterable[bytes], size: int, headers: Headers
@@ -160,7 +167,7 @@ class HttpSession:
         try:
             return self._exchange(target, body, size, headers)
         except PermanentError as error:
-            return permanent(f"{target}: {error}")
+            return refused(error, target)
         except (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout) as error:
             return unreachable(f"{target}: {_reason(error)}")
         except httpcore.LocalProtocolError:

@@ -8,6 +8,7 @@ import ipaddress
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 import httpcore
@@ -16,8 +17,11 @@ from typing_extensions import override
 from analytics_worker.transport.address_filter import (
     AllowList,
     ForbiddenAddressError,
+    configured_allow_list,
+    inside_error,
     resolve_addresses,
 )
+from analytics_worker.transport.webhook_url import Target
 
 HTTP_PORTS = frozenset({80, 443})
 FIRST_UNPRIVILEGED_PORT = 1024
@@ -37,9 +41,7 @@ def permitted_addresses(host: str, port: int, allowed: AllowList) -> list[str]:
         raise httpcore.ConnectError(f"{host} has no address")
     permitted = [a for a in addresses if allowed.admits(host, ipaddress.ip_address(a))]
     if not permitted:
-        raise ForbiddenAddressError(
-            f"{host} is inside the network. To allow it, add it to OUTBOUND_ALLOWED_HOSTS."
-        )
+        raise inside_error(host)
     listed = all(allowed.lists(host, ipaddress.ip_address(a)) for a in permitted)
     if port < FIRST_UNPRIVILEGED_PORT and port not in HTTP_PORTS and not listed:
         raise ForbiddenAddressError(
@@ -47,6 +49,17 @@ def permitted_addresses(host: str, port: int, allowed: AllowList) -> list[str]:
             f" {FIRST_UNPRIVILEGED_PORT} on. To allow it, add the host to OUTBOUND_ALLOWED_HOSTS."
         )
     return permitted
+
+
+def check_target(target: Target) -> None:
+    """Check that a URL may be connected to; only its name is looked up, and it may be unknown.
+
+    Raises:
+        ForbiddenAddressError: it may not.
+        PermanentError: an entry of OUTBOUND_ALLOWED_HOSTS is not valid.
+    """
+    with suppress(httpcore.ConnectError):
+        permitted_addresses(target.host, target.port, configured_allow_list())
 
 
 class RequestDeadline(threading.local):

@@ -18,7 +18,14 @@ from functools import lru_cache
 from smtplib import SMTP, SMTPException, SMTPResponseException
 
 from analytics_worker.errors import PermanentError
-from analytics_worker.send_result import SENT, SendResult, permanent, temporary, unreachable
+from analytics_worker.send_result import (
+    SENT,
+    SendResult,
+    permanent,
+    refused,
+    temporary,
+    unreachable,
+)
 from analytics_worker.settings import settings
 from analytics_worker.telemetry import timed_request
 from analytics_worker.transport.email import Email, header_names, headers
@@ -115,7 +122,7 @@ class SmtpSession:
             self._drop_connection()
             return self._unreachable(error)
         except PermanentError as error:
-            return permanent(f"{self.server}: {error}")
+            return refused(error, self.server)
 
     def _connected(self) -> SMTP:
         if self._smtp is None:

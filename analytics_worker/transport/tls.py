@@ -9,8 +9,20 @@ from ssl import SSLContext
 
 from httpx import create_ssl_context
 
+from analytics_worker.errors import ConfigurationError
+
 
 @lru_cache(maxsize=1)
 def default_ssl_context() -> SSLContext:
-    """Return a context that verifies certificates and host names."""
-    return create_ssl_context()
+    """Return a context that verifies certificates and host names.
+
+    Raises:
+        ConfigurationError: the certificates can't be read.
+    """
+    try:
+        return create_ssl_context()
+    except OSError as error:
+        raise ConfigurationError(
+            f"the certificates can't be read: {error.strerror or 'not valid'};"
+            " correct SSL_CERT_FILE or SSL_CERT_DIR"
+        ) from error

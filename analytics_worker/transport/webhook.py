@@ -39,8 +39,15 @@ from typing import Any, Self
 import httpcore
 from pydantic import SecretStr
 
-from analytics_worker.errors import PermanentError
-from analytics_worker.send_result import SENT, SendResult, permanent, temporary, unreachable
+from analytics_worker.errors import ConfigurationError, PermanentError
+from analytics_worker.send_result import (
+    SENT,
+    SendResult,
+    permanent,
+    refused,
+    temporary,
+    unreachable,
+)
 from analytics_worker.settings import settings
 from analytics_worker.telemetry import timed_request
 from analytics_worker.transport.address_filter import AllowList, configured_allow_list
@@ -59,13 +66,31 @@ _TOKENS = re.compile(r"[^/?&=]{4,}")
 
 
 def sign(secret: str, key: str, timestamp: int, body: bytes) -> str:
-    """Return the ``webhook-signature`` of a message."""
-    if secret.startswith("whsec_"):
-        signing_key = base64.b64decode(secret.removeprefix("whsec_"))
-    else:
-        signing_key = secret.encode()
-    digest = hmac.digest(signing_key, f"{key}.{timestamp}.".encode() + body, "sha256")
+    """Return the ``webhook-signature`` of a message.
+
+    Raises:
+        ConfigurationError: the secret is not valid.
+    """
+    signed = f"{key}.{timestamp}.".encode() + body
+    digest = hmac.digest(signing_key(secret), signed, "sha256")
     return f"v1,{base64.b64encode(digest).decode()}"
+
+
+def signing_key(secret: str) -> bytes:
+    """Return the key that a secret contains.
+
+    Raises:
+        ConfigurationError: it is not valid; the message does not repeat it.
+    """
+    if not secret.startswith("whsec_"):
+        return secret.encode()
+    try:
+        return base64.b64decode(secret.removeprefix("whsec_"))
+    except ValueError:
+        raise ConfigurationError(
+            "the webhook's secret is not valid: what follows whsec_ must be base64"
+            " (ALERT_WEBHOOK_SECRET, or `secret` of the block)"
+        ) from None
 
 
 @contextmanager
@@ -127,7 +152,7 @@ class WebhookSession:
         try:
             return self._post(data, self._headers(key, data))
         except PermanentError as error:
-            return permanent(f"{self.target}: {error}")
+            return refused(error, self.target)
         except (httpcore.ConnectError, httpcore.ConnectTimeout, httpcore.PoolTimeout) as error:
             return unreachable(f"{self.target}: {_reason(error)}")
         except httpcore.LocalProtocolError:

@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from analytics_worker.delivery import escaping
 from analytics_worker.delivery.channels.apprise_plugin import (
+    check_plugin_host,
     load_plugin,
     restrict_plugin_connections,
     schemas,
@@ -24,7 +25,7 @@ from analytics_worker.delivery.channels.base import Channel, Sender
 from analytics_worker.delivery.channels.card import Card, card_of
 from analytics_worker.delivery.channels.factory import http_channel
 from analytics_worker.delivery.message import Content, OutgoingMessage, Severity
-from analytics_worker.send_result import SENT, SendResult, permanent, temporary
+from analytics_worker.send_result import SENT, SendResult, not_configured, temporary
 from analytics_worker.telemetry import timed_request
 from analytics_worker.transport.address_filter import ForbiddenAddressError
 from blocks.notifications import AppriseChannel
@@ -61,7 +62,10 @@ def open_channel(name: str, block: AppriseChannel) -> Channel:
         plugin = _plugin(block.url)
         yield lambda message: _notify(plugin, message)
 
-    opened = http_channel(name, "apprise", target, session, block.rate)
+    def check() -> None:
+        check_plugin_host(_plugin(block.url))
+
+    opened = http_channel(name, "apprise", target, session, block.rate, check=check)
     return replace(opened, concurrency=1)
 
 
@@ -104,7 +108,7 @@ def _notify(plugin: Any, message: OutgoingMessage) -> SendResult:
             if _deliver(plugin, message):
                 return SENT
     except ForbiddenAddressError as error:
-        return permanent(f"{plugin.service_name}: {error}")
+        return not_configured(f"{plugin.service_name}: {error}")
     return temporary(f"Apprise could not deliver through {plugin.service_name}", outage=True)
 
 

@@ -74,7 +74,7 @@ def restrict_plugin_connections(plugin: Any) -> Generator[None]:
     Raises:
         ForbiddenAddressError: it tried to connect elsewhere, or its host is not listed.
     """
-    _check_host(plugin)
+    check_plugin_host(plugin)
     with restrict_connections(_with_proxies(configured_allow_list())) as guard:
         yield
         guard.raise_if_refused()
@@ -136,7 +136,7 @@ def _check_parameters(url: str, schemas: set[str]) -> None:
         )
 
 
-def _check_host(plugin: Any) -> None:
+def check_plugin_host(plugin: Any) -> None:
     """Refuse hosts that the operator has not listed, if the address chooses the host.
 
     Raises:

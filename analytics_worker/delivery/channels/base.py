@@ -36,6 +36,8 @@ class Channel:
         rate: The rate that the receiver accepts; None: unlimited.
         takes_files: Whether attachments are sent as files; otherwise as links.
         digestible: Whether a backlog may be sent as one digest that names each message.
+        check_target: Raises PermanentError if the configuration forbids its address. It looks up the
+            name and connects to nothing; the address is checked again by what connects.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Channel:
     rate: Rate | None = None
     takes_files: bool = False
     digestible: bool = True
+    check_target: Callable[[], None] = lambda: None
     limits: Mapping[str, int] = field(default_factory=dict[str, int])
 
     @property

@@ -13,6 +13,7 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,7 +26,11 @@ from analytics_worker.delivery.message import Content, OutgoingMessage
 from analytics_worker.errors import PermanentError
 from analytics_worker.send_result import SendResult, permanent
 from analytics_worker.settings import settings
-from analytics_worker.transport.address_filter import AllowList, configured_allow_list
+from analytics_worker.transport.address_filter import (
+    AllowList,
+    check_host,
+    configured_allow_list,
+)
 from analytics_worker.transport.email import Email
 from analytics_worker.transport.email_address import parse_address
 from analytics_worker.transport.email_content import Attachment, InlineImage
@@ -40,9 +45,9 @@ _BODY_END = re.compile(r"</body\s*>(?!.*</body)", re.IGNORECASE | re.DOTALL)
 
 def open_channel(name: str, block: EmailChannel) -> Channel:
     """Return the channel of a block; nothing is opened before its session is."""
-    server = block.server(
-        settings().alert_email_timeout_seconds, email_allow_list(block.host, block.port)
-    )
+    allowed = email_allow_list(block.host, block.port)
+    server = block.server(settings().alert_email_timeout_seconds, allowed)
+    _check_sender(block.sender)
 
     @contextmanager
     def session() -> Generator[Sender]:
@@ -57,7 +62,17 @@ def open_channel(name: str, block: EmailChannel) -> Channel:
         session=session,
         rate=parse_rate(block.rate),
         takes_files=True,
+        check_target=partial(check_host, block.host, block.port, allowed),
     )
+
+
+def _check_sender(sender: str) -> None:
+    try:
+        parse_address(sender)
+    except PermanentError as error:
+        raise PermanentError(
+            f"the sender can't be used: {error} (ALERT_EMAIL_FROM, or `sender` of the block)"
+        ) from None
 
 
 class _Body(NamedTuple):

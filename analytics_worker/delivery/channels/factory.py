@@ -22,6 +22,8 @@ def http_channel(
     target: str,
     session: Callable[[], AbstractContextManager[Sender]],
     rate: str | None = None,
+    *,
+    check: Callable[[], None] = lambda: None,
 ) -> Channel:
     """Return a channel that sends over HTTP and whose only recipient is the channel itself."""
     return Channel(
@@ -32,6 +34,7 @@ def http_channel(
         session=session,
         concurrency=settings().alert_delivery_posters,
         rate=parse_rate(rate),
+        check_target=check,
     )
 
 

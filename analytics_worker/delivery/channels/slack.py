@@ -13,6 +13,7 @@ Reads ``WEBHOOK_*`` settings and the files; writes nothing but messages. Slack r
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from pydantic import SecretStr
@@ -28,6 +29,7 @@ from analytics_worker.errors import PermanentError
 from analytics_worker.send_result import SENT, SendResult, permanent, temporary
 from analytics_worker.telemetry import timed_request
 from analytics_worker.transport.http import MISSING, HttpResponse, HttpSession, http_session
+from analytics_worker.transport.http_backend import check_target
 from analytics_worker.transport.webhook_url import parse_url
 from blocks.notifications import SlackChannel
 
@@ -76,7 +78,8 @@ def _webhook(name: str, block: SlackChannel, url: SecretStr) -> Channel:
         with http_session(url.get_secret_value()) as http:
             yield lambda message: _post(http, target.path, message)
 
-    return http_channel(name, "slack", target.host, session, block.rate)
+    check = partial(check_target, target)
+    return http_channel(name, "slack", target.host, session, block.rate, check=check)
 
 
 def _bot(name: str, block: SlackChannel, token: SecretStr, channel: str) -> Channel:

@@ -10,6 +10,7 @@ Reads ``WEBHOOK_*`` settings; writes nothing but messages. Teams removes no dupl
 import re
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 
 from analytics_worker.delivery.channels.base import Channel, Sender
 from analytics_worker.delivery.channels.card import card_of
@@ -25,6 +26,7 @@ from analytics_worker.transport.http import (
     HttpSession,
     http_session,
 )
+from analytics_worker.transport.http_backend import check_target
 from analytics_worker.transport.webhook_url import parse_url
 from blocks.notifications import TeamsChannel
 
@@ -46,7 +48,8 @@ def open_channel(name: str, block: TeamsChannel) -> Channel:
         with http_session(url) as http:
             yield lambda message: _post(http, target.path, message)
 
-    return http_channel(name, "teams", target.host, session, block.rate)
+    check = partial(check_target, target)
+    return http_channel(name, "teams", target.host, session, block.rate, check=check)
 
 
 @timed_request("teams")

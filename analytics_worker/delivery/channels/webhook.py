@@ -9,6 +9,7 @@ Reads ``WEBHOOK_*`` settings; writes nothing but requests, which the receiver de
 import math
 from collections.abc import Generator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from analytics_worker.delivery.channels.base import Channel, Sender
@@ -20,7 +21,8 @@ from analytics_worker.transport.http import (
     MISSING,
     TOO_MANY_REQUESTS,
 )
-from analytics_worker.transport.webhook import WebhookSession, webhook_session
+from analytics_worker.transport.http_backend import check_target
+from analytics_worker.transport.webhook import WebhookSession, signing_key, webhook_session
 from analytics_worker.transport.webhook_url import parse_url
 from blocks.notifications import WebhookChannel
 
@@ -43,16 +45,19 @@ def open_channel(name: str, block: WebhookChannel) -> Channel:
     """Return the channel of a block; nothing is opened before its session is.
 
     Raises:
-        PermanentError: the block's address can't be used.
+        PermanentError: the block's address or secret can't be used.
     """
     target = parse_url(block.url.get_secret_value())
+    if block.secret:
+        signing_key(block.secret.get_secret_value())
 
     @contextmanager
     def session() -> Generator[Sender]:
         with webhook_session(block.url, block.secret, connections=1) as webhook:
             yield lambda message: _post(webhook, message)
 
-    return http_channel(name, "webhook", target.host, session, block.rate)
+    check = partial(check_target, target)
+    return http_channel(name, "webhook", target.host, session, block.rate, check=check)
 
 
 def _post(webhook: WebhookSession, message: OutgoingMessage) -> SendResult:

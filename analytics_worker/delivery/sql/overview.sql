@@ -5,7 +5,8 @@ select
     counted.last_success,
     counted.last_failure,
     counted.last_error,
-    case when pace.paused_until > now() then pace.paused_until end as paused_until
+    case when pace.paused_until > now() then pace.paused_until end as paused_until,
+    case when pace.not_configured_since is not null then pace.reason end as waits_for
 from (
     select
         channel,

@@ -1,6 +1,6 @@
 """Show the states of all alerts, the most urgent first.
 
-Reads ops.alert_status and ops.alert_rules; writes nothing.
+Reads ops.alert_status, ops.alert_rules and the deliveries of notifications; writes nothing.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.presentation.exact_numbers import short_text
 from analytics_worker.text import value_line
-from flows.alerts.evaluation.samples import MAX_KEY_BYTES, exact_key_label
+from flows.alerts.evaluation.samples import MAX_KEY_BYTES, exact_key_label, group_of
 from flows.alerts.notifications.values import unit_of, value_text
 from flows.alerts.rules.model import Rule
 
@@ -40,13 +40,14 @@ def shown_states() -> ShownStates:
 
 
 def _table_row(row: Mapping[Any, Any]) -> dict[str, str]:
-    notified = [row["told"], "not notified" if row["untold"] else None]
+    rule = _stored_rule(row["definition"])
+    notified = [row["told"], "not notified" if row["untold"] else None, _undelivered(row, rule)]
     return {
         "rule": row["name"],
         "key": short_key(row["key"] or ""),
         "state": row["status"] + _mute_note(row),
         "severity": row["severity"] or "",
-        "value": "" if row["value"] is None else _value_text(row["definition"], row["value"]),
+        "value": "" if row["value"] is None else _value_text(rule, row["value"]),
         "since (UTC)": f"{row['since'].astimezone(UTC):%Y-%m-%d %H:%M:%S}" if row["since"] else "",
         "notified": ", ".join(filter(None, notified)),
         "owner": row["owner"] or "",
@@ -68,11 +69,28 @@ def _mute_note(row: Mapping[Any, Any]) -> str:
     return " (silenced)" if row["silenced"] else muted
 
 
-def _value_text(definition: str, value: Decimal) -> str:
-    """Return the value as the rule's messages show it; without unit if the stored rule is not valid."""
+def _undelivered(row: Mapping[Any, Any], rule: Rule | None) -> str | None:
+    """Return the channels through which the last notification of the alert was not delivered."""
+    group = group_of(rule, row["key"] or "") if rule else None
+    channels = [
+        f"{value_line(channel, MAX_KEY_BYTES)} ({status})"
+        for group_key, channel, status in row["undelivered"] or ()
+        if group in {None, group_key}
+    ]
+    return f"not delivered to {', '.join(channels)}" if channels else None
+
+
+def _stored_rule(definition: str) -> Rule | None:
+    """Return the stored rule, or None if it is not valid any more."""
     try:
-        rule = Rule.model_validate_json(definition)
+        return Rule.model_validate_json(definition)
     except ValidationError:
+        return None
+
+
+def _value_text(rule: Rule | None, value: Decimal) -> str:
+    """Return the value as the rule's messages show it; without unit if the stored rule is not valid."""
+    if rule is None:
         return short_text(value)
     has_format = unit_of(rule) or rule.format != "number" or rule.decimals is not None
     return value_text(rule, value) if has_format else short_text(value)

@@ -35,7 +35,7 @@ def test_a_listed_host_is_reached_and_another_is_not(http_sink, monkeypatch, blo
     monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "")
     settings.cache_clear()
     outcome = send_now("team")
-    assert outcome.status == "permanent"
+    assert outcome.status == "not_configured"
     assert "OUTBOUND_ALLOWED_HOSTS" in outcome.detail
     assert len(http_sink.requests) == 1
 
@@ -62,7 +62,7 @@ def test_a_name_that_is_not_listed_is_not_even_looked_up(url, monkeypatch, block
     monkeypatch.setattr("socket.getaddrinfo", lambda *query, **_: looked_up.append(query))
     block(url)
     outcome = send_now("team")
-    assert outcome.status == "permanent"
+    assert outcome.status == "not_configured"
     assert "rebinding.example.com: apprise opens its own connections" in outcome.detail
     assert "canary" not in outcome.detail
     assert looked_up == []

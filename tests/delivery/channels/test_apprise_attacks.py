@@ -193,7 +193,7 @@ def test_a_vendor_s_name_that_resolves_inside_the_network_is_refused(http_sink, 
     settings.cache_clear()
     block(f"zulip://bot@org.internal.example/{KEY}/general")
     outcome = send_now("team")
-    assert (outcome.status, http_sink.connections) == ("permanent", 0)
+    assert (outcome.status, http_sink.connections) == ("not_configured", 0)
     assert "inside the network" in outcome.detail
 
 

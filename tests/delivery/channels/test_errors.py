@@ -113,7 +113,7 @@ def test_a_service_inside_the_network_is_not_reached(receivers: Receivers, monke
     monkeypatch.setenv("OUTBOUND_ALLOWED_HOSTS", "")
     settings.cache_clear()
     result = receivers.send(name, FIRING)
-    assert result.status == "permanent"
+    assert result.status == "not_configured"
     assert "OUTBOUND_ALLOWED_HOSTS" in result.detail
     assert service(receivers, name).requests == []
 
