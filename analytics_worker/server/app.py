@@ -4,7 +4,7 @@ How it uses SQLite and PostgreSQL is in analytics_worker/server/database.py. On 
 (analytics_worker/server/request_guard.py), and automations connect to permitted addresses only
 (analytics_worker/server/automation_actions.py), and runs that were declared crashed stay so
 (analytics_worker/server/crashed_runs.py), and clients repeat requests for which PostgreSQL had no connection
-(analytics_worker/server/unavailable_database.py). Who creates what exists is told so, without an error in the log
+(analytics_worker/server/unavailable_database.py). What exists is created only once, without an error in the log
 (analytics_worker/server/conflicts.py). A schema is checked once (analytics_worker/server/checked_schemas.py). An idle one
 waits (analytics_worker/server/background_tasks.py), and checks of requests cost little
 (analytics_worker/server/direct_middleware.py). Reads and writes only what Prefect's server does, extends
