@@ -4,13 +4,15 @@ BIN := .venv/bin
 READY := .venv/.ready
 MOVED := $(shell [ ! -s $(READY) ] || [ "$$(cat $(READY))" = "$$(pwd -P)" ] || echo moved)
 
-.PHONY: moved help up test drills fast previous check docs bench soak images sbom lock clean
+.PHONY: environment moved help up test drills fast previous check docs bench soak images sbom lock clean
+
+environment: $(READY) ## make the environment, or renew it after an update; also without a target
 
 moved:
 	@echo "This folder was moved or copied: its .venv is of another folder."
 
 help:                 ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 13
 
 up: $(READY)          ## start the whole worker and run its pipeline once; Ctrl-C stops it
 	@exec $(BIN)/analytics-worker up
@@ -26,7 +28,6 @@ fast: $(READY)        ## the tests of contracts and single modules: thousands, m
 
 previous:             ## contracts, single modules, workers and one whole stack with the Prefect release before
 	@[ -e .venv-previous/.ready ] || ./setup-environment $(PYTHON) .venv-previous requirements-prefect-3.8.lock
-	@touch .venv-previous/.ready
 	@.venv-previous/bin/python -m pytest -n 2 --dist loadfile tests/contract tests/unit tests/hosts tests/acceptance
 
 check: $(READY)       ## lint, format, types, import layers, words, links
@@ -66,4 +67,3 @@ clean:                ## remove the environment; the data in .state stays
 # So it is when the folder was moved: programs of an environment have its path.
 $(READY): requirements.lock pyproject.toml setup-environment $(MOVED)
 	@./setup-environment $(PYTHON)
-	@pwd -P > $@

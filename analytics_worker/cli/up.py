@@ -34,4 +34,4 @@ def up(
             return stack.supervise(options)
         return 1
 
-    raise typer.Exit(run_under_subreaper(supervise))
+    run_under_subreaper(supervise)

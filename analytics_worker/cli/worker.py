@@ -105,8 +105,8 @@ def _warn_of_pooler() -> None:
 
 def _configured_options(chosen: Settings, pools: list[str], policy: "JobPolicy") -> "Options":
     """What the settings say of a worker of these pools."""
+    from analytics_worker.preload.code_reload import Project  # noqa: PLC0415  # --help answers at once
     from analytics_worker.tracing import modules_to_preload  # noqa: PLC0415
-    from analytics_worker.worker.fork_server.code_reload import Project  # noqa: PLC0415  # --help answers at once
     from analytics_worker.worker.run_monitor import default_limit_mb  # noqa: PLC0415
     from analytics_worker.worker.worker_process import Options  # noqa: PLC0415
 

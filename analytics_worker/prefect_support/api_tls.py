@@ -5,6 +5,7 @@ that was replaced is read again. Reads certificates; writes nothing.
 """
 
 import functools
+import re
 import ssl
 from collections.abc import Callable
 from pathlib import Path
@@ -14,12 +15,17 @@ import certifi
 from prefect.client.orchestration import PrefectClient, SyncPrefectClient
 from prefect.settings import get_current_settings
 
+WITHOUT_TLS = re.compile(r"http://(127\.|localhost[:/]|\[::1\])")
+"""URLs of an API on this host: connections to it never need a certificate."""
+
 
 def api_ssl_context() -> ssl.SSLContext | None:
     """Return the context for connections to the API; None where Prefect makes one of its own."""
     api = get_current_settings().api
     if api.tls_insecure_skip_verify:
         return None
+    if "ssl_cert_file" not in api.model_fields_set and WITHOUT_TLS.match(str(api.url or "")):
+        return _without_certificates()
     file = Path(api.ssl_cert_file or certifi.where())
     try:
         status = file.stat()
@@ -31,6 +37,12 @@ def api_ssl_context() -> ssl.SSLContext | None:
 @functools.lru_cache(maxsize=2)
 def _read(file: Path, _version: tuple[int, ...]) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=file)
+
+
+@functools.lru_cache(maxsize=1)
+def _without_certificates() -> ssl.SSLContext:
+    """Return a context that accepts no certificate; certifi's 140 certificates take 4 MB in each process."""
+    return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
 
 def share_api_ssl_context() -> None:

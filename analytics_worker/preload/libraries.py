@@ -54,3 +54,21 @@ LIBRARIES = (
     "sqlite3",
 )
 """What nearly every run imports besides."""
+
+MODELS = (
+    "prefect.client.schemas.filters:FlowRunFilter",
+    "prefect.client.schemas.filters:FlowRunFilterState",
+    "prefect.client.schemas.filters:FlowRunFilterStateType",
+    "prefect.client.schemas.filters:WorkPoolFilter",
+    "prefect.client.schemas.filters:WorkPoolFilterName",
+    "prefect.client.schemas.objects:CsrfToken",
+    "prefect.client.schemas.objects:FlowRun",
+    "prefect.client.schemas.objects:State",
+    "prefect.client.schemas.objects:WorkPool",
+    "prefect.client.schemas.objects:WorkerMetadata",
+    "prefect.client.schemas.worker_channel:WorkerChannelAuthSuccess",
+    "prefect.client.schemas.worker_channel:WorkerHelloFrame",
+    "prefect.events.filters:EventFilter",
+    "prefect.events.schemas.events:Event",
+)
+"""Models whose validators Prefect builds when they are used first; worker, exporter and runs use these."""

@@ -2,12 +2,11 @@
 
 Started by the supervisor as ``python -P -m analytics_worker.preload.process FD PADDING``; FD is a socket to it. What
 was imported is in memory once for all of them, and no process waits for it again. It opens no
-event loop and no connection, never starts a thread, and keeps none of this project's own code: a process imports that for
-itself, as it is then. Ends with the supervisor; the processes stay. Writes nothing.
+event loop and no connection and never starts a thread. It has this project's own code, too, which a process imports
+for itself if it was edited since (analytics_worker/preload/own_code.py). Ends with the supervisor; the processes stay. Writes nothing.
 """
 
 import ctypes
-import gc
 import importlib
 import os
 import random
@@ -21,7 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analytics_worker.preload.command_line import show_command
-from analytics_worker.preload.libraries import LIBRARIES, PREFECT_MODULES
+from analytics_worker.preload.libraries import LIBRARIES, MODELS, PREFECT_MODULES
+from analytics_worker.preload.own_code import OwnCode, freeze
 from analytics_worker.preload.request import (
     CHANNEL,
     PASSED_FD,
@@ -34,9 +34,10 @@ from analytics_worker.preload.request import (
     socket_pair,
 )
 
-OWN = ("analytics_worker", "blocks", "flows")
 PR_SET_PDEATHSIG = 1
 ADOPTION_SECONDS = 10.0
+IDLE_SECONDS = 0.05
+"""Requests that follow each other sooner are those of a start: none waits for the imports of others."""
 DEFAULT_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD)
 
 
@@ -44,10 +45,14 @@ class Launch:
     """A process that was requested, seen from inside of it."""
 
     def __init__(
-        self, request: LaunchRequest, fds: Sequence[int], channel: socket.socket | None
+        self,
+        request: LaunchRequest,
+        fds: Sequence[int],
+        channel: socket.socket | None,
+        code: OwnCode,
     ) -> None:
         """Take over the descriptors."""
-        self._request, self._fds, self._channel = request, fds, channel
+        self._request, self._fds, self._channel, self._code = request, fds, channel, code
 
     def run(self) -> None:
         """Become what was requested."""
@@ -96,7 +101,7 @@ class Launch:
             time.tzset()
         if prefect_variables(before) != prefect_variables(after):
             _read_prefect_settings()
-        _forget_own_code()
+        self._code.forget_if_changed(before, after)
 
 
 def _read_prefect_settings() -> None:
@@ -107,25 +112,19 @@ def _read_prefect_settings() -> None:
     setup_logging()
 
 
-def _forget_own_code() -> None:
-    for name in [name for name in sys.modules if name.partition(".")[0] in OWN]:
-        del sys.modules[name]
-
-
 class BaseProcess:
     """Fork on request."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket.socket, code: OwnCode) -> None:
         """Serve the supervisor at the other end of the socket."""
-        self._sock = sock
+        self._sock, self._code = sock, code
         self._channels: list[socket.socket] = []
 
     def serve(self) -> Launch | None:
         """Return the launch, in each new process; None in this one, when the supervisor has ended."""
         self._sock.sendall(READY)
         while True:
-            readable, _, _ = select.select([self._sock, *self._channels], [], [])
-            for sock in readable:
+            for sock in self._readable():
                 try:
                     request, fds = receive_request(sock)
                 except (EOFError, ConnectionError):
@@ -137,6 +136,17 @@ class BaseProcess:
                 launch = self._launch(sock, request, fds)
                 if launch is not None:
                     return launch
+            self._import_when_idle()
+
+    def _import_when_idle(self) -> None:
+        """Import the code of the other processes; what starts first, the server, does not wait for it."""
+        if not self._code.is_complete and not self._readable(IDLE_SECONDS):
+            self._code.import_rest()
+            build_models()
+            freeze()
+
+    def _readable(self, seconds: float | None = None) -> list[socket.socket]:
+        return select.select([self._sock, *self._channels], [], [], seconds)[0]
 
     def _launch(
         self, sock: socket.socket, request: LaunchRequest, fds: Sequence[int]
@@ -180,7 +190,7 @@ class BaseProcess:
         for sock in (self._sock, *self._channels, *pair[:1]):
             if sock is not None:
                 sock.close()
-        return Launch(request, fds, pair[1])
+        return Launch(request, fds, pair[1], self._code)
 
     @staticmethod
     def _finish(
@@ -196,14 +206,21 @@ class BaseProcess:
             return  # its end is read next
 
 
-def preload() -> None:
-    """Import the libraries and set them apart from later collections, which would copy their pages."""
+def preload() -> OwnCode:
+    """Import the libraries, and the first of this project's own code."""
+    code = OwnCode(Path.cwd())
     for name in (*PREFECT_MODULES, *LIBRARIES):
         importlib.import_module(name)
-    if len(list(Path("/proc/self/task").iterdir())) > 1:
-        sys.exit("a library started a thread: no process is forked from here")
-    gc.collect()
-    gc.freeze()
+    code.import_early()
+    freeze()
+    return code
+
+
+def build_models() -> None:
+    """Build the validators that several processes need: each would take memory and time for them."""
+    for name in MODELS:
+        module, _, model = name.partition(":")
+        getattr(importlib.import_module(module), model).model_rebuild()
 
 
 def main() -> None:
@@ -211,8 +228,7 @@ def main() -> None:
     sock = socket.socket(fileno=int(sys.argv[1]))
     sock.set_inheritable(False)
     show_command([sys.executable, "-m", "analytics_worker.preload.process"])
-    preload()
-    launch = BaseProcess(sock).serve()
+    launch = BaseProcess(sock, preload()).serve()
     if launch is not None:
         launch.run()
 

@@ -14,7 +14,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.settings import get_current_settings
 from prefect.utilities.processutils import sanitize_subprocess_env
 
-from analytics_worker.worker.fork_server.code_reload import Project
+from analytics_worker.preload.code_reload import Project
 from analytics_worker.worker.fork_server.protocol import ForkRequest
 from analytics_worker.worker.job import Job
 

@@ -21,10 +21,10 @@ from prefect.logging import get_logger
 
 from analytics_worker.prefect_support.api_tls import share_api_ssl_context
 from analytics_worker.prefect_support.result_libraries import restrict_result_libraries
+from analytics_worker.preload.code_reload import Project
 from analytics_worker.worker.event_listener import EventListener
 from analytics_worker.worker.fork_server.child_environment import child_environment
 from analytics_worker.worker.fork_server.client import ForkServerClient
-from analytics_worker.worker.fork_server.code_reload import Project
 from analytics_worker.worker.fork_server.pool import ForkServerPool
 from analytics_worker.worker.heartbeats import send_heartbeats
 from analytics_worker.worker.job_override_policy import JobPolicy

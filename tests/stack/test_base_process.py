@@ -2,16 +2,19 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
 from analytics_worker.preload.client import ForkedProcess, ProcessHandle
+from analytics_worker.preload.own_code import PACKAGES
 from analytics_worker.settings import project_root
 from analytics_worker.stack.programs import BaseProcess, Program
 from tests.support.stack import DEADLINE_SECONDS
@@ -99,6 +102,55 @@ def test_a_process_starts_without_it_where_it_cannot_be_had(monkeypatch: pytest.
     with_base(scenario)
 
 
+PROBE = """
+import sys
+sys.stdin.read()
+known = "flows.alerts" in sys.modules
+import analytics_worker.text
+print(known, getattr(analytics_worker.text, "EDITED", False))
+"""
+
+
+@pytest.fixture
+def copied_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The packages in a folder of their own, which the processes import them from."""
+    for name in PACKAGES:
+        shutil.copytree(project_root() / name, tmp_path / name)
+    (tmp_path / "analytics_worker/probe.py").write_text(PROBE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    return tmp_path
+
+
+def probed_twice(project: Path, between: Callable[[], object]) -> list[str]:
+    """Whether a process has the flows from the start, and an edit: before and after `between`."""
+
+    async def scenario() -> list[str]:
+        base = BaseProcess(project)
+        probe = Program(("analytics_worker.probe",), dict(os.environ), project, with_input=True)
+        try:
+            await answer(await base.start(probe), "")  # it imports the code after the first request
+            before = await answer(await base.start(probe), "")
+            between()
+            return [before.strip(), (await answer(await base.start(probe), "")).strip()]
+        finally:
+            await base.stop()
+
+    return asyncio.run(scenario())
+
+
+def test_processes_have_its_import_of_our_code_until_a_file_is_edited(copied_project: Path):
+    def edit() -> None:
+        with (copied_project / "analytics_worker/text.py").open("a") as file:
+            file.write("EDITED = True\n")
+
+    assert probed_twice(copied_project, edit) == ["True False", "False True"]
+
+
+def test_a_flow_that_cannot_be_imported_does_not_hinder_others(copied_project: Path):
+    (copied_project / "flows/alerts/__init__.py").write_text("raise SystemExit(1)")
+    assert probed_twice(copied_project, lambda: None) == ["False False"] * 2
+
+
 def base_of(stack: Any) -> psutil.Process:
     """The base process of a running stack."""
     found = [p for p in stack.processes() if "analytics_worker.preload.process" in p.cmdline()]
@@ -130,6 +182,18 @@ def test_its_command_lines_say_what_they_are(running_stack):
     assert "analytics_worker.server" in shown["server"]
     assert "analytics_worker.exporter" in shown["exporter"]
     assert "worker" in shown["worker"]
+
+
+def test_the_validators_that_several_processes_need_are_built_once():
+    code = (
+        "import importlib, prefect.main; from analytics_worker.preload import libraries, process;"
+        "names = [name.split(':') for name in libraries.MODELS];"
+        "models = [getattr(importlib.import_module(module), name) for module, name in names];"
+        "count = lambda: sum(model.__pydantic_complete__ for model in models);"
+        "before = count(); process.build_models(); print(before < count() == len(models))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.strip() == "True"
 
 
 def test_the_supervisor_imports_no_large_library():

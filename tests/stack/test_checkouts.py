@@ -42,14 +42,34 @@ def test_a_copied_script_is_refused(copied, words):
     assert done.stderr.count("\n") == 1
 
 
-def test_make_sets_up_a_moved_folder_again(copied):
+@pytest.fixture
+def made(copied):
+    """A copy with what an environment is made of; what `make` would do there."""
     for name in ("Makefile", "pyproject.toml", "requirements.lock", "setup-environment"):
         shutil.copy(project_root() / name, copied)
+    (copied / ".venv/.ready").write_text(f"{copied.resolve()}\n")
+
+    def make(*words):
+        done = subprocess.run(
+            [MAKE, "-n", *words], cwd=copied, capture_output=True, text=True, check=False
+        )
+        return done.stdout
+
+    return make
+
+
+def test_make_sets_up_a_moved_folder_again(made, copied):
     (copied / ".venv/.ready").write_text("/another/folder\n")
-    done = subprocess.run(
-        [MAKE, "-n", "up"], cwd=copied, capture_output=True, text=True, check=False
-    )
-    assert "This folder was moved or copied" in done.stdout
+    assert "This folder was moved or copied" in made("up")
+
+
+def test_make_alone_sets_the_environment_up(made, copied):
+    """As docs/production.md and docs/upgrade.md say: at first, and after an update of the lock."""
+    assert made() == f"{MAKE}: Nothing to be done for 'environment'.\n".replace(MAKE, "make")
+    os.utime(copied / "requirements.lock")
+    assert made() == "./setup-environment python3\n"
+    shutil.rmtree(copied / ".venv")
+    assert made() == "./setup-environment python3\n"
 
 
 def test_two_checkouts_have_a_stack_each(tmp_path):

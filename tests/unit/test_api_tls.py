@@ -1,6 +1,7 @@
 """Clients of the Prefect API share one TLS context, which follows Prefect's settings."""
 
 import shutil
+import ssl
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,25 @@ def test_a_certificate_file_that_was_replaced_is_read_again(reads: list[object],
         file.write_text(Path(certifi.where()).read_text() + "\n# renewed\n")
         assert api_ssl_context() is not first
     assert len(reads) == 2
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:4200/api", "http://[::1]:4200/api"])
+def test_an_api_on_this_host_without_tls_needs_no_certificate(reads: list[object], url: str):
+    with temporary_settings({PREFECT_API_URL: url}):
+        context = api_ssl_context()
+    assert context
+    assert context.verify_mode is ssl.CERT_REQUIRED
+    assert context.cert_store_stats()["x509"] == 0
+    assert reads == []
+
+
+@pytest.mark.parametrize("url", ["http://localhost.example.com/api", "http://10.0.0.1:4200/api"])
+def test_an_api_on_another_host_may_redirect_to_tls(reads: list[object], url: str):
+    with temporary_settings({PREFECT_API_URL: url}):
+        context = api_ssl_context()
+    assert context
+    assert context.cert_store_stats()["x509"] > 100
+    assert len(reads) == 1
 
 
 def test_prefect_makes_the_context_that_verifies_nothing():

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from analytics_worker.cli.worker import OWN
+from analytics_worker.preload.code_reload import Project
 from analytics_worker.settings import project_root
 from analytics_worker.worker.fork_server.client import ForkServerClient
-from analytics_worker.worker.fork_server.code_reload import Project
 from tests.support.processes import wait_for_exit
 
 

@@ -38,6 +38,8 @@ SETTINGS = {
     "shared_buffers": "128MB",
     "wal_level": "minimal",  # nothing replicates from here, and bulk loads skip the log
     "max_wal_senders": "0",
+    "max_logical_replication_workers": "0",  # no process that waits for subscriptions
+    "io_method": "sync",  # no processes that read ahead: its files are in the kernel's cache
     "client_connection_check_interval": "1s",  # a killed client's query ends, too
     "timezone": "UTC",
     "log_timezone": "UTC",

@@ -25,11 +25,11 @@ from prefect.logging.handlers import APILogHandler
 
 from analytics_worker.json_lines import identify
 from analytics_worker.log_format import apply_to_handlers, finish_streams, report_uncaught
+from analytics_worker.preload.code_reload import unload
 from analytics_worker.process_identity import ProcessIdentity
 from analytics_worker.tracing import finish_tracing, start_tracing
 from analytics_worker.worker import prefect_internals
 from analytics_worker.worker.fork_server import prefect_internals as engine_requests
-from analytics_worker.worker.fork_server.code_reload import unload
 from analytics_worker.worker.fork_server.protocol import ForkRequest
 from analytics_worker.worker.server_facts import Facts
 
@@ -93,7 +93,7 @@ def adopt_environment(request: ForkRequest, server_environment: Mapping[str, str
     if request["record"]:
         _write_record(Path(request["record"]))
     if request["spare"]:
-        from analytics_worker.prefect_support import warm_process  # noqa: PLC0415  # the run's own, see analytics_worker/worker/fork_server/code_reload.py
+        from analytics_worker.prefect_support import warm_process  # noqa: PLC0415  # the run's own, see analytics_worker/preload/code_reload.py
 
         warm_process.fork_warm_process()
     _redirect(request["output"])
