@@ -8,6 +8,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, TextIO
 
 from analytics_worker.json_lines import (
@@ -72,6 +73,16 @@ def apply_to_handlers() -> None:
 def emit(level: str, logger: str, message: str, **fields: object) -> None:
     """Write a line of a process that logs JSON."""
     write_line(_target() or sys.stderr, json_line(level, logger, message, **fields))
+
+
+def inform(logger: str, message: str) -> None:
+    """Write a line about what this process does, for people or as JSON; without it if there is no room."""
+    if is_json():
+        emit("INFO", logger, message)
+        return
+    with suppress(OSError):
+        sys.stdout.write(f"{message}\n")
+        sys.stdout.flush()
 
 
 def report_uncaught() -> None:

@@ -7,6 +7,7 @@ in the file. Paused deployments and schedules stay paused.
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from prefect.client.schemas.actions import (
 )
 from prefect.client.schemas.objects import WorkPool
 from prefect.client.schemas.responses import DeploymentResponse
+from prefect.exceptions import ObjectAlreadyExists
 
 from analytics_worker.database.connections import MissingDatabaseError, warehouse_url
 from analytics_worker.deployment.automations import sync_automations
@@ -38,6 +40,7 @@ from analytics_worker.deployment.pool_types import (
     check_type,
     with_defaults,
 )
+from analytics_worker.prefect_support.claim_limits import claim_limit, name_of
 from analytics_worker.prefect_support.deployments import DeployedFlow, Pool, deployed_flows, pools
 from analytics_worker.prefect_support.pagination import pages as pages_of
 from blocks import notifications, warehouse
@@ -93,7 +96,7 @@ def deploy(state: DesiredState, client: SyncPrefectClient) -> list[DeploymentCha
     check_pools(state.pool_type, ours)
     types = {pool.name: pool.type for pool in ours}
     return [
-        *(_pool(state, pool, existing.get(pool.name), client) for pool in state.pools),
+        *_pools(state, existing, client),
         *_blocks(client),
         *_deployments(_in_folders(state, types), client),
         *_automations(state, client),
@@ -110,6 +113,18 @@ def _in_folders(state: DesiredState, types: Mapping[str, str]) -> DesiredState:
         for name, (flow, fields) in state.deployments.items()
     }
     return replace(state, deployments=deployments)
+
+
+def _pools(
+    state: DesiredState, existing: Mapping[str, WorkPool], client: SyncPrefectClient
+) -> Iterator[DeploymentChange]:
+    """Create or update the pools, with the limits that their workers would create otherwise."""
+    limits = {limit.name for limit in pages_of(client.read_global_concurrency_limits)}
+    for pool in state.pools:
+        yield _pool(state, pool, existing.get(pool.name), client)
+        if name_of(pool.name) not in limits:
+            with suppress(ObjectAlreadyExists):  # by a worker, just now
+                client.create_global_concurrency_limit(claim_limit(pool.name))
 
 
 def _pool(

@@ -4,7 +4,8 @@ How it uses SQLite and PostgreSQL is in analytics_worker/server/database.py. On 
 (analytics_worker/server/request_guard.py), and automations connect to permitted addresses only
 (analytics_worker/server/automation_actions.py), and runs that were declared crashed stay so
 (analytics_worker/server/crashed_runs.py), and clients repeat requests for which PostgreSQL had no connection
-(analytics_worker/server/unavailable_database.py). A schema is checked once (analytics_worker/server/checked_schemas.py). An idle one
+(analytics_worker/server/unavailable_database.py). What exists is created only once, without an error in the log
+(analytics_worker/server/conflicts.py). A schema is checked once (analytics_worker/server/checked_schemas.py). An idle one
 waits (analytics_worker/server/background_tasks.py), and checks of requests cost little
 (analytics_worker/server/direct_middleware.py). Reads and writes only what Prefect's server does, extends
 deadlines that passed during its downtime (analytics_worker/server/deadlines_after_downtime.py) and creates indexes (analytics_worker/server/sqlite_indexes.py).
@@ -25,6 +26,7 @@ from analytics_worker.log_format import is_json, use_log_format
 from analytics_worker.server.automation_actions import restrict_actions
 from analytics_worker.server.background_tasks import wait_for_background_tasks
 from analytics_worker.server.checked_schemas import check_schemas_once
+from analytics_worker.server.conflicts import answer_conflicts
 from analytics_worker.server.crashed_runs import keep_declared_crashes
 from analytics_worker.server.database import configure_database, is_on_sqlite
 from analytics_worker.server.deadlines_after_downtime import extend_heartbeat_deadlines
@@ -36,6 +38,7 @@ from analytics_worker.server.sqlite_indexes import create_indexes
 from analytics_worker.server.unauthorized import UnauthorizedExplanation
 from analytics_worker.server.unavailable_database import answer_unavailable
 from analytics_worker.server.uvicorn_server import serve
+from analytics_worker.server_login import VARIABLE, login_problem
 from analytics_worker.settings import settings, user_variables
 from analytics_worker.stack_address import PROCESS_MARKER
 from analytics_worker.transport.address_filter import configured_allow_list
@@ -56,6 +59,7 @@ def app(port: int | None = None) -> RequestGuard:
     check_schemas_once()
     wait_for_background_tasks()
     answer_unavailable()
+    answer_conflicts()
     rules = _rules(port or get_current_settings().server.api.port)
     served = create_app()
     api: FastAPI = served.api_app  # pyright: ignore[reportAttributeAccessIssue]
@@ -80,12 +84,13 @@ def check(port: int) -> None:
     _rules(port)
     configured_allow_list()
     login = None if api.auth_string is None else api.auth_string.get_secret_value()
-    if login == "":  # Prefect takes it for a login, and leaves its websockets open
-        raise PermanentError("PREFECT_SERVER_API_AUTH_STRING is empty; expected user:password.")
+    problem = None if login is None else login_problem(login, api.host)
+    if problem:
+        raise PermanentError(f"{VARIABLE} {problem}.")
     if login is None and not is_loopback(api.host):
         raise PermanentError(
             f"PREFECT_SERVER_API_HOST={api.host} lets other hosts reach the API and run commands"
-            " as this user: set PREFECT_SERVER_API_AUTH_STRING=user:password, too."
+            f" as this user: set {VARIABLE}=user:password, too."
         )
 
 

@@ -1,4 +1,7 @@
-"""The web server, which reports to systemd that it listens and that its event loop runs. Writes nothing."""
+"""The web server, which reports to people and systemd that it listens, and to systemd that its event loop runs.
+
+Writes a line to the log.
+"""
 
 import sys
 import time
@@ -10,6 +13,8 @@ from typing_extensions import override
 from uvicorn.config import STARTUP_FAILURE
 
 from analytics_worker import systemd
+from analytics_worker.host_port import Authority, client_host
+from analytics_worker.log_format import inform
 
 
 class Server(uvicorn.Server):
@@ -26,6 +31,8 @@ class Server(uvicorn.Server):
         """Report that requests are answered from now on."""
         await super().startup(sockets)
         if self.started:
+            address = Authority(client_host(self.config.host), self.config.port)
+            inform("server", f"Ready: http://{address}/api answers.")
             systemd.notify(systemd.READY)
 
     @override

@@ -22,6 +22,11 @@ DATABASE_URLS = (
     "PREFECT_API_DATABASE_CONNECTION_URL",
 )
 """Variables of Prefect for its server's database, the newer name first."""
+ASYNC_DRIVERS = {
+    "postgresql": "postgresql+asyncpg",
+    "postgres": "postgresql+asyncpg",
+    "sqlite": "sqlite+aiosqlite",
+}
 SERVICE_PERIODS = {
     "PREFECT_SERVER_SERVICES_PAUSE_EXPIRATIONS_LOOP_SECONDS": "30",
     "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_LOOP_SECONDS": "60",
@@ -105,15 +110,25 @@ def environment(port: int, marker: str, login: str | None) -> dict[str, str]:
             "PYTHONPATH": _python_path(chosen.get("PYTHONPATH")),
             MARKER: marker,
         }
-        | _database_tls(chosen)
+        | _database(chosen)
         | _login(login)
     )
 
 
-def _database_tls(chosen: Mapping[str, str]) -> dict[str, str]:
-    """What Prefect's server reads instead of libpq's parameters in the URL of its database."""
+def _database(chosen: Mapping[str, str]) -> dict[str, str]:
+    """What Prefect's server reads instead of the URL of its database that the user wrote."""
     name = next((name for name in DATABASE_URLS if chosen.get(name)), None)
-    return server_variables(name, chosen[name]) if name else {}
+    if name is None:
+        return {}
+    url = _with_async_driver(chosen[name].strip())
+    return {name: url} | server_variables(name, url)
+
+
+def _with_async_driver(url: str) -> str:
+    """Name the only driver that the server can use, whichever the URL has."""
+    scheme, separator, rest = url.partition("://")
+    driver = ASYNC_DRIVERS.get(scheme.partition("+")[0], scheme)
+    return driver + separator + rest
 
 
 def _login(login: str | None) -> dict[str, str]:

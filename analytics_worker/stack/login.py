@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from analytics_worker.host_port import Authority, is_loopback
+from analytics_worker.server_login import VARIABLE as SERVER_VARIABLE
+from analytics_worker.server_login import login_problem
 from analytics_worker.settings import settings, user_variables
 from analytics_worker.stack.accounts import other_accounts
 from analytics_worker.stack.environment import api_port, listen_host
 from analytics_worker.stack.errors import StackError
 from analytics_worker.stack_address import login_file
 
-SERVER_VARIABLE = "PREFECT_SERVER_API_AUTH_STRING"
 USER = "admin"
 SHOWN_ACCOUNTS = 3
 NO_LOGIN = "The server requires no login; SERVER_LOGIN=on turns it on."
@@ -54,14 +55,18 @@ def choose_login() -> Login | None:
         StackError: the server would listen beyond this host without one, or the file can't be trusted.
     """
     given = user_variables().get(SERVER_VARIABLE)
-    if given == "":  # Prefect would take it for a login, and leave its websockets open
-        raise StackError(
-            f"{SERVER_VARIABLE} is empty; expected user:password, or no such variable."
-        )
-    if given:
+    if given is not None:
+        _check(given)
         return Login(given, "as you set it")
     reason = _reason()
     return Login(_stored(login_file()), reason, login_file()) if reason else None
+
+
+def _check(given: str) -> None:
+    problem = login_problem(given, listen_host())
+    if problem:
+        without = ", or no such variable" if not given else ""
+        raise StackError(f"{SERVER_VARIABLE} {problem}{without}.")
 
 
 def _reason() -> str | None:
@@ -123,8 +128,7 @@ def _read(file: Path) -> str:
             text = opened.read(1000).strip() if private and own else ""
     except (OSError, UnicodeDecodeError):
         text = ""
-    user, colon, password = text.partition(":")
-    if not (user and colon and password and text.isascii() and text.isprintable()):
+    if login_problem(text, listen_host()) or not (text.isascii() and text.isprintable()):
         raise StackError(
             f"{file} is not a valid login; expected one line user:password in a file that only you can"
             " read (mode 600): delete it, and the next start makes a new one."

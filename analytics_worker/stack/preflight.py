@@ -7,25 +7,18 @@ import os
 import shutil
 import socket
 from pathlib import Path
-from typing import Any
 
 import psutil
-import psycopg2
 
-from analytics_worker.database.libpq_url import (
-    DatabaseUrlError,
-    address,
-    connection_problem,
-    libpq_parameters,
-)
 from analytics_worker.host_port import is_loopback, parse_allowed_hosts
 from analytics_worker.settings import settings
+from analytics_worker.stack.database_urls import check_database_url
 from analytics_worker.stack.environment import HOST, api_port, listen_host
 from analytics_worker.stack.errors import StackError
+from analytics_worker.stack.server_database import check_server_database
 from analytics_worker.worker.code_folders import configured_folders
 
 NEEDED_BYTES = 500_000_000  # a sample warehouse, the server's database, logs
-CONNECT_SECONDS = 10
 
 
 def check_everything(state_dir: Path) -> int:
@@ -44,11 +37,12 @@ def check_everything(state_dir: Path) -> int:
 
 
 def check_server() -> int:
-    """Refuse to start a Prefect server where it can't listen, or under names that are none; its port."""
+    """Refuse to start a Prefect server that can't listen, has names that are none, or no database; its port."""
     port, host = api_port(), listen_host()
     is_loopback(host)
     parse_allowed_hosts(settings().server_allowed_hosts, port)
     check_port(port, "PREFECT_SERVER_API_PORT", host)
+    check_server_database()
     return port
 
 
@@ -97,23 +91,3 @@ def _owner(port: int) -> str:
         if connection.laddr and connection.laddr.port == port and connection.status == "LISTEN":
             return f", process {connection.pid}" if connection.pid else ""
     return ""
-
-
-def check_database_url() -> None:
-    """Refuse to start with a DATABASE_URL that does not answer; nothing is written there."""
-    secret = settings().database_url
-    if secret is None:
-        return
-    try:
-        parameters = libpq_parameters(secret.get_secret_value())
-    except DatabaseUrlError as error:
-        raise StackError(f"{error}.") from None
-    options: dict[str, Any] = parameters | {"connect_timeout": str(CONNECT_SECONDS)}
-    try:
-        psycopg2.connect(**options).close()
-    except psycopg2.Error as error:
-        reason = connection_problem(str(error)) or type(error).__name__
-        raise StackError(
-            f"DATABASE_URL ({address(parameters)}) does not answer: {reason}."
-            " Correct it, or unset it: the stack then brings its own PostgreSQL."
-        ) from None

@@ -45,13 +45,14 @@ def serve() -> None:
     home = folder.path / "prefect"
     home.mkdir(mode=0o700, exist_ok=True)
     variables = user_variables()
-    lines = [*set_damaged_aside(home, variables), *_notes(port, login)]
+    terminal = stack_terminal("server")
+    for line in set_damaged_aside(home, variables):
+        terminal.say(line)
     prepared = SKIP_PREPARATION if start_from_template(home, variables) else {}
     own = prepared | SINGLE_ARENA | environment(port, folder.marker, login and login.secret)
     del own[MARKER]  # which only processes of `make up` have
-    terminal = stack_terminal()
-    for line in lines:
-        terminal.say(line)
+    for line in _notes(port, login):
+        terminal.inform(line)
     folder.keep_lock_for_program()
     sys.stdout.flush()
     command = [sys.executable, "-m", "analytics_worker.server", str(port)]

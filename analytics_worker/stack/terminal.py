@@ -38,6 +38,10 @@ class Terminal:
         """An event that no command caused."""
         self._print(f"[{STYLES['note']}]![/] {plain(text)}", soft_wrap=True)
 
+    def inform(self, text: str) -> None:
+        """What to know about what starts."""
+        self._print(plain(text), soft_wrap=True)
+
     def _print(self, text: str | Table, *, soft_wrap: bool = False) -> None:
         """Print; what can't be written, on a full disk for example, does not stop the stack."""
         try:
@@ -111,14 +115,22 @@ class Terminal:
 class JsonTerminal(Terminal):
     """The lines of one start as JSON: a line for each step, event and row of a table."""
 
+    def __init__(self, process: str) -> None:
+        super().__init__()
+        self._process = process
+
     @override
     def step(self, name: str, text: str, style: str = "ok") -> None:
         level = "ERROR" if style == "failed" else "INFO"
-        log_format.emit(level, "up", f"{name}: {text}", step=name)
+        log_format.emit(level, self._process, f"{name}: {text}", step=name)
 
     @override
     def say(self, text: str) -> None:
-        log_format.emit("WARNING", "up", text)
+        log_format.emit("WARNING", self._process, text)
+
+    @override
+    def inform(self, text: str) -> None:
+        log_format.emit("INFO", self._process, text)
 
     @override
     def busy(self, name: str, text: str) -> None:
@@ -138,12 +150,12 @@ class JsonTerminal(Terminal):
             cells = [Text.from_markup(printable(cell)).plain for cell in row]
             named_cells = zip(columns, cells, strict=True)
             text = ", ".join(f"{column} {cell}".strip() for column, cell in named_cells if cell)
-            log_format.emit("INFO", "up", f"{title}: {text}")
+            log_format.emit("INFO", self._process, f"{title}: {text}")
 
 
-def stack_terminal() -> Terminal:
-    """Return where a starting stack shows its steps, in the format of LOG_FORMAT."""
-    return JsonTerminal() if log_format.is_json() else Terminal()
+def stack_terminal(process: str = "up") -> Terminal:
+    """Return where this process shows the steps of a start, in the format of LOG_FORMAT."""
+    return JsonTerminal(process) if log_format.is_json() else Terminal()
 
 
 def plain(text: str) -> str:

@@ -15,14 +15,12 @@ from contextlib import asynccontextmanager, suppress
 
 import httpx
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.actions import (
-    GlobalConcurrencyLimitCreate,
-    GlobalConcurrencyLimitUpdate,
-)
+from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.logging import get_logger
 
-DECAY_SECONDS = 20.0
+from analytics_worker.prefect_support.claim_limits import DECAY_SECONDS, claim_limit, name_of
+
 USABLE_SECONDS = 14.0
 """Seconds after a renewal was sent in which requests are sent; each may then take the rest of the time."""
 RENEW_SECONDS = 2.0
@@ -44,7 +42,8 @@ class ClaimLock:
 
     def __init__(self, client: PrefectClient, pool: str) -> None:
         self._client = client
-        self.name = f"claims-of-{pool}"
+        self.name = name_of(pool)
+        self._pool = pool
         self.answer_seconds = 0.0
         """How long the server's last answer took."""
         self._renewed_at = self._released_at = -DECAY_SECONDS
@@ -122,11 +121,8 @@ class ClaimLock:
         return False
 
     async def _create(self) -> None:
-        limit = GlobalConcurrencyLimitCreate(
-            name=self.name, limit=1, slot_decay_per_second=1 / DECAY_SECONDS
-        )
         with suppress(ObjectAlreadyExists):
-            await self._client.create_global_concurrency_limit(limit)
+            await self._client.create_global_concurrency_limit(claim_limit(self._pool))
 
     async def prepare(self) -> None:
         """Let a limit that an earlier version created decay as slowly as this one expects."""

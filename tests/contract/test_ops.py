@@ -10,6 +10,7 @@ import pytest
 from compose_spec import PyCompose
 
 from analytics_worker.cli import COMMANDS
+from analytics_worker.server_login import login_problem
 from analytics_worker.settings import Settings, project_root
 from analytics_worker.settings.unknown_variables import LISTS
 from tests.support.ops_files import (
@@ -33,6 +34,7 @@ OF_COMPOSE = {
 }
 """Variables that only ops/compose.yml itself and the script that creates the databases read."""
 OF_PROCESSES = {"PATH", "HOME", "PYTHONDONTWRITEBYTECODE"}
+OF_EXAMPLES = re.compile(r"PREFECT_(?:SERVER_)?API_AUTH_STRING=['\"]?(\w[\w.-]*:[\w.-]+)")
 FILLED = dict.fromkeys(compose_references(), "secret") | {
     "ANALYTICS_IMAGE": "",
     "PREFECT_SERVER_API_PORT": "",
@@ -136,3 +138,12 @@ def test_the_image_has_the_packages_of_the_lock_file():
     project = tomllib.loads((project_root() / "pyproject.toml").read_text())["project"]
     wanted = [*project["dependencies"], *project["optional-dependencies"]["calendar"]]
     assert {re.split("[^a-z0-9-]", line)[0] for line in wanted} <= image.keys()
+
+
+def test_every_login_of_an_example_is_refused_where_other_hosts_reach_the_server():
+    root = project_root()
+    files = [*root.glob("docs/**/*.md"), *root.glob("ops/**/*.example"), root / "README.md"]
+    found = {each for file in files for each in OF_EXAMPLES.findall(file.read_text())}
+    assert "admin:choose-one" in found
+    accepted = {login for login in found if not login_problem(login, "192.0.2.7")}
+    assert not accepted

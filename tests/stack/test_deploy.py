@@ -15,6 +15,7 @@ from prefect.settings import PREFECT_SERVER_API_AUTH_STRING, temporary_settings
 from analytics_worker.database.connections import parse_url
 from analytics_worker.deployment.deploy import deploy, desired_state
 from analytics_worker.prefect_support import deployments, heartbeat_timeout
+from analytics_worker.prefect_support.claim_limits import DECAY_SECONDS
 from analytics_worker.prefect_support.deployments import PrefectYamlError, prefect_yaml
 from analytics_worker.settings import settings
 from blocks import warehouse
@@ -202,3 +203,12 @@ def test_a_server_with_a_login_notifies_that_monitoring_fails(
     (stored,) = client.read_automations_by_name(heartbeat_timeout.MONITORING_AUTOMATION)
     assert "hooks.example.com" not in stored.model_dump_json()
     client.delete_automation(stored.id)
+
+
+def test_the_limits_for_claims_are_there_before_the_first_worker(client: SyncPrefectClient):
+    name = f"claims-of-{desired_state().pools[0].name}"
+    deploy(desired_state(), client)
+    first = client.read_global_concurrency_limit_by_name(name)
+    assert (first.limit, first.slot_decay_per_second) == (1, 1 / DECAY_SECONDS)
+    deploy(desired_state(), client)
+    assert client.read_global_concurrency_limit_by_name(name).id == first.id

@@ -75,6 +75,17 @@ def test_a_database_that_does_not_answer(new_stack):
     assert "secret" not in line
 
 
+def test_a_database_of_the_prefect_server_that_does_not_answer(new_stack):
+    url = "postgresql+asyncpg://me:secret@127.0.0.1:1/prefect"
+    new_stack.variables["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = url
+    line = refused(new_stack)
+    expected = (
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL (127.0.0.1, database prefect) does not answer"
+    )
+    assert expected in line
+    assert "secret" not in line
+
+
 def test_a_database_url_that_is_none(new_stack):
     new_stack.variables["DATABASE_URL"] = "sales:secret"
     line = refused(new_stack)
@@ -85,6 +96,14 @@ def test_a_database_url_that_is_none(new_stack):
 def test_a_wrong_password(new_stack, postgres):
     new_stack.variables["DATABASE_URL"] = postgres.url.replace("://analytics:", "://analytics:x")
     assert "password authentication failed" in refused(new_stack)
+
+
+@pytest.mark.parametrize(
+    ("login", "said"), [("admin:", "has an empty password"), ("nologin", "has no colon")]
+)
+def test_a_login_that_protects_nothing(new_stack, login: str, said: str):
+    new_stack.variables["PREFECT_SERVER_API_AUTH_STRING"] = login
+    assert f"PREFECT_SERVER_API_AUTH_STRING {said}; expected user:password" in refused(new_stack)
 
 
 def test_a_folder_that_cannot_be_written(new_stack):

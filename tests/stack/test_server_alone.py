@@ -1,5 +1,6 @@
 """`analytics-worker server`: a server for several hosts, with a login, and workers that join it."""
 
+import json
 import os
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from tests.support.case_runs import Workspace
 from tests.support.lone_server import COMMAND, EVERYWHERE, LoneServer, own_address
 from tests.support.ports import free_port
 from tests.support.processes import our_worker
+from tests.support.wait_until import wait_until
 
 REFUSED = 1
 
@@ -42,9 +44,22 @@ def test_it_says_its_database_and_how_workers_join_and_shows_no_password(server:
     assert (server.state_dir / "prefect/prefect.db").exists()
     assert "PREFECT_SERVER_DATABASE_CONNECTION_URL=postgresql+asyncpg://" in output
     assert f"Starting http://127.0.0.1:{server.port}/api, which answers in some seconds" in output
+    assert f"Ready: http://127.0.0.1:{server.port}/api answers." in output
+    assert not [line for line in output.splitlines() if line.startswith("!")]
     assert f"PREFECT_API_URL=http://HOST:{server.port}/api" in output
     assert str(server.state_dir / "login") in output
     assert server.login.partition(":")[2] not in output
+
+
+def test_its_lines_of_json_are_of_the_server_and_no_warnings(tmp_path: Path):
+    with LoneServer(tmp_path, LOG_FORMAT="json") as server:
+        wait_until(lambda: "Ready: http" in server.output(), timeout=60, interval=0.1)
+        lines = [json.loads(line) for line in server.output().splitlines()]
+    starts = ("Database: SQLite", "Starting http://", "Ready: http://")
+    found = [line for line in lines if line["message"].startswith(starts)]
+    described = {(line["level"], line["logger"], line["process"]) for line in found}
+    assert len(found) == len(starts)
+    assert described == {("INFO", "server", "server")}
 
 
 def test_a_worker_on_another_host_joins(server: LoneServer, tmp_path: Path):

@@ -13,6 +13,7 @@ from analytics_worker.stack.prefect_database_tls import (
     libpq_parameters,
     server_variables,
 )
+from analytics_worker.stack.server_database import server_parameters
 
 NAME = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
 URL = "postgresql+asyncpg://prefect:s%40cret@db.example:5432/prefect"
@@ -75,3 +76,35 @@ def test_doctor_and_backup_verify_what_the_server_verifies(mode: str, authority:
 def test_doctor_and_backup_know_asyncpgs_parameter():
     assert libpq_parameters(make_url(f"{URL}?ssl=require"), {}) == {"sslmode": "require"}
     assert libpq_parameters(make_url(URL), {}) == {}
+
+
+def test_a_database_in_parts_is_the_same_one_for_libpq():
+    parts = {"HOST": "db.example", "PORT": "5433", "USER": "prefect", "PASSWORD": "s@", "NAME": "p"}
+    given = {f"PREFECT_SERVER_DATABASE_{part}": value for part, value in parts.items()}
+    variable, parameters = server_parameters(given | {ENABLED: "true"})
+    assert variable == "PREFECT_SERVER_DATABASE_HOST"
+    assert parameters == {
+        "host": "db.example",
+        "port": "5433",
+        "user": "prefect",
+        "password": "s@",
+        "dbname": "p",
+        "sslmode": "verify-full",
+        "sslrootcert": "system",
+    }
+
+
+def test_what_only_asyncpg_knows_is_not_for_libpq(authority: str):
+    query = f"prepared_statement_cache_size=0&sslmode=verify-ca&sslrootcert={authority}"
+    assert server_parameters({NAME: f"{URL}?{query}"}) == (
+        NAME,
+        {
+            "host": "db.example",
+            "port": "5432",
+            "user": "prefect",
+            "password": "s@cret",
+            "dbname": "prefect",
+            "sslmode": "verify-ca",
+            "sslrootcert": authority,
+        },
+    )
