@@ -33,7 +33,7 @@ def exported(capsys: pytest.CaptureFixture[str]) -> dict[str, str]:
     lines = capsys.readouterr().out.splitlines()
     names = [line.removeprefix("export ").partition("=")[0] for line in lines]
     script = "\n".join([*lines, *(f'printf "%s\\0" "${name}"' for name in names)])
-    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True)
+    done = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True)
     return dict(zip(names, done.stdout.split("\0"), strict=False))
 
 
@@ -64,5 +64,3 @@ def test_the_environment_takes_precedence(
     (project / ".env").write_text(f"{API_URL}={URL}\n")
     monkeypatch.setitem(os.environ, API_URL, "http://127.0.0.1:4999/api")
     assert exported(capsys)[API_URL] == "http://127.0.0.1:4999/api"
-
-

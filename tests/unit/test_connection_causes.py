@@ -1,10 +1,11 @@
 """What is said of a Prefect API that can't be connected to: the cause, and the variable that mends it."""
 
 import ssl
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Any
 
 import pytest
 from prefect.settings import (
@@ -34,7 +35,7 @@ class Api(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def api(context: ssl.SSLContext | None = None) -> Iterator[int]:
+def api(context: ssl.SSLContext | None = None) -> Generator[int]:
     """Serve one, with TLS if there is a context; its port."""
     with ThreadingHTTPServer(("127.0.0.1", 0), Api) as server:
         server.handle_error = lambda *_: None  # type: ignore[method-assign]  # a client that hangs up
@@ -62,7 +63,10 @@ def test_a_private_ca_is_to_be_named(certificate: Certificate):
         said = message(url)
         with temporary_settings({PREFECT_API_URL: url}):
             (found,) = runner._run_group("prefect api", runner._server)
-        trusted = {PREFECT_API_URL: url, PREFECT_API_SSL_CERT_FILE: str(certificate.path)}
+        trusted: dict[Any, str] = {
+            PREFECT_API_URL: url,
+            PREFECT_API_SSL_CERT_FILE: str(certificate.path),
+        }
         with temporary_settings(trusted), api_client() as client:
             assert client.request("GET", "/health").text == "true"
     fix = "et PREFECT_API_SSL_CERT_FILE to the file with the certificate of its CA."
@@ -72,7 +76,7 @@ def test_a_private_ca_is_to_be_named(certificate: Certificate):
 
 
 def test_a_certificate_for_another_name_is_not_one_to_trust(certificate: Certificate):
-    trusted = {PREFECT_API_SSL_CERT_FILE: str(certificate.path)}
+    trusted: dict[Any, str] = {PREFECT_API_SSL_CERT_FILE: str(certificate.path)}
     with api(certificate.context()) as port, temporary_settings(trusted):
         said = message(f"https://localhost:{port}/api")
     assert "Hostname mismatch" in said
