@@ -1,4 +1,4 @@
-"""Create folders that only their owner can use: what is below the state folder is nobody else's."""
+"""Create folders that only their owner can use, as all below the state folder."""
 
 from pathlib import Path
 
