@@ -1,4 +1,4 @@
-"""What a refused Host is told: the names that are allowed, and what to add."""
+"""The message about a refused Host: the names that are allowed, and what to add."""
 
 import pytest
 
