@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from analytics_worker.errors import PermanentError
+from analytics_worker.private_folder import create_private
 from analytics_worker.settings import project_root, settings
 from analytics_worker.text import one_line
 
@@ -197,7 +198,7 @@ def _store(identity: list[int | str], found: DbtExecutable) -> None:
     """Store the answer; without it, the next run asks again."""
     temporary = _memory().with_suffix(f".{os.getpid()}")
     try:
-        temporary.parent.mkdir(parents=True, exist_ok=True)
+        create_private(temporary.parent)
         temporary.write_text(json.dumps({"of": identity, "found": asdict(found)}))
         temporary.replace(_memory())
     except OSError:

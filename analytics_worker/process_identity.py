@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from analytics_worker.private_folder import create_private
+
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 PID_NAMESPACE = Path("/proc/self/ns/pid")
 RUN_RECORDS = "worker/runs"
@@ -106,7 +108,7 @@ class NameLock:
 
     def acquire(self) -> bool:
         """Acquire the lock for the lifetime of this process; False if another process has it."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
+        create_private(self.path.parent)
         file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

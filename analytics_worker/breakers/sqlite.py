@@ -26,6 +26,7 @@ from analytics_worker.breakers.state_machine import (
     StateChange,
     StoreUnreachableError,
 )
+from analytics_worker.private_folder import create_private
 
 BUSY_TIMEOUT_SECONDS = 2.0
 FILE_CHECK_SECONDS = 1.0
@@ -190,7 +191,7 @@ class SqliteStore:
 
     def _open(self, connections: _Connections) -> sqlite3.Connection:
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
+            create_private(self.path.parent)
             connection = _connect(self.path)
         except (sqlite3.Error, OSError) as error:
             raise self._unreachable(error) from error

@@ -41,7 +41,7 @@ COMMANDS = {
     "incidents": "List and show incidents; acknowledge, assign, snooze and comment them.",
     "channels": "List the channels with their last success and failure, or test one.",
     "sample": "Fill schema raw with a realistic CRM warehouse, or add new data to it.",
-    "env": 'Print the running stack\'s variables for a shell: eval "$(analytics-worker env)".',
+    "env": 'Print the variables of server and database for a shell: eval "$(analytics-worker env)".',
 }
 SERVING = frozenset({"exporter", "server", "up", "worker"})
 """They run until a signal ends them, and handle it themselves."""

@@ -1,4 +1,6 @@
-"""``analytics-worker env``: the running stack's variables as shell exports. Writes nothing.
+"""``analytics-worker env``: the variables of server and database as shell exports. Writes nothing.
+
+They are the user's, from the environment or ``.env``, else those of the running stack.
 
 The output contains the passwords of the database and the Prefect server: it is meant for ``eval``, not for a log.
 """
@@ -10,13 +12,31 @@ import typer
 from analytics_worker.database.libpq_environment import complete, dbt_variables, psql_variables
 from analytics_worker.database.libpq_url import host_lists, libpq_parameters
 from analytics_worker.errors import PermanentError
-from analytics_worker.settings import settings
-from analytics_worker.stack_address import STACK_ID, stack_variables
+from analytics_worker.settings import settings, user_variables
+from analytics_worker.stack_address import (
+    API_LOGIN,
+    API_URL,
+    STACK_ID,
+    api_address,
+    stack_login,
+    stack_variables,
+)
+
+API_KEY = "PREFECT_API_KEY"
+CLIENT_VARIABLES = (
+    API_KEY,
+    "PREFECT_API_SSL_CERT_FILE",
+    "PREFECT_API_TLS_INSECURE_SKIP_VERIFY",
+    "PREFECT_CLIENT_CUSTOM_HEADERS",
+)
+"""Of Prefect's clients, besides address and login: what the server or a proxy before it requires."""
 
 
 def env() -> None:
-    """Print the running stack's variables for a shell: eval "$(analytics-worker env)"."""
-    variables = {name: value for name, value in stack_variables().items() if name != STACK_ID}
+    """Print the variables of server and database for a shell: eval "$(analytics-worker env)"."""
+    others = {STACK_ID, API_URL, API_LOGIN}
+    variables = {name: value for name, value in stack_variables().items() if name not in others}
+    variables |= _server()
     secret, direct = settings().database_url, settings().database_direct_url
     if secret is not None:
         url = secret.get_secret_value()
@@ -25,6 +45,17 @@ def env() -> None:
         raise PermanentError("no stack runs here: run `make up` first.")
     for name, value in variables.items():
         typer.echo(f"export {name}={shlex.quote(value)}")
+
+
+def _server() -> dict[str, str]:
+    """The Prefect server that the commands use; its login only together with its address."""
+    address, given = api_address(), user_variables()
+    if address is None:
+        return {}
+    variables = {name: given[name] for name in CLIENT_VARIABLES if given.get(name)}
+    if API_KEY not in variables and (login := given.get(API_LOGIN) or stack_login(address)):
+        variables[API_LOGIN] = login
+    return {API_URL: address, **variables}
 
 
 def _database(url: str, direct: str | None = None) -> dict[str, str]:

@@ -17,7 +17,8 @@ def status() -> None:
     is_other = bool(url) and not is_stack_address(url)
     record = None if is_other else StateFolder(settings().state_dir).read()
     if not is_other and (record is None or not record.is_running()):
-        typer.secho(f"No stack runs in {settings().state_dir}: run `make up`.", err=True, fg="red")
+        text = f"No stack runs in {settings().state_dir}: run `make up`, or set {API_URL}."
+        typer.secho(text, err=True, fg="red")
         raise typer.Exit(1)
     from analytics_worker.stack.status_tables import show  # noqa: PLC0415
 

@@ -11,10 +11,10 @@ from sqlalchemy import Connection, text
 
 from analytics_worker.database.pooler import pooled_variables, warning
 from analytics_worker.delivery.routing import unreachable_owner
+from analytics_worker.doctor.database_problems import problem, warehouse_fix
 from analytics_worker.doctor.findings import Finding, graded, size
 from analytics_worker.doctor.statements import statement
 from analytics_worker.migrations import current, head
-from analytics_worker.text import one_line
 
 LARGE_TABLE_BYTES = 1_000_000_000
 WARN_SKEW_SECONDS, FAIL_SKEW_SECONDS = 2.0, 20.0
@@ -41,7 +41,7 @@ def sessions() -> Iterator[Finding]:
     try:
         pooled = dict(pooled_variables())
     except psycopg2.OperationalError as error:
-        yield Finding("database", name, "fail", one_line(str(error)), "Correct the variable.")
+        yield Finding("database", name, "fail", problem(error), warehouse_fix(error))
         return
     for variable, fix in pooled.items():
         message = warning(variable, fix).partition(": ")[0]

@@ -8,16 +8,18 @@ import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from prefect.settings import get_current_settings
-from sqlalchemy.engine import make_url
 
 from analytics_worker.delivery.overview import channel_problem, default_channels
 from analytics_worker.doctor.findings import Finding, graded, size
+from analytics_worker.host_port import Authority
 from analytics_worker.settings import settings, unread_variables
 from analytics_worker.stack.state_dir import StateFolder
 
 LARGE_FOLDER_BYTES = {"STATE_DIR": 20e9, "LOG_DIR": 1e9, "REPORT_OUTPUT_DIR": 10e9}
+SCHEME_PORTS = {"http": 80, "https": 443}
 LARGE_DATABASE_BYTES = 2e9
 CHANNEL_FIX = (
     "Correct it in .env of each host, and restart its workers, which read .env when they start;"
@@ -55,18 +57,27 @@ def _default_channel() -> Finding:
 
 def ports() -> Iterator[Finding]:
     """Check that the Prefect API and the metrics endpoint listen."""
-    url = make_url(str(get_current_settings().api.url or "http://localhost"))
-    api = (url.host or "localhost", url.port or 80)
-    metrics = ("127.0.0.1", _metrics_port())
-    fixes = (
-        "`make up`, or correct PREFECT_API_URL.",
-        "`python -m analytics_worker.exporter`, or `make up`.",
-    )
-    for name, address, fix in zip(("prefect api", "metrics"), (api, metrics), fixes, strict=True):
-        is_open = _listens(*address)
-        message = f"{address[0]}:{address[1]} {'listens' if is_open else 'does not answer'}"
-        failed = not is_open and name == "prefect api"
-        yield graded("ports", name, message, warn=not is_open, fail=failed, fix=fix)
+    yield _api_port()
+    message, is_open = _port("127.0.0.1", _metrics_port())
+    fix = "`analytics-worker exporter`, or `make up`."
+    yield graded("ports", "metrics", message, warn=not is_open, fix=fix)
+
+
+def _api_port() -> Finding:
+    url = get_current_settings().api.url
+    if url is None:
+        fix = "`make up`, or `analytics-worker server`, or set PREFECT_API_URL."
+        return Finding("ports", "prefect api", "fail", "no server is known", fix)
+    parts = urlsplit(url)
+    message, is_open = _port(parts.hostname or "", parts.port or SCHEME_PORTS.get(parts.scheme, 80))
+    fix = "`make up`, or correct PREFECT_API_URL."
+    return graded("ports", "prefect api", message, fail=not is_open, fix=fix)
+
+
+def _port(host: str, port: int) -> tuple[str, bool]:
+    """Return whether something listens, in words and as a fact."""
+    is_open = _listens(host, port)
+    return f"{Authority(host, port)} {'listens' if is_open else 'does not answer'}", is_open
 
 
 def _metrics_port() -> int:

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import cast
 
 from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy.exc import OperationalError
 
 from analytics_worker.database.connections import direct_connection, reader_url, warehouse_url
 from analytics_worker.database.identity import (
@@ -16,24 +17,33 @@ from analytics_worker.database.identity import (
     difference,
 )
 from analytics_worker.database.replicas import replayed_until
+from analytics_worker.doctor.database_problems import problem, reader_fix
 from analytics_worker.doctor.findings import Finding, Level, graded
 from analytics_worker.doctor.statements import statement
 from analytics_worker.migrations.grants import missing_user_mappings
 from analytics_worker.settings import settings
+from analytics_worker.text import counted
 
 WARN_REPLICA_SECONDS = 60.0
 
 
 def readers() -> Iterator[Finding]:
     """Check each role: the default reader, and those of READER_DATABASE_URLS."""
-    yield from reader()
-    for name in settings().reader_database_urls:
-        yield from reader(name)
+    for name in (None, *settings().reader_database_urls):
+        try:
+            yield from reader(name)
+        except OperationalError as error:
+            fix = reader_fix(name, error)
+            yield Finding("permissions", _label(name), "fail", problem(error), fix)
+
+
+def _label(name: str | None) -> str:
+    return "reader" if name is None else f"reader {name}"
 
 
 def reader(name: str | None = None) -> Iterator[Finding]:
     """Check the privileges of one role."""
-    label = "reader" if name is None else f"reader {name}"
+    label = _label(name)
     with direct_connection(reader_url(name)) as connection:
         schemas = {"schemas": settings().analytics_schemas}
         row = connection.execute(text(statement("reader_privileges")), schemas).mappings().one()
@@ -71,7 +81,9 @@ def _privileges(label: str, row: RowMapping, *, is_default: bool) -> Iterator[Fi
     yield graded("permissions", f"{label} can't write", message, fail=bool(privileges), fix=fix)
     unreadable = row["can_not_read"] if is_default else 0  # others exist to read less
     message = (
-        f"{unreadable} relations can't be read" if unreadable else "reads its analytics schemas"
+        f"{counted(unreadable, 'relation')} can't be read"
+        if unreadable
+        else "reads its analytics schemas"
     )
     fix = (
         "`analytics-worker migrate` grants SELECT where it may, with `--grant-reader` to the role of"

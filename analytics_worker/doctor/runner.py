@@ -24,19 +24,18 @@ from analytics_worker.doctor import (
     server,
     versions,
 )
+from analytics_worker.doctor.database_problems import problem, warehouse_fix
 from analytics_worker.doctor.findings import Finding
 from analytics_worker.errors import PermanentError, chain
 from analytics_worker.prefect_support.api_client import api_client, refusal
-from analytics_worker.text import one_line
+from analytics_worker.prefect_support.connection_causes import connection_cause
+from analytics_worker.prefect_support.stack_access import api_name
 
 CheckGroup = Callable[[], Iterator[Finding]]
 UNCHECKED = "can't be checked"
 DEFAULT_FIX = "`make up`, or correct DATABASE_URL and PREFECT_API_URL."
-FIXES = {
-    "database": "`make up`, or correct DATABASE_URL.",
-    "permissions": "`make up`, or correct DATABASE_URL.",
-    "prefect api": "`make up`, or correct PREFECT_API_URL.",
-}
+API_FIX = "`make up`, or correct PREFECT_API_URL."
+WAREHOUSE_AREAS = frozenset({"database", "permissions"})
 EXPECTED_ERRORS = (SQLAlchemyError, PermanentError, HTTPError, PrefectHTTPStatusError, OSError)
 
 
@@ -105,6 +104,10 @@ def _unchecked(area: str, error: BaseException) -> Finding:
     if refused:
         fix = refused.fix or "The server's answer says what it expects."
         return Finding(area, UNCHECKED, "fail", refused.problem, fix)
-    reason = getattr(error, "orig", None) or error
-    message = one_line(str(reason) or type(error).__name__)
-    return Finding(area, UNCHECKED, "fail", message, FIXES.get(area, DEFAULT_FIX))
+    if isinstance(error, HTTPError):
+        cause = connection_cause(error)
+        fix = f"{cause.fix[0].upper()}{cause.fix[1:]}."
+        return Finding(area, UNCHECKED, "fail", f"{api_name()} ({cause.reason})", fix)
+    fix = API_FIX if area == "prefect api" else DEFAULT_FIX
+    fix = warehouse_fix(error) if area in WAREHOUSE_AREAS else fix
+    return Finding(area, UNCHECKED, "fail", problem(error), fix)

@@ -7,7 +7,7 @@ HEADER = """\
 # Metrics
 
 Generated from the code by `python -m analytics_worker.documentation`. `make up` serves them on
-<http://127.0.0.1:8000/metrics> (`PROMETHEUS_PORT`, `PROMETHEUS_HOST`). `python -m analytics_worker.exporter` serves
+<http://127.0.0.1:8000/metrics> (`PROMETHEUS_PORT`, `PROMETHEUS_HOST`). `analytics-worker exporter` serves
 them without the stack.
 
 - Counters count each event once and never decrease: neither a restart nor a deleted run changes them

@@ -59,7 +59,7 @@ def _confirmation(run: FlowRun) -> Callable[[], bool]:
         try:
             context.run(_confirm, run)
         except RunLostError as error:
-            logger.error("%s; nothing more is written", error)  # noqa: TRY400  # expected
+            logger.error("%s; nothing more is written", str(error).rstrip("."))  # noqa: TRY400  # expected
             raise
         except (httpx.HTTPError, OSError) as error:
             logger.debug("the run is not confirmed: %r", error)

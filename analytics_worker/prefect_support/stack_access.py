@@ -12,6 +12,7 @@ import httpx
 import prefect.context
 from prefect.settings import Settings, get_current_settings
 
+from analytics_worker.prefect_support.connection_causes import connection_cause
 from analytics_worker.settings import project_root, user_variables
 from analytics_worker.stack_address import (
     API_URL,
@@ -178,8 +179,8 @@ def _health(url: str, *, trust_env: bool) -> httpx.Response:
 
 def unavailable_message(error: httpx.HTTPError) -> str:
     """Return how to fix an API that does not answer."""
-    problem = f"{api_name()} does not answer ({type(error).__name__})"
-    return f"{problem}: run `make up`, or set {API_URL}."
+    cause = connection_cause(error)
+    return f"{api_name()} does not answer ({cause.reason}): {cause.fix}."
 
 
 def api_name() -> str:

@@ -27,7 +27,8 @@ API_PAGES = frozenset({"/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.jso
 SHOWN = 60
 PROBE = "request of doctor"
 """The kind of the refusal that `doctor` expects, which is no fault."""
-FIX = "If people, workers or a reverse proxy use that name, add it to SERVER_ALLOWED_HOSTS."
+SHOWN_NAMES = 10
+FIX = " If people, workers or a reverse proxy use that name, add {} to SERVER_ALLOWED_HOSTS."
 
 
 @dataclass(frozen=True)
@@ -111,20 +112,24 @@ class Rules:
     def _host(self, request: Request) -> Refusal | None:
         if request.host in {*self.own, *self.allowed, request.local} - {None}:
             return None
-        names = ", ".join(sorted(map(str, self.own)))
-        text = (
-            f"Host {shown(request.values('host'))} is not a name of this server; expected {names}."
-        )
+        text = f"Host {shown(request.values('host'))} is not a name of this server; expected {self._names()}."
         if request.host and request.host.name == PROBE_HOST:
             return Refusal(PROBE, HTTPStatus.MISDIRECTED_REQUEST, text)
-        return Refusal("foreign Host", HTTPStatus.MISDIRECTED_REQUEST, f"{text} {FIX}")
+        return Refusal("foreign Host", HTTPStatus.MISDIRECTED_REQUEST, text + _fix(request.host))
+
+    def _names(self) -> str:
+        """Return the names of this server, those of SERVER_ALLOWED_HOSTS last."""
+        names = [*sorted(map(str, self.own)), *sorted(map(str, self.allowed - self.own))]
+        more = ["…"] if len(names) > SHOWN_NAMES else []
+        return ", ".join([*names[:SHOWN_NAMES], *more])
 
     def _origin(self, request: Request) -> Refusal | None:
         values = request.values("origin")
         if not values or (len(values) == 1 and self._is_ours(values[0], request.host)):
             return None
         text = f"Origin {shown(values)} is not this server's; web pages of others may not use it."
-        return Refusal("foreign Origin", HTTPStatus.FORBIDDEN, f"{text} {FIX}")
+        found = parse_authority(values[0].partition("://")[2]) if len(values) == 1 else None
+        return Refusal("foreign Origin", HTTPStatus.FORBIDDEN, text + _fix(found))
 
     def _is_ours(self, origin: str, host: Authority | None) -> bool:
         """The server's own pages have the Host as their origin, or an allowed name behind a proxy."""
@@ -163,6 +168,11 @@ def _content(request: Request) -> Refusal | None:
         return None
     text = f"Content-Type {shown(values)} is not accepted; expected application/json."
     return Refusal("body that is not JSON", HTTPStatus.UNSUPPORTED_MEDIA_TYPE, text)
+
+
+def _fix(name: Authority | None) -> str:
+    """Return how to allow a name, if it is a valid one: no other text of a caller's is repeated here."""
+    return FIX.format(name) if name else ""
 
 
 def shown(values: list[str]) -> str:

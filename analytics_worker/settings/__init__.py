@@ -22,6 +22,7 @@ from analytics_worker.settings.env_file import (
     EnvFileError,
     EnvFileSource,
     env_values,
+    unreadable,
 )
 from analytics_worker.settings.messages import MessageSettings
 from analytics_worker.settings.types import (
@@ -194,6 +195,8 @@ def settings() -> Settings:
         return Settings(_env_file=files)  # pyright: ignore[reportCallIssue]  # pydantic-settings takes it at run time
     except (ValidationError, SettingsError) as error:
         raise invalid_setting(error, Settings) from None  # pydantic repeats secrets
+    except OSError as error:  # stack.env: .env has been read
+        raise unreadable(Path(files[0]), error) from None
 
 
 def user_variables() -> dict[str, str]:

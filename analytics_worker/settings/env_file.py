@@ -68,7 +68,13 @@ def _text(path: Path) -> str:
         line = path.read_bytes().count(b"\n", 0, error.start) + 1
         raise EnvFileError(f"{path}:{line}: not UTF-8 text; save the file as UTF-8") from None
     except OSError as error:
-        raise EnvFileError(f"{path} can't be read: {error.strerror}") from None
+        raise unreadable(path, error) from None
+
+
+def unreadable(path: Path, error: OSError) -> EnvFileError:
+    """Return the error about a file that exists and can't be read."""
+    fix = ": set STATE_DIR to a folder of yours" if path.name == "stack.env" else ""
+    return EnvFileError(f"{path} can't be read ({error.strerror}){fix}")
 
 
 def _problem(binding: Binding) -> str | None:

@@ -45,6 +45,8 @@ def invalid_setting(
 
 def _line(error: ErrorDetails, model: type[BaseModel]) -> str:
     name = str(error["loc"][0]) if error["loc"] else "a variable"
+    if error["type"] == "value_error":  # whose message is complete
+        return f"{name.upper()}: {error['msg'].removeprefix('Value error, ')}"
     value = "" if _is_secret(name, model) else f"={str(error['input'])[:SHOWN]!r}"
     expected = _expected_of(name, model) or _expected(error)
     return f"{name.upper()}{value} is not valid; expected {expected}"

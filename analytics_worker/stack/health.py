@@ -42,7 +42,9 @@ def container_service(command_line: Path = FIRST_PROCESS) -> str:
     except OSError:
         words = []
     names = [word.rsplit("/", 1)[-1] for word in words]
-    if "analytics_worker.server" in names:  # what `analytics-worker server` becomes
+    if {"analytics_worker.server", "analytics_worker.stack.server_process"}.intersection(
+        names
+    ):  # what `analytics-worker server` becomes
         return SERVER
     for program, argument in itertools.pairwise(names):
         if program == "analytics-worker" and argument in SERVICES:

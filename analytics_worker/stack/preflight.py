@@ -3,6 +3,7 @@
 Makes the folders that are missing, readable for their owner only; nothing is started here.
 """
 
+import errno
 import os
 import shutil
 import socket
@@ -19,6 +20,10 @@ from analytics_worker.stack.server_database import check_server_database
 from analytics_worker.worker.code_folders import configured_folders
 
 NEEDED_BYTES = 500_000_000  # a sample warehouse, the server's database, logs
+NOT_OF_THIS_HOST = (
+    "is not an address of this host: set PREFECT_SERVER_API_HOST (server: --host) to one of its addresses,"
+    " to 0.0.0.0 for all of them, or to 127.0.0.1."
+)
 
 
 def check_everything(state_dir: Path) -> int:
@@ -76,6 +81,8 @@ def check_port(port: int, variable: str, host: str = HOST) -> None:
         try:
             probe.bind((host, port))
         except OSError as error:
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise StackError(f"{host} {NOT_OF_THIS_HOST}") from None
             raise StackError(
                 f"Port {port} can't be used ({error.strerror}{_owner(port)}): stop what has it, or"
                 f" choose another one: {variable}={port + 1}."

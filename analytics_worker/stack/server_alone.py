@@ -1,12 +1,13 @@
 """The Prefect server of `make up` without the rest of the stack, for workers on other hosts.
 
-Writes Prefect's data, and the login where one is needed, into the state folder; holds the lock of that folder,
-as `make up` does. Then this process becomes the server, so that systemd or a container runtime sees its end.
+Writes Prefect's data, the login where one is needed, and the address for other commands of this checkout into the
+state folder; holds the lock of that folder, as `make up` does. Then this process becomes the server, so that systemd or a container runtime sees its end.
 """
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 
 from analytics_worker.host_port import WILDCARDS, Authority, is_loopback
 from analytics_worker.log_format import use_log_format
@@ -17,7 +18,7 @@ from analytics_worker.stack.environment import environment, is_on_sqlite, listen
 from analytics_worker.stack.login import Login, access_notes, choose_login
 from analytics_worker.stack.preflight import check_disk, check_server, check_writable
 from analytics_worker.stack.server_database_template import SKIP_PREPARATION, start_from_template
-from analytics_worker.stack.state_dir import MARKER, StateFolder
+from analytics_worker.stack.state_dir import StackRecord, StateFolder, created
 from analytics_worker.stack.terminal import stack_terminal
 from analytics_worker.stack_address import API_LOGIN, API_URL
 
@@ -41,6 +42,8 @@ def serve() -> None:
     check_writable(folder.path, "STATE_DIR")
     check_disk(folder.path)
     folder.acquire_lock()
+    folder.clear_leftovers()
+    settings.cache_clear()  # stack.env of a killed stack must not pass for the user's choice
     port, login = check_server(), choose_login()
     home = folder.path / "prefect"
     home.mkdir(mode=0o700, exist_ok=True)
@@ -50,13 +53,28 @@ def serve() -> None:
         terminal.say(line)
     prepared = SKIP_PREPARATION if start_from_template(home, variables) else {}
     own = prepared | SINGLE_ARENA | environment(port, folder.marker, login and login.secret)
-    del own[MARKER]  # which only processes of `make up` have
     for line in _notes(port, login):
         terminal.inform(line)
+    _record(folder, own)
     folder.keep_lock_for_program()
     sys.stdout.flush()
-    command = [sys.executable, "-m", "analytics_worker.server", str(port)]
+    command = [sys.executable, "-m", "analytics_worker.stack.server_process", str(port)]
     os.execve(sys.executable, command, own)  # noqa: S606  # no shell, as wanted
+
+
+def _record(folder: StateFolder, variables: Mapping[str, str]) -> None:
+    """Let other commands of this checkout find the server, which removes this when it ends."""
+    folder.write_env({name: variables[name] for name in (API_URL, API_LOGIN) if name in variables})
+    folder.write(
+        StackRecord(
+            pid=os.getpid(),  # the program that replaces this one keeps it
+            created=created(os.getpid()) or 0.0,
+            marker=folder.marker,
+            api_url=variables[API_URL],
+            since=datetime.now(UTC).isoformat(timespec="seconds"),
+            components=[],
+        )
+    )
 
 
 def _notes(port: int, login: Login | None) -> Iterator[str]:

@@ -57,7 +57,10 @@ def show(record: StackRecord | None) -> bool:
 
 def _show_components(terminal: Terminal, record: StackRecord) -> bool:
     up = [component.is_running() and component.ready for component in record.components]
-    terminal.console.print(f"Stack of process {record.pid}, {record.api_url}", soft_wrap=True)
+    what = "Stack" if record.components else "Server"  # of `analytics-worker server`
+    terminal.console.print(f"{what} of process {record.pid}, {record.api_url}", soft_wrap=True)
+    if not record.components:
+        return True
     terminal.table(
         "\nComponents",
         ("component", "state", "pid", "since (UTC)", "restarts"),

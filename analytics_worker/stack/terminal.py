@@ -6,6 +6,7 @@ Writes to the terminal; plain lines where there is none.
 import sys
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
+from io import StringIO
 
 from rich.console import Console
 from rich.markup import escape
@@ -50,6 +51,16 @@ class Terminal:
             if self._is_written:
                 fail(f"The output can't be written: {error.strerror}; the stack continues")
             self._is_written = False
+
+    def _print_table(self, table: Table) -> None:
+        """Print; without the blanks that fill the last column where the output is a file."""
+        if self.console.is_terminal:
+            self._print(table)
+            return
+        text = StringIO()
+        Console(file=text, width=self.console.width, highlight=False).print(table)
+        lines = [line.rstrip() for line in text.getvalue().splitlines()]
+        self._print("\n".join(map(escape, lines)), soft_wrap=True)
 
     def busy(self, name: str, text: str) -> None:
         """Show the progress of a step; repeated calls replace it."""
@@ -96,7 +107,7 @@ class Terminal:
                 table.add_column(column, overflow="fold", no_wrap=column == (named or columns[0]))
         for row in rows:
             table.add_row(*(cell for number, cell in enumerate(row) if number != moved))
-        self._print(table)
+        self._print_table(table)
         for row in rows if moved < len(columns) else ():
             if row[moved]:
                 self._print(f"  [bold]{row[columns.index(named)]}[/]: {row[moved]}")

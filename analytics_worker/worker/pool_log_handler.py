@@ -13,6 +13,7 @@ from pathlib import Path
 
 from analytics_worker.json_lines import context_fields
 from analytics_worker.prefect_support.safe_logs import protect_logs
+from analytics_worker.private_folder import create_private
 
 MAX_BYTES = 10_000_000
 OLDER_FILES = 3
@@ -27,7 +28,7 @@ class PoolLogHandler(logging.Handler):
     def __init__(self, folder: Path, pools: Iterable[str]) -> None:
         """Open one file per pool for appending."""
         super().__init__()
-        folder.mkdir(parents=True, exist_ok=True)
+        create_private(folder)
         self._files = {pool: _file(log_file(folder, pool)) for pool in pools}
 
     def setFormatter(self, fmt: logging.Formatter | None) -> None:  # noqa: N802  # logging's name

@@ -22,6 +22,7 @@ from prefect.logging import get_logger
 from analytics_worker.prefect_support.api_tls import share_api_ssl_context
 from analytics_worker.prefect_support.result_libraries import restrict_result_libraries
 from analytics_worker.preload.code_reload import Project
+from analytics_worker.private_folder import create_private
 from analytics_worker.worker.event_listener import EventListener
 from analytics_worker.worker.fork_server.child_environment import child_environment
 from analytics_worker.worker.fork_server.client import ForkServerClient
@@ -89,7 +90,7 @@ class WorkerProcess:
         )
         self._run_executor = RunExecutor(self.fork_servers)
         self._records = options.folder / "runs"
-        self._records.mkdir(parents=True, exist_ok=True)
+        create_private(self._records)
         self._workers = [self._worker(pool) for pool in options.pools]
         pools = {pool: partial(self._expect, n) for n, pool in enumerate(options.pools)}
         self._upcoming = UpcomingRuns(pools)

@@ -12,10 +12,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Self
 
+import httpx
 import pytest
 
 from analytics_worker.settings import project_root
 from tests.support.lone_server import EVERYWHERE, LoneServer, own_address
+from tests.support.ports import free_port
 from tests.support.processes import Process
 from tests.support.snippets import commands
 from tests.support.wait_until import wait_until
@@ -24,6 +26,7 @@ PAGE = "docs/production.md"
 BIN = ".venv/bin/"
 SERVER = f"{BIN}analytics-worker server --host {EVERYWHERE}"
 WORKER = f"{BIN}analytics-worker worker"
+EXPORTER = f"{BIN}analytics-worker exporter"
 DOCTOR = f"{BIN}analytics-worker doctor"
 pytestmark = pytest.mark.timeout(600)
 
@@ -40,6 +43,7 @@ class Hosts:
             "STATE_DIR": str(folder / "worker/state"),
             "PREFECT_HOME": str(folder / "worker/prefect"),
             "LOG_DIR": str(folder / "worker/logs"),
+            "PROMETHEUS_PORT": str(free_port()),
         }
 
     def __enter__(self) -> Self:
@@ -53,7 +57,11 @@ class Hosts:
         if command == SERVER:
             self._start_server()
         elif command.startswith(WORKER):
-            self._start_worker(shlex.split(command)[1:])
+            process = self._start(command)
+            wait_until(lambda: "serves analytics, dbt" in process.output(), timeout=120)
+        elif command == EXPORTER:
+            self._start(command)
+            wait_until(self._has_metrics, timeout=60)
         else:
             self._finish(command)
 
@@ -64,13 +72,20 @@ class Hosts:
         self._variables["PREFECT_API_URL"] = server.api_url(own_address())
         self._variables["PREFECT_API_AUTH_STRING"] = server.login
 
-    def _start_worker(self, words: list[str]) -> None:
+    def _has_metrics(self) -> bool:
+        try:
+            url = f"http://127.0.0.1:{self._variables['PROMETHEUS_PORT']}/metrics"
+            return "analytics_exporter_up" in httpx.get(url).text
+        except httpx.TransportError:
+            return False
+
+    def _start(self, command: str) -> Process:
+        words = shlex.split(command)[1:]
         code = "from analytics_worker.cli import main; main()"
         name = "-".join(["log", *words]).replace("/", "")
         log = self._folder / name
         process = Process(["-c", code, *words], self._variables, log)
-        self._stack.enter_context(process)
-        wait_until(lambda: "serves analytics, dbt" in process.output(), timeout=120)
+        return self._stack.enter_context(process)
 
     def _finish(self, command: str) -> None:
         done = subprocess.run(

@@ -99,6 +99,13 @@ def test_a_full_disk_and_a_closed_port_are_reported(
     assert problems(host.ports())["metrics"].level == "warn"
 
 
+def test_without_a_server_no_port_of_one_is_named():
+    with temporary_settings(restore_defaults={PREFECT_API_URL}):
+        found = problems(host.ports())["prefect api"]
+    assert (found.level, found.message) == ("fail", "no server is known")
+    assert "`analytics-worker server`" in found.fix
+
+
 def test_the_metrics_port_is_read_from_the_running_stack(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ):

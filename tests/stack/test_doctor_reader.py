@@ -4,9 +4,11 @@ import pytest
 from sqlalchemy import text
 
 from analytics_worker.database.connections import READER_ROLE, direct_connection, warehouse_url
-from analytics_worker.doctor import reader_role
+from analytics_worker.doctor import Finding, database, reader_role, runner
+from analytics_worker.settings import settings
 from tests.support.attacks import attack
 from tests.support.doctor_findings import problems
+from tests.support.ports import free_port
 from tests.support.postgres import administer
 from tests.support.sql import query
 
@@ -41,7 +43,7 @@ def test_a_reader_that_can_do_more_fails(grant: str, message: str):
 
 def test_a_relation_that_the_reader_can_not_read_is_named():
     execute(f"create table raw.orders (id int); revoke select on raw.orders from {READER_ROLE}")
-    assert "1 relations can't be read" in problems(reader_role.reader())["reader can read"].message
+    assert "1 relation can't be read" in problems(reader_role.reader())["reader can read"].message
 
 
 def test_a_privileged_reader_fails(postgres):
@@ -87,3 +89,49 @@ def test_the_embedded_database_leaves_the_reader_nothing_but_select(postgres):
     assert "revoke execute on function" in fixes
     assert "lo_create(oid), pg_terminate_backend(integer,bigint)" in fixes
     assert f"revoke temporary on database {database} from public" in fixes
+
+
+def reader_finding(monkeypatch: pytest.MonkeyPatch, **variables: str) -> Finding:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    settings.cache_clear()
+    return problems(reader_role.readers())["reader"]
+
+
+def test_a_missing_role_of_the_readers_is_created_by_migrate(monkeypatch: pytest.MonkeyPatch):
+    found = reader_finding(monkeypatch, READER_ROLE="analytics_reader_of_nobody")
+    assert found.fix == "`analytics-worker migrate` creates the role, or sets its password."
+    assert found.message.count("analytics_reader_of_nobody") == 1
+
+
+def test_the_reader_of_the_user_is_corrected_in_its_variable(monkeypatch: pytest.MonkeyPatch):
+    url = warehouse_url().set(username="nobody_of_ours").render_as_string(hide_password=False)
+    found = reader_finding(monkeypatch, READER_DATABASE_URL=url)
+    assert found.fix == "Correct READER_DATABASE_URL."
+
+
+def of_database() -> dict[str, Finding]:
+    return problems(runner._run_group("database", runner._database))
+
+
+def test_a_wrong_database_url_is_corrected_and_not_started(monkeypatch: pytest.MonkeyPatch):
+    url = warehouse_url().set(username="nobody_of_ours").render_as_string(hide_password=False)
+    monkeypatch.setenv("DATABASE_URL", url)
+    settings.cache_clear()
+    found = of_database()["can't be checked"]
+    assert found.fix == "Correct DATABASE_URL."
+    assert found.message.count("nobody_of_ours") == 1
+    sessions = problems(database.sessions())["sessions"]
+    assert (sessions.message, sessions.fix) == (found.message, found.fix)
+
+
+def test_a_database_that_does_not_answer_is_started(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("DATABASE_URL", f"postgresql://a@127.0.0.1:{free_port()}/shop")
+    settings.cache_clear()
+    assert of_database()["can't be checked"].fix == "Start it, or correct DATABASE_URL."
+
+
+def test_without_a_database_the_stack_brings_one(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("DATABASE_URL")
+    settings.cache_clear()
+    assert of_database()["can't be checked"].fix == "`make up`, or set DATABASE_URL."

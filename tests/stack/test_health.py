@@ -115,6 +115,10 @@ def test_an_exporter_that_is_killed_is_unhealthy(tmp_path: Path, systemd_socket:
         (["python", "/app/.venv/bin/analytics-worker", "worker", "--pool", "dbt"], "worker"),
         (["/sbin/docker-init", "--", "analytics-worker", "exporter"], "exporter"),
         (["/app/.venv/bin/python", "-m", "analytics_worker.server", "4200"], "server"),
+        (
+            ["/app/.venv/bin/python", "-m", "analytics_worker.stack.server_process", "4200"],
+            "server",
+        ),
         (["python", "/app/.venv/bin/analytics-worker", "up"], "up"),
         (["/pause"], None),
         (["python", "analytics-worker", "server\udcff"], None),

@@ -97,6 +97,7 @@ def refused(tmp_path: Path, *options: str, **variables: str) -> str:
     [
         (["--host", EVERYWHERE], {"SERVER_LOGIN": "off"}, "other hosts would reach the API"),
         (["--port", "99999"], {}, "is not a valid port"),
+        (["--host", "192.0.2.7"], {}, "error: 192.0.2.7 is not an address of this host: set"),
     ],
 )
 def test_what_would_be_open_or_can_not_listen_is_refused(

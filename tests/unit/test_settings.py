@@ -1,5 +1,6 @@
 """Settings are read once, from three sources, and invalid ones are refused by name."""
 
+import os
 import subprocess
 import sys
 
@@ -70,6 +71,46 @@ def test_a_bad_value_is_refused_by_name(monkeypatch, name, value, expected):
     with pytest.raises(InvalidSettingError) as refused:
         settings()
     assert str(refused.value) == f"{name}={value!r} is not valid; expected {expected}"
+
+
+def test_a_value_that_a_check_refuses_has_the_message_of_the_check(monkeypatch):
+    monkeypatch.setenv("ALERT_TIMEZONE", "Europe/Berln")
+    with pytest.raises(InvalidSettingError) as refused:
+        settings()
+    expected = (
+        "ALERT_TIMEZONE: 'Europe/Berln' is not a valid time zone; expected an IANA name such as"
+    )
+    assert str(refused.value).startswith(expected)
+
+
+@pytest.fixture
+def other_account():
+    """Be one that may not read everything."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
+    yield
+    if is_root:
+        os.seteuid(0)
+
+
+@pytest.mark.parametrize("of_another", ["folder", "file"])
+def test_the_state_folder_of_another_account_is_refused_with_the_fix(
+    monkeypatch, tmp_path_factory, of_another, request
+):
+    folder = tmp_path_factory.mktemp("another")
+    for each in [folder, *list(folder.parents)[:2]]:
+        each.chmod(0o755)
+    (folder / "stack.env").write_text("PREFECT_API_URL=http://127.0.0.1:4200/api\n")
+    (folder / "stack.env").chmod(0)
+    folder.chmod(0 if of_another == "folder" else 0o755)
+    monkeypatch.setenv("STATE_DIR", str(folder))
+    request.getfixturevalue("other_account")
+    with pytest.raises(InvalidSettingError) as refused:
+        settings()
+    file = folder / "stack.env"
+    expected = f"{file} can't be read (Permission denied): set STATE_DIR to a folder of yours"
+    assert str(refused.value) == expected
 
 
 @attack(by="local user", what="A secret in the error about it", answer="its value is not shown")

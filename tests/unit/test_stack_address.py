@@ -70,9 +70,7 @@ CALLS = {
 def test_the_python_api_asks_the_stack_of_this_folder(stack, call):
     with pytest.raises(ApiUnavailableError) as unavailable:
         CALLS[call]()
-    expected = (
-        f"The Prefect API {stack} does not answer (ConnectError): run `make up`, or set {API_URL}."
-    )
+    expected = f"The Prefect API {stack} does not answer (connection refused): run `make up`, or set {API_URL}."
     assert str(unavailable.value) == expected
 
 

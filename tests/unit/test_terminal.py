@@ -29,6 +29,10 @@ def test_names_and_texts_keep_their_words_together(width: int):
     assert " ".join(" ".join(lines).split()).count("nine characters") == 1
 
 
+def test_a_file_has_no_blanks_at_the_end_of_lines():
+    assert all(line == line.rstrip() for line in printed(180))
+
+
 def test_a_narrow_terminal_has_long_texts_below_the_table():
     narrow = printed(80)
     assert "message" not in narrow[1]

@@ -13,6 +13,7 @@ from analytics_worker.prefect_support.heartbeat_timeout import (
     HEARTBEAT_SECONDS,
     HEARTBEAT_VARIABLE,
 )
+from analytics_worker.private_folder import create_private
 from analytics_worker.worker.fork_server.launch import take_base_process
 
 CLIENT_RETRIES = "8"
@@ -46,6 +47,6 @@ def _one_certificate(folder: Path) -> Path | None:
     path = folder / "certificate.pem"
     if not path.exists():
         head, end, _ = Path(certifi.where()).read_text().partition(END_OF_CERTIFICATE)
-        folder.mkdir(parents=True, exist_ok=True)
+        create_private(folder)
         path.write_text(head[head.index("-----BEGIN") :] + end)
     return path

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.presentation.exact_numbers import short_text
-from analytics_worker.text import value_line
+from analytics_worker.text import counted, value_line
 from flows.alerts.evaluation.samples import MAX_KEY_BYTES, exact_key_label, group_of
 from flows.alerts.notifications.values import unit_of, value_text
 from flows.alerts.rules.model import Rule
@@ -35,7 +35,7 @@ def shown_states() -> ShownStates:
         rows = run_sql(connection, "alerts/shown_states", max_rows=MAX_SHOWN_STATES)
     total = rows[0]["total"] if rows else 0
     is_complete = total <= MAX_SHOWN_STATES
-    count = f"{total} states" if is_complete else f"{MAX_SHOWN_STATES} of {total} states"
+    count = counted(total, "state") if is_complete else f"{MAX_SHOWN_STATES} of {total} states"
     return ShownStates(_drop_empty_columns([_table_row(row) for row in rows]), count)
 
 

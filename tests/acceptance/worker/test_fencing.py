@@ -80,6 +80,7 @@ def test_alerts_reports_and_refreshes_that_come_back_write_nothing(work: Workspa
     assert query("select status from ops.report_runs") == ["running"]
     assert [file for file in (tmp_path / "reports").rglob("*.csv") if file.name[0] != "."] == []
     wait_until(lambda: any("nothing more is written" in line for line in work.messages(runs[0])))
+    assert not any(".; nothing" in line for line in work.messages(runs[0]))
     # A successor does what they did not do.
     assert work.wait(stopped_runs.submit(work, ALERTS)).is_final()
     assert query("select count(*) from ops.messages where kind = 'firing'") == [1]
