@@ -21,6 +21,7 @@ from analytics_worker.doctor import (
     jobs,
     prefect_database,
     reader_role,
+    redis,
     server,
     versions,
 )
@@ -36,6 +37,7 @@ FIXES = {
     "database": "`make up`, or correct DATABASE_URL.",
     "permissions": "`make up`, or correct DATABASE_URL.",
     "prefect api": "`make up`, or correct PREFECT_API_URL.",
+    "redis": "Correct REDIS_URL; until then the worker does not start.",
 }
 EXPECTED_ERRORS = (SQLAlchemyError, PermanentError, HTTPError, PrefectHTTPStatusError, OSError)
 
@@ -53,6 +55,7 @@ def run_checks() -> Iterator[Finding]:
     yield from _run_group("database", _database)
     yield from _run_group("database", database.sessions)
     yield from _run_group("permissions", reader_role.readers)
+    yield from _run_group("redis", redis.breaker_store)
     yield from _run_group("prefect's database", prefect_database.sizes)
     yield from _run_group("prefect api", _server)
 
