@@ -58,6 +58,7 @@ pytest_plugins = [
     "tests.support.installed_warehouse",
     "tests.support.backups",
     "tests.support.replication",
+    "tests.support.shifted_clock",
 ]
 
 

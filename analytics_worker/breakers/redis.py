@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
+from urllib.parse import urlsplit
 
 import redis
 from redis.backoff import NoBackoff
@@ -25,6 +26,7 @@ from analytics_worker.breakers.state_machine import (
     StateChange,
     StoreUnreachableError,
 )
+from analytics_worker.errors import PermanentError
 
 TIMEOUT_SECONDS = 0.5
 # One hash slot, for Redis clusters.
@@ -48,6 +50,17 @@ _TEXTS = frozenset({"state", "probe", "last_error"})
 def record_key(name: str) -> str:
     """Return the key of one breaker's hash."""
     return f"{KEY_PREFIX}record:{name}"
+
+
+class RedisUrlError(PermanentError, ValueError):
+    """REDIS_URL can't be used."""
+
+    def __init__(self) -> None:
+        """Say what is expected."""
+        super().__init__(
+            "REDIS_URL is not a valid Redis URL; expected redis://[:password@]host:port/number, "
+            "rediss://… or unix:///path, with special characters of the password as %xx"
+        )
 
 
 class RedisStore:
@@ -136,7 +149,7 @@ class RedisStore:
 
 def _client(url: str) -> "redis.Redis":
     try:
-        return redis.Redis.from_url(
+        client = redis.Redis.from_url(
             url,
             decode_responses=True,
             socket_timeout=TIMEOUT_SECONDS,
@@ -144,11 +157,21 @@ def _client(url: str) -> "redis.Redis":
             # A step that may have happened must not be sent twice.
             retry=Retry(NoBackoff(), 0),
         )
-    except ValueError:  # its text can hold a part of the password
-        raise ValueError(
-            "REDIS_URL is not a valid Redis URL; expected redis://[:password@]host:port/number, "
-            "rediss://… or unix:///path, with special characters of the password as %xx"
-        ) from None
+        pool = client.connection_pool
+        pool.connection_class(**pool.connection_kwargs)  # refuses options that it does not know
+    except (ValueError, TypeError, redis.RedisError):
+        raise RedisUrlError from None  # its text can hold a part of the password
+    if not _is_complete(url):
+        raise RedisUrlError
+    return client
+
+
+def _is_complete(url: str) -> bool:
+    """Whether nothing of the URL is ignored, as the rest of a password with special characters would be."""
+    parts = urlsplit(url)
+    place = parts.path if parts.scheme == "unix" else parts.hostname
+    database = "" if parts.scheme == "unix" else parts.path.removeprefix("/")
+    return bool(place) and not parts.fragment and (not database or database.isdecimal())
 
 
 def _proof(permit: Permit) -> tuple[str, int]:

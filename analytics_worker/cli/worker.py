@@ -60,11 +60,13 @@ def worker(
     strict_version: StrictVersion = False,
 ) -> None:
     """Run what is due on the work pools, each run forked from a preloaded process."""
+    from analytics_worker.breakers.factory import configured_store  # noqa: PLC0415
     from analytics_worker.prefect_support.api_client import check_access  # noqa: PLC0415
     from analytics_worker.prefect_support.deployments import pools as all_pools  # noqa: PLC0415
     from analytics_worker.worker.worker_process import serve  # noqa: PLC0415
 
     use_log_format("worker")
+    configured_store()  # an invalid REDIS_URL would fail each run
     check_access()
     chosen = settings()
     pools = pool or [known.name for known in all_pools()]

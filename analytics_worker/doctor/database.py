@@ -15,10 +15,10 @@ from analytics_worker.doctor.database_problems import problem, warehouse_fix
 from analytics_worker.doctor.findings import Finding, graded, size
 from analytics_worker.doctor.statements import statement
 from analytics_worker.migrations import current, head
+from analytics_worker.prefect_support.clock_difference import MAX_SECONDS
 
 LARGE_TABLE_BYTES = 1_000_000_000
-WARN_SKEW_SECONDS, FAIL_SKEW_SECONDS = 2.0, 20.0
-"""From 20 s, a run can be declared crashed before its lease ends (docs/decisions/fencing.md)."""
+WARN_SKEW_SECONDS = 2.0
 
 
 def clock(connection: Connection) -> Iterator[Finding]:
@@ -57,8 +57,8 @@ def skew(name: str, seconds: float) -> Finding:
         name,
         f"{seconds:.1f} s from this host's",
         warn=seconds > WARN_SKEW_SECONDS,
-        fail=seconds > FAIL_SKEW_SECONDS,
-        fix="Let NTP set both clocks: schedules, periods of rules, and from 20 s the detection of crashes depend on them.",
+        fail=seconds > MAX_SECONDS,
+        fix="Let NTP set both clocks: schedules, periods of rules, and from 20 s the detection of crashes depend on them. The worker claims nothing from 20 s.",
     )
 
 

@@ -21,6 +21,7 @@ from analytics_worker.doctor import (
     jobs,
     prefect_database,
     reader_role,
+    redis,
     server,
     versions,
 )
@@ -34,7 +35,10 @@ from analytics_worker.prefect_support.stack_access import api_name
 CheckGroup = Callable[[], Iterator[Finding]]
 UNCHECKED = "can't be checked"
 DEFAULT_FIX = "`make up`, or correct DATABASE_URL and PREFECT_API_URL."
-API_FIX = "`make up`, or correct PREFECT_API_URL."
+FIXES = {
+    "prefect api": "`make up`, or correct PREFECT_API_URL.",
+    "redis": "Correct REDIS_URL; until then the worker does not start.",
+}
 WAREHOUSE_AREAS = frozenset({"database", "permissions"})
 EXPECTED_ERRORS = (SQLAlchemyError, PermanentError, HTTPError, PrefectHTTPStatusError, OSError)
 
@@ -52,6 +56,7 @@ def run_checks() -> Iterator[Finding]:
     yield from _run_group("database", _database)
     yield from _run_group("database", database.sessions)
     yield from _run_group("permissions", reader_role.readers)
+    yield from _run_group("redis", redis.breaker_store)
     yield from _run_group("prefect's database", prefect_database.sizes)
     yield from _run_group("prefect api", _server)
 
@@ -108,6 +113,5 @@ def _unchecked(area: str, error: BaseException) -> Finding:
         cause = connection_cause(error)
         fix = f"{cause.fix[0].upper()}{cause.fix[1:]}."
         return Finding(area, UNCHECKED, "fail", f"{api_name()} ({cause.reason})", fix)
-    fix = API_FIX if area == "prefect api" else DEFAULT_FIX
-    fix = warehouse_fix(error) if area in WAREHOUSE_AREAS else fix
+    fix = warehouse_fix(error) if area in WAREHOUSE_AREAS else FIXES.get(area, DEFAULT_FIX)
     return Finding(area, UNCHECKED, "fail", problem(error), fix)

@@ -3,10 +3,10 @@
 Reads the Prefect API; writes nothing.
 """
 
+import time
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 from functools import partial
 
 from prefect.client.orchestration import SyncPrefectClient
@@ -16,6 +16,7 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
 from analytics_worker.doctor.database import skew
 from analytics_worker.doctor.findings import Finding, graded
+from analytics_worker.prefect_support.clock_difference import seconds_ahead
 from analytics_worker.prefect_support.deployments import DeployedFlow, deployed_flows, pools
 from analytics_worker.prefect_support.heartbeat_timeout import HEARTBEAT_AUTOMATION
 from analytics_worker.prefect_support.pagination import pages
@@ -27,10 +28,11 @@ DEPLOY_FIX = "`analytics-worker deploy`"
 
 def clock(client: SyncPrefectClient) -> Iterator[Finding]:
     """Compare the server's clock, in whole seconds, with this host's."""
-    date = client.request("GET", "/health").headers.get("date")
-    if date:
-        seconds = abs((parsedate_to_datetime(date) - datetime.now(UTC)).total_seconds())
-        yield skew("prefect server", max(seconds - 1, 0))
+    sent = time.time()
+    date = client.request("GET", "/health").headers.get("date", "")
+    ahead = seconds_ahead(date, sent, time.time())
+    if ahead is not None:
+        yield skew("prefect server", abs(ahead))
 
 
 def workers(client: SyncPrefectClient) -> Iterator[Finding]:

@@ -7,16 +7,17 @@ not through symbolic links.
 
 import os
 import re
-import secrets
 import shutil
 import time
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
 
 from analytics_worker.report_storage.file_names import is_file_name_part
 from analytics_worker.report_storage.rules import StorageError
+from analytics_worker.report_storage.writers import new_mark, writer_has_ended
 
 PART_SUFFIX = ".part"
 ABANDONED_AFTER_SECONDS = 86_400
@@ -60,7 +61,8 @@ class FolderStorage:
         return self._create(f".copy-{checked_filename(filename)}")
 
     def _create(self, prefix: str) -> Path:
-        path = self._root / f"{prefix}.{secrets.token_hex(4)}{PART_SUFFIX}"
+        path = self._root / f"{prefix}.{new_mark()}{PART_SUFFIX}"
+        _tidy_once(self._root)
         try:
             self._root.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o640, exist_ok=False)
@@ -88,9 +90,11 @@ class FolderStorage:
             self._inside(filename).unlink()
 
     def remove_abandoned(self, *, dry_run: bool) -> int:
-        """Remove temporary files and folders of killed writers after a day; return how many."""
-        before = time.time() - ABANDONED_AFTER_SECONDS
-        abandoned = [p for p in self._root.glob(f".*{PART_SUFFIX}*") if p.lstat().st_mtime < before]
+        """Remove temporary files and folders of killed writers; return how many.
+
+        Those of this host at once, and those of which nothing is known after a day.
+        """
+        abandoned = [path for path in self._root.glob(f".*{PART_SUFFIX}*") if _is_abandoned(path)]
         for path in [] if dry_run else abandoned:
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
@@ -115,6 +119,21 @@ class FolderStorage:
 def public_link(base: str | None, filename: str) -> str | None:
     """Return the address of a file below the link base; None without a base."""
     return f"{base.rstrip('/')}/{quote(filename)}" if base else None
+
+
+@lru_cache
+def _tidy_once(root: Path) -> None:
+    """Remove what killed runs have left, at the first file that this process writes."""
+    with suppress(OSError):  # not a reason to write no report
+        FolderStorage(root, "", None).remove_abandoned(dry_run=False)
+
+
+def _is_abandoned(path: Path) -> bool:
+    try:
+        is_old = path.lstat().st_mtime < time.time() - ABANDONED_AFTER_SECONDS
+    except FileNotFoundError:
+        return False  # published meanwhile
+    return is_old or writer_has_ended(path)
 
 
 def _sync(path: Path) -> None:

@@ -9,6 +9,7 @@ import asyncio
 import math
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any, Self, cast
 from uuid import UUID
@@ -17,6 +18,7 @@ import anyio
 import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun, WorkerMetadata
+from prefect.exceptions import ObjectNotFound
 from prefect.workers.base import BaseWorker
 
 from analytics_worker.worker.caching_client import CachingClient
@@ -28,6 +30,7 @@ from analytics_worker.worker.job_override_policy import JobPolicy
 from analytics_worker.worker.run_executor import RunExecutor
 from analytics_worker.worker.run_spec import LaunchOptions
 from analytics_worker.worker.run_starter import RunStarter
+from analytics_worker.worker.server_clock import ServerClock
 from analytics_worker.worker.skip_superseded import skip_superseded
 from analytics_worker.worker.start_timers import StartTimers
 from analytics_worker.worker.worker_metadata import integrations
@@ -62,6 +65,7 @@ class PoolWorker(RunStarter):
         run_executor: RunExecutor,
         launch_options: LaunchOptions,
         policy: JobPolicy,
+        clock: ServerClock,
     ) -> None:
         """Set the pool; the worker's name and id are the same after every restart in one place."""
         super().__init__(
@@ -74,7 +78,8 @@ class PoolWorker(RunStarter):
         self._launch_options = launch_options
         self._policy = policy
         self._wake = asyncio.Event()
-        self._start_timers = StartTimers()
+        self._clock = clock
+        self._start_timers = StartTimers(clock.time)
         self._claimed = asyncio.Condition()
         self._lock: ClaimLock | None = None
         self._fair_share = FairShare(pool, self.wake)
@@ -90,6 +95,7 @@ class PoolWorker(RunStarter):
         except BaseException as error:  # stopped while it connects: what is open is closed in order
             await self._exit_stack.__aexit__(type(error), error, error.__traceback__)
             raise
+        self._clock.follow(super().client)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -158,7 +164,7 @@ class PoolWorker(RunStarter):
         self._wake.clear()
         expected, self._expects_work = self._expects_work, False
         try:
-            if expected or await self._due_runs():
+            if self._clock.fits and (expected or await self._due_runs()):
                 lock = await self._claim_lock()
                 async with lock.acquire(self._fair_share.workers):
                     await self._claim(lock)
@@ -177,19 +183,25 @@ class PoolWorker(RunStarter):
         return self._lock
 
     async def _due_runs(self) -> list[Any]:
-        """Return the runs that are due."""
+        """Return the runs that are due by the server's clock."""
         has_pool = self._has_successfully_synced and self.work_pool.type == self.type
         if self._draining or not has_pool:
             return []
-        with anyio.fail_after(POLL_TIMEOUT_SECONDS):
-            handed_out = await self._get_scheduled_flow_runs()
-        return [entry for entry in handed_out if entry.flow_run.id not in self.claiming]
+        handed_out: list[Any] = []
+        with suppress(ObjectNotFound), anyio.fail_after(POLL_TIMEOUT_SECONDS):
+            handed_out = await self.client.get_scheduled_flow_runs_for_work_pool(
+                self.pool, scheduled_before=self._clock.now()
+            )
+        found = handed_out if self._clock.fits else ()
+        return [entry for entry in found if entry.flow_run.id not in self.claiming]
 
     async def _claim(self, lock: ClaimLock) -> None:
         """Ask again, now that it is our turn, and keep the turn until each run is PENDING."""
         due = await self._due_runs()
         half = time.monotonic() + (lock.expires_at - time.monotonic()) / 2
-        superfluous = await skip_superseded(self.client, [e.flow_run for e in due], half)
+        superfluous = await skip_superseded(
+            self.client, [e.flow_run for e in due], self._clock.now(), half
+        )
         due = [entry for entry in due if entry.flow_run.id not in superfluous]
         limit = self.work_pool.concurrency_limit
         self._expects_work = bool(due) and len(due) + self._active_count >= (limit or math.inf)

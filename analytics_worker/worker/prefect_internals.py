@@ -9,11 +9,12 @@ listed here, so that an upgrade fails there and not in a run. Reads and writes n
 import contextvars
 import os
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
+import httpx
 import prefect.flow_engine
 from prefect._flow_run_suspension import FlowRunSuspensionRequest
 from prefect._flow_run_suspension import observe_flow_run_suspension as _observe_suspension
@@ -59,7 +60,6 @@ __all__ = [
 # Methods and attributes of the base worker that PoolWorker overrides or reads.
 WORKER_METHODS = (
     "_emit_worker_started_event",
-    "_get_scheduled_flow_runs",
     "_give_worker_labels_to_flow_run",
     "_propose_crashed_state",
     "_propose_pending_state",
@@ -189,6 +189,17 @@ def execute_flow(flow: Flow[..., Any], flow_run: FlowRun, error_logger: Any) -> 
 def wants_csrf_tokens(client: PrefectClient) -> bool:
     """Whether the server may want CSRF tokens, as far as this client knows: the first one that it requests shows it."""
     return client._client.enable_csrf_support  # noqa: SLF001
+
+
+def add_request_hooks(
+    client: PrefectClient,
+    before: Callable[[httpx.Request], Awaitable[None]],
+    after: Callable[[httpx.Response], Awaitable[None]],
+) -> None:
+    """Call functions with each request that the client sends, and with each response."""
+    hooks = client._client.event_hooks  # noqa: SLF001
+    hooks["request"].append(before)
+    hooks["response"].append(after)
 
 
 def process_handle(process: Any) -> ProcessHandle:

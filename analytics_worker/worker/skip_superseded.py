@@ -7,7 +7,7 @@ nothing more.
 
 import time
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
@@ -24,10 +24,9 @@ from analytics_worker.prefect_support.pagination import LARGEST_PAGE
 
 
 async def skip_superseded(
-    client: PrefectClient, handed_out: Sequence[FlowRun], deadline: float
+    client: PrefectClient, handed_out: Sequence[FlowRun], now: datetime, deadline: float
 ) -> set[UUID]:
-    """Skip what need not run, until the deadline; what of the handed-out runs must not be claimed."""
-    now = datetime.now(UTC)
+    """Skip what need not run now, until the deadline; what of the handed-out runs must not be claimed."""
     late = [run for run in handed_out if is_late(run, now)]
     if not late:
         return set()

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from datetime import datetime
 from typing import Protocol
 from uuid import UUID
@@ -21,12 +22,14 @@ class Wake(Protocol):
 class StartTimers:
     """Wake a pool once for each run and time."""
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = time.time) -> None:
+        """Set the clock by which runs are due."""
+        self._now = now
         self._set: set[tuple[UUID | None, datetime]] = set()
 
     def set(self, run: UUID | None, due: datetime, wake: Wake) -> float:
         """Wake when the run is due, at once if it is already; return the seconds until then."""
-        wait = due.timestamp() - time.time()
+        wait = due.timestamp() - self._now()
         key = (run, due)
         if wait <= 0:
             wake()

@@ -6,7 +6,7 @@ from time to time. Reads the runs of the queues; writes nothing. If that is not 
 
 import asyncio
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.logging import get_logger
 
 from analytics_worker.prefect_support.pagination import LARGEST_PAGE
+from analytics_worker.worker.server_clock import ServerClock
 
 BEFORE, AHEAD = timedelta(seconds=20), timedelta(seconds=45)
 """Runs that were due earlier wait for a slot, which an event announces, or for the next poll."""
@@ -31,12 +32,12 @@ logger = get_logger("analytics_worker.worker.upcoming_runs")
 class UpcomingRuns:
     """Look for the runs that are due, or will be soon, in any of some pools."""
 
-    def __init__(self, pools: Mapping[str, Expect]) -> None:
-        """Name per pool the function to call with a run and the time at which it is due.
+    def __init__(self, pools: Mapping[str, Expect], clock: ServerClock) -> None:
+        """Set the clock by which runs are due, and name per pool the function to call with a run and the time at which it is due.
 
         It is called without a run if there may be one that is due now.
         """
-        self._pools = pools
+        self._pools, self._clock = pools, clock
         self._is_new = asyncio.Event()
 
     def announce(self) -> None:
@@ -62,11 +63,11 @@ class UpcomingRuns:
             rows = None
         if rows is None or len(rows) == LARGEST_PAGE:
             for expect in self._pools.values():
-                expect(None, datetime.now(UTC))
+                expect(None, self._clock.now())
         self._tell(rows or ())
 
     async def _read(self, client: PrefectClient) -> list[dict[str, Any]]:
-        now = datetime.now(UTC)
+        now = self._clock.now()
         due = {"after_": (now - BEFORE).isoformat(), "before_": (now + AHEAD).isoformat()}
         body = {
             "flow_runs": {

@@ -8,7 +8,7 @@ SIGHUP makes new fork servers. Safe to kill: the next worker of this host settle
 import asyncio
 import signal
 import socket
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,13 +33,14 @@ from analytics_worker.worker.liveness import Liveness
 from analytics_worker.worker.pool_log_handler import current_pool, log_file, split_by_pool
 from analytics_worker.worker.pool_worker import PoolWorker
 from analytics_worker.worker.recovery import Recovery
+from analytics_worker.worker.restart_on_error import restart_on_error
 from analytics_worker.worker.run_executor import RunExecutor
 from analytics_worker.worker.run_monitor import limit_memory, poll_cancellations
 from analytics_worker.worker.run_spec import LaunchOptions
+from analytics_worker.worker.server_clock import ServerClock
 from analytics_worker.worker.upcoming_runs import UpcomingRuns
 from analytics_worker.worker.worker_identity import WorkerIdentity, acquire_name
 
-RESTART_SECONDS = 5.0
 KEEP_SPARE_SECONDS = 300.0
 """dbt takes 75 MB, for two scheduled runs a day."""
 
@@ -89,11 +90,12 @@ class WorkerProcess:
             self._template([*options.preload, *options.spare_preload], KEEP_SPARE_SECONDS),
         )
         self._run_executor = RunExecutor(self.fork_servers)
+        self._clock = ServerClock()
         self._records = options.folder / "runs"
         create_private(self._records)
         self._workers = [self._worker(pool) for pool in options.pools]
         pools = {pool: partial(self._expect, n) for n, pool in enumerate(options.pools)}
-        self._upcoming = UpcomingRuns(pools)
+        self._upcoming = UpcomingRuns(pools, self._clock)
         self._stop = asyncio.Event()
         self._stop_now = asyncio.Event()
 
@@ -126,6 +128,7 @@ class WorkerProcess:
             run_executor=self._run_executor,
             launch_options=launch_options,
             policy=self.options.policy,
+            clock=self._clock,
         )
 
     async def serve(self) -> None:
@@ -137,6 +140,7 @@ class WorkerProcess:
             stack.push_async_callback(self.fork_servers.close)
             await self.fork_servers.ensure()
             await stack.enter_async_context(self._run_executor)
+            self._clock.follow(self._run_executor.client)
             async with anyio.create_task_group() as group:
                 self._start(group)
                 await self._stop.wait()
@@ -150,21 +154,21 @@ class WorkerProcess:
         for number, pool in enumerate(options.pools):
             token = current_pool.set(pool)
             group.start_soon(
-                _restart_on_error, f"the worker of {pool}", partial(self._serve_pool, number)
+                restart_on_error, f"the worker of {pool}", partial(self._serve_pool, number)
             )
             current_pool.reset(token)
-        group.start_soon(_restart_on_error, "liveness", self._liveness.report)
+        group.start_soon(restart_on_error, "liveness", self._liveness.report)
         recovery = Recovery(
             self._run_executor, options.folder, self._identity, options.pools, self._is_ours
         )
-        group.start_soon(_restart_on_error, "recovery", recovery.watch)
-        group.start_soon(_restart_on_error, "wake-up", self._wake_up)
-        group.start_soon(_restart_on_error, "upcoming runs", self._watch_upcoming_runs)
+        group.start_soon(restart_on_error, "recovery", recovery.watch)
+        group.start_soon(restart_on_error, "wake-up", self._wake_up)
+        group.start_soon(restart_on_error, "upcoming runs", self._watch_upcoming_runs)
         for name, work in (("cancellation", poll_cancellations), ("heartbeats", send_heartbeats)):
-            group.start_soon(_restart_on_error, name, partial(work, self._run_executor))
+            group.start_soon(restart_on_error, name, partial(work, self._run_executor))
         if options.memory_limit_mb:
             limit = partial(limit_memory, self._run_executor, options.memory_limit_mb)
-            group.start_soon(_restart_on_error, "memory limit", limit)
+            group.start_soon(restart_on_error, "memory limit", limit)
 
     async def _serve_pool(self, number: int) -> None:
         try:
@@ -231,16 +235,6 @@ class WorkerProcess:
 
     def _busy(self) -> bool:
         return bool(self._run_executor.active) or any(w.has_work for w in self._workers)
-
-
-async def _restart_on_error(name: str, work: Callable[[], Awaitable[None]]) -> None:
-    """Do the work again when it fails: the other parts, and the runs in progress, go on."""
-    while True:
-        try:
-            await work()
-        except Exception:
-            logger.exception("%s failed and is started again", name)
-        await asyncio.sleep(RESTART_SECONDS)
 
 
 def serve(options: Options) -> None:

@@ -5,6 +5,7 @@ host, concurrently, each with its own timeout. Writes the artifact ``health`` an
 check. Safe to repeat: it changes nothing that it checks.
 """
 
+import socket
 from collections.abc import Callable
 from functools import partial
 
@@ -100,14 +101,14 @@ def health_check() -> HealthCheck:
 
 
 def summary_line(results: list[CheckResult]) -> str:
-    """Return the overall status, the failed checks, and the fix of the worst one."""
+    """Return the overall status, the host that found it, the failed checks, and the fix of the worst one."""
     overall = overall_status(results)
     if overall == "healthy":
         skipped = sum(result["status"] == "skipped" for result in results)
         return f"healthy: {len(results) - skipped} checks, {skipped} not configured"
     failed = _worst_first(results)
     causes = "; ".join(f"{each['name']}: {each['message'].rstrip('.')}" for each in failed)
-    return f"{overall}: {causes}. {failed[0]['fix']}".strip()
+    return f"{overall} on {socket.gethostname()}: {causes}. {failed[0]['fix']}".strip()
 
 
 def health_page(results: list[CheckResult]) -> str:

@@ -146,7 +146,22 @@ def test_no_message_holds_the_password(caplog: pytest.LogCaptureFixture):
     assert "hunter" not in caplog.text
 
 
-@pytest.mark.parametrize("url", ["postgresql://u:hunter2@h/d", "redis://:hunt/er2@h:6379", "h:1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://u:hunter2@h/d",
+        "redis://:hunt/er2@h:6379",
+        "h:1",
+        "nonsense",
+        "redis://:r@d:is/%#1@10.0.0.1:6379/0",
+        "redis://:12#hunter2@h:6379/0",
+        "redis://:12/hunter2@h:6379/0",
+        "redis://h:6379/zero",
+        "redis://h:6379?pasword=hunter2",
+        "rediss://h:6379?ssl_cert_reqs=hunter2",
+        "unix://",
+    ],
+)
 def test_an_invalid_redis_url_is_refused_without_repeating_it(url: str):
     with pytest.raises(ValueError, match="REDIS_URL is not a valid Redis URL") as raised:
         RedisStore(url)

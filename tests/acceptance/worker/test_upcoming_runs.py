@@ -8,6 +8,7 @@ from uuid import UUID
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
+from analytics_worker.worker.server_clock import ServerClock
 from analytics_worker.worker.upcoming_runs import UpcomingRuns
 from tests.support.case_runs import Workspace
 from tests.support.ports import free_port
@@ -21,7 +22,9 @@ def look(api_url: str, pool: str) -> list[tuple[UUID | None, datetime]]:
     async def look_once() -> None:
         with temporary_settings({PREFECT_API_URL: api_url}):
             async with get_client(httpx_settings={"timeout": 5}) as client:
-                await UpcomingRuns({pool: lambda *run: told.append(run)}).look(client)
+                await UpcomingRuns({pool: lambda *run: told.append(run)}, ServerClock()).look(
+                    client
+                )
 
     asyncio.run(look_once())
     return told

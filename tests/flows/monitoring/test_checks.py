@@ -1,5 +1,6 @@
 """Health checks run concurrently; one that hangs does not delay the others."""
 
+import socket
 import threading
 from collections.abc import Iterator
 
@@ -81,7 +82,8 @@ def test_the_overall_status_is_the_worst_and_skipped_counts_as_healthy(hang: Che
     assert overall_status(run_checks([skipped, fine])) == "healthy"
     results = run_checks([fine, hang, skipped])
     assert overall_status(results) == "degraded"
-    assert summary_line(results) == "degraded: hanging: no answer within 0.2 s. Wait no longer."
+    where = f"degraded on {socket.gethostname()}"
+    assert summary_line(results) == f"{where}: hanging: no answer within 0.2 s. Wait no longer."
     assert "| hanging | 🟡 degraded |" in health_page(results)
 
 
