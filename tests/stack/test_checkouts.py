@@ -49,9 +49,16 @@ def made(copied):
         shutil.copy(project_root() / name, copied)
     (copied / ".venv/.ready").write_text(f"{copied.resolve()}\n")
 
-    def make(*words):
+    outside = {name: text for name, text in os.environ.items() if "MAKE" not in name}
+
+    def make(*words):  # as from a shell, also within `make test`
         done = subprocess.run(
-            [MAKE, "-n", *words], cwd=copied, capture_output=True, text=True, check=False
+            [MAKE, "-n", *words],
+            cwd=copied,
+            env=outside,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         return done.stdout
 

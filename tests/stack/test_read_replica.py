@@ -51,6 +51,7 @@ def replica(replication: Replication, monkeypatch: pytest.MonkeyPatch) -> Iterat
     replication.catch_up()
     yield replication
     execute("drop table analytics.pages cascade")
+    execute("truncate ops.refresh_log, ops.completeness, ops.completeness_history")
     connections.dispose()
 
 

@@ -16,7 +16,7 @@ from prefect.states import Pending, Running
 from prefect.workers.base import BaseJobConfiguration
 
 from analytics_worker.worker.fork_server import prefect_internals
-from analytics_worker.worker.job import Job
+from analytics_worker.worker.job import Job, _settings_as_variables
 from analytics_worker.worker.server_facts import ServerFacts
 
 
@@ -185,6 +185,7 @@ def test_what_could_not_be_read_is_left_to_the_run():
 
 
 def test_the_settings_of_a_job_are_prefect_s():
+    _settings_as_variables.cache_clear()  # of another test's server
     expected = get_current_settings().to_environment_variables(exclude_unset=True)
     assert Job._base_environment() == expected == BaseJobConfiguration._base_environment()
     Job._base_environment()["PREFECT_API_URL"] = "http://changed"
