@@ -157,7 +157,7 @@ def test_no_message_holds_the_password(caplog: pytest.LogCaptureFixture):
         "redis://:12#hunter2@h:6379/0",
         "redis://:12/hunter2@h:6379/0",
         "redis://h:6379/zero",
-        "redis://h:6379?pasword=hunter2",
+        "redis://h:6379?passphrase=hunter2",
         "rediss://h:6379?ssl_cert_reqs=hunter2",
         "unix://",
     ],
