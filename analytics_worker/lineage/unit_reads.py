@@ -4,13 +4,14 @@ Writes ops.unit_reads. The domain of a unit stores its reads; monitoring only re
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, RowMapping, text
 
+from analytics_worker.errors import is_database_outage
 from analytics_worker.lineage.relations import schema_and_name
 
 ReaderKind = Literal["dbt", "rule", "report"]
@@ -27,6 +28,27 @@ class UnitReads(NamedTuple):
 def pairs(quoted_names: Iterable[str]) -> list[tuple[str, str]]:
     """Return the schema and name of each relation from their names as SQL has them."""
     return [pair for pair in map(schema_and_name, quoted_names) if pair]
+
+
+def plan_units(
+    rows: Iterable[RowMapping], plan: Callable[[RowMapping], Iterable[str]]
+) -> list[UnitReads]:
+    """Return what units read; an error leaves its own unit unknown.
+
+    Args:
+        rows: Name and definition_hash of each unit.
+        plan: Returns the quoted names of the relations that a unit reads. When a database is unavailable, the
+            units after that one are left for the next call.
+    """
+    reads = list[UnitReads]()
+    for row in rows:
+        try:
+            reads.append(UnitReads(row["name"], pairs(plan(row)), row["definition_hash"]))
+        except Exception as error:  # noqa: BLE001  # any error is the unit's own
+            reads.append(UnitReads(row["name"], None))
+            if is_database_outage(error):
+                break
+    return reads
 
 
 def replace_reads(

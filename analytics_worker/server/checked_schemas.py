@@ -4,6 +4,7 @@ Reads and writes nothing.
 """
 
 import json
+from hashlib import sha256
 from typing import Any
 
 from prefect.utilities.schema_tools import validation
@@ -13,12 +14,12 @@ MOST = 256
 
 
 class CheckedSchemas:
-    """The schemas that were valid, by content."""
+    """The schemas that were valid, by the hash of their content."""
 
     def __init__(self) -> None:
         """Keep the function that checks."""
         self._check = _validator().check_schema
-        self._valid: dict[str, None] = {}
+        self._valid: set[bytes] = set()
 
     def check(self, schema: Any, *options: Any, **named: Any) -> None:
         """Check a schema that was not checked before with these options.
@@ -26,13 +27,14 @@ class CheckedSchemas:
         Raises:
             jsonschema.SchemaError: it is not valid.
         """
-        key = f"{json.dumps(schema, default=repr)} {options} {named}"
+        content = f"{json.dumps(schema, default=repr)} {options} {named}"
+        key = sha256(content.encode(errors="backslashreplace")).digest()  # a schema may be large
         if key in self._valid:
             return
         self._check(schema, *options, **named)
         if len(self._valid) >= MOST:
             self._valid.clear()
-        self._valid[key] = None
+        self._valid.add(key)
 
 
 def check_schemas_once() -> None:

@@ -21,8 +21,3 @@ on conflict (kind, md5(name)) do update set
     end,
     definition_hash = excluded.definition_hash,
     updated_at = now()
-where
-    (u.scope, u.relations, u.definition_hash) is distinct from (
-        excluded.scope, excluded.relations, excluded.definition_hash
-    )
-    or excluded.definition_hash is null

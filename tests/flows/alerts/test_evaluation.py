@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from analytics_worker.database.connections import warehouse
+from analytics_worker.settings import settings
 from flows.alerts.evaluation import locking, runner
 from flows.alerts.evaluation.reads import record_reads
 from flows.alerts.evaluation.runner import evaluate_due
@@ -105,6 +106,26 @@ def test_a_dropped_table_is_one_incident_of_the_rules_that_read_it():
     set_metric(9)
     tick(2)
     assert update() == ["analytics.metric resolved"]
+
+
+def test_a_rule_that_cannot_be_planned_does_not_affect_the_others(monkeypatch):
+    """Neither by an error of its own, nor by the server of its reader."""
+    monkeypatch.setenv("READER_DATABASE_URLS", '{"away": "postgresql://a:b@127.0.0.1:1/kpis"}')
+    settings.cache_clear()
+    store(rule("a", sql=METRIC), rule("b", sql=METRIC, reader="away"), rule("c{x}", sql=METRIC))
+    execute("update ops.alert_rules set definition = '{}' where name = 'a'")
+    set_metric(9)
+    assert sum(record_reads() for _ in range(3)) == 3
+    known = "select name from ops.unit_reads where relations <> '[]'"
+    assert query(known) == ["c{x}"]
+
+
+def test_what_a_rule_reads_is_looked_up_once_a_day():
+    store(rule(sql=METRIC))
+    set_metric(9)
+    assert record_reads() == 1
+    execute("update ops.unit_reads set updated_at = now() - interval '25 hours'")
+    assert [record_reads(), record_reads()] == [1, 0]
 
 
 def update() -> list[str]:
