@@ -132,7 +132,13 @@ def serve() -> int:
 def _wait_for_signal(exposition: Exposition) -> None:
     """Wait for the end; report to systemd that the pollers poll until then."""
     systemd.notify(systemd.READY)
-    while signal.sigtimedwait(STOP_SIGNALS, systemd.report_seconds()) is None:
+    while not _stop_requested():
         if exposition.seconds_since_poll() <= STUCK_SECONDS:
             systemd.notify(systemd.ALIVE)
     systemd.notify(systemd.STOPPING)
+
+
+def _stop_requested() -> bool:
+    """Wait for a signal until the next report; a process that was paused meanwhile gets one with number 0."""
+    received = signal.sigtimedwait(STOP_SIGNALS, systemd.report_seconds())
+    return received is not None and received.si_signo in STOP_SIGNALS
