@@ -86,7 +86,7 @@ def test_a_suspended_run_is_resumed_by_a_new_process(work: Workspace):
 def test_a_running_run_that_is_suspended_stops_before_its_next_task(
     work: Workspace, tmp_path: Path
 ):
-    lines, steps = tmp_path / "lines", 1500  # more than it takes until it is told
+    lines, steps = tmp_path / "lines", 1500  # more than are done before it is notified
     run = work.submit("stepwise", path=str(lines), steps=steps)
     work.wait(run, "Running")
     work.client.set_flow_run_state(run, Suspended(timeout_seconds=600))
