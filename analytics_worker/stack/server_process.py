@@ -10,8 +10,6 @@ from analytics_worker.server.app import main as serve
 from analytics_worker.settings import settings
 from analytics_worker.stack.state_dir import StateFolder
 
-SIGNALS = (signal.SIGTERM, signal.SIGHUP)
-
 
 class EndedBySignalError(SystemExit):
     """A signal ends this process, once its records are removed."""
@@ -24,15 +22,23 @@ class EndedBySignalError(SystemExit):
 
 def main() -> None:
     """Serve until a signal ends it; this process ends by that signal, as systemd expects."""
-    for number in SIGNALS:
-        signal.signal(number, _end)
+    hangups = list[int]()
+
+    def hang_up(number: int, _: FrameType | None) -> None:
+        """End as by SIGTERM, which uvicorn handles: an error raised here may end up anywhere in its event loop."""
+        hangups.append(number)
+        signal.raise_signal(signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGHUP, hang_up)
     folder = StateFolder(settings().state_dir)
     try:
         serve()
     except EndedBySignalError as ended:
         folder.remove_records()
-        signal.signal(ended.number, signal.SIG_DFL)
-        signal.raise_signal(ended.number)
+        number = hangups[0] if hangups else ended.number
+        signal.signal(number, signal.SIG_DFL)
+        signal.raise_signal(number)
     finally:
         folder.remove_records()
 
