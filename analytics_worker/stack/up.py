@@ -23,6 +23,7 @@ from analytics_worker.settings import (
     user_variables,
 )
 from analytics_worker.stack.background_thread import run_in_daemon_thread
+from analytics_worker.stack.base_fork import ForkedBase
 from analytics_worker.stack.components import Components
 from analytics_worker.stack.damaged_database import set_damaged_aside
 from analytics_worker.stack.environment import HOST, environment, ui_url
@@ -57,8 +58,8 @@ class Options:
     debug: bool = False
 
 
-def supervise(options: Options) -> int:
-    """Run the stack until a signal ends it; the exit code."""
+def supervise(options: Options, base: ForkedBase | None = None) -> int:
+    """Run the stack until a signal ends it, with processes forked from `base`; the exit code."""
     try:
         folder = StateFolder(settings().state_dir)
         folder.acquire_lock()
@@ -83,14 +84,19 @@ def supervise(options: Options) -> int:
     variables = [*settings().replaced_variables(), *unread_variables()]
     for line in [*damaged, *access_notes(login), *stopped, *variables]:
         terminal.say(line)
-    return asyncio.run(Stack(options, folder, terminal, port).run())
+    return asyncio.run(Stack(options, folder, terminal, port, base).run())
 
 
 class Stack:
     """The running stack."""
 
     def __init__(
-        self, options: Options, folder: StateFolder, terminal: Terminal, port: int
+        self,
+        options: Options,
+        folder: StateFolder,
+        terminal: Terminal,
+        port: int,
+        base: ForkedBase | None,
     ) -> None:
         self._options = options
         self._folder = folder
@@ -102,7 +108,7 @@ class Stack:
         self._stages: dict[str, list[SupervisedProcess]] = {stage: [] for stage in stages}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._task_processes: list[TaskProcess] = []
-        self._base = BaseProcess(project_root())
+        self._base = BaseProcess(project_root(), base)
         self._deployment = self._task_process(REGISTRATION)
         self._pools: Sequence[str] = ()
         self._stop = asyncio.Event()
