@@ -5,6 +5,7 @@ started a thread. OPTIONS is JSON; the words are for people who read ps.
 """
 
 import json
+import os
 import signal
 import sys
 
@@ -16,6 +17,7 @@ from analytics_worker.preload.command_line import show_command
 from analytics_worker.stack.base_fork import fork_base_process
 from analytics_worker.stack.guardian import FORWARDED
 from analytics_worker.stack.up import Options, supervise
+from analytics_worker.stack_address import PROCESS_MARKER
 
 WORDS = 3
 """Index of the first word for people."""
@@ -23,6 +25,8 @@ WORDS = 3
 
 def main() -> int:
     """Fork the base process and run the stack; the exit code."""
+    # It is for those who look at the processes; this one has yet to find out which stack runs here.
+    os.environ.pop(PROCESS_MARKER)  # noqa: TID251
     base = fork_base_process()
     show_command(sys.argv[WORDS:])
     options = json.loads(sys.argv[1])

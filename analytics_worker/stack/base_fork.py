@@ -78,8 +78,8 @@ def _serve(sock: socket.socket) -> None:
     if not data:  # the supervisor had nothing to start
         return
     message = json.loads(data)
-    os.environ.clear()  # noqa: TID251  # it becomes what a program started with these would be
-    os.environ.update(message["environment"])  # noqa: TID251
+    os.environ.clear()  # it becomes what a program started with these would be
+    os.environ.update(message["environment"])
     os.chdir(message["directory"])
     from analytics_worker.preload import process  # noqa: PLC0415  # reads variables
 

@@ -9,7 +9,7 @@ import ctypes
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NoReturn
 
 from analytics_worker.stack import guardian
@@ -17,8 +17,13 @@ from analytics_worker.stack import guardian
 PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER = 1, 36
 
 
-def run_under_subreaper(supervisor: Sequence[str]) -> NoReturn:
-    """Start the supervisor's program in a child, and become its guardian, which exits with its code."""
+def run_under_subreaper(supervisor: Sequence[str], variables: Mapping[str, str]) -> NoReturn:
+    """Start the supervisor's program in a child, and become its guardian, which exits with its code.
+
+    Args:
+        supervisor: Its command.
+        variables: What it has in its environment besides, and with it all that is forked from it.
+    """
     prctl = ctypes.CDLL(None, use_errno=True).prctl
     prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     # Until they are passed on, and until the supervisor can end in order.
@@ -30,10 +35,10 @@ def run_under_subreaper(supervisor: Sequence[str]) -> NoReturn:
         prctl(PR_SET_PDEATHSIG, int(signal.SIGTERM), 0, 0, 0)
         if os.getppid() != parent:
             os._exit(1)
-        _become(supervisor)
+        _become(supervisor, {**os.environ, **variables})
     program = (sys.executable, "-I", "-S", guardian.__file__, str(child))
-    _become([*program, *sys.argv])
+    _become([*program, *sys.argv], os.environ)
 
 
-def _become(program: Sequence[str]) -> NoReturn:
-    os.execv(program[0], list(program))  # noqa: S606  # no shell, as wanted
+def _become(program: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
+    os.execve(program[0], list(program), dict(environment))  # noqa: S606  # no shell, as wanted

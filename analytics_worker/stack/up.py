@@ -39,7 +39,7 @@ from analytics_worker.stack.state_dir import RecordWriter, StackRecord, StateFol
 from analytics_worker.stack.supervised_process import SupervisedProcess
 from analytics_worker.stack.task_process import ErrorText, TaskProcess
 from analytics_worker.stack.terminal import Terminal, fail, stack_terminal
-from analytics_worker.stack_address import API_LOGIN, API_URL
+from analytics_worker.stack_address import API_LOGIN, API_URL, new_marker
 
 REFUSED = 2
 REGISTRATION = "analytics_worker.stack.registration"
@@ -56,12 +56,14 @@ class Options:
     definitions: Definitions = field(default_factory=dict[str, Any])
     error_text: ErrorText = str
     debug: bool = False
+    marker: str = field(default_factory=new_marker)
+    """What every process of the stack has in its environment."""
 
 
 def supervise(options: Options, base: ForkedBase | None = None) -> int:
     """Run the stack until a signal ends it, with processes forked from `base`; the exit code."""
     try:
-        folder = StateFolder(settings().state_dir)
+        folder = StateFolder(settings().state_dir, options.marker)
         folder.acquire_lock()
         left = folder.clear_leftovers()
         forget_own_database(folder.path)

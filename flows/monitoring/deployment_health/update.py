@@ -99,9 +99,7 @@ def _run_ends(client: SyncPrefectClient, since: datetime, until: datetime) -> It
             yield _run_end(run, names[run.deployment_id], run.end_time)
 
 
-def _deployment_names(
-    client: SyncPrefectClient, runs: Sequence[FlowRun]
-) -> dict[UUID | None, str]:
+def _deployment_names(client: SyncPrefectClient, runs: Sequence[FlowRun]) -> dict[UUID | None, str]:
     """Return the full names of the deployments of these runs."""
     flow_ids = {run.flow_id for run in runs}
     deployment_ids = {run.deployment_id for run in runs if run.deployment_id}
