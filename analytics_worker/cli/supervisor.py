@@ -16,7 +16,8 @@ from analytics_worker.log_format import use_log_format
 from analytics_worker.preload.command_line import show_command
 from analytics_worker.stack.base_fork import fork_base_process
 from analytics_worker.stack.guardian import FORWARDED
-from analytics_worker.stack.up import Options, supervise
+from analytics_worker.stack.options import Options
+from analytics_worker.stack.up import supervise
 from analytics_worker.stack_address import PROCESS_MARKER
 
 WORDS = 3

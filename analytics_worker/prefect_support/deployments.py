@@ -8,29 +8,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal
 
 import yaml
-from prefect.client.schemas.schedules import CronSchedule
 from prefect.flows import load_flow_from_entrypoint
 from pydantic import (
-    AfterValidator,
-    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
     NonNegativeFloat,
     PositiveInt,
     ValidationError,
-    model_validator,
 )
-from typing_extensions import override
 
 from analytics_worker.definitions.validation_messages import did_you_mean
 from analytics_worker.errors import PermanentError
 from analytics_worker.prefect_support.flow import WorkerFlow
+from analytics_worker.prefect_support.schedules import Schedule
 from analytics_worker.settings import project_root
-from analytics_worker.timezones import Timezone
 
 
 class PrefectYamlError(PermanentError):
@@ -39,44 +34,6 @@ class PrefectYamlError(PermanentError):
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _valid_cron(cron: str) -> str:
-    CronSchedule(cron=cron, timezone="UTC")
-    return cron
-
-
-class Schedule(_Strict):
-    """A schedule of a deployment, with the parameters of its runs: cron, or a number of seconds from an instant."""
-
-    cron: Annotated[str, AfterValidator(_valid_cron)] | None = None
-    interval: PositiveInt | None = None
-    anchor_date: AwareDatetime | None = None
-    timezone: Timezone
-    slug: str
-    active: bool = True
-    parameters: dict[str, Any] = {}
-
-    @model_validator(mode="after")
-    def _has_times(self) -> Self:
-        if (self.cron is None) == (self.interval is None):
-            raise ValueError("expected either cron or interval")
-        if (self.interval is None) != (self.anchor_date is None):
-            raise ValueError("interval and anchor_date belong together")
-        return self
-
-    @property
-    def times(self) -> dict[str, Any]:
-        """Return the schedule as Prefect stores it."""
-        names = {"cron", "interval", "anchor_date", "timezone"}
-        return self.model_dump(mode="json", include=names, exclude_none=True)
-
-    @override
-    def __str__(self) -> str:
-        """Describe it: the cron expression, or ``60 s from second 30``."""
-        if self.cron is not None or self.anchor_date is None:
-            return f"`{self.cron}` {self.timezone}"
-        return f"every {self.interval} s from {self.anchor_date:%H:%M:%S} {self.timezone}"
 
 
 class ConcurrencyLimit(_Strict):

@@ -9,10 +9,8 @@ import os
 import signal
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import (
@@ -29,35 +27,22 @@ from analytics_worker.stack.damaged_database import set_damaged_aside
 from analytics_worker.stack.environment import HOST, environment, ui_url
 from analytics_worker.stack.errors import StackError
 from analytics_worker.stack.login import access_notes, choose_login
+from analytics_worker.stack.options import Options
 from analytics_worker.stack.own_database import forget_own_database
 from analytics_worker.stack.postgres.server import EmbeddedPostgres
 from analytics_worker.stack.preflight import check_everything
 from analytics_worker.stack.programs import BaseProcess
-from analytics_worker.stack.seed_definitions import Definitions, load_definitions
+from analytics_worker.stack.seed_definitions import load_definitions
 from analytics_worker.stack.server_database_template import SKIP_PREPARATION, start_from_template
 from analytics_worker.stack.state_dir import RecordWriter, StackRecord, StateFolder, created
 from analytics_worker.stack.supervised_process import SupervisedProcess
-from analytics_worker.stack.task_process import ErrorText, TaskProcess
+from analytics_worker.stack.task_process import TaskProcess
 from analytics_worker.stack.terminal import Terminal, fail, stack_terminal
-from analytics_worker.stack_address import API_LOGIN, API_URL, new_marker
+from analytics_worker.stack_address import API_LOGIN, API_URL
 
 REFUSED = 2
 REGISTRATION = "analytics_worker.stack.registration"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-@dataclass(frozen=True)
-class Options:
-    """The options of `analytics-worker up`."""
-
-    pipeline: bool = True
-    sample_scale: float = 1.0
-    sample_opportunities: int | None = None
-    definitions: Definitions = field(default_factory=dict[str, Any])
-    error_text: ErrorText = str
-    debug: bool = False
-    marker: str = field(default_factory=new_marker)
-    """What every process of the stack has in its environment."""
 
 
 def supervise(options: Options, base: ForkedBase | None = None) -> int:

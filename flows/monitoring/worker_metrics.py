@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from prefect import get_client, get_run_logger, task
 from prefect.client.schemas.objects import FlowRun
+from prefect.utilities.annotations import opaque
 from sqlalchemy.exc import SQLAlchemyError
 
 from analytics_worker.circuit_breaker import CircuitOpenError
@@ -122,7 +123,7 @@ def notify_database_outage(reason: str) -> None:
 def collect_worker_metrics() -> WorkerMetrics:
     """Measure the worker's host, processes and work pools into ops.worker_metrics."""
     sample, in_progress = measure_worker()
-    crashed_runs = end_stuck_runs(in_progress)
+    crashed_runs = end_stuck_runs(cast("list[FlowRun]", opaque(in_progress)))
     try:
         store_metrics(sample)
         update, failed_notifications = update_incidents(), notify_database_recovery()
