@@ -4,6 +4,7 @@ Reads ``stack.env`` in the state folder, which only its owner can read; writes n
 """
 
 import re
+import secrets
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -21,6 +22,11 @@ STACK_HEADER = "x-analytics-worker-stack"
 """The header in which a stack's server names itself."""
 
 _URL = re.compile(r"https?://[^\s/?#]+[^\s?#]*", re.IGNORECASE)
+
+
+def new_marker() -> str:
+    """Return a name for a stack."""
+    return secrets.token_hex(8)
 
 
 class ApiUrlError(PermanentError):

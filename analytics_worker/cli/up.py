@@ -1,15 +1,18 @@
 """``analytics-worker up``: the whole stack in the foreground. `analytics_worker.stack.up` documents what it writes."""
 
+import json
+import os
 import sys
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from analytics_worker.cli.definitions import DEFINITIONS
-from analytics_worker.cli.errors import error_message
-from analytics_worker.cli.shell import DEBUG, exit_on_error
-from analytics_worker.log_format import use_log_format
+from analytics_worker.cli.shell import DEBUG
+from analytics_worker.preload.command_line import PADDING
 from analytics_worker.stack.subreaper import run_under_subreaper
+from analytics_worker.stack_address import PROCESS_MARKER, new_marker
+
+SUPERVISOR = "analytics_worker.cli.supervisor"
 
 
 def up(
@@ -22,16 +25,14 @@ def up(
     ] = None,
 ) -> None:
     """Start the whole worker, run its pipeline once, and stay up; Ctrl-C stops everything."""
-
-    def supervise() -> int:
-        from analytics_worker.stack import up as stack  # noqa: PLC0415  # after the fork: the guardian stays small
-
-        debug = DEBUG in sys.argv
-        size = (sample_scale, sample_opportunities)
-        options = stack.Options(pipeline, *size, DEFINITIONS, error_message, debug)
-        with exit_on_error(debug=debug):
-            use_log_format("up")
-            return stack.supervise(options)
-        return 1
-
-    run_under_subreaper(supervise)
+    options: dict[str, Any] = {
+        "pipeline": pipeline,
+        "sample_scale": sample_scale,
+        "sample_opportunities": sample_opportunities,
+        "debug": DEBUG in sys.argv,
+        "marker": new_marker(),
+    }
+    # Where the modules are found by the working directory, they are found there again.
+    safe_path = ["-P"] if {"", os.getcwd()}.isdisjoint(sys.path) else []  # noqa: PTH109  # a text, as in sys.path
+    program = [sys.executable, *safe_path, "-m", SUPERVISOR, json.dumps(options), PADDING]
+    run_under_subreaper([*program, *sys.argv], {PROCESS_MARKER: options["marker"]})

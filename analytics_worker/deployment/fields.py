@@ -37,7 +37,7 @@ def fields_of(deployed_flow: DeployedFlow) -> dict[str, Any]:
         "schedules": [
             DeploymentScheduleCreate.model_validate(
                 {
-                    "schedule": {"cron": schedule.cron, "timezone": schedule.timezone},
+                    "schedule": schedule.times,
                     "slug": schedule.slug,
                     "parameters": without_sample_selection(schedule.parameters),
                 }

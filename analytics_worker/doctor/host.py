@@ -15,8 +15,8 @@ from prefect.settings import get_current_settings
 from analytics_worker.delivery.overview import channel_problem, default_channels
 from analytics_worker.doctor.findings import Finding, graded, size
 from analytics_worker.host_port import Authority
-from analytics_worker.settings import settings, unread_variables
-from analytics_worker.stack.state_dir import StateFolder
+from analytics_worker.settings import project_root, settings, unread_variables
+from analytics_worker.stack.state_dir import Component, StateFolder
 
 LARGE_FOLDER_BYTES = {"STATE_DIR": 20e9, "LOG_DIR": 1e9, "REPORT_OUTPUT_DIR": 10e9}
 SCHEME_PORTS = {"http": 80, "https": 443}
@@ -26,6 +26,8 @@ CHANNEL_FIX = (
     " messages wait until then."
 )
 MEGABYTE = 1_000_000
+READ_ENV = frozenset({"server", "worker", "exporter"})
+"""Components that read .env."""
 
 
 def variables() -> Iterator[Finding]:
@@ -42,6 +44,22 @@ def variables() -> Iterator[Finding]:
     message = "root: any caller of the API can run commands as root" if is_root else "not root"
     fix = "Run the worker as an ordinary user."
     yield graded("settings", "account of the worker", message, warn=is_root, fix=fix)
+
+
+def env_file() -> Iterator[Finding]:
+    """Check that the processes of the running stack have read the current .env."""
+    file, record = project_root() / ".env", StateFolder(settings().state_dir).read()
+    if record is None or not record.is_running() or not file.exists():
+        return
+    changed = file.stat().st_mtime
+    before = [each.name for each in record.components if _began_before(each, changed)]
+    message = f"changed after the start of {', '.join(before)}" if before else "read by all"
+    fix = "Restart the stack: its processes read .env when they start."
+    yield graded("settings", ".env", message, warn=bool(before), fix=fix)
+
+
+def _began_before(component: Component, instant: float) -> bool:
+    return component.name in READ_ENV and (component.created or instant) < instant
 
 
 def _default_channel() -> Finding:

@@ -48,6 +48,7 @@ def run_checks() -> Iterator[Finding]:
     yield from _run_group("versions", versions.packages)
     yield from _run_group("versions", versions.dbt)
     yield from _run_group("settings", host.variables)
+    yield from _run_group("settings", host.env_file)
     yield from _run_group("settings", jobs.overrides)
     yield from _run_group("settings", jobs.code_folders)
     yield from _run_group("settings", jobs.traces)

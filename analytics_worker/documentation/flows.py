@@ -40,7 +40,7 @@ def _row(deployed_flow: DeployedFlow) -> str:
 
 def _schedules(deployed_flow: DeployedFlow) -> str:
     schedules = deployed_flow.deployment.schedules
-    times = [f"{s.slug} (`{s.cron}` {s.timezone})" for s in schedules]
+    times = [f"{s.slug} ({s})" for s in schedules]
     events = [f"event `{name}`" for t in deployed_flow.deployment.triggers for name in t.expect]
     return "<br>".join([*times, *events]) or "manual"
 

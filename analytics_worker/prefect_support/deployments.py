@@ -11,10 +11,8 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from prefect.client.schemas.schedules import CronSchedule
 from prefect.flows import load_flow_from_entrypoint
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -26,8 +24,8 @@ from pydantic import (
 from analytics_worker.definitions.validation_messages import did_you_mean
 from analytics_worker.errors import PermanentError
 from analytics_worker.prefect_support.flow import WorkerFlow
+from analytics_worker.prefect_support.schedules import Schedule
 from analytics_worker.settings import project_root
-from analytics_worker.timezones import Timezone
 
 
 class PrefectYamlError(PermanentError):
@@ -36,21 +34,6 @@ class PrefectYamlError(PermanentError):
 
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-def _valid_cron(cron: str) -> str:
-    CronSchedule(cron=cron, timezone="UTC")
-    return cron
-
-
-class Schedule(_Strict):
-    """A schedule of a deployment, with the parameters of its runs."""
-
-    cron: Annotated[str, AfterValidator(_valid_cron)]
-    timezone: Timezone
-    slug: str
-    active: bool = True
-    parameters: dict[str, Any] = {}
 
 
 class ConcurrencyLimit(_Strict):

@@ -1,7 +1,7 @@
 """The base process: it has imported the libraries that the stack's processes have in common, and forks them.
 
-Started by the supervisor as ``python -P -m analytics_worker.preload.process FD PADDING``; FD is a socket to it. What
-was imported is in memory once for all of them, and no process waits for it again. It opens no
+Forked from the supervisor at its start (analytics_worker/stack/base_fork.py). One that has ended is replaced by a program,
+``python -P -m analytics_worker.preload.process FD PADDING``; FD is a socket to the supervisor. What was imported is in memory once for all of them, and no process waits for it again. It opens no
 event loop and no connection and never starts a thread. It has this project's own code, too, which a process imports
 for itself if it was edited since (analytics_worker/preload/own_code.py). Ends with the supervisor; the processes stay. Writes nothing.
 """
@@ -223,10 +223,8 @@ def build_models() -> None:
         getattr(importlib.import_module(module), model).model_rebuild()
 
 
-def main() -> None:
+def serve(sock: socket.socket) -> None:
     """Import, then fork until the supervisor ends."""
-    sock = socket.socket(fileno=int(sys.argv[1]))
-    sock.set_inheritable(False)
     show_command([sys.executable, "-m", "analytics_worker.preload.process"])
     launch = BaseProcess(sock, preload()).serve()
     if launch is not None:
@@ -234,4 +232,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    inherited = socket.socket(fileno=int(sys.argv[1]))
+    inherited.set_inheritable(False)
+    serve(inherited)

@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from analytics_worker.preload.client import BaseProcessClient, ForkedProcess, Pr
 from analytics_worker.preload.command_line import PADDING
 from analytics_worker.preload.request import READY, LaunchRequest, socket_pair
 from analytics_worker.stack import pdeathsig_exec
+from analytics_worker.stack.base_fork import ForkedBase
 
 LINE_BYTES = 1 << 24
 SINGLE_ARENA = {"MALLOC_ARENA_MAX": "1"}
@@ -77,10 +79,16 @@ async def start_python(program: Program) -> ProcessHandle:
 class BaseProcess:
     """The process that the Python processes of the stack are forked from; there is a new one after it has ended."""
 
-    def __init__(self, directory: Path) -> None:
-        """Nothing is started yet."""
+    def __init__(self, directory: Path, forked: ForkedBase | None = None) -> None:
+        """Start nothing yet.
+
+        Args:
+            directory: Where it starts.
+            forked: The first one, which waits.
+        """
         self._directory = directory
-        self._process: asyncio.subprocess.Process | None = None
+        self._forked = forked
+        self._process: ProcessHandle | None = None
         self._client: BaseProcessClient | None = None
         self._lock = asyncio.Lock()
 
@@ -101,7 +109,7 @@ class BaseProcess:
         process = self._process
         if process is not None and process.returncode is None:
             with contextlib.suppress(ProcessLookupError):
-                process.kill()
+                process.send_signal(signal.SIGKILL)
             await process.wait()
         if self._client is not None:
             self._client.close()
@@ -115,6 +123,20 @@ class BaseProcess:
             return self._client
 
     async def _begin(self) -> BaseProcessClient:
+        forked, self._forked = self._forked, None
+        sock = await self._execute() if forked is None else self._continue(forked)
+        client = BaseProcessClient(sock)
+        if await client.receive() != READY:
+            client.close()
+            raise EOFError
+        return client
+
+    def _continue(self, forked: ForkedBase) -> socket.socket:
+        self._process = ForkedProcess(forked.pid)
+        forked.begin({**os.environ, **SINGLE_ARENA}, str(self._directory))
+        return forked.sock
+
+    async def _execute(self) -> socket.socket:
         ours, theirs = socket_pair()
         with theirs:
             command = [sys.executable, *BASE, str(theirs.fileno()), PADDING]
@@ -128,11 +150,7 @@ class BaseProcess:
                 cwd=self._directory,
                 start_new_session=True,
             )
-        client = BaseProcessClient(ours)
-        if await client.receive() != READY:
-            client.close()
-            raise EOFError
-        return client
+        return ours
 
     async def _fork(self, client: BaseProcessClient, program: Program) -> ForkedProcess:
         request = LaunchRequest(

@@ -9,7 +9,6 @@ import asyncio
 import fcntl
 import json
 import os
-import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import IO, Any
 import psutil
 
 from analytics_worker.stack.errors import StackError
-from analytics_worker.stack_address import PROCESS_MARKER, STACK_ID
+from analytics_worker.stack_address import PROCESS_MARKER, STACK_ID, new_marker
 
 MARKER = PROCESS_MARKER
 RETRY_SECONDS = 1.0
@@ -79,10 +78,10 @@ def created(pid: int) -> float | None:
 class StateFolder:
     """The files of one stack in its state folder."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, marker: str | None = None) -> None:
         self.path = path
         self.env_file = path / "stack.env"
-        self.marker = secrets.token_hex(8)
+        self.marker = marker or new_marker()
         self.restore_marker = path / "restore-unfinished"
         self._record = path / "stack.json"
         self._lock: IO[str] | None = None

@@ -9,10 +9,8 @@ import os
 import signal
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import (
@@ -23,20 +21,22 @@ from analytics_worker.settings import (
     user_variables,
 )
 from analytics_worker.stack.background_thread import run_in_daemon_thread
+from analytics_worker.stack.base_fork import ForkedBase
 from analytics_worker.stack.components import Components
 from analytics_worker.stack.damaged_database import set_damaged_aside
 from analytics_worker.stack.environment import HOST, environment, ui_url
 from analytics_worker.stack.errors import StackError
 from analytics_worker.stack.login import access_notes, choose_login
+from analytics_worker.stack.options import Options
 from analytics_worker.stack.own_database import forget_own_database
 from analytics_worker.stack.postgres.server import EmbeddedPostgres
 from analytics_worker.stack.preflight import check_everything
 from analytics_worker.stack.programs import BaseProcess
-from analytics_worker.stack.seed_definitions import Definitions, load_definitions
+from analytics_worker.stack.seed_definitions import load_definitions
 from analytics_worker.stack.server_database_template import SKIP_PREPARATION, start_from_template
 from analytics_worker.stack.state_dir import RecordWriter, StackRecord, StateFolder, created
 from analytics_worker.stack.supervised_process import SupervisedProcess
-from analytics_worker.stack.task_process import ErrorText, TaskProcess
+from analytics_worker.stack.task_process import TaskProcess
 from analytics_worker.stack.terminal import Terminal, fail, stack_terminal
 from analytics_worker.stack_address import API_LOGIN, API_URL
 
@@ -45,22 +45,10 @@ REGISTRATION = "analytics_worker.stack.registration"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-@dataclass(frozen=True)
-class Options:
-    """The options of `analytics-worker up`."""
-
-    pipeline: bool = True
-    sample_scale: float = 1.0
-    sample_opportunities: int | None = None
-    definitions: Definitions = field(default_factory=dict[str, Any])
-    error_text: ErrorText = str
-    debug: bool = False
-
-
-def supervise(options: Options) -> int:
-    """Run the stack until a signal ends it; the exit code."""
+def supervise(options: Options, base: ForkedBase | None = None) -> int:
+    """Run the stack until a signal ends it, with processes forked from `base`; the exit code."""
     try:
-        folder = StateFolder(settings().state_dir)
+        folder = StateFolder(settings().state_dir, options.marker)
         folder.acquire_lock()
         left = folder.clear_leftovers()
         forget_own_database(folder.path)
@@ -83,14 +71,19 @@ def supervise(options: Options) -> int:
     variables = [*settings().replaced_variables(), *unread_variables()]
     for line in [*damaged, *access_notes(login), *stopped, *variables]:
         terminal.say(line)
-    return asyncio.run(Stack(options, folder, terminal, port).run())
+    return asyncio.run(Stack(options, folder, terminal, port, base).run())
 
 
 class Stack:
     """The running stack."""
 
     def __init__(
-        self, options: Options, folder: StateFolder, terminal: Terminal, port: int
+        self,
+        options: Options,
+        folder: StateFolder,
+        terminal: Terminal,
+        port: int,
+        base: ForkedBase | None,
     ) -> None:
         self._options = options
         self._folder = folder
@@ -102,7 +95,7 @@ class Stack:
         self._stages: dict[str, list[SupervisedProcess]] = {stage: [] for stage in stages}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._task_processes: list[TaskProcess] = []
-        self._base = BaseProcess(project_root())
+        self._base = BaseProcess(project_root(), base)
         self._deployment = self._task_process(REGISTRATION)
         self._pools: Sequence[str] = ()
         self._stop = asyncio.Event()

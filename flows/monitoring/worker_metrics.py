@@ -12,6 +12,8 @@ from itertools import chain
 from typing import Any, cast
 
 from prefect import get_client, get_run_logger, task
+from prefect.client.schemas.objects import FlowRun
+from prefect.utilities.annotations import opaque
 from sqlalchemy.exc import SQLAlchemyError
 
 from analytics_worker.circuit_breaker import CircuitOpenError
@@ -20,7 +22,6 @@ from analytics_worker.delivery import DeliveryCounts, counts_text
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.results import FlowResult, flow_result
 from analytics_worker.prefect_support.retries import MONITORING
-from analytics_worker.prefect_support.run_filters import ACTIVE_STATES, runs_in_states
 from analytics_worker.settings import settings
 from analytics_worker.text import one_line
 from flows.monitoring.deployment_health.update import update_health
@@ -28,7 +29,7 @@ from flows.monitoring.incidents.content import no_recipient_text
 from flows.monitoring.incidents.update import IncidentUpdate
 from flows.monitoring.measurements.host import Host, measure_host
 from flows.monitoring.measurements.processes import ProcessMemory, measure_processes
-from flows.monitoring.measurements.work_pools import PoolStatus, read_flow_runs, read_pools
+from flows.monitoring.measurements.work_pools import PoolStatus, read_pools
 from flows.monitoring.notifications.database_outage import notify_outage, notify_recovery
 from flows.monitoring.notifications.deliveries import Deliveries, deliver_messages
 from flows.monitoring.runs.stuck_runs import FALLBACK_TIMEOUT, end_stuck
@@ -65,12 +66,12 @@ class WorkerMetrics(FlowResult):
 
 
 @task(**MONITORING, name="measure the worker")
-def measure_worker() -> dict[str, Any]:
-    """Measure host, processes and work pools."""
+def measure_worker() -> tuple[dict[str, Any], list[FlowRun]]:
+    """Measure host, processes and work pools; return also the runs that hold a slot."""
     state_dir = settings().state_dir
     with get_client(sync_client=True) as client:
         pools = read_pools(client)
-    return {
+    sample = {
         "host": measure_host(state_dir),
         "processes": measure_processes(state_dir),
         "pools": pools.by_pool,
@@ -79,6 +80,7 @@ def measure_worker() -> dict[str, Any]:
         "runs_waiting": pools.waiting,
         "runs_late": pools.late,
     }
+    return sample, pools.in_progress
 
 
 @task(**MONITORING, name="store metrics")
@@ -96,11 +98,10 @@ def store_metrics(sample: dict[str, Any]) -> None:
 
 
 @task(**MONITORING, name="end stuck runs")
-def end_stuck_runs() -> list[str]:
-    """End stuck runs; return their names and why."""
+def end_stuck_runs(in_progress: list[FlowRun]) -> list[str]:
+    """End the stuck ones of these runs; return their names and why."""
     now = datetime.now(UTC)
     with get_client(sync_client=True) as client:
-        in_progress = read_flow_runs(client, runs_in_states(ACTIVE_STATES))
         return end_stuck(client, in_progress, now, server_available=_was_monitoring(now))
 
 
@@ -121,8 +122,8 @@ def notify_database_outage(reason: str) -> None:
 @flow(timeout_seconds=55)
 def collect_worker_metrics() -> WorkerMetrics:
     """Measure the worker's host, processes and work pools into ops.worker_metrics."""
-    sample = measure_worker()
-    crashed_runs = end_stuck_runs()
+    sample, in_progress = measure_worker()
+    crashed_runs = end_stuck_runs(cast("list[FlowRun]", opaque(in_progress)))
     try:
         store_metrics(sample)
         update, failed_notifications = update_incidents(), notify_database_recovery()

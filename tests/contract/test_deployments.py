@@ -168,10 +168,17 @@ def test_no_two_schedules_start_in_the_same_minute_of_every_hour():
         s.cron.split()[0]
         for e in deployed_flows()
         for s in e.deployment.schedules
-        if s.cron.split()[1] == "*"
+        if s.cron and s.cron.split()[1] == "*"
     ]
     assert len(set(minutes)) == len(minutes)
-    assert not {"0", "*/5", "*/2"} & set(minutes)
+    assert not {"0", "*/5", "*/2", "*"} & set(minutes)
+
+
+def test_what_starts_every_minute_starts_when_nothing_else_does():
+    (each_minute,) = [s for e in deployed_flows() for s in e.deployment.schedules if s.interval]
+    assert each_minute.interval == 60
+    assert each_minute.anchor_date
+    assert each_minute.anchor_date.second == 30
 
 
 def test_no_module_shadows_an_installed_package():
@@ -191,6 +198,8 @@ def test_no_module_shadows_an_installed_package():
         (lambda d: d["deployments"][0].update(shedules=[]), r"deployments\.0\.shedules: unknown key"),
         (lambda d: d["deployments"][0].update(work_pool={"name": "analytic"}), "'analytic'.*analytics, dbt"),
         (lambda d: d["deployments"][0]["schedules"][0].update(cron="61 * * * *"), r"schedules\.0\.cron"),
+        (lambda d: d["deployments"][0]["schedules"][0].update(interval=60), "expected either cron or interval"),
+        (lambda d: d["deployments"][0]["schedules"][0].update(cron=None, interval=60), "interval and anchor_date belong together"),
         (lambda d: d["deployments"][0]["schedules"][0].update(timezone="Mars"), "'Mars' is not a valid time zone"),
         (lambda d: d["deployments"][0].update(triggers=[{"expects": ["x"]}]), r"triggers\.0\.expects: unknown key"),
         (lambda d: d["deployments"].append(d["deployments"][0]), "duplicate deployments: refresh-catalog/analytics"),

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import time
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -29,7 +30,7 @@ from analytics_worker.doctor import (
 )
 from analytics_worker.prefect_support.heartbeat_timeout import HEARTBEAT_AUTOMATION
 from analytics_worker.settings import settings
-from analytics_worker.stack.state_dir import StackRecord, StateFolder, created
+from analytics_worker.stack.state_dir import Component, StackRecord, StateFolder, created
 from tests.support.contrib_postgres import ContribPostgres
 from tests.support.doctor_findings import problems
 from tests.support.ports import free_port
@@ -135,6 +136,32 @@ def test_the_metrics_port_is_read_from_the_running_stack(
         StateFolder(tmp_path).write(replace(record, created=1.0))
         (metrics,) = [finding for finding in host.ports() if finding.name == "metrics"]
         assert f":{settings().prometheus_port} " in metrics.message
+
+
+def test_a_change_of_env_after_the_start_of_a_process_is_named(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setenv("STATE_DIR", str(tmp_path))
+    monkeypatch.setattr(host, "project_root", lambda: tmp_path)
+    settings.cache_clear()
+    assert [*host.env_file()] == []
+    now, me = time.time(), created(os.getpid()) or 0.0
+    parts = {"postgres": now - 60, "server": now - 60, "worker": now + 60, "exporter": now - 60}
+    components = [
+        Component(name, os.getpid(), began, ready=True, since=None, restarts=0)
+        for name, began in parts.items()
+    ]
+    StateFolder(tmp_path).write(StackRecord(os.getpid(), me, "m", "u", "s", components))
+    assert [*host.env_file()] == []
+    (tmp_path / ".env").write_text("LOG_FORMAT=json\n")
+    (found,) = host.env_file()
+    assert (found.level, found.message) == (
+        "warn",
+        "changed after the start of server, exporter",
+    )
+    os.utime(tmp_path / ".env", (now - 120, now - 120))
+    (found,) = host.env_file()
+    assert (found.level, found.message) == ("ok", "read by all")
 
 
 def test_a_variable_of_the_celery_worker_names_its_replacement(monkeypatch: pytest.MonkeyPatch):

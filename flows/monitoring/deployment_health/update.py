@@ -6,14 +6,15 @@ each run is processed exactly once.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
+from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.filters import WorkPoolFilter
+from prefect.client.schemas.filters import FlowFilter, WorkPoolFilter
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
 from sqlalchemy import Connection
@@ -85,17 +86,28 @@ def _failures(changes: Iterable[HealthChange]) -> Iterator[Problem]:
 
 def _run_ends(client: SyncPrefectClient, since: datetime, until: datetime) -> Iterable[RunEnd]:
     our_pools = WorkPoolFilter.model_validate({"name": {"any_": [pool.name for pool in pools()]}})
-    flows = {flow.id: flow.name for flow in pages(client.read_flows)}
-    names = deployment_names(client, flows)
     read = partial(
         client.read_flow_runs,
         flow_run_filter=runs_ended(since, until),
         work_pool_filter=our_pools,
         sort=FlowRunSort.ID_DESC,
     )
-    for run in pages(read):
+    ended = list(pages(read))
+    names = _deployment_names(client, ended)
+    for run in ended:
         if run.state is not None and run.deployment_id in names and run.end_time is not None:
             yield _run_end(run, names[run.deployment_id], run.end_time)
+
+
+def _deployment_names(client: SyncPrefectClient, runs: Sequence[FlowRun]) -> dict[UUID | None, str]:
+    """Return the full names of the deployments of these runs."""
+    flow_ids = {run.flow_id for run in runs}
+    deployment_ids = {run.deployment_id for run in runs if run.deployment_id}
+    if not deployment_ids:
+        return {}
+    of_runs = FlowFilter.model_validate({"id": {"any_": sorted(flow_ids)}})
+    flows = {flow.id: flow.name for flow in pages(partial(client.read_flows, flow_filter=of_runs))}
+    return deployment_names(client, flows, deployment_ids)
 
 
 def _run_end(run: FlowRun, deployment: str, ended_at: datetime) -> RunEnd:

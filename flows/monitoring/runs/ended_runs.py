@@ -4,7 +4,7 @@ Reads the Prefect API, one page at a time and only that period, so that its cost
 length of the history. Writes nothing.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -12,7 +12,7 @@ from typing import Literal
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.filters import DeploymentFilter, FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, TaskRun
 from prefect.client.schemas.sorting import FlowRunSort, TaskRunSort
 
@@ -76,12 +76,13 @@ def _names(client: SyncPrefectClient, runs: Iterable[FlowRun]) -> dict[UUID, str
 
 
 def deployment_names(
-    client: SyncPrefectClient, flows: Mapping[UUID, str]
+    client: SyncPrefectClient, flows: Mapping[UUID, str], ids: Collection[UUID] = ()
 ) -> dict[UUID | None, str]:
-    """Return the full names of all deployments."""
+    """Return the full names of the deployments with these ids; of all without ids."""
+    chosen = DeploymentFilter.model_validate({"id": {"any_": sorted(ids)}}) if ids else None
     return {
         row.id: f"{flows.get(row.flow_id, NO_FLOW)}/{row.name}"
-        for row in pages(client.read_deployments)
+        for row in pages(partial(client.read_deployments, deployment_filter=chosen))
     }
 
 
