@@ -1,4 +1,4 @@
-"""Store which relations a dbt test tests, and hold reports whose conditions do not hold."""
+"""Store which relations a dbt test tests, and hold reports whose requirements are not met."""
 
 from alembic import op
 

@@ -86,12 +86,13 @@ def _schedule_problems(report: Report) -> Iterator[Problem]:
     if report.after and not (report.after.dbt or report.after.views):
         yield "after", "it waits for nothing; expected `dbt: run`, `dbt: test` or views"
     if report.after and report.schedule == "manual" and not report.has_own_times:
-        yield "after", "a manual report does not wait for data; expected schedule, cron or at"    if report.requires and not _conditions(report.requires):
+        yield "after", "a manual report does not wait for data; expected schedule, cron or at"
+    if report.requires and not _has_requirements(report.requires):
         yield "requires", "it requires nothing; expected tests, fresh, complete or no_incident"
     if report.requires and report.schedule == "manual" and not report.has_own_times:
         yield "requires", "a manual report is not held; expected schedule, cron or at"
 
 
-def _conditions(requires: Requires) -> bool:
+def _has_requirements(requires: Requires) -> bool:
     return bool(requires.tests or requires.fresh or requires.complete or requires.no_incident)
 

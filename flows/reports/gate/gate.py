@@ -1,8 +1,8 @@
-"""Let a claimed run pass, or hold it, by the conditions of its report.
+"""Let a claimed run pass, or hold it, by the requirements of its report.
 
 Reads what the worker knows of the data that the report reads, whose SQL the server plans as the reader;
 writes the state of the run and the message to its owner in one transaction. Safe to repeat: a run that is
-held stays so until it passes or its time is over, whoever looks at it.
+held stays so until it passes or its time is over, in every process.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from analytics_worker.database.connections import warehouse
 from analytics_worker.lineage.relations import relation_of
 from analytics_worker.trust.state import trust_states
-from flows.reports.gate.conditions import WORDS, Unmet, instant, unit_of, unmet_conditions
+from flows.reports.gate.requirements import WORDS, Unmet, instant, unit_of, unmet_requirements
 from flows.reports.gate.hold_time import hold_until
 from flows.reports.gate.notice import held_message
 from flows.reports.output.generator import ReportRunResult, result_fields
@@ -33,7 +33,7 @@ class Hold(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The conditions that do not hold, in one line."""
+        """The requirements that are not met, in one line."""
         return joined([each.text for each in self.unmet])
 
 
@@ -55,7 +55,7 @@ def pass_gate(run: ReportRun, *, by_hand: bool) -> ReportRun | Hold:
 
 
 def _unmet(run: ReportRun, now: datetime) -> list[Unmet]:
-    """Return the conditions that do not hold; none if the SQL can't be planned, which fails the run itself."""
+    """Return the requirements that are not met; none if the SQL can't be planned, which fails the run itself."""
     period = run_period(run)
     if run.report.requires is None or run.is_preliminary or period is None:
         return []
@@ -66,7 +66,7 @@ def _unmet(run: ReportRun, now: datetime) -> list[Unmet]:
     reads = {unit: [relation_of(each) for each in planned.relations]}
     with warehouse() as connection:
         states = trust_states(connection, [unit], reads)
-    return unmet_conditions(run, states[unit], now)
+    return unmet_requirements(run, states[unit], now)
 
 
 def _marked(run: ReportRun, unmet: Sequence[Unmet], now: datetime) -> ReportRun:
@@ -75,7 +75,7 @@ def _marked(run: ReportRun, unmet: Sequence[Unmet], now: datetime) -> ReportRun:
     return replace(
         run,
         reason=" ".join(filter(None, texts)) or None,
-        unverified=tuple(WORDS[each.condition] for each in unmet),
+        unverified=tuple(WORDS[each.requirement] for each in unmet),
     )
 
 

@@ -1,6 +1,6 @@
 """Look at the held runs again: which of them pass the gate now, or are over.
 
-Reads the runs and what the worker knows of the data, by a handful of statements whatever their number; writes
+Reads the runs and what the worker knows of the data, by a fixed number of statements; writes
 why they are held. Safe to repeat.
 """
 
@@ -13,7 +13,7 @@ from analytics_worker.database.connections import warehouse
 from analytics_worker.errors import is_database_outage
 from analytics_worker.text import one_line
 from analytics_worker.trust.state import TrustState, trust_states
-from flows.reports.gate.conditions import unit_of, unmet_conditions
+from flows.reports.gate.requirements import unit_of, unmet_requirements
 from flows.reports.gate.gate import joined
 from flows.reports.gate.hold_time import hold_until
 from flows.reports.runs.model import ReportRun, period_label, run_from_row, run_title
@@ -60,6 +60,6 @@ def _plan(store: RunStore, plan: ReportPlan, runs: Sequence[ReportRun], now: dat
 
 def _reasons(run: ReportRun, state: TrustState, now: datetime) -> list[str]:
     """Return why a run is still held; nothing if it is not."""
-    unmet = unmet_conditions(run, state, now)
+    unmet = unmet_requirements(run, state, now)
     return [each.text for each in unmet] if unmet and now < hold_until(run) else []
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from analytics_worker.delivery import Message
 from analytics_worker.text import one_line, value_line
-from flows.reports.gate.conditions import instant
+from flows.reports.gate.requirements import instant
 from flows.reports.output.message import NAMESPACE
 from flows.reports.output.recipients import identity
 from flows.reports.runs.model import ReportRun, period_label
@@ -44,7 +44,7 @@ def _outro(run: ReportRun) -> list[str]:
     end = "marked unverified" if requires and requires.latest else "not at all, and you are notified"
     command = f"analytics-worker reports run {shlex.quote(run.report.name)} --period {run.period}"
     return [
-        "It is sent as soon as its conditions hold, which is checked every 5 minutes; if they do not hold"
+        "It is sent as soon as what it requires holds, which is checked every 5 minutes; if it does not hold"
         f" until then, it is sent {end}. To send it now, marked unverified, run",
         command,
     ]

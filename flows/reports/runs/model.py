@@ -46,7 +46,7 @@ class ReportRun:
     unmet: tuple[str, ...] = ()
     """Why it is held, or was last."""
     unverified: tuple[str, ...] = ()
-    """The conditions that do not hold although it is generated."""
+    """The requirements that are not met although it is generated."""
 
     @property
     def is_preliminary(self) -> bool:

@@ -1,6 +1,6 @@
 -- Return the runs of the last 7 days, of some reports or of all, that no living worker has claimed: their
 -- process was killed, or the database was unavailable. Those that were held count in any case, because they are
--- looked at whatever the report is due by, and may be held for longer.
+-- looked at independent of when the report is due, and may be held for longer.
 select id
 from ops.report_runs as run
 where

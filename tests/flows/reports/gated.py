@@ -1,4 +1,4 @@
-"""A report with conditions, and the state of what it reads, as the domains store it."""
+"""A report with requirements, and the state of what it reads, as the domains store it."""
 
 import json
 from typing import Any

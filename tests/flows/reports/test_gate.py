@@ -37,7 +37,7 @@ def subjects(received: Sequence[Received]) -> list[str]:
     return [str(each.mail["Subject"]) for each in received]
 
 
-def test_held_until_its_conditions_hold_and_sent_once(smtp_sink):
+def test_held_until_its_requirements_are_met_and_sent_once(smtp_sink):
     store_reports(gated())
     state = generate_scheduled_reports(return_state=True)
     assert state.name == "Completed"

@@ -34,7 +34,7 @@ def work_until(status: str) -> None:
 
 @pytest.mark.parametrize("table", ["ops.incidents", "ops.deliveries"])
 def test_killed_while_it_is_held(table, smtp_sink, worker_context):
-    """Before the conditions are known, and between the state and the message of one transaction."""
+    """Before it is known what is met, and between the state and the message of one transaction."""
     create_orders()
     dbt_test("failing")
     store_reports(gated())

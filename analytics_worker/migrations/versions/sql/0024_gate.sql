@@ -12,9 +12,9 @@ add constraint report_runs_status_check
 check (status in ('pending', 'held', 'running', 'ready', 'skipped', 'failed'));
 create index report_runs_held on ops.report_runs (id) where status = 'held';
 comment on column ops.report_runs.status is
-'pending, held until its conditions hold (requires), running, ready, skipped or failed';
+'pending, held until its requirements are met, running, ready, skipped or failed';
 comment on column ops.report_runs.due_at is 'When it was due; null if a person or a program requested it';
 comment on column ops.report_runs.held_since is 'When it was first held; null if it never was';
-comment on column ops.report_runs.unmet is 'Why it is held, or was last: a text for each condition that did not hold';
+comment on column ops.report_runs.unmet is 'Why it is held, or was last: a text for each requirement that was not met';
 comment on column ops.report_runs.unverified is
-'The conditions that did not hold when it was generated nevertheless; readers see it marked unverified';
+'The requirements that were not met when it was generated nevertheless; readers see it marked unverified';

@@ -1,6 +1,6 @@
-"""Find which conditions of ``requires`` do not hold.
+"""Find which requirements of a report (``requires``) are not met.
 
-Reads nothing, writes nothing. What is not known does not hold. Names from dbt and from the warehouse are
+Reads nothing, writes nothing. What is not known does not meet a requirement. Names from dbt and from the warehouse are
 shortened, because readers see the texts.
 """
 
@@ -22,13 +22,13 @@ TOLERANCE = timedelta(hours=1)
 """How much of the end of a period may lack events, at most: the last event is seldom at its very end."""
 
 WORDS = {"tests": "tests", "fresh": "age", "complete": "completeness", "no_incident": "incidents"}
-"""The conditions as titles name them."""
+"""What is required, as titles name it."""
 
 
 class Unmet(NamedTuple):
-    """A condition that does not hold, and why, as a clause of a sentence."""
+    """A requirement that is not met, and why, as a clause of a sentence."""
 
-    condition: str
+    requirement: str
     text: str
 
 
@@ -37,8 +37,8 @@ def unit_of(report: Report) -> Node:
     return Node("report", report.name)
 
 
-def unmet_conditions(run: ReportRun, state: TrustState, now: datetime) -> list[Unmet]:
-    """Return the conditions of a run that do not hold."""
+def unmet_requirements(run: ReportRun, state: TrustState, now: datetime) -> list[Unmet]:
+    """Return the requirements of a run that are not met."""
     requires = run.report.requires or Requires()
     zone = ZoneInfo(run.report.timezone)
     texts = {
@@ -47,7 +47,7 @@ def unmet_conditions(run: ReportRun, state: TrustState, now: datetime) -> list[U
         "complete": _completeness(state, run, zone) if requires.complete else "",
         "no_incident": _incidents(state, requires, unit_of(run.report), zone),
     }
-    return [Unmet(condition, text) for condition, text in texts.items() if text]
+    return [Unmet(name, text) for name, text in texts.items() if text]
 
 
 def _tests(tests: DbtTests) -> str:

@@ -1,4 +1,4 @@
-"""What a report may require: which conditions hold for which state of its data, and until when it is held."""
+"""What a report may require: what is met by which state of its data, and until when it is held."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -8,7 +8,7 @@ import pytest
 from analytics_worker.lineage.graph import Node
 from analytics_worker.trust.state import DbtTests, OpenIncident, TrustState
 from flows.reports.definitions.model import Report
-from flows.reports.gate.conditions import unmet_conditions
+from flows.reports.gate.requirements import unmet_requirements
 from flows.reports.gate.hold_time import hold_until
 from flows.reports.runs.model import ReportRun
 
@@ -89,9 +89,9 @@ def incident(severity: str, *units: Node) -> OpenIncident:
         ({"no_incident": "warning"}, {"incidents": (incident("warning", ORDERS),)}, "1 incident open"),
     ],
 )
-def test_conditions(requires, known, expected):
-    found = unmet_conditions(run_of(requires=requires), state(**known), NOW)
-    assert [each.condition for each in found] == ([next(iter(requires))] if expected else [])
+def test_requirements(requires, known, expected):
+    found = unmet_requirements(run_of(requires=requires), state(**known), NOW)
+    assert [each.requirement for each in found] == ([next(iter(requires))] if expected else [])
     assert all(each.text.startswith(expected) for each in found)
     assert all(each.text.isprintable() for each in found)
 
