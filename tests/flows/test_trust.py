@@ -57,7 +57,7 @@ def reads(kind: str, name: str, *relations: tuple[str, str], tested: tuple[str, 
         kind=kind,
         name=name,
         relations=json.dumps(relations),
-        tested=json.dumps(tested) if tested else None,
+        tested=json.dumps([tested]) if tested else None,
     )
 
 

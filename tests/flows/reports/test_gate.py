@@ -1,10 +1,13 @@
 """Reports are held while what they require does not hold, and are sent once, late or unverified."""
 
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
+from typer.testing import CliRunner
 
+from analytics_worker.cli.reports import reports
 from analytics_worker.database.connections import warehouse
 from analytics_worker.delivery import deliver_due
 from flows.monitoring.incidents.update import update_incidents
@@ -174,3 +177,19 @@ def test_an_odd_held_run_holds_no_other(smtp_sink):
     assert state.name == "Partial"
     assert runs() == [("odd", "", "held"), ("fine", "", "ready")]
     assert len(to(smtp_sink, ANN)) == 1
+
+
+def test_the_command_lists_what_is_held():
+    assert CliRunner().invoke(reports, ["held"]).output == "no report is held\n"
+    store_reports(gated(requires={"tests": "passed", "latest": "09:00"}), gated("other"))
+    generate_scheduled_reports()
+    execute("update ops.report_runs set definition = '{}' where report = 'other'")
+    other, _, sales, reason = CliRunner().invoke(reports, ["held"]).output.splitlines()
+    assert reason == f"  {FAILED}"
+    assert " UTC, sent unverified at 2" in sales
+    assert " held since 2" in other
+    found = json.loads(CliRunner().invoke(reports, ["held", "--json"]).output)
+    assert [(each["report"], each["because"]) for each in found] == [
+        ("other", [FAILED]),
+        ("sales", [FAILED]),
+    ]

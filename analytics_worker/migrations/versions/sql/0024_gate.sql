@@ -1,6 +1,6 @@
 alter table ops.unit_reads add column tested jsonb;
 comment on column ops.unit_reads.tested is
-'Of a dbt test that is declared on a model or source: that one, as [schema, name]; null if it tests all that it reads';
+'Of a dbt test that is declared on a model: that one, in the form of relations; null if it tests all that it reads';
 
 alter table ops.report_runs
 add column due_at timestamptz,
