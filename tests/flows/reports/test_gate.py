@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from analytics_worker.cli.reports import reports
 from analytics_worker.database.connections import warehouse
 from analytics_worker.delivery import deliver_due
+from analytics_worker.settings import settings
 from flows.monitoring.incidents.update import update_incidents
 from flows.reports import generate_due_reports, generate_scheduled_reports
 from flows.reports.runs.manual import run_now
@@ -111,7 +112,9 @@ def test_one_held_among_ten(smtp_sink):
     assert len(to(smtp_sink, ANN)) == 9
 
 
-def test_each_key_of_for_each_passes_the_gate(smtp_sink):
+def test_each_key_of_for_each_passes_the_gate(smtp_sink, monkeypatch):
+    monkeypatch.setenv("REPORT_CONCURRENCY", "1")  # one key after the other
+    settings.cache_clear()
     execute("create table analytics.teams as select unnest(array['a', 'b']) as team")
     execute("grant select on analytics.teams to analytics_reader")
     each = {"sql": "select team from analytics.teams", "key": "team"}
