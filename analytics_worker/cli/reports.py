@@ -126,7 +126,7 @@ def _time(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-.command()
+@reports.command()
 def resend(
     run_id: Annotated[int, typer.Argument(metavar="RUN", help="Number of the report run.")],
     failed: Annotated[

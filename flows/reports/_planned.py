@@ -81,7 +81,9 @@ def _message(results: list[ReportRunResult], plan: ReportPlan, delivery: Deliver
     count = summary["made"]
     parts = [f"{count} report{'' if count == 1 else 's'} generated"]
     parts += [
-        f"{summary[name]} {name}" for name in ("skipped", "waiting", "held", "failed") if summary[name]
+        f"{summary[name]} {name}"
+        for name in ("skipped", "waiting", "held", "failed")
+        if summary[name]
     ]
     failures = [describe_result(result) for result in results if result["status"] == "failed"]
     failures += [f"{name}: {reason}" for name, reason in plan.invalid.items()]

@@ -8,8 +8,8 @@ import pytest
 from analytics_worker.lineage.graph import Node
 from analytics_worker.trust.state import DbtTests, OpenIncident, TrustState
 from flows.reports.definitions.model import Report
-from flows.reports.gate.requirements import unmet_requirements
 from flows.reports.gate.hold_time import hold_until
+from flows.reports.gate.requirements import unmet_requirements
 from flows.reports.runs.model import ReportRun
 
 NOW = datetime(2026, 11, 25, 6, tzinfo=UTC)
@@ -19,7 +19,9 @@ ORDERS, SALES = Node("relation", "analytics.orders"), Node("report", "sales")
 
 
 def run_of(due: datetime = NOW, **fields: object) -> ReportRun:
-    report = Report.model_validate({"name": "sales", "sql": "select 1", "schedule": "daily", **fields})
+    report = Report.model_validate(
+        {"name": "sales", "sql": "select 1", "schedule": "daily", **fields}
+    )
     return ReportRun(
         id=1,
         name="sales",
@@ -56,21 +58,33 @@ def incident(severity: str, *units: Node) -> OpenIncident:
             {"tests": DbtTests(3, ("a", "b", "c\n\x1b[0m", "d"), (), NOW, ())},
             "4 dbt tests failed (a, b, c",
         ),
-        ({"tests": "passed"}, {"tests": DbtTests(0, (), (), None, ())}, "no dbt test of what it reads"),
+        (
+            {"tests": "passed"},
+            {"tests": DbtTests(0, (), (), None, ())},
+            "no dbt test of what it reads",
+        ),
         (
             {"tests": "passed"},
             {"tests": PASSED._replace(untested=("raw.x",))},
             "no dbt test has run since dbt built raw.x",
         ),
         ({"fresh": "6h"}, {}, None),
-        ({"fresh": "2h"}, {}, "its data is complete through 2026-11-25 00:00 UTC, more than 2h ago"),
+        (
+            {"fresh": "2h"},
+            {},
+            "its data is complete through 2026-11-25 00:00 UTC, more than 2h ago",
+        ),
         ({"fresh": "2h"}, {"complete_through": None}, None),
         (
             {"fresh": "2h"},
             {"complete_through": None, "last_change": MIDNIGHT},
             "its data last changed 2026-11-25 00:00 UTC, more than 2h ago",
         ),
-        ({"fresh": "2h"}, {"complete_through": None, "last_change": None}, "the age of its data is not known"),
+        (
+            {"fresh": "2h"},
+            {"complete_through": None, "last_change": None},
+            "the age of its data is not known",
+        ),
         ({"complete": True}, {"complete_through": MIDNIGHT - timedelta(minutes=59)}, None),
         (
             {"complete": True},
@@ -86,7 +100,11 @@ def incident(severity: str, *units: Node) -> OpenIncident:
             {"incidents": (incident("critical", ORDERS, SALES),)},
             "1 incident open (analytics.orders, critical since 2026-11-25 00:00 UTC)",
         ),
-        ({"no_incident": "warning"}, {"incidents": (incident("warning", ORDERS),)}, "1 incident open"),
+        (
+            {"no_incident": "warning"},
+            {"incidents": (incident("warning", ORDERS),)},
+            "1 incident open",
+        ),
     ],
 )
 def test_requirements(requires, known, expected):
@@ -103,9 +121,21 @@ def test_requirements(requires, known, expected):
         ({"schedule": "weekly"}, "2026-11-23T08:00Z", "2026-11-30T08:00Z"),
         ({"schedule": "monthly"}, "2026-11-01T08:00Z", "2026-12-01T08:00Z"),
         ({"requires": {"latest": "10:00"}}, "2026-11-25T06:00Z", "2026-11-25T10:00Z"),
-        ({"requires": {"latest": "10:00"}, "timezone": "Europe/Berlin"}, "2026-11-25T05:00Z", "2026-11-25T09:00Z"),
-        ({"requires": {"latest": "00:30"}, "at": "23:00"}, "2026-11-25T23:00Z", "2026-11-26T00:30Z"),
-        ({"requires": {"latest": "12:00"}, "at": ["06:00", "09:00"]}, "2026-11-25T06:00Z", "2026-11-25T09:00Z"),
+        (
+            {"requires": {"latest": "10:00"}, "timezone": "Europe/Berlin"},
+            "2026-11-25T05:00Z",
+            "2026-11-25T09:00Z",
+        ),
+        (
+            {"requires": {"latest": "00:30"}, "at": "23:00"},
+            "2026-11-25T23:00Z",
+            "2026-11-26T00:30Z",
+        ),
+        (
+            {"requires": {"latest": "12:00"}, "at": ["06:00", "09:00"]},
+            "2026-11-25T06:00Z",
+            "2026-11-25T09:00Z",
+        ),
         (
             {"requires": {"latest": "02:30"}, "at": "01:00", "timezone": "Europe/Berlin"},
             "2026-03-29T00:00Z",

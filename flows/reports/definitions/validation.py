@@ -95,4 +95,3 @@ def _schedule_problems(report: Report) -> Iterator[Problem]:
 
 def _has_requirements(requires: Requires) -> bool:
     return bool(requires.tests or requires.fresh or requires.complete or requires.no_incident)
-

@@ -14,9 +14,9 @@ from zoneinfo import ZoneInfo
 from analytics_worker.database.connections import warehouse
 from analytics_worker.lineage.relations import relation_of
 from analytics_worker.trust.state import trust_states
-from flows.reports.gate.requirements import WORDS, Unmet, instant, unit_of, unmet_requirements
 from flows.reports.gate.hold_time import hold_until
 from flows.reports.gate.notice import held_message
+from flows.reports.gate.requirements import WORDS, Unmet, instant, unit_of, unmet_requirements
 from flows.reports.output.generator import ReportRunResult, result_fields
 from flows.reports.runs.failures import NOT_NOTIFIED, fail_run
 from flows.reports.runs.model import ReportRun, run_period
@@ -25,9 +25,10 @@ from flows.reports.scheduling.read_relations import planned_relations
 
 
 class Hold(NamedTuple):
-    """Why a run is not generated now, until when, and whether that time is over."""
+    """Why a run is not generated now, what its SQL reads, until when it is held, and whether that is over."""
 
     unmet: list[Unmet]
+    reads: list[str]
     until: datetime
     is_over: bool
 
@@ -45,28 +46,31 @@ def pass_gate(run: ReportRun, *, by_hand: bool) -> ReportRun | Hold:
         by_hand: Whether a person wants it now: then it is not held.
     """
     now = datetime.now(UTC)
-    unmet = _unmet(run, now)
+    unmet, reads = _unmet(run, now)
     latest = run.report.requires.latest if run.report.requires else None
     if unmet and not by_hand:
         until = hold_until(run)
         if now < until or latest is None:
-            return Hold(unmet, until, is_over=now >= until)
+            return Hold(unmet, reads, until, is_over=now >= until)
     return _marked(run, unmet, now)
 
 
-def _unmet(run: ReportRun, now: datetime) -> list[Unmet]:
-    """Return the requirements that are not met; none if the SQL can't be planned, which fails the run itself."""
+def _unmet(run: ReportRun, now: datetime) -> tuple[list[Unmet], list[str]]:
+    """Return the requirements that are not met, and what the SQL reads.
+
+    None are if the SQL can't be planned, which fails the run itself.
+    """
     period = run_period(run)
     if run.report.requires is None or run.is_preliminary or period is None:
-        return []
+        return [], []
     planned = planned_relations(run.report, period)
     if planned.errors:
-        return []
+        return [], []
     unit = unit_of(run.report)
     reads = {unit: [relation_of(each) for each in planned.relations]}
     with warehouse() as connection:
         states = trust_states(connection, [unit], reads)
-    return unmet_requirements(run, states[unit], now)
+    return unmet_requirements(run, states[unit], now), planned.relations
 
 
 def _marked(run: ReportRun, unmet: Sequence[Unmet], now: datetime) -> ReportRun:
@@ -104,5 +108,5 @@ def hold_run(store: RunStore, run: ReportRun, hold: Hold) -> ReportRunResult:
         notes = [] if notified else [NOT_NOTIFIED]
         return ReportRunResult(**result_fields(run, "failed"), error=error, notes=notes)
     message = held_message(run, hold.text, hold.until)
-    store.hold(run.id, [each.text for each in hold.unmet], message)
+    store.hold(run.id, [each.text for each in hold.unmet], hold.reads, message)
     return ReportRunResult(**result_fields(run, "held"), reason=hold.text)

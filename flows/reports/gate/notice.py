@@ -41,10 +41,12 @@ def held_message(run: ReportRun, reason: str, until: datetime) -> Message:
 
 def _outro(run: ReportRun) -> list[str]:
     requires = run.report.requires
-    end = "marked unverified" if requires and requires.latest else "not at all, and you are notified"
+    end = (
+        "marked unverified" if requires and requires.latest else "not at all, and you are notified"
+    )
     command = f"analytics-worker reports run {shlex.quote(run.report.name)} --period {run.period}"
-    return [
+    text = (
         "It is sent as soon as what it requires holds, which is checked every 5 minutes; if it does not hold"
-        f" until then, it is sent {end}. To send it now, marked unverified, run",
-        command,
-    ]
+        f" until then, it is sent {end}. To send it now, marked unverified, run"
+    )
+    return [text, command]

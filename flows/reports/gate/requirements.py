@@ -75,7 +75,9 @@ def _completeness(state: TrustState, run: ReportRun, zone: ZoneInfo) -> str:
     if through is None:
         return "it is not known through which instant its data is complete"
     if through < run.end - min(TOLERANCE, (run.end - run.start) / 24):
-        limited = f" (limited by {value_line(state.limited_by, MAX_NAME)})" if state.limited_by else ""
+        limited = (
+            f" (limited by {value_line(state.limited_by, MAX_NAME)})" if state.limited_by else ""
+        )
         return f"its data is complete only through {instant(through, zone)}{limited}"
     if state.is_partial:
         return "it is not known of all of its sources that they are complete"

@@ -128,13 +128,16 @@ class RunStore:
         parameters = {"id": run_id, "worker": self._worker, **fields}
         return _update_and_enqueue("finish", message, parameters)
 
-    def hold(self, run_id: int, unmet: Sequence[str], message: Message) -> None:
+    def hold(
+        self, run_id: int, unmet: Sequence[str], reads: Sequence[str], message: Message
+    ) -> None:
         """Hold a claimed run and enqueue the message to its owner, unless it has been notified."""
-        parameters = {"id": run_id, "worker": self._worker, "unmet": json.dumps(unmet)}
+        fields = {"unmet": json.dumps(list(unmet)), "reads": json.dumps(list(reads))}
+        parameters = {"id": run_id, "worker": self._worker, **fields}
         _update_and_enqueue("hold", message, parameters)
 
     def held_runs(self) -> Sequence[RowMapping]:
-        """Return the held runs, with the definitions of now; those of removed reports end."""
+        """Return the held runs whose definitions have not changed; those of removed reports end."""
         self._run("update_held")
         return self._run("held_runs")
 

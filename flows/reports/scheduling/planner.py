@@ -51,9 +51,9 @@ def plan_due_runs(now: datetime) -> ReportPlan:
         for report, row in stored_reports(rows, plan):
             with plan.recording_errors_of(report.name):
                 _plan_due(store, plan, report, row, now)
+        plan_held(store, plan, now)
         unfinished = store.unfinished_run_ids([row["name"] for row in rows])
         plan.runs = sorted({*plan.runs, *unfinished} - set(plan.timed_out))
-        plan_held(store, plan, now)
     return plan
 
 

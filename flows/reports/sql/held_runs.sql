@@ -14,6 +14,7 @@ select
     due_at,
     held_since,
     unmet,
+    reads,
     false as differs_by_case
 from ops.report_runs
 where status = 'held'

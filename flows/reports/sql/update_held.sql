@@ -1,9 +1,9 @@
--- Bring held runs in step with the definitions of now: what has to hold may have changed. Those of a report that
--- was removed or disabled end.
+-- End the held runs of reports that were removed or disabled. Those whose definition has changed are not held
+-- any longer, until they are claimed: what they require, and what their SQL reads, may differ.
 update ops.report_runs as run
 set
     definition = coalesce(stored.definition, run.definition),
-    status = case when stored.name is null then 'skipped' else run.status end,
+    status = case when stored.name is null then 'skipped' else 'pending' end,
     reason = case
         when stored.name is null then 'the report was removed or disabled while it was held' else run.reason
     end,

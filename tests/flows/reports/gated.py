@@ -42,4 +42,6 @@ def dbt_test(status: str, name: str = "unique_orders", of: str = "orders") -> No
 
 def due_again(hours: int = 48) -> None:
     """Move the clock: the runs were due so long ago that their reports are due again."""
-    execute("update ops.report_runs set due_at = now() - make_interval(hours => :hours)", hours=hours)
+    execute(
+        "update ops.report_runs set due_at = now() - make_interval(hours => :hours)", hours=hours
+    )

@@ -108,7 +108,9 @@ def test_one_held_among_ten(smtp_sink):
     state = generate_scheduled_reports(return_state=True)
     assert state.name == "Partial"
     statuses = {name: status for name, _, status in runs()}
-    assert statuses == {"sales": "held", "loose": "ready", "broken": "failed"} | dict.fromkeys(others, "ready")
+    assert statuses == {"sales": "held", "loose": "ready", "broken": "failed"} | dict.fromkeys(
+        others, "ready"
+    )
     assert len(to(smtp_sink, ANN)) == 9
 
 
@@ -129,7 +131,11 @@ def test_each_key_of_for_each_passes_the_gate(smtp_sink, monkeypatch):
         " when (new.key = 'a' and new.status = 'ready') execute function ops.break()"
     )  # the test fails again after the first key
     generate_due_reports()
-    assert sorted(runs()) == [("sales", "", "skipped"), ("sales", "a", "ready"), ("sales", "b", "held")]
+    assert sorted(runs()) == [
+        ("sales", "", "skipped"),
+        ("sales", "a", "ready"),
+        ("sales", "b", "held"),
+    ]
     dbt_test("ok")
     execute("drop trigger broken on ops.report_runs")
     generate_due_reports()
@@ -161,6 +167,7 @@ def test_a_changed_or_removed_definition_counts_for_held_runs(smtp_sink):
 
 
 def test_a_report_that_failed_is_not_held_by_its_own_incident():
+    dbt_test("ok")
     store_reports(gated(sql="select nope", requires={"no_incident": "warning"}))
     generate_scheduled_reports(return_state=True)
     with warehouse() as connection:
@@ -178,7 +185,7 @@ def test_an_odd_held_run_holds_no_other(smtp_sink):
     dbt_test("ok")
     state = generate_due_reports(return_state=True)
     assert state.name == "Partial"
-    assert runs() == [("odd", "", "held"), ("fine", "", "ready")]
+    assert runs() == [("fine", "", "ready"), ("odd", "", "held")]
     assert len(to(smtp_sink, ANN)) == 1
 
 

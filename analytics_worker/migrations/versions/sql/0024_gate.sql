@@ -6,6 +6,7 @@ alter table ops.report_runs
 add column due_at timestamptz,
 add column held_since timestamptz,
 add column unmet jsonb not null default '[]',
+add column reads jsonb not null default '[]',
 add column unverified jsonb not null default '[]',
 drop constraint report_runs_status_check,
 add constraint report_runs_status_check
@@ -16,5 +17,6 @@ comment on column ops.report_runs.status is
 comment on column ops.report_runs.due_at is 'When it was due; null if a person or a program requested it';
 comment on column ops.report_runs.held_since is 'When it was first held; null if it never was';
 comment on column ops.report_runs.unmet is 'Why it is held, or was last: a text for each requirement that was not met';
+comment on column ops.report_runs.reads is 'Of a held run: the relations that its SQL reads, as SQL names them';
 comment on column ops.report_runs.unverified is
 'The requirements that were not met when it was generated nevertheless; readers see it marked unverified';

@@ -30,7 +30,9 @@ def states(*units: Node) -> dict[Node, TrustState]:
         return trust_states(connection, units)
 
 
-def catalog(name: str, through: str | None, *, schema: str = "analytics", kind: str = "table") -> None:
+def catalog(
+    name: str, through: str | None, *, schema: str = "analytics", kind: str = "table"
+) -> None:
     """Store what the catalog knows of a relation: complete through an instant, changed at noon."""
     execute(
         "insert into ops.catalog_relations (schema_name, relation_name, oid, kind, columns, status, data_as_of)"
@@ -50,7 +52,9 @@ def catalog(name: str, through: str | None, *, schema: str = "analytics", kind: 
     )
 
 
-def reads(kind: str, name: str, *relations: tuple[str, str], tested: tuple[str, str] | None = None) -> None:
+def reads(
+    kind: str, name: str, *relations: tuple[str, str], tested: tuple[str, str] | None = None
+) -> None:
     execute(
         "insert into ops.unit_reads (kind, name, relations, tested)"
         " values (:kind, :name, cast(:relations as jsonb), cast(:tested as jsonb))",
@@ -137,8 +141,6 @@ def test_the_number_of_statements_does_not_grow_with_the_units():
         reads("report", f"r{number}", ("analytics", f"t{number}"))
     with warehouse() as connection:
         statements: list[str] = []
-        event.listen(
-            connection, "before_cursor_execute", lambda *args: statements.append(args[2])
-        )
+        event.listen(connection, "before_cursor_execute", lambda *args: statements.append(args[2]))
         found = trust_states(connection, [Node("report", f"r{n}") for n in range(30)])
     assert (len(found), len(statements)) == (30, 5)
