@@ -41,7 +41,7 @@ def run_of(due: datetime = NOW, **fields: object) -> ReportRun:
 
 def state(**fields: object) -> TrustState:
     known = TrustState(MIDNIGHT, False, "raw.orders", NOW, PASSED, ())
-    return known._replace(**fields)  # pyright: ignore[reportArgumentType]
+    return known._replace(**fields)
 
 
 def incident(severity: str, *units: Node) -> OpenIncident:

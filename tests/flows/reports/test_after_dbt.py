@@ -75,7 +75,7 @@ def test_without_a_model_to_wait_for_any_run_of_dbt_with_data_counts(sql):
     assert waiting() is None
 
 
-def tested(at: str) -> None:
+def dbt_tests(at: str) -> None:
     execute(
         "insert into ops.dbt_node_health (unique_id, database_name, schema_name, relation_name, project,"
         " resource_type, name, status, last_result_at) values ('test.p.t', '', 'audit', 't', 'p', 'test', 't',"
@@ -92,9 +92,9 @@ def test_waits_for_the_tests_of_what_was_built():
     store_reports(report(sql="select n from analytics.orders", after=AFTER | {"dbt": "test"}))
     assert "no dbt run of analytics.orders and no dbt test since" in str(waiting())
     build("orders", at="now() - interval '1 s'")
-    tested("now() - interval '1 minute'")
+    dbt_tests("now() - interval '1 minute'")
     assert "no dbt test of analytics.orders since" in str(waiting())
-    tested("now()")
+    dbt_tests("now()")
     assert waiting() is None
 
 
