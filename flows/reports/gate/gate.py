@@ -75,7 +75,7 @@ def _unmet(run: ReportRun, now: datetime) -> tuple[list[Unmet], list[str]]:
 
 def _marked(run: ReportRun, unmet: Sequence[Unmet], now: datetime) -> ReportRun:
     """Return the run with what its readers must know."""
-    texts = [run.reason, _late_text(run, now), _unverified_text(unmet)]
+    texts = [run.reason, _mark(run, unmet, now)]
     return replace(
         run,
         reason=" ".join(filter(None, texts)) or None,
@@ -83,16 +83,20 @@ def _marked(run: ReportRun, unmet: Sequence[Unmet], now: datetime) -> ReportRun:
     )
 
 
-def _late_text(run: ReportRun, now: datetime) -> str:
+def _mark(run: ReportRun, unmet: Sequence[Unmet], now: datetime) -> str:
+    """Return a note that a run is unverified, or late, and why."""
+    span = _hold_span(run, now)
+    if unmet:
+        text = f"Unverified: {joined([each.text for each in unmet])}."
+        return f"{text} It was held {span}." if span else text
+    return f"Late: it was held {span}, because {joined(run.unmet)}." if span else ""
+
+
+def _hold_span(run: ReportRun, now: datetime) -> str:
     if run.held_since is None:
         return ""
     zone = ZoneInfo(run.report.timezone)
-    span = f"from {instant(run.held_since, zone)} until {instant(now, zone)}"
-    return f"Late: it was held {span}, because {joined(run.unmet)}."
-
-
-def _unverified_text(unmet: Sequence[Unmet]) -> str:
-    return f"Unverified: {joined([each.text for each in unmet])}." if unmet else ""
+    return f"from {instant(run.held_since, zone)} until {instant(now, zone)}"
 
 
 def joined(texts: Sequence[str]) -> str:

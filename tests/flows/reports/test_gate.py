@@ -78,7 +78,9 @@ def test_sent_unverified_at_the_latest(smtp_sink):
     assert generate_due_reports()["summary"]["made"] == 1
     (sent,) = to(smtp_sink, ANN)
     assert str(sent.mail["Subject"]).startswith("sales (unverified: tests, completeness) – ")
-    assert f"Unverified: {FAILED} and it is not known" in " ".join(body(sent).split())
+    text = " ".join(body(sent).split())
+    assert f"Unverified: {FAILED} and it is not known" in text
+    assert "complete. It was held from 2" in text
     assert query("select unverified from ops.report_runs") == [["tests", "completeness"]]
     assert generate_due_reports()["summary"]["made"] == 0
 
