@@ -4,6 +4,8 @@ Reads the definition file and the database; `sync` writes ops.report_definitions
 write what the flows write. Mistakes are listed with file and line; then nothing is changed.
 """
 
+import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -11,12 +13,14 @@ import typer
 
 from analytics_worker.cli.output import echo, name_unreachable, name_unread
 from analytics_worker.cli.shell import Shell
-from analytics_worker.text import counted
+from analytics_worker.text import counted, value_line
 from flows.reports.definitions import sync as report_sync
 from flows.reports.definitions import yaml_files as report_files
+from flows.reports.gate.commands import HeldReport, held_reports
 from flows.reports.output.generator import ReportRunResult
 from flows.reports.runs import manual
 from flows.reports.runs.delivery import DeliverySummary, describe_delivery, send_reports
+from flows.reports.runs.model import run_title
 from flows.reports.tasks import describe_result
 
 reports = typer.Typer(
@@ -90,6 +94,36 @@ def _show_result(result: ReportRunResult) -> None:
     echo(f"run {result['run']}  {result['period']}  {describe_result(result)}")
     for line in [*result.get("files", []), *result.get("notes", [])]:
         echo(f"  {line}")
+
+
+@reports.command()
+def held(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
+) -> None:
+    """List the reports that are held because what they require does not hold."""
+    rows = held_reports()
+    if as_json:
+        echo(json.dumps(rows, indent=2, default=str))
+        return
+    for row in rows:
+        for line in _held_lines(row):
+            echo(line)
+    if not rows:
+        echo("no report is held")
+
+
+def _held_lines(row: HeldReport) -> list[str]:
+    until = row["until"]
+    end = f", {row['then']} at {_time(until)}" if until else ""
+    title = run_title(row["report"], row["key"], row["period"])
+    return [
+        f"run {row['run']}  {title}  held since {_time(row['since'])}{end}",
+        *(f"  {value_line(reason)}" for reason in row["because"]),
+    ]
+
+
+def _time(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 @reports.command()

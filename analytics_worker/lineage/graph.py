@@ -61,11 +61,16 @@ class Lineage:
 
     def upstream(self, node: Node) -> list[Step]:
         """Return everything that the node is made from, nearest first."""
-        read: dict[Node, set[Node]] = {}
-        for source, readers in self.readers.items():
+        return _reached(node, self.reads)
+
+    @property
+    def reads(self) -> Edges:
+        """What each node reads."""
+        found: dict[Node, set[Node]] = {}
+        for read, readers in self.readers.items():
             for reader in readers:
-                read.setdefault(reader, set()).add(source)
-        return _reached(node, read)
+                found.setdefault(reader, set()).add(read)
+        return found
 
     @property
     def nodes(self) -> set[Node]:

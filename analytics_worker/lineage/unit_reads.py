@@ -23,6 +23,8 @@ class UnitReads(NamedTuple):
     name: str
     relations: Sequence[tuple[str, str]] | None
     definition_hash: str | None = None
+    tested: Sequence[tuple[str, str]] | None = None
+    """Of a dbt test: the one that it is declared on; None if it tests all that it reads."""
 
 
 def pairs(quoted_names: Iterable[str]) -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from analytics_worker.prefect_support.results import FlowResult, Status, flow_re
 from flows.reports.output.generator import ReportRunResult
 from flows.reports.output.ui_artifacts import publish_summary_table
 from flows.reports.runs.delivery import DeliverySummary, describe_delivery
+from flows.reports.runs.model import run_title
 from flows.reports.scheduling.plan import ReportPlan
 from flows.reports.tasks import MAX_NAMED_REPORTS, combined_status, describe_result, generate_all
 
@@ -20,9 +21,11 @@ class PlannedReports(FlowResult):
     """Result of a flow that plans reports."""
 
     summary: dict[str, int]
-    """Number of reports generated (``made``), skipped, waiting for their data, and failed."""
+    """Number of reports generated (``made``), skipped, waiting for their data, held, and failed."""
     reports: list[ReportRunResult]
     waiting: dict[str, str]
+    held: dict[str, str]
+    """Reports that are held, and why: their `requires` do not hold."""
     delivery: DeliverySummary
 
 
@@ -42,6 +45,7 @@ def generate_planned(
         summary=_summary(results, plan),
         reports=results,
         waiting=plan.waiting,
+        held=_held(results, plan),
         delivery=delivery,
     )
 
@@ -52,8 +56,16 @@ def _summary(results: list[ReportRunResult], plan: ReportPlan) -> dict[str, int]
         "made": statuses.count("ready"),
         "skipped": statuses.count("skipped"),
         "waiting": len(plan.waiting),
+        "held": len(_held(results, plan)),
         "failed": statuses.count("failed") + len(plan.timed_out) + len(plan.invalid),
     }
+
+
+def _held(results: list[ReportRunResult], plan: ReportPlan) -> dict[str, str]:
+    """Return why reports are held: those of the plan, and those that this flow run held."""
+    held = [result for result in results if result["status"] == "held"]
+    found = {run_title(r["report"], r["key"], r["period"]): r.get("reason") or "" for r in held}
+    return plan.held | found
 
 
 def _status(results: list[ReportRunResult], plan: ReportPlan, delivery: DeliverySummary) -> Status:
@@ -69,9 +81,12 @@ def _message(results: list[ReportRunResult], plan: ReportPlan, delivery: Deliver
     count = summary["made"]
     parts = [f"{count} report{'' if count == 1 else 's'} generated"]
     parts += [
-        f"{summary[name]} {name}" for name in ("skipped", "waiting", "failed") if summary[name]
+        f"{summary[name]} {name}"
+        for name in ("skipped", "waiting", "held", "failed")
+        if summary[name]
     ]
     failures = [describe_result(result) for result in results if result["status"] == "failed"]
     failures += [f"{name}: {reason}" for name, reason in plan.invalid.items()]
+    failures += [f"{name}: held: {reason}" for name, reason in _held(results, plan).items()]
     details = f" ({'; '.join(failures[:MAX_NAMED_REPORTS])})" if failures else ""
     return f"{', '.join(parts)}{details}; {describe_delivery(delivery)}"

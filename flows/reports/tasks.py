@@ -20,18 +20,18 @@ from analytics_worker.errors import PermanentError, chain
 from analytics_worker.prefect_support.results import FlowResult, Status, flow_result
 from analytics_worker.settings import settings
 from analytics_worker.text import one_line
+from flows.reports.gate.gate import Hold, hold_run, pass_gate
 from flows.reports.output.generator import ReportRunResult, generate, result_fields
 from flows.reports.output.ui_artifacts import publish_artifacts, report_progress
 from flows.reports.runs.delivery import DeliverySummary, describe_delivery
 from flows.reports.runs.early_sender import early_sender
-from flows.reports.runs.failures import fail_run
+from flows.reports.runs.failures import NOT_NOTIFIED, fail_run
 from flows.reports.runs.model import ReportRun, period_label
 from flows.reports.runs.side_by_side import side_by_side
 from flows.reports.runs.store import RunStore, open_run_store
 from flows.reports.scheduling.fan_out import fan_out, row_of_run
 
 MAX_NAMED_REPORTS = 5
-NOT_NOTIFIED = "No notification was sent: it has no owner, and there is no default channel."
 
 
 class ReportContentError(PermanentError):
@@ -56,8 +56,12 @@ def request_run(request: dict[str, Any]) -> list[int]:
         return [run.id for run in store.request_runs([request])]
 
 
-def generate_run(run_id: int) -> ReportRunResult | None:
-    """Generate one run; None if it is finished or claimed by another worker.
+def generate_run(run_id: int, *, by_hand: bool = False) -> ReportRunResult | None:
+    """Generate one run, or hold it; None if it is finished or claimed by another worker.
+
+    Args:
+        run_id: The run.
+        by_hand: Whether a person wants it now: then it is not held.
 
     Raises:
         Exception: the attempt failed; the run is released for another attempt.
@@ -67,7 +71,7 @@ def generate_run(run_id: int) -> ReportRunResult | None:
         if run is None:
             return None
         try:
-            result = _generate(store, run)
+            result = _generate(store, run, by_hand=by_hand)
         except Exception as error:
             _release(store, run, error)
             if isinstance(error, _WORTH_A_RETRY):
@@ -78,10 +82,14 @@ def generate_run(run_id: int) -> ReportRunResult | None:
     return result
 
 
-def _generate(store: RunStore, run: ReportRun) -> ReportRunResult:
+def _generate(store: RunStore, run: ReportRun, *, by_hand: bool) -> ReportRunResult:
+    passed = pass_gate(run, by_hand=by_hand)
+    if isinstance(passed, Hold):
+        return hold_run(store, run, passed)
     for_each = run.report.for_each
     if for_each and not run.key:
-        return fan_out(store, run, for_each)
+        return fan_out(store, run, for_each)  # each key passes the gate itself
+    run = passed
     if for_each and not run.row:
         run = replace(run, row=row_of_run(run, for_each))
     with report_progress(run) as progress:
@@ -119,7 +127,7 @@ def generate_all(
     Raises:
         CircuitOpenError: the circuit breaker of the database is open; a later flow run continues.
     """
-    results: list[ReportRunResult] = []
+    results: dict[int, ReportRunResult] = {}
     known: set[int] = set()
 
     def new(ids: Iterable[int]) -> list[int]:
@@ -136,9 +144,11 @@ def generate_all(
             threads=settings().report_concurrency,
         ):
             if result is not None:
-                results.append(result)
+                results[result["run"]] = result
+                if result["status"] == "held":
+                    known.discard(result["run"])  # it may pass while others take long
                 sender.report_ready()
-    return Generated(sorted(results, key=itemgetter("run")), sender.counts)
+    return Generated(sorted(results.values(), key=itemgetter("run")), sender.counts)
 
 
 def _result_of(generate_report: Task[..., Any], run_id: int) -> ReportRunResult | None:

@@ -52,7 +52,7 @@ def test_valid_file_has_no_problems(tmp_path):
         (VALID + "    queries: [{title: t, sql: select 1}]\n", "sql and queries exclude each other"),
         (VALID.replace("    sql: select 1\n", ""), "a: SQL is missing; expected sql, or queries"),
         (VALID.replace("    owner: o@example.com\n", ""), "owner is missing; expected the address to notify"),
-        (VALID + "    schedule: daily\n    after: {latest: '09:00'}\n", "it waits for nothing; expected `dbt: run` or views"),
+        (VALID + "    schedule: daily\n    after: {latest: '09:00'}\n", "it waits for nothing; expected `dbt: run`, `dbt: test` or views"),
         (VALID + "    after: {dbt: run, latest: '09:00'}\n", "a manual report does not wait for data"),
         (VALID + "    schedule: daily\n    after: {dbt: run, latest: 9:00}\n", 'expected one in quotes: "09:30"'),
         (VALID + "    columns: {v: {unti: EUR}}\n", "reports.yml:5: unknown key 'unti'; did you mean 'unit'?"),

@@ -7,22 +7,14 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
-from analytics_worker.database.connections import run_sql
-from analytics_worker.lineage.graph import Lineage, Node
-from analytics_worker.lineage.relations import add_relations, relation
+from analytics_worker.lineage.graph import Lineage
+from analytics_worker.lineage.stored import stored_lineage
 from flows.monitoring.incidents.causes import Problem
 
 
 def incident_lineage(connection: Connection, problems: Iterable[Problem]) -> Lineage:
     """Return what reads what, and which failing deployment each failing unit is a part of."""
-    lineage = Lineage()
-    add_relations(lineage, connection)
-    for row in run_sql(connection, "monitoring/incident_edges"):
-        is_relation = row["kind"] == "relation"
-        schema, name = row["schema_name"], row["relation_name"]
-        reader = relation(schema, name) if is_relation else Node(row["kind"], row["name"])
-        for read in row["reads"]:
-            lineage.add(relation(*map(str, read)), reader)
+    lineage = stored_lineage(connection)
     _add_runs(lineage, list(problems))
     return lineage
 

@@ -80,12 +80,26 @@ class ForEach(_StrictModel):
 
 
 class After(_StrictModel):
-    """The data that a report waits for: dbt and refreshes since its period ended."""
+    """The data that a report waits for: runs or tests of dbt, and refreshes, since its period ended."""
 
-    dbt: Literal["run"] | None = None
+    dbt: Literal["run", "test"] | None = None
     views: list[Line] = []
     latest: TimeOfDay
     otherwise: Literal["deliver", "tell"] = "deliver"
+
+
+class Requires(_StrictModel):
+    """What must hold for a report to be sent. Until then, it is held."""
+
+    tests: Literal["passed"] | None = None
+    fresh: Annotated[Duration, Field(gt=timedelta(0))] | None = None
+    """Maximum age of its data."""
+    complete: bool = False
+    """Whether its data must be complete through the end of its period."""
+    no_incident: Literal["critical", "warning"] | None = None
+    """The lowest severity of the incidents that hold it."""
+    latest: TimeOfDay | None = None
+    """When it is sent marked unverified; without it, it is not sent if it is held until it is due again."""
 
 
 class TileDefinition(_StrictModel):
@@ -138,6 +152,7 @@ class Report(_StrictModel):
     for_each: ForEach | None = None
     only_if: Literal["rows", "no_rows", "changed"] | None = None
     after: After | None = None
+    requires: Requires | None = None
     tiles: list[TileDefinition] = []
     charts: list[ChartDefinition] = []
     notes: list[str] = []

@@ -18,7 +18,7 @@ from flows.reports.output.recipients import RecipientError, check_allowed, check
 from flows.reports.scheduling.periods import SCHEDULE_TYPES
 
 _REPORT_KEYS = set(Report.model_fields) - {"name", "sql", "format", "recipients", "schedule"}
-_IGNORED_KEYS = {"after", "enabled", "catch_up", "cron", "at", "weekdays", "period"}
+_IGNORED_KEYS = {"after", "requires", "enabled", "catch_up", "cron", "at", "weekdays", "period"}
 
 
 class ReportRequestError(PermanentError):

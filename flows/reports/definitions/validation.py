@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from analytics_worker.database.select_guard import StatementError, check, placeholders
 from analytics_worker.database.user_sql_checks import Problem, limit_problems
 from analytics_worker.definitions.yaml_definitions import did_you_mean
-from flows.reports.definitions.model import Report
+from flows.reports.definitions.model import Report, Requires
 from flows.reports.definitions.time_validation import time_problems
 from flows.reports.formats import MAX_TIMEOUT
 from flows.reports.scheduling.period_parameters import PERIOD_PARAMETERS
@@ -84,6 +84,14 @@ def _format_problems(report: Report) -> Iterator[Problem]:
 
 def _schedule_problems(report: Report) -> Iterator[Problem]:
     if report.after and not (report.after.dbt or report.after.views):
-        yield "after", "it waits for nothing; expected `dbt: run` or views"
+        yield "after", "it waits for nothing; expected `dbt: run`, `dbt: test` or views"
     if report.after and report.schedule == "manual" and not report.has_own_times:
         yield "after", "a manual report does not wait for data; expected schedule, cron or at"
+    if report.requires and not _has_requirements(report.requires):
+        yield "requires", "it requires nothing; expected tests, fresh, complete or no_incident"
+    if report.requires and report.schedule == "manual" and not report.has_own_times:
+        yield "requires", "a manual report is not held; expected schedule, cron or at"
+
+
+def _has_requirements(requires: Requires) -> bool:
+    return bool(requires.tests or requires.fresh or requires.complete or requires.no_incident)

@@ -58,6 +58,8 @@ def report_document(snapshot: Snapshot, run: ReportRun) -> Document:
 
 def _title(run: ReportRun) -> str:
     name = f"{run.report.heading} – {run.key}" if run.key else run.report.heading
+    if run.unverified:
+        return f"{name} (unverified: {', '.join(run.unverified)})"
     return f"{name} (preliminary)" if run.is_preliminary else name
 
 

@@ -39,7 +39,7 @@ class ReportRunResult(TypedDict):
     period: str
     key: str
     status: str
-    """ready, skipped or failed."""
+    """ready, skipped, held or failed."""
     rows: NotRequired[int]
     truncated: NotRequired[bool]
     notes: NotRequired[list[str]]
@@ -108,6 +108,8 @@ def _finalize(
         storage=storage.name,
         files=json.dumps(published),
         bytes=sum(file["bytes"] for file in published),
+        reason=run.reason,
+        unverified=json.dumps(run.unverified),
     )
     store.finish(run.id, row, message)
     return ReportRunResult(
@@ -123,7 +125,7 @@ def _finalize(
 def _row(status: str, **fields: Any) -> dict[str, Any]:
     no_files = {"files": "[]", "bytes": 0, "storage": "", "truncated": False}
     nulls = dict.fromkeys(("reason", "rows", "content_hash"))
-    return {"status": status, **no_files, **nulls, **fields}
+    return {"status": status, "unverified": "[]", **no_files, **nulls, **fields}
 
 
 def result_fields(run: ReportRun, status: str) -> Any:

@@ -194,6 +194,7 @@ def _json(
             _file(file.stored, link) for file, link in zip(written.files, links, strict=True)
         ],
         **({"preliminary": True} if run.is_preliminary else {}),
+        **({"unverified": list(run.unverified)} if run.unverified else {}),
     }
 
 

@@ -5,18 +5,17 @@ and of its emails are derived from the run. Without an owner, the default channe
 """
 
 import shlex
-from collections.abc import Sequence
 
-from analytics_worker.delivery import Content, Message, Recipient, default_recipients
-from analytics_worker.delivery.message import Fact
-from analytics_worker.delivery.routing import owner_recipients
+from analytics_worker.delivery import Message
 from analytics_worker.text import one_line, value_line
 from flows.reports.output.message import message_id
-from flows.reports.output.recipients import identity, message_keys
+from flows.reports.output.recipients import identity
 from flows.reports.runs.model import ReportRun, period_label
+from flows.reports.runs.owner_message import OwnerNotice, owner_message
 from flows.reports.runs.store import RunStore
 
 MAX_ERROR_LENGTH = 2000
+NOT_NOTIFIED = "No notification was sent: it has no owner, and there is no default channel."
 
 
 def fail_run(store: RunStore, run: ReportRun, error: str, *, final: bool = False) -> int:
@@ -25,79 +24,32 @@ def fail_run(store: RunStore, run: ReportRun, error: str, *, final: bool = False
     Returns:
         Number of recipients notified: 0 if there is neither an owner nor a default channel.
     """
-    message = failure_message(run, error)
+    message = failure_message(run, error, final=final)
     store.mark_failed(run.id, error, message, final=final)
     return len(message.recipients)
 
 
-def failure_message(run: ReportRun, error: str) -> Message:
+def failure_message(run: ReportRun, error: str, *, final: bool = False) -> Message:
     """Compose the message to the owner."""
-    name = f"failed\0{identity(run.name, run.period, run.key)}"
-    recipients = _recipients(run)
-    return Message(
-        domain="reports",
-        kind="report_failed",
-        content=_content(run, error, _owner_note(run.report.owner, recipients)),
-        recipients=recipients,
-        owner=run.report.owner,
-        keys=message_keys(name, recipients),
-        reference=str(run.id),
-        id=message_id("report_failed", run),
+    text = value_line(error, MAX_ERROR_LENGTH)
+    return owner_message(
+        run,
+        OwnerNotice(
+            kind="report_failed",
+            id=message_id("report_failed", run),
+            identity=f"failed\0{identity(run.name, run.period, run.key)}",
+            subject=one_line(f"Report failed: {run.report.heading} ({period_label(run)})"),
+            facts={"Error": text},
+            intro="Your report could not be generated and was not sent.",
+            outro=_retry(run, final=final),
+            json={"error": text},
+        ),
     )
 
 
-def _recipients(run: ReportRun) -> list[Recipient]:
-    if run.report.owner:
-        return owner_recipients(run.report.owner)
-    return [each._replace(role="owner") for each in default_recipients()]
-
-
-def _owner_note(owner: str | None, recipients: Sequence[Recipient]) -> str:
-    """Return a note if others are notified in place of the owner."""
-    if owner is None or owner in {each.address for each in recipients}:
-        return ""
-    return f"{value_line(owner)} was not emailed: no mail server is set (ALERT_EMAIL_HOST)"
-
-
-def _content(run: ReportRun, error: str, owner: str) -> Content:
-    label = period_label(run)
-    subject = one_line(f"Report failed: {run.report.heading} ({label})")
-    values = {
-        "Report": value_line(run.report.name),
-        "For": value_line(run.key),
-        "Period": label,
-        "Error": value_line(error, MAX_ERROR_LENGTH),
-        "Owner": owner,
-    }
-    facts = {name: value for name, value in values.items() if value}
-    return Content(
-        subject=subject,
-        headline=subject,
-        text=_text(run, facts),
-        json={
-            "event": "report_failed",
-            "subject": subject,
-            "run": run.id,
-            "report": run.report.name,
-            "title": run.report.heading,
-            "key": run.key,
-            "period": label,
-            "error": values["Error"],
-        },
-        severity="warning",
-        facts=tuple(Fact(label=name, value=value) for name, value in facts.items()),
-    )
-
-
-def _text(run: ReportRun, facts: dict[str, str]) -> str:
-    lines = [
-        "Your report could not be generated and was not sent.",
-        "",
-        *(f"{name}: {value}" for name, value in facts.items()),
-    ]
-    if run.kind == "scheduled":
-        command = (
-            f"analytics-worker reports run {shlex.quote(run.report.name)} --period {run.period}"
-        )
-        lines += ["", "The next scheduled run will retry it. To retry it now, run", command]
-    return "\n".join(lines)
+def _retry(run: ReportRun, *, final: bool) -> list[str]:
+    if run.kind != "scheduled":
+        return []
+    command = f"analytics-worker reports run {shlex.quote(run.report.name)} --period {run.period}"
+    retry = "It is not retried." if final else "The next scheduled run will retry it."
+    return [f"{retry} To retry it now, run", command]

@@ -65,7 +65,7 @@ def run_now(report: Report, label: str | None, *, so_far: bool = False) -> list[
 
 def _result_of(run_id: int) -> ReportRunResult:
     try:
-        result = generate_run(run_id)
+        result = generate_run(run_id, by_hand=True)
     except (PermanentError, OSError) as error:
         with open_run_store() as store:
             run = store.read(run_id)

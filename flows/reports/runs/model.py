@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from analytics_worker.errors import PermanentError
+from analytics_worker.text import value_line
 from flows.reports.definitions.model import Report
 from flows.reports.scheduling.periods import named_period
 from flows.reports.scheduling.report_periods import Interval, ReportPeriod, period_kind
@@ -39,6 +40,13 @@ class ReportRun:
     created_at: datetime
     differs_by_case: bool = False
     """Whether the key of an earlier run of the period differs only in upper and lower case."""
+    due_at: datetime | None = None
+    """When it was due; None if a person or a program requested it."""
+    held_since: datetime | None = None
+    unmet: tuple[str, ...] = ()
+    """Why it is held, or was last."""
+    unverified: tuple[str, ...] = ()
+    """The requirements that are not met although it is generated."""
 
     @property
     def is_preliminary(self) -> bool:
@@ -62,6 +70,9 @@ def run_from_row(row: RowMapping) -> ReportRun:
         attempts=row["attempts"],
         created_at=row["created_at"],
         differs_by_case=row["differs_by_case"],
+        due_at=row["due_at"],
+        held_since=row["held_since"],
+        unmet=tuple(row["unmet"]),
     )
 
 
@@ -88,3 +99,8 @@ def period_file_label(run: ReportRun) -> str:
     period = run_period(run)
     label = period.file_label if period else f"{run.created_at:%Y-%m-%d}"
     return f"{label}-preliminary" if run.is_preliminary else label
+
+
+def run_title(report: str, key: str, period: str) -> str:
+    """Return report, key and period in one line."""
+    return value_line(" ".join(filter(None, (report, f"({key})" if key else "", period))))

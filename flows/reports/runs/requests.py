@@ -52,6 +52,9 @@ def run_request(
         "definition": json.loads(report.to_json()),
         "row_values": {},
         "reason": None,
+        "due_at": None,
+        "held_since": None,
+        "unmet": [],
         **period_fields,
         **fields,
     }

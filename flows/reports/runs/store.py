@@ -128,6 +128,24 @@ class RunStore:
         parameters = {"id": run_id, "worker": self._worker, **fields}
         return _update_and_enqueue("finish", message, parameters)
 
+    def hold(
+        self, run_id: int, unmet: Sequence[str], reads: Sequence[str], message: Message
+    ) -> None:
+        """Hold a claimed run and enqueue the message to its owner, unless it has been notified."""
+        fields = {"unmet": json.dumps(list(unmet)), "reads": json.dumps(list(reads))}
+        parameters = {"id": run_id, "worker": self._worker, **fields}
+        _update_and_enqueue("hold", message, parameters)
+
+    def held_runs(self) -> Sequence[RowMapping]:
+        """Return the held runs whose definitions have not changed; those of removed reports end."""
+        self._run("update_held")
+        return self._run("held_runs")
+
+    def note_unmet(self, unmet: Mapping[int, Sequence[str]]) -> None:
+        """Store why runs are held now."""
+        rows = [{"id": run_id, "unmet": texts} for run_id, texts in unmet.items()]
+        self._run("note_unmet", runs=json.dumps(rows))
+
     def release(self, run_id: int, error: str) -> None:
         """Release the claim after a failed attempt."""
         self._run("release", id=run_id, worker=self._worker, error=error)

@@ -3,7 +3,7 @@
 Reads the histories of dbt and of the views, and asks the server which relations the report's SQL reads;
 writes nothing. A model of dbt has arrived if a run built it, with its data, that started since the period
 ended. Only the models that the SQL reads count, also through views: dbt itself skips a model if one before
-it failed.
+it failed. What the SQL reads is tested if one of its tests ran since the period ended and it was built.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,8 @@ def missing_data(report: Report, after: After, period: ReportPeriod) -> list[str
             relations=relations,
         )
     missing = [f"no refresh of {view}" for view in row["stale_views"]]
-    missing = [*(_missing_models(row) if after.dbt else []), *missing]
+    missing = [*_missing_tests(row, after), *missing]
+    missing = [*_missing_models(row, after), *missing]
     return missing or _unreplayed(report, row["recorded_until"])
 
 
@@ -44,11 +45,20 @@ def _unreplayed(report: Report, recorded_until: datetime | None) -> list[str]:
     return ["no replication of it to the read replica"] if behind else []
 
 
-def _missing_models(row: RowMapping) -> list[str]:
+def _missing_models(row: RowMapping, after: After) -> list[str]:
     """Return the models that were not built; if the SQL reads none, whether dbt ran at all."""
-    if row["reads_models"]:
+    if after.dbt and row["reads_models"]:
         return [f"no dbt run of {name}" for name in row["stale_models"]]
-    return [] if row["dbt"] else ["no dbt run"]
+    return ["no dbt run"] if after.dbt == "run" and not row["dbt"] else []
+
+
+def _missing_tests(row: RowMapping, after: After) -> list[str]:
+    """Return what was not tested since it was built; if nothing that the SQL reads has tests, whether any ran."""
+    if after.dbt != "test":
+        return []
+    if row["reads_tested"]:
+        return [f"no dbt test of {name}" for name in row["untested"]]
+    return [] if row["dbt_tests"] else ["no dbt test"]
 
 
 def missing_text(missing: Sequence[str]) -> str:

@@ -38,6 +38,9 @@ def fan_out(store: RunStore, run: ReportRun, for_each: ForEach) -> ReportRunResu
         "period_start": run.start,
         "period_end": run.end,
         "reason": run.reason,
+        "due_at": run.due_at,
+        "held_since": run.held_since,
+        "unmet": run.unmet,
     }
     requested = store.request_runs(
         [

@@ -29,6 +29,8 @@ class ReportPlan:
     """Reports whose data has not arrived yet, and what is missing."""
     poll_times: list[datetime] = field(default_factory=list[datetime])
     """When to check for that data again."""
+    held: dict[str, str] = field(default_factory=dict[str, str])
+    """Held runs, by report, key and period, and why they are held."""
     timed_out: list[int] = field(default_factory=list[int])
     """Runs that failed because their data did not arrive in time."""
     invalid: dict[str, str] = field(default_factory=dict[str, str])
@@ -38,6 +40,7 @@ class ReportPlan:
         """Add what was planned later."""
         self.runs += later.runs
         self.waiting = later.waiting
+        self.held = later.held
         self.timed_out += later.timed_out
         self.invalid.update(later.invalid)
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from sqlalchemy import RowMapping
 
 from flows.reports.definitions.model import Report
+from flows.reports.gate.held_runs import plan_held
 from flows.reports.runs.failures import fail_run
 from flows.reports.runs.requests import run_request
 from flows.reports.runs.store import RunStore, open_run_store
@@ -40,13 +41,17 @@ def plan_runs(schedule: ScheduleType, due: datetime) -> ReportPlan:
 
 
 def plan_due_runs(now: datetime) -> ReportPlan:
-    """Request every run of the reports that became due at their own times since the last time."""
+    """Request every run of the reports that became due at their own times since the last time.
+
+    Held runs of any report are in the plan, too, if they are not held any longer.
+    """
     plan = ReportPlan()
     with open_run_store() as store:
         rows = store.own_time_definitions()
         for report, row in stored_reports(rows, plan):
             with plan.recording_errors_of(report.name):
                 _plan_due(store, plan, report, row, now)
+        plan_held(store, plan, now)
         unfinished = store.unfinished_run_ids([row["name"] for row in rows])
         plan.runs = sorted({*plan.runs, *unfinished} - set(plan.timed_out))
     return plan
@@ -89,15 +94,20 @@ def _request_periods(
             plan.waiting[report.name] = f"{missing_text(missing)} (until {until:%H:%M} UTC)"
             plan.poll_times.append(min(datetime.now(UTC) + POLL_INTERVAL, until))
             return False
-        _request_period(store, plan, report, period, missing)
+        _request_period(store, plan, report, period, missing, due)
     return True
 
 
 def _request_period(
-    store: RunStore, plan: ReportPlan, report: Report, period: ReportPeriod, missing: Sequence[str]
+    store: RunStore,
+    plan: ReportPlan,
+    report: Report,
+    period: ReportPeriod,
+    missing: Sequence[str],
+    due: datetime,
 ) -> None:
     reason = f"The data may be old: {missing_text(missing)}." if missing else None
-    request = run_request(report, report.name, "scheduled", period, reason=reason)
+    request = run_request(report, report.name, "scheduled", period, reason=reason, due_at=due)
     (requested,) = store.request_runs([request])
     plan.runs.append(requested.id)
     is_pending = requested.status == "pending"

@@ -6,7 +6,7 @@ hour of its zone.
 """
 
 from collections.abc import Mapping
-from datetime import time
+from datetime import datetime, time
 
 from analytics_worker.calendars.due_times import DueTimes
 from analytics_worker.calendars.weekdays import WORKING, Weekday, WorkingDay
@@ -39,6 +39,23 @@ def due_times(report: Report) -> DueTimes | None:
         days=_days(report),
         working_days=load_working_days() if report.weekdays in WORKING else WorkingDays(),
         is_monthly=report.schedule == "monthly" and report.weekdays is None,
+    )
+
+
+def next_due(report: Report, after: datetime) -> datetime | None:
+    """Return when a report is due next after a time, by a schedule or at its own times."""
+    times = due_times(report) or _schedule_times(report)
+    return next(times.after(after), None) if times else None
+
+
+def _schedule_times(report: Report) -> DueTimes | None:
+    if report.schedule == "manual":
+        return None
+    return DueTimes(
+        timezone=SCHEDULE_TIMEZONE,
+        times=(SCHEDULE_TIMES[report.schedule],),
+        days=_days(report),
+        is_monthly=report.schedule == "monthly",
     )
 
 

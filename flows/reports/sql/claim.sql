@@ -1,4 +1,4 @@
--- Claim a run that is pending, or whose worker died or let the lease expire.
+-- Claim a run that is pending or held, or whose worker died or let the lease expire.
 update ops.report_runs as run
 set
     status = 'running',
@@ -10,7 +10,7 @@ set
 where
     run.id = :id
     and (
-        run.status = 'pending'
+        run.status in ('pending', 'held')
         or (
             run.status = 'running'
             and (run.lease_until < now() or not ops.report_worker_lives(run.lease_owner))
@@ -29,6 +29,9 @@ returning
     run.reason,
     run.attempts,
     run.created_at,
+    run.due_at,
+    run.held_since,
+    run.unmet,
     -- Attachments of both have different names also where case does not matter.
     exists (
         select

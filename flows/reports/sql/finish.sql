@@ -10,6 +10,7 @@ set
     storage = :storage,
     files = cast(:files as jsonb),
     bytes = :bytes,
+    unverified = cast(:unverified as jsonb),
     finished_at = now(),
     lease_owner = null,
     lease_until = null

@@ -13,6 +13,24 @@ with models as (
         and node.database_name = current_database()
         and named.relation = any(cast(:relations as text []))
     group by named.relation
+),
+
+tests as (
+    select
+        named.relation,
+        max(node.last_result_at) as ran_at
+    from ops.unit_reads as test
+    inner join ops.dbt_node_health as node on test.name = node.unique_id
+    cross join lateral jsonb_array_elements(coalesce(test.tested, test.relations)) as tested (relation)
+    cross join lateral (
+        select quote_ident(tested.relation ->> 0) || '.' || quote_ident(tested.relation ->> 1) as relation
+    ) as named
+    where
+        test.kind = 'dbt'
+        and node.resource_type = 'test'
+        and node.database_name in ('', current_database())
+        and named.relation = any(cast(:relations as text []))
+    group by named.relation
 )
 
 select
@@ -23,6 +41,19 @@ select
         where models.built_at is null or models.built_at < :since
         order by models.relation
     ) as stale_models,
+    exists (select from tests) as reads_tested,
+    array(
+        select tests.relation
+        from tests
+        left join models on tests.relation = models.relation
+        where tests.ran_at is null or tests.ran_at < greatest(:since, models.built_at)
+        order by tests.relation
+    ) as untested,
+    exists (
+        select 1
+        from ops.dbt_runs
+        where command in ('dbt test', 'dbt build') and executed > 0 and started_at >= :since
+    ) as dbt_tests,
     exists (
         select 1
         from ops.dbt_runs

@@ -11,6 +11,9 @@ select
     run.reason,
     run.attempts,
     run.created_at,
+    run.due_at,
+    run.held_since,
+    run.unmet,
     run.status,
     exists (
         select

@@ -11,12 +11,16 @@ with requests as materialized (
         row_values jsonb,
         period_start timestamptz,
         period_end timestamptz,
-        reason text
+        reason text,
+        due_at timestamptz,
+        held_since timestamptz,
+        unmet jsonb
     )
 )
 
 insert into ops.report_runs as run (
-    report, kind, period, key, definition, row_values, period_start, period_end, reason, flow_run_id
+    report, kind, period, key, definition, row_values, period_start, period_end, reason, due_at, held_since,
+    unmet, flow_run_id
 )
 select
     report,
@@ -28,6 +32,9 @@ select
     period_start,
     period_end,
     reason,
+    due_at,
+    held_since,
+    coalesce(unmet, '[]'),
     cast(:flow_run_id as uuid)
 from requests
 on conflict (report, period, key) do update

@@ -1,10 +1,15 @@
 -- Return the runs of the last 7 days, of some reports or of all, that no living worker has claimed: their
--- process was killed, or the database was unavailable.
+-- process was killed, or the database was unavailable. Those that were held count in any case, because they are
+-- looked at independent of when the report is due, and may be held for longer.
 select id
 from ops.report_runs as run
 where
-    run.created_at > now() - interval '7 days'
-    and (cast(:reports as text []) is null or run.report = any(cast(:reports as text [])))
+    (run.created_at > now() - interval '7 days' or run.held_since is not null)
+    and (
+        cast(:reports as text []) is null
+        or run.report = any(cast(:reports as text []))
+        or run.held_since is not null
+    )
     and (
         run.status = 'pending'
         or (

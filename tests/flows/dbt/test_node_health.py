@@ -129,8 +129,8 @@ def test_a_warning_is_an_incident_of_its_own_severity_and_names_its_owner(
     assert rows("select cause_name, severity, owner from ops.incidents") == [
         {"cause_name": "test.tiny.t", "severity": "warning", "owner": "ann@example.com"}
     ]
-    assert rows("select relations::text from ops.unit_reads") == [
-        {"relations": '[["analytics", "a"]]'}
+    assert rows("select relations::text, tested::text from ops.unit_reads") == [
+        {"relations": '[["analytics", "a"]]', "tested": '[["analytics", "a"]]'}
     ]
 
 

@@ -73,3 +73,36 @@ def test_without_a_model_to_wait_for_any_run_of_dbt_with_data_counts(sql):
     assert "no dbt run since" in str(waiting())
     build()
     assert waiting() is None
+
+
+def dbt_tests(at: str) -> None:
+    execute(
+        "insert into ops.dbt_node_health (unique_id, database_name, schema_name, relation_name, project,"
+        " resource_type, name, status, last_result_at) values ('test.p.t', '', 'audit', 't', 'p', 'test', 't',"
+        f" 'failing', {at}) on conflict (unique_id, database_name, schema_name, relation_name)"
+        " do update set last_result_at = excluded.last_result_at"
+    )
+    execute(
+        "insert into ops.unit_reads (kind, name, relations)"
+        """ values ('dbt', 'test.p.t', '[["analytics", "orders"]]') on conflict do nothing"""
+    )
+
+
+def test_waits_for_the_tests_of_what_was_built():
+    store_reports(report(sql="select n from analytics.orders", after=AFTER | {"dbt": "test"}))
+    assert "no dbt run of analytics.orders and no dbt test since" in str(waiting())
+    build("orders", at="now() - interval '1 s'")
+    dbt_tests("now() - interval '1 minute'")
+    assert "no dbt test of analytics.orders since" in str(waiting())
+    dbt_tests("now()")
+    assert waiting() is None
+
+
+def test_without_tests_of_its_own_any_tests_count():
+    store_reports(report(sql="select 1 as n", after=AFTER | {"dbt": "test"}))
+    assert "no dbt test since" in str(waiting())
+    execute(
+        "insert into ops.dbt_runs (command, started_at, status, executed)"
+        " values ('dbt build', now(), 'success', 3)"
+    )
+    assert waiting() is None

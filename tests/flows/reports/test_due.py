@@ -201,7 +201,13 @@ def test_failed_report_is_retried_at_its_next_time_and_affects_no_other(smtp_sin
     execute("update ops.report_definitions set due_until = now()")
     state = generate_due_reports(return_state=True)
     assert state.name == "Partial"
-    assert generate_due_reports()["summary"] == {"made": 0, "skipped": 0, "waiting": 0, "failed": 0}
+    assert generate_due_reports()["summary"] == {
+        "made": 0,
+        "skipped": 0,
+        "waiting": 0,
+        "held": 0,
+        "failed": 0,
+    }
     assert query("select attempts from ops.report_runs where report = 'bad'") == [1]
     store_reports(
         own("bad", cron="0 * * * *", catch_up=0), own("fine", cron="0 * * * *", catch_up=0)

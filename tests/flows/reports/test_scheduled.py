@@ -30,7 +30,7 @@ def test_report_is_generated_and_sent_once_over_several_runs(smtp_sink):
     yesterday = datetime.now(UTC).date() - timedelta(days=1)
     result = generate_scheduled_reports("daily")
     assert result["message"] == "1 report generated; 1 message sent"
-    assert result["summary"] == {"made": 1, "skipped": 0, "waiting": 0, "failed": 0}
+    assert result["summary"] == {"made": 1, "skipped": 0, "waiting": 0, "held": 0, "failed": 0}
     again = generate_scheduled_reports("daily")
     assert again["delivery"]["sent"] == 0
     (received,) = smtp_sink.messages
@@ -119,7 +119,7 @@ def test_for_each_sends_a_report_to_each_rows_recipient(smtp_sink):
         report(sql="select :region as region, :value as value", for_each=each, recipients=[])
     )
     result = generate_scheduled_reports()
-    assert result["summary"] == {"made": 2, "skipped": 1, "waiting": 0, "failed": 0}
+    assert result["summary"] == {"made": 2, "skipped": 1, "waiting": 0, "held": 0, "failed": 0}
     received = {each.recipients[0]: attachment(each) for each in smtp_sink.messages}
     assert received == {
         "n@example.com": b"region,value\nnorth,7\n",

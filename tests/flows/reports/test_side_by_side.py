@@ -13,6 +13,7 @@ from flows.reports import generate_ad_hoc_report, generate_due_reports, generate
 from flows.reports import scheduled as scheduled_flow
 from flows.reports.output import generator
 from flows.reports.runs import side_by_side
+from tests.flows.reports.gated import create_orders, dbt_test, gated
 from tests.flows.reports.reports import ANN, OWNER, report, store_reports
 from tests.support.sql import execute, query
 from tests.support.wait_until import wait_until
@@ -183,6 +184,24 @@ def test_report_that_becomes_due_is_not_delayed_by_a_slow_one(smtp_sink, locked,
     assert generate_due_reports()["summary"]["failed"] == 0
     assert_seen(thread)
     assert ["slow@example.com"] in [each.recipients for each in smtp_sink.messages]
+
+
+def test_held_report_is_not_delayed_by_a_slow_one(smtp_sink, locked, monkeypatch):
+    monkeypatch.setattr(side_by_side, "POLL_SECONDS", 0.1)
+    create_orders()
+    dbt_test("failing")
+    times = {"schedule": "manual", "cron": "0 0 1 1 *"}
+    store_reports(gated("held", **times), report("slow", SLOW, recipients=[], **times))
+    execute("update ops.report_definitions set created_at = now() - interval '1 year'")
+
+    def sent() -> bool:
+        if [OWNER] in [each.recipients for each in smtp_sink.messages]:
+            dbt_test("ok")
+        return [ANN] in [each.recipients for each in smtp_sink.messages]
+
+    thread = unlock_when(locked, sent)
+    assert generate_due_reports()["summary"]["made"] == 2
+    assert_seen(thread)
 
 
 def test_requested_report_with_rows_counts_its_own_messages(smtp_sink):

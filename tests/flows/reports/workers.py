@@ -26,12 +26,13 @@ def worker_context() -> ForkServerContext:
 
 
 def generate_and_deliver() -> None:
-    """Do what generate_scheduled_reports does, without Prefect."""
+    """Do what generate_scheduled_reports and generate_due_reports do, without Prefect."""
     from analytics_worker.delivery import deliver_due  # noqa: PLC0415  # preloaded
-    from flows.reports.scheduling.planner import plan_runs  # noqa: PLC0415
+    from flows.reports.scheduling.planner import plan_due_runs, plan_runs  # noqa: PLC0415
     from flows.reports.tasks import generate_run  # noqa: PLC0415
 
-    for run_id in plan_runs("daily", datetime.now(UTC)).runs:
+    now = datetime.now(UTC)
+    for run_id in [*plan_runs("daily", now).runs, *plan_due_runs(now).runs]:
         generate_run(run_id)
     deliver_due("reports")
 

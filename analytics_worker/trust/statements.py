@@ -1,0 +1,17 @@
+"""Run the statements of this package, which only read."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+
+from sqlalchemy import Connection, RowMapping, text
+
+
+def run(connection: Connection, name: str) -> Sequence[RowMapping]:
+    """Return the rows of a statement of this package."""
+    return connection.execute(text(_statement(name))).mappings().all()
+
+
+@lru_cache
+def _statement(name: str) -> str:
+    return (Path(__file__).parent / "sql" / f"{name}.sql").read_text()

@@ -1,0 +1,5 @@
+-- Store why held runs are held now, where that has changed.
+update ops.report_runs as run
+set unmet = given.unmet
+from jsonb_to_recordset(cast(:runs as jsonb)) as given (id bigint, unmet jsonb)
+where run.id = given.id and run.status = 'held' and run.unmet <> given.unmet
