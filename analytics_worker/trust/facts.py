@@ -1,7 +1,7 @@
 """Read what the worker knows of all relations, dbt tests and open incidents.
 
 Reads the catalog, ops.completeness, the results of dbt, ops.incidents and the lineage, by five statements
-whatever their number; writes nothing.
+independent of their number; writes nothing.
 """
 
 from collections import defaultdict

@@ -102,9 +102,7 @@ def _complete_through(
     relations: Collection[RelationFacts | None],
 ) -> tuple[datetime | None, bool, str | None]:
     """Return the earliest instant, whether it is partial, and what limits it."""
-    known = [
-        (each.complete_through, each) for each in relations if each and each.complete_through
-    ]
+    known = [(each.complete_through, each) for each in relations if each and each.complete_through]
     if not known:
         return None, False, None
     through, first = min(known, key=lambda pair: pair[0])

@@ -34,9 +34,7 @@ def _reads_of_tests(manifest: Manifest) -> Iterator[UnitReads]:
             yield UnitReads(key, list(_inputs(node, found)), tested=_tested(node, found))
 
 
-def _tested(
-    node: Mapping[str, Any], found: Mapping[str, Any]
-) -> list[tuple[str, str]] | None:
+def _tested(node: Mapping[str, Any], found: Mapping[str, Any]) -> list[tuple[str, str]] | None:
     """Return the relation that a test is declared on; None if it tests all that it reads."""
     model = found.get(str(node.get("attached_node") or node.get("tested_node_unique_id")))
     return [_relation(model)] if model and _has_relation(model) else None
