@@ -38,6 +38,7 @@ COMMANDS = {
     "reports": "Validate, store, generate and send reports.",
     "dbt": "Show what a change of the dbt project would rebuild, or the history of a node.",
     "lineage": "Show what something is made from, and what breaks with it.",
+    "trust": "Show through when data is complete, its tests and incidents.",
     "incidents": "List and show incidents; acknowledge, assign, snooze and comment them.",
     "channels": "List the channels with their last success and failure, or test one.",
     "sample": "Fill schema raw with a realistic CRM warehouse, or add new data to it.",

@@ -192,7 +192,7 @@ def _utc(time: datetime) -> str:
 @alerts.command()
 def status() -> None:
     """Show the states of all alerts, the most urgent first, and which are silenced or muted."""
-    states = shown_states()
+    states = shown_states(with_learning=True)
     if states.rows:
         table = Table(*states.rows[0], box=None, pad_edge=False)
         for row in states.rows:

@@ -17,8 +17,11 @@ from sqlalchemy import RowMapping
 from analytics_worker.cli.output import echo, print_table
 from analytics_worker.cli.shell import Shell
 from analytics_worker.definitions.durations import parse_duration
+from analytics_worker.lineage.graph import Lineage, Node
 from analytics_worker.text import counted, one_line, value_line
+from flows.alerts.tools.lineage import add_rule_recipients
 from flows.monitoring.incidents import commands
+from flows.reports.scheduling.lineage import add_report_recipients
 
 incidents = typer.Typer(
     cls=Shell,
@@ -52,12 +55,14 @@ def list_incidents(
 
 @incidents.command()
 def show(id_: Id, as_json: AsJson = False) -> None:
-    """Show an incident: what fails, what is affected, and its history."""
+    """Show an incident: what fails, what is affected, who receives that, and its history."""
     row = commands.show_incident(id_)
+    recipients = _recipients(row)
     if as_json:
-        echo(json.dumps(_document(row), indent=2, default=str))
+        document = {**_document(row), "recipients": recipients}
+        echo(json.dumps(document, indent=2, default=str))
         return
-    for line in _lines(row):
+    for line in _lines(row, recipients):
         echo(line)
 
 
@@ -135,7 +140,17 @@ def _time(at: datetime) -> str:
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
-def _lines(row: RowMapping) -> list[str]:
+def _recipients(row: RowMapping) -> list[str]:
+    """Return who receives the rules and reports that fail or are affected."""
+    failing = [(unit["kind"], unit["name"]) for unit in row["units"] if unit["is_failing"]]
+    units = {Node(*each) for each in (*row["affected"], *failing)}
+    lineage = Lineage()
+    add_rule_recipients(lineage, {unit.name for unit in units if unit.kind == "rule"})
+    add_report_recipients(lineage, {unit.name for unit in units if unit.kind == "report"})
+    return sorted(node.name for node in lineage.nodes if node.kind == "recipient")
+
+
+def _lines(row: RowMapping, recipients: Sequence[str]) -> list[str]:
     owner = row["assigned_to"] or row["owner"] or "none"
     facts = {
         "Cause": f"{row['cause_kind']} {value_line(row['cause_name'])}",
@@ -153,7 +168,7 @@ def _lines(row: RowMapping) -> list[str]:
         "",
         counted(len(row["units"]), "unit"),
         *map(_unit_line, row["units"]),
-        *_affected_lines(row),
+        *_affected_lines(row, recipients),
         "",
         "History (UTC)",
         *map(_event_line, row["events"]),
@@ -167,9 +182,13 @@ def _unit_line(unit: dict[str, Any]) -> str:
     return f"  {state:<8} {name}{': ' if message else ''}{value_line(message)}"
 
 
-def _affected_lines(row: RowMapping) -> list[str]:
+def _affected_lines(row: RowMapping, recipients: Sequence[str]) -> list[str]:
     names = [f"  {kind} {value_line(name)}" for kind, name in row["affected"]]
-    return ["", "Affected", *names] if names else []
+    received = [f"  {value_line(each)}" for each in recipients]
+    return [
+        *(["", "Affected", *names] if names else []),
+        *(["", "Recipients of its rules and reports", *received] if received else []),
+    ]
 
 
 def _event_line(event: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ The UI renders every text of a cell as Markdown: a tag would disappear, a link o
 Writes an artifact of the current run.
 """
 
+import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -27,8 +28,22 @@ def create_table_artifact(
     table: Sequence[Mapping[str, Any]], *, key: str, description: str
 ) -> None:
     """Publish rows whose texts are shown unchanged; the description is Markdown."""
-    rows = [{name: _cell(value) for name, value in row.items()} for row in table]
-    artifacts.create_table_artifact(rows, key=key, description=description)
+    artifacts.create_table_artifact(_rows(table), key=key, description=description)
+
+
+def update_table_artifact(
+    table: Sequence[Mapping[str, Any]], *, key: str, description: str
+) -> bool:
+    """Publish rows unless the last table of the key has the same ones; return whether it was published."""
+    last: Any = artifacts.Artifact.get(key)
+    if last is not None and last.data == json.dumps(_rows(table)):
+        return False
+    create_table_artifact(table, key=key, description=description)
+    return True
+
+
+def _rows(table: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: _cell(value) for name, value in row.items()} for row in table]
 
 
 def _cell(value: object) -> object:

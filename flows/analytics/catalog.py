@@ -1,8 +1,9 @@
 """Keep ``ops.catalog`` in step with what PostgreSQL really holds.
 
 Reads pg_catalog of the analytics schemas, ``ops.refresh_log`` and the declared event-time columns; upserts one
-row per relation and column, and records how their shape changed and through which instant they are complete. Safe to repeat: rows are keyed by name, written only if
-they differ, in one transaction.
+row per relation and column, and records how their shape changed and through which instant they are complete. Publishes the
+artifact ``trust`` if it changed. Safe to repeat: rows are keyed by name, written only if they differ, in one
+transaction.
 """
 
 from typing import TypedDict
@@ -18,9 +19,13 @@ from analytics_worker.errors import PermanentError
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.results import FlowResult, flow_result
 from analytics_worker.prefect_support.retries import CATALOG
+from analytics_worker.prefect_support.table_artifacts import update_table_artifact
 from analytics_worker.prefect_support.task import task
 from analytics_worker.settings import settings
+from analytics_worker.trust.overview import overview_row, overview_total, read_overview
 
+MAX_SHOWN = 500
+"""Units in the artifact, those with failures first."""
 MAX_NAMED = 3
 """Relations that could not be measured and are named in the message; the result has all."""
 
@@ -106,6 +111,17 @@ def measure_completeness() -> list[str]:
     return problems
 
 
+@task(**CATALOG, name="publish trust")
+def publish_trust() -> None:
+    """Publish how complete and tested views, reports and rules are, and their incidents, if that changed."""
+    with warehouse() as connection:
+        states = read_overview(connection)
+    rows = [overview_row(unit, state) for unit, state in states.items()]
+    description = f"{overview_total(states)}. `analytics-worker trust NAME` says why."
+    if rows:
+        update_table_artifact(rows[:MAX_SHOWN], key="trust", description=description)
+
+
 @flow(timeout_seconds=600)
 def refresh_catalog() -> CatalogRefresh:
     """Refresh the analytics catalog: relations, columns, sizes, row estimates, age of the data."""
@@ -114,6 +130,7 @@ def refresh_catalog() -> CatalogRefresh:
     create_markdown_artifact(
         _markdown_table(stats), key="catalog", description="Contents of the analytics schemas"
     )
+    publish_trust()
     status = "success" if stats["relations"] or stats["rows_written"] else "skipped"
     if not_measured and status == "success":
         status = "partial"

@@ -6,7 +6,7 @@ from sqlalchemy import text
 
 from analytics_worker.database.connections import warehouse
 from analytics_worker.exporter.collectors.alerts import STATES, UNNOTIFIED, Alerts
-from analytics_worker.exporter.collectors.dbt import NODES, SLOWEST, SLOWING, Dbt
+from analytics_worker.exporter.collectors.dbt import NODES, SLOWEST, SLOWING, TESTS, Dbt
 from analytics_worker.exporter.collectors.deliveries import (
     ALERTS,
     NOT_CONFIGURED,
@@ -21,6 +21,7 @@ from analytics_worker.exporter.collectors.reports import BYTES, ROWS, Reports
 from analytics_worker.exporter.collectors.views import AGE, DURATION, Views
 from analytics_worker.exporter.metric_families import Histogram
 from analytics_worker.exporter.ops_reader import one_connection, rows
+from tests.support.trust_records import data_test
 from tests.support.wait_until import wait_until
 
 pytestmark = pytest.mark.usefixtures("environment")
@@ -155,6 +156,20 @@ def test_only_the_slowest_and_slowing_nodes_of_dbt_are_labels(store):
     shown = collected(Dbt(store))
     assert shown[SLOWEST.name] == {(f"m{n}",): float(n) for n in range(21, 31)}
     assert shown[SLOWING.name] == {(f"m{n}",): float(n) for n in range(6, 11)}
+
+
+def test_tests_of_dbt_are_counted_by_their_last_result(store):
+    assert collected(Dbt(store))[TESTS.name] == {}
+    data_test("a", ("raw", "orders"))
+    data_test("b", ("raw", "orders"), status="failing")
+    data_test("c", ("raw", "orders"), warned=True)
+    sql(
+        "insert into ops.dbt_node_health (unique_id, schema_name, relation_name, project, target, resource_type,"
+        " name, status) select unique_id, 'prod', relation_name, project, 'prod', resource_type, name, 'ok'"
+        " from ops.dbt_node_health where name = 'b'"
+    )
+    expected = {("passed",): 1.0, ("warned",): 1.0, ("failed",): 1.0}
+    assert collected(Dbt(store))[TESTS.name] == expected
 
 
 def test_age_and_refreshes_of_a_view(store):

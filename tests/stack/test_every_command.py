@@ -58,6 +58,7 @@ EXAMPLES = {
     "dbt diff": [],
     "dbt history": ["opportunities"],
     "lineage": ["raw.opportunities"],
+    "trust": ["analytics.pipeline_kpis"],
     "incidents list": ["--resolved", "7d"],
     "incidents show": ["0a1b"],
     "incidents ack": ["0a1b"],

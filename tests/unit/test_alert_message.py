@@ -114,6 +114,7 @@ def test_the_json_is_as_documented():
         "error": None,
         "hint": None,
         "runbook": None,
+        "trust": None,
         "run_url": None,
     }
 

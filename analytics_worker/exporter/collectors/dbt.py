@@ -1,4 +1,4 @@
-"""Nodes that dbt ran, by outcome, and the slowest of them.
+"""Nodes that dbt ran, by outcome, the slowest of them, and its tests by their last result.
 
 Reads the history of dbt in schema ``ops``; counts each run once. A node is a label only while it is among the
 ten slowest or the ten that slowed down most.
@@ -34,14 +34,22 @@ SLOWING = Family(
     ("node",),
 )
 
+TESTS = Family(
+    "dbt_tests",
+    "gauge",
+    "Data tests and unit tests of dbt by their last result: passed, warned or failed.",
+    ("result",),
+)
+
 SHOWN = ("success", "pass", "warn", "fail", "error", "runtime error", "skipped")
+RESULTS = ("passed", "warned", "failed")
 
 
 class Dbt(CountingCollector):
     """Count runs and nodes of dbt."""
 
     name = "dbt"
-    families = (NODES, SLOWEST, SLOWING)
+    families = (NODES, SLOWEST, SLOWING, TESTS)
     counters = (NODES,)
 
     def __init__(self, store: Store) -> None:
@@ -60,11 +68,19 @@ class Dbt(CountingCollector):
             for row in durations
             if row["slowing_ratio"] is not None
         }
-        return [(SLOWEST, slowest), (SLOWING, slowing), *self.stored()]
+        return [(SLOWEST, slowest), (SLOWING, slowing), (TESTS, _tests()), *self.stored()]
 
     @override
     def zeros(self, family: Family) -> dict[Labels, Value]:
         return {(status,): 0.0 for status in SHOWN}
+
+
+def _tests() -> dict[Labels, float]:
+    """Return how many tests have each result; none of them before the first run of a test."""
+    found: dict[Labels, float] = {
+        (row["result"],): float(row["number"]) for batch in rows("dbt_tests") for row in batch
+    }
+    return {(result,): 0.0 for result in RESULTS} | found if found else {}
 
 
 def _node_increments(row: Row) -> Iterable[Increment]:

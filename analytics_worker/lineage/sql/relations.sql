@@ -19,6 +19,14 @@ reads as (
         and d.refclassid = 'pg_class'::regclass
     union
     select i.inhparent, i.inhrelid from pg_inherits as i
+),
+
+inputs as (
+    select r.reader, json_agg(json_build_array(o.schema_name, o.relation_name)) as reads
+    from reads as r
+    inner join shown as o on r.relation = o.oid
+    where r.reader <> r.relation
+    group by r.reader
 )
 
 select
@@ -30,13 +38,6 @@ select
         when 'f' then 'foreign table'
         else 'table'
     end as kind,
-    coalesce(
-        (
-            select json_agg(json_build_array(o.schema_name, o.relation_name))
-            from reads as r
-            inner join shown as o on r.relation = o.oid
-            where r.reader = s.oid and o.oid <> s.oid
-        ),
-        '[]'
-    ) as reads
+    coalesce(i.reads, '[]') as reads
 from shown as s
+left join inputs as i on s.oid = i.reader

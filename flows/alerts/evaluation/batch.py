@@ -27,6 +27,7 @@ from flows.alerts.evaluation.recent_values import (
 )
 from flows.alerts.evaluation.rule_evaluation import RuleEvaluation
 from flows.alerts.evaluation.store import WriteBatch
+from flows.alerts.evaluation.trust import load_trust
 from flows.alerts.expected.history import load_expectations
 
 logger = logging.getLogger(__name__)
@@ -93,8 +94,9 @@ def evaluate_batch(
     ]
     _apply_all(evaluations, load_dependencies(connection, claims))
     recent_values = _load_recent_values(connection, evaluations)
-    for evaluation in evaluations:
-        evaluation.collect(recent_values.get(evaluation.claim.id, {}))
+    trust = load_trust(connection, [each.claim for each in evaluations if each.notifies])
+    for each in evaluations:
+        each.collect(recent_values.get(each.claim.id, {}), trust.get(each.claim.id))
     _write(connection, evaluations)
     return _counts(evaluations)
 
@@ -117,7 +119,7 @@ def _load_recent_values(
         {
             each.claim.id: (each.claim.rule, each.result)
             for each in evaluations
-            if each.result and each.result.notifications
+            if each.result and each.notifies
         },
     )
 

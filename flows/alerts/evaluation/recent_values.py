@@ -13,6 +13,7 @@ from decimal import Decimal
 from sqlalchemy import Connection, RowMapping
 
 from analytics_worker.database.connections import run_sql
+from analytics_worker.trust.state import TrustState
 from flows.alerts.evaluation.result import EvaluationResult
 from flows.alerts.evaluation.samples import NO_KEY
 from flows.alerts.notifications.model import Notification, sort_worst_first
@@ -42,11 +43,14 @@ def load_recent_values(
 
 
 def with_recent_values(
-    result: EvaluationResult, recent_values: ValuesByKey, missed_at: datetime | None
+    result: EvaluationResult,
+    recent_values: ValuesByKey,
+    missed_at: datetime | None,
+    trust: TrustState | None = None,
 ) -> EvaluationResult:
-    """Return the result with the recent values of each notification, and when the rule was due."""
+    """Return the result with what messages also show: recent values, when the rule was due, and its data."""
     notifications = [
-        replace(_with_recent_values(each, recent_values), missed_at=missed_at)
+        replace(_with_recent_values(each, recent_values), missed_at=missed_at, trust=trust)
         for each in result.notifications
     ]
     return result._replace(notifications=notifications)

@@ -9,6 +9,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 from analytics_worker.settings import settings
+from analytics_worker.trust.state import TrustState
 from flows.alerts.evaluation.dependencies import FiringRule
 from flows.alerts.evaluation.locking import Claim
 from flows.alerts.evaluation.observation import Observation
@@ -46,13 +47,18 @@ class RuleEvaluation:
         except Exception as error:  # noqa: BLE001  # any error is this rule's own
             self.fail(error)
 
-    def collect(self, recent_values: ValuesByKey) -> None:
-        """Collect the rows to write, with the recent values in messages; an error is a failure of the rule."""
+    @property
+    def notifies(self) -> bool:
+        """Whether it notifies of something."""
+        return bool(self.result and self.result.notifications)
+
+    def collect(self, recent_values: ValuesByKey, trust: TrustState | None = None) -> None:
+        """Collect the rows to write, with what messages also show; an error is a failure of the rule."""
         try:
-            self._collect(recent_values)
+            self._collect(recent_values, trust)
         except Exception as error:  # noqa: BLE001  # any error is this rule's own
             self.fail(error)
-            self._collect({})
+            self._collect({}, None)
 
     def fail(self, error: Exception) -> None:
         """Apply a failure in place of what the query returned."""
@@ -70,10 +76,10 @@ class RuleEvaluation:
             self.expectations,
         )
 
-    def _collect(self, recent_values: ValuesByKey) -> None:
+    def _collect(self, recent_values: ValuesByKey, trust: TrustState | None) -> None:
         self.writes = WriteBatch()
         if self.result:
-            result = with_recent_values(self.result, recent_values, self.claim.missed_at)
+            result = with_recent_values(self.result, recent_values, self.claim.missed_at, trust)
             statistics = query_statistics(self.claim, self.query)
             observation = self.query.observation
             self.writes.add(self.claim, self.before, observation, result, **statistics)

@@ -157,11 +157,23 @@ def load_expectations_of(rule: Rule, now: datetime) -> Expectations | None:
     """Return what is expected of a rule of the files, by the samples of the stored rule of that name."""
     if rule.expected is None:
         return None
-    slot = (due_slot(rule, now, now) if rule.has_own_times else None) or now
     with warehouse() as connection:
         rows = run_sql(connection, "alerts/rule_id", rule_name=rule.name)
         rule_id = rows[0]["id"] if rows else 0
-        return load_expectations(connection, {rule_id: (rule, slot)})[rule_id]
+        return load_expectations_at(connection, {rule_id: rule}, now)[rule_id]
+
+
+def load_expectations_at(
+    connection: Connection, rules: Mapping[int, Rule], now: datetime
+) -> dict[int, Expectations]:
+    """Return what would be expected of stored rules by an evaluation now, by their ids."""
+    return load_expectations(
+        connection, {rule_id: (rule, _slot(rule, now)) for rule_id, rule in rules.items()}
+    )
+
+
+def _slot(rule: Rule, now: datetime) -> datetime:
+    return (due_slot(rule, now, now) if rule.has_own_times else None) or now
 
 
 def _load(

@@ -12,6 +12,7 @@ from analytics_worker.delivery.channels.card import is_usable_url
 from analytics_worker.presentation.exact_numbers import json_number
 from analytics_worker.text import printable, value_line
 from analytics_worker.timezones import time_text
+from analytics_worker.trust.stamp import stamp_text
 from analytics_worker.user_templates.rendering import shorten_texts
 from flows.alerts.evaluation.samples import NO_KEY, key_label
 from flows.alerts.evaluation.state_machine import AlertState
@@ -58,6 +59,7 @@ def notification_context(
         "color": COLORS.get(kind, COLORS.get(notification.severity or "", _DEFAULT_COLOR)),
         "at": _time(now, zone),
         "run_url": run_url if is_usable_url(run_url) else None,
+        "trust": stamp_text(notification.trust, zone),
     }
     return shorten_texts(context, MAX_TEXT_CHARACTERS)
 

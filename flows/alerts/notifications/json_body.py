@@ -11,6 +11,7 @@ from typing import Any
 
 from analytics_worker.definitions.durations import format_duration
 from analytics_worker.presentation.exact_numbers import json_number
+from analytics_worker.trust.stamp import trust_json
 from flows.alerts.evaluation.samples import exact_key_label
 from flows.alerts.evaluation.state_machine import AlertState
 from flows.alerts.expected.ranges import bounded_rule
@@ -58,6 +59,7 @@ def json_body(
         "duration_seconds": int((now - since).total_seconds()) if since else None,
         "error": notification.health.error,
         "runbook": rule.runbook,
+        "trust": trust_json(notification.trust),
     }
 
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Literal
 
 from analytics_worker.delivery.message import Recipient
+from analytics_worker.trust.state import TrustState
 from flows.alerts.evaluation.conditions import distance_from_ok
 from flows.alerts.evaluation.due_notification import NotificationKind
 from flows.alerts.evaluation.samples import NO_KEY
@@ -58,6 +59,8 @@ class Notification:
     """When the rule was due, if it was evaluated much later."""
     end_reason: str | None = None
     """For an ended notification: why the alert is not evaluated any more."""
+    trust: TrustState | None = None
+    """What is known of the data that the rule reads."""
 
     @property
     def severities(self) -> set[Severity | None]:

@@ -118,6 +118,7 @@ def _facts(context: Mapping[str, Any]) -> tuple[Fact, ...]:
         "Last values": _recent_values(item),
         "Since": context["since"],
         "Duration": context["duration"],
+        "Data": context["trust"],
         "What to do": context["rule"]["runbook"],
         "Owner": context["rule"]["owner"],
         "Description": context["rule"]["description"],

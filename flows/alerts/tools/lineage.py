@@ -3,18 +3,15 @@
 Reads ops.alert_rules and plans each rule's SQL as its reader; reads no rows and writes nothing.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from datetime import UTC, datetime
-
-from pydantic import ValidationError
 
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.database.reader_sessions import ReaderSession, reader_sessions
-from analytics_worker.errors import PermanentError
 from analytics_worker.lineage.graph import Lineage, Node
+from analytics_worker.lineage.problems import problems_of
 from analytics_worker.lineage.recipients import add_recipients
 from analytics_worker.lineage.relations import relation_of
-from analytics_worker.text import one_line
 from flows.alerts.notifications.recipients import resolve_recipients
 from flows.alerts.rules.model import Rule
 from flows.alerts.rules.validation import NOW
@@ -28,12 +25,22 @@ def add_rules(lineage: Lineage) -> None:
         for row in rows:
             node = Node("rule", row["name"])
             lineage.descriptions[node] = "rule"
-            try:
+            with problems_of(lineage, f"rule {row['name']}"):
                 rule = Rule.model_validate_json(row["definition"])
                 lineage.add_reads(node, _relations(rule, session_for))
                 add_recipients(lineage, node, resolve_recipients(rule, "readers"))
-            except (PermanentError, ValidationError) as error:
-                lineage.problems.append(f"rule {row['name']}: {one_line(str(error))}")
+
+
+def add_rule_recipients(lineage: Lineage, names: Container[str]) -> None:
+    """Add who receives the alerts of the rules of these names."""
+    with warehouse() as connection:
+        rows = run_sql(connection, "alerts/all_rules")
+    for row in rows:
+        if row["name"] in names:
+            with problems_of(lineage, f"rule {row['name']}"):
+                rule = Rule.model_validate_json(row["definition"])
+                node = Node("rule", row["name"])
+                add_recipients(lineage, node, resolve_recipients(rule, "readers"))
 
 
 def _relations(rule: Rule, session_for: Callable[[str | None], ReaderSession]) -> Iterator[Node]:

@@ -3,12 +3,13 @@
 Reads ops.alert_status, ops.alert_rules and the deliveries of notifications; writes nothing.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
+from sqlalchemy import RowMapping
 
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.presentation.exact_numbers import short_text
@@ -16,6 +17,7 @@ from analytics_worker.text import counted, value_line
 from flows.alerts.evaluation.samples import MAX_KEY_BYTES, exact_key_label, group_of
 from flows.alerts.notifications.values import unit_of, value_text
 from flows.alerts.rules.model import Rule
+from flows.alerts.tools.learning import Alert, learning_texts
 
 MAX_SHOWN_STATES = 200
 MAX_KEY_CHARACTERS, _SHOWN_END = 40, 15
@@ -29,23 +31,36 @@ class ShownStates(NamedTuple):
     """How many there are, and how many of them are shown."""
 
 
-def shown_states() -> ShownStates:
-    """Return the states of all alerts, the most urgent first."""
+def shown_states(*, with_learning: bool = False) -> ShownStates:
+    """Return the states of all alerts, the most urgent first.
+
+    Args:
+        with_learning: Also say which alerts are learning, for which the history of their rules is read.
+    """
     with warehouse() as connection:
         rows = run_sql(connection, "alerts/shown_states", max_rows=MAX_SHOWN_STATES)
+        learning = learning_texts(connection, _alerts(rows)) if with_learning else {}
     total = rows[0]["total"] if rows else 0
     is_complete = total <= MAX_SHOWN_STATES
     count = counted(total, "state") if is_complete else f"{MAX_SHOWN_STATES} of {total} states"
-    return ShownStates(_drop_empty_columns([_table_row(row) for row in rows]), count)
+    return ShownStates(_drop_empty_columns([_table_row(row, learning) for row in rows]), count)
 
 
-def _table_row(row: Mapping[Any, Any]) -> dict[str, str]:
+def _alerts(rows: Iterable[RowMapping]) -> dict[Alert, Rule]:
+    """Return the alerts that were evaluated, with their rules."""
+    found = {(row["rule_id"], row["key"]): row["definition"] for row in rows if row["rule_id"]}
+    rules = {alert: _stored_rule(definition) for alert, definition in found.items()}
+    return {alert: rule for alert, rule in rules.items() if rule}
+
+
+def _table_row(row: Mapping[Any, Any], learning: Mapping[Alert, str]) -> dict[str, str]:
     rule = _stored_rule(row["definition"])
+    learned = learning.get((row["rule_id"], row["key"]))
     notified = [row["told"], "not notified" if row["untold"] else None, _undelivered(row, rule)]
     return {
         "rule": row["name"],
         "key": short_key(row["key"] or ""),
-        "state": row["status"] + _mute_note(row),
+        "state": row["status"] + _mute_note(row) + (f" ({learned})" if learned else ""),
         "severity": row["severity"] or "",
         "value": "" if row["value"] is None else _value_text(rule, row["value"]),
         "since (UTC)": f"{row['since'].astimezone(UTC):%Y-%m-%d %H:%M:%S}" if row["since"] else "",

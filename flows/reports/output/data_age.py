@@ -1,13 +1,19 @@
-"""Find through which instant the data of a report is complete.
+"""Find what is known of the data of a report: through which instant it is complete, how tested, which incidents.
 
-Reads what the worker measured of the relations that its tiles, charts and tables read; writes nothing.
+Reads what the worker recorded of the relations that its tiles, charts and tables read; writes nothing.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
-from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
 
 from analytics_worker.database.connections import run_sql, warehouse
+from analytics_worker.lineage.graph import Node
+from analytics_worker.lineage.relations import relation_of
+from analytics_worker.trust.stamp import instant_text, without_own_failure
+from analytics_worker.trust.state import TrustState, trust_states
 from flows.reports.formats import Snapshot, TableQuery, explain_query
 from flows.reports.runs.model import ReportRun
 from flows.reports.scheduling.period_parameters import sql_parameters
@@ -26,24 +32,43 @@ class DataAge(NamedTuple):
         """Return the instant for readers."""
         if self.at is None:
             return "unknown"
-        text = f"{self.at.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M %Z}"
-        return f"{text} (not known of all sources)" if self.is_partial else text
+        return instant_text(self.at, timezone, is_partial=self.is_partial)
 
 
-def data_age(snapshot: Snapshot, run: ReportRun) -> DataAge:
-    """Return through which instant all that a report reads is complete.
+class DataState(NamedTuple):
+    """What is known of the data of a report."""
 
-    If no event-time column is declared, return when the data last changed.
-    """
-    replayed = snapshot.replayed_until
+    age: DataAge
+    trust: TrustState
+
+
+def data_state(snapshot: Snapshot, run: ReportRun) -> DataState:
+    """Return what is known of all that a report reads."""
     relations = sorted(_relations(snapshot, run))
     with warehouse() as connection:
-        (row,) = run_sql(
-            connection, "reports/data_as_of", relations=relations, replayed_until=replayed
-        )
+        age = _age(connection, relations, snapshot.replayed_until)
+        trust = _trust(connection, relations, run)
+    if age.label == COMPLETE:
+        return DataState(age, trust._replace(complete_through=age.at, is_partial=age.is_partial))
+    return DataState(age, trust._replace(complete_through=None))
+
+
+def _age(
+    connection: Connection, relations: Sequence[str], replayed_until: datetime | None
+) -> DataAge:
+    """Return through which instant all is complete; without a declared column, when it last changed."""
+    (row,) = run_sql(
+        connection, "reports/data_as_of", relations=relations, replayed_until=replayed_until
+    )
     if row["complete_through"]:
         return DataAge(COMPLETE, row["complete_through"], row["is_partial"])
     return DataAge(CHANGED, row["changed_at"]) if row["changed_at"] else DataAge(UNKNOWN, None)
+
+
+def _trust(connection: Connection, relations: Sequence[str], run: ReportRun) -> TrustState:
+    unit = Node("report", run.report.name)
+    reads = {unit: list(map(relation_of, relations))}
+    return without_own_failure(trust_states(connection, [unit], reads)[unit], unit)
 
 
 def _relations(snapshot: Snapshot, run: ReportRun) -> frozenset[str]:

@@ -29,7 +29,7 @@ from flows.reports.formats import (
 from flows.reports.formats.pages.document import Number
 from flows.reports.formats.query.columns import NUMBERS, Column, ColumnKind
 from flows.reports.formats.query.reader_columns import number_remedy
-from flows.reports.output.data_age import data_age
+from flows.reports.output.data_age import data_state
 from flows.reports.runs.model import ReportRun, run_period
 from flows.reports.scheduling.period_parameters import PERIOD_PARAMETERS, sql_parameters
 
@@ -40,12 +40,13 @@ def report_document(snapshot: Snapshot, run: ReportRun) -> Document:
     """Return the page of a run, without files; with tables if a format needs them, and notes on tiles."""
     notes: list[str] = []
     report, period = run.report, run_period(run)
-    age = data_age(snapshot, run)
+    data = data_state(snapshot, run)
     with_tables = any(get_format(name).document for name in report.format)
     return Document(
         title=_title(run),
-        data_as_of=age.text(report.timezone),
-        data_as_of_label=age.label,
+        data_as_of=data.age.text(report.timezone),
+        data_as_of_label=data.age.label,
+        trust=data.trust,
         period=period.text if period and run.kind != "ad_hoc" else "",
         description=report.description or "",
         tiles=[_tile(snapshot, run, tile, notes) for tile in report.tiles],

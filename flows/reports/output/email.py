@@ -15,6 +15,7 @@ from analytics_worker.settings import settings
 from analytics_worker.text import one_line, printable, value_line
 from analytics_worker.transport.email import Email, encoded_size
 from analytics_worker.transport.email_content import Attachment, InlineImage
+from analytics_worker.trust.stamp import checks
 from analytics_worker.user_templates.rendering import render_project_template, shorten_texts
 from flows.reports.formats import Document, File, Tile, render_html
 from flows.reports.formats.pages.cell_text import size_text
@@ -114,6 +115,7 @@ def _text(document: Document, files: Sequence[File]) -> str:
         "description": document.description,
         "data_as_of": document.data_as_of,
         "data_as_of_label": document.data_as_of_label,
+        "checks": [each.text for each in checks(document.trust)],
         "owner": document.owner,
         "notes": [
             value_line(note, MAX_NOTE_LENGTH) for note in (*document.warnings, *document.notes)

@@ -14,6 +14,7 @@ from typing import Any, NotRequired, TypedDict
 from analytics_worker.database.reader_sessions import retry_on_session_end
 from analytics_worker.delivery import Recipient
 from analytics_worker.report_storage.storage import Storage, open_storage
+from analytics_worker.trust.stamp import checks
 from flows.reports.formats import Document, get_format, open_snapshot, render_html
 from flows.reports.output.document import report_document, with_notes
 from flows.reports.output.files import (
@@ -159,7 +160,7 @@ def _render(
     with session as snapshot:
         document = report_document(snapshot, run)
         files.notes.extend(document.notes)
-        files.footer = f"{document.title} \u00b7 {document.data_as_of_label} {document.data_as_of}"
+        files.footer = _footer(document)
         for format_name in report.format:
             if not get_format(format_name).document:
                 file = create_file(run, format_name, storage)
@@ -168,6 +169,12 @@ def _render(
         hashed = content_hash(snapshot, run)
     _render_pages(run, document, files, storage)
     return _Rendered(files, document, hashed)
+
+
+def _footer(document: Document) -> str:
+    """Return what is printed on each page of a workbook."""
+    age = f"{document.data_as_of_label} {document.data_as_of}"
+    return " \u00b7 ".join([document.title, age, *(each.text for each in checks(document.trust))])
 
 
 def _render_pages(

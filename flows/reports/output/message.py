@@ -23,6 +23,7 @@ from analytics_worker.presentation.exact_numbers import decimal_of, json_number
 from analytics_worker.report_storage.location import location_name
 from analytics_worker.report_storage.storage import Storage
 from analytics_worker.text import value_line
+from analytics_worker.trust.stamp import checks, trust_json
 from flows.reports.formats import Document, File
 from flows.reports.formats import Tile as DocumentTile
 from flows.reports.formats.pages.document import Number
@@ -104,6 +105,7 @@ def _facts(document: Document, written: WrittenFiles) -> tuple[Fact, ...]:
     values = {
         "Period": document.period,
         document.data_as_of_label: document.data_as_of,
+        "Checks": " · ".join(each.text for each in checks(document.trust)),
         "Rows": f"{written.rows:,}{' (truncated)' if written.truncated else ''}",
         "Questions": document.owner,
     }
@@ -177,6 +179,7 @@ def _json(
         "period_end": run.end.isoformat(),
         "data_as_of": document.data_as_of,
         "data_as_of_label": document.data_as_of_label,
+        "trust": trust_json(document.trust),
         "rows": written.rows,
         "truncated": written.truncated,
         "tiles": [

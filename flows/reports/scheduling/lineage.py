@@ -3,13 +3,12 @@
 Reads ops.report_definitions and plans each statement as the report's reader; reads no rows and writes nothing.
 """
 
+from collections.abc import Container
 from datetime import UTC, datetime
 
-from pydantic import ValidationError
-
 from analytics_worker.database.connections import run_sql, warehouse
-from analytics_worker.errors import PermanentError
 from analytics_worker.lineage.graph import Lineage, Node
+from analytics_worker.lineage.problems import problems_of
 from analytics_worker.lineage.recipients import add_recipients
 from analytics_worker.lineage.relations import relation_of
 from analytics_worker.text import one_line
@@ -26,10 +25,19 @@ def add_reports(lineage: Lineage) -> None:
     for row in rows:
         node = Node("report", row["name"])
         lineage.descriptions[node] = "report"
-        try:
+        with problems_of(lineage, f"report {node.name}"):
             _add_report(lineage, node, Report.model_validate_json(row["definition"]))
-        except (PermanentError, ValidationError) as error:
-            lineage.problems.append(f"report {node.name}: {one_line(str(error))}")
+
+
+def add_report_recipients(lineage: Lineage, names: Container[str]) -> None:
+    """Add who receives the reports of these names."""
+    with warehouse() as connection:
+        rows = run_sql(connection, "reports/all_definitions")
+    for row in rows:
+        if row["name"] in names:
+            with problems_of(lineage, f"report {row['name']}"):
+                report = Report.model_validate_json(row["definition"])
+                add_recipients(lineage, Node("report", row["name"]), recipients_of(report, {}))
 
 
 def _add_report(lineage: Lineage, node: Node, report: Report) -> None:

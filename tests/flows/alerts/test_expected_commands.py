@@ -29,6 +29,12 @@ def run(folder: Path, *arguments: str) -> str:
     return result.output
 
 
+def status() -> str:
+    result = CliRunner().invoke(alerts, ["status"])
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
 def test_what_is_expected_is_shown_by_test_and_backtest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -42,6 +48,7 @@ def test_what_is_expected_is_shown_by_test_and_backtest(
     for day in range(29):
         set_metric(1 if day == 26 else 100 + day % 2)
         evaluate_due(["alert"], now=start + timedelta(days=day))
+        assert ("ok (learning, 1 of 3 samples)" in status()) == (day < 7)
     out = run(tmp_path, "backtest", "metric", "--since", "28d1h")
     assert [line.split()[2:5] for line in out.splitlines()[1:3]] == [
         ["firing", "critical", "1"],
@@ -50,6 +57,7 @@ def test_what_is_expected_is_shown_by_test_and_backtest(
     weekday = (start + timedelta(days=26)).strftime("%A")
     assert re.search(rf"firing .* 9\d\.\d+ to 10\d\.\d+ for {weekday}s at \d\d:00", out)
     assert "2 notifications in 29 evaluations (21 learning), from recorded samples" in out
+    assert "learning" not in status()
     shown = run(tmp_path, "test", "metric").splitlines()
     assert shown[0] == "ok: 100 from 1 row"
     assert re.fullmatch(r"expected 9\d\.\d+ to 1\d\d\.\d+ for \w+days at \d\d:\d\d, from 4 samples", shown[1])  # fmt: skip

@@ -9,7 +9,9 @@ from typer.testing import CliRunner
 from analytics_worker.cli import app
 from analytics_worker.exporter.collectors.incidents import INCIDENTS
 from analytics_worker.exporter.collectors.incidents import Incidents as Collector
+from tests.flows.alerts.rules import rule, store
 from tests.flows.monitoring.incidents import Incidents, Warehouse
+from tests.flows.reports.reports import report, store_reports
 
 HOUR = timedelta(hours=1)
 
@@ -54,6 +56,23 @@ def test_incidents_are_listed_and_shown(units: Warehouse, one: str):
     assert json.loads(run("list", "--json"))[0]["cause_name"] == "analytics.a"
     assert json.loads(run("show", one, "--json"))["events"][0]["kind"] == "opened"
     units.node("a", "ok")
+
+
+def test_recipients_of_affected_rules_and_reports_are_shown(units: Warehouse, one: str):
+    email = [{"name": "email", "to": ["ann@example.com"]}]
+    store(rule("few", channels=email), rule("apart", channels=["slack"]))
+    store_reports(report("weekly", recipients=["bob@example.com"]))
+    units.reads("rule", "few", "analytics.b")
+    units.reads("report", "weekly", "analytics.b")
+    units.node("c")
+    units.model_reads("c", "a")
+    Incidents(units.sql).update()
+    shown = run("show", one)
+    assert "Recipients of its rules and reports\n  ann@example.com\n  bob@example.com\n\n" in shown
+    assert json.loads(run("show", one, "--json"))["recipients"] == [
+        "ann@example.com",
+        "bob@example.com",
+    ]
 
 
 def test_a_resolved_incident_is_listed_on_request(units: Warehouse, incidents: Incidents, one: str):

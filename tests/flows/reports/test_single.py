@@ -107,8 +107,8 @@ def test_a_report_is_complete_through_what_it_reads(smtp_sink):
         body(each).strip().splitlines()[-1].split(" Questions")[0] for each in smtp_sink.messages
     ]
     assert ages == [
-        "Complete through 2026-11-25 12:00 UTC.",
-        "Complete through 2026-11-26 00:00 UTC (not known of all sources).",
+        "Complete through 2026-11-25 12:00 UTC · no incident.",
+        "Complete through 2026-11-26 00:00 UTC (not known of all sources) · no incident.",
     ]
     page = body(smtp_sink.messages[0], "html")
     assert "Complete through 2026-11-25 12:00 UTC" in page

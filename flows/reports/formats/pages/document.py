@@ -10,6 +10,7 @@ from decimal import Decimal
 from typing import Literal
 
 from analytics_worker.text import printable, value_line
+from analytics_worker.trust.state import TrustState
 from flows.reports.formats.pages.cell_text import value_text
 from flows.reports.formats.query.columns import DAYS, NUMBERS, Column
 from flows.reports.formats.query.fetch import FetchedRows
@@ -71,6 +72,7 @@ class Document:
     Attributes:
         data_as_of: Age of the data: a time with its time zone, or that it is unknown.
         data_as_of_label: What the time means, such as "Complete through".
+        trust: What is known of the tests and incidents of the data.
         tables: Rows that fit on a page; a truncated table has a note below it.
         notes: Sentences at the end, such as what was truncated.
         warnings: Sentences at the top, which readers must know first.
@@ -88,6 +90,7 @@ class Document:
     warnings: Sequence[str] = ()
     owner: str = ""
     data_as_of_label: str = "Data as of"
+    trust: TrustState | None = None
 
 
 def chart_from_rows(fetched: FetchedRows, kind: ChartKind = "bar", unit: str = "") -> Chart:

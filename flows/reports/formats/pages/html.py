@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from analytics_worker.transport.email_content import InlineImage
+from analytics_worker.trust.stamp import checks
 from flows.reports.formats.charts.drawing import WIDTH
 from flows.reports.formats.charts.svg import alt_text, legend, limit_chart, render_svg
 from flows.reports.formats.pages import pdf_process
@@ -98,6 +99,7 @@ def _font_notes(
     texts = [label for chart in document.charts for label in chart.labels]
     if for_pdf:
         texts += [document.title, document.description, *document.notes, *document.warnings]
+        texts += [each.text for each in checks(document.trust)]
         texts += [part.title for part in (*document.tiles, *document.charts)]
         texts += [text for table in tables for text in table.all_texts()]
     note = font_note(texts, "The PDF and charts show" if for_pdf else "Charts show")
@@ -116,6 +118,7 @@ def _context(
         )
     return {
         "document": document,
+        "checks": checks(document.trust),
         "tiles": [(row, _figure_size(row)) for row in tile_rows],
         "min_size": _MIN_FIGURE,
         "files": [_file(file) for file in document.files],
