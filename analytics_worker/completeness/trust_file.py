@@ -1,14 +1,16 @@
-"""Read definitions/trust.yml: the event-time columns of relations.
+"""Read definitions/trust.yml: the event-time columns and the contracts of relations.
 
-Reads the file; writes nothing. Without a file, only dbt declares columns.
+Reads the file; writes nothing. Without a file, only dbt declares columns, and there are no contracts.
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from analytics_worker.contracts.model import Contract
 from analytics_worker.definitions.text_types import Line, matching
 from analytics_worker.definitions.yaml_definitions import DefinitionError, Document, read, validate
 from analytics_worker.settings import project_root
@@ -47,6 +49,7 @@ class TrustDefinition(BaseModel):
     timezone: Timezone | None = None
     """Time zone of the columns without one of their own."""
     watermark: dict[RelationName, Annotated[Watermark, BeforeValidator(_full)]] = {}
+    contracts: dict[RelationName, Contract] = {}
 
 
 class Declaration(NamedTuple):
@@ -59,33 +62,71 @@ class Declaration(NamedTuple):
     origin: str
 
 
+class DeclaredContract(NamedTuple):
+    """The contract of a relation."""
+
+    schema: str
+    relation: str
+    contract: Contract
+
+
 def load_watermarks(folder: Path | None = None) -> list[Declaration]:
     """Return the columns that the file declares.
 
     Raises:
         DefinitionError: the file is not valid; one line for each mistake.
     """
+    read_file = _read(folder)
+    if read_file is None:
+        return []
+    document, definition = read_file
+    _refuse_duplicates(document, "watermark", definition.watermark)
+    return [
+        Declaration(*_pair(name), each.column, each.timezone or definition.timezone, FILE)
+        for name, each in definition.watermark.items()
+    ]
+
+
+def load_contracts(folder: Path | None = None) -> list[DeclaredContract]:
+    """Return the contracts that the file declares.
+
+    Raises:
+        DefinitionError: the file is not valid; one line for each mistake.
+    """
+    read_file = _read(folder)
+    if read_file is None:
+        return []
+    document, definition = read_file
+    _refuse_duplicates(document, "contracts", definition.contracts)
+    return [
+        DeclaredContract(*_pair(name), contract) for name, contract in definition.contracts.items()
+    ]
+
+
+def _read(folder: Path | None) -> tuple[Document, TrustDefinition] | None:
     path = (folder or project_root() / "definitions") / FILE
     if not path.exists():
-        return []
+        return None
     document = read(path)
     definition, mistakes = validate(document, (), TrustDefinition, document.data)
     if definition is None:
         raise DefinitionError(mistakes)
-    return _declarations(document, definition)
+    return document, definition
 
 
-def _declarations(document: Document, definition: TrustDefinition) -> list[Declaration]:
-    found: dict[tuple[str, ...], Declaration] = {}
-    for name, each in definition.watermark.items():
-        schema, relation = map(_unquoted, re.findall(_NAME, name))
-        if (schema, relation) in found:
-            problem = f"watermark: {name} appears twice; remove one of them"
-            raise DefinitionError([document.at(("watermark", name), problem)])
-        timezone = each.timezone or definition.timezone
-        found[schema, relation] = Declaration(schema, relation, each.column, timezone, FILE)
-    return list(found.values())
+def _refuse_duplicates(document: Document, section: str, names: Iterable[str]) -> None:
+    found = set[tuple[str, str]]()
+    for name in names:
+        pair = _pair(name)
+        if pair in found:
+            problem = f"{section}: {name} appears twice; remove one of them"
+            raise DefinitionError([document.at((section, name), problem)])
+        found.add(pair)
 
 
-def _unquoted(name: str) -> str:
-    return name[1:-1].replace('""', '"') if name.startswith('"') else name
+def _pair(name: str) -> tuple[str, str]:
+    schema, relation = (
+        part[1:-1].replace('""', '"') if part.startswith('"') else part
+        for part in re.findall(_NAME, name)
+    )
+    return schema, relation

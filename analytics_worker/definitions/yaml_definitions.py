@@ -17,7 +17,6 @@ from yaml.nodes import MappingNode, Node, SequenceNode
 from analytics_worker.definitions.validation_messages import (
     Location,
     did_you_mean,
-    field_location,
     validation_message,
 )
 from analytics_worker.errors import PermanentError
@@ -172,7 +171,19 @@ def validate(
     except ValidationError as error:
         return None, [
             document.at_field(
-                location, field_location(item["loc"]), validation_message(model, item)
+                location,
+                _field_location(document, location, item["loc"]),
+                validation_message(model, item),
             )
             for item in error.errors()
         ]
+
+
+def _field_location(document: Document, start: Location, loc: Location) -> Location:
+    """Return pydantic's location with the keys of the file, without the names of validators."""
+    found: Location = ()
+    for part in loc:
+        is_key = (*start, *found, part) in document.lines
+        if is_key or isinstance(part, int) or part.isidentifier():
+            found = (*found, part)
+    return found

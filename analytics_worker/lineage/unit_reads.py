@@ -1,4 +1,4 @@
-"""Store which relations each rule, report and dbt test reads, so that lineage needs no plans of their SQL.
+"""Store which relations and columns each rule, report and dbt test reads, so that lineage needs no plans of their SQL.
 
 Writes ops.unit_reads. The domain of a unit stores its reads; monitoring only reads them.
 """
@@ -12,9 +12,17 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import Connection, RowMapping, text
 
 from analytics_worker.errors import is_database_outage
+from analytics_worker.lineage.column_reads import ColumnReads, merged
 from analytics_worker.lineage.relations import schema_and_name
 
 ReaderKind = Literal["dbt", "rule", "report"]
+
+
+class Reads(NamedTuple):
+    """The quoted names of the relations that statements read, and what they may read of those that they name."""
+
+    relations: Sequence[str]
+    columns: Sequence[ColumnReads]
 
 
 class UnitReads(NamedTuple):
@@ -25,6 +33,7 @@ class UnitReads(NamedTuple):
     definition_hash: str | None = None
     tested: Sequence[tuple[str, str]] | None = None
     """Of a dbt test: the one that it is declared on; None if it tests all that it reads."""
+    columns: Sequence[ColumnReads] | None = None
 
 
 def pairs(quoted_names: Iterable[str]) -> list[tuple[str, str]]:
@@ -32,20 +41,26 @@ def pairs(quoted_names: Iterable[str]) -> list[tuple[str, str]]:
     return [pair for pair in map(schema_and_name, quoted_names) if pair]
 
 
-def plan_units(
-    rows: Iterable[RowMapping], plan: Callable[[RowMapping], Iterable[str]]
-) -> list[UnitReads]:
+def plan_units(rows: Iterable[RowMapping], plan: Callable[[RowMapping], Reads]) -> list[UnitReads]:
     """Return what units read; an error leaves its own unit unknown.
 
     Args:
         rows: Name and definition_hash of each unit.
-        plan: Returns the quoted names of the relations that a unit reads. When a database is unavailable, the
-            units after that one are left for the next call.
+        plan: Returns what a unit reads. When a database is unavailable, the units after that one are left for
+            the next call.
     """
     reads = list[UnitReads]()
     for row in rows:
         try:
-            reads.append(UnitReads(row["name"], pairs(plan(row)), row["definition_hash"]))
+            found = plan(row)
+            reads.append(
+                UnitReads(
+                    row["name"],
+                    pairs(found.relations),
+                    row["definition_hash"],
+                    columns=merged(found.columns),
+                )
+            )
         except Exception as error:  # noqa: BLE001  # any error is the unit's own
             reads.append(UnitReads(row["name"], None))
             if is_database_outage(error):
@@ -66,8 +81,17 @@ def save_reads(
 ) -> None:
     """Store the reads of units; unknown ones stay as they were."""
     if reads:
-        rows = json.dumps([each._asdict() for each in reads])
+        rows = json.dumps([_row(each) for each in reads])
         _run(connection, "save_reads", kind=kind, scope=scope, reads=rows)
+
+
+def _row(reads: UnitReads) -> dict[str, Any]:
+    columns = [
+        {"schema": each.schema, "relation": each.relation}
+        | {"names": None if each.names is None else sorted(each.names)}
+        for each in reads.columns or ()
+    ]
+    return {**reads._asdict(), "columns": None if reads.columns is None else columns}
 
 
 def _run(connection: Connection, name: str, **parameters: Any) -> None:

@@ -17,6 +17,7 @@ from flows.analytics import _cancellation, _refresh_log_store
 from flows.analytics._change_detection import comparable_fingerprint, fingerprints
 from flows.analytics._parallel_workers import query_workers
 from flows.analytics._psycopg import execute
+from flows.analytics._publication import check_content
 from flows.analytics._refresh_errors import RefreshError, refresh_error
 from flows.analytics._refresh_log_store import Mode, RefreshAttempt, ViewResult
 from flows.analytics._views import View
@@ -80,6 +81,8 @@ def _refresh_locked(
     entry.mode, mode_reason = _mode(state)
     entry.reason = f"{entry.reason}; {mode_reason}" if mode_reason else entry.reason
     _execute_with_lock_retries(connection, view, entry, workers)
+    if unmeasured := check_content(connection, view):
+        entry.reason = f"{entry.reason}; {unmeasured}"
     own_state = _measure(connection, state, view, entry)
     entry.fingerprint = comparable_fingerprint(before, own_state)
     entry.finish(connection, "success")

@@ -1,9 +1,9 @@
 """Keep ``ops.catalog`` in step with what PostgreSQL really holds.
 
-Reads pg_catalog of the analytics schemas, ``ops.refresh_log`` and the declared event-time columns; upserts one
-row per relation and column, and records how their shape changed and through which instant they are complete. Publishes the
-artifact ``trust`` if it changed. Safe to repeat: rows are keyed by name, written only if they differ, in one
-transaction.
+Reads pg_catalog of the analytics schemas, ``ops.refresh_log``, the declared event-time columns and the contracts of
+trust.yml; upserts one row per relation and column, and records how their shape changed, through which instant they
+are complete, and whether they keep their contracts. Publishes the artifact ``trust`` if it changed. Safe to repeat: rows
+are keyed by name, and written only if they differ.
 """
 
 from typing import TypedDict
@@ -13,6 +13,7 @@ from sqlalchemy import RowMapping
 
 from analytics_worker.completeness.measure import measure
 from analytics_worker.completeness.update import update_completeness
+from analytics_worker.contracts.update import check_contracts
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.database.schema_coverage import coverage_notes
 from analytics_worker.errors import PermanentError
@@ -45,6 +46,7 @@ class CatalogStats(TypedDict):
     vanished: int
     columns_added: int
     columns_removed: int
+    columns_renamed: int
     columns_retyped: int
     nullability_changed: int
     rows_written: int
@@ -57,7 +59,7 @@ class CatalogRefresh(FlowResult):
 
     stats: CatalogStats
     not_measured: list[str]
-    """Relations whose event-time column could not be measured, a line each."""
+    """Event-time columns and contracts that could not be measured, a line each."""
 
 
 @task(**CATALOG, name="upsert catalog")
@@ -93,6 +95,7 @@ def _stats(
         vanished=relations["vanished"],
         columns_added=columns["added"],
         columns_removed=columns["removed"],
+        columns_renamed=columns["renamed"],
         columns_retyped=columns["retyped"],
         nullability_changed=columns["nullability"],
         rows_written=relations["written"] + columns["written"],
@@ -122,11 +125,20 @@ def publish_trust() -> None:
         update_table_artifact(rows[:MAX_SHOWN], key="trust", description=description)
 
 
+@task(**CATALOG, name="check contracts")
+def check_declared_contracts() -> list[str]:
+    """Check the contracts of trust.yml; return what could not be measured."""
+    try:
+        return check_contracts()
+    except PermanentError as error:
+        return str(error).splitlines()
+
+
 @flow(timeout_seconds=600)
 def refresh_catalog() -> CatalogRefresh:
     """Refresh the analytics catalog: relations, columns, sizes, row estimates, age of the data."""
     stats = upsert_catalog(settings().analytics_schemas)
-    not_measured = measure_completeness()
+    not_measured = list(dict.fromkeys(measure_completeness() + check_declared_contracts()))
     create_markdown_artifact(
         _markdown_table(stats), key="catalog", description="Contents of the analytics schemas"
     )
@@ -151,6 +163,7 @@ def _changes(stats: CatalogStats) -> dict[str, int]:
         "vanished": stats["vanished"],
         "columns added": stats["columns_added"],
         "columns removed": stats["columns_removed"],
+        "columns renamed": stats["columns_renamed"],
         "columns with another type": stats["columns_retyped"],
         "columns with another nullability": stats["nullability_changed"],
     }

@@ -1,4 +1,5 @@
--- The rules whose reads are not known, or a day old. One that can't be planned is tried again after ten minutes.
+-- The rules whose reads are not known, or a day old, or that may read a column that no longer exists. One that
+-- can't be planned is tried again after ten minutes, or when its definition changed.
 with removed as (
     delete from ops.unit_reads as u
     where
@@ -13,7 +14,8 @@ rules as (
     select
         a.name,
         a.definition::text as definition,
-        encode(sha256(convert_to(a.definition::text, 'UTF8')), 'hex') as definition_hash
+        encode(sha256(convert_to(a.definition::text, 'UTF8')), 'hex') as definition_hash,
+        updated_at
     from ops.alert_rules as a
     where a.kind <> 'event' and a.enabled and a.retired_at is null
 )
@@ -23,8 +25,9 @@ from rules as r
 left join ops.unit_reads as u on u.kind = 'rule' and md5(u.name) = md5(r.name)
 where
     u.name is null
-    or (u.definition_hash is null and u.updated_at < now() - interval '10 minutes')
+    or (u.definition_hash is null and (u.updated_at < now() - interval '10 minutes' or u.updated_at < r.updated_at))
     or u.definition_hash <> r.definition_hash
     or u.updated_at < now() - interval '1 day'
+    or (u.definition_hash is not null and u.name in (select m.name from ops.missing_columns as m where m.kind = 'rule'))
 order by u.updated_at nulls first
 limit 100

@@ -1,6 +1,7 @@
 -- Brings ops.catalog_columns in step with pg_attribute and records how columns changed.
 -- Columns of relations that appeared in this transaction are no changes, and those of vanished
--- relations are kept, so that one can look up what they had.
+-- relations are kept, so that one can look up what they had. A column that is at the position of a removed one
+-- in the same relation is that column under another name: a position is never used again.
 with types as materialized (  -- format_type costs too much to ask once per column
     select atttypid, atttypmod, format_type(atttypid, atttypmod) as data_type
     from pg_attribute
@@ -16,6 +17,7 @@ found as materialized (
         t.data_type,
         not a.attnotnull as nullable,
         d.description,
+        r.oid as relation_oid,
         r.first_seen_at = now() as is_new
     from ops.catalog_relations as r
     inner join pg_attribute as a on r.oid = a.attrelid
@@ -36,34 +38,50 @@ removed as (
                 and f.relation_name = k.relation_name
                 and f.column_name = k.column_name
         )
-    returning k.schema_name, k.relation_name, k.column_name, k.data_type
+    returning k.schema_name, k.relation_name, k.column_name, k.position, k.data_type, k.nullable, k.relation_oid
 ),
 differing as (
-    select f.*, k.data_type as type_before, k.nullable as nullable_before
+    select
+        f.*,
+        m.column_name as renamed_from,
+        coalesce(k.data_type, m.data_type) as type_before,
+        coalesce(k.nullable, m.nullable) as nullable_before
     from found as f
     left join ops.catalog_columns as k
         on f.schema_name = k.schema_name
         and f.relation_name = k.relation_name
         and f.column_name = k.column_name
-    where (k.position, k.data_type, k.nullable, k.description)
-        is distinct from (f.position, f.data_type, f.nullable, f.description)
+    left join removed as m
+        on k.column_name is null
+        and f.schema_name = m.schema_name
+        and f.relation_name = m.relation_name
+        and f.relation_oid = m.relation_oid
+        and f.position = m.position
+    where (k.position, k.data_type, k.nullable, k.description, k.relation_oid)
+        is distinct from (f.position, f.data_type, f.nullable, f.description, f.relation_oid)
 ),
 upserted as (
-    insert into ops.catalog_columns
-    select schema_name, relation_name, column_name, position, data_type, nullable, description
+    insert into ops.catalog_columns (
+        schema_name, relation_name, column_name, position, data_type, nullable, description, relation_oid
+    )
+    select schema_name, relation_name, column_name, position, data_type, nullable, description, relation_oid
     from differing
     order by schema_name, relation_name, column_name
     on conflict (schema_name, relation_name, column_name) do update set
         position = excluded.position,
         data_type = excluded.data_type,
         nullable = excluded.nullable,
-        description = excluded.description
+        description = excluded.description,
+        relation_oid = excluded.relation_oid
     returning 1
 ),
 changes as (
     insert into ops.catalog_changes (schema_name, relation_name, column_name, change, before, after)
     select schema_name, relation_name, column_name, 'column added', null, data_type
     from differing where type_before is null and not is_new
+    union all
+    select schema_name, relation_name, renamed_from, 'column renamed', renamed_from, column_name
+    from differing where renamed_from is not null
     union all
     select schema_name, relation_name, column_name, 'type changed', type_before, data_type
     from differing where type_before <> data_type
@@ -73,7 +91,14 @@ changes as (
         case when nullable then 'nullable' else 'not null' end
     from differing where nullable_before <> nullable
     union all
-    select schema_name, relation_name, column_name, 'column removed', data_type, null from removed
+    select m.schema_name, m.relation_name, m.column_name, 'column removed', m.data_type, null
+    from removed as m
+    where not exists (
+        select 1 from differing as d
+        where d.schema_name = m.schema_name
+            and d.relation_name = m.relation_name
+            and d.renamed_from = m.column_name
+    )
     returning change
 )
 select
@@ -81,6 +106,7 @@ select
     (select count(*) from upserted) as written,
     count(*) filter (where change = 'column added') as added,
     count(*) filter (where change = 'column removed') as removed,
+    count(*) filter (where change = 'column renamed') as renamed,
     count(*) filter (where change = 'type changed') as retyped,
     count(*) filter (where change = 'nullability changed') as nullability
 from changes;

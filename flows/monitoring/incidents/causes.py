@@ -34,6 +34,8 @@ class Problem:
     """The flow run in which it failed."""
     label: str = ""
     """What it is called in texts; empty: its name."""
+    reached: tuple[Node, ...] = ()
+    """The units that it affects, and those that they reach; empty: all that the unit reaches."""
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,17 @@ from analytics_worker.lineage.relations import relation
 from analytics_worker.text import one_line
 from flows.monitoring.incidents.causes import Problem, Severity
 
-READERS = ("deployments", "dbt", "views", "sources", "rules", "reports", "missing")
+READERS = (
+    "deployments",
+    "dbt",
+    "views",
+    "sources",
+    "rules",
+    "reports",
+    "missing",
+    "drift",
+    "contracts",
+)
 MAX_MESSAGE = 500
 
 Problems = Mapping[Node, Sequence[Problem]]
@@ -82,7 +92,13 @@ def _problem(
         reader=reader,
         run_id=str(row["run_id"]) if row["run_id"] else None,
         label=one_line(row["label"]),
+        reached=tuple(_reached(each) for each in row.get("reached") or ()),
     )
+
+
+def _reached(row: Sequence[Any]) -> Node:
+    kind, name, schema, relation_name = row
+    return relation(schema, relation_name) if kind == "relation" else Node(kind, name)
 
 
 def _unit(row: RowMapping) -> Node:
@@ -113,6 +129,7 @@ def problem_row(problem: Problem) -> dict[str, Any]:
         "owner": problem.owner,
         "run_id": problem.run_id,
         "label": problem.label,
+        "reached": problem.reached,
     }
 
 
@@ -127,4 +144,5 @@ def problem_of(unit: Node, row: Mapping[str, Any]) -> Problem:
         reader=row["reader"],
         run_id=row["run_id"],
         label=row["label"],
+        reached=tuple(Node(*each) for each in row.get("reached", ())),
     )

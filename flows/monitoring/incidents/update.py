@@ -95,7 +95,7 @@ class _Update:
         record.problems |= {unit: list(problems[unit]) for unit in incident.units}
         owners = (each.owner for each in problems[incident.cause])
         record.owner = next(filter(None, owners), None)
-        affected = reached(incident.cause, lineage) - incident.units
+        affected = _affected(problems[incident.cause], lineage) - incident.units
         record.affected = sorted(each for each in affected if each.kind != "deployment")
         return record
 
@@ -129,6 +129,14 @@ class _Update:
                 self.changed[key] = record
             self.messages += messages
             self.ended |= {key} if record.resolved_at else set[UUID]()
+
+
+def _affected(problems: Sequence[Problem], lineage: Lineage) -> set[Node]:
+    """Return what the problems of a unit affect: all that it reaches, or what they name and that reaches."""
+    if all(each.reached for each in problems):
+        start = {node for each in problems for node in each.reached}
+        return start.union(*(reached(node, lineage) for node in start))
+    return reached(problems[0].unit, lineage)
 
 
 def _without_failing(incident: Incident) -> Incident:

@@ -9,14 +9,16 @@ from typing import NamedTuple
 from analytics_worker.database.reader_sessions import reader_session
 from analytics_worker.database.select_guard import placeholders
 from analytics_worker.errors import PermanentError
+from analytics_worker.lineage.column_reads import ColumnReads, column_reads
 from flows.reports.definitions.model import Report
 from flows.reports.scheduling.report_periods import ReportPeriod
 
 
 class PlannedRelations(NamedTuple):
-    """The quoted names of the relations, and the errors of the statements that can't be planned."""
+    """The quoted names of the relations, what may be read of them, and the errors of statements that can't be planned."""
 
     relations: list[str]
+    columns: list[ColumnReads]
     errors: list[str]
 
 
@@ -35,16 +37,19 @@ def planned_relations(report: Report, period: ReportPeriod) -> PlannedRelations:
         "period_start": period.start,
         "period_end": period.end,
     }
-    found, errors = set[str](), list[str]()
+    found, columns, errors = set[str](), list[ColumnReads](), list[str]()
     with reader_session(report.reader) as session:
         for sql in _statements(report):
             # The values of the rows of `for_each` are unknown, and don't decide what is read.
             unknown = dict.fromkeys(placeholders(sql) - values.keys())
             try:
-                found.update(session.relations(sql, {**unknown, **values}))
+                relations = session.relations(sql, {**unknown, **values})
             except PermanentError as error:
                 errors.append(str(error))
-    return PlannedRelations(sorted(found), errors)
+            else:
+                found.update(relations)
+                columns += column_reads(sql, relations)
+    return PlannedRelations(sorted(found), columns, errors)
 
 
 def _statements(report: Report) -> Iterator[str]:

@@ -1,17 +1,16 @@
-"""Store which relations the reports read, so that incidents find what they fail for.
+"""Store which relations and columns the reports read, so that incidents find what they fail for.
 
 Plans the SQL of new and changed reports as their reader; reads no rows. Writes ops.unit_reads. A report with
 a statement that can't be planned keeps what it was known to read.
 """
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from sqlalchemy import RowMapping
 
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.errors import PermanentError
-from analytics_worker.lineage.unit_reads import plan_units, save_reads
+from analytics_worker.lineage.unit_reads import Reads, plan_units, save_reads
 from flows.reports.definitions.model import Report
 from flows.reports.scheduling.read_relations import planned_relations
 from flows.reports.scheduling.report_periods import last_report_period
@@ -21,15 +20,15 @@ def record_reads() -> int:
     """Plan the reports whose reads are not known, 20 at most; return how many."""
     with warehouse() as connection:
         rows = run_sql(connection, "reports/reports_to_plan")
-    reads = plan_units(rows, _relations)
+    reads = plan_units(rows, _reads)
     with warehouse() as connection:
         save_reads(connection, "report", reads)
     return len(reads)
 
 
-def _relations(row: RowMapping) -> Sequence[str]:
+def _reads(row: RowMapping) -> Reads:
     report = Report.model_validate_json(row["definition"])
     planned = planned_relations(report, last_report_period(report, datetime.now(UTC)))
     if planned.errors:
         raise PermanentError(planned.errors[0])
-    return planned.relations
+    return Reads(planned.relations, planned.columns)

@@ -108,6 +108,29 @@ def test_changes_of_columns_are_recorded(sql, catalog):
     ]
 
 
+def test_a_column_at_the_position_of_another_one_is_that_one_renamed(sql, catalog):
+    sql('create table raw.orders (id integer, "a b" text not null, old date, more int)')
+    catalog("raw", "orders")
+    sql(
+        'alter table raw.orders rename "a b" to "Ä"; alter table raw.orders alter "Ä" drop not null'
+    )
+    sql("alter table raw.orders drop old, add new date")
+    catalog("raw", "orders")
+    assert changes(sql) == [
+        ("orders", "a b", "column renamed", "a b", "Ä"),
+        ("orders", "new", "column added", None, "date"),
+        ("orders", "old", "column removed", "date", None),
+        ("orders", "Ä", "nullability changed", "not null", "nullable"),
+    ]
+    sql(
+        "drop table raw.orders; create table raw.orders (id integer, other text, new date, more int)"
+    )
+    catalog("raw", "orders")
+    assert ("orders", "Ä", "column removed", "text", None) in changes(sql), (
+        "another table is no evidence"
+    )
+
+
 def test_a_rebuilt_relation_of_the_same_shape_is_no_change(sql, catalog):
     sql("create table raw.orders (id integer, note text)")
     before = catalog("raw", "orders")

@@ -30,8 +30,9 @@ def test_a_reader_that_fails_keeps_what_it_found(units: Warehouse, incidents: In
     assert incidents.told() == ["resolved [resolved] rule r"]
     assert incidents.open() == [("analytics.a", "critical", 1)]
     assert incidents.last
-    (reason,) = incidents.last.unread
-    assert reason.startswith("dbt: column h.status does not exist")
+    reasons = {each.split(": ")[0]: each for each in incidents.last.unread}
+    assert reasons.keys() == {"dbt", "drift"}, "both read it"
+    assert reasons["dbt"].startswith("dbt: column h.status does not exist")
 
 
 def test_a_silenced_rule_opens_nothing_and_ends_nothing(

@@ -1,0 +1,1 @@
+"""What trust.yml promises of a relation (columns, types, keys, accepted values), and whether it holds."""

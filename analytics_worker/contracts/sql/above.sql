@@ -1,0 +1,2 @@
+-- The rows, up to 1,000, in which a column is greater than a value.
+select count(*)::text as found from (select from {relation} where {column} > {value} limit 1000) as rows
