@@ -1,18 +1,20 @@
-"""Read definitions/trust.yml: the event-time columns of relations.
+"""Read definitions/trust.yml: the event-time columns and the promises of relations.
 
 Reads the file; writes nothing. Without a file, only dbt declares columns.
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from analytics_worker.calendars.promise import Promise
 from analytics_worker.definitions.text_types import Line, matching
 from analytics_worker.definitions.yaml_definitions import DefinitionError, Document, read, validate
 from analytics_worker.settings import project_root
-from analytics_worker.timezones import Timezone
+from analytics_worker.timezones import UTC, Timezone
 
 FILE = "trust.yml"
 _NAME = r'(?:[^".\s]+|"(?:[^"]|"")+")'
@@ -45,8 +47,9 @@ class TrustDefinition(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     timezone: Timezone | None = None
-    """Time zone of the columns without one of their own."""
+    """Time zone of the columns and promises without one of their own."""
     watermark: dict[RelationName, Annotated[Watermark, BeforeValidator(_full)]] = {}
+    promise: dict[RelationName, Promise] = {}
 
 
 class Declaration(NamedTuple):
@@ -59,32 +62,68 @@ class Declaration(NamedTuple):
     origin: str
 
 
+class RelationPromise(NamedTuple):
+    """The promise of a relation."""
+
+    schema: str
+    relation: str
+    promise: Promise
+    timezone: str
+    """Time zone of a promise without one of its own."""
+
+
 def load_watermarks(folder: Path | None = None) -> list[Declaration]:
     """Return the columns that the file declares.
 
     Raises:
         DefinitionError: the file is not valid; one line for each mistake.
     """
+    definition = _load(folder)
+    return [
+        Declaration(*_names(name), each.column, each.timezone or definition.timezone, FILE)
+        for name, each in definition.watermark.items()
+    ]
+
+
+def load_promises(folder: Path | None = None) -> list[RelationPromise]:
+    """Return the promises of relations.
+
+    Raises:
+        DefinitionError: the file is not valid; one line for each mistake.
+    """
+    definition = _load(folder)
+    return [
+        RelationPromise(*_names(name), promise, definition.timezone or UTC)
+        for name, promise in definition.promise.items()
+    ]
+
+
+def _load(folder: Path | None) -> TrustDefinition:
     path = (folder or project_root() / "definitions") / FILE
     if not path.exists():
-        return []
+        return TrustDefinition()
     document = read(path)
     definition, mistakes = validate(document, (), TrustDefinition, document.data)
     if definition is None:
         raise DefinitionError(mistakes)
-    return _declarations(document, definition)
+    _refuse_repeated(document, "watermark", definition.watermark)
+    _refuse_repeated(document, "promise", definition.promise)
+    return definition
 
 
-def _declarations(document: Document, definition: TrustDefinition) -> list[Declaration]:
-    found: dict[tuple[str, ...], Declaration] = {}
-    for name, each in definition.watermark.items():
-        schema, relation = map(_unquoted, re.findall(_NAME, name))
-        if (schema, relation) in found:
-            problem = f"watermark: {name} appears twice; remove one of them"
-            raise DefinitionError([document.at(("watermark", name), problem)])
-        timezone = each.timezone or definition.timezone
-        found[schema, relation] = Declaration(schema, relation, each.column, timezone, FILE)
-    return list(found.values())
+def _refuse_repeated(document: Document, key: str, names: Iterable[str]) -> None:
+    """Refuse one relation under two spellings of its name."""
+    found = set[tuple[str, str]]()
+    for name in names:
+        if _names(name) in found:
+            problem = f"{key}: {name} appears twice; remove one of them"
+            raise DefinitionError([document.at((key, name), problem)])
+        found.add(_names(name))
+
+
+def _names(name: str) -> tuple[str, str]:
+    schema, relation = map(_unquoted, re.findall(_NAME, name))
+    return schema, relation
 
 
 def _unquoted(name: str) -> str:

@@ -16,7 +16,7 @@ import yaml
 from typer.testing import CliRunner
 
 from analytics_worker.cli import app
-from analytics_worker.completeness.trust_file import load_watermarks
+from analytics_worker.completeness.trust_file import load_promises, load_watermarks
 from analytics_worker.prefect_support.deployments import (
     deployment_name,
     pools,
@@ -66,9 +66,9 @@ def test_definitions_are_valid(block, tmp_path):
     document = yaml.safe_load(block.text)
     if isinstance(document, list):  # a rule without the heading of its file
         document = {"thresholds": document}
-    if "watermark" in document:
+    if {"watermark", "promise"} & document.keys():
         (tmp_path / "trust.yml").write_text(block.text)
-        assert load_watermarks(tmp_path)
+        assert load_watermarks(tmp_path) or load_promises(tmp_path)
         return
     if not LOADERS.keys() & document.keys():  # a key of a rule
         document = {"thresholds": [A_RULE | document]}

@@ -1,6 +1,6 @@
-"""Build the lineage that explains problems: relations, dbt, rules, reports, and the runs that units failed in.
+"""Build the lineage that explains problems: relations, dbt, rules, reports, promises, and the runs that units failed in.
 
-Reads the catalog of the warehouse, ops.dbt_relations and ops.unit_reads; writes nothing.
+Reads the catalog of the warehouse, ops.dbt_relations, ops.unit_reads and ops.promises; writes nothing.
 """
 
 from collections.abc import Iterable
@@ -23,6 +23,10 @@ def incident_lineage(connection: Connection, problems: Iterable[Problem]) -> Lin
         reader = relation(schema, name) if is_relation else Node(row["kind"], row["name"])
         for read in row["reads"]:
             lineage.add(relation(*map(str, read)), reader)
+    for row in run_sql(connection, "monitoring/promise_edges"):
+        report, pair = row["report"], (row["schema_name"], row["relation_name"])
+        unit = Node("report", report) if report else relation(*pair)
+        lineage.add(unit, Node("promise", row["name"]))
     _add_runs(lineage, list(problems))
     return lineage
 

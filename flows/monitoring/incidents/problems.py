@@ -18,7 +18,7 @@ from analytics_worker.lineage.relations import relation
 from analytics_worker.text import one_line
 from flows.monitoring.incidents.causes import Problem, Severity
 
-READERS = ("deployments", "dbt", "views", "sources", "rules", "reports", "missing")
+READERS = ("deployments", "dbt", "views", "sources", "rules", "reports", "promises", "missing")
 MAX_MESSAGE = 500
 
 Problems = Mapping[Node, Sequence[Problem]]

@@ -13,6 +13,8 @@ from flows.reports.runs.model import ReportRun
 from flows.reports.scheduling.period_parameters import sql_parameters
 
 COMPLETE, CHANGED, UNKNOWN = "Complete through", "Data last changed", "Data as of"
+OWN = "ops."
+"""What the worker knows of itself has no age."""
 
 
 class DataAge(NamedTuple):
@@ -36,7 +38,7 @@ def data_age(snapshot: Snapshot, run: ReportRun) -> DataAge:
     If no event-time column is declared, return when the data last changed.
     """
     replayed = snapshot.replayed_until
-    relations = sorted(_relations(snapshot, run))
+    relations = sorted(each for each in _relations(snapshot, run) if not each.startswith(OWN))
     with warehouse() as connection:
         (row,) = run_sql(
             connection, "reports/data_as_of", relations=relations, replayed_until=replayed
