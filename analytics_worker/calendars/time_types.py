@@ -40,7 +40,5 @@ def _as_list(value: object) -> object:
 
 Cron = Annotated[str, AfterValidator(_checked_cron)]
 TimeOfDay = Annotated[time, BeforeValidator(_time_of_day)]
-TimesOfDay = Annotated[
-    list[Annotated[TimeOfDay, AfterValidator(_whole_minutes)]],
-    BeforeValidator(_as_list),
-]
+MinuteOfDay = Annotated[TimeOfDay, AfterValidator(_whole_minutes)]
+TimesOfDay = Annotated[list[MinuteOfDay], BeforeValidator(_as_list)]

@@ -40,6 +40,7 @@ COMMANDS = {
     "lineage": "Show what something is made from, and what breaks with it.",
     "trust": "Show through when data is complete, its tests and incidents.",
     "incidents": "List and show incidents; acknowledge, assign, snooze and comment them.",
+    "promises": "Show by when reports and relations are promised, and whether they were there.",
     "channels": "List the channels with their last success and failure, or test one.",
     "sample": "Fill schema raw with a realistic CRM warehouse, or add new data to it.",
     "env": 'Print the variables of server and database for a shell: eval "$(analytics-worker env)".',

@@ -31,6 +31,7 @@ KINDS = {
     "dbt": "other dbt node",
     "rule": "rule",
     "report": "report",
+    "promise": "promise",
     "recipient": "recipient",
     "deployment": "deployment",
 }

@@ -29,6 +29,8 @@ class Completeness(NamedTuple):
 
     through: datetime
     reason: str | None = None
+    missing: Mapping[datetime, int] | None = None
+    """At least how many rows are missing in each hour since then; None during the warm-up."""
 
 
 @dataclass(frozen=True)
@@ -63,8 +65,10 @@ def complete_through(latest: datetime, now: datetime, arrivals: Arrivals) -> Com
     usual = _usual_rows(arrivals, _hour(latest))
     if gap := _first_gap(latest, arrivals, usual):
         shown = gap.astimezone(arrivals.timezone)
-        return Completeness(gap, f"no rows, or far fewer than ever, from {shown:%Y-%m-%d %H:%M %Z}")
-    return Completeness(min(now, _through_quiet_hours(latest, now, arrivals, usual)))
+        reason = f"no rows, or far fewer than ever, from {shown:%Y-%m-%d %H:%M %Z}"
+        return Completeness(gap, reason, _missing_rows(gap, latest, now, arrivals, usual))
+    through = min(now, _through_quiet_hours(latest, now, arrivals, usual))
+    return Completeness(through, None, _missing_rows(through, latest, now, arrivals, usual))
 
 
 def _hour(at: datetime) -> datetime:
@@ -119,8 +123,7 @@ def _through_quiet_hours(
     A week without any busy hour is no pattern.
     """
     through = latest
-    is_pattern = any(median(rows) > 0 for rows in usual.values())
-    if not is_pattern or _is_cut_short(latest, arrivals, usual):
+    if not _is_pattern(usual) or _is_cut_short(latest, arrivals, usual):
         return through
     for hour in _hours(_hour(latest) + HOUR, now):
         rows = usual.get(_slot(hour, arrivals.timezone))
@@ -135,3 +138,37 @@ def _is_cut_short(latest: datetime, arrivals: Arrivals, usual: Mapping[Slot, lis
     others = usual.get(_slot(latest, arrivals.timezone))
     rows = arrivals.rows.get(_hour(latest), 0)
     return bool(others) and rows < FEWER_THAN_EVER * min(others)
+
+
+def _is_pattern(usual: Mapping[Slot, list[int]]) -> bool:
+    return any(median(rows) > 0 for rows in usual.values())
+
+
+def _missing_rows(
+    through: datetime,
+    latest: datetime,
+    now: datetime,
+    arrivals: Arrivals,
+    usual: Mapping[Slot, list[int]],
+) -> Mapping[datetime, int] | None:
+    """Return by how many rows each hour that is over is below the fewest of the other weeks, if far below."""
+    if not _is_pattern(usual):
+        return None
+    start = max(_hour(through), _hour(now) - timedelta(days=GAP_DAYS))
+    found = {
+        hour: _missing_in(hour, latest, arrivals, usual)
+        for hour in _hours(start, _hour(now))
+        if not _is_holiday(hour, arrivals)
+    }
+    return {hour: rows for hour, rows in found.items() if rows}
+
+
+def _missing_in(
+    hour: datetime, latest: datetime, arrivals: Arrivals, usual: Mapping[Slot, list[int]]
+) -> int:
+    rows = arrivals.rows.get(hour, 0)
+    others = list(usual.get(_slot(hour, arrivals.timezone), ()))
+    if hour < _hour(latest) and rows in others:
+        others.remove(rows)
+    fewest = min(others, default=0)
+    return fewest - rows if rows < FEWER_THAN_EVER * fewest else 0

@@ -85,7 +85,7 @@ def _measure_one(
 ) -> str | None:
     """Measure one column; return why it could not be measured."""
     values: dict[str, Any] = {"latest_event": None, "complete_through": None, "retry_at": None}
-    values |= {"counted_from": row["counted_from"], "reason": _obstacle(row)}
+    values |= {"counted_from": row["counted_from"], "reason": _obstacle(row), "missing": None}
     events = None
     try:
         if values["reason"] is None:
@@ -164,8 +164,16 @@ def _found(
         "latest_event": events.latest,
         "complete_through": found.through,
         "reason": found.reason,
+        "missing": _missing(found),
         "counted_from": counted_from,
     }
+
+
+def _missing(found: Completeness) -> str | None:
+    """Return the missing rows of each hour as JSON; None if it is not known how many come."""
+    if found.missing is None:
+        return None
+    return json.dumps([{"hour": str(hour), "rows": n} for hour, n in found.missing.items()])
 
 
 def _hours(connection: Connection, row: RowMapping, counted: Counted | None) -> dict[datetime, int]:

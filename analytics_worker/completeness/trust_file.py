@@ -1,6 +1,6 @@
-"""Read definitions/trust.yml: the event-time columns and the contracts of relations.
+"""Read definitions/trust.yml: the event-time columns, contracts and promises of relations.
 
-Reads the file; writes nothing. Without a file, only dbt declares columns, and there are no contracts.
+Reads the file; writes nothing. Without a file, only dbt declares columns, and there are no contracts or promises.
 """
 
 import re
@@ -10,11 +10,12 @@ from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
+from analytics_worker.calendars.promise import Promise
 from analytics_worker.contracts.model import Contract
 from analytics_worker.definitions.text_types import Line, matching
 from analytics_worker.definitions.yaml_definitions import DefinitionError, Document, read, validate
 from analytics_worker.settings import project_root
-from analytics_worker.timezones import Timezone
+from analytics_worker.timezones import UTC, Timezone
 
 FILE = "trust.yml"
 _NAME = r'(?:[^".\s]+|"(?:[^"]|"")+")'
@@ -47,9 +48,10 @@ class TrustDefinition(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     timezone: Timezone | None = None
-    """Time zone of the columns without one of their own."""
+    """Time zone of the columns and promises without one of their own."""
     watermark: dict[RelationName, Annotated[Watermark, BeforeValidator(_full)]] = {}
     contracts: dict[RelationName, Contract] = {}
+    promise: dict[RelationName, Promise] = {}
 
 
 class Declaration(NamedTuple):
@@ -68,6 +70,16 @@ class DeclaredContract(NamedTuple):
     schema: str
     relation: str
     contract: Contract
+
+
+class RelationPromise(NamedTuple):
+    """The promise of a relation."""
+
+    schema: str
+    relation: str
+    promise: Promise
+    timezone: str
+    """Time zone of a promise without one of its own."""
 
 
 def load_watermarks(folder: Path | None = None) -> list[Declaration]:
@@ -100,6 +112,23 @@ def load_contracts(folder: Path | None = None) -> list[DeclaredContract]:
     _refuse_duplicates(document, "contracts", definition.contracts)
     return [
         DeclaredContract(*_pair(name), contract) for name, contract in definition.contracts.items()
+    ]
+
+
+def load_promises(folder: Path | None = None) -> list[RelationPromise]:
+    """Return the promises of relations.
+
+    Raises:
+        DefinitionError: the file is not valid; one line for each mistake.
+    """
+    read_file = _read(folder)
+    if read_file is None:
+        return []
+    document, definition = read_file
+    _refuse_duplicates(document, "promise", definition.promise)
+    return [
+        RelationPromise(*_pair(name), promise, definition.timezone or UTC)
+        for name, promise in definition.promise.items()
     ]
 
 

@@ -20,7 +20,7 @@ from analytics_worker.database.replicas import replayed_until
 from analytics_worker.doctor.database_problems import problem, reader_fix
 from analytics_worker.doctor.findings import Finding, Level, graded
 from analytics_worker.doctor.statements import statement
-from analytics_worker.migrations.grants import missing_user_mappings
+from analytics_worker.migrations.grants import SHARED_VIEWS, missing_user_mappings
 from analytics_worker.settings import settings
 from analytics_worker.text import counted
 
@@ -45,8 +45,8 @@ def reader(name: str | None = None) -> Iterator[Finding]:
     """Check the privileges of one role."""
     label = _label(name)
     with direct_connection(reader_url(name)) as connection:
-        schemas = {"schemas": settings().analytics_schemas}
-        row = connection.execute(text(statement("reader_privileges")), schemas).mappings().one()
+        names = {"schemas": settings().analytics_schemas, "shared_views": list(SHARED_VIEWS)}
+        row = connection.execute(text(statement("reader_privileges")), names).mappings().one()
         yield from _privileges(label, row, is_default=name is None)
         yield from _extra_privileges(label, connection)
         yield from _foreign_tables(label, connection, row["role"])
@@ -113,8 +113,8 @@ def _foreign_tables(label: str, connection: Connection, role: str) -> Iterator[F
 def _write_privileges(row: RowMapping) -> Iterator[str]:
     if row["is_privileged"]:
         yield f"{row['role']} is a superuser, or may create roles or databases"
-    if row["sees_ops"]:
-        yield "it sees the schema ops"
+    if row["may_read"]:
+        yield f"it may read {', '.join(row['may_read'])}"
     if row["may_create_in"]:
         yield f"it may create in {', '.join(row['may_create_in'])}"
     if row["may_write_to"]:

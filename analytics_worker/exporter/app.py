@@ -19,6 +19,7 @@ from analytics_worker.exporter.collectors.deployments import Deployments
 from analytics_worker.exporter.collectors.flow_runs import FlowRuns
 from analytics_worker.exporter.collectors.host import Host
 from analytics_worker.exporter.collectors.incidents import Incidents
+from analytics_worker.exporter.collectors.promises import Promises
 from analytics_worker.exporter.collectors.reports import Reports
 from analytics_worker.exporter.collectors.task_runs import TaskRuns
 from analytics_worker.exporter.collectors.timings import Timings
@@ -64,7 +65,15 @@ def local_collectors() -> list[Collector]:
 
 def database_collectors(store: Store) -> list[Collector]:
     """Return the collectors that read the tables of schema ``ops``."""
-    return [Alerts(), Incidents(), Deliveries(store), Views(store), Dbt(store), Reports(store)]
+    return [
+        Alerts(),
+        Incidents(),
+        Promises(),
+        Deliveries(store),
+        Views(store),
+        Dbt(store),
+        Reports(store),
+    ]
 
 
 def pollers(store: Store) -> list[Poller]:

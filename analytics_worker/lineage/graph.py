@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
-Kind = Literal["relation", "dbt", "rule", "report", "recipient", "deployment"]
+Kind = Literal["relation", "dbt", "rule", "report", "promise", "recipient", "deployment"]
 
 
 class Node(NamedTuple):

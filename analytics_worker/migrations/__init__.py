@@ -26,6 +26,7 @@ from analytics_worker.errors import PermanentError, sqlstate
 from analytics_worker.migrations.grants import (
     create_sample_schemas,
     grant_select,
+    grant_shared_views,
     missing_user_mappings,
     unreadable,
     withdraw,
@@ -116,6 +117,7 @@ def _grant(connection: Connection, reader: Reader, *, grant_reader: bool) -> lis
     notes: list[str] = []
     if reader.is_ours or grant_reader:
         grant_select(connection, reader.role)
+        grant_shared_views(connection, reader.role)
     if reader.is_ours and "analytics_schemas" in settings().model_fields_set:
         notes += withdraw(connection, reader.role)
     notes += unreadable(connection, reader.role)

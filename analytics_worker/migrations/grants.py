@@ -1,7 +1,8 @@
 """Give the reader role SELECT on the analytics schemas, as far as this user may; say what it can't read.
 
 What was granted in schemas that ANALYTICS_SCHEMAS names no longer is withdrawn. Writes privileges of schemas and relations, and default privileges of this user in the schemas. Safe to repeat:
-what the role has already is not granted again. Schema ops is never granted.
+what the role has already is not granted again. Of schema ops, only the
+views in `SHARED_VIEWS` are granted.
 """
 
 from collections import defaultdict
@@ -17,6 +18,8 @@ from analytics_worker.text import counted
 
 RELATIONS_PER_STATEMENT = 500
 MAX_NAMES = 10
+SHARED_VIEWS = ("promise_attainment",)
+"""Views of schema ops that the SQL of reports may read."""
 SAMPLE_SCHEMAS = ("raw", "staging", "analytics")
 COMPATIBILITY_SCHEMA = "public"  # of the compatibility views of the sample's dbt project
 
@@ -44,6 +47,17 @@ def grant_select(connection: Connection, role: str) -> None:
         relations = sql.SQL(", ").join(names)
         statement = "grant select on {relations} to {role}"
         run(connection, statement, relations=relations, role=sql.Identifier(role))
+
+
+def grant_shared_views(connection: Connection, role: str) -> None:
+    """Grant SELECT on the views of schema ops that are for users, if this user may."""
+    parts = {"role": sql.Identifier(role)}
+    for row in _rows(connection, "shared_views", role):
+        if row["may_grant_usage"]:
+            run(connection, "grant usage on schema ops to {role}", **parts)
+        if row["may_grant"]:
+            view = sql.Identifier("ops", row["view_name"])
+            run(connection, "grant select on {view} to {role}", view=view, **parts)
 
 
 def unreadable(connection: Connection, role: str) -> list[str]:
@@ -113,7 +127,7 @@ def _grant_future(connection: Connection, role: str, schema: str) -> None:
 
 def _rows(connection: Connection, name: str, role: str) -> Sequence[RowMapping]:
     statement = text((Path(__file__).parent / "sql" / f"{name}.sql").read_text())
-    parameters = {"role": role, "schemas": covered_schemas()}
+    parameters = {"role": role, "schemas": covered_schemas(), "shared_views": list(SHARED_VIEWS)}
     return connection.execute(statement, parameters).mappings().all()
 
 

@@ -1,7 +1,7 @@
 """Measure the worker every minute, end stuck runs, and notify of incidents.
 
 Reads /proc, the Prefect API and what fails in the tables of all domains. Writes one row to ``ops.worker_metrics``,
-final states of stuck runs, ``ops.deployment_health``, the incidents and the messages about them. Without the database it still ends stuck runs
+final states of stuck runs, ``ops.deployment_health``, the promises, the incidents and the messages about them. Without the database it still ends stuck runs
 and notifies of the outage. Safe to repeat: a minute has one row, the end of a run is processed once, and a
 message has the same key in all its attempts.
 """
@@ -32,6 +32,7 @@ from flows.monitoring.measurements.processes import ProcessMemory, measure_proce
 from flows.monitoring.measurements.work_pools import PoolStatus, read_pools
 from flows.monitoring.notifications.database_outage import notify_outage, notify_recovery
 from flows.monitoring.notifications.deliveries import Deliveries, deliver_messages
+from flows.monitoring.promises.update import refresh_promises
 from flows.monitoring.runs.stuck_runs import FALLBACK_TIMEOUT, end_stuck
 
 MIN_SAMPLES = 2
@@ -56,7 +57,7 @@ class WorkerMetrics(FlowResult):
     incident_changes: list[str]
     """Incidents that were opened or resolved, by their cause."""
     unread_problems: list[str]
-    """Kinds of problems that could not be read, and why; their incidents stay as they were."""
+    """Kinds of problems and promises that could not be read, and why; their incidents stay as they were."""
     untold: list[str]
     """Causes of incidents without a notification, because there are no recipients."""
     failed_notifications: list[str]
@@ -107,9 +108,12 @@ def end_stuck_runs(in_progress: list[FlowRun]) -> list[str]:
 
 @task(**MONITORING, name="update incidents")
 def update_incidents() -> IncidentUpdate:
-    """Process the runs that ended, and enqueue messages about the changes of incidents."""
+    """Look how promises stand, process the runs that ended, and enqueue messages about the changes of incidents."""
+    now = datetime.now(UTC)
     with get_client(sync_client=True) as client:
-        return update_health(client, datetime.now(UTC))
+        problems = refresh_promises(client, now)
+        update = update_health(client, now)
+    return update._replace(unread=[*update.unread, *problems])
 
 
 @task(**MONITORING, name="notify database outage")

@@ -7,6 +7,7 @@ caught up, and the runs of killed workers are finished.
 
 from datetime import datetime
 
+from analytics_worker.calendars.schedules import ScheduleType
 from analytics_worker.errors import PermanentError
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import SCHEDULED_REPORTS
@@ -14,7 +15,7 @@ from analytics_worker.prefect_support.task import task
 from flows.reports._planned import PlannedReports, generate_planned
 from flows.reports.runs.delivery import send_reports
 from flows.reports.runs.requests import scheduled_time
-from flows.reports.scheduling.periods import SCHEDULE_TYPES, ScheduleType
+from flows.reports.scheduling.periods import SCHEDULE_TYPES
 from flows.reports.scheduling.plan import ReportPlan
 from flows.reports.scheduling.planner import plan_runs
 from flows.reports.scheduling.rescheduling import reschedule

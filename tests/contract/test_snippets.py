@@ -16,7 +16,11 @@ import yaml
 from typer.testing import CliRunner
 
 from analytics_worker.cli import app
-from analytics_worker.completeness.trust_file import load_contracts, load_watermarks
+from analytics_worker.completeness.trust_file import (
+    load_contracts,
+    load_promises,
+    load_watermarks,
+)
 from analytics_worker.prefect_support.deployments import (
     deployment_name,
     pools,
@@ -66,9 +70,10 @@ def test_definitions_are_valid(block, tmp_path):
     document = yaml.safe_load(block.text)
     if isinstance(document, list):  # a rule without the heading of its file
         document = {"thresholds": document}
-    if {"watermark", "contracts"} & document.keys():
+    if {"watermark", "contracts", "promise"} & document.keys():
         (tmp_path / "trust.yml").write_text(block.text)
-        assert load_watermarks(tmp_path) or load_contracts(tmp_path)
+        loaders = (load_watermarks, load_contracts, load_promises)
+        assert any(load(tmp_path) for load in loaders)
         return
     if not LOADERS.keys() & document.keys():  # a key of a rule
         document = {"thresholds": [A_RULE | document]}

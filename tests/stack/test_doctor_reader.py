@@ -32,7 +32,7 @@ def test_a_reader_that_can_only_select_does_not_fail():
         ("grant insert on raw.orders to {role}", "it may write to raw.orders"),
         ("grant truncate on raw.orders to {role}", "it may write to raw.orders"),
         ("grant create on schema analytics to {role}", "it may create in analytics"),
-        ("grant usage on schema ops to {role}", "it sees the schema ops"),
+        ("grant select on ops.alert_rules to {role}", "it may read ops.alert_rules"),
     ],
 )
 def test_a_reader_that_can_do_more_fails(grant: str, message: str):

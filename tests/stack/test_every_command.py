@@ -65,6 +65,8 @@ EXAMPLES = {
     "incidents assign": ["0a1b", "ann@example.com"],
     "incidents snooze": ["0a1b", "2h"],
     "incidents comment": ["0a1b", "The load is late."],
+    "promises": [],
+    "promises ": ["--json"],
     "health": ["server"],
     "reports validate": FILES,
     "reports diff": FILES,

@@ -111,3 +111,41 @@ def test_never_after_now_and_not_before_the_latest_event_without_a_gap(counts, l
     found = complete_through(latest, now, Arrivals(rows, start, BERLIN, ()))
     assert found.through <= now
     assert found.reason or found.through >= latest
+
+
+def test_hours_that_lack_rows_are_counted_by_the_fewest_of_other_weeks():
+    noon = datetime(2026, 11, 25, 12, tzinfo=UTC)
+    known = arrivals(noon)
+    found = complete_through(noon - timedelta(minutes=1), noon + 3.5 * HOUR, known)
+    assert found.missing == {noon + n * HOUR: 100 for n in range(3)}
+    fewer = {**known.rows, noon - timedelta(weeks=2) + HOUR: 60}
+    found = complete_through(
+        noon - timedelta(minutes=1), noon + 2 * HOUR, Arrivals(fewer, known.since, UTC_ZONE, ())
+    )
+    assert found.missing == {noon: 100, noon + HOUR: 60}
+
+
+def test_a_slow_evening_and_empty_hours_lack_nothing():
+    """Rows until 21:14, fewer than usual."""
+    end = datetime(2026, 11, 24, 22, tzinfo=UTC)
+    known = arrivals(end, busy=lambda local: 8 <= local.hour < 22)
+    rows = {**known.rows, end - HOUR: 30}
+    slow = Arrivals(rows, known.since, UTC_ZONE, ())
+    assert complete_through(end - HOUR * 0.75, end + 5 * HOUR, slow).missing == {}
+
+
+def test_without_a_pattern_nothing_is_known_of_missing_rows():
+    latest = MONDAY - timedelta(days=1, minutes=1)
+    assert complete_through(latest, MONDAY, arrivals(MONDAY, weeks=2)).missing is None
+
+
+def test_holidays_lack_nothing_and_a_gap_lacks_its_own_rows():
+    friday = datetime(2026, 11, 20, tzinfo=UTC)
+    holidays = Holidays(WorkingDays(own_holidays=frozenset({friday.date()})))
+    known = arrivals(friday, holidays=holidays)
+    assert complete_through(friday - HOUR / 60, friday + 20 * HOUR, known).missing == {}
+    gap = MONDAY - timedelta(days=2)
+    rows = {hour: n for hour, n in arrivals(MONDAY).rows.items() if hour != gap}
+    since = MONDAY - timedelta(weeks=6)
+    found = complete_through(MONDAY - 25 * HOUR, MONDAY, Arrivals(rows, since, UTC_ZONE, ()))
+    assert (found.through, found.missing) == (gap, {gap: 100})

@@ -2,11 +2,11 @@
 with saved as (
     insert into ops.event_time_measurements as m (
         schema_name, relation_name, column_name, origin, latest_event, complete_through, modifications,
-        counted_from, measured_at, retry_at, reason
+        counted_from, measured_at, retry_at, reason, missing
     )
     values (
         :schema_name, :relation_name, :column_name, :origin, :latest_event, :complete_through, :modifications,
-        :counted_from, :measured_at, :retry_at, :reason
+        :counted_from, :measured_at, :retry_at, :reason, cast(:missing as jsonb)
     )
     on conflict (schema_name, relation_name) do update set
         column_name = excluded.column_name,
@@ -17,7 +17,8 @@ with saved as (
         counted_from = excluded.counted_from,
         measured_at = excluded.measured_at,
         retry_at = excluded.retry_at,
-        reason = excluded.reason
+        reason = excluded.reason,
+        missing = excluded.missing
 ),
 
 last as (

@@ -3,7 +3,16 @@ select
     current_user as role,
     (select r.rolsuper or r.rolcreaterole or r.rolcreatedb from pg_roles as r where r.rolname = current_user)
         as is_privileged,
-    has_schema_privilege(current_user, 'ops', 'usage') as sees_ops,
+    array(
+        select format('%I.%I', n.nspname, c.relname)
+        from pg_class as c
+        inner join pg_namespace as n on c.relnamespace = n.oid
+        where
+            n.nspname = 'ops' and c.relkind in ('r', 'p', 'v', 'm', 'f')
+            and c.relname <> all(cast(:shared_views as text []))
+            and has_table_privilege(current_user, c.oid, 'select')
+        limit 5
+    ) as may_read,
     array(
         select n.nspname from pg_namespace as n
         where

@@ -23,7 +23,13 @@ MAX_UNITS = 10
 MAX_NAMES = 5
 MAX_CAUSES = 3
 """Number of causes that a one-line text names."""
-AFFECTED = {"relation": "relation", "dbt": "dbt node", "rule": "rule", "report": "report"}
+AFFECTED = {
+    "relation": "relation",
+    "dbt": "dbt node",
+    "rule": "rule",
+    "report": "report",
+    "promise": "promise",
+}
 
 
 def incident_content(
@@ -132,7 +138,7 @@ def affected_text(affected: Sequence[Node]) -> str:
     """Return how many units of each kind are affected, and the first names."""
     counts = Counter(node.kind for node in affected)
     parts = [counted(counts[kind], text) for kind, text in AFFECTED.items() if counts[kind]]
-    order = ["report", "rule", "relation", "dbt"]
+    order = ["report", "promise", "rule", "relation", "dbt"]
     shown = sorted((n for n in affected if n.kind in order), key=lambda n: (order.index(n.kind), n))
     names = ", ".join(value_line(node.name) for node in shown[:MAX_NAMES])
     return one_line(f"{', '.join(parts)} ({names}{', …' if len(shown) > MAX_NAMES else ''})", 500)

@@ -1,13 +1,15 @@
-"""Build the lineage that explains problems: relations, dbt, rules, reports, and the runs that units failed in.
+"""Build the lineage that explains problems: relations, dbt, rules, reports, promises, and the runs that units failed in.
 
-Reads the catalog of the warehouse, ops.dbt_relations and ops.unit_reads; writes nothing.
+Reads the catalog of the warehouse, ops.dbt_relations, ops.unit_reads and ops.promises; writes nothing.
 """
 
 from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
-from analytics_worker.lineage.graph import Lineage
+from analytics_worker.database.connections import run_sql
+from analytics_worker.lineage.graph import Lineage, Node
+from analytics_worker.lineage.relations import relation
 from analytics_worker.lineage.stored import stored_lineage
 from flows.monitoring.incidents.causes import Problem
 
@@ -15,6 +17,10 @@ from flows.monitoring.incidents.causes import Problem
 def incident_lineage(connection: Connection, problems: Iterable[Problem]) -> Lineage:
     """Return what reads what, and which failing deployment each failing unit is a part of."""
     lineage = stored_lineage(connection)
+    for row in run_sql(connection, "monitoring/promise_edges"):
+        report, pair = row["report"], (row["schema_name"], row["relation_name"])
+        unit = Node("report", report) if report else relation(*pair)
+        lineage.add(unit, Node("promise", row["name"]))
     _add_runs(lineage, list(problems))
     return lineage
 

@@ -25,6 +25,7 @@ READERS = (
     "sources",
     "rules",
     "reports",
+    "promises",
     "missing",
     "drift",
     "contracts",

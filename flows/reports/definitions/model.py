@@ -16,6 +16,8 @@ from pydantic import (
     StringConstraints,
 )
 
+from analytics_worker.calendars.promise import Promise
+from analytics_worker.calendars.schedules import PeriodName, ScheduleType
 from analytics_worker.calendars.time_types import Cron, TimeOfDay, TimesOfDay
 from analytics_worker.calendars.weekdays import Weekdays
 from analytics_worker.definitions.durations import Duration
@@ -23,7 +25,6 @@ from analytics_worker.definitions.text_types import Address, ChannelName, Line
 from analytics_worker.timezones import Timezone
 from flows.reports.definitions.parameters import Parameters
 from flows.reports.formats import Better, ChartKind, ColumnOptions, FormatError, get_format
-from flows.reports.scheduling.periods import PeriodName, ScheduleType
 
 Schedule = Literal[ScheduleType, "manual"]
 MAX_SQL_LENGTH = 100_000
@@ -114,6 +115,8 @@ class TileDefinition(_StrictModel):
     unit: str = ""
     decimals: Annotated[int, Field(ge=0, le=6)] = 0
     better: Better = "up"
+    include_partial: bool = False
+    """Whether it shows the number of a period of which data is missing."""
 
 
 class ChartDefinition(_StrictModel):
@@ -153,6 +156,7 @@ class Report(_StrictModel):
     only_if: Literal["rows", "no_rows", "changed"] | None = None
     after: After | None = None
     requires: Requires | None = None
+    promise: Promise | None = None
     tiles: list[TileDefinition] = []
     charts: list[ChartDefinition] = []
     notes: list[str] = []

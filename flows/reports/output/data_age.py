@@ -19,6 +19,8 @@ from flows.reports.runs.model import ReportRun
 from flows.reports.scheduling.period_parameters import sql_parameters
 
 COMPLETE, CHANGED, UNKNOWN = "Complete through", "Data last changed", "Data as of"
+OWN = "ops."
+"""What the worker knows of itself has no age."""
 
 
 class DataAge(NamedTuple):
@@ -44,7 +46,7 @@ class DataState(NamedTuple):
 
 def data_state(snapshot: Snapshot, run: ReportRun) -> DataState:
     """Return what is known of all that a report reads."""
-    relations = sorted(_relations(snapshot, run))
+    relations = sorted(each for each in _relations(snapshot, run) if not each.startswith(OWN))
     with warehouse() as connection:
         age = _age(connection, relations, snapshot.replayed_until)
         trust = _trust(connection, relations, run)

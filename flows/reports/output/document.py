@@ -30,6 +30,7 @@ from flows.reports.formats.pages.document import Number
 from flows.reports.formats.query.columns import NUMBERS, Column, ColumnKind
 from flows.reports.formats.query.reader_columns import number_remedy
 from flows.reports.output.data_age import data_state
+from flows.reports.output.partial_periods import incomplete_text
 from flows.reports.runs.model import ReportRun, run_period
 from flows.reports.scheduling.period_parameters import PERIOD_PARAMETERS, sql_parameters
 
@@ -79,6 +80,8 @@ def with_notes(document: Document, run: ReportRun, notes: Sequence[str]) -> Docu
 
 
 def _tile(snapshot: Snapshot, run: ReportRun, tile: TileDefinition, notes: list[str]) -> Tile:
+    if incomplete := incomplete_text(snapshot, run, tile):
+        return Tile(title=tile.title, value=None, incomplete=incomplete)
     return Tile(
         title=tile.title,
         value=_number(snapshot, TableQuery(tile.title, tile.sql, sql_parameters(run)), notes),

@@ -140,7 +140,7 @@ def _tile(tile: DocumentTile) -> Tile:
     texts = tile_texts(tile)
     value = " ".join(filter(None, (texts.value, texts.unit)))
     arrow, _, change = texts.change.partition(" ")
-    if arrow == "=":  # unchanged
+    if arrow == "=" or tile.incomplete:  # no direction
         return Tile(label=texts.title, value=value, change=texts.change)
     direction = "up" if arrow == "▲" else "down" if arrow else "none"
     return Tile(label=texts.title, value=value, change=change, direction=direction)
@@ -188,6 +188,7 @@ def _json(
                 "value": _number(tile.value),
                 "previous": _number(tile.previous),
                 "unit": tile.unit,
+                **({"incomplete": tile.incomplete} if tile.incomplete else {}),
             }
             for tile in document.tiles
         ],

@@ -10,11 +10,12 @@ from typing import Any
 
 from sqlalchemy import RowMapping
 
+from analytics_worker.calendars.schedules import period_kind
 from analytics_worker.errors import PermanentError
 from analytics_worker.text import value_line
 from flows.reports.definitions.model import Report
 from flows.reports.scheduling.periods import named_period
-from flows.reports.scheduling.report_periods import Interval, ReportPeriod, period_kind
+from flows.reports.scheduling.report_periods import Interval, ReportPeriod
 
 PRELIMINARY = "preliminary"
 SO_FAR = " so far "

@@ -8,14 +8,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from typing import Literal
 from zoneinfo import ZoneInfo
 
+from analytics_worker.calendars.schedules import (
+    PeriodKind,
+    ScheduleType,
+    first_of,
+    midnight,
+    quarter_of,
+)
 from analytics_worker.errors import PermanentError
 
-ScheduleType = Literal["daily", "weekly", "monthly"]
-PeriodKind = Literal[ScheduleType, "quarterly"]
-PeriodName = Literal["day", "week", "month", "quarter"]
 SCHEDULE_TYPES: tuple[ScheduleType, ...] = ("daily", "weekly", "monthly")
 
 YEARS = range(1900, 2200)
@@ -50,7 +53,7 @@ class Period:
         if self.kind == "weekly":
             return f"{self.first:%G-W%V}"
         if self.kind == "quarterly":
-            return f"{self.first:%Y}-Q{_quarter(self.first)}"
+            return f"{self.first:%Y}-Q{quarter_of(self.first)}"
         return f"{self.first:%Y-%m}"
 
     @property
@@ -74,16 +77,14 @@ class Period:
         if self.kind == "monthly":
             return f"{self.first:%B %Y}"
         if self.kind == "quarterly":
-            return f"quarter {_quarter(self.first)} of {self.first:%Y}"
+            return f"quarter {quarter_of(self.first)} of {self.first:%Y}"
         if self.kind == "daily":
             return f"{self.first:%A}, {self.first.day} {self.first:%B %Y}"
         return _days_text(self.first, self.first + timedelta(days=6))
 
     def previous(self) -> "Period":
         """Return the previous period."""
-        return Period(
-            self.kind, _first_of(self.kind, self.first - timedelta(days=1)), self.timezone
-        )
+        return Period(self.kind, first_of(self.kind, self.first - timedelta(days=1)), self.timezone)
 
 
 def last_period(kind: PeriodKind, as_of: datetime, timezone: str) -> Period:
@@ -94,7 +95,7 @@ def last_period(kind: PeriodKind, as_of: datetime, timezone: str) -> Period:
 def period_at(kind: PeriodKind, at: datetime, timezone: str) -> Period:
     """Return the period that a time is in."""
     today = at.astimezone(ZoneInfo(timezone)).date()
-    return Period(kind, _first_of(kind, today), timezone)
+    return Period(kind, first_of(kind, today), timezone)
 
 
 def named_period(label: str, kind: PeriodKind, timezone: str) -> Period:
@@ -145,29 +146,11 @@ def missed_periods(
     return missed[::-1]
 
 
-def midnight(day: date, timezone: str) -> datetime:
-    """Return when a day starts, in UTC."""
-    local = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(timezone))
-    return local.astimezone(UTC)
-
-
-def _first_of(kind: PeriodKind, day: date) -> date:
-    if kind == "weekly":
-        return day - timedelta(days=day.weekday())
-    if kind == "quarterly":
-        return date(day.year, 3 * _quarter(day) - 2, 1)
-    return day.replace(day=1) if kind == "monthly" else day
-
-
 def _next_first(kind: PeriodKind, first: date) -> date:
     if kind in {"monthly", "quarterly"}:
         days = 31 if kind == "monthly" else 93
         return (first + timedelta(days=days)).replace(day=1)
     return first + timedelta(days=7 if kind == "weekly" else 1)
-
-
-def _quarter(day: date) -> int:
-    return (day.month + 2) // 3
 
 
 def _days_text(first: date, last: date) -> str:

@@ -9,19 +9,19 @@ from datetime import UTC, datetime
 
 from sqlalchemy import RowMapping
 
+from analytics_worker.calendars.schedules import ScheduleType, period_kind
 from flows.reports.definitions.model import Report
 from flows.reports.gate.held_runs import plan_held
 from flows.reports.runs.failures import fail_run
 from flows.reports.runs.requests import run_request
 from flows.reports.runs.store import RunStore, open_run_store
 from flows.reports.scheduling.data_arrival import deadline, missing_data, missing_text
-from flows.reports.scheduling.periods import ScheduleType, last_period, missed_periods
+from flows.reports.scheduling.periods import last_period, missed_periods
 from flows.reports.scheduling.plan import POLL_INTERVAL, ReportPlan, stored_reports
 from flows.reports.scheduling.report_periods import (
     ReportPeriod,
     interval_until,
     last_report_period,
-    period_kind,
 )
 from flows.reports.scheduling.report_times import due_times
 

@@ -3,29 +3,21 @@
 Reads definitions/calendar.yml if the report is due on working days; writes nothing.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from analytics_worker.calendars.schedules import period_kind
 from analytics_worker.errors import PermanentError
 from flows.reports.definitions.model import Report
 from flows.reports.scheduling.periods import (
     Period,
-    PeriodKind,
-    PeriodName,
     last_period,
     named_period,
     period_at,
 )
 from flows.reports.scheduling.report_times import due_times
 
-_KINDS: Mapping[PeriodName, PeriodKind] = {
-    "day": "daily",
-    "week": "weekly",
-    "month": "monthly",
-    "quarter": "quarterly",
-}
 _INSTANT = timedelta(microseconds=1)
 
 
@@ -61,15 +53,6 @@ class Interval:
 
 
 ReportPeriod = Period | Interval
-
-
-def period_kind(report: Report) -> PeriodKind | None:
-    """Return the kind of a report's periods; None if they are intervals between its due times."""
-    if report.period is not None:
-        return _KINDS[report.period]
-    if report.schedule != "manual":
-        return report.schedule
-    return None if report.has_own_times else "daily"
 
 
 def last_report_period(report: Report, at: datetime) -> ReportPeriod:

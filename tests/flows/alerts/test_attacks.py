@@ -43,6 +43,8 @@ ATTACKS = [
     "listen x",
     "lock table analytics.metric",
     "select * from ops.alert_rules",
+    "select * from ops.promises",
+    "select ops.take_session_lock('dbt')",
     "select * from pg_authid",
     "call pg_catalog.nothing()",
     "truncate analytics.metric",

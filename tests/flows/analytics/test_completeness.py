@@ -153,3 +153,21 @@ def test_columns_that_dbt_declares(sql, trust):
     assert completeness(sql)["model"] == ("2026-11-25 00:00", "lineage", False)
     trust("watermark: {raw.orders: other}")
     assert "no column 'other'" in failed_refresh()["not_measured"][0]
+
+
+def test_the_rows_that_the_pattern_expects_are_stored(sql, trust):
+    """Ten rows in each hour of five weeks, until noon of yesterday."""
+    trust("watermark: {raw.orders: created_at}")
+    noon = "date_trunc('day', now(), 'UTC') - interval '12 hours'"
+    sql(
+        f"create table raw.orders as select {noon} - n * interval '6 minutes' - interval '1 second' as created_at"
+        " from generate_series(0, 8400) as n"
+    )
+    sql(READABLE)
+    refresh_catalog()
+    missing = "select round(ops.missing_rows('raw.orders', {}, {})) from ops.completeness where relation_name = 'orders'"
+    midnight = "date_trunc('day', now(), 'UTC')"
+    assert sql(missing.format("complete_through", midnight)) == [(120.0,)]
+    assert sql(missing.format("complete_through", f"{noon}")) == [(0.0,)]
+    assert sql(missing.format(f"{noon} - interval '2 hours'", midnight)) == [(140.0,)]
+    assert sql(missing.format("complete_through", "now() + interval '1 day'")) == [(None,)]

@@ -17,6 +17,7 @@ from analytics_worker.deployment.deploy import deploy, desired_state
 from analytics_worker.prefect_support.results import RunFailed
 from analytics_worker.settings import settings
 from flows.monitoring import collect_worker_metrics
+from tests.flows.monitoring.promises import Promises
 from tests.support.http_sink import HttpSink
 
 DEPLOYMENT = "dbt-docs-generate/dbt"
@@ -108,3 +109,14 @@ def notified_events(variables, http_sink: HttpSink, run, sql) -> Callable[[], li
         return events
 
     return collect_events
+
+
+@pytest.fixture
+def promises(sql, variables, monkeypatch, tmp_path) -> Promises:
+    """Look how promises stand, with trust.yml and calendar.yml of this test."""
+    folder = tmp_path / "definitions"
+    folder.mkdir()
+    for module in ("completeness.trust_file", "calendars.working_days"):
+        monkeypatch.setattr(f"analytics_worker.{module}.project_root", lambda: tmp_path)
+    variables(alert_webhook_url="http://127.0.0.1:1/")
+    return Promises(sql, folder)

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from analytics_worker.calendars import schedules
 from flows.reports import generate_due_reports, generate_scheduled_reports
 from flows.reports.definitions.model import Report
-from flows.reports.scheduling import report_times
 from flows.reports.scheduling.planner import plan_due_runs
 from tests.flows.reports.reports import ANN, OWNER, attachment, body, report, runs, store_reports
 from tests.support.sql import execute, query
@@ -221,8 +221,8 @@ def test_invalid_calendar_affects_only_reports_on_working_days(monkeypatch, tmp_
     (tmp_path / "definitions").mkdir()
     (tmp_path / "definitions" / "calendar.yml").write_text("holidays: [soon]")
     store_since("2026-11-24T00:00Z", own("a", at="07:30", weekdays="working"), own("b", at="07:30"))
-    load = report_times.load_working_days
-    monkeypatch.setattr(report_times, "load_working_days", lambda: load(tmp_path / "definitions"))
+    load = schedules.load_working_days
+    monkeypatch.setattr(schedules, "load_working_days", lambda: load(tmp_path / "definitions"))
     planned = plan_due_runs(datetime(2026, 11, 24, 12, tzinfo=UTC))
     assert [name for name, _, _ in runs()] == ["b"]
     assert "calendar.yml:1: holidays.0: 'soon' is not valid" in planned.invalid["a"]

@@ -4,13 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from analytics_worker.calendars.schedules import ScheduleType
 from analytics_worker.delivery import deliver_due
 from analytics_worker.errors import PermanentError
 from flows.reports import cleanup_old_reports, generate_scheduled_reports
 from flows.reports.runs.manual import run_now
 from flows.reports.runs.preliminary import manual_request
 from flows.reports.runs.store import open_run_store
-from flows.reports.scheduling.periods import ScheduleType, last_period, period_at
+from flows.reports.scheduling.periods import last_period, period_at
 from flows.reports.tasks import generate_run
 from tests.flows.reports.reports import ANN, body, report, runs, store_reports
 from tests.support.sql import execute, query

@@ -34,6 +34,8 @@ class Tile:
     unit: str = ""
     decimals: int = 0
     better: Better = "up"
+    incomplete: str = ""
+    """Why it has no number: until when the data of its period is there."""
 
 
 @dataclass(frozen=True)

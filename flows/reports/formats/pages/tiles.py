@@ -36,6 +36,8 @@ class TileTexts:
 
 def tile_texts(tile: Tile) -> TileTexts:
     """Return the texts of a tile."""
+    if tile.incomplete:
+        return TileTexts(tile.title, EMPTY_CELL, "", tile.incomplete, "", "flat")
     value, unit = _parts(tile)
     if not (_is_finite(tile.value) and _is_finite(tile.previous)):
         return TileTexts(tile.title, value, unit, "", "", "flat")

@@ -1,0 +1,1 @@
+select from ops.locks where name = 'promises' for update
