@@ -1,4 +1,4 @@
-"""``analytics-worker reports``: validate and store definitions, generate or resend one report.
+"""``analytics-worker reports``: validate and store definitions, generate, resend or compare one report.
 
 Reads the definition file and the database; `sync` writes ops.report_definitions, `run` and `resend`
 write what the flows write. Mistakes are listed with file and line; then nothing is changed.
@@ -18,6 +18,7 @@ from flows.reports.definitions import sync as report_sync
 from flows.reports.definitions import yaml_files as report_files
 from flows.reports.gate.commands import HeldReport, held_reports
 from flows.reports.output.generator import ReportRunResult
+from flows.reports.restatement.diff import RunDiff, diff_document, diff_lines, diff_run
 from flows.reports.runs import manual
 from flows.reports.runs.delivery import DeliverySummary, describe_delivery, send_reports
 from flows.reports.runs.model import run_title
@@ -41,9 +42,34 @@ def validate(definitions: Folder = None) -> None:
 
 
 @reports.command()
-def diff(definitions: Folder = None) -> None:
-    """Show what `sync` would change."""
-    _show_changes(report_sync.diff(report_files.load(definitions)))
+def diff(
+    run_id: Annotated[
+        int | None,
+        typer.Argument(
+            metavar="[RUN]", help="Number of a report run: compare what it sent with now."
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the comparison of a run as one JSON document.")
+    ] = False,
+    definitions: Folder = None,
+) -> None:
+    """Show what `sync` would change, or what is different from what a report run sent."""
+    if run_id is None:
+        _show_changes(report_sync.diff(report_files.load(definitions)))
+    else:
+        _show_diff(diff_run(run_id), as_json=as_json)
+
+
+def _show_diff(found: RunDiff, *, as_json: bool) -> None:
+    """Print a comparison; exit with an error if a part could not be read."""
+    if as_json:
+        echo(json.dumps(diff_document(found), indent=2))
+    else:
+        for line in diff_lines(found):
+            echo(line)
+    if found.comparison.failed:
+        raise typer.Exit(1)
 
 
 @reports.command()

@@ -12,6 +12,7 @@ from pydantic import (
 from analytics_worker.settings.data import DataSettings
 from analytics_worker.settings.types import (
     Folders,
+    Limit,
     Names,
     Ports,
     ProjectPath,
@@ -125,6 +126,15 @@ class MessageSettings(DataSettings):
     )
     report_retention_mb: PositiveInt = Field(
         default=10_000, description="Maximum size of all report files in megabytes."
+    )
+    report_restatement_days: Limit = Field(
+        default=35,
+        description="Days for which what a report sent is compared with what its SQL returns now, if the data changed. off: never, and nothing is stored for it.",
+        json_schema_extra={"expected": "a whole number of days, or off"},
+    )
+    report_restatement_seconds: PositiveFloat = Field(
+        default=20.0,
+        description="Seconds that one run of generate_due_reports spends on these comparisons, and that one of them may take.",
     )
     report_storage_block: Text = Field(
         default=None,

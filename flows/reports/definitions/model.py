@@ -168,6 +168,8 @@ class Report(_StrictModel):
     """Whether csv begins with a UTF-8 byte order mark, which Excel needs."""
     timeout: Duration = timedelta(minutes=10)
     reader: Line | None = None
+    restatement: bool = True
+    """Whether what it sent is compared with now, and its next run shows what is different."""
     catch_up: Annotated[int, Field(ge=0, le=31)] = 3
     """Maximum number of missed periods that are caught up."""
     enabled: bool = True

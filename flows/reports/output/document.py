@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
+from typing import NamedTuple
 
 from analytics_worker.database.select_guard import placeholders
 from analytics_worker.database.server_values import TEXT, number_of
@@ -29,12 +30,20 @@ from flows.reports.formats import (
 from flows.reports.formats.pages.document import Number
 from flows.reports.formats.query.columns import NUMBERS, Column, ColumnKind
 from flows.reports.formats.query.reader_columns import number_remedy
-from flows.reports.output.data_age import data_state
+from flows.reports.output.data_age import COMPLETE, data_state
 from flows.reports.output.partial_periods import incomplete_text
 from flows.reports.runs.model import ReportRun, run_period
 from flows.reports.scheduling.period_parameters import PERIOD_PARAMETERS, sql_parameters
 
 MAX_CHART_POINTS = 60
+
+
+class TileNumber(NamedTuple):
+    """The number of a tile, and how far another execution of its SQL may return another one."""
+
+    value: Number | None
+    is_approximate: bool
+    is_first_of_several: bool
 
 
 def report_document(snapshot: Snapshot, run: ReportRun) -> Document:
@@ -48,10 +57,11 @@ def report_document(snapshot: Snapshot, run: ReportRun) -> Document:
         data_as_of=data.age.text(report.timezone),
         data_as_of_label=data.age.label,
         trust=data.trust,
+        complete_through=data.age.at if data.age.label == COMPLETE else None,
         period=period.text if period and run.kind != "ad_hoc" else "",
         description=report.description or "",
         tiles=[_tile(snapshot, run, tile, notes) for tile in report.tiles],
-        charts=[_chart(snapshot, run, chart) for chart in report.charts],
+        charts=[report_chart(snapshot, run, chart) for chart in report.charts],
         tables=_tables(snapshot, run) if with_tables else [],
         owner=report.owner or "",
         notes=list(dict.fromkeys(notes)),
@@ -82,39 +92,52 @@ def with_notes(document: Document, run: ReportRun, notes: Sequence[str]) -> Docu
 def _tile(snapshot: Snapshot, run: ReportRun, tile: TileDefinition, notes: list[str]) -> Tile:
     if incomplete := incomplete_text(snapshot, run, tile):
         return Tile(title=tile.title, value=None, incomplete=incomplete)
+    number = _noted(tile_number(snapshot, run, tile), tile.title, notes)
+    previous = _previous_number(snapshot, run, tile)
     return Tile(
         title=tile.title,
-        value=_number(snapshot, TableQuery(tile.title, tile.sql, sql_parameters(run)), notes),
-        previous=_previous_number(snapshot, run, tile, notes),
+        previous=previous and _noted(previous, tile.title, notes).value,
         unit=tile.unit,
         decimals=tile.decimals,
         better=tile.better,
+        **number._asdict(),
     )
 
 
-def _previous_number(
-    snapshot: Snapshot, run: ReportRun, tile: TileDefinition, notes: list[str]
-) -> Number | None:
+def tile_number(snapshot: Snapshot, run: ReportRun, tile: TileDefinition) -> TileNumber:
+    """Return the number of a tile for the period of the run."""
+    return _number(snapshot, TableQuery(tile.title, tile.sql, sql_parameters(run)))
+
+
+def _noted(number: TileNumber, title: str, notes: list[str]) -> TileNumber:
+    """Return the number; note if the SQL returned several rows."""
+    if number.is_first_of_several:
+        notes.append(
+            f"{value_line(title)}: the SQL of this tile returns several rows; expected one:"
+            " the first is shown."
+        )
+    return number
+
+
+def _previous_number(snapshot: Snapshot, run: ReportRun, tile: TileDefinition) -> TileNumber | None:
     """Return the number to compare with; None if the tile does not depend on a period."""
     period = run_period(run)
     if tile.previous:
-        return _number(snapshot, TableQuery(tile.title, tile.previous, sql_parameters(run)), notes)
+        return _number(snapshot, TableQuery(tile.title, tile.previous, sql_parameters(run)))
     if period and placeholders(tile.sql) & PERIOD_PARAMETERS:
         parameters = sql_parameters(run, period.previous())
-        return _number(snapshot, TableQuery(tile.title, tile.sql, parameters), notes)
+        return _number(snapshot, TableQuery(tile.title, tile.sql, parameters))
     return None
 
 
-def _number(snapshot: Snapshot, query: TableQuery, notes: list[str]) -> Number | None:
-    """Return the number of the first row; several rows are noted."""
+def _number(snapshot: Snapshot, query: TableQuery) -> TileNumber:
     fetched = fetch_rows(snapshot, query, 1)
-    if fetched.truncated:
-        notes.append(
-            f"{value_line(query.title)}: the SQL of this tile returns several rows; expected one:"
-            " the first is shown."
-        )
-    value = fetched.rows[0][0] if fetched.rows else None
-    return None if value is None else _tile_number(query.title, value, fetched.columns[0])
+    column, value = fetched.columns[0], fetched.rows[0][0] if fetched.rows else None
+    return TileNumber(
+        None if value is None else _tile_number(query.title, value, column),
+        column.kind is ColumnKind.FLOAT,
+        fetched.truncated,
+    )
 
 
 def _tile_number(title: str, value: str, column: Column) -> Number:
@@ -131,7 +154,8 @@ def _tile_number(title: str, value: str, column: Column) -> Number:
     raise FormatError(f"{title}: {value[:40]!r} is not a valid tile; expected a number{remedy}")
 
 
-def _chart(snapshot: Snapshot, run: ReportRun, chart: ChartDefinition) -> Chart:
+def report_chart(snapshot: Snapshot, run: ReportRun, chart: ChartDefinition) -> Chart:
+    """Return a chart for the period of the run."""
     query = TableQuery(chart.title, chart.sql, sql_parameters(run))
     fetched = fetch_rows(snapshot, query, MAX_CHART_POINTS)
     if fetched.truncated:

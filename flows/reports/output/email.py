@@ -121,6 +121,7 @@ def _text(document: Document, files: Sequence[File]) -> str:
             value_line(note, MAX_NOTE_LENGTH) for note in (*document.warnings, *document.notes)
         ],
         "tiles": [_tile_line(tile) for tile in document.tiles],
+        "restated": restated_lines(document),
         "files": [file_text(file) for file in files],
     }
     text = render_project_template(
@@ -134,6 +135,15 @@ def _tile_line(tile: Tile) -> str:
     previous = f" ({texts.previous})" if texts.previous else ""
     value = " ".join(filter(None, (texts.value, texts.unit, texts.change)))
     return value_line(f"{texts.title}: {value}{previous}")
+
+
+def restated_lines(document: Document) -> list[str]:
+    """Return a line for each number that earlier reports have and that is different now."""
+    return [
+        value_line(f"{each.period}: {change}", MAX_NOTE_LENGTH)
+        for each in document.restated
+        for change in each.changes
+    ]
 
 
 def file_text(file: File) -> str:

@@ -8,7 +8,7 @@ after it leaves a message that is sent later.
 import json
 from collections.abc import Generator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NotRequired, TypedDict
 
 from analytics_worker.database.reader_sessions import retry_on_session_end
@@ -28,6 +28,8 @@ from flows.reports.output.files import (
 from flows.reports.output.message import report_message
 from flows.reports.output.recipients import recipients_of
 from flows.reports.output.send_conditions import content_hash, reason_to_skip
+from flows.reports.restatement.parts import SentReport
+from flows.reports.restatement.record import begin_record
 from flows.reports.runs.model import ReportRun, period_label
 from flows.reports.runs.store import RunStore
 
@@ -54,11 +56,12 @@ class ReportRunResult(TypedDict):
 
 @dataclass
 class _Rendered:
-    """The unpublished files and the page of a report."""
+    """The unpublished files and the page of a report, and what is stored of it to be compared later."""
 
     files: WrittenFiles
     document: Document
     content_hash: str | None
+    sent: SentReport | None
 
 
 def generate(store: RunStore, run: ReportRun, progress: ProgressReporter) -> ReportRunResult:
@@ -112,7 +115,7 @@ def _finalize(
         reason=run.reason,
         unverified=json.dumps(run.unverified),
     )
-    store.finish(run.id, row, message)
+    store.finish(run.id, row, message, rendered.sent)
     return ReportRunResult(
         **result_fields(run, "ready"),
         rows=files.rows,
@@ -154,11 +157,11 @@ def _render(
     run: ReportRun, files: WrittenFiles, storage: Storage, progress: ProgressReporter
 ) -> _Rendered:
     """Write all formats from one snapshot of the database."""
-    report = run.report
+    report, record = run.report, begin_record(run)
     files.restart()
     session = open_snapshot(reader=report.reader, timeout=report.timeout, timezone=report.timezone)
     with session as snapshot:
-        document = report_document(snapshot, run)
+        document = replace(report_document(snapshot, run), restated=record.restated)
         files.notes.extend(document.notes)
         files.footer = _footer(document)
         for format_name in report.format:
@@ -167,8 +170,9 @@ def _render(
                 files.add(file)
                 write_rows(snapshot, run, files, file, progress)
         hashed = content_hash(snapshot, run)
+        sent = record.complete(snapshot, document)
     _render_pages(run, document, files, storage)
-    return _Rendered(files, document, hashed)
+    return _Rendered(files, document, hashed, sent)
 
 
 def _footer(document: Document) -> str:

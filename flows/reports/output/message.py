@@ -28,7 +28,14 @@ from flows.reports.formats import Document, File
 from flows.reports.formats import Tile as DocumentTile
 from flows.reports.formats.pages.document import Number
 from flows.reports.formats.pages.tiles import tile_texts
-from flows.reports.output.email import MAX_NOTE_LENGTH, EmailBody, email_body, file_text, subject_of
+from flows.reports.output.email import (
+    MAX_NOTE_LENGTH,
+    EmailBody,
+    email_body,
+    file_text,
+    restated_lines,
+    subject_of,
+)
 from flows.reports.output.files import StoredFile, WrittenFiles
 from flows.reports.output.recipients import identity, message_keys
 from flows.reports.runs.model import ReportRun, period_label
@@ -119,6 +126,7 @@ def _items(
     notes = (document.description, *document.warnings, *document.notes)
     return (
         *(value_line(note, MAX_NOTE_LENGTH) for note in notes if note),
+        *(f"Restated since it was sent: {line}" for line in restated_lines(document)),
         *(
             file_text(File(file["attach_as"], file["bytes"], file["rows"], link))
             for file, link in zip(unattached, links, strict=False)
@@ -199,7 +207,12 @@ def _json(
         ],
         **({"preliminary": True} if run.is_preliminary else {}),
         **({"unverified": list(run.unverified)} if run.unverified else {}),
+        **({"restated": _restated(document)} if document.restated else {}),
     }
+
+
+def _restated(document: Document) -> list[dict[str, Any]]:
+    return [{"period": each.period, "changes": list(each.changes)} for each in document.restated]
 
 
 def _file(file: StoredFile, link: str) -> dict[str, Any]:

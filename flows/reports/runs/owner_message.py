@@ -32,7 +32,7 @@ class OwnerNotice(NamedTuple):
 
 def owner_message(run: ReportRun, notice: OwnerNotice) -> Message:
     """Compose the message."""
-    recipients = _recipients(run)
+    recipients = owners_of(run)
     return Message(
         domain="reports",
         kind=notice.kind,
@@ -45,7 +45,8 @@ def owner_message(run: ReportRun, notice: OwnerNotice) -> Message:
     )
 
 
-def _recipients(run: ReportRun) -> list[Recipient]:
+def owners_of(run: ReportRun) -> list[Recipient]:
+    """Return the owner of a report, or the default channels."""
     if run.report.owner:
         return owner_recipients(run.report.owner)
     return [each._replace(role="owner") for each in default_recipients()]

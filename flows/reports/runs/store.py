@@ -20,6 +20,8 @@ from sqlalchemy import Connection, RowMapping
 from analytics_worker import run_lease
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.delivery import Message, enqueue
+from flows.reports.restatement.parts import SentReport
+from flows.reports.restatement.store import save_sent
 from flows.reports.runs.model import ReportRun, run_from_row
 
 REPORT_LEASE_SECONDS = 2 * 3600.0
@@ -122,11 +124,15 @@ class RunStore:
         self._run("mark_scheduled_until", report=name, period_end=period_end)
 
     def finish(
-        self, run_id: int, fields: Mapping[str, Any], message: Message | None = None
+        self,
+        run_id: int,
+        fields: Mapping[str, Any],
+        message: Message | None = None,
+        sent: SentReport | None = None,
     ) -> bool:
-        """Record the result of a run and enqueue its message; False if the claim was lost."""
+        """Record the result of a run, enqueue its message, and store what it sends; False if the claim was lost."""
         parameters = {"id": run_id, "worker": self._worker, **fields}
-        return _update_and_enqueue("finish", message, parameters)
+        return _update_and_enqueue("finish", message, parameters, sent)
 
     def hold(
         self, run_id: int, unmet: Sequence[str], reads: Sequence[str], message: Message
@@ -165,13 +171,18 @@ class RunStore:
 
 
 def _update_and_enqueue(
-    statement: str, message: Message | None, parameters: Mapping[str, Any]
+    statement: str,
+    message: Message | None,
+    parameters: Mapping[str, Any],
+    sent: SentReport | None = None,
 ) -> bool:
-    """Update a run and enqueue a message in one transaction; return whether it was updated."""
+    """Update a run, and write what belongs to it, in one transaction; return whether it was updated."""
     with warehouse() as connection:
         is_updated = bool(run_sql(connection, f"reports/{statement}", **parameters))
         if is_updated and message and message.recipients:
             enqueue(connection, [message])
+        if is_updated and sent:
+            save_sent(connection, parameters["id"], sent)
     return is_updated
 
 

@@ -6,6 +6,7 @@ Reads nothing, writes nothing.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 from typing import Literal
 
@@ -36,6 +37,10 @@ class Tile:
     better: Better = "up"
     incomplete: str = ""
     """Why it has no number: until when the data of its period is there."""
+    is_approximate: bool = False
+    """Whether the number is in double precision."""
+    is_first_of_several: bool = False
+    """Whether the SQL returned several rows."""
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,14 @@ class File:
 
 
 @dataclass(frozen=True)
+class Restated:
+    """A period that an earlier report covered, and what is different from what that report has."""
+
+    period: str
+    changes: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Document:
     """Everything that a page shows.
 
@@ -78,6 +91,8 @@ class Document:
         tables: Rows that fit on a page; a truncated table has a note below it.
         notes: Sentences at the end, such as what was truncated.
         warnings: Sentences at the top, which readers must know first.
+        restated: What earlier reports have and is different now.
+        complete_through: Through which instant the data is complete; None if unknown.
     """
 
     title: str
@@ -93,6 +108,8 @@ class Document:
     owner: str = ""
     data_as_of_label: str = "Data as of"
     trust: TrustState | None = None
+    restated: Sequence[Restated] = ()
+    complete_through: datetime | None = None
 
 
 def chart_from_rows(fetched: FetchedRows, kind: ChartKind = "bar", unit: str = "") -> Chart:
@@ -133,6 +150,10 @@ def with_printable_titles(document: Document) -> Document:
         tiles=[replace(each, title=printable(each.title)) for each in document.tiles],
         charts=[_with_printable_titles(each) for each in document.charts],
         tables=[replace(each, title=printable(each.title)) for each in document.tables],
+        restated=[
+            Restated(printable(each.period), [printable(text) for text in each.changes])
+            for each in document.restated
+        ],
     )
 
 

@@ -102,6 +102,7 @@ def _font_notes(
         texts += [each.text for each in checks(document.trust)]
         texts += [part.title for part in (*document.tiles, *document.charts)]
         texts += [text for table in tables for text in table.all_texts()]
+        texts += [text for each in document.restated for text in each.changes]
     note = font_note(texts, "The PDF and charts show" if for_pdf else "Charts show")
     if note:
         yield note

@@ -13,12 +13,31 @@ from psycopg2 import sql
 from analytics_worker.database.answer_memory_limit import bounded_answer, small_answer_mb
 from analytics_worker.database.answer_size_limit import bounded
 from analytics_worker.database.reader_sessions import UserSqlError
+from analytics_worker.database.refused_functions import called_names
 from analytics_worker.database.server_values import read_as_text
+from analytics_worker.database.sql_tokens import UnfinishedError, tokens
 from analytics_worker.text import one_line
 from flows.reports.formats.query.columns import Column
 from flows.reports.formats.query.snapshot import Snapshot
 from flows.reports.formats.query.statement import PreparedQuery, prepare_query, query_error
 from flows.reports.formats.registry import TableQuery
+
+TIME_KEYWORDS = frozenset(
+    {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"}
+)
+_NAMES = frozenset(
+    {
+        "Alias",
+        "CTE Name",
+        "Function Name",
+        "Index Name",
+        "Node Type",
+        "Relation Name",
+        "Schema",
+        "Subplan Name",
+    }
+)
+"""Keys of a plan whose values are no expressions."""
 
 
 @dataclass(frozen=True)
@@ -40,10 +59,22 @@ class FetchedRows:
 
 @dataclass(frozen=True)
 class QueryPlan:
-    """Number of rows that the planner expects, and the relations that a query reads, views resolved."""
+    """What the planner knows of a query, views resolved.
+
+    Attributes:
+        rows: Number of rows that it expects.
+        relations: The relations that the query reads.
+        plan: The plan as the server returns it.
+    """
 
     rows: int
     relations: frozenset[str]
+    plan: Mapping[str, Any] = field(repr=False)
+
+    @property
+    def words(self) -> frozenset[str]:
+        """The names of the functions that it calls, and its keywords for the time of the execution."""
+        return frozenset(_words(self.plan))
 
 
 def fetch_rows(snapshot: Snapshot, query: TableQuery, limit: int) -> FetchedRows:
@@ -94,7 +125,7 @@ def explain_query(snapshot: Snapshot, query: TableQuery) -> QueryPlan:
             plan = cursor.fetchone()[0][0]["Plan"]
     except psycopg2.Error as error:
         raise query_error(snapshot, error, query.title) from None
-    return QueryPlan(int(plan["Plan Rows"]), frozenset(_relations(plan)))
+    return QueryPlan(int(plan["Plan Rows"]), frozenset(_relations(plan)), plan)
 
 
 def _relations(plan: Mapping[str, Any]) -> Iterator[str]:
@@ -102,3 +133,25 @@ def _relations(plan: Mapping[str, Any]) -> Iterator[str]:
         yield f"{plan['Schema']}.{plan['Relation Name']}"
     for part in plan.get("Plans", ()):
         yield from _relations(part)
+
+
+def _words(plan: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what the expressions of a plan call; of an expression that can't be read, ``unknown``."""
+    if "Sampling Method" in plan:
+        yield "tablesample"
+    for key, value in plan.items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and key not in _NAMES:
+                yield from _called(text)
+    for part in plan.get("Plans", ()):
+        yield from _words(part)
+
+
+def _called(expression: str) -> Iterator[str]:
+    try:
+        parts = list(tokens(expression))
+    except UnfinishedError:
+        yield "unknown"
+        return
+    yield from called_names(parts)
+    yield from (part.value for part in parts if part.kind == "name" and part.value in TIME_KEYWORDS)

@@ -19,6 +19,7 @@ from analytics_worker.database.connections import application_name, reader_engin
 from analytics_worker.database.overdue_sessions import overdue_sessions
 from analytics_worker.database.query_canceller import cancel_on_timeout
 from analytics_worker.database.replicas import session_replayed_until
+from analytics_worker.errors import PermanentError
 
 DEFAULT_TIMEOUT = timedelta(minutes=10)
 MAX_TIMEOUT = timedelta(hours=1)
@@ -45,6 +46,18 @@ class Snapshot:
             cursor.execute(_session_settings(self.timeout, self.timezone))
             with cancel_on_timeout(self.connection, self.timeout):
                 yield cursor
+
+    @contextmanager
+    def savepoint(self) -> Generator[None]:
+        """Let the snapshot be read further if the SQL in the block is at fault."""
+        with self.connection.cursor() as cursor:
+            cursor.execute("savepoint part")
+            try:
+                yield
+            except PermanentError:
+                cursor.execute("rollback to savepoint part")
+                raise
+            cursor.execute("release savepoint part")
 
     def cancel(self) -> None:
         """Cancel the running statement; from another thread."""

@@ -1,0 +1,3 @@
+select fingerprint, changed_at
+from ops.report_fingerprints
+where report = :report
