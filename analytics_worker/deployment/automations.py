@@ -114,7 +114,14 @@ def _sync(automation: AutomationCore, client: SyncPrefectClient) -> AutomationCh
     for each in stored:
         client.delete_automation(each.id)
     client.create_automation(automation)
+    _keep_oldest(automation.name, client)
     return AutomationChange(automation.name, "updated" if stored else "created")
+
+
+def _keep_oldest(name: str, client: SyncPrefectClient) -> None:
+    """Delete what others have created meanwhile: hosts deploy at the same time, and each automation would act."""
+    for each in client.read_automations_by_name(name)[:-1]:  # the newest first
+        client.delete_automation(each.id)
 
 
 def _comparable(automation: AutomationCore) -> str:

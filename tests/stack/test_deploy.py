@@ -111,6 +111,31 @@ def test_prefect_deploy_creates_the_same_deployments(client):
     assert snapshot(client) == ours
 
 
+def test_several_deploys_at_once_leave_one_automation(client):
+    deploy(desired_state(), client)
+    for each in client.read_automations_by_name(heartbeat_timeout.HEARTBEAT_AUTOMATION):
+        client.delete_automation(each.id)
+    command = "from analytics_worker.cli import main; main()"
+    environment = os.environ | {"PREFECT_API_URL": str(client.api_url)}
+    running = [
+        subprocess.Popen([sys.executable, "-c", command, "deploy"], env=environment)
+        for _ in range(3)
+    ]
+    assert [each.wait() for each in running] == [0, 0, 0]
+    assert len(client.read_automations_by_name(heartbeat_timeout.HEARTBEAT_AUTOMATION)) == 1
+
+
+def test_triggers_of_a_deleted_deployment_are_removed(client):
+    deploy(desired_state(), client)
+    name = "alerts__automation_1"
+    before = {each.id for each in client.read_automations_by_name(name)}
+    client.delete_deployment(client.read_deployment_by_name("trigger-alert/alerts").id)
+    assert actions(client, "automation")["removed"] == {name}
+    after = {each.id for each in client.read_automations_by_name(name)}
+    assert len(after) == len(before) == 2
+    assert len(before & after) == 1
+
+
 def test_a_change_on_the_server_is_reverted_and_named(client):
     deploy(desired_state(), client)
     row = client.read_deployment_by_name("refresh-catalog/analytics")
