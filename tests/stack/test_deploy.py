@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from pathlib import Path
 from threading import Barrier
 from uuid import UUID
@@ -128,12 +129,13 @@ def test_several_deploys_at_once_leave_one_automation(client, monkeypatch: pytes
 
     monkeypatch.setattr(SyncPrefectClient, "create_automation", create_together)
 
-    def sync(_number: int) -> None:
+    def sync() -> None:
         with get_client(sync_client=True) as own:
             list(sync_automations({}, own))
 
     with ThreadPoolExecutor(3) as threads:
-        list(threads.map(sync, range(3)))
+        for each in [threads.submit(copy_context().run, sync) for _ in range(3)]:
+            each.result()
     assert len(client.read_automations_by_name(name)) == 1
 
 
