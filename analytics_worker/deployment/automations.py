@@ -5,6 +5,7 @@ our deployments by id, so that runs of other projects on the same server are not
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from http import HTTPStatus
 from typing import Literal, NamedTuple
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.objects import StateType
 from prefect.events.actions import CallWebhook, ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.exceptions import PrefectHTTPStatusError
 from pydantic import SecretStr
 
 from analytics_worker.prefect_support.heartbeat_timeout import (
@@ -112,9 +114,24 @@ def _sync(automation: AutomationCore, client: SyncPrefectClient) -> AutomationCh
     if [_comparable(each) for each in stored] == [_comparable(automation)]:
         return AutomationChange(automation.name, "unchanged")
     for each in stored:
-        client.delete_automation(each.id)
+        _delete(each.id, client)
     client.create_automation(automation)
+    _keep_oldest(automation.name, client)
     return AutomationChange(automation.name, "updated" if stored else "created")
+
+
+def _keep_oldest(name: str, client: SyncPrefectClient) -> None:
+    """Delete what others have created meanwhile: hosts deploy at the same time, and each automation would act."""
+    for each in client.read_automations_by_name(name)[:-1]:  # the newest first
+        _delete(each.id, client)
+
+
+def _delete(automation: UUID, client: SyncPrefectClient) -> None:
+    try:
+        client.delete_automation(automation)
+    except PrefectHTTPStatusError as error:
+        if error.response.status_code != HTTPStatus.NOT_FOUND:  # another deploy was faster
+            raise
 
 
 def _comparable(automation: AutomationCore) -> str:

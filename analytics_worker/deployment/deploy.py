@@ -23,7 +23,7 @@ from prefect.exceptions import ObjectAlreadyExists
 
 from analytics_worker.database.connections import MissingDatabaseError, warehouse_url
 from analytics_worker.deployment.automations import sync_automations
-from analytics_worker.deployment.event_triggers import sync_triggers
+from analytics_worker.deployment.event_triggers import remove_orphans, sync_triggers
 from analytics_worker.deployment.fields import (
     PULL_STEP,
     changed_fields,
@@ -180,6 +180,11 @@ def _automations(state: DesiredState, client: SyncPrefectClient) -> Iterator[Dep
     deployment_ids = {name: client.read_deployment_by_name(name).id for name in state.deployments}
     for name, action in sync_automations(deployment_ids, client):
         yield DeploymentChange("automation", name, action)
+    triggered = {
+        each.deployment.name for each, _ in state.deployments.values() if each.deployment.triggers
+    }
+    for orphan in remove_orphans(triggered, client):
+        yield DeploymentChange("automation", orphan.name, "removed")
 
 
 def _deployment(

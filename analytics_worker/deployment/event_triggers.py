@@ -4,13 +4,15 @@ Writes automations. Safe to repeat: equal ones stay unchanged, others are replac
 `prefect deploy` does.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, TypeGuard
 from uuid import UUID
 
 from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import DeploymentFilter
 from prefect.events import DeploymentTriggerTypes
-from prefect.events.schemas.automations import AutomationCore
+from prefect.events.actions import RunDeployment
+from prefect.events.schemas.automations import Automation, AutomationCore
 from pydantic import TypeAdapter
 
 _SPECIFICATION_TYPE: TypeAdapter[DeploymentTriggerTypes] = TypeAdapter(DeploymentTriggerTypes)
@@ -42,6 +44,31 @@ def sync_triggers(
     for automation in automations:
         client.create_automation(automation)
     return True
+
+
+def remove_orphans(
+    deployment_names: Collection[str], client: SyncPrefectClient
+) -> Iterator[Automation]:
+    """Delete the triggers of deployments with these names that were deleted; yield each.
+
+    The server keeps them, and they start nothing.
+    """
+    for name in sorted(deployment_names):
+        for automation in client.read_automations_by_name(f"{name}__automation_1"):
+            started = [each.deployment_id for each in automation.actions if _starts(each)]
+            if started and not _exist(started, client):
+                client.delete_automation(automation.id)
+                yield automation
+
+
+def _starts(action: Any) -> TypeGuard[RunDeployment]:
+    return isinstance(action, RunDeployment) and action.deployment_id is not None
+
+
+def _exist(ids: Sequence[UUID | None], client: SyncPrefectClient) -> bool:
+    """Whether one of the deployments exists."""
+    chosen = DeploymentFilter.model_validate({"id": {"any_": list(ids)}})
+    return bool(client.read_deployments(deployment_filter=chosen, limit=1))
 
 
 def _automation(deployment_id: UUID, name: str, specification: Mapping[str, Any]) -> AutomationCore:
