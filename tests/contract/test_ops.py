@@ -10,6 +10,7 @@ import pytest
 from compose_spec import PyCompose
 
 from analytics_worker.cli import COMMANDS
+from analytics_worker.server.request_rules import Request, Rules
 from analytics_worker.server_login import login_problem
 from analytics_worker.settings import Settings, project_root
 from analytics_worker.settings.unknown_variables import LISTS
@@ -100,6 +101,21 @@ def test_what_compose_does_not_know_is_found(change: dict[str, Any]):
     content["services"]["worker"] |= change
     with pytest.raises(ValueError, match=r".+"):
         PyCompose.from_json(json.dumps(content))
+
+
+@pytest.mark.parametrize("port", ["", "4300"])
+def test_the_published_port_of_compose_is_a_name_of_the_server(port: str):
+    server = compose({**FILLED, "PREFECT_SERVER_API_PORT": port})["services"]["server"]
+    published = server["ports"][0].rpartition(":")[0]
+    rules = Rules.of("0.0.0.0", 4200, server["environment"]["SERVER_ALLOWED_HOSTS"].split(","))  # noqa: S104
+    for name in (published, published.replace("127.0.0.1", "localhost")):
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": "/",
+            "headers": [(b"host", name.encode())],
+        }
+        assert rules.refusal(Request(scope)) is None, name
 
 
 def test_compose_has_the_whole_worker():
