@@ -15,7 +15,7 @@ from analytics_worker.errors import sqlstate
 REPLICA = "DATABASE_URL leads to a read replica, which can't be written to"
 REPLICA_FIX = "Name the primary, or several hosts with target_session_attrs=read-write."
 READ_ONLY = "the database is read-only (default_transaction_read_only = on)"
-SEE_DOCTOR = f"{READ_ONLY}: `analytics-worker doctor` names the fix"
+SEE_DOCTOR = "the database is read-only: `analytics-worker doctor` names the fix"
 SETTING = "default_transaction_read_only"
 RESETS = {
     "user": "ALTER ROLE {role} RESET {setting}",
