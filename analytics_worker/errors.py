@@ -17,6 +17,8 @@ PERMANENT_SQLSTATE_CLASSES = frozenset({"0A", "22", "23", "28", "3D", "42"})
 # connect now. Not 57014 and 57P01: every session of the role can cancel a query or end a session.
 SERVICE_SQLSTATE_CLASSES = frozenset({"53"})
 SERVICE_SQLSTATES = frozenset({"57P02", "57P03"})
+READ_ONLY_TRANSACTION = "25006"
+"""Also of user SQL, whose transactions are read only: analytics_worker/database/write_access.py marks those of the database."""
 
 # libpq reports no SQLSTATE for a refused connection, only the server's text.
 _REFUSED_CONNECTION = re.compile(
@@ -82,6 +84,8 @@ def is_database_outage(error: BaseException) -> bool:
         return _is_connection_error(error) and not is_permanent(error)
     if code[:2] == "08":  # of a foreign server, if this connection is still open
         return getattr(error, "connection_invalidated", True)
+    if code == READ_ONLY_TRANSACTION:
+        return getattr(error, "connection_invalidated", False)
     return code[:2] in SERVICE_SQLSTATE_CLASSES or code in SERVICE_SQLSTATES
 
 

@@ -19,7 +19,7 @@ from analytics_worker.backup.folder import BackupFolder
 from analytics_worker.backup.manifest import DatabaseCopy, PrefectCopy
 from analytics_worker.database.connections import direct_connection
 from analytics_worker.settings import settings
-from analytics_worker.stack.environment import DATABASE_URLS
+from analytics_worker.stack.environment import DATABASE_URLS, database_variables
 from analytics_worker.stack.prefect_database import for_psycopg2
 from analytics_worker.text import one_line
 
@@ -95,7 +95,8 @@ def _check_target(
 def _migrate(url: str, wanted: str) -> None:
     """Create the tables at a revision, with Prefect's own migrations."""
     command = [sys.executable, "-m", "prefect", "server", "database", "upgrade", "-y", "-r", wanted]
-    environment = os.environ | {DATABASE_URLS[0]: url}  # noqa: TID251  # Prefect's own variable
+    own = database_variables({DATABASE_URLS[0]: url})
+    environment = os.environ | own  # noqa: TID251  # Prefect's own variables
     done = subprocess.run(
         command,
         env=environment,

@@ -4,12 +4,14 @@ The command that Prefect installs knows an address only in a folder with setting
 of its own elsewhere. Writes nothing itself; an address, a login or a profile that the user chose is kept.
 """
 
+import os
 import sys
 from typing import Any, NoReturn, cast
 
 from analytics_worker.cli.shell import DEBUG, exit_on_error, refuse_copied_script
 from analytics_worker.cli.stack_env import use_running_stack
 from analytics_worker.errors import PermanentError
+from analytics_worker.stack.environment import database_variables
 
 WITHOUT_SERVER = frozenset({"cloud", "config", "dev", "init", "profile", "server", "version"})
 """Commands that need no server, or start one."""
@@ -26,9 +28,16 @@ def main() -> None:
         words = sys.argv[1:] = [word for word in sys.argv[1:] if word != DEBUG]
         if not any(word in {"-p", "--profile"} for word in words[:1]):
             use_running_stack()
+            if words[:1] == ["server"]:
+                _use_server_database()
             if _needs_server(words):
                 _check_server()
         sys.exit(_run(words))
+
+
+def _use_server_database() -> None:
+    """Name the database as `analytics-worker server` does, which accepts URLs of other drivers."""
+    os.environ.update(database_variables(os.environ))  # noqa: TID251  # Prefect reads its variables there
 
 
 def _run(words: list[str]) -> None:

@@ -33,6 +33,7 @@ from analytics_worker.database.urls import (
     reader_url,
     warehouse_url,
 )
+from analytics_worker.database.write_access import detect_read_only
 from analytics_worker.settings import project_root, settings
 
 __all__ = [
@@ -190,9 +191,8 @@ def engine(role: str) -> Engine:
         "connect_timeout": settings().connect_timeout_seconds,
         "application_name": "analytics-worker",
     }
-    name_of_database = (
-        {"dbname": url.database} if url.database else {}
-    )  # the text can't hold every name
+    # The text can't hold every name.
+    name_of_database = {"dbname": url.database} if url.database else {}
     block = SqlAlchemyConnector(
         connection_info=url.render_as_string(hide_password=False),
         connect_args=arguments | name_of_database,
@@ -205,7 +205,9 @@ def engine(role: str) -> Engine:
     )
     instrument(new_engine)
     _engines.append(new_engine)
-    if role not in own:
+    if role in own:
+        detect_read_only(new_engine)
+    else:
         event.listen(new_engine, "checkin", _discard_session)
     return new_engine
 

@@ -10,6 +10,7 @@ import psycopg2
 from sqlalchemy import Connection, text
 
 from analytics_worker.database.pooler import pooled_variables, warning
+from analytics_worker.database.write_access import write_problem
 from analytics_worker.delivery.routing import unreachable_owner
 from analytics_worker.doctor.database_problems import problem, warehouse_fix
 from analytics_worker.doctor.findings import Finding, graded, size
@@ -28,11 +29,9 @@ def clock(connection: Connection) -> Iterator[Finding]:
 
 
 def primary(connection: Connection) -> Iterator[Finding]:
-    """Check that the database can be written to, which a read replica can't."""
-    if connection.scalar(text("select pg_is_in_recovery()")):
-        message = "DATABASE_URL leads to a read replica, which can't be written to"
-        fix = "Name the primary, or several hosts with target_session_attrs=read-write."
-        yield Finding("database", "read replica", "fail", message, fix)
+    """Check that the database can be written to: it is no read replica, and not read-only."""
+    if problem := write_problem(connection):
+        yield Finding("database", "writes", "fail", *problem)
 
 
 def sessions() -> Iterator[Finding]:

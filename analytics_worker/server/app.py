@@ -84,7 +84,7 @@ def check(port: int) -> None:
     _rules(port)
     configured_allow_list()
     login = None if api.auth_string is None else api.auth_string.get_secret_value()
-    problem = None if login is None else login_problem(login, api.host)
+    problem = None if login is None else login_problem(login)
     if problem:
         raise PermanentError(f"{VARIABLE} {problem}.")
     if login is None and not is_loopback(api.host):

@@ -110,13 +110,17 @@ def environment(port: int, marker: str, login: str | None) -> dict[str, str]:
             "PYTHONPATH": _python_path(chosen.get("PYTHONPATH")),
             MARKER: marker,
         }
-        | _database(chosen)
+        | database_variables(chosen)
         | _login(login)
     )
 
 
-def _database(chosen: Mapping[str, str]) -> dict[str, str]:
-    """What Prefect's server reads instead of the URL of its database that the user wrote."""
+def database_variables(chosen: Mapping[str, str]) -> dict[str, str]:
+    """Return what Prefect reads instead of the URL of its database that the user wrote: driver and TLS are asyncpg's.
+
+    Raises:
+        StackError: a parameter for TLS is invalid.
+    """
     name = next((name for name in DATABASE_URLS if chosen.get(name)), None)
     if name is None:
         return {}

@@ -63,7 +63,7 @@ def choose_login() -> Login | None:
 
 
 def _check(given: str) -> None:
-    problem = login_problem(given, listen_host())
+    problem = login_problem(given)
     if problem:
         without = ", or no such variable" if not given else ""
         raise StackError(f"{SERVER_VARIABLE} {problem}{without}.")
@@ -128,7 +128,7 @@ def _read(file: Path) -> str:
             text = opened.read(1000).strip() if private and own else ""
     except (OSError, UnicodeDecodeError):
         text = ""
-    if login_problem(text, listen_host()) or not (text.isascii() and text.isprintable()):
+    if login_problem(text) or not text.isprintable():
         raise StackError(
             f"{file} is not a valid login; expected one line user:password in a file that only you can"
             " read (mode 600): delete it, and the next start makes a new one."

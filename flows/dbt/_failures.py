@@ -13,6 +13,7 @@ _OUTAGE = (
     r"|connection refused|connection timed out|no route to host"
     r"|the database system is (starting up|shutting down|in recovery)"
     r"|too many (clients|connections)|remaining connection slots"
+    r"|cannot execute [A-Z ]{1,60} in a read-only transaction"
 )
 """Only an unavailable or overloaded server causes these."""
 _OUTAGE_FAILURE = re.compile(_OUTAGE, re.IGNORECASE | re.DOTALL)

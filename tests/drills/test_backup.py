@@ -114,8 +114,10 @@ def test_a_server_on_postgresql_is_restored_into_an_empty_database(
         cursor.execute("create database other")
     other = contrib_postgres.url.replace("/prefect?", "/other?")
     assert other != contrib_postgres.url
-    monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", other)
+    given = f"{other.replace('+asyncpg', '')}&sslmode=prefer"
+    monkeypatch.setenv("PREFECT_SERVER_DATABASE_CONNECTION_URL", given)
     restored(environment, tmp_path)
+    monkeypatch.delenv("PREFECT_SERVER_DATABASE_CONNECTION_URL")
     started = Server(tmp_path / "second", PREFECT_API_DATABASE_CONNECTION_URL=other)
     with started, httpx.Client(base_url=started.api_url) as client:
         assert client.get("/work_pools/saved").json()["name"] == "saved"

@@ -109,3 +109,10 @@ def test_a_password_in_the_address_is_not_repeated():
 @pytest.mark.parametrize("url", [None, "", "https://host/proxy/api", "http://[::1]:4200/api"])
 def test_other_addresses_are_kept(url):
     check_api_url(url)
+
+
+def test_the_server_s_database_has_the_url_that_our_server_accepts():
+    url = "postgres://me@127.0.0.1:1/prefect?sslmode=prefer"
+    words = ("server", "database", "upgrade", "-y")
+    done = prefect(*words, PREFECT_SERVER_DATABASE_CONNECTION_URL=url)
+    assert (done.returncode, done.stderr) == (1, "error: Connect call failed ('127.0.0.1', 1)\n")

@@ -83,8 +83,7 @@ def test_rules_and_reports_read_it_and_doctor_knows_what_it_is(replica: Replicat
     assert check_readers().status == "healthy"
     with direct_connection(parse_url(text(replica.standby.address()))) as connection:
         assert (
-            "which can't be written to"
-            in problems(database.primary(connection))["read replica"].message
+            "which can't be written to" in problems(database.primary(connection))["writes"].message
         )
         assert [*database.clock(connection)]
 

@@ -99,7 +99,12 @@ def test_a_wrong_password(new_stack, postgres):
 
 
 @pytest.mark.parametrize(
-    ("login", "said"), [("admin:", "has an empty password"), ("nologin", "has no colon")]
+    ("login", "said"),
+    [
+        ("admin:", "has an empty password"),
+        ("nologin", "has no colon"),
+        ("jürgen:secret", "has a character that is not ASCII, which the server can't compare"),
+    ],
 )
 def test_a_login_that_protects_nothing(new_stack, login: str, said: str):
     new_stack.variables["PREFECT_SERVER_API_AUTH_STRING"] = login

@@ -11,11 +11,11 @@ from sqlalchemy.exc import OperationalError
 from analytics_worker.circuit_breaker import StoreUnreachableError, db_circuit_breaker
 from analytics_worker.database.connections import direct_connection, run_sql, warehouse_url
 from analytics_worker.database.libpq_url import connection_problem
+from analytics_worker.database.write_access import write_problem
 from flows.monitoring.checks.runner import Finding
 
 MAX_CONNECTION_SHARE = 0.9
 MAX_LAG_SECONDS = 300.0
-REPLICA_FIX = "Name the primary, or several hosts with target_session_attrs=read-write."
 FIX = (
     "Start PostgreSQL, or correct DATABASE_URL; flows continue without intervention once it answers"
     " (`analytics-worker doctor` shows more)."
@@ -29,11 +29,12 @@ def check_database() -> Finding:
         with direct_connection(warehouse_url()) as connection:
             connected = time.perf_counter()
             row = run_sql(connection, "monitoring/database_health")[0]
+            answered = time.perf_counter()
+            refused = write_problem(connection)
     except OperationalError as error:
         return Finding("unhealthy", _reason(error), FIX)
-    answered = time.perf_counter()
-    if row["is_replica"]:
-        return Finding("unhealthy", "DATABASE_URL leads to a read replica", REPLICA_FIX)
+    if refused:
+        return Finding("unhealthy", *refused)
     used, maximum, lag = row["connections_used"], row["connections_max"], row["lag_seconds"]
     text = (
         f"PostgreSQL {row['version'].split()[0]}: connected in {(connected - started) * 1000:.0f} ms,"

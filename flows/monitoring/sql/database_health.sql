@@ -1,6 +1,5 @@
 -- Count sessions and their limit; measure the lag of the slowest standby of this server.
 select
-    pg_is_in_recovery() as is_replica,
     current_setting('server_version') as version,
     cast(current_setting('max_connections') as integer)
     - cast(current_setting('superuser_reserved_connections') as integer) as connections_max,
