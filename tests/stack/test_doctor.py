@@ -4,12 +4,11 @@ import os
 import socket
 import time
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from prefect import get_client
-from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolUpdate
+from prefect.client.schemas.actions import DeploymentUpdate
 from prefect.settings import (
     PREFECT_API_DATABASE_CONNECTION_URL,
     PREFECT_API_URL,
@@ -216,36 +215,6 @@ def test_deployments_from_another_version_are_named(client):
     client.update_deployment(deployment.id, DeploymentUpdate(version="hostile\ntext"))
     message = problems(versions.deployments(client))["deployments"].message
     assert message.endswith("; 1 without a version of the code")
-
-
-def test_a_schedule_whose_runs_are_late_fails(client, monkeypatch: pytest.MonkeyPatch):
-    name = "run-dbt-tests/dbt"
-    assert "late" not in str(problems(server.schedules(client)).get(name))
-    run = client.create_flow_run_from_deployment(client.read_deployment_by_name(name).id)
-    monkeypatch.setattr(
-        server, "MIN_LATENESS", timedelta(minutes=-5)
-    )  # as if five minutes had passed
-    assert "runs are late" in problems(server.schedules(client))[name].message
-    client.update_work_pool("dbt", WorkPoolUpdate(is_paused=True))
-    late = problems(server.schedules(client))[name]
-    assert late.message.endswith("runs are late: pool dbt is paused")
-    assert late.fix == "`prefect work-pool resume dbt`"
-    client.update_work_pool("dbt", WorkPoolUpdate(is_paused=False))
-    client.delete_flow_run(run.id)
-
-
-def test_a_pool_that_hands_out_no_runs_is_named(client):
-    client.update_work_pool("dbt", WorkPoolUpdate(is_paused=True))
-    client.update_work_pool("reports", WorkPoolUpdate(concurrency_limit=0))
-    found = [each for each in server.workers(client) if each.message.startswith("pool ")]
-    client.update_work_pool("dbt", WorkPoolUpdate(is_paused=False))
-    deploy(desired_state(), client)  # sets the limit of prefect.yaml
-    assert {each.message for each in found} == {
-        "pool dbt is paused",
-        "pool reports has the limit 0",
-    }
-    assert {each.level for each in found} == {"warn"}
-    assert not [each for each in server.workers(client) if each.message.startswith("pool ")]
 
 
 def test_what_runs_may_start_is_looked_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
