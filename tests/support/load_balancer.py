@@ -28,7 +28,6 @@ class LoadBalancer(BackgroundServer, socketserver.ThreadingTCPServer):
         self.backends: Sequence[int] = ()
         self.taken = dict[int, int]()
         self._turns = itertools.count()
-        self._open = set[socket.socket]()
 
     @property
     def port(self) -> int:
@@ -44,16 +43,8 @@ class LoadBalancer(BackgroundServer, socketserver.ThreadingTCPServer):
                 connection = socket.create_connection(("127.0.0.1", port), CONNECT_SECONDS)
                 connection.settimeout(None)
                 self.taken[port] = self.taken.get(port, 0) + 1
-                self._open.add(connection)
                 return connection
         return None
-
-    @override
-    def end_connections(self) -> None:
-        """End those to the servers, so that each client connects anew."""
-        while self._open:
-            with suppress(OSError):
-                self._open.pop().shutdown(socket.SHUT_RDWR)
 
 
 class _PassOn(socketserver.BaseRequestHandler):
