@@ -5,7 +5,7 @@ Reads the Prefect API; writes nothing.
 
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -21,6 +21,7 @@ from analytics_worker.prefect_support.deployments import DeployedFlow, deployed_
 from analytics_worker.prefect_support.heartbeat_timeout import HEARTBEAT_AUTOMATION
 from analytics_worker.prefect_support.pagination import pages
 from analytics_worker.prefect_support.run_filters import runs_due, runs_in_states
+from analytics_worker.prefect_support.stopped_pools import StoppedPool, stopped_pool
 
 MIN_LATENESS = timedelta(minutes=2)
 DEPLOY_FIX = "`analytics-worker deploy`"
@@ -36,7 +37,8 @@ def clock(client: SyncPrefectClient) -> Iterator[Finding]:
 
 
 def workers(client: SyncPrefectClient) -> Iterator[Finding]:
-    """Check that each work pool has an online worker."""
+    """Check that each work pool has an online worker and hands out runs."""
+    stopped = _stopped_pools(client)
     for pool in pools():
         try:
             pool_workers = client.read_workers_for_work_pool(pool.name)
@@ -46,18 +48,28 @@ def workers(client: SyncPrefectClient) -> Iterator[Finding]:
         online = sum(worker.status is WorkerStatus.ONLINE for worker in pool_workers)
         fix = f"`analytics-worker worker --pool {pool.name}`, or `make up`"
         yield graded("workers", pool.name, f"{online} online", fail=not online, fix=fix)
+        if pool.name in stopped:
+            yield Finding("workers", pool.name, "warn", *stopped[pool.name])
+
+
+def _stopped_pools(client: SyncPrefectClient) -> Mapping[str, StoppedPool]:
+    found = ((pool.name, stopped_pool(pool)) for pool in pages(client.read_work_pools))
+    return {name: stopped for name, stopped in found if stopped}
 
 
 def schedules(client: SyncPrefectClient) -> Iterator[Finding]:
     """Check that each scheduled deployment has scheduled runs, none of them late."""
-    late = _late_runs(client)
+    late, stopped = _late_runs(client), _stopped_pools(client)
     for deployed_flow in deployed_flows():
         if deployed_flow.deployment.schedules:
-            yield _schedule(client, deployed_flow, late)
+            yield _schedule(client, deployed_flow, late, stopped)
 
 
 def _schedule(
-    client: SyncPrefectClient, deployed_flow: DeployedFlow, late: Counter[object]
+    client: SyncPrefectClient,
+    deployed_flow: DeployedFlow,
+    late: Counter[object],
+    stopped: Mapping[str, StoppedPool],
 ) -> Finding:
     name = str(deployed_flow)
     try:
@@ -69,13 +81,20 @@ def _schedule(
         return Finding("schedules", name, "warn", "paused", fix)
     overdue, next_run = late[deployment.id], _next_run(client, deployment.id)
     if overdue:
-        fix = "Its pool is full or has no worker: `analytics-worker status`."
-        return Finding("schedules", name, "fail", f"{overdue} runs are late", fix)
+        return _late_schedule(name, overdue, stopped.get(deployment.work_pool_name or ""))
     if next_run is None or next_run.next_scheduled_start_time is None:
         fix = "The server's scheduler does not run: see server.log."
         return Finding("schedules", name, "fail", "nothing is scheduled", fix)
     start = next_run.next_scheduled_start_time.astimezone(UTC)
     return Finding("schedules", name, "ok", f"on time, next {start:%m-%d %H:%M} UTC")
+
+
+def _late_schedule(name: str, overdue: int, stopped: StoppedPool | None) -> Finding:
+    message = f"{overdue} runs are late"
+    if stopped:
+        return Finding("schedules", name, "fail", f"{message}: {stopped.message}", stopped.fix)
+    fix = "Its pool is full or has no worker: `analytics-worker status`."
+    return Finding("schedules", name, "fail", message, fix)
 
 
 def _late_runs(client: SyncPrefectClient) -> Counter[object]:

@@ -3,6 +3,7 @@
 Reads Prefect's settings and ``stack.env``; writes nothing. What the user set takes precedence.
 """
 
+import json
 from collections.abc import Generator
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -35,6 +36,10 @@ REFUSAL_STATUSES = frozenset(
     }
 )
 
+FOREIGN_PAGE = (
+    "{api} is answered with a page in place of JSON: a proxy or a login page answers instead of it."
+)
+
 
 class ApiRefusedError(PermanentError):
     """The Prefect API refuses the caller or the request; the message names the variable to set."""
@@ -46,7 +51,7 @@ def api_client() -> Generator[SyncPrefectClient]:
 
     Raises:
         ApiRefusedError: the API requires a login, or refuses the request.
-        ApiUnavailableError: there is no server, or it is not reached within two seconds.
+        ApiUnavailableError: there is no server, it is not reached within two seconds, or a page of another answers.
     """
     restrict_result_libraries()
     with with_stack_access():
@@ -62,6 +67,10 @@ def _refusals() -> Generator[None]:
     except PrefectHTTPStatusError as error:
         if message := refusal_message(error):
             raise ApiRefusedError(message) from error
+        raise
+    except json.JSONDecodeError as error:
+        if error.doc.lstrip().startswith("<"):
+            raise ApiUnavailableError(FOREIGN_PAGE.format(api=api_name())) from None
         raise
 
 

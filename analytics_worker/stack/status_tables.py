@@ -26,7 +26,9 @@ from rich.markup import escape
 
 from analytics_worker.prefect_support.api_client import api_client
 from analytics_worker.prefect_support.deployments import DeployedFlow, deployed_flows, pools
+from analytics_worker.prefect_support.pagination import pages
 from analytics_worker.prefect_support.results import MAX_MESSAGE_LENGTH
+from analytics_worker.prefect_support.stopped_pools import stopped_pool
 from analytics_worker.stack.state_dir import Component, StackRecord
 from analytics_worker.stack.terminal import Terminal, plain
 from analytics_worker.text import one_line
@@ -48,6 +50,7 @@ def show(record: StackRecord | None) -> bool:
         found = [_pool(client, pool.name) for pool in pools()]
         columns = ("pool", "workers online", "slots used", "limit")
         terminal.table("\nPools", columns, (row for row, _ in found))
+        _show_stopped_pools(terminal, client)
         columns = ("deployment", "last run (UTC)", "state", "message", "next run (UTC)")
         rows = [_deployment(client, entry) for entry in deployed_flows()]
         terminal.table("\nDeployments", columns, rows, long="message", named="deployment")
@@ -89,6 +92,14 @@ def _pool(client: SyncPrefectClient, name: str) -> tuple[Sequence[str], bool]:
     style = "green" if online else "bold red"
     row = (name, f"[{style}]{online}[/]", str(_slots(client, pool)), str(pool.concurrency_limit))
     return row, online > 0
+
+
+def _show_stopped_pools(terminal: Terminal, client: SyncPrefectClient) -> None:
+    ours = {pool.name for pool in pools()}
+    for pool in pages(client.read_work_pools):
+        if pool.name in ours and (stopped := stopped_pool(pool)):
+            text = plain(f"{stopped.message}: {stopped.fix}")
+            terminal.console.print(f"[bold red]{text}[/]", soft_wrap=True)
 
 
 def _slots(client: SyncPrefectClient, pool: WorkPool) -> int:

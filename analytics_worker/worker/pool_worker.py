@@ -25,6 +25,7 @@ from analytics_worker.worker.caching_client import CachingClient
 from analytics_worker.worker.claim_batches import claim_in_batches
 from analytics_worker.worker.claim_lock import ClaimLock, ClaimLockTimeoutError
 from analytics_worker.worker.fair_share import FairShare
+from analytics_worker.worker.foreign_answers import refuse_foreign_answers
 from analytics_worker.worker.job import Job
 from analytics_worker.worker.job_override_policy import JobPolicy
 from analytics_worker.worker.run_executor import RunExecutor
@@ -95,6 +96,7 @@ class PoolWorker(RunStarter):
         except BaseException as error:  # stopped while it connects: what is open is closed in order
             await self._exit_stack.__aexit__(type(error), error, error.__traceback__)
             raise
+        refuse_foreign_answers(super().client)
         self._clock.follow(super().client)
         return self
 
@@ -152,9 +154,8 @@ class PoolWorker(RunStarter):
 
     async def _keep_in_sync(self) -> None:
         while True:
-            await anyio.sleep(
-                self.heartbeat_interval_seconds if self._has_successfully_synced else RETRY_SECONDS
-            )
+            synced = self._has_successfully_synced
+            await anyio.sleep(self.heartbeat_interval_seconds if synced else RETRY_SECONDS)
             try:
                 await self._sync_and_initialize()
             except (httpx.HTTPError, OSError) as error:
@@ -199,9 +200,8 @@ class PoolWorker(RunStarter):
         """Ask again, now that it is our turn, and keep the turn until each run is PENDING."""
         due = await self._due_runs()
         half = time.monotonic() + (lock.expires_at - time.monotonic()) / 2
-        superfluous = await skip_superseded(
-            self.client, [e.flow_run for e in due], self._clock.now(), half
-        )
+        runs = [entry.flow_run for entry in due]
+        superfluous = await skip_superseded(self.client, runs, self._clock.now(), half)
         due = [entry for entry in due if entry.flow_run.id not in superfluous]
         limit = self.work_pool.concurrency_limit
         self._expects_work = bool(due) and len(due) + self._active_count >= (limit or math.inf)

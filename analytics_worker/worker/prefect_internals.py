@@ -193,12 +193,12 @@ def wants_csrf_tokens(client: PrefectClient) -> bool:
 
 def add_request_hooks(
     client: PrefectClient,
-    before: Callable[[httpx.Request], Awaitable[None]],
+    before: Callable[[httpx.Request], Awaitable[None]] | None,
     after: Callable[[httpx.Response], Awaitable[None]],
 ) -> None:
-    """Call functions with each request that the client sends, and with each response."""
+    """Call functions with each request that the client sends, and with each response; the first ones first."""
     hooks = client._client.event_hooks  # noqa: SLF001
-    hooks["request"].append(before)
+    hooks["request"].extend([before] if before else [])
     hooks["response"].append(after)
 
 

@@ -75,14 +75,17 @@ class Recovery:
 
     async def watch(self) -> None:
         """Look for abandoned runs periodically."""
+        retry = RETRY_SECONDS
         while True:
-            pause = SWEEP_SECONDS
             try:
                 await self.sweep()
             except (httpx.HTTPError, OSError) as error:
                 logger.warning("could not look for abandoned runs, will retry: %r", error)
-                pause = RETRY_SECONDS
-            await asyncio.sleep(RETRY_SECONDS if self._suspects else pause)
+                pause, retry = retry, min(retry * 2, SWEEP_SECONDS)
+            else:
+                pause = RETRY_SECONDS if self._suspects else SWEEP_SECONDS
+                retry = RETRY_SECONDS
+            await asyncio.sleep(pause)
 
     async def sweep(self) -> None:
         """Look once at every run in progress."""

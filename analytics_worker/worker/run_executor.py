@@ -18,6 +18,7 @@ from prefect.client.schemas.objects import FlowRun, State
 from prefect.logging import get_logger
 
 from analytics_worker.worker import prefect_internals
+from analytics_worker.worker.foreign_answers import refuse_foreign_answers
 from analytics_worker.worker.fork_server.pool import ForkServerPool
 from analytics_worker.worker.fork_server.protocol import ForkRequest
 from analytics_worker.worker.prefect_internals import (
@@ -121,6 +122,7 @@ class RunExecutor:
     async def __aenter__(self) -> Self:
         """Open the client and the control channel."""
         self.client = await self._stack.enter_async_context(get_client())
+        refuse_foreign_answers(self.client)
         await self._stack.enter_async_context(self._channel)
         self._processes = await self._stack.enter_async_context(
             ProcessManager(on_remove=self._unregister_channel)

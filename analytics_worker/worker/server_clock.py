@@ -28,13 +28,18 @@ MARGIN_SECONDS = 3.0
 HOST = socket.gethostname()
 FIX = "Let NTP set both clocks; `timedatectl` shows whether it does."
 SENT = "analytics_worker.sent"
+QUICK_SECONDS = 10.0
+"""An answer that took longer may have been dated long before: the server was stopped, or its host suspended."""
+CERTAIN_ANSWERS = 2
+"""Answers of different dates; for up to a second after it was stopped, a server sends the date of before."""
 
 logger = get_logger("worker.clock")
 
 
 class _Answer(NamedTuple):
-    """What the date of one answer shows."""
+    """What the answers of one date show."""
 
+    date: str
     ahead: float
     """Seconds by which this host's clock was ahead."""
     server_boot: float
@@ -53,7 +58,7 @@ class ServerClock:
     @property
     def fits(self) -> bool:
         """Whether the clocks agree well enough to claim runs."""
-        return self._exceeded < MAX_SECONDS
+        return max(self._exceeded, abs(self.seconds_ahead)) < MAX_SECONDS
 
     @property
     def seconds_ahead(self) -> float:
@@ -73,7 +78,7 @@ class ServerClock:
         add_request_hooks(client, self._note_sent, self._read)
 
     def _best(self) -> "_Answer":
-        own = _Answer(0.0, time.time() - _uptime())
+        own = _Answer("", 0.0, time.time() - _uptime())
         return min(reversed(self._answers), key=lambda answer: abs(answer.ahead), default=own)
 
     async def _note_sent(self, request: httpx.Request) -> None:
@@ -84,8 +89,16 @@ class ServerClock:
         if sent is None or date is None or not response.is_success or "age" in response.headers:
             return  # the date may be another's: of a load balancer, or of an earlier answer
         now = time.time()
-        if (ahead := seconds_ahead(date, sent, now)) is not None:
-            self._answers.append(_Answer(ahead, now - ahead - _uptime()))
+        ahead = seconds_ahead(date, sent, now) if now - sent <= QUICK_SECONDS else None
+        if ahead is not None:
+            self._add(_Answer(date, ahead, now - ahead - _uptime()))
+
+    def _add(self, answer: _Answer) -> None:
+        """Keep the best of each date; a difference is certain, and logged, when answers of two dates show it."""
+        if self._answers and self._answers[-1].date == answer.date:
+            answer = min(self._answers.pop(), answer, key=lambda each: abs(each.ahead))
+        self._answers.append(answer)
+        if len(self._answers) >= CERTAIN_ANSWERS:
             self._log_changes()
 
     def _log_changes(self) -> None:

@@ -3,22 +3,16 @@
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
 from pathlib import Path
-from threading import Barrier
-from uuid import UUID
 
 import pytest
 import yaml
 from prefect import get_client
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleUpdate, DeploymentUpdate
-from prefect.events.schemas.automations import AutomationCore
 from prefect.settings import PREFECT_SERVER_API_AUTH_STRING, temporary_settings
 
 from analytics_worker.database.connections import parse_url
-from analytics_worker.deployment.automations import sync_automations
 from analytics_worker.deployment.deploy import deploy, desired_state
 from analytics_worker.prefect_support import deployments, heartbeat_timeout
 from analytics_worker.prefect_support.claim_limits import DECAY_SECONDS
@@ -115,39 +109,6 @@ def test_prefect_deploy_creates_the_same_deployments(client):
     )
     assert completed.returncode == 0, completed.stdout + completed.stderr
     assert snapshot(client) == ours
-
-
-def test_several_deploys_at_once_leave_one_automation(client, monkeypatch: pytest.MonkeyPatch):
-    name = heartbeat_timeout.HEARTBEAT_AUTOMATION
-    for each in client.read_automations_by_name(name):
-        client.delete_automation(each.id)
-    together, create = Barrier(3), SyncPrefectClient.create_automation
-
-    def create_together(self: SyncPrefectClient, automation: AutomationCore) -> UUID:
-        together.wait()
-        return create(self, automation)
-
-    monkeypatch.setattr(SyncPrefectClient, "create_automation", create_together)
-
-    def sync() -> None:
-        with get_client(sync_client=True) as own:
-            list(sync_automations({}, own))
-
-    with ThreadPoolExecutor(3) as threads:
-        for each in [threads.submit(copy_context().run, sync) for _ in range(3)]:
-            each.result()
-    assert len(client.read_automations_by_name(name)) == 1
-
-
-def test_triggers_of_a_deleted_deployment_are_removed(client):
-    deploy(desired_state(), client)
-    name = "alerts__automation_1"
-    before = {each.id for each in client.read_automations_by_name(name)}
-    client.delete_deployment(client.read_deployment_by_name("trigger-alert/alerts").id)
-    assert actions(client, "automation")["removed"] == {name}
-    after = {each.id for each in client.read_automations_by_name(name)}
-    assert len(after) == len(before) == 2
-    assert len(before & after) == 1
 
 
 def test_a_change_on_the_server_is_reverted_and_named(client):

@@ -4,7 +4,6 @@ import os
 import socket
 import time
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -216,17 +215,6 @@ def test_deployments_from_another_version_are_named(client):
     client.update_deployment(deployment.id, DeploymentUpdate(version="hostile\ntext"))
     message = problems(versions.deployments(client))["deployments"].message
     assert message.endswith("; 1 without a version of the code")
-
-
-def test_a_schedule_whose_runs_are_late_fails(client, monkeypatch: pytest.MonkeyPatch):
-    name = "run-dbt-tests/dbt"
-    assert "late" not in str(problems(server.schedules(client)).get(name))
-    run = client.create_flow_run_from_deployment(client.read_deployment_by_name(name).id)
-    monkeypatch.setattr(
-        server, "MIN_LATENESS", timedelta(minutes=-5)
-    )  # as if five minutes had passed
-    assert "runs are late" in problems(server.schedules(client))[name].message
-    client.delete_flow_run(run.id)
 
 
 def test_what_runs_may_start_is_looked_at(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):

@@ -2,9 +2,12 @@
 
 import pytest
 import typer
+from prefect import get_client
+from prefect.client.schemas.actions import WorkPoolUpdate
 from prefect.settings import PREFECT_API_URL
 
 from analytics_worker.cli.status import status
+from analytics_worker.deployment.deploy import deploy, desired_state
 from analytics_worker.prefect_support.deployments import deployed_flows, pools
 from analytics_worker.settings import settings
 
@@ -28,3 +31,19 @@ def test_pools_and_deployments_of_the_named_api_are_shown(monkeypatch, tmp_path,
     with pytest.raises(typer.Exit):
         status()
     assert "No stack runs" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_a_paused_pool_and_one_with_the_limit_0_are_named_with_the_fix(monkeypatch, capsys):
+    monkeypatch.setenv("PREFECT_API_URL", PREFECT_API_URL.value())
+    with get_client(sync_client=True) as client:
+        deploy(desired_state(), client)
+        client.update_work_pool("reports", WorkPoolUpdate(is_paused=True))
+        client.update_work_pool("dbt", WorkPoolUpdate(concurrency_limit=0))
+        with pytest.raises(typer.Exit):
+            status()
+        client.update_work_pool("reports", WorkPoolUpdate(is_paused=False))
+        deploy(desired_state(), client)  # sets the limit of prefect.yaml
+    shown = capsys.readouterr().out
+    assert "pool reports is paused: `prefect work-pool resume reports`" in shown
+    assert "pool dbt has the limit 0: `prefect work-pool set-concurrency-limit dbt" in shown

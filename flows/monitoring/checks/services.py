@@ -15,6 +15,7 @@ from prefect.settings import get_current_settings
 from pydantic import SecretStr
 
 from analytics_worker.breakers.redis import RedisStore
+from analytics_worker.prefect_support.stopped_pools import stopped_pool
 from analytics_worker.settings import settings
 from analytics_worker.transport.address_filter import configured_allow_list
 from analytics_worker.transport.http_backend import CheckedBackend, RequestDeadline
@@ -45,14 +46,17 @@ def check_api() -> Finding:
 
 
 def check_pool(pool: str) -> Callable[[], Finding]:
-    """Return a check that a worker of the pool sent a heartbeat recently."""
+    """Return a check that a worker of the pool sent a heartbeat recently, and that it hands out runs."""
 
     def check() -> Finding:
         with get_client(sync_client=True) as client:
             online = online_workers(client, pool)
+            stopped = stopped_pool(client.read_work_pool(pool)) if online else None
         if not online:
             fix = f"Start one: `analytics-worker worker --pool {pool}`."
             return Finding("unhealthy", f"no worker of pool {pool} is online", fix)
+        if stopped:
+            return Finding("degraded", *stopped)
         return Finding("healthy", f"{online} online")
 
     return check

@@ -1,0 +1,61 @@
+"""Automations that `deploy` leaves: one of each kind, and none of a deployment that was deleted."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from threading import Barrier
+from uuid import UUID
+
+import pytest
+from prefect import get_client
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.events.schemas.automations import AutomationCore
+
+from analytics_worker.deployment.automations import sync_automations
+from analytics_worker.deployment.deploy import deploy, desired_state
+from analytics_worker.prefect_support import heartbeat_timeout
+
+pytestmark = pytest.mark.usefixtures("prefect_api", "environment")
+
+
+@pytest.fixture
+def client() -> Iterator[SyncPrefectClient]:
+    with get_client(sync_client=True) as api:
+        yield api
+
+
+def removed(client: SyncPrefectClient) -> list[str]:
+    return [each.name for each in deploy(desired_state(), client) if each.action == "removed"]
+
+
+def test_several_deploys_at_once_leave_one_automation(client, monkeypatch: pytest.MonkeyPatch):
+    name = heartbeat_timeout.HEARTBEAT_AUTOMATION
+    for each in client.read_automations_by_name(name):
+        client.delete_automation(each.id)
+    together, create = Barrier(3), SyncPrefectClient.create_automation
+
+    def create_together(self: SyncPrefectClient, automation: AutomationCore) -> UUID:
+        together.wait()
+        return create(self, automation)
+
+    monkeypatch.setattr(SyncPrefectClient, "create_automation", create_together)
+
+    def sync() -> None:
+        with get_client(sync_client=True) as own:
+            list(sync_automations({}, own))
+
+    with ThreadPoolExecutor(3) as threads:
+        for each in [threads.submit(copy_context().run, sync) for _ in range(3)]:
+            each.result()
+    assert len(client.read_automations_by_name(name)) == 1
+
+
+def test_triggers_of_a_deleted_deployment_are_removed(client):
+    deploy(desired_state(), client)
+    name = "alerts__automation_1"
+    before = {each.id for each in client.read_automations_by_name(name)}
+    client.delete_deployment(client.read_deployment_by_name("trigger-alert/alerts").id)
+    assert removed(client) == [name]
+    after = {each.id for each in client.read_automations_by_name(name)}
+    assert len(after) == len(before) == 2
+    assert len(before & after) == 1

@@ -1,0 +1,54 @@
+"""`analytics-worker doctor` names pools that hand out no runs, and late runs."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from prefect import get_client
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.actions import WorkPoolUpdate
+
+from analytics_worker.deployment.deploy import deploy, desired_state
+from analytics_worker.doctor import server
+from tests.support.doctor_findings import problems
+
+pytestmark = pytest.mark.usefixtures("environment", "prefect_api")
+
+
+@pytest.fixture
+def client() -> Iterator[SyncPrefectClient]:
+    with get_client(sync_client=True) as api:
+        deploy(desired_state(), api)
+        yield api
+
+
+def test_a_schedule_whose_runs_are_late_fails(
+    client: SyncPrefectClient, monkeypatch: pytest.MonkeyPatch
+):
+    name = "run-dbt-tests/dbt"
+    assert "late" not in str(problems(server.schedules(client)).get(name))
+    run = client.create_flow_run_from_deployment(client.read_deployment_by_name(name).id)
+    monkeypatch.setattr(
+        server, "MIN_LATENESS", timedelta(minutes=-5)
+    )  # as if five minutes had passed
+    assert "runs are late" in problems(server.schedules(client))[name].message
+    client.update_work_pool("dbt", WorkPoolUpdate(is_paused=True))
+    late = problems(server.schedules(client))[name]
+    assert late.message.endswith("runs are late: pool dbt is paused")
+    assert late.fix == "`prefect work-pool resume dbt`"
+    client.update_work_pool("dbt", WorkPoolUpdate(is_paused=False))
+    client.delete_flow_run(run.id)
+
+
+def test_a_pool_that_hands_out_no_runs_is_named(client: SyncPrefectClient):
+    client.update_work_pool("dbt", WorkPoolUpdate(is_paused=True))
+    client.update_work_pool("reports", WorkPoolUpdate(concurrency_limit=0))
+    found = [each for each in server.workers(client) if each.message.startswith("pool ")]
+    client.update_work_pool("dbt", WorkPoolUpdate(is_paused=False))
+    deploy(desired_state(), client)  # sets the limit of prefect.yaml
+    assert {each.message for each in found} == {
+        "pool dbt is paused",
+        "pool reports has the limit 0",
+    }
+    assert {each.level for each in found} == {"warn"}
+    assert not [each for each in server.workers(client) if each.message.startswith("pool ")]
