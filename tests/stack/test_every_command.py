@@ -73,6 +73,8 @@ EXAMPLES = {
     "reports sync": FILES,
     "reports run": ["sales", *FILES],
     "reports resend": ["1"],
+    "reports held": [],
+    "reports held ": ["--json"],
 }
 """Arguments of each command; a space after its name makes another example."""
 NEEDED = {*EXAMPLES} - {"env", "alerts validate", "reports validate"}

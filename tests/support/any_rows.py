@@ -22,6 +22,8 @@ FIXED = {
     ("deployment_notices", "recipient"): "webhook",
     ("deliveries", "domain"): "alerts",
     ("messages", "domain"): "alerts",
+    ("contract_checks", "schema_name"): "contracts schema_name 0",
+    ("contract_checks", "relation_name"): "contracts relation_name 0",
 }
 COLUMNS = """
 select
@@ -35,7 +37,7 @@ select
     (
         select target.relname::text from pg_constraint as reference
         inner join pg_class as target on target.oid = reference.confrelid
-        where reference.conrelid = relation.oid and reference.contype = 'f' and reference.conkey = array[attribute.attnum]
+        where reference.conrelid = relation.oid and reference.contype = 'f' and reference.conkey @> array[attribute.attnum]
         limit 1
     )
 from pg_class as relation
@@ -81,10 +83,10 @@ def _fill(cursor: Any, name: str, columns: list[Any]) -> int:
         chosen: dict[str, Any] = {}
         references: dict[str, str] = {}
         for column, kind, required, _, target in columns:
-            if target and required:
-                references[column] = target
-            elif (name, column) in FIXED:
+            if (name, column) in FIXED:
                 chosen[column] = FIXED[name, column]
+            elif target and required:
+                references[column] = target
             elif allowed[column]:
                 chosen[column] = allowed[column][number % len(allowed[column])]
             elif required or (column, kind) == ("key", "text"):
