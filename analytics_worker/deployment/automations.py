@@ -17,6 +17,7 @@ from prefect.events.schemas.automations import AutomationCore, EventTrigger, Pos
 from prefect.exceptions import PrefectHTTPStatusError
 from pydantic import SecretStr
 
+from analytics_worker.deployment.equal_automations import comparable
 from analytics_worker.prefect_support.heartbeat_timeout import (
     CRASH_MESSAGE,
     HEARTBEAT_AUTOMATION,
@@ -31,6 +32,8 @@ from blocks.warehouse import is_protected
 
 Action = Literal["created", "updated", "unchanged"]
 
+IGNORED = frozenset({"owner_resource", "enabled"})
+"""Fields by which automations are not compared; a paused one stays paused."""
 WEBHOOK_BLOCK = "analytics-worker-monitoring"
 MONITORING_DEPLOYMENT = "collect-worker-metrics/monitoring"
 SUCCESS_EVENT = "prefect.flow-run.Completed"
@@ -111,7 +114,7 @@ def _save_webhook_block(url: SecretStr) -> UUID:
 
 def _sync(automation: AutomationCore, client: SyncPrefectClient) -> AutomationChange:
     stored = client.read_automations_by_name(automation.name)
-    if [_comparable(each) for each in stored] == [_comparable(automation)]:
+    if [comparable(each, IGNORED) for each in stored] == [comparable(automation, IGNORED)]:
         return AutomationChange(automation.name, "unchanged")
     for each in stored:
         _delete(each.id, client)
@@ -132,12 +135,6 @@ def _delete(automation: UUID, client: SyncPrefectClient) -> None:
     except PrefectHTTPStatusError as error:
         if error.response.status_code != HTTPStatus.NOT_FOUND:  # another deploy was faster
             raise
-
-
-def _comparable(automation: AutomationCore) -> str:
-    """Return the fields by which automations are compared; a paused one stays paused."""
-    fields = set(AutomationCore.model_fields) - {"owner_resource", "enabled"}
-    return automation.model_dump_json(include=fields, exclude={"trigger": {"id"}})
 
 
 def _resource(deployment: UUID) -> str:

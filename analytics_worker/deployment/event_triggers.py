@@ -15,6 +15,8 @@ from prefect.events.actions import RunDeployment
 from prefect.events.schemas.automations import Automation, AutomationCore
 from pydantic import TypeAdapter
 
+from analytics_worker.deployment.equal_automations import comparable
+
 _SPECIFICATION_TYPE: TypeAdapter[DeploymentTriggerTypes] = TypeAdapter(DeploymentTriggerTypes)
 
 
@@ -38,7 +40,7 @@ def sync_triggers(
         for automation in client.read_resource_related_automations(resource)
         if automation.name in names or automation.name.startswith(prefix)
     ]
-    if sorted(map(_comparable, automations)) == sorted(map(_comparable, stored)):
+    if _comparable(automations) == _comparable(stored):
         return False
     client.delete_resource_owned_automations(resource)
     for automation in automations:
@@ -71,13 +73,11 @@ def _exist(ids: Sequence[UUID | None], client: SyncPrefectClient) -> bool:
     return bool(client.read_deployments(deployment_filter=chosen, limit=1))
 
 
+def _comparable(automations: Sequence[AutomationCore]) -> list[str]:
+    return sorted(comparable(each, frozenset({"owner_resource"})) for each in automations)
+
+
 def _automation(deployment_id: UUID, name: str, specification: Mapping[str, Any]) -> AutomationCore:
     trigger = _SPECIFICATION_TYPE.validate_python({"name": name} | dict(specification))
     trigger.set_deployment_id(deployment_id)
     return trigger.as_automation()
-
-
-def _comparable(automation: AutomationCore) -> str:
-    """Return the fields by which automations are compared."""
-    fields = set(AutomationCore.model_fields) - {"owner_resource"}
-    return automation.model_dump_json(include=fields, exclude={"trigger": {"id"}})

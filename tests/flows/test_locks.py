@@ -106,5 +106,5 @@ def test_nobody_makes_a_dead_worker_look_alive(reader):
     ],
 )
 def test_the_reader_has_nothing_in_ops(reader, sql):
-    with pytest.raises(Exception, match="permission denied|read-only transaction"):  # the driver's
+    with pytest.raises(Exception, match=r"permission denied|read-only transaction"):  # the driver's
         reader(sql)

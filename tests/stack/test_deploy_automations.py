@@ -1,5 +1,8 @@
 """Automations that `deploy` leaves: one of each kind, and none of a deployment that was deleted."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
@@ -59,3 +62,21 @@ def test_triggers_of_a_deleted_deployment_are_removed(client):
     after = {each.id for each in client.read_automations_by_name(name)}
     assert len(after) == len(before) == 2
     assert len(before & after) == 1
+
+
+def test_an_automation_is_the_same_in_every_process():
+    code = (
+        "from uuid import UUID; from analytics_worker.deployment import automations as a;"
+        "print(a.comparable(a._crash_runs_without_heartbeats([UUID(int=1)]), a.IGNORED))"
+    )
+    shown = {
+        subprocess.run(
+            [sys.executable, "-c", code],
+            env=os.environ | {"PYTHONHASHSEED": str(seed)},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        for seed in range(4)
+    }
+    assert len(shown) == 1
