@@ -63,6 +63,9 @@ class Launch:
         module, *arguments = self._arguments()
         show_command([sys.executable, "-m", module, *arguments])
         sys.argv = [module, *arguments]
+        sys.modules.pop(
+            module, None
+        )  # the supervisor may have imported it; runpy would warn on its output
         runpy.run_module(module, run_name="__main__", alter_sys=True)
 
     def _tie_to_parent(self) -> None:

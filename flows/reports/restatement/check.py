@@ -11,8 +11,6 @@ import time
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy.exc import OperationalError
-
 from analytics_worker.circuit_breaker import CircuitOpenError
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.delivery import deliver_due
@@ -78,14 +76,10 @@ def _notify_of(report: str) -> bool:
         with warehouse() as connection:
             return notify_owner(connection, report)
     except Exception as error:  # any error that is no outage is the report's own
-        if _is_outage(error):
+        if isinstance(error, CircuitOpenError) or is_database_outage(error):
             raise
         _log.warning("could not notify the owner of report %r", report, exc_info=error)
         return False
-
-
-def _is_outage(error: Exception) -> bool:
-    return isinstance(error, OperationalError | CircuitOpenError) or is_database_outage(error)
 
 
 def compare_run(run_id: int) -> None:
@@ -99,9 +93,7 @@ def compare_run(run_id: int) -> None:
         changes, error = _compared(run_from_row(rows[0]), stored)
     except ReplicaBehindError:
         return  # the next call compares it
-    except Exception as raised:  # any other error is the run's own
-        if _is_outage(raised):
-            raise
+    except Exception as raised:  # noqa: BLE001  # the run's own: its reader may be of another server; an outage of ours ends the next statement
         changes, error = stored.changes, one_line(f"{type(raised).__name__}: {raised}")
     moved = movements(stored.changes, changes, [part.key for part in _comparable(stored)])
     with warehouse() as connection:

@@ -82,6 +82,8 @@ def _reason(connection: Connection, run_id: int, rows: Sequence[RowMapping]) -> 
             " off, or it is older than this version"
         )
     latest = [each["label"] for each in run_sql(connection, "reports/compared_runs")]
+    if not latest:
+        return f"{reason}. No run can be compared yet"
     return "\n".join([f"{reason}. The latest runs that can be compared:", *latest])
 
 
