@@ -177,6 +177,11 @@ def test_the_stack_outlives_it(running_stack):
     assert {name: running_stack.pid(name) for name in before} == before
 
 
+def test_no_warning_of_python_is_shown_at_the_start(running_stack):
+    wait_until(lambda: all(map(running_stack.pid, FORKED)), DEADLINE_SECONDS)
+    assert "Warning" not in running_stack.output
+
+
 def test_its_command_lines_say_what_they_are(running_stack):
     wait_until(lambda: all(map(running_stack.pid, FORKED)), DEADLINE_SECONDS)
     shown = {n: psutil.Process(running_stack.pid(n)).cmdline() for n in FORKED}

@@ -1,11 +1,13 @@
 """Faults while sent reports are compared: each is its own, and nothing is reported twice or lost."""
 
+import json
 import multiprocessing
 from multiprocessing.context import ForkServerContext
 
 import pytest
 from sqlalchemy import text
 
+from analytics_worker.database import connections
 from analytics_worker.database.connections import warehouse
 from tests.flows.reports.reports import report
 from tests.flows.reports.restated import (
@@ -93,6 +95,24 @@ def test_an_error_is_tried_again_until_it_is_over(smtp_sink):
     assert (check().compared, notices(smtp_sink)) == (1, [])
     execute("grant select on analytics.sales to analytics_reader")
     assert (check().compared, len(notices(smtp_sink))) == (1, 1)
+
+
+def test_a_reader_whose_server_is_away_does_not_hide_another(monkeypatch, environment):
+    """Its reports are compared again later; those of other readers are compared now."""
+    urls = {"other": environment}
+    set_variable(monkeypatch, "READER_DATABASE_URLS", json.dumps(urls))
+    for name, reader in (("a", "other"), ("b", None)):
+        store(sales_report("a", reader="other"), sales_report("b"))
+        send(sales_report(name, reader=reader))
+    set_variable(
+        monkeypatch, "READER_DATABASE_URLS", '{"other": "postgresql://a:b@127.0.0.1:1/kpis"}'
+    )
+    connections.dispose()  # the sessions of before
+    change(RAISE)
+    assert check().notified == ["b"]
+    errors = query("select error from ops.report_comparisons order by run_id")
+    assert errors[0]
+    assert errors[1] is None
 
 
 def test_an_odd_stored_definition_does_not_hide_another():
