@@ -8,6 +8,7 @@ escapes, lone surrogates, overrides of the writing direction) becomes ``�`` an
 
 import hashlib
 import re
+from collections.abc import Sequence
 
 MAX_LINE = 300
 LINE_END = "⏎"
@@ -58,6 +59,12 @@ def shorten_with_hash(text: str, limit: int) -> str:
 def contains_hash(text: str) -> bool:
     """Return whether a text could be taken for a result of `shorten_with_hash`."""
     return _HASH.search(text) is not None
+
+
+def first_of(texts: Sequence[str], limit: int, separator: str = ", ") -> str:
+    """Return the first texts, and how many more there are: "a, b and 3 more"."""
+    more = f" and {len(texts) - limit} more" if len(texts) > limit else ""
+    return separator.join(texts[:limit]) + more
 
 
 def counted(count: int, noun: str) -> str:

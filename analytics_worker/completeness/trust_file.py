@@ -6,7 +6,7 @@ Reads the file; writes nothing. Without a file, only dbt declares columns, and t
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
@@ -18,6 +18,7 @@ from analytics_worker.settings import project_root
 from analytics_worker.timezones import UTC, Timezone
 
 FILE = "trust.yml"
+Section = Literal["watermark", "contracts", "promise"]
 _NAME = r'(?:[^".\s]+|"(?:[^"]|"")+")'
 RelationName = Annotated[
     str,
@@ -88,11 +89,7 @@ def load_watermarks(folder: Path | None = None) -> list[Declaration]:
     Raises:
         DefinitionError: the file is not valid; one line for each mistake.
     """
-    read_file = _read(folder)
-    if read_file is None:
-        return []
-    document, definition = read_file
-    _refuse_duplicates(document, "watermark", definition.watermark)
+    definition = _read(folder, "watermark")
     return [
         Declaration(*_pair(name), each.column, each.timezone or definition.timezone, FILE)
         for name, each in definition.watermark.items()
@@ -105,11 +102,7 @@ def load_contracts(folder: Path | None = None) -> list[DeclaredContract]:
     Raises:
         DefinitionError: the file is not valid; one line for each mistake.
     """
-    read_file = _read(folder)
-    if read_file is None:
-        return []
-    document, definition = read_file
-    _refuse_duplicates(document, "contracts", definition.contracts)
+    definition = _read(folder, "contracts")
     return [
         DeclaredContract(*_pair(name), contract) for name, contract in definition.contracts.items()
     ]
@@ -121,26 +114,24 @@ def load_promises(folder: Path | None = None) -> list[RelationPromise]:
     Raises:
         DefinitionError: the file is not valid; one line for each mistake.
     """
-    read_file = _read(folder)
-    if read_file is None:
-        return []
-    document, definition = read_file
-    _refuse_duplicates(document, "promise", definition.promise)
+    definition = _read(folder, "promise")
     return [
         RelationPromise(*_pair(name), promise, definition.timezone or UTC)
         for name, promise in definition.promise.items()
     ]
 
 
-def _read(folder: Path | None) -> tuple[Document, TrustDefinition] | None:
+def _read(folder: Path | None, section: Section) -> TrustDefinition:
+    """Return the content of the file, in one section of which each relation has one name."""
     path = (folder or project_root() / "definitions") / FILE
     if not path.exists():
-        return None
+        return TrustDefinition()
     document = read(path)
     definition, mistakes = validate(document, (), TrustDefinition, document.data)
     if definition is None:
         raise DefinitionError(mistakes)
-    return document, definition
+    _refuse_duplicates(document, section, getattr(definition, section))
+    return definition
 
 
 def _refuse_duplicates(document: Document, section: str, names: Iterable[str]) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import Connection, text
 from analytics_worker.definitions.validation_messages import did_you_mean
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
+from analytics_worker.text import first_of
 
 OWN_SCHEMA = "ops"
 MAX_NAMES = 12
@@ -60,10 +61,9 @@ def _covers_nothing(schemas: list[str], found: Mapping[str, int]) -> str:
     if not filled:
         return f"{start} No other schema has relations yet, either."
     listed = [f"{name} ({count:,} relations)" for name, count in filled.items()]
-    more = f" and {len(listed) - MAX_NAMES} more" if len(listed) > MAX_NAMES else ""
     return (
         f"{start} Set ANALYTICS_SCHEMAS={','.join(filled)} or some of them; this database has"
-        f" {', '.join(listed[:MAX_NAMES])}{more}"
+        f" {first_of(listed, MAX_NAMES)}"
     )
 
 

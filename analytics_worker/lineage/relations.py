@@ -4,12 +4,11 @@ Reads the catalog of the warehouse; writes nothing.
 """
 
 import re
-from functools import lru_cache
-from pathlib import Path
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from analytics_worker.lineage.graph import Lineage, Node
+from analytics_worker.lineage.statements import run
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
 _QUOTED = re.compile(r'("(?:[^"]|"")*"|[^".]+)(?:\.|$)')
@@ -34,16 +33,11 @@ def schema_and_name(quoted_name: str) -> tuple[str, str] | None:
 
 def add_relations(lineage: Lineage, connection: Connection) -> None:
     """Add all relations outside the system's schemas."""
-    for row in connection.execute(text(_statement())).mappings():
+    for row in run(connection, "relations"):
         node = relation(row["schema_name"], row["relation_name"])
         lineage.descriptions[node] = row["kind"]
         for schema, name in row["reads"]:
             lineage.add(relation(schema, name), node)
-
-
-@lru_cache
-def _statement() -> str:
-    return (Path(__file__).parent / "sql" / "relations.sql").read_text()
 
 
 def _quoted(identifier: str) -> str:

@@ -5,15 +5,14 @@ Writes ops.unit_reads. The domain of a unit stores its reads; monitoring only re
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from sqlalchemy import Connection, RowMapping, text
+from sqlalchemy import Connection, RowMapping
 
 from analytics_worker.errors import is_database_outage
 from analytics_worker.lineage.column_reads import ColumnReads, merged
 from analytics_worker.lineage.relations import schema_and_name
+from analytics_worker.lineage.statements import run
 
 ReaderKind = Literal["dbt", "rule", "report"]
 
@@ -72,7 +71,7 @@ def replace_reads(
     connection: Connection, kind: ReaderKind, reads: Sequence[UnitReads], *, scope: str
 ) -> None:
     """Store the reads of all units of a scope; delete those of others of it."""
-    _run(connection, "delete_reads", kind=kind, scope=scope, names=[each.name for each in reads])
+    run(connection, "delete_reads", kind=kind, scope=scope, names=[each.name for each in reads])
     save_reads(connection, kind, reads, scope=scope)
 
 
@@ -82,7 +81,7 @@ def save_reads(
     """Store the reads of units; unknown ones stay as they were."""
     if reads:
         rows = json.dumps([_row(each) for each in reads])
-        _run(connection, "save_reads", kind=kind, scope=scope, reads=rows)
+        run(connection, "save_reads", kind=kind, scope=scope, reads=rows)
 
 
 def _row(reads: UnitReads) -> dict[str, Any]:
@@ -92,12 +91,3 @@ def _row(reads: UnitReads) -> dict[str, Any]:
         for each in reads.columns or ()
     ]
     return {**reads._asdict(), "columns": None if reads.columns is None else columns}
-
-
-def _run(connection: Connection, name: str, **parameters: Any) -> None:
-    connection.execute(text(_statement(name)), parameters)
-
-
-@lru_cache
-def _statement(name: str) -> str:
-    return (Path(__file__).parent / "sql" / f"{name}.sql").read_text()

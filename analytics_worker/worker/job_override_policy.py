@@ -14,6 +14,7 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.settings import get_current_settings
 
 from analytics_worker.source_version import is_source_version
+from analytics_worker.text import first_of
 from analytics_worker.worker.allowed_environment_variables import OF_PERMITTED, rule_for
 from analytics_worker.worker.code_folders import CodeFolders, UntrustedCodeError
 from analytics_worker.worker.job import Job
@@ -139,10 +140,9 @@ class JobPolicy:
         names = sorted(name for name in job.requested_environment if not self._is_permitted(name))
         if names:
             where, _ = job.source_of_variable(names[0])
-            shown = ", ".join(map(quoted, names[:QUOTED_NAMES]))
-            more = f" and {len(names) - QUOTED_NAMES} more" if len(names) > QUOTED_NAMES else ""
+            shown = first_of([*map(quoted, names)], QUOTED_NAMES)
             raise JobRefusedError(
-                f"{where} set env {shown}{more}", f"WORKER_JOB_ENVIRONMENT or {SETTING}=on"
+                f"{where} set env {shown}", f"WORKER_JOB_ENVIRONMENT or {SETTING}=on"
             )
 
     def _is_permitted(self, name: str) -> bool:

@@ -19,6 +19,7 @@ from analytics_worker.contracts.checks import (
 from analytics_worker.contracts.facts import Facts, read_facts
 from analytics_worker.contracts.model import Contract
 from analytics_worker.database.connections import run_sql
+from analytics_worker.text import first_of
 from flows.analytics._psycopg import driver_connection
 from flows.analytics._refresh_errors import PermanentRefreshError
 from flows.analytics._views import View
@@ -98,5 +99,4 @@ def _check_rows(
 
 def _messages(results: Iterable[CheckResult], status: Status) -> str:
     found = [each.message for each in results if each.status == status]
-    more = f" and {len(found) - MAX_NAMED} more" if len(found) > MAX_NAMED else ""
-    return f"{'; '.join(found[:MAX_NAMED])}{more}"
+    return first_of(found, MAX_NAMED, "; ")

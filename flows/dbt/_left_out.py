@@ -6,6 +6,7 @@ Reads dbt's manifest; writes nothing.
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from analytics_worker.text import first_of
 from flows.dbt._dbt_artifacts import SKIPPED, NodeResult
 
 NAMES = 10
@@ -53,11 +54,10 @@ def describe_left_out(
     ]
     if not names:
         return ""
-    more = f" and {len(names) - NAMES} more" if len(names) > NAMES else ""
     noun = "model was" if len(names) == 1 else "models were"
     return (
         f"{len(names)} {noun} not run, because a step before the models failed:"
-        f" {', '.join(names[:NAMES])}{more}"
+        f" {first_of(names, NAMES)}"
     )
 
 

@@ -8,6 +8,7 @@ from collections import Counter
 
 from prefect import get_run_logger
 
+from analytics_worker.text import first_of
 from flows.dbt._dbt_artifacts import NodeResult, is_failed
 
 NODES_PER_LINE, SECONDS_PER_LINE = 50, 10.0
@@ -76,6 +77,5 @@ class LogLines:
         seconds = self._logged_at - self._started
         text = f"{self._done.total()} of {self.progress_of} nodes done{failed} in {seconds:.0f} s"
         names = list(self._running.values())
-        more = f" and {len(names) - NAMES} more" if len(names) > NAMES else ""
-        running = f"; running: {', '.join(names[:NAMES])}{more}" if names else ""
+        running = f"; running: {first_of(names, NAMES)}" if names else ""
         get_run_logger().info(text + running)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from analytics_worker.circuit_breaker import CircuitOpenError
 from analytics_worker.database.connections import MissingDatabaseError, run_sql, warehouse
-from analytics_worker.text import one_line
+from analytics_worker.text import first_of, one_line
 from flows.dbt._dbt_artifacts import NodeResult
 
 SLOWEST = 5
@@ -51,10 +51,9 @@ def describe_durations(nodes: Iterable[NodeResult], usual: Mapping[str, float]) 
         for node in by_seconds
         if _is_slowing(node["seconds"], usual.get(node["unique_id"]))
     ]
-    more = f" and {len(slowing) - SLOWEST} more" if len(slowing) > SLOWEST else ""
     sentences = [f"Slowest: {'; '.join(slowest)}."] if slowest else []
     if slowing:
-        sentences.append(f"Slower than usual: {'; '.join(slowing[:SLOWEST])}{more}.")
+        sentences.append(f"Slower than usual: {first_of(slowing, SLOWEST, '; ')}.")
     return " ".join(sentences)
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from analytics_worker.database.dbt_environment import dbt_environment
 from analytics_worker.dbt_executable import dbt_command
 from analytics_worker.errors import PermanentError
-from analytics_worker.text import one_line
+from analytics_worker.text import first_of, one_line
 from flows.dbt._environment import redact, secrets
 from flows.dbt._run_results import read_document
 from flows.dbt.state.folder import MANIFEST
@@ -167,8 +167,7 @@ def _change(unique_id: str, reasons: Mapping[str, str], resources: Mapping[str, 
     if reason is None:
         changed = _ancestors(unique_id, resources) & reasons.keys()
         above = sorted(_shown(each, resources.get(each, {})) for each in changed)
-        more = f" and {len(above) - MAX_NAMES} more" if len(above) > MAX_NAMES else ""
-        reason = f"reads {', '.join(above[:MAX_NAMES])}{more}" if above else "modified"
+        reason = f"reads {first_of(above, MAX_NAMES)}" if above else "modified"
     node = resources[unique_id]
     return Change(unique_id, node["resource_type"], node["name"], reason)
 
