@@ -93,7 +93,7 @@ def compare_run(run_id: int) -> None:
         changes, error = _compared(run_from_row(rows[0]), stored)
     except ReplicaBehindError:
         return  # the next call compares it
-    except Exception as raised:  # noqa: BLE001  # the run's own: its reader may be of another server; an outage of ours ends the next statement
+    except Exception as raised:  # noqa: BLE001  # the run's own; if the warehouse is unavailable, the next statement fails
         changes, error = stored.changes, one_line(f"{type(raised).__name__}: {raised}")
     moved = movements(stored.changes, changes, [part.key for part in _comparable(stored)])
     with warehouse() as connection:
