@@ -24,7 +24,7 @@ from typing_extensions import override
 
 from analytics_worker.server.sqlite_cursor import use_one_step_cursors
 
-CACHED_KB = 2_000
+CACHED_KB = 1_000
 """Cache of each connection. Prefect's 80 MB only copy pages that the kernel has in memory anyway."""
 
 
