@@ -79,13 +79,18 @@ class WorkingDays:
         return day in self and not any(each in self for each in later if each.month == day.month)
 
 
+def calendar_path(folder: Path | None = None) -> Path:
+    """Return the path of the file, which may not exist."""
+    return (folder or project_root() / "definitions") / FILE
+
+
 def load_working_days(folder: Path | None = None) -> WorkingDays:
     """Load the calendar of the definitions.
 
     Raises:
         DefinitionError: the file is not valid; one line for each mistake.
     """
-    path = (folder or project_root() / "definitions") / FILE
+    path = calendar_path(folder)
     if not path.exists():
         return WorkingDays()
     document = read(path)

@@ -133,7 +133,9 @@ def _table(rows: Sequence[RowMapping]) -> Table:
 def _state(row: RowMapping) -> str:
     if row["resolved_at"]:
         return "resolved"
-    return f"{row['severity']} (ack)" if row["acknowledged_at"] else row["severity"]
+    notes = {"ack": row["acknowledged_at"], "flapping": row["flapping_since"]}
+    shown = ", ".join(note for note, since in notes.items() if since)
+    return f"{row['severity']} ({shown})" if shown else row["severity"]
 
 
 def _time(at: datetime) -> str:
@@ -156,6 +158,7 @@ def _lines(row: RowMapping, recipients: Sequence[str]) -> list[str]:
         "Cause": f"{row['cause_kind']} {value_line(row['cause_name'])}",
         "State": _state(row),
         "Opened": f"{_time(row['opened_at'])} UTC",
+        "Opened again": row["reopened_at"] and _reopened_text(row),
         "Resolved": row["resolved_at"] and f"{_time(row['resolved_at'])} UTC",
         "Merged into": row["merged_into"],
         "Owner": value_line(owner),
@@ -173,6 +176,10 @@ def _lines(row: RowMapping, recipients: Sequence[str]) -> list[str]:
         "History (UTC)",
         *map(_event_line, row["events"]),
     ]
+
+
+def _reopened_text(row: RowMapping) -> str:
+    return f"{counted(row['openings'] - 1, 'time')}, last {_time(row['reopened_at'])} UTC"
 
 
 def _unit_line(unit: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from analytics_worker.database.connections import warehouse
 from analytics_worker.errors import PermanentError
 from analytics_worker.lineage.graph import Kind, Lineage, Node, Step
 from analytics_worker.lineage.manifest import add_manifest
+from analytics_worker.lineage.promises import add_promises
 from analytics_worker.lineage.relations import add_relations
 from analytics_worker.lineage.search import find
 from analytics_worker.settings import settings
@@ -44,7 +45,7 @@ def lineage(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document.")] = False,
 ) -> None:
-    """Show what something is made from, and which views, rules, reports and recipients it reaches."""
+    """Show what something is made from, and which views, rules, reports, promises and recipients it reaches."""
     graph = build_lineage()
     node = find(graph, name, kind)
     upstream, downstream = graph.upstream(node), graph.downstream(node)
@@ -59,10 +60,11 @@ def lineage(
 
 
 def build_lineage() -> Lineage:
-    """Return the graph of all relations, dbt nodes, rules, reports and recipients."""
+    """Return the graph of all relations, dbt nodes, rules, reports, promises and recipients."""
     graph = Lineage()
     with warehouse() as connection:
         add_relations(graph, connection)
+        add_promises(graph, connection)
     try:
         add_manifest(graph, _manifest())
     except PermanentError as error:

@@ -83,6 +83,11 @@ class RelationPromise(NamedTuple):
     """Time zone of a promise without one of its own."""
 
 
+def trust_path(folder: Path | None = None) -> Path:
+    """Return the path of the file, which may not exist."""
+    return (folder or project_root() / "definitions") / FILE
+
+
 def load_watermarks(folder: Path | None = None) -> list[Declaration]:
     """Return the columns that the file declares.
 
@@ -123,7 +128,7 @@ def load_promises(folder: Path | None = None) -> list[RelationPromise]:
 
 def _read(folder: Path | None, section: Section) -> TrustDefinition:
     """Return the content of the file, in one section of which each relation has one name."""
-    path = (folder or project_root() / "definitions") / FILE
+    path = trust_path(folder)
     if not path.exists():
         return TrustDefinition()
     document = read(path)

@@ -224,7 +224,9 @@ class ReaderSession:
             return ReplicationConflictError(
                 f"{server_message(error)} of the read replica: {CONFLICT_FIX}"
             )
-        return UserSqlError(too_large(error) or server_message(error))
+        refusal = UserSqlError(too_large(error) or server_message(error))
+        refusal.sqlstate = sqlstate(error)
+        return refusal
 
     def invalidate(self) -> None:
         """Close the connection; the next statement opens another one."""

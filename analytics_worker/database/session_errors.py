@@ -20,6 +20,9 @@ T = TypeVar("T")
 class UserSqlError(PermanentError):
     """The statement failed because of its text; its author has to change it."""
 
+    sqlstate: str | None = None
+    """The code with which the server refused it. A function can raise any."""
+
 
 class SessionEndedError(UserSqlError):
     """The session was ended although the server is available: one retry is worthwhile."""

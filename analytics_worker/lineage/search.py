@@ -24,6 +24,8 @@ def find(lineage: Lineage, name: str, kind: Kind | None = None) -> Node:
     nodes = sorted(node for node in lineage.nodes if kind in {None, node.kind})
     found = [node for node in nodes if node.name == name]
     found = found or [node for node in nodes if name in _short_names(lineage, node)]
+    if kind is None:  # a promise has the name of what it is of
+        found = [node for node in found if node.kind != "promise"] or found
     match found:
         case [node]:
             return node

@@ -1,6 +1,6 @@
 """Store which relations and columns each rule, report and dbt test reads, so that lineage needs no plans of their SQL.
 
-Writes ops.unit_reads. The domain of a unit stores its reads; monitoring only reads them.
+Writes ops.unit_reads. The domain of a unit stores its reads. Monitoring reads them, and notes that a report is refused.
 """
 
 import json

@@ -77,6 +77,15 @@ class Settings(MessageSettings):
         default=[],
         description="Channels that are notified of failing deployments, comma separated: email, webhook, slack or names of blocks. Empty: the default channels.",
     )
+    incident_calm_minutes: Limit = Field(
+        default=30,
+        description="Minutes after its end in which an incident that fails again goes on. It is flapping then: its ends and openings are not notified until it has worked, or failed, for that long. off: each failure is an incident of its own.",
+        json_schema_extra={"expected": "a whole number of minutes, or off"},
+    )
+    incident_address_channels: Names = Field(
+        default=[],
+        description="Channels whose messages about incidents name the addresses of those who receive the affected reports, comma separated, such as webhook. Without them, only the email or chat of the owner does; all others get their number.",
+    )
     worker_metrics_retention_days: PositiveInt = Field(
         default=14, description="Days that the minutely samples of the worker are kept."
     )

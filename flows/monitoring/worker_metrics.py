@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from analytics_worker.circuit_breaker import CircuitOpenError
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.delivery import DeliveryCounts, counts_text
+from analytics_worker.lineage.refused_reports import record_refused_reports
 from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.results import FlowResult, flow_result
 from analytics_worker.prefect_support.retries import MONITORING
@@ -110,8 +111,9 @@ def end_stuck_runs(in_progress: list[FlowRun]) -> list[str]:
 def update_incidents() -> IncidentUpdate:
     """Look how promises stand, process the runs that ended, and enqueue messages about the changes of incidents."""
     now = datetime.now(UTC)
+    problems = record_refused_reports()
     with get_client(sync_client=True) as client:
-        problems = refresh_promises(client, now)
+        problems += refresh_promises(client, now)
         update = update_health(client, now)
     return update._replace(unread=[*update.unread, *problems])
 

@@ -127,3 +127,39 @@ def test_an_unknown_name_is_an_error():
     result = shown("nothing like this")
     assert result.exit_code != 0
     assert "Nothing is called 'nothing like this'" in str(result.exception)
+
+
+@pytest.mark.usefixtures("shop")
+def test_promises_are_reached_with_their_time():
+    insert = (
+        "insert into ops.promises (name, kind, schema_name, relation_name, report, definition, timezone, since)"
+        " values (:name, :kind, :schema, :relation, :report, cast(:definition as jsonb), 'Europe/Berlin', now())"
+    )
+    definition = '{"by": "07:30:00", "weekdays": %s}'
+    execute(
+        insert,
+        name="raw.other",
+        kind="relation",
+        schema="raw",
+        relation="other",
+        report="",
+        definition=definition % '["mon", "fri"]',
+    )
+    execute(
+        insert,
+        name="report weekly",
+        kind="report",
+        schema="",
+        relation="",
+        report="weekly",
+        definition=definition % '"working"',
+    )
+    other, part = shown("raw.other"), shown("part")
+    assert other.exit_code == 0, other.exception
+    line = "  1  raw.other  (promise by 07:30 Europe/Berlin on mon, fri)"
+    assert line in other.stdout.splitlines(), (
+        "the relation is found, although its promise has its name"
+    )
+    promise = "report weekly  (promise by 07:30 Europe/Berlin on working days, through weekly)"
+    assert promise in part.stdout
+    assert shown("raw.other", "--kind", "promise").stdout.startswith("raw.other (promise by 07:30 ")

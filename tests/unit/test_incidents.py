@@ -33,6 +33,7 @@ class Story:
 
     def __init__(self) -> None:
         self.open: list[Incident] = []
+        self.ended: list[Incident] = []
         self.ids: Iterator[UUID] = (UUID(int=number) for number in range(1, 1000))
         self.nights = 0
 
@@ -42,7 +43,7 @@ class Story:
         self.nights += 1
         groups = group_by_cause(problems, graph or Lineage())
         now = NIGHT + timedelta(days=self.nights)
-        self.open, events = reconcile(self.open, groups, now, lambda: next(self.ids))
+        self.open, events = reconcile(self.open, groups, now, lambda: next(self.ids), self.ended)
         return [
             (event.kind, event.incident.cause.name, "".join(sorted(u.name for u in event.units)))
             for event in events
@@ -123,6 +124,28 @@ def test_a_change_of_severity_is_told_once() -> None:
     story.night([problem(A, Severity.WARNING)])
     assert story.night([problem(A)]) == [("severity_changed", "A", "")]
     assert story.night([problem(A)]) == []
+
+
+def test_one_that_ended_lately_goes_on_if_its_cause_fails_again() -> None:
+    story, graph = Story(), lineage((A, B))
+    story.night([problem(A), problem(B), problem(C)], graph)
+    story.ended = story.open
+    story.open = []
+    assert story.night([problem(B), problem(D), problem(C)]) == [
+        ("reopened", "B", "B"),
+        ("reopened", "C", "C"),
+        ("opened", "D", "D"),
+    ]
+    assert [each.id.int for each in story.open] == [1, 2, 3]
+
+
+def test_a_deployment_goes_on_only_if_it_was_the_cause() -> None:
+    story, graph = Story(), lineage((A, RUNS))
+    story.night([problem(A), problem(RUNS)], graph)
+    story.ended, story.open = story.open, []
+    assert story.night([problem(RUNS)]) == [("opened", "runs", "runs")]
+    story.ended, story.open = story.open, []
+    assert story.night([problem(RUNS)]) == [("reopened", "runs", "runs")]
 
 
 def test_a_cycle_has_one_cause() -> None:

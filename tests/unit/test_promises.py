@@ -34,7 +34,8 @@ def unit(by: str = "07:30", **schedule: object) -> PromisedUnit:
 def days(promised: PromisedUnit, since: str, now: str) -> list[tuple[str, str, str]]:
     """Return day, due time and target of each promised day."""
     found = promised_days(promised, utc(since), utc(now))
-    return [(str(d.day), f"{d.due_at:%d %H:%M}", f"{d.target:%d %H:%M}") for d in found]
+    begun = [day for day in found if day.opens_at <= utc(now)]
+    return [(str(d.day), f"{d.due_at:%d %H:%M}", f"{d.target:%d %H:%M}") for d in begun]
 
 
 @pytest.mark.parametrize(

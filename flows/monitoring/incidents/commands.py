@@ -6,18 +6,19 @@ Reads and writes ops.incidents and its history, one transaction each. Assigning 
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import UUID
 
 from sqlalchemy import Connection, RowMapping
 
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.delivery import enqueue
 from analytics_worker.errors import PermanentError
-from flows.monitoring.incidents.content import title_of
-from flows.monitoring.incidents.notices import opening_message
+from flows.monitoring.incidents.notices import new_threads, opening_message
 from flows.monitoring.incidents.owners import incident_recipients
-from flows.monitoring.incidents.store import Thread, load_incidents, save_incidents
+from flows.monitoring.incidents.reach import reach_of
+from flows.monitoring.incidents.store import load_incidents, save_incidents
 
 _ID = re.compile(r"[0-9a-f-]{1,36}")
 
@@ -69,14 +70,14 @@ def assign(prefix: str, actor: str, assignee: str) -> UUID:
         records = load_incidents(connection)
         found = _find_open(connection, prefix)
         record = records[found]
-        key = f"incident:{found}"
         record.assigned_to = assignee
-        thread = Thread(uuid4(), title_of(record), key, tuple(recipients))
-        record.threads.append(thread)
+        threads = list(new_threads(record, recipients, [assignee]))
+        record.threads += threads
         record.told_severity = record.told_severity or record.incident.severity
         record.told_at = record.told_at or datetime.now(UTC)
         save_incidents(connection, [record], [], datetime.now(UTC))
-        enqueue(connection, [opening_message(record, thread)])
+        reach = partial(reach_of, connection)
+        enqueue(connection, [opening_message(record, each, reach) for each in threads])
         _store(connection, found, "assigned", actor, text=assignee, assigned_to=assignee)
     return found
 

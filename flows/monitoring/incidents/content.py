@@ -5,22 +5,25 @@ receiver. Reads the address of the UI; writes nothing.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Literal
 
 from analytics_worker.delivery import Content
 from analytics_worker.delivery.message import Fact, Link
 from analytics_worker.lineage.graph import Node
+from analytics_worker.settings import settings
 from analytics_worker.text import counted, one_line, value_line
 from flows.monitoring.incidents.causes import Problem
 from flows.monitoring.incidents.problems import worst_of
+from flows.monitoring.incidents.reach import NO_REACH, Reach, reach_json, reach_lines
 from flows.monitoring.incidents.store import IncidentRecord, Thread
 from flows.monitoring.notifications.text import run_url, utc_text
 
-NoticeKind = Literal["opened", "grew", "severity_changed", "still_open", "resolved"]
+NoticeKind = Literal["opened", "grew", "severity_changed", "flapping", "still_open", "resolved"]
 MAX_UNITS = 10
 MAX_NAMES = 5
+MAX_REACHED = 500
 MAX_CAUSES = 3
 """Number of causes that a one-line text names."""
 AFFECTED = {
@@ -33,7 +36,11 @@ AFFECTED = {
 
 
 def incident_content(
-    record: IncidentRecord, kind: NoticeKind, thread: Thread | None, new: Iterable[Node] = ()
+    record: IncidentRecord,
+    kind: NoticeKind,
+    thread: Thread | None,
+    new: Collection[Node] = (),
+    reach: Reach = NO_REACH,
 ) -> Content:
     """Return the content of a message about an incident.
 
@@ -42,22 +49,23 @@ def incident_content(
         kind: What happened.
         thread: The first message to these recipients; None for that message itself.
         new: The units that are new since the last message.
+        reach: Whom it reaches, as these recipients may see it.
     """
     cause = cause_of(record)
     title = one_line(thread.title if thread else title_of(record))
-    subject = one_line(f"{_prefix(record, kind, len(list(new)))} {title}")
+    subject = one_line(f"{_prefix(record, kind, len(new))} {title}")
     url = run_url(cause.run_id) if cause and cause.run_id else ""
-    lines = _resolved(record) if kind == "resolved" else _open(record, kind, cause, set(new))
+    lines = _resolved(record) if kind == "resolved" else _open(record, kind, cause, set(new), reach)
     text = "\n".join([subject, "", *lines, *(["", url] if url else [])]) + "\n"
     return Content(
         subject=subject,
         headline=title,
         text=text,
-        json=_json(record, kind, cause, url, text),
+        json={**_json(record, kind, cause), **reach_json(reach), "run_url": url, "text": text},
         severity="ok" if kind == "resolved" else _severity(record),
         incident_action="resolve" if kind == "resolved" else "trigger",
         incident_key=thread.key if thread else f"incident:{record.incident.id}",
-        facts=_facts(record, cause),
+        facts=_facts(record, cause, reach),
         items=tuple(_unit_lines(record, set(new))),
         links=(Link(label="Open the run", url=url),) if url else (),
     )
@@ -89,20 +97,25 @@ def _prefix(record: IncidentRecord, kind: NoticeKind, new: int) -> str:
         "opened": f"[{severity}]",
         "grew": f"[{severity}, {new} more]",
         "severity_changed": f"[now {severity}]",
+        "flapping": f"[{severity}, flapping]",
         "still_open": f"[still {severity}]",
         "resolved": "[resolved]",
     }[kind]
 
 
 def _open(
-    record: IncidentRecord, kind: NoticeKind, cause: Problem | None, new: set[Node]
+    record: IncidentRecord, kind: NoticeKind, cause: Problem | None, new: set[Node], reach: Reach
 ) -> list[str]:
     since = cause.since if cause else record.incident.opened_at
     lines = [f"Since {_time(since)}: {value_line(cause.message) if cause else ''}".rstrip(": ")]
+    if record.flapping_since:
+        lines += [_flapping(record)]
     if len(record.incident.units) > 1:
         lines += ["", "Fails for this cause:", *_unit_lines(record, new)]
     if record.affected:
         lines += ["", f"Affected: {affected_text(record.affected)}"]
+    if reached := reach_lines(reach):
+        lines += ["", "Reaches:", *reached]
     lines += ["", f"Owner: {value_line(_owner(record) or 'none')}"]
     if kind == "opened":
         lines += [
@@ -116,7 +129,17 @@ def _resolved(record: IncidentRecord) -> list[str]:
     start = record.incident.opened_at
     minutes = max(round(((record.resolved_at or start) - start).total_seconds() / 60), 1)
     units = counted(len(record.incident.seen), "unit")
-    return [f"Over after {minutes} min, since {_time(start)}: {units} had failed."]
+    openings = f", opened {record.openings} times" if record.openings > 1 else ""
+    return [f"Over after {minutes} min, since {_time(start)}: {units} had failed{openings}."]
+
+
+def _flapping(record: IncidentRecord) -> str:
+    minutes = settings().incident_calm_minutes
+    start = _time(record.incident.opened_at)
+    return (
+        f"Flapping: opened {record.openings} times since {start}. You will be notified when it has worked, or failed,"
+        f" for {minutes} min."
+    )
 
 
 def _unit_lines(record: IncidentRecord, new: set[Node]) -> list[str]:
@@ -144,20 +167,20 @@ def affected_text(affected: Sequence[Node]) -> str:
     return one_line(f"{', '.join(parts)} ({names}{', …' if len(shown) > MAX_NAMES else ''})", 500)
 
 
-def _facts(record: IncidentRecord, cause: Problem | None) -> tuple[Fact, ...]:
+def _facts(record: IncidentRecord, cause: Problem | None, reach: Reach) -> tuple[Fact, ...]:
+    reached = "; ".join(each.removeprefix("- ") for each in reach_lines(reach))
     values = {
         "Severity": _severity(record),
         "Since": _time(cause.since if cause else record.incident.opened_at),
         "Message": value_line(cause.message) if cause else "",
         "Affected": affected_text(record.affected) if record.affected else "",
+        "Reaches": one_line(reached, MAX_REACHED),
         "Owner": value_line(_owner(record) or ""),
     }
     return tuple(Fact(label=label, value=value) for label, value in values.items() if value)
 
 
-def _json(
-    record: IncidentRecord, kind: NoticeKind, cause: Problem | None, url: str, text: str
-) -> dict[str, object]:
+def _json(record: IncidentRecord, kind: NoticeKind, cause: Problem | None) -> dict[str, object]:
     node = record.incident.cause
     units = sorted(record.incident.units)
     return {
@@ -173,8 +196,7 @@ def _json(
             {"kind": each.kind, "name": value_line(each.name)} for each in record.affected
         ],
         "run_id": cause.run_id if cause else None,
-        "run_url": url,
-        "text": text,
+        "openings": record.openings,
     }
 
 

@@ -7,9 +7,8 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection
 
-from analytics_worker.database.connections import run_sql
-from analytics_worker.lineage.graph import Lineage, Node
-from analytics_worker.lineage.relations import relation
+from analytics_worker.lineage.graph import Lineage
+from analytics_worker.lineage.promises import add_promises
 from analytics_worker.lineage.stored import stored_lineage
 from flows.monitoring.incidents.causes import Problem
 
@@ -17,10 +16,7 @@ from flows.monitoring.incidents.causes import Problem
 def incident_lineage(connection: Connection, problems: Iterable[Problem]) -> Lineage:
     """Return what reads what, and which failing deployment each failing unit is a part of."""
     lineage = stored_lineage(connection)
-    for row in run_sql(connection, "monitoring/promise_edges"):
-        report, pair = row["report"], (row["schema_name"], row["relation_name"])
-        unit = Node("report", report) if report else relation(*pair)
-        lineage.add(unit, Node("promise", row["name"]))
+    add_promises(lineage, connection)
     _add_runs(lineage, list(problems))
     return lineage
 

@@ -70,10 +70,10 @@ def _rows(connection: Connection, reader: str) -> Sequence[RowMapping]:
 
 
 def _counts(row: RowMapping, failing: Collection[Node]) -> bool:
-    """Return whether a missing relation is no gap between two builds: the catalog or a reader noticed."""
+    """Return whether a missing relation is no gap between two builds: the catalog or a reader noticed, or its new name."""
     if "readers" not in row:
         return True
-    return row["since"] is not None or any(Node(*each) in failing for each in row["readers"])
+    return row["is_certain"] or any(Node(*each) in failing for each in row["readers"])
 
 
 def _problem(

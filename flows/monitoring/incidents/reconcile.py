@@ -1,8 +1,9 @@
 """Derive the open incidents and what changed from those open before and the groups of problems now.
 
 Pure functions. An incident goes on while one of its units still fails, whichever is the cause by then; units
-that are left without their cause stay together. Incidents whose cause turns out to be the same become the
-oldest of them. A deployment fails with any unit of its runs, so that it alone connects no incidents.
+that are left without their cause stay together. One that ended lately goes on if its cause fails again. Incidents
+whose cause turns out to be the same become the oldest of them. A deployment fails with any unit of its runs, so that
+it alone connects no incidents.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,7 +15,9 @@ from uuid import UUID
 from analytics_worker.lineage.graph import Node
 from flows.monitoring.incidents.causes import Group, Severity
 
-EventKind = Literal["opened", "grew", "cause_changed", "severity_changed", "merged", "resolved"]
+EventKind = Literal[
+    "opened", "reopened", "grew", "cause_changed", "severity_changed", "merged", "resolved"
+]
 
 
 @dataclass(frozen=True)
@@ -38,13 +41,25 @@ class Event:
     kind: EventKind
     incident: Incident
     units: frozenset[Node] = frozenset()
-    """The units that are new, for ``opened`` and ``grew``."""
+    """The units that are new, for ``opened``, ``reopened`` and ``grew``."""
 
 
 def reconcile(
-    before: Iterable[Incident], groups: Iterable[Group], now: datetime, new_id: Callable[[], UUID]
+    before: Iterable[Incident],
+    groups: Iterable[Group],
+    now: datetime,
+    new_id: Callable[[], UUID],
+    ended: Iterable[Incident] = (),
 ) -> tuple[list[Incident], list[Event]]:
-    """Return the incidents that are open now, and the changes since before."""
+    """Return the incidents that are open now, and the changes since before.
+
+    Args:
+        before: The open incidents.
+        groups: The problems of now.
+        now: The time.
+        new_id: Returns the id of a new incident.
+        ended: The incidents that ended lately, the last one first: one whose cause fails again goes on.
+    """
     ordered = sorted(before, key=lambda incident: (incident.opened_at, incident.id))
     continued, new = _continuations(ordered, groups)
     known = frozenset(unit for incident in ordered for unit in incident.units)
@@ -54,10 +69,9 @@ def reconcile(
             current = _continue(incident, group)
             after.append(current)
             events += _changes(incident, current, known)
-    for group in new:
-        opened = _open(group, now, new_id())
-        after.append(opened)
-        events.append(Event("opened", opened, opened.units))
+    started = _started(new, ended, now, new_id)
+    after += [event.incident for event in started]
+    events += started
     failing = frozenset(unit for incident in after for unit in incident.units)
     events += [_ended(incident, failing) for incident in ordered if incident.id not in continued]
     return after, events
@@ -102,8 +116,35 @@ def _preference(group: Group, incident: Incident) -> tuple[bool, datetime, Node]
     return incident.cause not in group.units, group.since, group.cause
 
 
-def _open(group: Group, now: datetime, id_: UUID) -> Incident:
-    return Incident(id_, group.cause, group.severity, now, group.units, group.units)
+def _started(
+    groups: Iterable[Group],
+    ended: Iterable[Incident],
+    now: datetime,
+    new_id: Callable[[], UUID],
+) -> list[Event]:
+    """Return the incidents of groups that continue no open one."""
+    waiting, events = list(ended), list[Event]()
+    for group in groups:
+        earlier = next((each for each in waiting if _goes_on(each, group)), None)
+        if earlier:
+            waiting.remove(earlier)
+        events.append(_reopened(earlier, group) if earlier else _opened(group, now, new_id()))
+    return events
+
+
+def _goes_on(ended: Incident, group: Group) -> bool:
+    """Return whether a unit of the incident is the cause again; a deployment, if it was the cause."""
+    is_unit = group.cause in ended.seen and group.cause.kind != "deployment"
+    return is_unit or group.cause == ended.cause
+
+
+def _opened(group: Group, now: datetime, id_: UUID) -> Event:
+    opened = Incident(id_, group.cause, group.severity, now, group.units, group.units)
+    return Event("opened", opened, group.units)
+
+
+def _reopened(incident: Incident, group: Group) -> Event:
+    return Event("reopened", _continue(incident, group), group.units)
 
 
 def _continue(incident: Incident, group: Group) -> Incident:

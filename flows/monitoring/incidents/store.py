@@ -32,6 +32,8 @@ class Thread:
     key: str
     """What the messages have in common for incident services."""
     recipients: tuple[Recipient, ...]
+    shows_addresses: bool = False
+    """Whether its messages name the addresses of those who receive the affected reports."""
 
 
 @dataclass
@@ -52,12 +54,32 @@ class IncidentRecord:
     threads: list[Thread] = field(default_factory=list[Thread])
     resolved_at: datetime | None = None
     merged_into: UUID | None = None
+    openings: int = 1
+    """How often it opened: one that fails again soon after its end goes on."""
+    reopened_at: datetime | None = None
+    flapping_since: datetime | None = None
+    """Since when it is flapping: its end is final and notified after a calm time only."""
+
+    def reopen(self, now: datetime) -> None:
+        """Note that it fails again: it is flapping for those who were notified of it."""
+        self.resolved_at = None
+        self.openings += 1
+        self.reopened_at = now
+        if self.threads:
+            self.flapping_since = self.flapping_since or now
 
 
-def load_incidents(connection: Connection) -> dict[UUID, IncidentRecord]:
-    """Return the open incidents, the oldest first; no other process changes them until the commit."""
+def load_incidents(
+    connection: Connection, ended_since: datetime | None = None
+) -> dict[UUID, IncidentRecord]:
+    """Return the open incidents, the oldest first; no other process changes them until the commit.
+
+    Args:
+        connection: In a transaction.
+        ended_since: Return also those that ended since then, and those whose end is not notified yet.
+    """
     run_sql(connection, "monitoring/lock_incidents")
-    rows = run_sql(connection, "monitoring/load_incidents")
+    rows = run_sql(connection, "monitoring/load_incidents", ended_since=ended_since)
     return {row["id"]: _record(row) for row in rows}
 
 
@@ -86,12 +108,17 @@ def _record(row: RowMapping) -> IncidentRecord:
         told_at=row["told_at"],
         told_units={node for node, unit in units if unit["is_told"]},
         threads=[_thread(each) for each in row["threads"]],
+        resolved_at=row["resolved_at"],
+        openings=row["openings"],
+        reopened_at=row["reopened_at"],
+        flapping_since=row["flapping_since"],
     )
 
 
 def _thread(row: dict[str, Any]) -> Thread:
     recipients = tuple(Recipient(*each) for each in row["recipients"])
-    return Thread(UUID(row["message"]), row["title"], row["key"], recipients)
+    shows_addresses = row.get("shows_addresses", False)
+    return Thread(UUID(row["message"]), row["title"], row["key"], recipients, shows_addresses)
 
 
 def save_incidents(
@@ -125,14 +152,21 @@ def _row(record: IncidentRecord) -> dict[str, Any]:
         "severity_since": record.severity_since.isoformat(),
         "owner": record.owner,
         "opened_at": incident.opened_at.isoformat(),
-        "resolved_at": record.resolved_at and record.resolved_at.isoformat(),
+        "resolved_at": _iso(record.resolved_at),
         "merged_into": record.merged_into and str(record.merged_into),
         "affected": record.affected[:MAX_AFFECTED],
-        "snoozed_until": record.snoozed_until and record.snoozed_until.isoformat(),
+        "snoozed_until": _iso(record.snoozed_until),
         "told_severity": record.told_severity and record.told_severity.name.lower(),
-        "told_at": record.told_at and record.told_at.isoformat(),
+        "told_at": _iso(record.told_at),
         "threads": [_thread_row(each) for each in record.threads],
+        "openings": record.openings,
+        "reopened_at": _iso(record.reopened_at),
+        "flapping_since": _iso(record.flapping_since),
     }
+
+
+def _iso(instant: datetime | None) -> str | None:
+    return instant.isoformat() if instant else None
 
 
 def _thread_row(thread: Thread) -> dict[str, Any]:
@@ -142,6 +176,7 @@ def _thread_row(thread: Thread) -> dict[str, Any]:
         "title": thread.title,
         "key": thread.key,
         "recipients": recipients,
+        "shows_addresses": thread.shows_addresses,
     }
 
 

@@ -7,6 +7,7 @@ of it, or nothing. Repeating it changes nothing.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 from uuid import UUID, uuid4
 
@@ -19,9 +20,9 @@ from analytics_worker.settings import settings
 from flows.monitoring.incidents.causes import Problem, group_by_cause, reached
 from flows.monitoring.incidents.content import title_of
 from flows.monitoring.incidents.graph import incident_lineage
-from flows.monitoring.incidents.notices import due_messages, is_told_elsewhere
-from flows.monitoring.incidents.owners import incident_recipients
+from flows.monitoring.incidents.notices import calm_time, due_messages, is_told_elsewhere
 from flows.monitoring.incidents.problems import read_problems, worst_of
+from flows.monitoring.incidents.reach import reach_of
 from flows.monitoring.incidents.reconcile import Event, Incident, is_connected, reconcile
 from flows.monitoring.incidents.store import IncidentRecord, load_incidents, save_incidents
 
@@ -51,6 +52,8 @@ class _Update:
     connection: Connection
     now: datetime
     records: dict[UUID, IncidentRecord]
+    recent: dict[UUID, IncidentRecord]
+    """Those that ended lately, the last one first: they go on if they fail again."""
     changed: dict[UUID, IncidentRecord] = field(default_factory=dict[UUID, IncidentRecord])
     events: list[tuple[Event, str]] = field(default_factory=list[tuple[Event, str]])
     messages: list[Message] = field(default_factory=list[Message])
@@ -70,13 +73,18 @@ class _Update:
         worst = [worst_of(each) for each in problems.values()]
         lineage = incident_lineage(self.connection, worst)
         groups = group_by_cause(worst, lineage)
-        before = dict(self.records)
+        before = {**self.recent, **self.records}
         incidents, events = reconcile(
-            [each.incident for each in before.values()], groups, self.now, uuid4
+            [each.incident for each in self.records.values()],
+            groups,
+            self.now,
+            uuid4,
+            [each.incident for each in self.recent.values()],
         )
         self.records = {
             each.id: self._record(each, before, problems, lineage) for each in incidents
         }
+        self.recent = {key: each for key, each in self.recent.items() if each.resolved_at}
         self.changed |= self.records
         for event in events:
             self._apply_event(event, before)
@@ -89,6 +97,8 @@ class _Update:
         lineage: Lineage,
     ) -> IncidentRecord:
         record = before.get(incident.id) or IncidentRecord(incident, {}, self.now)
+        if record.resolved_at:
+            record.reopen(self.now)
         if record.incident.severity != incident.severity:
             record.severity_since = self.now
         record.incident = incident
@@ -111,6 +121,7 @@ class _Update:
 
     def _merge(self, record: IncidentRecord) -> None:
         """Let those who were notified of it get the end of the incident that it became a part of."""
+        record.flapping_since = None
         for each in self.records.values():
             if is_connected(each.incident.units, record.incident.seen):
                 record.merged_into = each.incident.id
@@ -120,12 +131,13 @@ class _Update:
 
     def notify(self) -> None:
         """Add the messages that are due."""
-        for key, record in {**self.changed, **self.records}.items():
+        flapping = {key: each for key, each in self.recent.items() if each.flapping_since}
+        for key, record in {**flapping, **self.changed, **self.records}.items():
             if key in self.ended:
                 continue
-            was_snoozed = record.snoozed_until
-            messages = due_messages(record, self.now, incident_recipients)
-            if messages or record.snoozed_until != was_snoozed:
+            before = record.snoozed_until, record.flapping_since
+            messages = due_messages(record, self.now, partial(reach_of, self.connection))
+            if messages or (record.snoozed_until, record.flapping_since) != before:
                 self.changed[key] = record
             self.messages += messages
             self.ended |= {key} if record.resolved_at else set[UUID]()
@@ -160,7 +172,8 @@ def update_incidents(
         now: The time.
         brief: Problems that began and ended since the last update.
     """
-    update = _Update(connection, now, load_incidents(connection))
+    loaded = load_incidents(connection, now - calm_time())
+    update = _Update(connection, now, *_open_and_recent(loaded))
     before = update.failing()
     read = read_problems(connection, before, now)
     passing = {each.unit: [each] for each in brief if each.unit not in before | read.problems}
@@ -177,12 +190,20 @@ def update_incidents(
     return _result(update, read.errors)
 
 
+def _open_and_recent(
+    loaded: Mapping[UUID, IncidentRecord],
+) -> tuple[dict[UUID, IncidentRecord], dict[UUID, IncidentRecord]]:
+    still_open = {key: each for key, each in loaded.items() if each.resolved_at is None}
+    ended = [(each.resolved_at, key) for key, each in loaded.items() if each.resolved_at]
+    return still_open, {key: loaded[key] for _, key in sorted(ended, reverse=True)}
+
+
 def _result(update: _Update, errors: Mapping[str, str]) -> IncidentUpdate:
     return IncidentUpdate(
         changes=[
             f"{event.incident.cause.name} {event.kind}"
             for event, _ in update.events
-            if event.kind in {"opened", "resolved"}
+            if event.kind in {"opened", "reopened", "resolved"}
         ],
         messages=[each.id for each in update.messages if each.id],
         unnotified=[

@@ -40,15 +40,14 @@ class PromisedDay(NamedTuple):
 
 
 def promised_days(unit: PromisedUnit, since: datetime, now: datetime) -> list[PromisedDay]:
-    """Return the days that have begun and are due after an instant, and at most `LOOK_BACK` ago.
+    """Return the days that are due after an instant, from `LOOK_BACK` ago to a day from now; the last may not have begun.
 
     Raises:
         DefinitionError: it depends on working days, and the calendar is not valid.
     """
     times = unit.promise.due_times(unit.timezone)
     dues = takewhile(lambda due: due <= now + DAY, times.after(max(since, now - LOOK_BACK)))
-    days = (day for due in dues for day in _day(unit, due, times.timezone))
-    return [day for day in days if day.opens_at <= now]
+    return [day for due in dues for day in _day(unit, due, times.timezone)]
 
 
 def _day(unit: PromisedUnit, due_at: datetime, timezone: str) -> Iterator[PromisedDay]:

@@ -24,6 +24,7 @@ from analytics_worker.text import one_line
 from flows.monitoring.promises.days import PromisedDay, promised_days
 from flows.monitoring.promises.estimate import Usual, expected_at
 from flows.monitoring.promises.estimates import estimate_days, usual_of
+from flows.monitoring.promises.looks import LONGEST, look_at, save_look
 from flows.monitoring.promises.state import Arrived, Awaited, PromiseState, promise_state
 from flows.monitoring.promises.units import PromisedUnit, PromisedUnits, promised_units
 from flows.monitoring.promises.waiting import DBT_COMMANDS, DbtRuns, step_of, waiting_text
@@ -54,8 +55,11 @@ def refresh_promises(client: SyncPrefectClient, now: datetime) -> list[str]:
 
 
 def update_promises(connection: Connection, now: datetime, read_runs: RunsInProgress) -> list[str]:
-    """Update all promises; return a line for each that could not be read or judged."""
+    """Update all promises, if one can have changed; return a line for each that could not be read or judged."""
     run_sql(connection, "monitoring/lock_promises")
+    look = look_at(connection, now)
+    if not look.is_due:
+        return []
     promised = promised_units(connection)
     run_sql(
         connection,
@@ -65,16 +69,17 @@ def update_promises(connection: Connection, now: datetime, read_runs: RunsInProg
         unread_names=promised.unread_names,
         now=now,
     )
-    if promised.units:
-        _update(connection, promised, now, read_runs)
+    next_at = _update(connection, promised, now, read_runs) if promised.units else now + LONGEST
+    save_look(connection, look, now, now if promised.problems else next_at)
     return promised.problems
 
 
 def _update(
     connection: Connection, promised: PromisedUnits, now: datetime, read_runs: RunsInProgress
-) -> None:
+) -> datetime:
+    """Update all promises; return when the next look is due."""
     stored = {row["name"]: row for row in run_sql(connection, "monitoring/load_promises")}
-    _add_days(connection, promised, stored, now)
+    later = _add_days(connection, promised, stored, now)
     estimate_days(connection, promised, now)
     days = _current_days(connection, now)
     facts = _facts(connection, days, now, read_runs)
@@ -93,19 +98,31 @@ def _update(
     run_sql(
         connection, "monitoring/save_promises", arrivals=json.dumps(arrivals), states=rows, now=now
     )
+    rows_of_units = (row for unit in promised.units for row in days[unit.name])
+    if any(_is_awaited(row, facts) for row in rows_of_units):
+        return now
+    return min([now + LONGEST, *(day.opens_at for day in later)])
+
+
+def _is_awaited(row: RowMapping, facts: _Facts) -> bool:
+    found = facts.found.get((row["name"], row["day"]))
+    return not (row["arrived_at"] or (found and found["arrived_at"]))
 
 
 def _add_days(
     connection: Connection, promised: PromisedUnits, stored: Mapping[str, RowMapping], now: datetime
-) -> None:
+) -> list[PromisedDay]:
+    """Add the days that have begun; return the others."""
     days = list[PromisedDay]()
     for unit in promised.units:
         try:
             days += promised_days(unit, stored[unit.name]["since"], now)
         except DefinitionError as error:
             promised.problems.append(f"{unit.name}: {one_line(str(error))}")
-    rows = json.dumps([each.row() for each in days])
+    begun = [each for each in days if each.opens_at <= now]
+    rows = json.dumps([each.row() for each in begun])
     run_sql(connection, "monitoring/add_promise_days", days=rows, now=now)
+    return [each for each in days if each.opens_at > now]
 
 
 def _current_days(connection: Connection, now: datetime) -> Mapping[str, list[RowMapping]]:

@@ -1,5 +1,6 @@
 -- Relations with columns that are read and were removed, renamed, got another type, or may be null now. What the
--- catalog has not recorded yet is found by comparing its columns as last seen with those of now.
+-- catalog has not recorded yet is found by comparing its columns as last seen with those of now. Who reads them is
+-- looked up only for relations that changed.
 with units as (
     select 'rule' as kind, a.name, a.error_since as failing_since, a.updated_at
     from ops.alert_rules as a
@@ -25,61 +26,12 @@ with units as (
     where d.enabled and d.retired_at is null
 ),
 
-named as (
-    select
-        r.kind, r.name, u.failing_since, u.updated_at,
-        r.definition_hash is null or u.failing_since is not null as is_refused,
-        c.read ->> 0 as schema_name, c.read ->> 1 as relation_name, c.read ->> 2 as column_name
+refused as (  -- columns of any relation that units may read which can't be planned, or fail
+    select distinct c.read ->> 0 as schema_name, c.read ->> 1 as relation_name, c.read ->> 2 as column_name
     from ops.unit_reads as r
     inner join units as u on r.kind = u.kind and r.name = u.name
     cross join lateral jsonb_array_elements(r.columns) as c (read)
-),
-
-builds as (
-    select
-        schema_name,
-        relation_name,
-        max(built_at) as built_at,
-        min(since) filter (where status = 'failing') as failing_since
-    from ops.dbt_node_health
-    where resource_type in ('model', 'snapshot') and database_name in ('', current_database())
-    group by schema_name, relation_name
-),
-
-models as (  -- what dbt builds itself, its other models follow
-    select
-        d.schema_name as model_schema,
-        d.relation_name as model_name,
-        i.relation ->> 0 as schema_name,
-        i.relation ->> 1 as relation_name,
-        h.built_at,
-        h.failing_since,
-        c.oid,
-        c.relkind
-    from ops.dbt_relations as d
-    cross join lateral jsonb_array_elements(d.inputs) as i (relation)
-    left join builds as h on d.schema_name = h.schema_name and d.relation_name = h.relation_name
-    left join pg_namespace as s on d.schema_name = s.nspname
-    left join pg_class as c on s.oid = c.relnamespace and d.relation_name = c.relname
-    where not exists (
-        select from ops.dbt_node_health as b
-        where
-            b.schema_name = i.relation ->> 0 and b.relation_name = i.relation ->> 1
-            and b.resource_type in ('model', 'seed', 'snapshot')
-    )
-),
-
-seen as (  -- columns as the catalog last saw them
-    select k.*, c.oid
-    from (
-        select schema_name, relation_name from named
-        union
-        select schema_name, relation_name from models
-    ) as r
-    inner join ops.catalog_columns as k
-        on r.schema_name = k.schema_name and r.relation_name = k.relation_name
-    inner join pg_namespace as n on k.schema_name = n.nspname
-    inner join pg_class as c on n.oid = c.relnamespace and k.relation_name = c.relname
+    where r.definition_hash is null or u.failing_since is not null
 ),
 
 recorded as (  -- of changes within a day, what was before the first one counts
@@ -105,31 +57,52 @@ recorded as (  -- of changes within a day, what was before the first one counts
     ) as f
 ),
 
-unrecorded as (
+types as materialized (  -- format_type costs too much to ask once per column
+    select atttypid, atttypmod, format_type(atttypid, atttypmod) as data_type
+    from pg_attribute
+    where attnum > 0 and not attisdropped
+    group by atttypid, atttypmod
+),
+
+unrecorded as (  -- columns of views may always be null
     select
-        s.schema_name,
-        s.relation_name,
-        s.column_name,
+        k.schema_name,
+        k.relation_name,
+        k.column_name,
         case
+            when a.attname is not null
+                then case when t.data_type <> k.data_type then 'type changed' else 'nullability changed' end
             when m.attname is not null then 'column renamed'
-            when a.attname is null then 'column removed'
-            when format_type(a.atttypid, a.atttypmod) <> s.data_type then 'type changed'
-            else 'nullability changed'
+            else 'column removed'
         end as change,
-        s.data_type as before,
-        coalesce(m.attname::text, 'nullable') as after
-    from seen as s
-    left join pg_attribute as a on s.oid = a.attrelid and s.column_name = a.attname and not a.attisdropped
-    left join pg_attribute as m
-        on a.attname is null and s.oid = s.relation_oid and s.oid = m.attrelid and s.position = m.attnum
-        and not m.attisdropped
+        k.data_type as before,
+        coalesce(m.attname, 'nullable') as after
+    from ops.catalog_columns as k
+    inner join pg_namespace as n on k.schema_name = n.nspname
+    inner join pg_class as c
+        on n.oid = c.relnamespace and k.relation_name = c.relname and c.relkind in ('r', 'p', 'v', 'm', 'f')
+    left join pg_attribute as a on c.oid = a.attrelid and k.column_name = a.attname and not a.attisdropped
+    left join types as t on a.atttypid = t.atttypid and a.atttypmod = t.atttypmod
+    left join lateral (
+        select p.attname::text
+        from pg_attribute as p
+        where
+            a.attname is null and k.relation_oid = c.oid
+            and p.attrelid = c.oid and p.attnum = k.position and not p.attisdropped
+    ) as m on true
     where
         a.attname is null
-        or format_type(a.atttypid, a.atttypmod) <> s.data_type
-        or (not a.attnotnull and not s.nullable)
+        or t.data_type <> k.data_type
+        or (not a.attnotnull and not k.nullable and c.relkind in ('r', 'p', 'f'))
     union
-    select schema_name, relation_name, column_name, 'column removed', null, null
-    from ops.missing_columns
+    select r.schema_name, r.relation_name, r.column_name, 'column removed', null, null
+    from refused as r
+    inner join pg_namespace as n on r.schema_name = n.nspname
+    inner join pg_class as c on n.oid = c.relnamespace and r.relation_name = c.relname
+    where not exists (
+        select from pg_attribute as a
+        where c.oid = a.attrelid and r.column_name = a.attname and not a.attisdropped
+    )
 ),
 
 changes as (  -- those that hold now; the position is that of the column under its name of now
@@ -173,7 +146,7 @@ changes as (  -- those that hold now; the position is that of the column under i
             when 'column removed' then a.attname is null
             when 'column renamed' then a.attname is null and m.attname is not null
             when 'type changed' then format_type(a.atttypid, a.atttypmod) <> g.before
-            else g.before <> 'nullable' and not a.attnotnull
+            else g.before <> 'nullable' and not a.attnotnull and c.relkind in ('r', 'p', 'f')
         end
         and not exists (  -- a contract that declares it is what counts
             select from ops.contracts as k
@@ -188,6 +161,58 @@ changes as (  -- those that hold now; the position is that of the column under i
     order by
         g.schema_name, g.relation_name, g.column_name, topic,
         g.change = 'column renamed' desc, g.changed_at
+),
+
+changed as (
+    select distinct schema_name, relation_name from changes
+),
+
+named as (
+    select
+        r.kind, r.name, u.failing_since, u.updated_at,
+        r.definition_hash is null or u.failing_since is not null as is_refused,
+        h.schema_name, h.relation_name, c.read ->> 2 as column_name
+    from changed as h
+    inner join ops.unit_reads as r
+        on r.columns @> jsonb_build_array(jsonb_build_array(h.schema_name, h.relation_name))
+    inner join units as u on r.kind = u.kind and r.name = u.name
+    cross join lateral jsonb_array_elements(r.columns) as c (read)
+    where c.read ->> 0 = h.schema_name and c.read ->> 1 = h.relation_name
+),
+
+models as (  -- what dbt builds itself, its other models follow
+    select
+        d.schema_name as model_schema,
+        d.relation_name as model_name,
+        h.schema_name,
+        h.relation_name,
+        b.built_at,
+        b.failing_since,
+        c.oid,
+        c.relkind
+    from changed as h
+    inner join ops.dbt_relations as d
+        on exists (
+            select from jsonb_array_elements(d.inputs) as i (relation)
+            where i.relation ->> 0 = h.schema_name and i.relation ->> 1 = h.relation_name
+        )
+    left join lateral (
+        select
+            max(s.built_at) as built_at,
+            min(s.since) filter (where s.status = 'failing') as failing_since
+        from ops.dbt_node_health as s
+        where
+            s.schema_name = d.schema_name and s.relation_name = d.relation_name
+            and s.resource_type in ('model', 'snapshot') and s.database_name in ('', current_database())
+    ) as b on true
+    left join pg_namespace as n on d.schema_name = n.nspname
+    left join pg_class as c on n.oid = c.relnamespace and d.relation_name = c.relname
+    where not exists (
+        select from ops.dbt_node_health as s
+        where
+            s.schema_name = h.schema_name and s.relation_name = h.relation_name
+            and s.resource_type in ('model', 'seed', 'snapshot')
+    )
 ),
 
 readers as (

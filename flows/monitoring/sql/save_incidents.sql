@@ -4,18 +4,19 @@ with given as (
     from jsonb_to_recordset(cast(:incidents as jsonb)) as r (
         id uuid, cause_kind text, cause_name text, severity text, severity_since timestamptz, owner text,
         opened_at timestamptz, resolved_at timestamptz, merged_into uuid, affected jsonb,
-        snoozed_until timestamptz, told_severity text, told_at timestamptz, threads jsonb
+        snoozed_until timestamptz, told_severity text, told_at timestamptz, threads jsonb,
+        openings integer, reopened_at timestamptz, flapping_since timestamptz
     )
 ),
 
 saved as (
     insert into ops.incidents as i (
         id, cause_kind, cause_name, severity, severity_since, owner, opened_at, resolved_at, merged_into,
-        affected, snoozed_until, told_severity, told_at, threads
+        affected, snoozed_until, told_severity, told_at, threads, openings, reopened_at, flapping_since
     )
     select
         id, cause_kind, cause_name, severity, severity_since, owner, opened_at, resolved_at, merged_into,
-        affected, snoozed_until, told_severity, told_at, threads
+        affected, snoozed_until, told_severity, told_at, threads, openings, reopened_at, flapping_since
     from given
     on conflict (id) do update set
         cause_kind = excluded.cause_kind,
@@ -29,7 +30,10 @@ saved as (
         snoozed_until = excluded.snoozed_until,
         told_severity = excluded.told_severity,
         told_at = excluded.told_at,
-        threads = excluded.threads
+        threads = excluded.threads,
+        openings = excluded.openings,
+        reopened_at = excluded.reopened_at,
+        flapping_since = excluded.flapping_since
     returning id
 ),
 

@@ -1,7 +1,8 @@
 -- Incidents: those of the ids, or else the open ones, and those that were resolved since a time.
 select
     i.id, i.cause_kind, i.cause_name, i.severity, i.owner, i.opened_at, i.resolved_at, i.merged_into,
-    i.acknowledged_at, i.acknowledged_by, i.assigned_to, i.snoozed_until, i.affected,
+    i.acknowledged_at, i.acknowledged_by, i.assigned_to, i.snoozed_until, i.affected, i.openings, i.reopened_at,
+    i.flapping_since,
     coalesce(
         (
             select

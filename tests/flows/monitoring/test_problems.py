@@ -7,7 +7,7 @@ from tests.flows.monitoring.incidents import Incidents, Warehouse
 from tests.support.attacks import attack
 from tests.support.naughty_strings import NAUGHTY
 
-MAX_LINES = 25
+MAX_LINES = 30
 
 
 @pytest.fixture

@@ -153,3 +153,32 @@ def test_the_history_is_kept_for_400_days(promises: Promises):
         promises.sql("insert into ops.promise_days values (%s, %s, %s, %s, %s, %s)", values)
     promises.tick(at("06:00"))
     assert [day for _, day, _ in promises.days()] == ["2025-10-21", "2026-11-24"]
+
+
+def test_no_look_is_taken_while_nothing_can_change(promises: Promises):
+    def is_looked_at(now: str) -> bool:
+        promises.sql("update ops.promises set state = 'waiting'")
+        promises.tick(at(now))
+        return promises.state()[0] == "kept"
+
+    promises.trust(OF_ORDERS)
+    promises.tick(at("05:00"))
+    assert promises.state()[0] == "waiting"
+    promises.complete(at("05:00"), at("05:01"))
+    assert is_looked_at("05:01"), "its day was awaited"
+    assert [is_looked_at(f"05:0{minute}") for minute in range(2, 7)] == [False] * 4 + [True]
+    promises.trust(f"{OF_ORDERS}  # the same")
+    assert is_looked_at("05:07"), "the file changed"
+    promises.report("other", promise={"by": "23:00:00"})
+    assert is_looked_at("05:08"), "a report changed"
+    assert is_looked_at("05:07"), "the clock was set back"
+
+
+def test_a_day_that_begins_is_looked_at_at_once(promises: Promises):
+    promises.trust(OF_ORDERS)
+    promises.complete(at("05:00"), at("05:01"))
+    promises.tick(at("05:02"))
+    assert promises.state()[0] == "kept"
+    promises.tick(at("23:58"))
+    promises.tick(at("00:00", "2026-11-25"))
+    assert (ORDERS, "2026-11-25", None) in promises.days()

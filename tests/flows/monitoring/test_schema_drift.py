@@ -1,7 +1,10 @@
 """A column that rules or reports read is dropped, renamed, retyped or made nullable: one incident that names them."""
 
+from datetime import timedelta
+
 import pytest
 
+from analytics_worker.lineage.refused_reports import record_refused_reports
 from tests.flows.alerts.rules import rule, store
 from tests.flows.monitoring.drift import (
     OPENED,
@@ -116,7 +119,7 @@ def test_a_warning_ends_after_a_day_or_with_the_definition_of_its_readers(incide
     sql("update ops.alert_rules set updated_at = now()")
     assert incidents.told() == [RESOLVED]
     sql("update ops.alert_rules set updated_at = now() - interval '9 days'")
-    assert incidents.told() == [WARNED]
+    assert incidents.told(timedelta(hours=1)) == [WARNED]
     sql("update ops.catalog_changes set changed_at = now() - interval '25 hours'")
     assert incidents.told() == [RESOLVED]
 
@@ -166,3 +169,21 @@ def test_a_rule_that_cannot_be_planned_leaves_the_others_seen(incidents, sql):
     plan()
     assert incidents.told() == [OPENED]
     assert "read by rule revenue\n" in last_text(sql)
+
+
+@pytest.mark.usefixtures("shop")
+def test_a_report_that_the_server_refuses_does_not_wait_for_its_own_flow(incidents, sql):
+    store_reports(
+        report("weekly", "select status from raw.orders where :period_start is not null"),
+        report("alias", "select id as status from raw.orders"),
+        report("tiled", tiles=[{"title": "Paid", "sql": "select max(status) from raw.orders"}]),
+    )
+    plan()
+    sql("update ops.report_definitions set updated_at = now() - interval '9 days'")
+    sql("alter table raw.orders drop status")
+    assert record_refused_reports() == []
+    assert incidents.told() == [OPENED]
+    assert "status was removed: read by report tiled, report weekly\n" in last_text(sql)
+    assert record_refused_reports() == []
+    sql("alter table raw.orders add status text not null default ''")
+    assert incidents.told() == [RESOLVED]
