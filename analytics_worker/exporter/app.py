@@ -20,6 +20,7 @@ from analytics_worker.exporter.collectors.flow_runs import FlowRuns
 from analytics_worker.exporter.collectors.host import Host
 from analytics_worker.exporter.collectors.incidents import Incidents
 from analytics_worker.exporter.collectors.promises import Promises
+from analytics_worker.exporter.collectors.report_runs import ReportRuns
 from analytics_worker.exporter.collectors.reports import Reports
 from analytics_worker.exporter.collectors.task_runs import TaskRuns
 from analytics_worker.exporter.collectors.timings import Timings
@@ -69,6 +70,7 @@ def database_collectors(store: Store) -> list[Collector]:
         Alerts(),
         Incidents(),
         Promises(),
+        ReportRuns(),
         Deliveries(store),
         Views(store),
         Dbt(store),

@@ -9,6 +9,8 @@ from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import Connection, RowMapping
 
+from analytics_worker.circuit_breaker import CircuitOpenError
+from analytics_worker.database.connections import warehouse
 from analytics_worker.errors import is_database_outage
 from analytics_worker.lineage.column_reads import ColumnReads, merged
 from analytics_worker.lineage.relations import schema_and_name
@@ -40,31 +42,54 @@ def pairs(quoted_names: Iterable[str]) -> list[tuple[str, str]]:
     return [pair for pair in map(schema_and_name, quoted_names) if pair]
 
 
-def plan_units(rows: Iterable[RowMapping], plan: Callable[[RowMapping], Reads]) -> list[UnitReads]:
+def plan_units(
+    rows: Iterable[RowMapping],
+    reader_of: Callable[[RowMapping], str | None],
+    plan: Callable[[RowMapping], Reads],
+) -> list[UnitReads]:
     """Return what units read; an error leaves its own unit unknown.
+
+    If the database of a reader is unavailable, the other units of that reader are unknown without another attempt.
 
     Args:
         rows: Name and definition_hash of each unit.
-        plan: Returns what a unit reads. When a database is unavailable, the units after that one are left for
-            the next call.
+        reader_of: Returns the name of the reader of a unit; None for the default one.
+        plan: Returns what a unit reads.
+
+    Raises:
+        SQLAlchemyError: the warehouse is unavailable.
+        CircuitOpenError: it is known to be unavailable.
     """
-    reads = list[UnitReads]()
-    for row in rows:
-        try:
-            found = plan(row)
-            reads.append(
-                UnitReads(
-                    row["name"],
-                    pairs(found.relations),
-                    row["definition_hash"],
-                    columns=merged(found.columns),
-                )
-            )
-        except Exception as error:  # noqa: BLE001  # any error is the unit's own
-            reads.append(UnitReads(row["name"], None))
-            if is_database_outage(error):
-                break
-    return reads
+    unavailable = set[str | None]()
+    return [_unit_reads(row, reader_of, plan, unavailable) for row in rows]
+
+
+def _unit_reads(
+    row: RowMapping,
+    reader_of: Callable[[RowMapping], str | None],
+    plan: Callable[[RowMapping], Reads],
+    unavailable: set[str | None],
+) -> UnitReads:
+    """Return what a unit reads; add its reader to those that are unavailable, if it is."""
+    unknown, reader = UnitReads(row["name"], None), None
+    try:
+        reader = reader_of(row)
+        if reader in unavailable:
+            return unknown
+        found = plan(row)
+        relations, columns = pairs(found.relations), merged(found.columns)
+    except Exception as error:  # noqa: BLE001  # any error is the unit's own
+        if isinstance(error, CircuitOpenError) or is_database_outage(error):
+            _check_warehouse()
+            unavailable.add(reader)
+        return unknown
+    return UnitReads(row["name"], relations, row["definition_hash"], columns=columns)
+
+
+def _check_warehouse() -> None:
+    """Raise the error if not only a reader is unavailable, but the warehouse, too."""
+    with warehouse():
+        pass
 
 
 def replace_reads(

@@ -21,6 +21,7 @@ from analytics_worker.prefect_support.results import FlowResult, Status, flow_re
 from analytics_worker.settings import settings
 from analytics_worker.text import one_line
 from flows.reports.gate.gate import Hold, hold_run, pass_gate
+from flows.reports.gate.parts import hold_parts
 from flows.reports.output.generator import ReportRunResult, generate, result_fields
 from flows.reports.output.ui_artifacts import publish_artifacts, report_progress
 from flows.reports.runs.delivery import DeliverySummary, describe_delivery
@@ -92,6 +93,7 @@ def _generate(store: RunStore, run: ReportRun, *, by_hand: bool) -> ReportRunRes
     run = passed
     if for_each and not run.row:
         run = replace(run, row=row_of_run(run, for_each))
+    run = hold_parts(run, by_hand=by_hand)
     with report_progress(run) as progress:
         return generate(store, run, progress)
 

@@ -54,10 +54,18 @@ def test_points_of_charts_are_compared_by_label_and_series():
     found = {each.label: (each.before, each.after) for each in changes_of(sent, now)}
     assert found == {
         "a, x": ("1", None),
-        "b, x (2)": ("3", "9"),
+        "b, x": ("3", "9"),
         "a, y": ("4", None),
         "c, x": (None, "7"),
     }
+
+
+def test_the_order_of_points_says_nothing_also_of_repeated_labels():
+    sent = chart(["a", "b", "b", "b"], ("x", [1, 2, 3, None]))
+    assert changes_of(sent, chart(["b", "b", "b", "a"], ("x", [None, 3, 2, 1]))) == []
+    now = chart(["b", "b", "b", "b", "a"], ("x", [7, 3, 8, None, 1]))
+    found = {each.label: (each.before, each.after) for each in changes_of(sent, now)}
+    assert found == {"b": ("2", "7"), "b (2)": (None, "8")}
 
 
 def test_a_chart_that_was_shortened_has_no_missing_labels():
@@ -67,6 +75,14 @@ def test_a_chart_that_was_shortened_has_no_missing_labels():
     assert [(each.label, each.after) for each in changes_of(sent, now)] == [("59", "2.0")]
 
 
+def test_a_chart_that_has_more_points_now_has_no_missing_labels():
+    labels = [str(n) for n in range(70)]
+    sent = chart(labels[20:], ("x", [1.0] * 50))
+    assert changes_of(sent, chart(labels[:60], ("x", [1.0] * 60))) == []
+    repeated = chart(["a"] * 30 + ["b"] * 25, ("x", [*range(30), *range(25)]))
+    assert changes_of(repeated, chart(["a"] * 60, ("x", list(range(60))))) == []
+
+
 @pytest.mark.parametrize(
     ("now", "expected"),
     [
@@ -74,6 +90,7 @@ def test_a_chart_that_was_shortened_has_no_missing_labels():
         (table(2, "1", ("10.000000001", "10")), None),
         (table(2, "1", ("10.1", "10")), "t: other values in the same number of rows"),
         (table(2, "1", (None, None)), "t: other values in the same number of rows"),
+        (table(2, "1", ("1e309", "1e309")), "t: other values in the same number of rows"),
         (table(2, "2", ("10", "10")), "t: other values in the same number of rows"),
         (table(1, "2", ("10", "10")), "t: 2 rows → 1 row"),
     ],

@@ -24,10 +24,14 @@ def record_reads() -> int:
     if not rows:
         return 0
     with reader_sessions() as session_for:
-        reads = plan_units(rows, lambda row: _reads(row, session_for))
+        reads = plan_units(rows, _reader, lambda row: _reads(row, session_for))
     with warehouse() as connection:
         save_reads(connection, "rule", reads)
     return len(reads)
+
+
+def _reader(row: RowMapping) -> str | None:
+    return Rule.model_validate_json(row["definition"]).reader
 
 
 def _reads(row: RowMapping, session_for: Callable[[str | None], ReaderSession]) -> Reads:

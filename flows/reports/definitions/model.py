@@ -63,12 +63,30 @@ def _recipients(value: object) -> object:
     return {"to": value} if isinstance(value, list) else value
 
 
+class PartRequires(_StrictModel):
+    """What must hold for a part of a report to be shown. Until then, it is held, and the rest of the report is sent."""
+
+    tests: Literal["passed"] | None = None
+    fresh: Annotated[Duration, Field(gt=timedelta(0))] | None = None
+    """Maximum age of its data."""
+    complete: bool = False
+    """Whether its data must be complete through the end of its period."""
+    no_incident: Literal["critical", "warning"] | None = None
+    """The lowest severity of the incidents that hold it."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it requires nothing."""
+        return not (self.tests or self.fresh or self.complete or self.no_incident)
+
+
 class TableDefinition(_StrictModel):
     """One table of a report."""
 
     title: Line
     sql: Sql
     columns: dict[str, ColumnOptions] = {}
+    requires: PartRequires | None = None
 
 
 class ForEach(_StrictModel):
@@ -89,16 +107,9 @@ class After(_StrictModel):
     otherwise: Literal["deliver", "tell"] = "deliver"
 
 
-class Requires(_StrictModel):
+class Requires(PartRequires):
     """What must hold for a report to be sent. Until then, it is held."""
 
-    tests: Literal["passed"] | None = None
-    fresh: Annotated[Duration, Field(gt=timedelta(0))] | None = None
-    """Maximum age of its data."""
-    complete: bool = False
-    """Whether its data must be complete through the end of its period."""
-    no_incident: Literal["critical", "warning"] | None = None
-    """The lowest severity of the incidents that hold it."""
     latest: TimeOfDay | None = None
     """When it is sent marked unverified; without it, it is not sent if it is held until it is due again."""
 
@@ -117,6 +128,7 @@ class TileDefinition(_StrictModel):
     better: Better = "up"
     include_partial: bool = False
     """Whether it shows the number of a period of which data is missing."""
+    requires: PartRequires | None = None
 
 
 class ChartDefinition(_StrictModel):
@@ -126,6 +138,7 @@ class ChartDefinition(_StrictModel):
     sql: Sql
     kind: ChartKind = "bar"
     unit: str = ""
+    requires: PartRequires | None = None
 
 
 class Report(_StrictModel):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from analytics_worker.database.select_guard import StatementError, check, placeholders
 from analytics_worker.database.user_sql_checks import Problem, limit_problems
 from analytics_worker.definitions.yaml_definitions import did_you_mean
-from flows.reports.definitions.model import Report, Requires
+from flows.reports.definitions.model import PartRequires, Report
 from flows.reports.definitions.time_validation import time_problems
 from flows.reports.formats import MAX_TIMEOUT
 from flows.reports.scheduling.period_parameters import PERIOD_PARAMETERS
@@ -87,11 +87,26 @@ def _schedule_problems(report: Report) -> Iterator[Problem]:
         yield "after", "it waits for nothing; expected `dbt: run`, `dbt: test` or views"
     if report.after and report.schedule == "manual" and not report.has_own_times:
         yield "after", "a manual report does not wait for data; expected schedule, cron or at"
-    if report.requires and not _has_requirements(report.requires):
-        yield "requires", "it requires nothing; expected tests, fresh, complete or no_incident"
-    if report.requires and report.schedule == "manual" and not report.has_own_times:
-        yield "requires", "a manual report is not held; expected schedule, cron or at"
+    yield from _requirement_problems(report)
 
 
-def _has_requirements(requires: Requires) -> bool:
-    return bool(requires.tests or requires.fresh or requires.complete or requires.no_incident)
+def _requirement_problems(report: Report) -> Iterator[Problem]:
+    is_manual = report.schedule == "manual" and not report.has_own_times
+    for field, owner, requires in _requirements(report):
+        if requires.is_empty:
+            yield (
+                field,
+                f"{owner} requires nothing; expected tests, fresh, complete or no_incident",
+            )
+        if is_manual:
+            yield field, "a manual report is not held; expected schedule, cron or at"
+
+
+def _requirements(report: Report) -> Iterator[tuple[str, str, PartRequires]]:
+    """Yield what is required, with its field and what requires it."""
+    if report.requires:
+        yield "requires", "it", report.requires
+    for field in ("queries", "tiles", "charts"):
+        for part in getattr(report, field):
+            if part.requires:
+                yield field, repr(part.title), part.requires

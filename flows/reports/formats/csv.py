@@ -18,7 +18,7 @@ from flows.reports.formats.formula_escaping import (
     escape_formula_text,
 )
 from flows.reports.formats.query.columns import TEXTS, Column, ColumnKind, printed_text
-from flows.reports.formats.query.copy import limit_clause
+from flows.reports.formats.query.copy import CSV
 from flows.reports.formats.query.sink import Write
 from flows.reports.formats.query.statement import PreparedQuery, column_identifier
 
@@ -31,10 +31,7 @@ def write(context: ExportContext, query: PreparedQuery, file: BinaryIO) -> None:
     write = file.write if context.raw else _escaping(file)
     write(",".join(map(_quoted, names)).encode() + b"\n")
     cells = (_cell(number, column, raw=context.raw) for number, column in enumerate(query.columns))
-    select = sql.SQL("select {} from {}{}").format(
-        sql.SQL(", ").join(cells), query.source, limit_clause(context.max_rows)
-    )
-    context.copy(query, select, "format csv", write)
+    context.copy(query, sql.SQL(", ").join(cells), CSV, write)
     if context.truncation_note:
         write(_quoted(escape_formula_text(context.truncation_note)).encode() + b"\n")
 

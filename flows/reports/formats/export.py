@@ -81,7 +81,12 @@ def export(  # noqa: PLR0913  # half of them are options, by name
         _WRITERS[file_format.name](context, file)
     columns = tuple(query.names for query in prepared)
     return ExportResult(
-        context.rows, path.stat().st_size, context.truncated, tuple(context.notes), columns
+        context.rows,
+        path.stat().st_size,
+        context.truncated,
+        tuple(context.notes),
+        columns,
+        context.fingerprints,
     )
 
 

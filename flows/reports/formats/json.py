@@ -12,13 +12,13 @@ from psycopg2 import sql
 
 from flows.reports.formats.export_context import ExportContext
 from flows.reports.formats.query.columns import ColumnKind, unique_names
-from flows.reports.formats.query.copy import VERBATIM, limit_clause
+from flows.reports.formats.query.copy import VERBATIM
 from flows.reports.formats.query.statement import PreparedQuery, column_identifier
 
 
 def write_lines(context: ExportContext, query: PreparedQuery, file: BinaryIO) -> None:
     """Write one object per line."""
-    context.copy(query, _objects(query, context.max_rows, ""), VERBATIM, file.write)
+    context.copy(query, _object(query, ""), VERBATIM, file.write, join=_named_row(query))
     if context.truncation_note:
         file.write(_note(context.truncation_note) + b"\n")
 
@@ -38,7 +38,8 @@ def write_document(context: ExportContext, file: BinaryIO) -> None:
 
 def _write_array(context: ExportContext, query: PreparedQuery, file: BinaryIO) -> None:
     file.write(b"[\n")
-    rows = context.copy(query, _objects(query, context.max_rows, ","), VERBATIM, file.write)
+    cells, join = _object(query, ","), _named_row(query)
+    rows = context.copy(query, cells, VERBATIM, file.write, join=join)
     if context.truncation_note:
         file.write(_note(context.truncation_note) + b"\n")
     elif rows:
@@ -52,17 +53,19 @@ def _note(text: str) -> bytes:
     return json.dumps({"note": text}, ensure_ascii=False).encode()
 
 
-def _objects(query: PreparedQuery, limit: int | None, end: str) -> sql.Composable:
-    columns = sql.SQL(", ").join(
-        sql.SQL("{} as {}").format(column_identifier(number), sql.Identifier(name))
-        for number, name in enumerate(query.names)
-    )
+def _object(query: PreparedQuery, end: str) -> sql.Composable:
+    """Return SQL for the object of a `_named_row`."""
     text = sql.SQL("row_to_json(r)::text")
     if any(column.kind in {ColumnKind.JSON, ColumnKind.OTHER} for column in query.columns):
         # json keeps the line breaks that its author typed; other types escape them
         text = sql.SQL("translate({}, e'\\n\\r', '  ')").format(text)
-    if end:
-        text = sql.SQL("{} || {}").format(text, sql.Literal(end))
-    return sql.SQL("select {} from (select {} from {}) as r{}").format(
-        text, columns, query.source, limit_clause(limit)
+    return sql.SQL("{} || {}").format(text, sql.Literal(end)) if end else text
+
+
+def _named_row(query: PreparedQuery) -> sql.Composable:
+    """Return SQL that adds a row with the names of the columns, ``r``."""
+    columns = sql.SQL(", ").join(
+        sql.SQL("q.{} as {}").format(column_identifier(number), sql.Identifier(name))
+        for number, name in enumerate(query.names)
     )
+    return sql.SQL(" cross join lateral (select {}) as r").format(columns)

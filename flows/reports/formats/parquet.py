@@ -17,7 +17,7 @@ from psycopg2 import sql
 
 from flows.reports.formats.export_context import ExportContext
 from flows.reports.formats.query.columns import Column, ColumnKind
-from flows.reports.formats.query.copy import limit_clause
+from flows.reports.formats.query.copy import CSV
 from flows.reports.formats.query.statement import PreparedQuery, column_identifier
 from flows.reports.formats.registry import FormatError
 
@@ -59,11 +59,8 @@ def _write_rows(
 ) -> frozenset[str]:
     """Write the rows; return the columns that have to be text, in which case rows are missing."""
     cells = sql.SQL(", ").join(column_identifier(number) for number in range(len(query.columns)))
-    select = sql.SQL("select {} from {}{}").format(
-        cells, query.source, limit_clause(context.max_rows)
-    )
     with closing(_RowGroupWriter(query, file, text_columns)) as writer:
-        context.copy(query, select, "format csv", writer.write, by_row=True)
+        context.copy(query, cells, CSV, writer.write, by_row=True)
         return writer.finish(context.notes)
 
 

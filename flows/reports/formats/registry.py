@@ -5,7 +5,7 @@ Reads nothing, writes nothing.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from analytics_worker.errors import PermanentError
 from flows.reports.formats.query.column_options import ColumnOptions
@@ -82,13 +82,25 @@ def get_format(name: str) -> Format:
 class TableQuery:
     """A query of a report with its parameters, which are bound by name (``:period_start``).
 
-    ``columns`` has what readers see of some of its columns, by name.
+    ``columns`` has what readers see of some of its columns, by name. With ``hash_seconds``, its rows are hashed
+    while they are read (`query.row_hash`), unless that takes longer. With ``held``, which is why, it has no rows.
     """
 
     title: str
     sql: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     columns: Mapping[str, ColumnOptions] = field(default_factory=dict[str, ColumnOptions])
+    hash_seconds: float | None = None
+    held: str = ""
+
+
+class Fingerprint(NamedTuple):
+    """Number of rows, their hash, the sums of columns in double precision, and the names of all columns."""
+
+    rows: int
+    hash: str
+    sums: tuple[tuple[str | None, str | None], ...]
+    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -101,6 +113,7 @@ class ExportResult:
         truncated: Whether rows or text were left out; `notes` say which.
         notes: Sentences for the readers of the file: what was truncated or changed.
         columns: Column names in the file, by query.
+        fingerprints: Of the queries that are hashed, by their position; None if it took too long to read the rows.
     """
 
     rows: int
@@ -108,3 +121,6 @@ class ExportResult:
     truncated: bool
     notes: tuple[str, ...]
     columns: tuple[tuple[str, ...], ...]
+    fingerprints: Mapping[int, Fingerprint | None] = field(
+        default_factory=dict[int, Fingerprint | None]
+    )

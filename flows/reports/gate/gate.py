@@ -19,7 +19,7 @@ from flows.reports.gate.notice import held_message
 from flows.reports.gate.requirements import WORDS, Unmet, instant, unit_of, unmet_requirements
 from flows.reports.output.generator import ReportRunResult, result_fields
 from flows.reports.runs.failures import NOT_NOTIFIED, fail_run
-from flows.reports.runs.model import ReportRun, run_period
+from flows.reports.runs.model import FOLLOW_UP, ReportRun, run_period
 from flows.reports.runs.store import RunStore
 from flows.reports.scheduling.read_relations import planned_relations
 
@@ -45,6 +45,8 @@ def pass_gate(run: ReportRun, *, by_hand: bool) -> ReportRun | Hold:
         run: The run.
         by_hand: Whether a person wants it now: then it is not held.
     """
+    if run.kind == FOLLOW_UP:
+        return run  # its report was sent
     now = datetime.now(UTC)
     unmet, reads = _unmet(run, now)
     latest = run.report.requires.latest if run.report.requires else None
@@ -112,5 +114,6 @@ def hold_run(store: RunStore, run: ReportRun, hold: Hold) -> ReportRunResult:
         notes = [] if notified else [NOT_NOTIFIED]
         return ReportRunResult(**result_fields(run, "failed"), error=error, notes=notes)
     message = held_message(run, hold.text, hold.until)
-    store.hold(run.id, [each.text for each in hold.unmet], hold.reads, message)
+    unmet = {each.requirement: each.text for each in hold.unmet}
+    store.hold(run.id, unmet, hold.reads, message)
     return ReportRunResult(**result_fields(run, "held"), reason=hold.text)

@@ -55,21 +55,23 @@ def _plan(store: RunStore, plan: ReportPlan, held: Sequence[HeldRun], now: datet
     reads = {unit_of(each.run.report): each.reads for each in held}
     with warehouse() as connection:
         states = trust_states(connection, reads, reads)
-    changed: dict[int, list[str]] = {}
+    changed: dict[int, dict[str, str]] = {}
     for run, _ in held:
         with plan.recording_errors_of(run.name):
-            texts = _reasons(run, states[unit_of(run.report)], now)
-            if not texts:
+            unmet = _unmet(run, states[unit_of(run.report)], now)
+            if not unmet:
                 plan.runs.append(run.id)
                 continue
-            plan.held[run_title(run.report.name, run.key, period_label(run))] = joined(texts)
-            if tuple(texts) != run.unmet:
-                changed[run.id] = texts
+            plan.held[run_title(run.report.name, run.key, period_label(run))] = joined(
+                list(unmet.values())
+            )
+            if tuple(unmet.values()) != run.unmet:
+                changed[run.id] = unmet
     if changed:
         store.note_unmet(changed)
 
 
-def _reasons(run: ReportRun, state: TrustState, now: datetime) -> list[str]:
-    """Return why a run is still held; nothing if it is not."""
+def _unmet(run: ReportRun, state: TrustState, now: datetime) -> dict[str, str]:
+    """Return why a run is still held, by requirement; nothing if it is not."""
     unmet = unmet_requirements(run, state, now)
-    return [each.text for each in unmet] if unmet and now < hold_until(run) else []
+    return {each.requirement: each.text for each in unmet} if now < hold_until(run) else {}

@@ -19,10 +19,19 @@ def hold_until(run: ReportRun) -> datetime:
     Raises:
         DefinitionError: the report is due on working days, and the calendar is not valid.
     """
-    due = run.due_at or run.created_at
-    again = next_due(run.report, due) or due + DAY
+    due, again = run.due_at or run.created_at, due_again(run)
     latest = run.report.requires.latest if run.report.requires else None
     return min(again, _next_time(latest, due, run.report.timezone)) if latest else again
+
+
+def due_again(run: ReportRun) -> datetime:
+    """Return when the report of a run is due again: until then, its parts are held at most.
+
+    Raises:
+        DefinitionError: the report is due on working days, and the calendar is not valid.
+    """
+    due = run.due_at or run.created_at
+    return next_due(run.report, due) or due + DAY
 
 
 def _next_time(at: time, since: datetime, timezone: str) -> datetime:

@@ -13,7 +13,7 @@ from analytics_worker.definitions.durations import format_duration
 from analytics_worker.lineage.graph import Node
 from analytics_worker.text import counted, value_line
 from analytics_worker.trust.state import DbtTests, OpenIncident, TrustState
-from flows.reports.definitions.model import Report, Requires
+from flows.reports.definitions.model import PartRequires, Report
 from flows.reports.runs.model import ReportRun
 
 MAX_NAMES = 3
@@ -37,9 +37,11 @@ def unit_of(report: Report) -> Node:
     return Node("report", report.name)
 
 
-def unmet_requirements(run: ReportRun, state: TrustState, now: datetime) -> list[Unmet]:
-    """Return the requirements of a run that are not met."""
-    requires = run.report.requires or Requires()
+def unmet_requirements(
+    run: ReportRun, state: TrustState, now: datetime, requires: PartRequires | None = None
+) -> list[Unmet]:
+    """Return the requirements of a run, or of a part of it, that are not met."""
+    requires = requires or run.report.requires or PartRequires()
     zone = ZoneInfo(run.report.timezone)
     texts = {
         "tests": _tests(state.tests) if requires.tests else "",
@@ -84,7 +86,7 @@ def _completeness(state: TrustState, run: ReportRun, zone: ZoneInfo) -> str:
     return ""
 
 
-def _incidents(state: TrustState, requires: Requires, unit: Node, zone: ZoneInfo) -> str:
+def _incidents(state: TrustState, requires: PartRequires, unit: Node, zone: ZoneInfo) -> str:
     """Describe the incidents; one of the report alone does not count, as only sending it could end it."""
     if requires.no_incident is None:
         return ""

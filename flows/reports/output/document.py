@@ -32,7 +32,8 @@ from flows.reports.formats.query.columns import NUMBERS, Column, ColumnKind
 from flows.reports.formats.query.reader_columns import number_remedy
 from flows.reports.output.data_age import COMPLETE, data_state
 from flows.reports.output.partial_periods import incomplete_text
-from flows.reports.runs.model import ReportRun, run_period
+from flows.reports.output.table_queries import TableQueries, held_text
+from flows.reports.runs.model import FOLLOW_UP, ReportRun, run_period
 from flows.reports.scheduling.period_parameters import PERIOD_PARAMETERS, sql_parameters
 
 MAX_CHART_POINTS = 60
@@ -46,7 +47,9 @@ class TileNumber(NamedTuple):
     is_first_of_several: bool
 
 
-def report_document(snapshot: Snapshot, run: ReportRun) -> Document:
+def report_document(
+    snapshot: Snapshot, run: ReportRun, tables: TableQueries | None = None
+) -> Document:
     """Return the page of a run, without files; with tables if a format needs them, and notes on tiles."""
     notes: list[str] = []
     report, period = run.report, run_period(run)
@@ -60,9 +63,9 @@ def report_document(snapshot: Snapshot, run: ReportRun) -> Document:
         complete_through=data.age.at if data.age.label == COMPLETE else None,
         period=period.text if period and run.kind != "ad_hoc" else "",
         description=report.description or "",
-        tiles=[_tile(snapshot, run, tile, notes) for tile in report.tiles],
-        charts=[report_chart(snapshot, run, chart) for chart in report.charts],
-        tables=_tables(snapshot, run) if with_tables else [],
+        tiles=[_tile(snapshot, run, number, notes) for number, _ in enumerate(report.tiles)],
+        charts=[_chart(snapshot, run, number) for number, _ in enumerate(report.charts)],
+        tables=_tables(snapshot, tables or TableQueries(run)) if with_tables else [],
         owner=report.owner or "",
         notes=list(dict.fromkeys(notes)),
     )
@@ -72,15 +75,23 @@ def _title(run: ReportRun) -> str:
     name = f"{run.report.heading} – {run.key}" if run.key else run.report.heading
     if run.unverified:
         return f"{name} (unverified: {', '.join(run.unverified)})"
+    if run.kind == FOLLOW_UP:
+        return f"{name} (with what was held)"
     return f"{name} (preliminary)" if run.is_preliminary else name
 
 
-def _tables(snapshot: Snapshot, run: ReportRun) -> list[FetchedRows]:
-    report = run.report
+def _tables(snapshot: Snapshot, tables: TableQueries) -> list[FetchedRows]:
+    report, queries = tables.run.report, tables.of_page()
     limit = min(report.page_rows, report.max_rows or report.page_rows)
-    parameters = sql_parameters(run)
-    queries = [TableQuery(t.title, t.sql, parameters, t.columns) for t in report.tables]
-    return [fetch_table(snapshot, query, limit, report.max_rows) for query in queries]
+    fetched = [fetch_table(snapshot, query, limit, report.max_rows) for query in queries]
+    tables.add(
+        {
+            position: rows.fingerprint
+            for position, (query, rows) in enumerate(zip(queries, fetched, strict=True))
+            if query.hash_seconds is not None and not rows.truncated
+        }
+    )
+    return fetched
 
 
 def with_notes(document: Document, run: ReportRun, notes: Sequence[str]) -> Document:
@@ -89,7 +100,10 @@ def with_notes(document: Document, run: ReportRun, notes: Sequence[str]) -> Docu
     return replace(document, warnings=warnings, notes=[*run.report.notes, *notes])
 
 
-def _tile(snapshot: Snapshot, run: ReportRun, tile: TileDefinition, notes: list[str]) -> Tile:
+def _tile(snapshot: Snapshot, run: ReportRun, position: int, notes: list[str]) -> Tile:
+    tile = run.report.tiles[position]
+    if held := held_text(run.held_part("tile", position)):
+        return Tile(title=tile.title, value=None, incomplete=held)
     if incomplete := incomplete_text(snapshot, run, tile):
         return Tile(title=tile.title, value=None, incomplete=incomplete)
     number = _noted(tile_number(snapshot, run, tile), tile.title, notes)
@@ -152,6 +166,13 @@ def _tile_number(title: str, value: str, column: Column) -> Number:
         else ""
     )
     raise FormatError(f"{title}: {value[:40]!r} is not a valid tile; expected a number{remedy}")
+
+
+def _chart(snapshot: Snapshot, run: ReportRun, position: int) -> Chart:
+    chart = run.report.charts[position]
+    if held := held_text(run.held_part("chart", position)):
+        return Chart(f"{chart.title} ({held})", [], [], chart.kind, chart.unit)
+    return report_chart(snapshot, run, chart)
 
 
 def report_chart(snapshot: Snapshot, run: ReportRun, chart: ChartDefinition) -> Chart:

@@ -17,14 +17,13 @@ from flows.reports.formats import (
     FetchedRows,
     Html,
     Snapshot,
-    TableQuery,
     explain_query,
     export,
     get_format,
     render_pdf,
 )
+from flows.reports.output.table_queries import TableQueries
 from flows.reports.runs.model import ReportRun, period_file_label
-from flows.reports.scheduling.period_parameters import sql_parameters
 
 
 class ProgressReporter(Protocol):
@@ -125,26 +124,26 @@ def create_file(run: ReportRun, format_name: str, storage: Storage) -> Unpublish
 
 def write_rows(
     snapshot: Snapshot,
-    run: ReportRun,
+    tables: TableQueries,
     files: WrittenFiles,
     file: UnpublishedFile,
     progress: ProgressReporter,
 ) -> None:
     """Write one of the formats that stream rows."""
-    parameters = sql_parameters(run)
-    queries = [TableQuery(t.title, t.sql, parameters, t.columns) for t in run.report.tables]
+    report, queries = tables.run.report, tables.of_file()
     progress.expect(sum(explain_query(snapshot, query).rows for query in queries))
     exported = export(
         snapshot,
         queries,
         file.temporary,
         file.stored["format"],
-        max_rows=run.report.max_rows,
-        raw=run.report.raw,
-        bom=run.report.bom,
+        max_rows=report.max_rows,
+        raw=report.raw,
+        bom=report.bom,
         footer=files.footer,
         progress=progress.update,
     )
+    tables.add(exported.fingerprints)
     file.stored["bytes"], file.stored["rows"] = exported.size, exported.rows
     files.record(exported)
 

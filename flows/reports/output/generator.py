@@ -16,6 +16,8 @@ from analytics_worker.delivery import Recipient
 from analytics_worker.report_storage.storage import Storage, open_storage
 from analytics_worker.trust.stamp import checks
 from flows.reports.formats import Document, get_format, open_snapshot, render_html
+from flows.reports.gate.hold_time import due_again
+from flows.reports.gate.part_notice import held_parts_messages
 from flows.reports.output.document import report_document, with_notes
 from flows.reports.output.files import (
     ProgressReporter,
@@ -28,9 +30,10 @@ from flows.reports.output.files import (
 from flows.reports.output.message import report_message
 from flows.reports.output.recipients import recipients_of
 from flows.reports.output.send_conditions import content_hash, reason_to_skip
+from flows.reports.output.table_queries import TableQueries
 from flows.reports.restatement.parts import SentReport
 from flows.reports.restatement.record import begin_record
-from flows.reports.runs.model import ReportRun, period_label
+from flows.reports.runs.model import FOLLOW_UP, ReportRun, period_label
 from flows.reports.runs.store import RunStore
 
 
@@ -114,8 +117,9 @@ def _finalize(
         bytes=sum(file["bytes"] for file in published),
         reason=run.reason,
         unverified=json.dumps(run.unverified),
+        **_held_parts(run),
     )
-    store.finish(run.id, row, message, rendered.sent)
+    store.finish(run.id, row, [message, *held_parts_messages(run)], rendered.sent)
     return ReportRunResult(
         **result_fields(run, "ready"),
         rows=files.rows,
@@ -129,7 +133,16 @@ def _finalize(
 def _row(status: str, **fields: Any) -> dict[str, Any]:
     no_files = {"files": "[]", "bytes": 0, "storage": "", "truncated": False}
     nulls = dict.fromkeys(("reason", "rows", "content_hash"))
-    return {"status": status, "unverified": "[]", **no_files, **nulls, **fields}
+    complete = {"unverified": "[]", "held_parts": "[]", "parts_held_until": None}
+    return {"status": status, **complete, **no_files, **nulls, **fields}
+
+
+def _held_parts(run: ReportRun) -> dict[str, Any]:
+    """Return the fields of the parts that are held, and until when they may follow; once only."""
+    is_last = run.kind == FOLLOW_UP or not run.held_parts
+    parts = [each._asdict() for each in run.held_parts]
+    until = None if is_last else due_again(run)
+    return {"held_parts": json.dumps(parts), "parts_held_until": until}
 
 
 def result_fields(run: ReportRun, status: str) -> Any:
@@ -161,16 +174,18 @@ def _render(
     files.restart()
     session = open_snapshot(reader=report.reader, timeout=report.timeout, timezone=report.timezone)
     with session as snapshot:
-        document = replace(report_document(snapshot, run), restated=record.restated)
+        parts = record.tables(snapshot)
+        tables = TableQueries(run, frozenset(p.position for p in parts if p.problem is None))
+        document = replace(report_document(snapshot, run, tables), restated=record.restated)
         files.notes.extend(document.notes)
         files.footer = _footer(document)
         for format_name in report.format:
             if not get_format(format_name).document:
                 file = create_file(run, format_name, storage)
                 files.add(file)
-                write_rows(snapshot, run, files, file, progress)
+                write_rows(snapshot, tables, files, file, progress)
         hashed = content_hash(snapshot, run)
-        sent = record.complete(snapshot, document)
+        sent = record.complete(snapshot, document, parts, tables.fingerprints)
     _render_pages(run, document, files, storage)
     return _Rendered(files, document, hashed, sent)
 

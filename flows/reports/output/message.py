@@ -38,7 +38,7 @@ from flows.reports.output.email import (
 )
 from flows.reports.output.files import StoredFile, WrittenFiles
 from flows.reports.output.recipients import identity, message_keys
-from flows.reports.runs.model import ReportRun, period_label
+from flows.reports.runs.model import FOLLOW_UP, ReportRun, period_label
 
 NAMESPACE = UUID("9d7a2b0c-4f0e-4a9e-8d43-5d1a5a1f5c02")
 
@@ -207,6 +207,8 @@ def _json(
         ],
         **({"preliminary": True} if run.is_preliminary else {}),
         **({"unverified": list(run.unverified)} if run.unverified else {}),
+        **({"held": [each.title for each in run.held_parts]} if run.held_parts else {}),
+        **({"follow_up": True} if run.kind == FOLLOW_UP else {}),
         **({"restated": _restated(document)} if document.restated else {}),
     }
 

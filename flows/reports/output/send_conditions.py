@@ -11,7 +11,7 @@ from psycopg2 import sql
 from flows.reports.formats import Snapshot, TableQuery
 from flows.reports.formats.query.copy import copy_rows
 from flows.reports.formats.query.statement import prepare_query
-from flows.reports.runs.model import ReportRun
+from flows.reports.runs.model import FOLLOW_UP, ReportRun
 from flows.reports.runs.store import RunStore
 from flows.reports.scheduling.period_parameters import sql_parameters
 
@@ -51,7 +51,13 @@ def content_hash(snapshot: Snapshot, run: ReportRun) -> str | None:
 
 
 def reason_to_skip(store: RunStore, run: ReportRun, rows: int, new_hash: str | None) -> str | None:
-    """Return why the report is not sent; None if it is."""
+    """Return why the report is not sent; None if it is.
+
+    A follow-up is sent because the report of before was, and one with a table that is held because its rows are
+    not known.
+    """
+    if run.kind == FOLLOW_UP or any(each.part == "table" for each in run.held_parts):
+        return None
     match run.report.only_if:
         case "rows" if rows == 0:
             return "there are no rows"

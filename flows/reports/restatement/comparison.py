@@ -7,7 +7,7 @@ their sums depend on the order of the addends.
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from math import isclose
+from itertools import zip_longest
 from typing import NamedTuple
 
 from analytics_worker.presentation.exact_numbers import change as difference
@@ -77,26 +77,44 @@ def changes_of(sent: Part, now: Part) -> list[Change]:
     if sent.kind == "table":
         return list(_table_changes(sent, now))
     before, after = _numbers(sent), _numbers(now)
-    is_shortened = len({point.label for point in sent.points}) >= MAX_CHART_POINTS
-    labels = before.keys() & after.keys() if is_shortened else before.keys() | after.keys()
+    # What a chart that has the first points only lacks may be there.
+    pairs_of = zip if _is_shortened(sent) or _is_shortened(now) else zip_longest
+    is_approximate = sent.is_approximate or now.is_approximate
     return [
-        _change(sent, label, before.get(label), after.get(label))
+        _change(sent, f"{label} ({number})" if number > 1 else label, *pair)
         for label in dict.fromkeys([*before, *after])
-        if label in labels
-        and _is_different(before.get(label), after.get(label), is_approximate=now.is_approximate)
+        for number, pair in enumerate(
+            pairs_of(*_unequal(before.get(label, ()), after.get(label, ()))), 1
+        )
+        if _is_different(*pair, is_approximate=is_approximate)
     ]
 
 
-def _numbers(part: Part) -> dict[str, str | None]:
-    """Return the numbers by their label; a repeated label has its number appended."""
+def _is_shortened(part: Part) -> bool:
+    counts = Counter(point.series for point in part.points)
+    return max(counts.values(), default=0) >= MAX_CHART_POINTS
+
+
+def _numbers(part: Part) -> dict[str, list[str | None]]:
+    """Return the numbers by their label, which may have several."""
     has_series = len({point.series for point in part.points}) > 1
-    seen = Counter[str]()
-    numbers: dict[str, str | None] = {}
+    numbers: dict[str, list[str | None]] = {}
     for point in part.points:
         label = f"{point.label}, {point.series}" if has_series else point.label
-        seen[label] += 1
-        numbers[f"{label} ({seen[label]})" if seen[label] > 1 else label] = point.number
+        numbers.setdefault(label, []).append(point.number)
     return numbers
+
+
+def _unequal(
+    before: Sequence[str | None], after: Sequence[str | None]
+) -> tuple[list[str | None], list[str | None]]:
+    """Return the numbers of a label that only one side has, by size: their order says nothing."""
+    first, second = Counter(before), Counter(after)
+    return _by_size(first - second), _by_size(second - first)
+
+
+def _by_size(numbers: Counter[str | None]) -> list[str | None]:
+    return sorted(numbers.elements(), key=lambda each: (each is not None, float(each or 0)))
 
 
 def _is_different(before: str | None, after: str | None, *, is_approximate: bool) -> bool:
@@ -135,8 +153,8 @@ def _are_sums_equal(sent: Part, now: Part) -> bool:
 def _is_close(before: str | None, after: str | None, *sizes: str | None) -> bool:
     if before is None or after is None:
         return before is after
-    largest = max(float(size or 0) for size in sizes)
-    return isclose(float(before), float(after), rel_tol=0, abs_tol=float(TOLERANCE) * largest)
+    largest = max(Decimal(size or 0) for size in sizes)
+    return abs(difference(Decimal(before), Decimal(after))) <= TOLERANCE * largest
 
 
 def _content(part: Part) -> str:

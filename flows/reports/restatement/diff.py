@@ -28,7 +28,7 @@ from flows.reports.restatement.store import (
     read_comparison,
 )
 from flows.reports.restatement.texts import change_text
-from flows.reports.runs.model import ReportRun, period_label, run_from_row
+from flows.reports.runs.model import FOLLOW_UP, ReportRun, period_label, run_from_row
 
 
 class NotComparedError(PermanentError):
@@ -74,7 +74,7 @@ def _reason(connection: Connection, run_id: int, rows: Sequence[RowMapping]) -> 
         reason = f"There is no run {run_id}"
     elif row["status"] != "ready":
         reason = f"Run {run_id} is {row['status']}; it sent nothing"
-    elif row["kind"] in {"preliminary", "ad_hoc"}:
+    elif row["kind"] in {"preliminary", "ad_hoc", FOLLOW_UP}:
         reason = f"Run {run_id} is {row['kind'].replace('_', '-')}; its numbers are not compared"
     else:
         reason = (

@@ -4,11 +4,11 @@ Reads, as the report's reader, what its SQL reads; writes nothing.
 """
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from analytics_worker.database.reader_sessions import retry_on_session_end
+from analytics_worker.database.session_errors import SessionEndedError, retry_on_session_end
 from analytics_worker.errors import PermanentError
 from analytics_worker.text import one_line
 from flows.reports.definitions.model import ChartDefinition, TableDefinition, TileDefinition
@@ -67,10 +67,16 @@ def _current(snapshot: Snapshot, run: ReportRun, part: Part, end: float) -> Part
 
 
 def read_part(snapshot: Snapshot, part: Part, read: Callable[[], Part]) -> Part:
-    """Return what a function reads; if its SQL is at fault, the part with the error as its problem."""
+    """Return what a function reads; if its SQL is at fault, the part with the error as its problem.
+
+    Raises:
+        SessionEndedError: the snapshot has ended with its session, and all is to be read again.
+    """
     try:
         with snapshot.savepoint():
             return read()
+    except SessionEndedError:
+        raise
     except PermanentError as error:
         return part.with_problem(one_line(str(error)))
 
@@ -102,6 +108,8 @@ def _read_tile(snapshot: Snapshot, run: ReportRun, part: Part) -> Part:
 
 def _read_chart(snapshot: Snapshot, run: ReportRun, part: Part) -> Part:
     chart = report_chart(snapshot, run, run.report.charts[part.position])
+    sent = tuple(dict.fromkeys(point.series for point in part.points))
+    _check_columns(part, sent, tuple(series.name for series in chart.series))
     return chart_part(part.position, part.title, chart)
 
 
@@ -113,12 +121,20 @@ def read_table(snapshot: Snapshot, run: ReportRun, part: Part) -> Part:
     """
     query = query_of(run, run.report.tables[part.position])
     found = table_part(part.position, part.title, fetch_fingerprint(snapshot, query))
-    if part.columns and part.columns != found.columns:
+    _check_columns(part, part.columns, found.columns)
+    if part.columns and len(part.sums) != len(found.sums):
         raise FormatError(
-            f"{part.title}: its columns are {', '.join(found.columns)}; sent were"
-            f" {', '.join(part.columns)}"
+            f"{part.title}: {len(found.sums)} of its columns are in double precision; sent were"
+            f" {len(part.sums)}"
         )
     return found
+
+
+def _check_columns(part: Part, sent: Sequence[str], found: Sequence[str]) -> None:
+    if sent and sent != found:
+        raise FormatError(
+            f"{part.title}: its columns are {', '.join(found)}; sent were {', '.join(sent)}"
+        )
 
 
 _READERS: Mapping[PartKind, Callable[[Snapshot, ReportRun, Part], Part]] = {

@@ -3,16 +3,16 @@
 Reads ops.report_comparisons and, in the snapshot of the report, what `sent_parts` reads; writes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from analytics_worker.database.connections import run_sql, warehouse
-from flows.reports.formats import Document, Restated, Snapshot
-from flows.reports.restatement.parts import SentReport
+from flows.reports.formats import Document, Fingerprint, Restated, Snapshot
+from flows.reports.restatement.parts import Part, SentReport
 from flows.reports.restatement.reading import shows
 from flows.reports.restatement.section import RestatedSection, restated_section
-from flows.reports.restatement.sent import is_recorded, sent_parts
+from flows.reports.restatement.sent import is_recorded, sent_parts, table_parts
 from flows.reports.runs.model import ReportRun
 
 
@@ -30,12 +30,22 @@ class Record:
         """What the report shows of earlier runs."""
         return self.section.periods if self.section else ()
 
-    def complete(self, snapshot: Snapshot, document: Document) -> SentReport | None:
+    def tables(self, snapshot: Snapshot) -> list[Part]:
+        """Return the tables before they are read; those without a problem are to be hashed while they are."""
+        return [] if self.section is None else table_parts(snapshot, self.run)
+
+    def complete(
+        self,
+        snapshot: Snapshot,
+        document: Document,
+        tables: Sequence[Part],
+        fingerprints: Mapping[int, Fingerprint | None],
+    ) -> SentReport | None:
         """Return what is stored with the run; the snapshot is that of the page."""
         if self.section is None:
             return None
         return SentReport(
-            sent_parts(snapshot, self.run, document),
+            sent_parts(snapshot, self.run, document, tables, fingerprints),
             self.fingerprint if shows(snapshot, self.changed_at) else None,
             document.complete_through,
             self.section.run_ids,

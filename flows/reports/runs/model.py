@@ -3,10 +3,10 @@
 Reads nothing, writes nothing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import RowMapping
 
@@ -18,8 +18,32 @@ from flows.reports.scheduling.periods import named_period
 from flows.reports.scheduling.report_periods import Interval, ReportPeriod
 
 PRELIMINARY = "preliminary"
+FOLLOW_UP = "follow_up"
+"""The kind of a run that sends a report again, with the parts that were held."""
+AGAIN = " again"
+"""In the period of a follow-up, behind the label."""
 SO_FAR = " so far "
 """In the period of a preliminary run, between the label and the time of the request."""
+
+
+class HeldPart(NamedTuple):
+    """A part that is held while the rest of its report is sent.
+
+    Attributes:
+        part: ``tile``, ``chart`` or ``table``.
+        position: Which of them, from 0.
+        title: Its title.
+        unmet: The requirements that are not met, as clauses of a sentence.
+        requirements: Their names.
+        reads: The relations that its SQL reads, as SQL names them.
+    """
+
+    part: str
+    position: int
+    title: str
+    unmet: Sequence[str]
+    requirements: Sequence[str]
+    reads: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -48,6 +72,11 @@ class ReportRun:
     """Why it is held, or was last."""
     unverified: tuple[str, ...] = ()
     """The requirements that are not met although it is generated."""
+    held_parts: tuple[HeldPart, ...] = ()
+
+    def held_part(self, part: str, position: int) -> HeldPart | None:
+        """Return a part if it is held."""
+        return next((p for p in self.held_parts if (p.part, p.position) == (part, position)), None)
 
     @property
     def is_preliminary(self) -> bool:
@@ -83,6 +112,7 @@ def run_period(run: ReportRun) -> ReportPeriod | None:
     if kind is None:
         return Interval(run.report, run.start, run.end)
     label = run.period.partition(SO_FAR)[0] if run.is_preliminary else run.period
+    label = label.removesuffix(AGAIN) if run.kind == FOLLOW_UP else label
     try:
         return named_period(label, kind, run.report.timezone)
     except PermanentError:

@@ -127,30 +127,53 @@ class RunStore:
         self,
         run_id: int,
         fields: Mapping[str, Any],
-        message: Message | None = None,
+        messages: Sequence[Message] = (),
         sent: SentReport | None = None,
     ) -> bool:
-        """Record the result of a run, enqueue its message, and store what it sends; False if the claim was lost."""
+        """Record the result of a run, enqueue its messages, and store what it sends; False if the claim was lost."""
         parameters = {"id": run_id, "worker": self._worker, **fields}
-        return _update_and_enqueue("finish", message, parameters, sent)
+        return _update_and_enqueue("finish", messages, parameters, sent)
 
     def hold(
-        self, run_id: int, unmet: Sequence[str], reads: Sequence[str], message: Message
+        self, run_id: int, unmet: Mapping[str, str], reads: Sequence[str], message: Message
     ) -> None:
-        """Hold a claimed run and enqueue the message to its owner, unless it has been notified."""
-        fields = {"unmet": json.dumps(list(unmet)), "reads": json.dumps(list(reads))}
-        parameters = {"id": run_id, "worker": self._worker, **fields}
-        _update_and_enqueue("hold", message, parameters)
+        """Hold a claimed run and enqueue the message to its owner, unless it has been notified.
+
+        Args:
+            run_id: The run.
+            unmet: Why it is held, by requirement.
+            reads: The relations that its SQL reads.
+            message: The message.
+        """
+        parameters = {
+            "id": run_id,
+            "worker": self._worker,
+            "unmet": json.dumps(list(unmet.values())),
+            "requirements": json.dumps(list(unmet)),
+            "reads": json.dumps(list(reads)),
+        }
+        _update_and_enqueue("hold", [message], parameters)
 
     def held_runs(self) -> Sequence[RowMapping]:
         """Return the held runs whose definitions have not changed; those of removed reports end."""
         self._run("update_held")
         return self._run("held_runs")
 
-    def note_unmet(self, unmet: Mapping[int, Sequence[str]]) -> None:
-        """Store why runs are held now."""
-        rows = [{"id": run_id, "unmet": texts} for run_id, texts in unmet.items()]
+    def note_unmet(self, unmet: Mapping[int, Mapping[str, str]]) -> None:
+        """Store why runs are held now, by requirement."""
+        rows = [
+            {"id": run_id, "unmet": list(texts.values()), "requirements": list(texts)}
+            for run_id, texts in unmet.items()
+        ]
         self._run("note_unmet", runs=json.dumps(rows))
+
+    def runs_with_held_parts(self) -> Sequence[RowMapping]:
+        """Return the runs that were sent without some of their parts, of reports that are enabled."""
+        return self._run("runs_with_held_parts")
+
+    def end_held_parts(self, run_id: int) -> None:
+        """Record that the held parts of a run followed, or that it is too late for them."""
+        self._run("end_held_parts", id=run_id)
 
     def release(self, run_id: int, error: str) -> None:
         """Release the claim after a failed attempt."""
@@ -164,7 +187,7 @@ class RunStore:
             "final": final,
             "max_attempts": MAX_ATTEMPTS,
         }
-        _update_and_enqueue("mark_failed", message, parameters)
+        _update_and_enqueue("mark_failed", [message], parameters)
 
     def _run(self, statement: str, **parameters: Any) -> Sequence[RowMapping]:
         return run_sql(self._connection, f"reports/{statement}", **parameters)
@@ -172,15 +195,15 @@ class RunStore:
 
 def _update_and_enqueue(
     statement: str,
-    message: Message | None,
+    messages: Sequence[Message],
     parameters: Mapping[str, Any],
     sent: SentReport | None = None,
 ) -> bool:
     """Update a run, and write what belongs to it, in one transaction; return whether it was updated."""
     with warehouse() as connection:
         is_updated = bool(run_sql(connection, f"reports/{statement}", **parameters))
-        if is_updated and message and message.recipients:
-            enqueue(connection, [message])
+        if is_updated:
+            enqueue(connection, [each for each in messages if each.recipients])
         if is_updated and sent:
             save_sent(connection, parameters["id"], sent)
     return is_updated

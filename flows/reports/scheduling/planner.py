@@ -11,6 +11,7 @@ from sqlalchemy import RowMapping
 
 from analytics_worker.calendars.schedules import ScheduleType, period_kind
 from flows.reports.definitions.model import Report
+from flows.reports.gate.follow_ups import plan_follow_ups
 from flows.reports.gate.held_runs import plan_held
 from flows.reports.runs.failures import fail_run
 from flows.reports.runs.requests import run_request
@@ -43,7 +44,8 @@ def plan_runs(schedule: ScheduleType, due: datetime) -> ReportPlan:
 def plan_due_runs(now: datetime) -> ReportPlan:
     """Request every run of the reports that became due at their own times since the last time.
 
-    Held runs of any report are in the plan, too, if they are not held any longer.
+    Held runs of any report are in the plan, too, if they are not held any longer; and a follow-up of each run
+    whose held parts need not be held any longer.
     """
     plan = ReportPlan()
     with open_run_store() as store:
@@ -52,6 +54,7 @@ def plan_due_runs(now: datetime) -> ReportPlan:
             with plan.recording_errors_of(report.name):
                 _plan_due(store, plan, report, row, now)
         plan_held(store, plan, now)
+        plan_follow_ups(store, plan, now)
         unfinished = store.unfinished_run_ids([row["name"] for row in rows])
         plan.runs = sorted({*plan.runs, *unfinished} - set(plan.timed_out))
     return plan

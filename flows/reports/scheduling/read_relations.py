@@ -3,7 +3,7 @@
 Plans each statement as the report's reader; reads no rows and writes nothing.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from analytics_worker.database.reader_sessions import reader_session
@@ -32,6 +32,13 @@ def read_relations(report: Report, period: ReportPeriod) -> list[str]:
 
 def planned_relations(report: Report, period: ReportPeriod) -> PlannedRelations:
     """Return the relations that the report reads, and the errors of its statements."""
+    return planned_statements(report, period, _statements(report))
+
+
+def planned_statements(
+    report: Report, period: ReportPeriod, statements: Iterable[str]
+) -> PlannedRelations:
+    """Return the relations that some statements of a report read, and their errors."""
     values = {
         **{name: each.driver_value for name, each in report.parameters.items()},
         "period_start": period.start,
@@ -39,7 +46,7 @@ def planned_relations(report: Report, period: ReportPeriod) -> PlannedRelations:
     }
     found, columns, errors = set[str](), list[ColumnReads](), list[str]()
     with reader_session(report.reader) as session:
-        for sql in _statements(report):
+        for sql in statements:
             # The values of the rows of `for_each` are unknown, and don't decide what is read.
             unknown = dict.fromkeys(placeholders(sql) - values.keys())
             try:

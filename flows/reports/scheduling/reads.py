@@ -20,10 +20,14 @@ def record_reads() -> int:
     """Plan the reports whose reads are not known, 20 at most; return how many."""
     with warehouse() as connection:
         rows = run_sql(connection, "reports/reports_to_plan")
-    reads = plan_units(rows, _reads)
+    reads = plan_units(rows, _reader, _reads)
     with warehouse() as connection:
         save_reads(connection, "report", reads)
     return len(reads)
+
+
+def _reader(row: RowMapping) -> str | None:
+    return Report.model_validate_json(row["definition"]).reader
 
 
 def _reads(row: RowMapping) -> Reads:

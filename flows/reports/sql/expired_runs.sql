@@ -1,5 +1,5 @@
 -- Runs to delete: too old, too many of one report, or too many bytes in total, the oldest first. The last
--- successful run of each report and key is kept at any age, except for ad-hoc and preliminary reports. So
+-- successful run of each report and key is kept at any age, except for ad-hoc and preliminary reports and follow-ups. So
 -- are runs that are not finished or have unfinished deliveries.
 with ended as (
     select
@@ -11,7 +11,7 @@ with ended as (
         run.files,
         run.bytes,
         run.created_at,
-        run.kind not in ('ad_hoc', 'preliminary') and run.status = 'ready' and row_number() over (
+        run.kind not in ('ad_hoc', 'preliminary', 'follow_up') and run.status = 'ready' and row_number() over (
             partition by run.report, run.key, run.kind, run.status
             order by run.period_end desc, run.id desc
         ) = 1 as is_last_ready,

@@ -11,6 +11,8 @@ set
     files = cast(:files as jsonb),
     bytes = :bytes,
     unverified = cast(:unverified as jsonb),
+    held_parts = cast(:held_parts as jsonb),
+    parts_held_until = :parts_held_until,
     finished_at = now(),
     lease_owner = null,
     lease_until = null

@@ -5,6 +5,7 @@ set
     status = 'held',
     held_since = coalesce(held_since, now()),
     unmet = cast(:unmet as jsonb),
+    unmet_requirements = cast(:requirements as jsonb),
     reads = cast(:reads as jsonb),
     attempts = greatest(attempts - 1, 0),
     lease_owner = null,

@@ -115,7 +115,7 @@ def test_a_rule_that_cannot_be_planned_does_not_affect_the_others(monkeypatch):
     store(rule("a", sql=METRIC), rule("b", sql=METRIC, reader="away"), rule("c{x}", sql=METRIC))
     execute("update ops.alert_rules set definition = '{}' where name = 'a'")
     set_metric(9)
-    assert sum(record_reads() for _ in range(3)) == 3
+    assert record_reads() == 3
     known = "select name from ops.unit_reads where relations <> '[]'"
     assert query(known) == ["c{x}"]
 

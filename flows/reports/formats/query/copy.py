@@ -4,6 +4,8 @@ The server sends one row per message and the driver passes each to the sink, so 
 are in memory. Reads what the query reads; writes to the sink only.
 """
 
+from typing import NamedTuple
+
 import psycopg2
 from psycopg2 import sql
 
@@ -13,8 +15,17 @@ from flows.reports.formats.query.sink import Sink
 from flows.reports.formats.query.snapshot import Snapshot
 from flows.reports.formats.query.statement import PreparedQuery, query_error
 
+
+class CopyFormat(NamedTuple):
+    """How COPY writes rows: its options, and what is between two cells."""
+
+    options: str
+    delimiter: bytes
+
+
+CSV = CopyFormat("format csv", b",")
 # JSON and XML never contain these bytes: with them as quote and delimiter, csv changes nothing.
-VERBATIM = "format csv, quote e'\\x01', delimiter e'\\x02', null ''"
+VERBATIM = CopyFormat("format csv, quote e'\\x01', delimiter e'\\x02', null ''", b"\x02")
 
 
 def copy_rows(

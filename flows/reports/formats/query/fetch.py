@@ -4,7 +4,7 @@ Reads what the query reads; writes nothing.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import psycopg2
@@ -18,9 +18,10 @@ from analytics_worker.database.server_values import read_as_text
 from analytics_worker.database.sql_tokens import UnfinishedError, tokens
 from analytics_worker.text import one_line
 from flows.reports.formats.query.columns import Column
+from flows.reports.formats.query.row_hash import RowSums, hashed_source, row_head
 from flows.reports.formats.query.snapshot import Snapshot
 from flows.reports.formats.query.statement import PreparedQuery, prepare_query, query_error
-from flows.reports.formats.registry import TableQuery
+from flows.reports.formats.registry import Fingerprint, TableQuery
 
 TIME_KEYWORDS = frozenset(
     {"current_date", "current_time", "current_timestamp", "localtime", "localtimestamp"}
@@ -50,6 +51,8 @@ class FetchedRows:
     truncated: bool = False
     totals: tuple[str | None, ...] | None = None
     """The sum of each column that has a total, of all rows."""
+    fingerprint: Fingerprint | None = None
+    """Of all rows, if the query is hashed, none is missing, and they were read in time."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -85,8 +88,25 @@ def fetch_rows(snapshot: Snapshot, query: TableQuery, limit: int) -> FetchedRows
         SQLAlchemyError: the database is unavailable.
     """
     prepared = prepare_query(snapshot, query)
+    if prepared.hash_seconds is not None:
+        return _fetch_hashed(snapshot, prepared, limit)
     rows = fetch_prepared(snapshot, prepared, limit + 1)
     return FetchedRows(query.title, prepared.columns, rows[:limit], len(rows) > limit)
+
+
+def _fetch_hashed(snapshot: Snapshot, query: PreparedQuery, limit: int) -> FetchedRows:
+    """Return the first rows of a query; with the fingerprint of all rows, if there are no more."""
+    sums = RowSums(query)
+    source = sql.SQL("(select q.*, {} as head from {}) as q").format(
+        row_head(query.columns), hashed_source(query)
+    )
+    rows = fetch_prepared(snapshot, replace(query, source=source), limit + 1)
+    if len(rows) > limit:
+        shown = tuple(row[:-1] for row in rows[:limit])
+        return FetchedRows(query.title, query.columns, shown, truncated=True)
+    sums.add([row[-1] or "" for row in rows])
+    shown = tuple(row[:-1] for row in rows)
+    return FetchedRows(query.title, query.columns, shown, fingerprint=sums.fingerprint())
 
 
 def fetch_prepared(
@@ -111,12 +131,19 @@ def fetch_prepared(
 
 
 def explain_query(snapshot: Snapshot, query: TableQuery) -> QueryPlan:
-    """Return the server's plan of a query without running it.
+    """Return the server's plan of a query without running it; of each query once in a snapshot.
 
     Raises:
         UserSqlError: the query is at fault.
         psycopg2.Error: the database is unavailable.
     """
+    key = query.sql, repr(sorted(query.parameters.items()))
+    if key not in snapshot.plans:
+        snapshot.plans[key] = _explain(snapshot, query)
+    return snapshot.plans[key]
+
+
+def _explain(snapshot: Snapshot, query: TableQuery) -> QueryPlan:
     prepared = prepare_query(snapshot, query)
     explain = sql.SQL("explain (verbose, format json) select * from {}").format(prepared.source)
     try:

@@ -7,7 +7,7 @@ discards what user SQL left in the session.
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -38,6 +38,8 @@ class Snapshot:
     """Abandoned executions of the role, by digest of their SQL."""
     replayed_until: datetime | None
     """Until when a read replica shows the data at least; None on the primary."""
+    plans: dict[tuple[str, str], Any] = field(default_factory=dict[tuple[str, str], Any])
+    """The plans of its queries so far."""
 
     @contextmanager
     def statement(self) -> Generator[Any]:
@@ -55,7 +57,8 @@ class Snapshot:
             try:
                 yield
             except PermanentError:
-                cursor.execute("rollback to savepoint part")
+                if not self.connection.closed:
+                    cursor.execute("rollback to savepoint part")
                 raise
             cursor.execute("release savepoint part")
 

@@ -30,6 +30,8 @@ from flows.reports.formats.query.snapshot import Snapshot
 from flows.reports.formats.registry import FormatError, TableQuery
 
 CURSOR = "report_query"
+MAX_HASHED_COLUMNS = 1600
+"""A list of columns can have 1,664, those that a format adds included."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class PreparedQuery:
     columns: tuple[Column, ...]
     mark: sql.Composable
     """Comment that goes before the whole statement (`overdue_sessions`)."""
+    hash_seconds: float | None = None
+    held: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -68,7 +72,15 @@ def prepare_query(snapshot: Snapshot, query: TableQuery) -> PreparedQuery:
     if not description:
         raise FormatError(f"{query.title}: the query returns no columns; select at least one")
     columns = with_options(query.title, columns_of(description), query.columns)
-    return PreparedQuery(query.title, _source(text, len(columns)), columns, sql.SQL(marked))
+    source, seconds = _source(text, len(columns)), query.hash_seconds
+    return PreparedQuery(
+        query.title,
+        sql.SQL("(select * from {} limit 0) as q").format(source) if query.held else source,
+        columns,
+        sql.SQL(marked),
+        seconds if len(columns) <= MAX_HASHED_COLUMNS else None,
+        query.held,
+    )
 
 
 def _describe(snapshot: Snapshot, text: str, marked: str) -> Any:

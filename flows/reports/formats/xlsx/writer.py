@@ -12,7 +12,7 @@ from psycopg2 import sql
 
 from flows.reports.formats.export_context import ExportContext
 from flows.reports.formats.query.columns import ColumnKind
-from flows.reports.formats.query.copy import VERBATIM, limit_clause
+from flows.reports.formats.query.copy import VERBATIM
 from flows.reports.formats.query.statement import PreparedQuery
 from flows.reports.formats.query.totals import fetch_totals
 from flows.reports.formats.xlsx import workbook as parts
@@ -35,9 +35,7 @@ def write(context: ExportContext, file: BinaryIO) -> None:
         for query in context.queries:
             columns = TableColumns(query, styles, raw=context.raw)
             table = sheets.table(query.title, columns)
-            rows = context.copy(
-                query, _rows(query, columns, context.max_rows), VERBATIM, table.write
-            )
+            rows = context.copy(query, _row(columns), VERBATIM, table.write)
             total_row = _total_row(context, query, columns) if rows else ""
             _add_notes(context, query, table.finish(total_row))
         if context.notes:
@@ -51,15 +49,13 @@ def _total_row(context: ExportContext, query: PreparedQuery, columns: TableColum
     return columns.total_row(totals) if totals else ""
 
 
-def _rows(query: PreparedQuery, columns: TableColumns, limit: int | None) -> sql.Composable:
+def _row(columns: TableColumns) -> sql.Composable:
     cells = columns.cells()
     groups = [cells[start : start + MAX_ARGUMENTS] for start in range(0, len(cells), MAX_ARGUMENTS)]
-    rows = sql.SQL(", ").join(
+    row = sql.SQL(", ").join(
         sql.SQL("concat({})").format(sql.SQL(",\n").join(group)) for group in groups
     )
-    return sql.SQL("select concat('<row>', {}, '</row>') from {}{}").format(
-        rows, query.source, limit_clause(limit)
-    )
+    return sql.SQL("concat('<row>', {}, '</row>')").format(row)
 
 
 def _add_notes(context: ExportContext, query: PreparedQuery, statistics: TableStatistics) -> None:

@@ -2,11 +2,12 @@
 
 import pytest
 
-from analytics_worker.database.session_errors import UserSqlError
-from flows.reports.formats import TableQuery, open_snapshot
-from flows.reports.formats.query.fingerprint import Fingerprint, fetch_fingerprint
+from flows.reports.formats import Fingerprint, TableQuery, export, fetch_rows, open_snapshot
+from flows.reports.formats.query.fingerprint import fetch_fingerprint
+from flows.reports.formats.query.row_hash import BATCH_ROWS
 from flows.reports.restatement.comparison import changes_of
 from flows.reports.restatement.parts import table_part
+from tests.support.sql import execute
 
 pytestmark = pytest.mark.usefixtures("environment")
 
@@ -30,6 +31,9 @@ def is_same(*statements: str) -> bool:
         ("values (null::int)", "values (0)", False),
         ("values ('')", "values (null::text)", False),
         ("values ('a,b', 'c')", "values ('a', 'b,c')", False),
+        ("values (1.50)", "values (1.5)", True),
+        ("values ('NaN'::float8), (1)", "values (1::float8), ('NaN')", True),
+        ("values ('NaN'::float8), (1)", "values ('NaN'::float8), (2)", False),
         ("values (1, 0.1::float8 + 0.2::float8)", "values (1, 0.3::float8)", True),
         ("values (1, 5::float8), (2, 7)", "values (1, 7::float8), (2, 5)", False),
         ("values (1, 5::float8), (2, 7)", "values (2, 7::float8), (1, 5)", True),
@@ -60,6 +64,63 @@ def test_columns_are_those_of_the_query_and_more_than_a_function_takes():
     assert fingerprint(f"select {many}").columns[-1] == "n299"
 
 
-def test_a_sum_beyond_double_precision_is_an_error_of_the_query():
-    with pytest.raises(UserSqlError, match="out of range"):
-        fingerprint("values (1.7e308::float8), (1.7e308)")
+@pytest.mark.parametrize("name", ["csv", "json", "ndjson", "parquet", "xlsx"])
+def test_a_file_is_hashed_as_by_the_server(name, tmp_path):
+    """Also the rows after the first batch, and cells that are written in another way than they are hashed."""
+    sql = (
+        "select n, n * 1.10 as price, case n when 7 then 'NaN' else sqrt(n::float8) * (-1) ^ n end as root,"
+        " nullif(n % 9, 0)::float4 as rest, '=' || chr(2) || E',\"\n' || n as text, n % 2 = 0 as even,"
+        " timestamptz '2026-11-24 10:00Z' + n * interval '1 s' as at"
+        f" from generate_series(1, {BATCH_ROWS + 7}) as n"
+    )
+    query = TableQuery("t", sql, hash_seconds=60)
+    other = TableQuery("other", "select 1.5::float8 as n where false", hash_seconds=60)
+    with open_snapshot() as snapshot:
+        written = export(snapshot, [query, other], tmp_path / "f", name)
+        expected = [fetch_fingerprint(snapshot, each) for each in (query, other)]
+    found = [written.fingerprints[n] for n in (0, 1)]
+    for first, second in zip(found, expected, strict=True):
+        assert first is not None
+        assert first._replace(sums=()) == second._replace(sums=())
+        assert changes_of(table_part(0, "t", first), table_part(0, "t", second)) == []
+    assert found[1] == Fingerprint(0, "0", ((None, None),), ("n",))
+    assert written.rows == BATCH_ROWS + 7
+
+
+def test_a_hashed_file_has_the_same_bytes(tmp_path):
+    sql = "select n, n / 7.0::float8 as part, 'a,' || n as text, null as nothing from generate_series(1, 99) as n"
+    with open_snapshot() as snapshot:
+        for name in ("csv", "json", "ndjson"):
+            for seconds in (None, 60.0):
+                export(
+                    snapshot,
+                    [TableQuery("t", sql, hash_seconds=seconds)],
+                    tmp_path / str(seconds),
+                    name,
+                )
+            assert (tmp_path / "None").read_bytes() == (tmp_path / "60.0").read_bytes()
+
+
+def test_rows_that_take_too_long_have_no_fingerprint(tmp_path):
+    slow = TableQuery("t", "select 1 as n", hash_seconds=1e-9)
+    with open_snapshot() as snapshot:
+        assert export(snapshot, [slow], tmp_path / "f", "csv").fingerprints == {0: None}
+        assert fetch_rows(snapshot, slow, 10).fingerprint is None
+
+
+def test_a_cell_that_is_hashed_and_written_is_computed_once(tmp_path):
+    """Else a query in the list of columns is executed twice for each row."""
+    execute(
+        "create function analytics.once() returns int language plpgsql stable as $$ begin"
+        " if current_setting('calls.seen', true) = 'yes' then raise exception 'called twice'; end if;"
+        " perform set_config('calls.seen', 'yes', true); return 1; end $$"
+    )
+    once = TableQuery("t", "select analytics.once() as n", hash_seconds=60)
+    with open_snapshot() as snapshot:
+        assert export(snapshot, [once], tmp_path / "f", "csv").rows == 1
+        assert fetch_fingerprint(snapshot, once).rows == 1
+
+
+def test_a_sum_beyond_double_precision_is_a_sum():
+    assert is_same("values (1.7e308::float8), (1.7e308)", "values (1.7e308::float8), (1.7e308)")
+    assert not is_same("values (1.7e308::float8), (1.7e308)", "values (1.7e308::float8), (1.6e308)")
