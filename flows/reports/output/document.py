@@ -1,7 +1,7 @@
 """Build the page of a report for every format: heading, tiles, charts, tables, notes.
 
 Reads, in the given snapshot, what its tiles, charts and tables read, and through which instant that is
-complete; writes nothing.
+complete; writes nothing. What lacks data of the period is marked.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from typing import NamedTuple
 from analytics_worker.database.select_guard import placeholders
 from analytics_worker.database.server_values import TEXT, number_of
 from analytics_worker.text import value_line
+from analytics_worker.trust.facts import Facts
 from flows.reports.definitions.model import ChartDefinition, TileDefinition
 from flows.reports.formats import (
     Chart,
@@ -30,8 +31,10 @@ from flows.reports.formats import (
 from flows.reports.formats.pages.document import Number
 from flows.reports.formats.query.columns import NUMBERS, Column, ColumnKind
 from flows.reports.formats.query.reader_columns import number_remedy
-from flows.reports.output.data_age import COMPLETE, data_state
-from flows.reports.output.partial_periods import incomplete_text
+from flows.reports.output.data_age import data_state
+from flows.reports.output.part_reads import part_reads
+from flows.reports.output.partial_marks import marked_chart, marked_table
+from flows.reports.output.partial_periods import PartialPeriod, partial_period
 from flows.reports.runs.model import ReportRun, run_period
 from flows.reports.scheduling.period_parameters import PERIOD_PARAMETERS, sql_parameters
 
@@ -46,23 +49,33 @@ class TileNumber(NamedTuple):
     is_first_of_several: bool
 
 
-def report_document(snapshot: Snapshot, run: ReportRun) -> Document:
-    """Return the page of a run, without files; with tables if a format needs them, and notes on tiles."""
-    notes: list[str] = []
+def report_document(snapshot: Snapshot, run: ReportRun, facts: Facts | None = None) -> Document:
+    """Return the page of a run, without files; with tables if a format needs them, and notes.
+
+    Args:
+        snapshot: The snapshot of the report.
+        run: The run.
+        facts: What is known of the data, if it was read for this run already.
+    """
     report, period = run.report, run_period(run)
-    data = data_state(snapshot, run)
+    reads = part_reads(snapshot, run)
+    data, partial = data_state(snapshot, run, reads, facts), partial_period(run, reads)
     with_tables = any(get_format(name).document for name in report.format)
+    table_notes = _table_notes(run, partial)
+    notes: list[str] = [] if with_tables else list(table_notes)
     return Document(
         title=_title(run),
         data_as_of=data.age.text(report.timezone),
         data_as_of_label=data.age.label,
         trust=data.trust,
-        complete_through=data.age.at if data.age.label == COMPLETE else None,
+        complete_through=data.age.complete_through,
+        data_changed_at=data.age.changed_at,
         period=period.text if period and run.kind != "ad_hoc" else "",
         description=report.description or "",
-        tiles=[_tile(snapshot, run, tile, notes) for tile in report.tiles],
-        charts=[report_chart(snapshot, run, chart) for chart in report.charts],
-        tables=_tables(snapshot, run) if with_tables else [],
+        tiles=[_tile(snapshot, run, tile, partial, notes) for tile in report.tiles],
+        charts=[_page_chart(snapshot, run, chart, partial) for chart in report.charts],
+        tables=_tables(snapshot, run, partial) if with_tables else [],
+        table_notes=table_notes,
         owner=report.owner or "",
         notes=list(dict.fromkeys(notes)),
     )
@@ -75,12 +88,20 @@ def _title(run: ReportRun) -> str:
     return f"{name} (preliminary)" if run.is_preliminary else name
 
 
-def _tables(snapshot: Snapshot, run: ReportRun) -> list[FetchedRows]:
+def _table_notes(run: ReportRun, partial: PartialPeriod) -> list[str]:
+    """Return a note for each table that lacks data of the period."""
+    texts = [(table.title, partial.text(table.sql)) for table in run.report.tables]
+    return [f"{value_line(title)}: {text}" for title, text in texts if text]
+
+
+def _tables(snapshot: Snapshot, run: ReportRun, partial: PartialPeriod) -> list[FetchedRows]:
     report = run.report
     limit = min(report.page_rows, report.max_rows or report.page_rows)
     parameters = sql_parameters(run)
     queries = [TableQuery(t.title, t.sql, parameters, t.columns) for t in report.tables]
-    return [fetch_table(snapshot, query, limit, report.max_rows) for query in queries]
+    fetched = [fetch_table(snapshot, query, limit, report.max_rows) for query in queries]
+    pairs = zip(fetched, queries, strict=True)
+    return [marked_table(found, query.sql, partial) for found, query in pairs]
 
 
 def with_notes(document: Document, run: ReportRun, notes: Sequence[str]) -> Document:
@@ -89,11 +110,18 @@ def with_notes(document: Document, run: ReportRun, notes: Sequence[str]) -> Docu
     return replace(document, warnings=warnings, notes=[*run.report.notes, *notes])
 
 
-def _tile(snapshot: Snapshot, run: ReportRun, tile: TileDefinition, notes: list[str]) -> Tile:
-    if incomplete := incomplete_text(snapshot, run, tile):
+def _tile(
+    snapshot: Snapshot,
+    run: ReportRun,
+    tile: TileDefinition,
+    partial: PartialPeriod,
+    notes: list[str],
+) -> Tile:
+    incomplete = "" if tile.include_partial else partial.text(tile.sql)
+    if incomplete:
         return Tile(title=tile.title, value=None, incomplete=incomplete)
     number = _noted(tile_number(snapshot, run, tile), tile.title, notes)
-    previous = _previous_number(snapshot, run, tile)
+    previous = _previous_number(snapshot, run, tile, partial)
     return Tile(
         title=tile.title,
         previous=previous and _noted(previous, tile.title, notes).value,
@@ -119,10 +147,15 @@ def _noted(number: TileNumber, title: str, notes: list[str]) -> TileNumber:
     return number
 
 
-def _previous_number(snapshot: Snapshot, run: ReportRun, tile: TileDefinition) -> TileNumber | None:
-    """Return the number to compare with; None if the tile does not depend on a period."""
+def _previous_number(
+    snapshot: Snapshot, run: ReportRun, tile: TileDefinition, partial: PartialPeriod
+) -> TileNumber | None:
+    """Return the number to compare with; None if the tile does not depend on a period, or data of it is missing."""
     period = run_period(run)
     if tile.previous:
+        since = partial.incomplete_since(tile.previous)
+        if since and since < run.start and not tile.include_partial:
+            return None
         return _number(snapshot, TableQuery(tile.title, tile.previous, sql_parameters(run)))
     if period and placeholders(tile.sql) & PERIOD_PARAMETERS:
         parameters = sql_parameters(run, period.previous())
@@ -156,9 +189,22 @@ def _tile_number(title: str, value: str, column: Column) -> Number:
 
 def report_chart(snapshot: Snapshot, run: ReportRun, chart: ChartDefinition) -> Chart:
     """Return a chart for the period of the run."""
+    return chart_from_rows(_chart_rows(snapshot, run, chart), chart.kind, chart.unit)
+
+
+def _page_chart(
+    snapshot: Snapshot, run: ReportRun, chart: ChartDefinition, partial: PartialPeriod
+) -> Chart:
+    """Return a chart, with a mark at the points that lack data of the period."""
+    fetched = _chart_rows(snapshot, run, chart)
+    found = chart_from_rows(fetched, chart.kind, chart.unit)
+    return marked_chart(found, fetched, chart.sql, partial)
+
+
+def _chart_rows(snapshot: Snapshot, run: ReportRun, chart: ChartDefinition) -> FetchedRows:
     query = TableQuery(chart.title, chart.sql, sql_parameters(run))
     fetched = fetch_rows(snapshot, query, MAX_CHART_POINTS)
     if fetched.truncated:
         title = f"{fetched.title} (the first {MAX_CHART_POINTS})"
         fetched = replace(fetched, title=title)
-    return chart_from_rows(fetched, chart.kind, chart.unit)
+    return fetched

@@ -50,6 +50,10 @@ class FetchedRows:
     truncated: bool = False
     totals: tuple[str | None, ...] | None = None
     """The sum of each column that has a total, of all rows."""
+    incomplete: str = ""
+    """Until when the data of their period is there; empty if none is missing."""
+    incomplete_rows: frozenset[int] = frozenset()
+    """Positions of the rows that lack data."""
 
     @property
     def names(self) -> tuple[str, ...]:
