@@ -21,7 +21,7 @@ PeriodName = Literal["day", "week", "month", "quarter"]
 SCHEDULE_TIMES: Mapping[str, time] = {"daily": time(6), "weekly": time(8), "monthly": time(8)}
 """The times of the schedules of `generate_scheduled_reports` (prefect.yaml)."""
 
-_KINDS: Mapping[PeriodName, PeriodKind] = {
+PERIOD_KINDS: Mapping[PeriodName, PeriodKind] = {
     "day": "daily",
     "week": "weekly",
     "month": "monthly",
@@ -83,7 +83,7 @@ def _days(report: Scheduled) -> WorkingDay | tuple[Weekday, ...] | None:
 def period_kind(report: Scheduled) -> PeriodKind | None:
     """Return the kind of a report's periods; None if they are intervals between its due times."""
     if report.period is not None:
-        return _KINDS[report.period]
+        return PERIOD_KINDS[report.period]
     if report.schedule != "manual":
         return report.schedule
     return None if report.cron or report.at else "daily"

@@ -78,7 +78,13 @@ def trust_states(
         units: Relations, reports and rules.
         reads: What some of the units read, if more is known of it than is stored.
     """
-    facts = read_facts(connection)
+    return states_by(read_facts(connection), units, reads)
+
+
+def states_by(
+    facts: Facts, units: Iterable[Node], reads: Reads | None = None
+) -> dict[Node, TrustState]:
+    """Return the state of each unit by facts that were read already; arguments as of `trust_states`."""
     return {unit: _state(facts, unit, reads or {}) for unit in units}
 
 

@@ -90,12 +90,12 @@ def _generate(store: RunStore, run: ReportRun, *, by_hand: bool) -> ReportRunRes
     for_each = run.report.for_each
     if for_each and not run.key:
         return fan_out(store, run, for_each)  # each key passes the gate itself
-    run = passed
+    run = passed.run
     if for_each and not run.row:
         run = replace(run, row=row_of_run(run, for_each))
     run = hold_parts(run, by_hand=by_hand)
     with report_progress(run) as progress:
-        return generate(store, run, progress)
+        return generate(store, run, progress, passed.facts)
 
 
 def _release(store: RunStore, run: ReportRun, error: Exception) -> None:

@@ -17,6 +17,7 @@ from flows.monitoring.checks.readers import check_readers
 from flows.reports.definitions.model import After
 from flows.reports.formats import open_snapshot
 from flows.reports.output.data_age import data_state
+from flows.reports.output.part_reads import part_reads
 from flows.reports.runs.requests import run_request
 from flows.reports.runs.store import open_run_store
 from flows.reports.scheduling.data_arrival import missing_data
@@ -129,7 +130,8 @@ def test_a_report_is_as_old_as_what_the_replica_shows(stopped: datetime):
         run = runs.claim(runs.request_runs([request])[0].id)
         assert run
         with open_snapshot() as snapshot:
-            assert data_state(snapshot, run).age.at is None
+            reads = part_reads(snapshot, run)
+            assert data_state(snapshot, run, reads).age.at is None
             for since in (stopped - timedelta(hours=1), datetime.now(UTC)):
                 execute(
                     "insert into ops.completeness_history (schema_name, relation_name, since, complete_through)"
@@ -139,7 +141,9 @@ def test_a_report_is_as_old_as_what_the_replica_shows(stopped: datetime):
                 "insert into ops.completeness (schema_name, relation_name, complete_through, basis, measured_at)"
                 " values ('analytics', 'counts', now(), 'declared column', now())"
             )
-            assert data_state(snapshot, run).age.at == stopped - timedelta(hours=1, minutes=1)
+            assert data_state(snapshot, run, reads).age.at == stopped - timedelta(
+                hours=1, minutes=1
+            )
 
 
 def test_a_report_waits_for_the_replica(stopped: datetime, replica: Replication):

@@ -72,3 +72,19 @@ def incident(kind: str, name: str, severity: str = "critical") -> UUID:
         name=name,
     )
     return id_
+
+
+def incomplete(schema: str, name: str, through: str, rows: int = 60) -> None:
+    """Record that a relation is complete through an instant, and how many rows the hour after it lacks."""
+    complete(schema, name, through)
+    execute(
+        "insert into ops.event_time_measurements (schema_name, relation_name, column_name, origin, complete_through,"
+        " measured_at, missing) values (:schema, :name, 'at', 'dbt', cast(:through as timestamptz), 'infinity',"
+        " jsonb_build_array(jsonb_build_object('hour', cast(:through as timestamptz), 'rows', cast(:rows as int))))"
+        " on conflict (schema_name, relation_name) do update set"
+        " complete_through = excluded.complete_through, missing = excluded.missing",
+        schema=schema,
+        name=name,
+        through=through,
+        rows=rows,
+    )

@@ -1,6 +1,7 @@
 """Charts of any numbers that a query returns: each is drawn, and inside of its picture."""
 
 import sys
+from dataclasses import replace
 from decimal import Decimal
 from xml.etree import ElementTree as ET
 
@@ -12,7 +13,7 @@ from flows.reports.formats.charts.axis import ticks
 from flows.reports.formats.charts.drawing import WIDTH
 from flows.reports.formats.charts.geometry import layout_chart
 from flows.reports.formats.charts.svg import alt_text, limit_chart, render_svg
-from flows.reports.formats.pages.document import chart_from_rows
+from flows.reports.formats.pages.document import Chart, Series, chart_from_rows
 from flows.reports.formats.query.columns import Column, ColumnKind
 from flows.reports.formats.query.fetch import FetchedRows
 from tests.support.attacks import attack
@@ -78,3 +79,50 @@ def test_marks_are_few_distinct_and_around_all_values(values, from_zero):
 def test_ordinary_marks_are_round():
     assert ticks([3, 98], from_zero=True) == [0, 25, 50, 75, 100]
     assert ticks([-4, 9], from_zero=True) == [-5, 0, 5, 10]
+
+
+INCOMPLETE = "incomplete: data until 12:00"
+
+
+def partial_chart(kind, *points, rows=3, label="label"):
+    one = chart([[float(n)] for n in range(1, rows + 1)], kind, label)
+    return replace(one, incomplete=INCOMPLETE, incomplete_points=frozenset(points))
+
+
+def test_a_line_is_dashed_to_a_point_that_lacks_data():
+    whole, partial = layout_chart(partial_chart("line")), layout_chart(partial_chart("line", 2))
+    (line, _, _), (dash, _) = partial.lines[0], partial.dashes[0]
+    assert whole.lines[0][0] == f"{line} L{dash.split(' L')[1]}"
+    assert dash.removeprefix("M").split(" L")[0] == line.split(" L")[-1]
+    assert (len(whole.dots), len(whole.open_dots)) == (1, 0)
+    assert (len(partial.dots), partial.open_dots) == (0, whole.dots)
+
+
+def test_a_single_point_that_lacks_data_is_drawn():
+    drawing = layout_chart(partial_chart("line", 0, rows=1))
+    assert (drawing.lines, drawing.dashes, len(drawing.open_dots)) == ([], [], 1)
+    assert not drawing.is_empty
+
+
+@pytest.mark.parametrize("label", ["a", "a label that is too long to stand below"])
+@pytest.mark.parametrize("kind", ["bar", "stacked"])
+def test_bars_that_lack_data_are_pale(kind, label):
+    whole = layout_chart(partial_chart(kind, label=label))
+    partial = layout_chart(partial_chart(kind, 2, label=label))
+    assert (partial.bars, partial.pale_bars) == (whole.bars[:2], whole.bars[2:])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_charts_that_lack_data_are_drawn_and_described(kind):
+    one = partial_chart(kind, 2)
+    picture, _ = render_svg(one)
+    assert "stroke-dasharray" in picture
+    assert alt_text(one).endswith(f" {INCOMPLETE} ({'dashed' if kind == 'line' else 'pale'}).")
+    assert alt_text(partial_chart(kind)).endswith(f" {INCOMPLETE}.")
+
+
+def test_points_that_are_left_out_leave_the_marks_where_they_were():
+    values = [float(n) for n in range(70)]
+    long = Chart("T", list(map(str, values)), [Series("s", values)])
+    long = replace(long, incomplete_points=frozenset({0, 69}))
+    assert limit_chart(long)[0].incomplete_points == {59}

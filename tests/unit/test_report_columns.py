@@ -106,6 +106,20 @@ def test_alignment_is_that_of_the_type_unless_it_is_set():
     assert 'align="center"' in block.columns[2].attributes
 
 
+def test_rows_that_lack_data_have_a_mark_and_the_table_says_until_when_data_is_there():
+    columns = (
+        Column("hidden", KIND.DATE, options=ColumnOptions(hidden=True)),
+        Column("n", KIND.INTEGER),
+    )
+    rows = FetchedRows(
+        "T", columns, (("a", "1"), ("b", "2")), incomplete="incomplete: data until 12:00"
+    )
+    assert TableTexts(rows).shown(PORTRAIT, ()).incomplete == "incomplete: data until 12:00"
+    shown = TableTexts(replace(rows, incomplete_rows=frozenset({1}))).shown(PORTRAIT, ())
+    assert shown.incomplete == "* incomplete: data until 12:00"
+    assert [list(row) for row in shown.blocks[0].rows] == [["1"], ["2 *"]]
+
+
 @pytest.mark.parametrize(
     ("kind", "options", "code"),
     [

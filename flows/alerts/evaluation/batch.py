@@ -47,6 +47,8 @@ class EvaluationCounts:
     """Rules with a due notification and no recipients."""
     postponed: int = 0
     """Due rules that the run had no time for."""
+    incomplete: int = 0
+    """Due rules that are not evaluated, because data of their period is missing."""
     message_ids: list[UUID] = field(default_factory=list[UUID])
     """The enqueued messages."""
     unstored: list[int] = field(default_factory=list[int])
@@ -67,6 +69,7 @@ class EvaluationCounts:
             "deliveries": self.deliveries,
             "untold": self.unnotified,
             "postponed": self.postponed,
+            "incomplete": self.incomplete,
         }
 
 

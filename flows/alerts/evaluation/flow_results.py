@@ -53,7 +53,7 @@ class ScheduledResult(FlowResult):
     """Result of the two scheduled flows."""
 
     summary: dict[str, int]
-    """Rules evaluated, with errors, firing, not notified (``untold``); notifications (``notices``); deliveries enqueued."""
+    """Rules evaluated, with errors, firing, not notified (``untold``), waiting for data of their period (``incomplete``); notifications (``notices``); deliveries enqueued."""
     own: OwnDeliveries
     delivery: DeliveryCounts
     other_delivery: NotRequired[DeliveryCounts]
@@ -163,6 +163,7 @@ def _message(
     parts += [f"{summary['untold']} not notified (no recipients)"] if summary["untold"] else []
     parts += [f"{summary['errors']} failed"] if summary["errors"] else []
     parts += [f"{summary['postponed']} postponed to the next run"] if summary["postponed"] else []
+    parts += [f"{summary['incomplete']} waiting for data"] if summary["incomplete"] else []
     return ", ".join([*parts, delivery_line(deliveries, others)])
 
 

@@ -10,7 +10,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple, TypeVar
+from datetime import datetime
+from typing import Any, NamedTuple, TypeVar
 
 import psycopg2
 from sqlalchemy.exc import SQLAlchemyError
@@ -28,7 +29,8 @@ from flows.alerts.evaluation.observation import Failure, Observation, ReportedSt
 from flows.alerts.evaluation.query_groups import query_groups
 from flows.alerts.evaluation.samples import Samples, extract_samples
 from flows.alerts.rules.model import Rule
-from flows.alerts.rules.validation import MAX_TIMEOUT, NOW
+from flows.alerts.rules.periods import sql_values
+from flows.alerts.rules.validation import MAX_TIMEOUT
 
 MAX_ERROR_LENGTH = 1000
 RULES_PER_CONNECTION = 8
@@ -141,7 +143,7 @@ def _run_group(
 
 
 def _statement(claim: Claim) -> Statement:
-    return Statement(claim.rule.sql or "", {**claim.rule.parameters, NOW: claim.now})
+    return Statement(claim.rule.sql or "", sql_values(claim.rule, claim.now, claim.slot))
 
 
 def _grouped_result(rule: Rule, rows: TimedRows) -> QueryResult:
@@ -162,7 +164,9 @@ def _run_query(
     started = time.perf_counter()
     rows = None
     try:
-        observation, rows = read_samples(session_for(claim.rule.reader), claim.rule, claim.now)
+        observation, rows = read_samples(
+            session_for(claim.rule.reader), claim.rule, claim.now, claim.slot
+        )
     except (CircuitOpenError, SQLAlchemyError):
         raise  # the database is unavailable
     except Exception as error:  # noqa: BLE001  # any other error is this rule's own
@@ -170,11 +174,20 @@ def _run_query(
     return QueryResult(observation, rows, (time.perf_counter() - started) * 1000, attempt)
 
 
-def read_samples(session: ReaderSession, rule: Rule, now: object) -> tuple[Samples, int]:
-    """Return the samples of a rule as of a time, and the number of rows of its SQL."""
+def read_samples(
+    session: ReaderSession, rule: Rule, now: Any, slot: datetime | None = None
+) -> tuple[Samples, int]:
+    """Return the samples of a rule as of a time, and the number of rows of its SQL.
+
+    Args:
+        session: The session of its reader.
+        rule: The rule.
+        now: The time of the evaluation.
+        slot: When the rule was due, which decides its period; now by default.
+    """
     table = session.fetch(
         rule.sql or "",
-        {**rule.parameters, NOW: now},
+        sql_values(rule, now, slot),
         timeout=min(rule.timeout, MAX_TIMEOUT),
         row_cap=rule.row_cap,
     )

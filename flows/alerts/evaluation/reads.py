@@ -14,7 +14,7 @@ from analytics_worker.database.reader_sessions import ReaderSession, reader_sess
 from analytics_worker.lineage.column_reads import column_reads
 from analytics_worker.lineage.unit_reads import Reads, plan_units, save_reads
 from flows.alerts.rules.model import Rule
-from flows.alerts.rules.validation import NOW
+from flows.alerts.rules.periods import sql_values
 
 
 def record_reads() -> int:
@@ -38,6 +38,6 @@ def _reads(row: RowMapping, session_for: Callable[[str | None], ReaderSession]) 
     rule = Rule.model_validate_json(row["definition"])
     if not rule.sql:
         return Reads([], [])
-    values = {**rule.parameters, NOW: datetime.now(UTC)}
+    values = sql_values(rule, datetime.now(UTC))
     relations = session_for(rule.reader).relations(rule.sql, values)
     return Reads(relations, column_reads(rule.sql, relations))

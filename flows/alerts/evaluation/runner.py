@@ -27,6 +27,7 @@ from flows.alerts.evaluation.locking import (
     with_silences,
 )
 from flows.alerts.evaluation.observation import Observation, ReportedStatus
+from flows.alerts.evaluation.partial_periods import leave_out_incomplete
 from flows.alerts.evaluation.queries import QueryResult, run_queries
 from flows.alerts.evaluation.recent_values import load_recent_values, with_recent_values
 from flows.alerts.evaluation.result import EvaluationResult
@@ -81,6 +82,7 @@ class _BatchRunner:
         self._batches: list[EvaluationCounts] = []
         self._postponed: set[int] = set()
         self._unstored: set[int] = set()
+        self._incomplete: set[int] = set()
         self._query_lock = threading.Lock()
         self._claim_lock = threading.Lock()
         self._last_batch = threading.Event()
@@ -104,7 +106,8 @@ class _BatchRunner:
         finally:
             this_batch.set()
         self._batches.append(counts)
-        self._postponed |= {claim.id for claim in claims if claim.id not in results}
+        evaluated = results.keys() | self._incomplete
+        self._postponed |= {claim.id for claim in claims if claim.id not in evaluated}
         return len(claims) == BATCH_SIZE
 
     def _evaluate_batch(
@@ -113,11 +116,14 @@ class _BatchRunner:
         """Evaluate a batch; rules that depend on others wait until the batch before is committed."""
         with warehouse(statement_timeout_seconds=TRANSACTION_SECONDS) as connection:
             with self._claim_lock:
-                excluded = list(self._postponed | self._unstored)
+                excluded = list(self._postponed | self._unstored | self._incomplete)
                 claims = claim_due(connection, self._kinds, now=self._now, excluded=excluded)
                 batch_before, self._last_batch = self._last_batch, this_batch
+            left_out = leave_out_incomplete(connection, claims)
+            self._incomplete |= left_out
+            due = [claim for claim in claims if claim.id not in left_out]
             with self._query_lock:
-                results = run_queries(claims, self._deadline) if claims else {}
+                results = run_queries(due, self._deadline) if due else {}
             if any(claim.rule.depends_on for claim in claims):
                 batch_before.wait()
             counts = evaluate_batch(connection, claims, results)
@@ -126,7 +132,7 @@ class _BatchRunner:
 
     def counts(self) -> EvaluationCounts:
         """Return the counts of all batches."""
-        total = EvaluationCounts(postponed=len(self._postponed))
+        total = EvaluationCounts(postponed=len(self._postponed), incomplete=len(self._incomplete))
         for batch in self._batches:
             total.add(batch)
         return total

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from analytics_worker.calendars.schedules import PeriodName
 from analytics_worker.database.reader_sessions import DEFAULT_ROW_CAP, DEFAULT_TIMEOUT
 from analytics_worker.definitions.durations import Duration
 from analytics_worker.definitions.text_types import Address, ChannelName, Line
@@ -26,6 +27,7 @@ Reduce = Literal["first", "min", "max", "sum", "count"]
 Measure = Literal["value", "rows", "change", "change_percent"]
 MissingKey = Literal["resolve", "no_data", "keep"]
 Format = Literal["number", "percent", "duration"]
+RulePeriodName = Literal["hour", PeriodName]
 
 SEVERITY_RANK: dict[Severity | None, int] = {None: 0, "warning": 1, "critical": 2}
 
@@ -136,6 +138,10 @@ class Rule(RuleTimes):
     owner: str | None = None
     channels: list[Annotated[Channel, BeforeValidator(_expand_channel)]] | None = None
     group_by: list[str] = Field(default_factory=list[str])
+    period: RulePeriodName | None = None
+    """The last one that is over is what the SQL reads, by ``:period_start`` and ``:period_end``."""
+    include_partial: bool = False
+    """Whether it is evaluated although data of its period is missing."""
     depends_on: Annotated[list[Line], BeforeValidator(_listed)] = Field(default_factory=list[Line])
     template: Template = _STANDARD_TEMPLATE
     timeout: Duration = DEFAULT_TIMEOUT

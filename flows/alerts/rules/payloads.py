@@ -32,7 +32,7 @@ _ADDRESS_KEYS = ("to", "recipients", "recipient", "addresses", "address", "email
 _BLOCK_KEYS = ("block", "name")
 _SECRET_KEYS = ("url", "webhook_url", "token", "password", "headers", "secret")
 _RULE_KEYS = {field.alias or name for name, field in Rule.model_fields.items()} - {
-    "was", "at", "cron", "weekdays", "calendar", "expected",
+    "was", "at", "cron", "weekdays", "calendar", "expected", "period", "include_partial",
 }  # fmt: skip
 
 

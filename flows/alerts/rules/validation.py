@@ -23,13 +23,12 @@ from analytics_worker.presentation.exact_numbers import exact_text
 from flows.alerts.evaluation.conditions import meets
 from flows.alerts.rules.expected_problems import expected_problems
 from flows.alerts.rules.model import Address, Rule
+from flows.alerts.rules.period_problems import period_problems
+from flows.alerts.rules.periods import NOW, PERIOD_PARAMETERS
 from flows.alerts.rules.times import due_times
 
 MAX_TIMEOUT = timedelta(minutes=3)
 """The time limit of the flows that evaluate rules is four minutes."""
-
-NOW = "now"
-"""Placeholder that every rule may use: the time of the evaluation."""
 
 NO_BOUND = "no bound is set; expected threshold, or warning and critical, or expected"
 
@@ -62,13 +61,15 @@ def _sql_problems(rule: Rule) -> Iterator[Problem]:
     except StatementError as error:
         yield "sql", str(error)
     used = placeholders(rule.sql)
-    for name in sorted(used - set(rule.parameters) - {NOW}):
-        yield (
-            "sql",
-            f"the SQL uses :{name}{did_you_mean(name, rule.parameters)}; add it to parameters",
-        )
+    known = {*rule.parameters, *(PERIOD_PARAMETERS if rule.period else ())}
+    for name in sorted(used - known - {NOW}):
+        fix = "add period: day (or hour, week, month, quarter)"
+        if name not in PERIOD_PARAMETERS:
+            fix = "add it to parameters"
+        yield "sql", f"the SQL uses :{name}{did_you_mean(name, known)}; {fix}"
     for name in sorted(set(rule.parameters) - used):
         yield "parameters", f"{name!r} is not used: write :{name} in the SQL, or remove it"
+    yield from period_problems(rule, used)
 
 
 def _bound_problems(rule: Rule) -> Iterator[Problem]:

@@ -63,6 +63,7 @@ set
     no_data_since = evaluation.no_data_since,
     no_data_told_at = evaluation.no_data_notified_at,
     watched = evaluation.watched,
-    muted_by = evaluation.muted_by
+    muted_by = evaluation.muted_by,
+    incomplete_since = null
 from evaluation
 where rule.id = evaluation.rule_id

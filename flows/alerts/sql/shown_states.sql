@@ -17,6 +17,7 @@ with shown as (
         status.untold,
         status.silenced,
         status.muted_by,
+        status.incomplete_since,
         status.owner,
         status.error,
         state.rule_id,

@@ -1,7 +1,7 @@
 """Backtest a rule: replay its conditions over the past and list the notifications.
 
-Reads the recorded samples of the rule. If its SQL uses ``:now``, runs it as of each past period instead.
-Writes nothing.
+Reads the recorded samples of the rule. If its SQL uses ``:now``, or the rule has a period, runs it as of each past time
+instead. Writes nothing.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -23,8 +23,8 @@ from flows.alerts.expected.recorded import RecordedExpectations, horizon
 from flows.alerts.notifications.expected import expected_text
 from flows.alerts.notifications.model import EventKind, Notification
 from flows.alerts.rules.model import Rule
+from flows.alerts.rules.periods import NOW
 from flows.alerts.rules.times import due_times
-from flows.alerts.rules.validation import NOW
 
 MAX_PERIODS = 2000
 
@@ -59,11 +59,13 @@ def backtest(rule: Rule, since: datetime) -> Replay:
     Raises:
         PermanentError: no samples are recorded and the SQL does not use ``:now``.
     """
-    if NOW in placeholders(rule.sql or ""):
+    uses_now = NOW in placeholders(rule.sql or "")
+    if uses_now or rule.period:
         times = _times(rule, since - horizon(rule), datetime.now(UTC))
         step = times[1] - times[0] if len(times) > 1 and not rule.has_own_times else timedelta(0)
         past = _historical_observations(rule, times)
-        return replay(rule, past, "each as of its time (the SQL uses :now)", since, step)
+        reason = "the SQL uses :now" if uses_now else f"the rule has period: {rule.period}"
+        return replay(rule, past, f"each as of its time ({reason})", since, step)
     recorded = _recorded_observations(rule, since - horizon(rule))
     if not any(at >= since for at, _ in recorded):
         raise PermanentError(

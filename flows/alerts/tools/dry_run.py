@@ -10,11 +10,14 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from uuid import uuid4
 
+from analytics_worker.completeness.partial_periods import incomplete_since_text
+from analytics_worker.database.connections import warehouse
 from analytics_worker.database.reader_sessions import reader_session
 from analytics_worker.delivery.message import Content, Message
 from analytics_worker.delivery.outbox import default_key
 from analytics_worker.delivery.routing import ChannelUnavailableError, send_once
 from analytics_worker.errors import PermanentError
+from flows.alerts.evaluation.partial_periods import incomplete_since
 from flows.alerts.evaluation.queries import read_samples
 from flows.alerts.evaluation.result import EvaluationResult
 from flows.alerts.evaluation.samples import NO_KEY, Samples, key_label
@@ -29,6 +32,7 @@ from flows.alerts.notifications.recipients import resolve_recipients
 from flows.alerts.notifications.rendering import MAX_LISTED_KEYS, render_notification
 from flows.alerts.notifications.values import sample_text
 from flows.alerts.rules.model import Rule
+from flows.alerts.rules.times import rule_timezone
 
 TEST_NOTE = "This is a test message. No alert is firing."
 NO_RECIPIENTS = "The rule has no channels, and no default channel is configured."
@@ -58,6 +62,7 @@ def dry_run(rule: Rule) -> DryRun:
         content = _test_content(rule, failure, now)
         return DryRun(rule, f"ERROR: {error}", failed=True, test_content=content)
     lines = [*_result_lines(rule, samples, result, f"{rows} row{'' if rows == 1 else 's'}")]
+    lines += _incomplete_lines(rule, now)
     if expectations:
         lines += _expected_lines(expectations, result)
     if result.notifications:
@@ -105,6 +110,18 @@ def _result_lines(
             yield f"  … and {len(result.states) - MAX_LISTED_KEYS:,} more"
     if rule.measure.startswith("change"):
         yield "This rule compares with an earlier sample, which a dry run does not have; use backtest."
+
+
+def _incomplete_lines(rule: Rule, now: datetime) -> list[str]:
+    """Say that a rule is not evaluated now, because data of its period is missing."""
+    if rule.period is None:
+        return []
+    with warehouse() as connection:
+        since = incomplete_since(connection, rule, now)
+    if since is None:
+        return []
+    text = incomplete_since_text(since, rule_timezone(rule))
+    return [f"{text}: the rule is not evaluated before it is there"]
 
 
 def _message_lines(rule: Rule, notification: Notification, now: datetime) -> list[str]:

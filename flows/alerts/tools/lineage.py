@@ -14,7 +14,7 @@ from analytics_worker.lineage.recipients import add_recipients
 from analytics_worker.lineage.relations import relation_of
 from flows.alerts.notifications.recipients import resolve_recipients
 from flows.alerts.rules.model import Rule
-from flows.alerts.rules.validation import NOW
+from flows.alerts.rules.periods import sql_values
 
 
 def add_rules(lineage: Lineage) -> None:
@@ -46,6 +46,6 @@ def add_rule_recipients(lineage: Lineage, names: Container[str]) -> None:
 def _relations(rule: Rule, session_for: Callable[[str | None], ReaderSession]) -> Iterator[Node]:
     if rule.sql is None:
         return
-    values = {**rule.parameters, NOW: datetime.now(UTC)}
+    values = sql_values(rule, datetime.now(UTC))
     for name in session_for(rule.reader).relations(rule.sql, values):
         yield relation_of(name)

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 from sqlalchemy import RowMapping
 
+from analytics_worker.completeness.partial_periods import incomplete_since_text
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.presentation.exact_numbers import short_text
 from analytics_worker.text import counted, value_line
@@ -60,7 +61,7 @@ def _table_row(row: Mapping[Any, Any], learning: Mapping[Alert, str]) -> dict[st
     return {
         "rule": row["name"],
         "key": short_key(row["key"] or ""),
-        "state": row["status"] + _mute_note(row) + (f" ({learned})" if learned else ""),
+        "state": row["status"] + _notes(row, learned),
         "severity": row["severity"] or "",
         "value": "" if row["value"] is None else _value_text(rule, row["value"]),
         "since (UTC)": f"{row['since'].astimezone(UTC):%Y-%m-%d %H:%M:%S}" if row["since"] else "",
@@ -79,9 +80,16 @@ def short_key(key: str) -> str:
     return f"{label[:start]}…{label[-_SHOWN_END:]}"
 
 
-def _mute_note(row: Mapping[Any, Any]) -> str:
-    muted = f" (muted by {row['muted_by']})" if row["muted_by"] else ""
-    return " (silenced)" if row["silenced"] else muted
+def _notes(row: Mapping[Any, Any], learned: str | None) -> str:
+    """Return what else is known of a state: each in parentheses."""
+    muted = f"muted by {row['muted_by']}" if row["muted_by"] else None
+    since = row["incomplete_since"]
+    notes = [
+        "silenced" if row["silenced"] else muted,
+        incomplete_since_text(since, "UTC") if since else None,
+        learned,
+    ]
+    return "".join(f" ({note})" for note in notes if note)
 
 
 def _undelivered(row: Mapping[Any, Any], rule: Rule | None) -> str | None:

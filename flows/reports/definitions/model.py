@@ -170,6 +170,8 @@ class Report(_StrictModel):
     after: After | None = None
     requires: Requires | None = None
     promise: Promise | None = None
+    include_partial: bool = False
+    """Whether tiles, charts and tables show a period of which data is missing as any other."""
     tiles: list[TileDefinition] = []
     charts: list[ChartDefinition] = []
     notes: list[str] = []

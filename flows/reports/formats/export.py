@@ -47,6 +47,7 @@ def export(  # noqa: PLR0913  # half of them are options, by name
     raw: bool = False,
     bom: bool = False,
     footer: str = "",
+    sheet_notes: Sequence[str] = (),
     progress: ProgressCallback = lambda _rows: None,
 ) -> ExportResult:
     """Write the queries to a file.
@@ -60,6 +61,7 @@ def export(  # noqa: PLR0913  # half of them are options, by name
         raw: Do not escape text that a spreadsheet would interpret as a formula: for programs.
         bom: Begin csv with a UTF-8 byte order mark, which Excel needs.
         footer: Is printed on each page of a workbook.
+        sheet_notes: Are on the sheet of notes of a workbook, before those of the export.
         progress: Is called with the number of rows written so far.
 
     Raises:
@@ -76,7 +78,7 @@ def export(  # noqa: PLR0913  # half of them are options, by name
     if not queries:
         raise FormatError("there is no query to export")
     prepared = [prepare_query(snapshot, query) for query in queries]
-    context = ExportContext(snapshot, prepared, max_rows, raw, progress, bom, footer)
+    context = ExportContext(snapshot, prepared, max_rows, raw, progress, bom, footer, sheet_notes)
     with _new_file(path) as file:
         _WRITERS[file_format.name](context, file)
     columns = tuple(query.names for query in prepared)

@@ -30,6 +30,7 @@ class ExportContext:
     progress: ProgressCallback
     bom: bool = False
     footer: str = ""
+    sheet_notes: Sequence[str] = ()
     rows: int = 0
     truncated: bool = False
     notes: list[str] = field(default_factory=list)

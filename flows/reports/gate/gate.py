@@ -13,7 +13,8 @@ from zoneinfo import ZoneInfo
 
 from analytics_worker.database.connections import warehouse
 from analytics_worker.lineage.relations import relation_of
-from analytics_worker.trust.state import trust_states
+from analytics_worker.trust.facts import Facts, read_facts
+from analytics_worker.trust.state import states_by
 from flows.reports.gate.hold_time import hold_until
 from flows.reports.gate.notice import held_message
 from flows.reports.gate.requirements import WORDS, Unmet, instant, unit_of, unmet_requirements
@@ -22,6 +23,13 @@ from flows.reports.runs.failures import NOT_NOTIFIED, fail_run
 from flows.reports.runs.model import FOLLOW_UP, ReportRun, run_period
 from flows.reports.runs.store import RunStore
 from flows.reports.scheduling.read_relations import planned_relations
+
+
+class Passed(NamedTuple):
+    """A run that is generated, and what is known of everything, if that decided it."""
+
+    run: ReportRun
+    facts: Facts | None = None
 
 
 class Hold(NamedTuple):
@@ -38,7 +46,7 @@ class Hold(NamedTuple):
         return joined([each.text for each in self.unmet])
 
 
-def pass_gate(run: ReportRun, *, by_hand: bool) -> ReportRun | Hold:
+def pass_gate(run: ReportRun, *, by_hand: bool) -> Passed | Hold:
     """Return the run, marked if it is late or unverified; or why it is not generated now.
 
     Args:
@@ -48,31 +56,38 @@ def pass_gate(run: ReportRun, *, by_hand: bool) -> ReportRun | Hold:
     if run.kind == FOLLOW_UP:
         return run  # its report was sent
     now = datetime.now(UTC)
-    unmet, reads = _unmet(run, now)
+    found = _unmet(run, now)
+    unmet = found.requirements
     latest = run.report.requires.latest if run.report.requires else None
     if unmet and not by_hand:
         until = hold_until(run)
         if now < until or latest is None:
-            return Hold(unmet, reads, until, is_over=now >= until)
-    return _marked(run, unmet, now)
+            return Hold(unmet, found.reads, until, is_over=now >= until)
+    return Passed(_marked(run, unmet, now), found.facts)
 
 
-def _unmet(run: ReportRun, now: datetime) -> tuple[list[Unmet], list[str]]:
-    """Return the requirements that are not met, and what the SQL reads.
+class _GateState(NamedTuple):
+    """The requirements that are not met, what the SQL reads, and by what that was decided."""
 
-    None are if the SQL can't be planned, which fails the run itself.
-    """
+    requirements: list[Unmet]
+    reads: list[str]
+    facts: Facts | None = None
+
+
+def _unmet(run: ReportRun, now: datetime) -> _GateState:
+    """Return what is not met: nothing if the SQL can't be planned, which fails the run itself."""
     period = run_period(run)
     if run.report.requires is None or run.is_preliminary or period is None:
-        return [], []
+        return _GateState([], [])
     planned = planned_relations(run.report, period)
     if planned.errors:
-        return [], []
+        return _GateState([], [])
     unit = unit_of(run.report)
     reads = {unit: [relation_of(each) for each in planned.relations]}
     with warehouse() as connection:
-        states = trust_states(connection, [unit], reads)
-    return unmet_requirements(run, states[unit], now), planned.relations
+        facts = read_facts(connection)
+    state = states_by(facts, [unit], reads)[unit]
+    return _GateState(unmet_requirements(run, state, now), planned.relations, facts)
 
 
 def _marked(run: ReportRun, unmet: Sequence[Unmet], now: datetime) -> ReportRun:

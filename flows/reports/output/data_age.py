@@ -12,15 +12,15 @@ from sqlalchemy import Connection
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.lineage.graph import Node
 from analytics_worker.lineage.relations import relation_of
+from analytics_worker.trust.facts import Facts, read_facts
 from analytics_worker.trust.stamp import instant_text, without_own_failure
-from analytics_worker.trust.state import TrustState, trust_states
-from flows.reports.formats import Snapshot, TableQuery, explain_query
+from analytics_worker.trust.state import TrustState, states_by
+from flows.reports.formats import Snapshot
+from flows.reports.output.part_reads import PartReads
 from flows.reports.runs.model import ReportRun
-from flows.reports.scheduling.period_parameters import sql_parameters
 
 COMPLETE, CHANGED, UNKNOWN = "Complete through", "Data last changed", "Data as of"
-OWN = "ops."
-"""What the worker knows of itself has no age."""
+UNKNOWN_AGE = "unknown"
 
 
 class DataAge(NamedTuple):
@@ -30,10 +30,20 @@ class DataAge(NamedTuple):
     at: datetime | None
     is_partial: bool = False
 
+    @property
+    def complete_through(self) -> datetime | None:
+        """The instant, if the data is complete through it."""
+        return self.at if self.label == COMPLETE else None
+
+    @property
+    def changed_at(self) -> datetime | None:
+        """The instant, if nothing is known but when the data last changed."""
+        return self.at if self.label == CHANGED else None
+
     def text(self, timezone: str) -> str:
         """Return the instant for readers."""
         if self.at is None:
-            return "unknown"
+            return UNKNOWN_AGE
         return instant_text(self.at, timezone, is_partial=self.is_partial)
 
 
@@ -44,13 +54,24 @@ class DataState(NamedTuple):
     trust: TrustState
 
 
-def data_state(snapshot: Snapshot, run: ReportRun) -> DataState:
-    """Return what is known of all that a report reads."""
-    relations = sorted(each for each in _relations(snapshot, run) if not each.startswith(OWN))
+def data_state(
+    snapshot: Snapshot, run: ReportRun, reads: PartReads, facts: Facts | None = None
+) -> DataState:
+    """Return what is known of all that a report reads.
+
+    Args:
+        snapshot: The snapshot of the report.
+        run: The run.
+        reads: What its parts read.
+        facts: What is known of everything, if it was read for this run already.
+    """
+    report = run.report
+    parts = (*report.tiles, *report.charts, *report.tables)
+    relations = sorted(frozenset[str]().union(*(reads[part.sql] for part in parts)))
     with warehouse() as connection:
         age = _age(connection, relations, snapshot.replayed_until)
-        trust = _trust(connection, relations, run)
-    if age.label == COMPLETE:
+        trust = _trust(facts or read_facts(connection), relations, run)
+    if age.complete_through:
         return DataState(age, trust._replace(complete_through=age.at, is_partial=age.is_partial))
     return DataState(age, trust._replace(complete_through=None))
 
@@ -67,14 +88,7 @@ def _age(
     return DataAge(CHANGED, row["changed_at"]) if row["changed_at"] else DataAge(UNKNOWN, None)
 
 
-def _trust(connection: Connection, relations: Sequence[str], run: ReportRun) -> TrustState:
+def _trust(facts: Facts, relations: Sequence[str], run: ReportRun) -> TrustState:
     unit = Node("report", run.report.name)
     reads = {unit: list(map(relation_of, relations))}
-    return without_own_failure(trust_states(connection, [unit], reads)[unit], unit)
-
-
-def _relations(snapshot: Snapshot, run: ReportRun) -> frozenset[str]:
-    report, parameters = run.report, sql_parameters(run)
-    definitions = [*report.tiles, *report.charts, *report.tables]
-    queries = [TableQuery(each.title, each.sql, parameters) for each in definitions]
-    return frozenset[str]().union(*(explain_query(snapshot, each).relations for each in queries))
+    return without_own_failure(states_by(facts, [unit], reads)[unit], unit)

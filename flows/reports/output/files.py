@@ -68,6 +68,8 @@ class WrittenFiles:
     notes: list[str] = field(default_factory=list[str])
     footer: str = ""
     """Title of the report and age of its data, for the printed pages of a workbook."""
+    sheet_notes: Sequence[str] = ()
+    """Which tables lack data, for the notes of a workbook."""
 
     def add(self, file: UnpublishedFile) -> None:
         """Add a file that is about to be written."""
@@ -141,6 +143,7 @@ def write_rows(
         raw=report.raw,
         bom=report.bom,
         footer=files.footer,
+        sheet_notes=files.sheet_notes,
         progress=progress.update,
     )
     tables.add(exported.fingerprints)

@@ -14,6 +14,7 @@ from typing import Any, NotRequired, TypedDict
 from analytics_worker.database.reader_sessions import retry_on_session_end
 from analytics_worker.delivery import Recipient
 from analytics_worker.report_storage.storage import Storage, open_storage
+from analytics_worker.trust.facts import Facts
 from analytics_worker.trust.stamp import checks
 from flows.reports.formats import Document, get_format, open_snapshot, render_html
 from flows.reports.gate.hold_time import due_again
@@ -67,8 +68,16 @@ class _Rendered:
     sent: SentReport | None
 
 
-def generate(store: RunStore, run: ReportRun, progress: ProgressReporter) -> ReportRunResult:
+def generate(
+    store: RunStore, run: ReportRun, progress: ProgressReporter, facts: Facts | None = None
+) -> ReportRunResult:
     """Generate the report of a claimed run and record the result.
+
+    Args:
+        store: The store of the run.
+        run: The run.
+        progress: Is called with the rows that were written.
+        facts: What is known of the data, if it was read for this run already.
 
     Raises:
         PermanentError: the report is at fault; nothing was published.
@@ -78,7 +87,7 @@ def generate(store: RunStore, run: ReportRun, progress: ProgressReporter) -> Rep
     recipients = recipients_of(run.report, run.row)
     storage = open_storage()
     with _unpublished_files() as files:
-        rendered = retry_on_session_end(lambda: _render(run, files, storage, progress))
+        rendered = retry_on_session_end(lambda: _render(run, files, storage, progress, facts))
         reason = reason_to_skip(store, run, files.rows, rendered.content_hash)
         if reason is not None:
             return skip_run(store, run, reason, files.rows)
@@ -167,7 +176,11 @@ def _unpublished_files() -> Generator[WrittenFiles]:
 
 
 def _render(
-    run: ReportRun, files: WrittenFiles, storage: Storage, progress: ProgressReporter
+    run: ReportRun,
+    files: WrittenFiles,
+    storage: Storage,
+    progress: ProgressReporter,
+    facts: Facts | None,
 ) -> _Rendered:
     """Write all formats from one snapshot of the database."""
     report, record = run.report, begin_record(run)
@@ -176,9 +189,9 @@ def _render(
     with session as snapshot:
         parts = record.tables(snapshot)
         tables = TableQueries(run, frozenset(p.position for p in parts if p.problem is None))
-        document = replace(report_document(snapshot, run, tables), restated=record.restated)
+        document = replace(report_document(snapshot, run, tables, facts), restated=record.restated)
         files.notes.extend(document.notes)
-        files.footer = _footer(document)
+        files.footer, files.sheet_notes = _footer(document), document.table_notes
         for format_name in report.format:
             if not get_format(format_name).document:
                 file = create_file(run, format_name, storage)

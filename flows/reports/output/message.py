@@ -28,6 +28,7 @@ from flows.reports.formats import Document, File
 from flows.reports.formats import Tile as DocumentTile
 from flows.reports.formats.pages.document import Number
 from flows.reports.formats.pages.tiles import tile_texts
+from flows.reports.output.data_age import UNKNOWN, UNKNOWN_AGE
 from flows.reports.output.email import (
     MAX_NOTE_LENGTH,
     EmailBody,
@@ -185,8 +186,7 @@ def _json(
         "period": period_label(run),
         "period_start": run.start.isoformat(),
         "period_end": run.end.isoformat(),
-        "data_as_of": document.data_as_of,
-        "data_as_of_label": document.data_as_of_label,
+        **_data_age(document),
         "trust": trust_json(document.trust),
         "rows": written.rows,
         "truncated": written.truncated,
@@ -210,6 +210,16 @@ def _json(
         **({"held": [each.title for each in run.held_parts]} if run.held_parts else {}),
         **({"follow_up": True} if run.kind == FOLLOW_UP else {}),
         **({"restated": _restated(document)} if document.restated else {}),
+    }
+
+
+def _data_age(document: Document) -> dict[str, Any]:
+    """Return through which instant the data is complete, as text; if only its last change is known, that beside it."""
+    changed_at = document.data_changed_at
+    return {
+        "data_as_of": UNKNOWN_AGE if changed_at else document.data_as_of,
+        "data_as_of_label": UNKNOWN if changed_at else document.data_as_of_label,
+        "data_changed_at": changed_at.isoformat() if changed_at else None,
     }
 
 

@@ -1,46 +1,53 @@
-"""Find out whether data of a period is missing, so that a tile of it would show a number that is too small.
+"""Find out which parts of a report lack data of its period, and until when it is there.
 
-Reads what the worker measured of the relations that a tile reads; writes nothing. Without evidence that rows are
+Reads what the worker measured of the relations that the parts read; writes nothing. Without evidence that rows are
 missing, a period is complete.
 """
 
-from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
 
-from analytics_worker.database.connections import run_sql, warehouse
+from analytics_worker.completeness.partial_periods import incomplete_relations, incomplete_text
+from analytics_worker.database.connections import warehouse
 from analytics_worker.database.select_guard import placeholders
-from flows.reports.definitions.model import TileDefinition
-from flows.reports.formats import Snapshot, TableQuery, explain_query
+from flows.reports.output.part_reads import PartReads
 from flows.reports.runs.model import ReportRun
-from flows.reports.scheduling.period_parameters import PERIOD_PARAMETERS, sql_parameters
-
-_INSTANT = timedelta(microseconds=1)
+from flows.reports.scheduling.period_parameters import PERIOD_PARAMETERS
 
 
-def incomplete_text(snapshot: Snapshot, run: ReportRun, tile: TileDefinition) -> str:
-    """Return until when the data of the period is there, as text for readers; empty if nothing is missing.
+@dataclass(frozen=True)
+class PartialPeriod:
+    """Until when the data of the period of a run is there, of the relations that lack some of it."""
 
-    A preliminary run is of a period that is not over, and SQL without the period does not depend on it.
+    run: ReportRun
+    reads: PartReads
+    since: Mapping[str, datetime] = field(default_factory=dict[str, datetime])
+
+    def incomplete_since(self, sql: str) -> datetime | None:
+        """Return until when the data of a statement is there; None if nothing is missing.
+
+        A statement without the period does not depend on it.
+        """
+        if not self.since or not placeholders(sql) & PERIOD_PARAMETERS:
+            return None
+        found = self.reads[sql] & self.since.keys()
+        return min((self.since[each] for each in found), default=None)
+
+    def text(self, sql: str) -> str:
+        """Return the same as text for readers; empty if nothing is missing."""
+        since = self.incomplete_since(sql)
+        return incomplete_text(since, self.run.end, self.run.report.timezone) if since else ""
+
+
+def partial_period(run: ReportRun, reads: PartReads) -> PartialPeriod:
+    """Return what is missing of the period of a run.
+
+    Of a preliminary run, whose period is not over, and of a report that wants partial periods, nothing is.
     """
-    uses_period = placeholders(tile.sql) & PERIOD_PARAMETERS
-    if run.is_preliminary or tile.include_partial or not uses_period:
-        return ""
-    since = _incomplete_since(snapshot, run, tile)
-    return _text(since, run.end, run.report.timezone) if since else ""
-
-
-def _incomplete_since(snapshot: Snapshot, run: ReportRun, tile: TileDefinition) -> datetime | None:
-    query = TableQuery(tile.title, tile.sql, sql_parameters(run))
-    relations = sorted(explain_query(snapshot, query).relations)
+    depending = [sql for sql in reads if placeholders(sql) & PERIOD_PARAMETERS]
+    if run.is_preliminary or run.report.include_partial or not depending:
+        return PartialPeriod(run, reads)
+    relations = frozenset[str]().union(*(reads[sql] for sql in depending))
     with warehouse() as connection:
-        (row,) = run_sql(
-            connection, "reports/incomplete_since", relations=relations, period_end=run.end
-        )
-    return row["since"]
-
-
-def _text(since: datetime, period_end: datetime, timezone: str) -> str:
-    zone = ZoneInfo(timezone)
-    local, last = since.astimezone(zone), (period_end - _INSTANT).astimezone(zone)
-    at = f"{local:%H:%M}" if local.date() == last.date() else f"{local:%Y-%m-%d %H:%M}"
-    return f"incomplete: data until {at}"
+        return PartialPeriod(run, reads, incomplete_relations(connection, relations, run.end))

@@ -168,7 +168,7 @@ def test_data_that_nobody_changes_grows_stale(sql, catalog, limits):
     sql("update ops.catalog_relations set data_as_of = now() - interval '3 hours'")
     limits(catalog_stale_after_hours=2)
     assert catalog("raw", "orders")["status"] == "stale"
-    age = sql("select age from ops.catalog")[0][0]
+    age = sql("select now() - changed_at from ops.catalog")[0][0]
     assert timedelta(hours=3) <= age < timedelta(hours=4)
     sql("insert into raw.orders values (1)")
     assert catalog("raw", "orders")["status"] == "active"
@@ -184,7 +184,24 @@ def test_a_view_is_as_old_as_its_last_refresh_or_check(sql, catalog):
     )
     row = catalog("analytics", "kpi")
     assert row["last_refreshed_at"].startswith("2020-01-01")
-    assert row["data_as_of"].startswith("2099-01-01")
+    assert row["changed_at"].startswith("2099-01-01")
+    assert (row["data_as_of"], row["age"]) == (None, None)
+
+
+def test_the_data_is_as_of_the_instant_through_which_it_is_complete(sql, catalog):
+    sql("create table raw.orders (id integer)")
+    assert catalog("raw", "orders")["data_as_of"] is None
+    complete = (
+        "insert into ops.completeness (schema_name, relation_name, complete_through, basis, is_partial, measured_at)"
+        " values ('raw', 'orders', '2026-11-25 12:00Z', %s, true, now()) on conflict (schema_name, relation_name)"
+        " do update set basis = excluded.basis"
+    )
+    sql(complete, ("lineage",))
+    row = catalog("raw", "orders")
+    assert (row["data_as_of"], row["is_partial"]) == ("2026-11-25T12:00:00+00:00", True)
+    sql(complete, ("last change",))
+    row = catalog("raw", "orders")
+    assert (row["data_as_of"], row["is_partial"]) == (None, False)
 
 
 def test_a_locked_relation_does_not_hold_up_the_others(sql, catalog, environment, limits):

@@ -50,6 +50,7 @@ def test_webhook_has_numbers_and_links(http_sink, report_folder):
     posted = request.json
     assert posted.pop("data_as_of") == "unknown"
     assert posted.pop("data_as_of_label") == "Data as of"
+    assert posted.pop("data_changed_at") is None
     assert posted.pop("trust") is None
     assert posted == {
         "event": "report",

@@ -3,8 +3,10 @@
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine, event
 from typer.testing import CliRunner
 
 from analytics_worker.cli.reports import reports
@@ -205,3 +207,20 @@ def test_the_command_lists_what_is_held():
         ("other", [FAILED]),
         ("sales", [FAILED]),
     ]
+
+
+def test_what_is_known_of_the_data_is_read_once_for_the_gate_and_the_page(smtp_sink):
+    dbt_test("ok")
+    statements: list[str] = []
+
+    def note(*arguments: Any) -> None:
+        statements.append(arguments[2])
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        run_now(gated(format="html"), None)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    deliver_due("reports")
+    assert "1 test passed" in body(smtp_sink.messages[-1], "html")
+    assert sum("from ops.incidents as i" in each for each in statements) == 1

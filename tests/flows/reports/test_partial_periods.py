@@ -1,15 +1,19 @@
-"""Tiles of periods of which data is missing have no number; without evidence, nothing is withheld."""
+"""Parts of reports of which data is missing say so, tiles without a number; without evidence, nothing is withheld."""
 
 import json
+import zipfile
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from typing import Any
 
 import pytest
 
 from analytics_worker.delivery import deliver_due
 from analytics_worker.settings import settings
 from flows.reports.runs.manual import run_now
-from tests.flows.reports.reports import report
+from tests.flows.reports.reports import attachment, body, report
 from tests.support.sql import execute
+from tests.support.trust_records import incomplete
 
 pytestmark = pytest.mark.usefixtures("report_folder", "orders")
 
@@ -48,10 +52,12 @@ def complete(through: datetime, *missing: tuple[datetime, int], known: bool = Tr
     )
 
 
-def tiles(http_sink, sql: str = OF_PERIOD, *, so_far: bool = False, **fields: object):
+def tiles(
+    http_sink, sql: str = OF_PERIOD, *, so_far: bool = False, of: str = "sales", **fields: object
+):
     """Return the tile of a daily report as the webhook has it."""
     defined = [{"title": "T", "sql": sql, **fields}]
-    run_now(report(tiles=defined, recipients=WEBHOOK), None, so_far=so_far)
+    run_now(report(of, tiles=defined, recipients=WEBHOOK), None, so_far=so_far)
     deliver_due("reports")
     (tile,) = http_sink.requests[-1].json["tiles"]
     return {name: tile[name] for name in tile if name in INCOMPLETE}
@@ -114,3 +120,71 @@ def test_the_message_and_the_page_stay_readable(http_sink, smtp_sink):
     (received,) = smtp_sink.messages
     text = received.mail.get_body(("plain",)).get_content()
     assert f"T: – incomplete: data until {NOON - DAY:%Y-%m-%d} 12:00" in text
+
+
+BY_DAY = (
+    'select at::date as day, count(*) as orders from raw."Orders"'
+    " where at >= :period_end::timestamptz - interval '2 days' and at < :period_end group by 1 order by 1"
+)
+BY_NAME = BY_DAY.replace("at::date as day", "to_char(at, 'DD Mon') as day")
+YESTERDAY = f"{NOON:%Y-%m-%d}"
+MARKED = "incomplete: data until 12:00"
+
+
+def page(smtp_sink, **fields: Any) -> str:
+    """Return the page of a daily report in its email."""
+    run_now(report(**{"format": "html", **fields}), None)
+    deliver_due("reports")
+    return body(smtp_sink.messages[-1], "html")
+
+
+@pytest.mark.parametrize("sql", [BY_DAY, BY_NAME], ids=["dates", "texts"])
+def test_a_chart_is_dashed_to_the_day_that_lacks_rows(smtp_sink, sql):
+    complete(NOON, (NOON, 60))
+    chart = {"title": "Orders", "kind": "line", "sql": sql}
+    found = page(smtp_sink, charts=[chart])
+    assert f"<strong>{MARKED} (dashed)</strong>" in found
+    assert MARKED not in page(smtp_sink, name="asked for", charts=[chart], include_partial=True)
+
+
+def test_bars_of_texts_have_no_mark_but_the_chart_says_until_when_data_is_there(smtp_sink):
+    complete(NOON, (NOON, 60))
+    found = page(smtp_sink, charts=[{"title": "Orders", "sql": BY_NAME}])
+    assert f"<strong>{MARKED}</strong>" in found
+
+
+def test_the_row_of_the_day_that_lacks_rows_is_marked(smtp_sink):
+    complete(NOON, (NOON, 60))
+    found = page(smtp_sink, sql=BY_DAY)
+    before = f"{NOON - DAY:%Y-%m-%d}"
+    assert (f">{YESTERDAY} *</td>" in found, f">{before}</td>" in found) == (True, True)
+    assert f"<strong>* {MARKED}</strong>" in found
+
+
+def test_the_message_of_a_file_says_that_its_table_lacks_rows():
+    complete(NOON, (NOON, 60))
+    (made,) = run_now(report(sql=BY_DAY), None)
+    assert made.get("notes") == [f"sales: {MARKED}"]
+    (asked,) = run_now(report("asked for", sql=BY_DAY, include_partial=True), None)
+    assert asked.get("notes") == []
+
+
+def test_a_change_is_not_shown_if_what_it_compares_with_lacks_rows(http_sink):
+    execute("create table raw.plans as select 10 as planned, now() as at")
+    execute("grant select on raw.plans to analytics_reader")
+    previous = "select sum(planned) from raw.plans where at > :period_start"
+    complete(TODAY)
+    assert tiles(http_sink, previous=previous)["previous"] == 10
+    incomplete("raw", "plans", f"{NOON - DAY}")
+    found = tiles(http_sink, of="lacking", previous=previous)
+    assert (found["value"], found["previous"]) == (24, None)
+
+
+def test_a_workbook_says_on_its_sheet_of_notes_that_a_table_lacks_rows(smtp_sink):
+    complete(NOON, (NOON, 60))
+    run_now(report(sql=BY_DAY, format=["html", "xlsx"]), None)
+    deliver_due("reports")
+    (received,) = smtp_sink.messages
+    workbook = zipfile.ZipFile(BytesIO(attachment(received)))
+    assert f"sales: {MARKED}" in workbook.read("xl/worksheets/sheet2.xml").decode()
+    assert f"sales: {MARKED}" not in body(received)

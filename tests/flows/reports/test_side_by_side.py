@@ -131,10 +131,10 @@ def test_unexpected_error_of_one_report_is_its_own_and_not_retried(error, smtp_s
     monkeypatch.setattr(task, "retry_delay_seconds", [0.0] * task.retries)
     document = generator.report_document
 
-    def failing(snapshot, run, tables):
+    def failing(snapshot, run, tables, facts):
         if run.name == "odd":
             raise error
-        return document(snapshot, run, tables)
+        return document(snapshot, run, tables, facts)
 
     monkeypatch.setattr(generator, "report_document", failing)
     store_reports(report("odd"), report("fine"))

@@ -125,3 +125,28 @@ def test_programs_get_the_numbers(http_sink, monkeypatch):
             }
         ],
     }
+
+
+def test_programs_are_not_given_the_last_change_as_the_age_of_the_data(http_sink, monkeypatch):
+    monkeypatch.setenv("ALERT_WEBHOOK_URL", f"{http_sink.url}/hook")
+    settings.cache_clear()
+    execute("create table analytics.plain as select 1 as n")
+    execute("grant select on analytics.plain to analytics_reader")
+    execute(
+        "insert into ops.catalog_relations (schema_name, relation_name, oid, kind, columns, status, data_as_of)"
+        " values ('analytics', 'plain', 0, 'table', 1, 'active', '2026-11-25 12:00+00')"
+    )
+    fields = {"recipients": {"to": [], "channels": ["webhook"]}}
+    for name, sql in (("plain", "select n from analytics.plain"), ("known", SQL)):
+        run_now(report(name, sql, **fields), "2026-11-24")
+    assert deliver_due("reports")["sent"] == 2
+    ages = {
+        each.json["report"]: tuple(
+            each.json[f"data_{key}"] for key in ("as_of_label", "as_of", "changed_at")
+        )
+        for each in http_sink.requests
+    }
+    assert ages == {
+        "plain": ("Data as of", "unknown", "2026-11-25T12:00:00+00:00"),
+        "known": ("Complete through", "2026-11-25 23:59 UTC", None),
+    }

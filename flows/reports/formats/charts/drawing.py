@@ -14,6 +14,9 @@ EM = 16.8
 """Pixels of one font size (16) in the wider fonts of browsers: a chart can't grow with them."""
 LINE_HEIGHT = 18.0
 
+Bar = tuple[float, float, float, float, str]
+"""Left, top, width, height and color."""
+
 
 @dataclass
 class Drawing:
@@ -28,10 +31,27 @@ class Drawing:
     vertical_zero: float | None = None
     """Position of the line at zero, if bars are rows."""
     labels: list[tuple[float, float, str, str]] = field(default_factory=list)
-    bars: list[tuple[float, float, float, float, str]] = field(default_factory=list)
+    bars: list[Bar] = field(default_factory=list[Bar])
+    pale_bars: list[Bar] = field(default_factory=list[Bar])
+    """Bars that lack data."""
     lines: list[tuple[str, str, str]] = field(default_factory=list)
+    dashes: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    """Parts of lines that lead to points that lack data."""
     dots: list[tuple[float, float, str]] = field(default_factory=list)
+    open_dots: list[tuple[float, float, str]] = field(
+        default_factory=list[tuple[float, float, str]]
+    )
     values: list[tuple[float, float, str, str]] = field(default_factory=list)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it has no values."""
+        shapes = (self.bars, self.pale_bars, self.lines, self.open_dots)
+        return not any(shapes)
+
+    def add_bar(self, bar: Bar, *, is_incomplete: bool) -> None:
+        """Add a bar, pale if it lacks data."""
+        (self.pale_bars if is_incomplete else self.bars).append(bar)
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,13 @@ Reads nothing, writes nothing.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import groupby, pairwise
+from typing import NamedTuple
 
 from analytics_worker.presentation.numbers import CURRENCIES, compact_number
 from flows.reports.formats.charts.axis import ticks
 from flows.reports.formats.charts.colors import COLORS
-from flows.reports.formats.charts.drawing import RIGHT_MARGIN, WIDTH, Axis, Drawing, values_at
+from flows.reports.formats.charts.drawing import RIGHT_MARGIN, WIDTH, Axis, Bar, Drawing, values_at
 from flows.reports.formats.charts.labels import add_labels, fits_columns, text_pixels
 from flows.reports.formats.charts.rows import layout_rows, suits_rows
 from flows.reports.formats.charts.stacking import extremes, value_ends
@@ -22,6 +24,14 @@ _COLUMNS_WIDTH = WIDTH - 60
 _MAX_RIGHT_MARGIN = 60.0
 _BAR_SHARE = 0.68
 _MAX_BAR_WIDTH = 64
+
+
+class _Point(NamedTuple):
+    """A point of a line."""
+
+    x: float
+    y: float
+    is_incomplete: bool
 
 
 def layout_chart(chart: Chart) -> Drawing:
@@ -83,14 +93,13 @@ def _columns(chart: Chart) -> Drawing:
         for number, ends in enumerate(column):
             if ends:
                 x = start if stacked else start + width * number
-                drawing.bars.append(_bar(axis, x, width, ends, COLORS[number]))
+                bar = _bar(axis, x, width, ends, COLORS[number])
+                drawing.add_bar(bar, is_incomplete=index in chart.incomplete_points)
     add_labels(drawing, chart.labels, slot, _LABEL_Y)
     return drawing
 
 
-def _bar(
-    axis: Axis, x: float, width: float, ends: tuple[float, float], color: str
-) -> tuple[float, float, float, float, str]:
+def _bar(axis: Axis, x: float, width: float, ends: tuple[float, float], color: str) -> Bar:
     top, bottom = sorted((axis.pixel(ends[0]), axis.pixel(ends[1])))
     gap = 1 if width > 4 else 0  # noqa: PLR2004  # thin bars touch
     return (
@@ -109,26 +118,49 @@ def _lines(chart: Chart, values: Sequence[float]) -> Drawing:
     slot = (drawing.right - drawing.left) / len(chart.labels)
     floor = drawing.zero or axis.start
     for number, one in enumerate(chart.series):
-        color = COLORS[number]
-        segments = _segments(one, lambda index: drawing.left + slot * (index + 0.5), axis)
+        segments = _segments(chart, one, lambda index: drawing.left + slot * (index + 0.5), axis)
         for points in segments:
-            path = "M" + " L".join(f"{x:g} {y:g}" for x, y in points)
-            area = f"{path} L{points[-1][0]:g} {floor:g} L{points[0][0]:g} {floor:g} Z"
-            drawing.lines.append((path, area if len(chart.series) == 1 else "", color))
+            _add_line(drawing, points, COLORS[number], floor if len(chart.series) == 1 else None)
             if len(points) == 1 or points is segments[-1]:
-                drawing.dots.append((*points[-1], color))
+                last = points[-1]
+                dots = drawing.open_dots if last.is_incomplete else drawing.dots
+                dots.append((last.x, last.y, COLORS[number]))
     add_labels(drawing, chart.labels, slot, _LABEL_Y)
     return drawing
 
 
+def _add_line(drawing: Drawing, points: Sequence[_Point], color: str, floor: float | None) -> None:
+    """Add the points of a line: dashed to and from those that lack data."""
+    for is_incomplete, group in groupby(points, lambda point: point.is_incomplete):
+        if not is_incomplete:
+            found = list(group)
+            path = _path(found)
+            drawing.lines.append((path, _area(path, found, floor), color))
+    for pair in pairwise(points):
+        if any(point.is_incomplete for point in pair):
+            drawing.dashes.append((_path(pair), color))
+
+
+def _area(path: str, points: Sequence[_Point], floor: float | None) -> str:
+    """Return the area between a path and a floor; empty without one."""
+    if floor is None:
+        return ""
+    return f"{path} L{points[-1].x:g} {floor:g} L{points[0].x:g} {floor:g} Z"
+
+
+def _path(points: Sequence[_Point]) -> str:
+    return "M" + " L".join(f"{point.x:g} {point.y:g}" for point in points)
+
+
 def _segments(
-    one: Series, x_of: Callable[[int], float], axis: Axis
-) -> list[list[tuple[float, float]]]:
+    chart: Chart, one: Series, x_of: Callable[[int], float], axis: Axis
+) -> list[list[_Point]]:
     """Return the points of a line, in segments between missing values."""
-    segments: list[list[tuple[float, float]]] = [[]]
+    segments: list[list[_Point]] = [[]]
     for index, value in enumerate(one.values):
         if value is None:
             segments.append([])
         else:
-            segments[-1].append((round(x_of(index), 1), axis.pixel(value)))
+            x, is_incomplete = round(x_of(index), 1), index in chart.incomplete_points
+            segments[-1].append(_Point(x, axis.pixel(value), is_incomplete))
     return [points for points in segments if points]

@@ -14,6 +14,7 @@ from flows.reports.formats.charts.drawing import (
     LINE_HEIGHT,
     WIDTH,
     Axis,
+    Bar,
     Drawing,
     values_at,
 )
@@ -48,6 +49,7 @@ class _Row:
     numbers: Sequence[tuple[float, float] | None]
     bars: int
     gap: float
+    is_incomplete: bool
 
     @property
     def height(self) -> float:
@@ -79,14 +81,15 @@ def _rows(chart: Chart, max_lines: int, gap: float) -> list[_Row]:
 
 
 def _row(chart: Chart, index: int, lines: Sequence[str], gap: float) -> _Row:
-    values = values_at(chart, index)
+    values, is_incomplete = values_at(chart, index), index in chart.incomplete_points
     if chart.kind != "stacked":
         numbers = [None if value is None else (value, value) for value in values]
-        return _Row(lines, value_ends(values, stacked=False), numbers, len(values), gap)
+        ends = value_ends(values, stacked=False)
+        return _Row(lines, ends, numbers, len(values), gap, is_incomplete)
     ends = value_ends(values, stacked=True)
     low, high = extremes(ends)
     sums = [(high or low, finite(sum(v for v in values if v is not None)))] if any(ends) else []
-    return _Row(lines, ends, sums, 1, gap)
+    return _Row(lines, ends, sums, 1, gap, is_incomplete)
 
 
 def _axis(rows: Sequence[_Row], unit: str, left: float) -> Axis:
@@ -109,13 +112,13 @@ def _add_row(drawing: Drawing, axis: Axis, row: _Row, unit: str) -> None:
     for number, ends in enumerate(row.ends):
         if ends:
             y = top + _BAR * min(number, row.bars - 1)
-            drawing.bars.append(_bar(axis, y, ends, COLORS[number]))
+            drawing.add_bar(_bar(axis, y, ends, COLORS[number]), is_incomplete=row.is_incomplete)
     for number, place in enumerate(row.numbers):
         if place:
             drawing.values.append(_number(axis, top + _BAR * (number + 0.5) + 5, place, unit))
 
 
-def _bar(axis: Axis, top: float, ends: Ends, color: str) -> tuple[float, float, float, float, str]:
+def _bar(axis: Axis, top: float, ends: Ends, color: str) -> Bar:
     start, end = sorted((axis.pixel(ends[0]), axis.pixel(ends[1])))
     return start, round(top, 1), max(round(end - start, 1), 1.5), _BAR - 1, color
 

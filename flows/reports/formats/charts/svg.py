@@ -1,8 +1,10 @@
 """Charts as SVG: columns, rows of bars for long labels, stacked columns, lines.
 
 Reads its template, writes nothing. Colors also differ in lightness, every series is named, and the
-alternative text has the lowest, highest and last number of each series.
+alternative text has the lowest, highest and last number of each series. Points that lack data are dashed or pale.
 """
+
+from dataclasses import replace
 
 from analytics_worker.presentation.numbers import compact_number
 from flows.reports.formats.charts.colors import COLORS
@@ -24,12 +26,14 @@ def limit_chart(chart: Chart) -> tuple[Chart, list[str]]:
         notes.append(f"{chart.title}: the chart shows {MAX_SERIES} of {len(series)} series.")
         series = series[:MAX_SERIES]
     limit = MAX_POINTS if chart.kind == "line" else MAX_BARS
-    labels = list(chart.labels)
+    labels, points = list(chart.labels), chart.incomplete_points
     if len(labels) > limit:
         notes.append(f"{chart.title}: the chart shows the last {limit} of {len(labels)} points.")
         labels = labels[-limit:]
         series = [Series(one.name, list(one.values)[-limit:]) for one in series]
-    return Chart(chart.title, labels, series, chart.kind, chart.unit), notes
+        cut = len(chart.labels) - limit
+        points = frozenset(n - cut for n in points if n >= cut)
+    return replace(chart, labels=labels, series=series, incomplete_points=points), notes
 
 
 def render_svg(chart: Chart) -> tuple[str, float]:
@@ -54,7 +58,15 @@ def alt_text(chart: Chart) -> str:
             f"{one.name}: lowest {compact_number(low, chart.unit)} ({at_low}), highest"
             f" {compact_number(high, chart.unit)} ({at_high}), last {compact_number(last, chart.unit)} ({at_last})."
         )
+    if chart.incomplete:
+        parts.append(f"{incomplete_note(chart)}.")
     return " ".join(parts)
+
+
+def incomplete_note(chart: Chart) -> str:
+    """Return until when the data of a chart is there, and how its points without all data look."""
+    look = "dashed" if chart.kind == "line" else "pale"
+    return f"{chart.incomplete} ({look})" if chart.incomplete_points else chart.incomplete
 
 
 def legend(chart: Chart) -> list[tuple[str, str]]:

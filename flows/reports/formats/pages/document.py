@@ -60,6 +60,10 @@ class Chart:
     series: Sequence[Series]
     kind: ChartKind = "bar"
     unit: str = ""
+    incomplete: str = ""
+    """Until when the data of its period is there; empty if none is missing."""
+    incomplete_points: frozenset[int] = frozenset()
+    """Positions of the labels that lack data."""
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,8 @@ class Document:
         warnings: Sentences at the top, which readers must know first.
         restated: What earlier reports have and is different now.
         complete_through: Through which instant the data is complete; None if unknown.
+        data_changed_at: When the data last changed, if nothing else is known of its age.
+        table_notes: Which tables lack data of the period, for files that have only rows.
     """
 
     title: str
@@ -110,6 +116,8 @@ class Document:
     trust: TrustState | None = None
     restated: Sequence[Restated] = ()
     complete_through: datetime | None = None
+    data_changed_at: datetime | None = None
+    table_notes: Sequence[str] = ()
 
 
 def chart_from_rows(fetched: FetchedRows, kind: ChartKind = "bar", unit: str = "") -> Chart:

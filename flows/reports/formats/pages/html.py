@@ -13,7 +13,13 @@ from typing import Any
 from analytics_worker.transport.email_content import InlineImage
 from analytics_worker.trust.stamp import checks
 from flows.reports.formats.charts.drawing import WIDTH
-from flows.reports.formats.charts.svg import alt_text, legend, limit_chart, render_svg
+from flows.reports.formats.charts.svg import (
+    alt_text,
+    incomplete_note,
+    legend,
+    limit_chart,
+    render_svg,
+)
 from flows.reports.formats.pages import pdf_process
 from flows.reports.formats.pages.cell_text import MAX_TEXT_LENGTH, size_text
 from flows.reports.formats.pages.document import Chart, Document, File, with_printable_titles
@@ -165,6 +171,7 @@ def _images(charts: Sequence[Chart], sources: Sequence[str]) -> list[dict[str, A
             "source": s,
             "alt": alt_text(c),
             "legend": legend(c),
+            "incomplete": incomplete_note(c),
             "width": WIDTH,
         }
         for c, s in zip(charts, sources, strict=True)

@@ -16,6 +16,7 @@ from flows.reports.formats.query.columns import DAYS, NUMBERS, Column
 from flows.reports.formats.query.fetch import FetchedRows
 
 TOTAL = "Total"
+MARK = "*"
 _MIN_BLOCKS = 3
 _NARROW = 0.55
 """Share of the available width from which on a table takes all of it."""
@@ -85,6 +86,8 @@ class ShownTable:
     rows: int
     truncated: bool
     omitted: str
+    incomplete: str
+    """Until when the data of its period is there, after the mark of the rows that lack data."""
 
 
 class TableTexts:
@@ -96,6 +99,8 @@ class TableTexts:
         shown = shown_indexes(fetched.columns)
         self.shortened = texts.shortened
         self.rows = [[row[index] for index in shown] for row in texts.rows]
+        for number in fetched.incomplete_rows:
+            self.rows[number][0] = f"{self.rows[number][0]} {MARK}"
         self.totals = _labeled([texts.totals[index] for index in shown] if texts.totals else None)
         columns = [fetched.columns[index] for index in shown]
         below = [*self.rows, self.totals] if self.totals else self.rows
@@ -135,7 +140,12 @@ class TableTexts:
             len(self.rows),
             self.fetched.truncated,
             omitted,
+            self._incomplete(),
         )
+
+    def _incomplete(self) -> str:
+        is_marked = bool(self.fetched.incomplete_rows)
+        return f"{MARK} {self.fetched.incomplete}" if is_marked else self.fetched.incomplete
 
     def _widths(self, target: Target) -> list[float]:
         return [each.width(target.width) for each in self._measured]

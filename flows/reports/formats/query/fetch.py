@@ -53,6 +53,10 @@ class FetchedRows:
     """The sum of each column that has a total, of all rows."""
     fingerprint: Fingerprint | None = None
     """Of all rows, if the query is hashed, none is missing, and they were read in time."""
+    incomplete: str = ""
+    """Until when the data of their period is there; empty if none is missing."""
+    incomplete_rows: frozenset[int] = frozenset()
+    """Positions of the rows that lack data."""
 
     @property
     def names(self) -> tuple[str, ...]:

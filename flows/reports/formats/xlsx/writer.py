@@ -1,7 +1,8 @@
 """Excel workbooks: a sheet for each query, and another one whenever a sheet is full.
 
 The server produces the XML of each row, which is compressed as it arrives. Only the first rows of a sheet
-are buffered, to compute its column widths. What was truncated is listed on a sheet of notes.
+are buffered, to compute its column widths. What was truncated, or lacks data, is listed on
+a sheet of notes.
 """
 
 import zipfile
@@ -38,8 +39,8 @@ def write(context: ExportContext, file: BinaryIO) -> None:
             rows = context.copy(query, _row(columns), VERBATIM, table.write)
             total_row = _total_row(context, query, columns) if rows else ""
             _add_notes(context, query, table.finish(total_row))
-        if context.notes:
-            sheets.write_notes(context.notes)
+        if notes := [*context.sheet_notes, *context.notes]:
+            sheets.write_notes(notes)
         _write_parts(archive, styles, sheets.finished)
 
 

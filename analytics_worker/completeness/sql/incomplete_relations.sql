@@ -1,6 +1,8 @@
--- Return since when data is missing before the end of a period, in what these relations hold: ten or more rows by
--- the arrival pattern of the source that limits them.
-select min(c.complete_through) as since
+-- The relations that lack data before the end of a period, and since when: ten or more rows by the arrival pattern
+-- of the source that limits each.
+select
+    c.schema_name || '.' || c.relation_name as relation,
+    c.complete_through as since
 from ops.completeness as c
 where
     c.schema_name || '.' || c.relation_name = any(cast(:relations as text []))
