@@ -82,6 +82,16 @@ class Period:
             return f"{self.first:%A}, {self.first.day} {self.first:%B %Y}"
         return _days_text(self.first, self.first + timedelta(days=6))
 
+    @property
+    def short_text(self) -> str:
+        """The period in a few characters: ``24 Nov``, ``week of 16 Nov``, ``Nov 2026``, ``2026-Q4``."""
+        if self.kind == "quarterly":
+            return self.label
+        if self.kind == "monthly":
+            return f"{self.first:%b %Y}"
+        day = f"{self.first.day} {self.first:%b}"
+        return day if self.kind == "daily" else f"week of {day}"
+
     def previous(self) -> "Period":
         """Return the previous period."""
         return Period(self.kind, first_of(self.kind, self.first - timedelta(days=1)), self.timezone)
