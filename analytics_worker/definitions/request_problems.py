@@ -29,10 +29,10 @@ class RequestProblems:
     def checked(
         self, field: str, check: Callable[P, R], *args: P.args, **kwargs: P.kwargs
     ) -> R | None:
-        """Return what a check returns; None if it refuses the field."""
+        """Return what a check returns; None if it refuses the field with this error."""
         try:
             return check(*args, **kwargs)
-        except PermanentError as error:
+        except self._error as error:
             self.add(field, str(error))
             return None
 
@@ -64,7 +64,8 @@ class RequestProblems:
     def raise_any(self) -> None:
         """Raise one error that names all mistakes, if there are any."""
         if self._messages:
-            raise self._error("; ".join(dict.fromkeys(self._messages)))
+            *others, last = dict.fromkeys(self._messages)
+            raise self._error("; ".join([*(each.removesuffix(".") for each in others), last]))
 
 
 def _messages(error: ValidationError, path: str) -> Iterator[tuple[str, str]]:

@@ -84,13 +84,16 @@ class Period:
 
     @property
     def short_text(self) -> str:
-        """The period in a few characters: ``24 Nov``, ``week of 16 Nov``, ``Nov 2026``, ``2026-Q4``."""
+        """The period in a few characters: ``24 Nov``, ``16 – 22 Nov``, ``Nov 2026``, ``2026-Q4``."""
         if self.kind == "quarterly":
             return self.label
         if self.kind == "monthly":
             return f"{self.first:%b %Y}"
-        day = f"{self.first.day} {self.first:%b}"
-        return day if self.kind == "daily" else f"week of {day}"
+        day, last = f"{self.first.day} {self.first:%b}", self.first + timedelta(days=6)
+        if self.kind == "daily":
+            return day
+        begin = self.first.day if last.month == self.first.month else day
+        return f"{begin} – {last.day} {last:%b}"
 
     def previous(self) -> "Period":
         """Return the previous period."""

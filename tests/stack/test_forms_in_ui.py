@@ -1,0 +1,57 @@
+"""The forms as a person sees them: the Prefect UI in a real browser, on the product's server."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from prefect.client.orchestration import SyncPrefectClient
+
+from analytics_worker.deployment.deploy import deploy, desired_state
+from tests.support.browser import evaluate, opened
+from tests.support.guarded_server import client_of
+from tests.support.processes import Server
+from tests.support.wait_until import wait_until
+
+TEXT = "document.body ? document.body.innerText : ''"
+CHECK_FIRST = "document.querySelector('[role=switch]').click()"
+SUBMIT = "document.querySelector('form').requestSubmit()"
+
+
+@pytest.fixture(scope="module")
+def client(bare_server: Server) -> Iterator[SyncPrefectClient]:
+    with client_of(bare_server) as api:
+        deploy(desired_state(), api)
+        yield api
+
+
+def form_of(server: Server, client: SyncPrefectClient, deployment: str) -> Any:
+    """A browser at "Custom run" of a deployment, as a context manager."""
+    found = client.read_deployment_by_name(deployment).id
+    return opened(f"http://127.0.0.1:{server.port}/v2/deployments/deployment/{found}/run")
+
+
+@pytest.mark.parametrize(
+    ("deployment", "labels"),
+    [
+        ("trigger-alert/alerts", ["Identity", "Query", "Condition", "Lower and upper bound", "Channels"]),
+        ("create-threshold-alert/alerts", ["Metric", "Critical threshold", "current_value", "status"]),
+        ("generate-single-report/reports", ["Name", "Query", "Several formats", "Recipients", "Period"]),
+        ("generate-ad-hoc-report/reports", ["Query", "One format", "To, cc, bcc and channels"]),
+        ("run-dbt-models/dbt", ["select", "exclude", "full_refresh", "These"]),
+        ("refresh-materialized-views/analytics", ["These views", "All views whose inputs changed"]),
+    ],
+)  # fmt: skip
+def test_parameters_are_fields(bare_server: Server, client, deployment, labels):
+    with form_of(bare_server, client, deployment) as browser:
+        wait_until(lambda: labels[0] in str(evaluate(browser, TEXT)), 60, 0.3)
+        text = str(evaluate(browser, TEXT))
+    assert [label for label in labels if label not in text] == []
+
+
+def test_the_form_names_all_mistakes_before_it_sends_anything(bare_server: Server, client):
+    with form_of(bare_server, client, "trigger-alert/alerts") as browser:
+        wait_until(lambda: "Identity" in str(evaluate(browser, TEXT)), 60, 0.3)
+        evaluate(browser, CHECK_FIRST)
+        evaluate(browser, SUBMIT)
+        wait_until(lambda: "is a required property" in str(evaluate(browser, TEXT)), 60, 0.3)
+    assert client.read_flow_runs() == []
