@@ -1,4 +1,4 @@
-"""Collect the mistakes of one request, so that its caller learns of all of them at once. Reads nothing, writes nothing."""
+"""Collect the mistakes of one request, so that one message names all of them. Reads nothing, writes nothing."""
 
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ParamSpec, TypeVar

@@ -29,7 +29,7 @@ MAX_NAMES = 4
 REQUEST_SECONDS = 5.0
 _OUTCOME_LENGTH = MAX_LENGTH // 2
 _KEPT_LENGTH = MAX_LENGTH - _OUTCOME_LENGTH - 5
-"""How much of a name is left, whatever the outcome."""
+"""How much of a name is left beside the longest outcome."""
 _GENERATED = re.compile(r"[a-z]+(-[a-z]+){1,2}")
 """Names that Prefect and its UI invent, such as ``ivory-pony``."""
 _SECRET = re.compile(
@@ -53,8 +53,8 @@ class RunName:
     def of_run(self, run: FlowRun) -> str:
         """Return the name of a run that starts, or starts again; one that its caller chose is kept."""
         name = self.from_parameters(run)
-        is_ours = _GENERATED.fullmatch(run.name) or run.name.startswith(name[:_KEPT_LENGTH])
-        return name if is_ours else run.name
+        is_replaced = _GENERATED.fullmatch(run.name) or run.name.startswith(name[:_KEPT_LENGTH])
+        return name if is_replaced else run.name
 
     def from_parameters(self, run: FlowRun) -> str:
         """Return the name that the parameters of a run give it."""

@@ -182,7 +182,7 @@ def test_the_positional_arguments_of_the_registry_are_accepted():
 
 
 def test_what_events_send_is_not_refused_before_a_run_can_report_it():
-    """An automation that the API refuses starts no run, and nobody is notified."""
+    """An automation that the API refuses starts no run, and no recipient is notified."""
     for deployed in deployed_flows():
         takes_mapping = deployed.flow.name in FORMS
         assert fields_of(deployed)["enforce_parameter_schema"] is not takes_mapping
