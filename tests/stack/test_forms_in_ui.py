@@ -1,5 +1,6 @@
 """The forms as a person sees them: the Prefect UI in a real browser, on the product's server."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,12 @@ from tests.support.wait_until import wait_until
 
 TEXT = "document.body ? document.body.innerText : ''"
 CHECK_FIRST = "document.querySelector('[role=switch]').click()"
+FILL = """((label, value) => {
+  const found = [...document.querySelectorAll("label")].find(each => each.textContent === label);
+  const box = document.getElementById(found.htmlFor);
+  Object.getOwnPropertyDescriptor(Object.getPrototypeOf(box), "value").set.call(box, value);
+  box.dispatchEvent(new Event("input", { bubbles: true }));
+})(%s, %s)"""
 SUBMIT = "document.querySelector('form').requestSubmit()"
 
 
@@ -55,3 +62,19 @@ def test_the_form_names_all_mistakes_before_it_sends_anything(bare_server: Serve
         evaluate(browser, SUBMIT)
         wait_until(lambda: "is a required property" in str(evaluate(browser, TEXT)), 60, 0.3)
     assert client.read_flow_runs() == []
+
+
+def test_what_a_person_fills_is_what_the_run_gets(bare_server: Server, client):
+    """Fields that stay empty are not sent, except those with defaults."""
+    filled = {"Name": "Open pipeline", "Query": "select 1 as n"}
+    with form_of(bare_server, client, "generate-ad-hoc-report/reports") as browser:
+        wait_until(lambda: "Query" in str(evaluate(browser, TEXT)), 60, 0.3)
+        for label, value in filled.items():
+            evaluate(browser, FILL % (json.dumps(label), json.dumps(value)))
+        evaluate(browser, SUBMIT)
+        wait_until(client.read_flow_runs, 60, 0.3)
+    (run,) = client.read_flow_runs()
+    assert run.parameters == {
+        "report_config": {"name": "Open pipeline", "query": "select 1 as n", "format": "csv"}
+    }
+    client.delete_flow_run(run.id)
