@@ -33,7 +33,7 @@ _KEPT_LENGTH = MAX_LENGTH - _OUTCOME_LENGTH - 5
 _GENERATED = re.compile(r"[a-z]+(-[a-z]+){1,2}")
 """Names that Prefect and its UI invent, such as ``ivory-pony``."""
 _SECRET = re.compile(
-    r"(?<=//)[^/\s@]*@|(?<=\bpassword=)[^\s&]+|(?<=\btoken=)[^\s&]+|(?<=\bsecret=)[^\s&]+",
+    r"(?<=//)[^/\s@]*@|(?<=password=)[^\s&]+|(?<=token=)[^\s&]+|(?<=secret=)[^\s&]+|(?<=key=)[^\s&]+",
     re.IGNORECASE,
 )
 
@@ -53,7 +53,7 @@ class RunName:
     def of_run(self, run: FlowRun) -> str:
         """Return the name of a run that starts, or starts again; one that its caller chose is kept."""
         name = self.from_parameters(run)
-        is_replaced = _GENERATED.fullmatch(run.name) or run.name.startswith(name[:_KEPT_LENGTH])
+        is_replaced = _GENERATED.fullmatch(run.name) or _has_outcome(run.name, name)
         return name if is_replaced else run.name
 
     def from_parameters(self, run: FlowRun) -> str:
@@ -61,7 +61,7 @@ class RunName:
         if isinstance(self.start, str):
             return self.start
         due = run.expected_start_time or datetime.now(UTC)
-        return safe_name(_attempt(self.start, run.parameters, due) or run.name)
+        return safe_name(_attempt(self.start, run.parameters, due) or "") or run.name
 
     def add_outcome(self, outcome: Outcome, result: Any) -> None:
         """Add the outcome to the name of the current run, with one request; keep a name that its caller chose."""
@@ -89,8 +89,16 @@ def with_outcome(name: str, outcome: str) -> str:
 
 def listed(names: object) -> str:
     """Return names that a caller sent, the first ones only: ``staging, kpis``."""
-    texts = [str(each) for each in names] if isinstance(names, Iterable) else []
+    given = names if isinstance(names, Iterable) and not isinstance(names, str) else [names]
+    texts = [str(each) for each in given]
     return first_of(texts, MAX_NAMES)
+
+
+def _has_outcome(current: str, name: str) -> bool:
+    """Whether it is the name with an outcome, as an earlier attempt of the run may have left it."""
+    kept = name[:_KEPT_LENGTH]
+    is_cut = len(name) > _KEPT_LENGTH
+    return current.startswith(kept) and (is_cut or current[len(kept) :].startswith((": ", " (")))
 
 
 def _attempt(function: Callable[..., str | None], *values: Any) -> str | None:
