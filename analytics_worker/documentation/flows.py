@@ -86,9 +86,7 @@ def _signature(deployed_flow: DeployedFlow) -> str:
     parameters = [
         each.replace(annotation=_plain(each.annotation)) for each in signature.parameters.values()
     ]
-    return str(
-        signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty)
-    )
+    return str(signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty))
 
 
 def _plain(annotation: Any) -> Any:

@@ -60,7 +60,8 @@ class RunName:
         """Return the name that the parameters of a run give it."""
         if isinstance(self.start, str):
             return self.start
-        due = run.expected_start_time or datetime.now(UTC)
+        expected = run.expected_start_time  # of Prefect, whose type warns of being used
+        due = datetime.fromtimestamp(expected.timestamp(), UTC) if expected else datetime.now(UTC)
         return safe_name(_attempt(self.start, run.parameters, due) or "") or run.name
 
     def add_outcome(self, outcome: Outcome, result: Any) -> None:

@@ -37,7 +37,9 @@ MAX_FAILURES_LENGTH = 400
 
 ViewNames = Annotated[
     list[str] | None,
-    listed_or_none("These views", "All views whose inputs changed", ["pipeline_kpis", "revenue_kpis"]),
+    listed_or_none(
+        "These views", "All views whose inputs changed", ["pipeline_kpis", "revenue_kpis"]
+    ),
 ]
 
 

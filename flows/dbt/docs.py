@@ -25,8 +25,8 @@ from flows.dbt._before_models import run_before
 from flows.dbt._dbt_artifacts import DbtResult
 from flows.dbt._flow import dbt_flow
 from flows.dbt._flow_result import finish_run
-from flows.dbt._run_names import name_of, outcome
 from flows.dbt._published_files import publish_docs
+from flows.dbt._run_names import name_of, outcome
 from flows.dbt._workspace import publish, workspace
 from flows.dbt.state.production import default_target
 

@@ -72,9 +72,7 @@ def fields(schema: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def filled(form: type[Form]) -> dict[str, Any]:
     """What a person sends who fills each field with its example."""
-    return {
-        name: field.examples[0] for name, field in form.model_fields.items() if field.examples
-    }
+    return {name: field.examples[0] for name, field in form.model_fields.items() if field.examples}
 
 
 @every_form
@@ -109,7 +107,11 @@ def test_a_filled_form_is_accepted(name):
 
 
 def test_what_forms_send_is_understood():
-    alert = {name: value for name, value in filled(AlertForm).items() if name not in {"warning", "critical"}}
+    alert = {
+        name: value
+        for name, value in filled(AlertForm).items()
+        if name not in {"warning", "critical"}
+    }
     assert parse_alert(alert)[1].threshold == 1_000_000
     assert parse_threshold(filled(ThresholdForm))[1].warning == 10
     assert report_from_payload(filled(AdHocForm), "report_config").format == ["csv"]
@@ -169,16 +171,25 @@ def test_the_parameters_of_the_registry_are_accepted(name, parameters):
 
 def test_programs_send_plain_mappings_which_reach_the_flow_unchanged():
     """Whole rows, with numbers as text, missing values and keys that nothing reads."""
-    report = {"name": 5, "query": "select 1", "format": "EXCEL", "recipients": "a@example.com", "x": None}
+    report = {
+        "name": 5,
+        "query": "select 1",
+        "format": "EXCEL",
+        "recipients": "a@example.com",
+        "x": None,
+    }
     assert trigger_alert.validate_parameters({"alert_data": RULE}) == {"alert_data": RULE}
     event = {"threshold_data": RULE, "current_value": 1.5, "status": " Critical "}
     assert create_threshold_alert.validate_parameters(event) == event
-    for flow, name in ((generate_ad_hoc_report, "report_config"), (generate_single_report, "report_data")):
+    for flow, name in (
+        (generate_ad_hoc_report, "report_config"),
+        (generate_single_report, "report_data"),
+    ):
         assert flow.validate_parameters({name: report}) == {name: report}
 
 
 def test_the_positional_arguments_of_the_registry_are_accepted():
-    assert list(run_dbt_models.parameters.properties)[0] == "dbt_args"
+    assert next(iter(run_dbt_models.parameters.properties)) == "dbt_args"
 
 
 def test_what_events_send_is_not_refused_before_a_run_can_report_it():

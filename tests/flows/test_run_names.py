@@ -27,7 +27,7 @@ def outcome(result: Counted) -> str | None:
 
 @flow(timeout_seconds=60, run_name=lambda values, _due: f"count {values['what']}", outcome=outcome)
 def count(what: str, found: int = 0, status: str = "success") -> Counted:
-    return Counted(**flow_result(status, "counted"), found=found)  # pyright: ignore[reportArgumentType]
+    return Counted(**flow_result(status, f"counted {what}"), found=found)  # pyright: ignore[reportArgumentType]
 
 
 @flow(timeout_seconds=60)

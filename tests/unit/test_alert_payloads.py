@@ -111,7 +111,11 @@ def test_a_secret_is_rejected_with_its_replacement_and_without_quoting_it(channe
 
 def test_all_mistakes_of_an_alert_are_named():
     wrong = {
-        **{"id": None, "name": None, "query": "drop table x", "operator": "=>", "threshold": "many"},
+        "id": None,
+        "name": None,
+        "query": "drop table x",
+        "operator": "=>",
+        "threshold": "many",
         "notification_channels": [{"type": "mail"}, {"type": "fax"}],
         "reduce": "avg",
         "owner": "a@b@c",

@@ -142,4 +142,6 @@ def test_all_mistakes_are_named():
 
 def test_what_follows_from_a_mistake_is_not_named_as_another_one():
     parameters = {"parameters": {"team": "EMEA"}}
-    assert error_of(query=None, **parameters) == "report_config.query is missing; expected one SELECT"
+    assert (
+        error_of(query=None, **parameters) == "report_config.query is missing; expected one SELECT"
+    )

@@ -85,7 +85,9 @@ def test_the_period_is_the_last_one_that_was_over_when_the_run_was_due():
     assert name_of(generate_scheduled_reports, weekly, due) == "weekly reports for 30 Nov – 6 Dec"
 
 
-@pytest.mark.parametrize("name", ["Q3 numbers for the board", "retry", "pipeline-check 2", "alerts of Monday"])
+@pytest.mark.parametrize(
+    "name", ["Q3 numbers for the board", "retry", "pipeline-check 2", "alerts of Monday"]
+)
 def test_a_name_that_a_person_chose_is_kept(name):
     assert RunName("alerts").of_run(run(name=name)) == name
 

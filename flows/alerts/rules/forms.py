@@ -11,9 +11,7 @@ from analytics_worker.prefect_support.parameter_forms import Form, optional, pre
 from flows.alerts.rules.model import Operator, Severity
 
 Number = Annotated[float, Field(title="One number")]
-Range = Annotated[
-    list[float], Field(title="Lower and upper bound", min_length=2, max_length=2)
-]
+Range = Annotated[list[float], Field(title="Lower and upper bound", min_length=2, max_length=2)]
 ChannelType = Literal["email", "webhook", "slack"]
 STATUS_CHOICES = ("warning", "critical", "ok")
 Status = Annotated[str, WithJsonSchema({"type": "string", "enum": list(STATUS_CHOICES)})]
@@ -48,7 +46,9 @@ class _NotifiedForm(Form):
         [{"type": "email", "to": ["ops@example.com"]}],
     )
     repeat_every: str = optional(
-        "Repeat", "After which time the same alert is notified again, such as 30m or 1d. 1h if empty.", "1h"
+        "Repeat",
+        "After which time the same alert is notified again, such as 30m or 1d. 1h if empty.",
+        "1h",
     )
     owner: str = optional(
         "Owner", "Who is notified if it can't be evaluated or delivered.", "data@example.com"

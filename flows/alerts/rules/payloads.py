@@ -113,9 +113,7 @@ def _parse_bound(value: Any, path: str) -> Decimal | list[Decimal]:
         raise AlertRequestError(f"{path}: {value!r} is not a valid number") from None
 
 
-def _common_fields(
-    data: Mapping[str, Any], path: str, problems: RequestProblems
-) -> dict[str, Any]:
+def _common_fields(data: Mapping[str, Any], path: str, problems: RequestProblems) -> dict[str, Any]:
     """Return the keys of a rule that the caller set, and the channels."""
     content = {k: v for k, v in data.items() if k in _RULE_KEYS - {"name", "sql", "threshold"}}
     content.setdefault("repeat_every", format_duration(DEFAULT_REPEAT_EVERY))
@@ -123,7 +121,9 @@ def _common_fields(
     if channels is not None:
         items = cast("list[Any]", channels) if isinstance(channels, list) else [channels]
         content["channels"] = [
-            problems.checked("channels", _parse_channel, item, f"{path}.notification_channels[{index}]")
+            problems.checked(
+                "channels", _parse_channel, item, f"{path}.notification_channels[{index}]"
+            )
             for index, item in enumerate(items)
         ]
     return content

@@ -47,7 +47,9 @@ class AdHocForm(Form):
     recipients: Addresses | RecipientsForm = optional(
         "Recipients", "Who gets it. Without any, the file is only stored.", ["ann@example.com"]
     )
-    title: str = optional("Title", "At the top of the page. The name if empty.", "Open pipeline by team")
+    title: str = optional(
+        "Title", "At the top of the page. The name if empty.", "Open pipeline by team"
+    )
     description: str = optional("Description", "Below the title.", "All open opportunities.")
     parameters: dict[str, Any] = optional(
         "Parameters", "Values of the placeholders in the query, such as :team.", {}
