@@ -30,8 +30,8 @@ REQUEST_SECONDS = 5.0
 _OUTCOME_LENGTH = MAX_LENGTH // 2
 _KEPT_LENGTH = MAX_LENGTH - _OUTCOME_LENGTH - 5
 """How much of a name is left beside the longest outcome."""
-_GENERATED = re.compile(r"[a-z]+(-[a-z]+){1,2}")
-"""Names that Prefect and its UI invent, such as ``ivory-pony``."""
+_GENERATED = re.compile(r"[A-Za-z]+(-[A-Za-z]+){1,2}")
+"""Names that Prefect and its UI invent, such as ``ivory-pony`` and ``Ivory-Pony``."""
 _SECRET = re.compile(
     r"(?<=//)[^/\s@]*@|(?<=password=)[^\s&]+|(?<=token=)[^\s&]+|(?<=secret=)[^\s&]+|(?<=key=)[^\s&]+",
     re.IGNORECASE,

@@ -34,7 +34,7 @@ def run_dbt_models(
     Args:
         dbt_args: Options of `dbt run`, such as ``["--models", "staging", "kpis"]``.
             docs/decisions/dbt-arguments.md lists what callers may pass; the project itself is code.
-        select: Models to run, in dbt's syntax, such as ``["staging", "+pipeline_kpis"]``; all if empty.
+        select: Models to run, in dbt's syntax, such as `staging` or `+pipeline_kpis`; all if empty.
         exclude: Models to leave out, in the same syntax.
         full_refresh: Rebuild incremental models from the beginning.
     """

@@ -92,7 +92,7 @@ def test_a_name_that_a_person_chose_is_kept(name):
     assert RunName("alerts").of_run(run(name=name)) == name
 
 
-@pytest.mark.parametrize("name", ["ivory-pony", "very-quick-fox"])
+@pytest.mark.parametrize("name", ["ivory-pony", "very-quick-fox", "Incredible-Muskox"])
 def test_a_generated_name_is_replaced(name):
     assert RunName("alerts").of_run(run(name=name)) == "alerts"
 
