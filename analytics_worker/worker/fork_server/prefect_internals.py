@@ -119,7 +119,7 @@ def _send_name(flow_run: FlowRun, name: str) -> None:
         flow_run.name = name
         return update(self, flow_run_id, name=name, **changes)
 
-    FlowRunClient.update_flow_run = update_flow_run
+    FlowRunClient.update_flow_run = update_flow_run  # pyright: ignore[reportAttributeAccessIssue]  # the engine names what it changes
 
 
 def answer_first_read(flow_run: FlowRun, version: str | None) -> None:
