@@ -180,10 +180,12 @@ def _automations(state: DesiredState, client: SyncPrefectClient) -> Iterator[Dep
     deployment_ids = {name: client.read_deployment_by_name(name).id for name in state.deployments}
     for name, action in sync_automations(deployment_ids, client):
         yield DeploymentChange("automation", name, action)
-    triggered = {
-        each.deployment.name for each, _ in state.deployments.values() if each.deployment.triggers
+    names = {
+        trigger.name
+        for each, _ in state.deployments.values()
+        for trigger in each.deployment.triggers
     }
-    for orphan in remove_orphans(triggered, client):
+    for orphan in remove_orphans(names, client):
         yield DeploymentChange("automation", orphan.name, "removed")
 
 

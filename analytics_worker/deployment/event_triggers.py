@@ -18,6 +18,8 @@ from pydantic import TypeAdapter
 from analytics_worker.deployment.equal_automations import comparable
 
 _SPECIFICATION_TYPE: TypeAdapter[DeploymentTriggerTypes] = TypeAdapter(DeploymentTriggerTypes)
+OWN_PREFIX = "analytics-worker: "
+"""Of the names of automations of this project."""
 
 
 def sync_triggers(
@@ -28,17 +30,14 @@ def sync_triggers(
 ) -> bool:
     """Update the automations of a deployment; return whether anything changed."""
     resource = f"prefect.deployment.{deployment_id}"
-    prefix = f"{deployment_name}__automation_"
-    automations = [
-        _automation(deployment_id, f"{prefix}{number}", specification)
-        for number, specification in enumerate(specifications, start=1)
-    ]
+    automations = [_automation(deployment_id, specification) for specification in specifications]
     # The API does not return the owner; related automations may have been created by users.
     names = {automation.name for automation in automations}
+    prefixes = (OWN_PREFIX, f"{deployment_name}__automation_")  # the latter before they had names
     stored = [
         automation
         for automation in client.read_resource_related_automations(resource)
-        if automation.name in names or automation.name.startswith(prefix)
+        if automation.name in names or automation.name.startswith(prefixes)
     ]
     if _comparable(automations) == _comparable(stored):
         return False
@@ -49,14 +48,14 @@ def sync_triggers(
 
 
 def remove_orphans(
-    deployment_names: Collection[str], client: SyncPrefectClient
+    trigger_names: Collection[str], client: SyncPrefectClient
 ) -> Iterator[Automation]:
-    """Delete the triggers of deployments with these names that were deleted; yield each.
+    """Delete the triggers with these names of deployments that were deleted; yield each.
 
     The server keeps them, and they start nothing.
     """
-    for name in sorted(deployment_names):
-        for automation in client.read_automations_by_name(f"{name}__automation_1"):
+    for name in sorted(trigger_names):
+        for automation in client.read_automations_by_name(name):
             started = [each.deployment_id for each in automation.actions if _starts(each)]
             if started and not _exist(started, client):
                 client.delete_automation(automation.id)
@@ -77,7 +76,7 @@ def _comparable(automations: Sequence[AutomationCore]) -> list[str]:
     return sorted(comparable(each, frozenset({"owner_resource"})) for each in automations)
 
 
-def _automation(deployment_id: UUID, name: str, specification: Mapping[str, Any]) -> AutomationCore:
-    trigger = _SPECIFICATION_TYPE.validate_python({"name": name} | dict(specification))
+def _automation(deployment_id: UUID, specification: Mapping[str, Any]) -> AutomationCore:
+    trigger = _SPECIFICATION_TYPE.validate_python(dict(specification))
     trigger.set_deployment_id(deployment_id)
     return trigger.as_automation()

@@ -33,7 +33,7 @@ def fields_of(deployed_flow: DeployedFlow) -> dict[str, Any]:
         "parameter_openapi_schema": parameter_schema(deployed_flow.flow).model_dump(
             exclude_unset=True
         ),
-        "enforce_parameter_schema": True,
+        "enforce_parameter_schema": deployment.enforce_parameter_schema,
         "schedules": [
             DeploymentScheduleCreate.model_validate(
                 {

@@ -2,7 +2,7 @@
 
 import importlib
 import inspect
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin
 
 from prefect import Task
 
@@ -81,6 +81,13 @@ def _section(deployed_flow: DeployedFlow) -> list[str]:
 
 
 def _signature(deployed_flow: DeployedFlow) -> str:
-    return str(
-        inspect.signature(deployed_flow.flow.fn).replace(return_annotation=inspect.Signature.empty)
-    )
+    """Return the signature as callers see it: types without the descriptions of their forms."""
+    signature = inspect.signature(deployed_flow.flow.fn)
+    parameters = [
+        each.replace(annotation=_plain(each.annotation)) for each in signature.parameters.values()
+    ]
+    return str(signature.replace(parameters=parameters, return_annotation=inspect.Signature.empty))
+
+
+def _plain(annotation: Any) -> Any:
+    return get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation

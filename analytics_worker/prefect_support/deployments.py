@@ -62,6 +62,8 @@ class Pool(_Strict):
 class Trigger(_Strict):
     """An event that starts a run, with the parameters that the run takes from its payload."""
 
+    name: str
+    """Of the automation; it begins with "analytics-worker: "."""
     type: Literal["event"] = "event"
     expect: Annotated[list[str], Field(min_length=1)]
     match: dict[str, str | list[str]] = {}
@@ -71,7 +73,7 @@ class Trigger(_Strict):
     within: NonNegativeFloat = 0
     parameters: dict[str, Any] = {}
     enabled: bool = True
-    description: str = ""
+    description: str
 
 
 class Deployment(_Strict):
@@ -82,6 +84,8 @@ class Deployment(_Strict):
     description: str
     work_pool: PoolReference
     concurrency_limit: ConcurrencyLimit | None = None
+    enforce_parameter_schema: bool = True
+    """Whether the API refuses runs whose parameters do not fit the schema."""
     schedules: list[Schedule] = []
     triggers: list[Trigger] = []
     parameters: dict[str, Any] = {}

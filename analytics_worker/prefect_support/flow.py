@@ -16,6 +16,7 @@ from analytics_worker.errors import chain, is_permanent
 from analytics_worker.prefect_support.catch_up import skip_if_superseded
 from analytics_worker.prefect_support.inline_results import with_inline_data
 from analytics_worker.prefect_support.results import RunFailed, flow_result, state_of
+from analytics_worker.prefect_support.run_names import NameOf, Outcome, RunName
 from analytics_worker.prefect_support.run_ownership import run_ownership
 from analytics_worker.prefect_support.safe_logs import protect_logs
 from analytics_worker.prefect_support.stack_access import use_server
@@ -64,6 +65,8 @@ def flow(
     *,
     timeout_seconds: float,
     flow_type: type[WorkerFlow[..., Any]] = WorkerFlow,
+    run_name: str | NameOf | None = None,
+    outcome: Outcome | None = None,
     **options: Any,
 ) -> Callable[[Callable[P, R]], WorkerFlow[P, R]]:
     """Make a flow of a function that returns a `analytics_worker.prefect_support.results.FlowResult`.
@@ -72,12 +75,16 @@ def flow(
         timeout_seconds: When the run ends as TimedOut. Statements and child processes of the flow
             need their own timeouts.
         flow_type: Class of the flow.
+        run_name: Name of its runs; by default that of the function in words.
+        outcome: Returns what a result adds to the name of its run.
         options: Any other option of Prefect's flow.
     """
 
     def decorate(function: Callable[P, R]) -> WorkerFlow[P, R]:
+        name = RunName(run_name or function.__name__.replace("_", " "))
         made = flow_type(
-            cast("Callable[P, R]", measured(_report_errors(function))),
+            cast("Callable[P, R]", measured(_report_errors(_named(function, name, outcome)))),
+            flow_run_name=name,
             timeout_seconds=timeout_seconds,
             persist_result=True,
             result_serializer="json",
@@ -86,6 +93,20 @@ def flow(
         return cast("WorkerFlow[P, R]", made)
 
     return decorate
+
+
+def _named(function: Callable[P, R], name: RunName, outcome: Outcome | None) -> Callable[P, R]:
+    """Add the outcome to the name of the run; without one, nothing is requested at its end."""
+    if outcome is None:
+        return function
+
+    @functools.wraps(function)
+    def body(*args: P.args, **kwargs: P.kwargs) -> R:
+        result = function(*args, **kwargs)
+        name.add_outcome(outcome, result)
+        return result
+
+    return body
 
 
 def _report_errors(function: Callable[P, R]) -> Callable[P, State[Any]]:

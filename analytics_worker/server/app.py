@@ -7,7 +7,8 @@ How it uses SQLite and PostgreSQL is in analytics_worker/server/database.py. On 
 (analytics_worker/server/unavailable_database.py). What exists is created only once, without an error in the log
 (analytics_worker/server/conflicts.py). A schema is checked once (analytics_worker/server/checked_schemas.py). An idle one
 waits (analytics_worker/server/background_tasks.py), and checks of requests cost little
-(analytics_worker/server/direct_middleware.py). Reads and writes only what Prefect's server does, extends
+(analytics_worker/server/direct_middleware.py). The documentation is shown beside the UI
+(analytics_worker/server/documentation_pages.py). Reads and writes only what Prefect's server does, extends
 deadlines that passed during its downtime (analytics_worker/server/deadlines_after_downtime.py) and creates indexes (analytics_worker/server/sqlite_indexes.py).
 """
 
@@ -31,6 +32,7 @@ from analytics_worker.server.crashed_runs import keep_declared_crashes
 from analytics_worker.server.database import configure_database, is_on_sqlite
 from analytics_worker.server.deadlines_after_downtime import extend_heartbeat_deadlines
 from analytics_worker.server.direct_middleware import check_directly
+from analytics_worker.server.documentation_pages import show_documentation
 from analytics_worker.server.request_guard import RequestGuard
 from analytics_worker.server.request_limit import limit_api_requests
 from analytics_worker.server.request_rules import Rules
@@ -65,6 +67,7 @@ def app(port: int | None = None) -> RequestGuard:
     api: FastAPI = served.api_app  # pyright: ignore[reportAttributeAccessIssue]
     limit_api_requests(served, api)
     check_directly(served, api)
+    show_documentation(served)
     stack_id = user_variables().get(PROCESS_MARKER, "")
     return RequestGuard(UnauthorizedExplanation(served), rules, stack_id)
 

@@ -11,6 +11,7 @@ from analytics_worker.prefect_support.task import task
 from flows.alerts.evaluation.flow_results import (
     EvaluationSummary,
     ScheduledResult,
+    scheduled_outcome,
     scheduled_result,
 )
 from flows.alerts.evaluation.reads import record_reads
@@ -28,7 +29,7 @@ def evaluate_alerts() -> EvaluationSummary:
     return evaluate(["alert", "event"])
 
 
-@flow(timeout_seconds=240)
+@flow(timeout_seconds=240, run_name="alerts", outcome=scheduled_outcome)
 def process_pending_alerts() -> ScheduledResult:
     """Evaluate due alert rules; send due messages, including those of earlier runs.
 

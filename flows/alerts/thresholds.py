@@ -10,6 +10,7 @@ from analytics_worker.prefect_support.task import task
 from flows.alerts.evaluation.flow_results import (
     EvaluationSummary,
     ScheduledResult,
+    scheduled_outcome,
     scheduled_result,
 )
 from flows.alerts.evaluation.reads import record_reads
@@ -25,7 +26,7 @@ def evaluate_thresholds() -> EvaluationSummary:
     return evaluate(["threshold"])
 
 
-@flow(timeout_seconds=240)
+@flow(timeout_seconds=240, run_name="thresholds", outcome=scheduled_outcome)
 def check_threshold_conditions() -> ScheduledResult:
     """Evaluate all metrics with thresholds, and notify of those that crossed one.
 

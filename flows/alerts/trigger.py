@@ -5,12 +5,21 @@ Safe to repeat: the same alert (by id) is notified once within its ``repeat_ever
 `process_pending_alerts` evaluates it, so that its resolution is notified, too.
 """
 
-from typing import Any
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
 
 from analytics_worker.prefect_support.flow import flow
+from analytics_worker.prefect_support.parameter_forms import FormOf
 from analytics_worker.prefect_support.retries import ALERT_EVENT
 from analytics_worker.prefect_support.task import task
-from flows.alerts.evaluation.flow_results import AlertResult, EventResult, event_result
+from flows.alerts.evaluation.flow_results import (
+    AlertResult,
+    EventResult,
+    event_outcome,
+    event_result,
+)
+from flows.alerts.rules.forms import AlertForm
 from flows.alerts.rules.payloads import parse_alert
 from flows.alerts.tasks import deliver, evaluate_one, publish_states
 
@@ -24,8 +33,13 @@ def evaluate_alert(alert_data: dict[str, Any]) -> AlertResult:
     return evaluate_one(identity, rule)
 
 
-@flow(timeout_seconds=120)
-def trigger_alert(alert_data: dict[str, Any]) -> EventResult:
+def _run_name(parameters: Mapping[str, Any], _due: datetime) -> str:
+    data = parameters["alert_data"]
+    return f"alert: {data.get('name') or data['id']}"
+
+
+@flow(timeout_seconds=120, run_name=_run_name, outcome=event_outcome)
+def trigger_alert(alert_data: Annotated[dict[str, Any], FormOf(AlertForm)]) -> EventResult:
     """Evaluate an alert and notify its channels if its condition is met.
 
     Args:

@@ -3,7 +3,7 @@
 Reads pg_catalog and ``ops.refresh_log``; writes nothing.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -69,16 +69,22 @@ def select_views(names: Sequence[str], known: Sequence[View]) -> list[View]:
     Raises:
         UnknownViewError: a name matches no view, or several.
     """
-    unknown = [name for name in names if not _matching(name, known)]
+    matches = {name: _matching(name, known) for name in names}
+    problems = list(_problems(matches, known))
+    if problems:
+        raise UnknownViewError("; ".join(problems))
+    return list(dict.fromkeys(found[0] for found in matches.values()))
+
+
+def _problems(matches: Mapping[str, Sequence[View]], known: Sequence[View]) -> Iterator[str]:
+    """Return what is wrong with the names: all of them, so that one message is enough."""
+    unknown = [name for name, found in matches.items() if not found]
     if unknown:
-        raise UnknownViewError(
-            f"No materialized view found: {', '.join(map(repr, unknown))}; expected one of:"
-            f" {_list(known)}"
-        )
-    for name in names:
-        if len(matches := _matching(name, known)) > 1:
-            raise UnknownViewError(f"{name!r} is ambiguous; expected one of: {_list(matches)}")
-    return list(dict.fromkeys(_matching(name, known)[0] for name in names))
+        names = ", ".join(map(repr, unknown))
+        yield f"No materialized view found: {names}; expected one of: {_list(known)}"
+    for name, found in matches.items():
+        if len(found) > 1:
+            yield f"{name!r} is ambiguous; expected one of: {_list(found)}"
 
 
 def _matching(name: str, known: Sequence[View]) -> list[View]:

@@ -134,7 +134,13 @@ def check_declared_contracts() -> list[str]:
         return str(error).splitlines()
 
 
-@flow(timeout_seconds=600)
+def _outcome(result: CatalogRefresh) -> str | None:
+    """Return what changed, for the name of the run; None if nothing did."""
+    changes = [f"{count} {label}" for label, count in _changes(result["stats"]).items() if count]
+    return ", ".join(changes) or None
+
+
+@flow(timeout_seconds=600, outcome=_outcome)
 def refresh_catalog() -> CatalogRefresh:
     """Refresh the analytics catalog: relations, columns, sizes, row estimates, age of the data."""
     stats = upsert_catalog(settings().analytics_schemas)

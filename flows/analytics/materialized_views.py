@@ -6,8 +6,9 @@ refresh of a view at a time.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
-from typing import TypedDict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, TypedDict
 
 from prefect import get_run_logger
 
@@ -16,8 +17,10 @@ from analytics_worker.completeness.measure import measure
 from analytics_worker.database.connections import warehouse
 from analytics_worker.errors import PermanentError, chain
 from analytics_worker.prefect_support.flow import flow
+from analytics_worker.prefect_support.parameter_forms import listed_or_none
 from analytics_worker.prefect_support.results import FlowResult, flow_result, status_of
 from analytics_worker.prefect_support.retries import REFRESH
+from analytics_worker.prefect_support.run_names import listed
 from analytics_worker.prefect_support.table_artifacts import create_table_artifact
 from analytics_worker.prefect_support.task import task
 from analytics_worker.settings import settings
@@ -31,6 +34,13 @@ from flows.analytics._views import View, materialized_views, select_views
 NAMED_REASON = "named by the caller"
 FAILURES_IN_MESSAGE = 3
 MAX_FAILURES_LENGTH = 400
+
+ViewNames = Annotated[
+    list[str] | None,
+    listed_or_none(
+        "These views", "All views whose inputs changed", ["pipeline_kpis", "revenue_kpis"]
+    ),
+]
 
 
 class Summary(TypedDict):
@@ -92,8 +102,20 @@ def record_skipped(skipped: list[_refresh_log_store.Skipped]) -> None:
     _refresh_log_store.record_skipped(skipped)
 
 
-@flow(timeout_seconds=7200)
-def refresh_materialized_views(view_names: list[str] | None = None) -> RefreshViews:
+def _run_name(parameters: Mapping[str, Any], _due: datetime) -> str:
+    """Return ``refresh: pipeline_kpis`` or, of all views, ``materialized views``."""
+    names = parameters.get("view_names")
+    return "materialized views" if names is None else f"refresh: {listed(names)}"
+
+
+def _outcome(result: RefreshViews) -> str | None:
+    """Return how many views were refreshed and failed; None if there were none."""
+    counts = {"refreshed": result["summary"]["successful"], "failed": result["summary"]["failed"]}
+    return ", ".join(f"{count} {label}" for label, count in counts.items() if count) or None
+
+
+@flow(timeout_seconds=7200, run_name=_run_name, outcome=_outcome)
+def refresh_materialized_views(view_names: ViewNames = None) -> RefreshViews:
     """Refresh materialized views in dependency order, concurrently where they allow it.
 
     Args:

@@ -12,6 +12,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from analytics_worker.definitions.request_problems import RequestProblems
 from analytics_worker.text import one_line
 from flows.dbt._command_options import command_options
 from flows.dbt._defined_names import check_defined
@@ -141,25 +142,37 @@ def check_arguments(command: str, arguments: Sequence[str], project: Path) -> Ar
     """Return the arguments for ``dbt <command>``, with ``--models`` translated and lists merged.
 
     Raises:
-        DbtArgumentError: an argument is another subcommand, an option of the worker, unknown, or
-            has a missing or invalid value.
+        DbtArgumentError: arguments are another subcommand, options of the worker, unknown, or
+            have a missing or invalid value; names all of them.
         NoStateError: there is nothing to compare with.
     """
     options: list[str] = []
     lists: dict[str, list[str]] = {}
+    problems = RequestProblems(DbtArgumentError)
     rest = _split_equals(arguments)
     while rest:
-        option = rest.pop(0)
-        _check_option(command, option)
-        if option in LISTS:
-            lists.setdefault(LISTS[option], []).extend(_pop_list(command, option, rest, project))
-        elif option in SWITCHES:
-            options.append(option)
-        else:
-            options += [option, _pop_value(command, option, rest, project)]
-    check_defined(options, project)
+        read = problems.checked("dbt_args", _read_option, command, rest, options, lists, project)
+        while not read and rest and not rest[0].startswith("-"):
+            rest.pop(0)  # the values of an option that is refused
+    problems.checked("dbt_args", check_defined, options, project)
+    problems.raise_any()
     check_state(options, lists, project)
     return Arguments(tuple(options), lists)
+
+
+def _read_option(
+    command: str, rest: list[str], options: list[str], lists: dict[str, list[str]], project: Path
+) -> bool:
+    """Move the first option and its values from the rest to the options or the lists."""
+    option = rest.pop(0)
+    _check_option(command, option)
+    if option in LISTS:
+        lists.setdefault(LISTS[option], []).extend(_pop_list(command, option, rest, project))
+    elif option in SWITCHES:
+        options.append(option)
+    else:
+        options += [option, _pop_value(command, option, rest, project)]
+    return True
 
 
 def _split_equals(arguments: Sequence[str]) -> list[str]:
@@ -234,4 +247,4 @@ def typed_arguments(
     try:
         return check_arguments(command, given, project)
     except DbtArgumentError as error:  # its parameters are named like the options
-        raise DbtArgumentError(str(error).removeprefix("dbt_args: --")) from None
+        raise DbtArgumentError(str(error).replace("dbt_args: --", "")) from None

@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, Self, TypeVar, cast
 from prefect.context import FlowRunContext
 
 from analytics_worker.prefect_support.flow import WorkerFlow, flow
+from analytics_worker.prefect_support.run_names import NameOf, Outcome
 from analytics_worker.settings import settings
 
 P = ParamSpec("P")
@@ -41,11 +42,20 @@ class DbtFlow(WorkerFlow[P, R]):
         self.limit_seconds = seconds
 
 
-def dbt_flow(*, timeout_seconds: float) -> Callable[[Callable[P, R]], DbtFlow[P, R]]:
+def dbt_flow(
+    *, timeout_seconds: float, run_name: str | NameOf | None = None, outcome: Outcome | None = None
+) -> Callable[[Callable[P, R]], DbtFlow[P, R]]:
     """Make a flow of a function that runs dbt.
 
     Args:
         timeout_seconds: Time limit of dbt, from the moment when no other run holds the lock.
+        run_name: Name of its runs, as for `flow`.
+        outcome: Returns what a result adds to it.
     """
-    decorate = flow(timeout_seconds=timeout_seconds, flow_type=cast("Any", DbtFlow))
+    decorate = flow(
+        timeout_seconds=timeout_seconds,
+        run_name=run_name,
+        outcome=outcome,
+        flow_type=cast("Any", DbtFlow),
+    )
     return cast("Callable[[Callable[P, R]], DbtFlow[P, R]]", decorate)

@@ -12,11 +12,12 @@ from flows.dbt._attempts import attempt
 from flows.dbt._command import run_command
 from flows.dbt._dbt_artifacts import DbtResult
 from flows.dbt._flow import dbt_flow
+from flows.dbt._run_names import name_of, outcome
 
 run_build = Task(attempt, name="dbt build", **DBT_RUN)
 
 
-@dbt_flow(timeout_seconds=7200)
+@dbt_flow(timeout_seconds=7200, run_name=name_of("dbt build"), outcome=outcome)
 def dbt_build(dbt_args: list[str] | None = None) -> DbtResult:
     """Build seeds, snapshots, models and tests; what depends on a failed node is skipped.
 

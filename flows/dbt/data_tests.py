@@ -11,11 +11,12 @@ from flows.dbt._attempts import attempt
 from flows.dbt._command import run_command
 from flows.dbt._dbt_artifacts import DbtResult
 from flows.dbt._flow import dbt_flow
+from flows.dbt._run_names import name_of, outcome
 
 run_tests = Task(attempt, name="dbt test", **DBT_TEST)
 
 
-@dbt_flow(timeout_seconds=1800)
+@dbt_flow(timeout_seconds=1800, run_name=name_of("dbt test"), outcome=outcome)
 def run_dbt_tests(dbt_args: list[str] | None = None) -> DbtResult:
     """Run dbt tests; the run fails if a test fails.
 

@@ -26,6 +26,7 @@ from flows.dbt._dbt_artifacts import DbtResult
 from flows.dbt._flow import dbt_flow
 from flows.dbt._flow_result import finish_run
 from flows.dbt._published_files import publish_docs
+from flows.dbt._run_names import name_of, outcome
 from flows.dbt._workspace import publish, workspace
 from flows.dbt.state.production import default_target
 
@@ -45,7 +46,7 @@ class DocsResult(DbtResult):
 generate_docs = Task(attempt, name="dbt docs generate", **DBT_DOCS)
 
 
-@dbt_flow(timeout_seconds=600)
+@dbt_flow(timeout_seconds=600, run_name=name_of("dbt docs", "select"), outcome=outcome)
 def dbt_docs_generate(
     target: str | None = None,
     vars: dict[str, Any] | None = None,  # noqa: A002  # named like the option of dbt

@@ -18,6 +18,7 @@ from flows.dbt._before_models import run_before
 from flows.dbt._dbt_artifacts import DbtResult, NodeResult
 from flows.dbt._flow import dbt_flow
 from flows.dbt._flow_result import finish_run
+from flows.dbt._run_names import name_of, outcome
 from flows.dbt._workspace import workspace
 from flows.dbt.state.production import keep_state
 
@@ -31,7 +32,11 @@ class UnknownSourceError(PermanentError):
 check_freshness = Task(attempt, name="dbt source freshness", **DBT_FRESHNESS)
 
 
-@dbt_flow(timeout_seconds=300)
+@dbt_flow(
+    timeout_seconds=300,
+    run_name=name_of("dbt source freshness", "source_names", "select"),
+    outcome=outcome,
+)
 def dbt_freshness_check(
     source_names: list[str] | None = None,
     target: str | None = None,

@@ -19,12 +19,17 @@ from flows.dbt._dbt_artifacts import DbtResult
 from flows.dbt._flow import dbt_flow
 from flows.dbt._flow_result import finish_run
 from flows.dbt._option_values import PROJECT_FILE, DbtArgumentError, macro_arguments
+from flows.dbt._run_names import outcome
 from flows.dbt._workspace import workspace
 
 run_macro = Task(attempt, name="dbt run-operation", **DBT_OPERATION)
 
 
-@dbt_flow(timeout_seconds=3600)
+@dbt_flow(
+    timeout_seconds=3600,
+    run_name=lambda values, _due: f"dbt run-operation: {values['macro']}",
+    outcome=outcome,
+)
 def dbt_run_operation(
     macro: str, args: dict[str, Any] | None = None, target: str | None = None
 ) -> DbtResult:

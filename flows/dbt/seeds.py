@@ -11,11 +11,12 @@ from flows.dbt._attempts import attempt
 from flows.dbt._command import run_command
 from flows.dbt._dbt_artifacts import DbtResult
 from flows.dbt._flow import dbt_flow
+from flows.dbt._run_names import name_of, outcome
 
 load_seeds = Task(attempt, name="dbt seed", **DBT_RUN)
 
 
-@dbt_flow(timeout_seconds=1800)
+@dbt_flow(timeout_seconds=1800, run_name=name_of("dbt seed"), outcome=outcome)
 def dbt_seed(dbt_args: list[str] | None = None) -> DbtResult:
     """Load the seeds of the dbt project.
 

@@ -12,11 +12,12 @@ from flows.dbt._attempts import attempt
 from flows.dbt._command import run_command
 from flows.dbt._dbt_artifacts import DbtResult
 from flows.dbt._flow import dbt_flow
+from flows.dbt._run_names import name_of, outcome
 
 take_snapshots = Task(attempt, name="dbt snapshot", **DBT_RUN)
 
 
-@dbt_flow(timeout_seconds=3600)
+@dbt_flow(timeout_seconds=3600, run_name=name_of("dbt snapshot"), outcome=outcome)
 def dbt_snapshot(dbt_args: list[str] | None = None) -> DbtResult:
     """Take the snapshots of the dbt project.
 

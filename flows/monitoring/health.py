@@ -88,7 +88,13 @@ def publish_health(results: list[CheckResult]) -> None:
     create_markdown_artifact(health_page(results), key="health", description=summary_line(results))
 
 
-@flow(timeout_seconds=120)
+def _outcome(result: HealthCheck) -> str | None:
+    """Return which checks failed, for the name of the run; None if none did."""
+    names = [each["name"] for each in _worst_first(result["checks"])]
+    return f"{', '.join(names)} {result['overall']}" if names else None
+
+
+@flow(timeout_seconds=120, outcome=_outcome)
 def health_check() -> HealthCheck:
     """Check everything the worker depends on; the run fails if a check is unhealthy."""
     results = run_all_checks()

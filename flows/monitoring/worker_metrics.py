@@ -24,7 +24,7 @@ from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.results import FlowResult, flow_result
 from analytics_worker.prefect_support.retries import MONITORING
 from analytics_worker.settings import settings
-from analytics_worker.text import one_line
+from analytics_worker.text import counted, one_line
 from flows.monitoring.deployment_health.update import update_health
 from flows.monitoring.incidents.content import no_recipient_text
 from flows.monitoring.incidents.update import IncidentUpdate
@@ -125,7 +125,13 @@ def notify_database_outage(reason: str) -> None:
         get_run_logger().warning(line)
 
 
-@flow(timeout_seconds=55)
+def _outcome(result: WorkerMetrics) -> str | None:
+    """Return how many incidents changed, for the name of the run; None if none did."""
+    changes = len(result["incident_changes"])
+    return counted(changes, "change") + " of incidents" if changes else None
+
+
+@flow(timeout_seconds=55, run_name="worker metrics", outcome=_outcome)
 def collect_worker_metrics() -> WorkerMetrics:
     """Measure the worker's host, processes and work pools into ops.worker_metrics."""
     sample, in_progress = measure_worker()

@@ -4,11 +4,14 @@ Reads what its SQL reads; writes a run, its file and its message. Safe to repeat
 report run; another flow run has another.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 from analytics_worker.prefect_support.flow import flow
+from analytics_worker.prefect_support.parameter_forms import FormOf
 from analytics_worker.prefect_support.retries import AD_HOC_REPORT
 from analytics_worker.prefect_support.task import task
+from flows.reports._run_names import name_of
+from flows.reports.definitions.forms import AdHocForm
 from flows.reports.definitions.payloads import report_from_payload
 from flows.reports.runs.delivery import send_reports
 from flows.reports.runs.keys import run_key
@@ -30,8 +33,10 @@ def request_report(report_config: dict[str, Any]) -> list[int]:
     return request_run(request)
 
 
-@flow(timeout_seconds=3600)
-def generate_ad_hoc_report(report_config: dict[str, Any]) -> ReportResult:
+@flow(timeout_seconds=3600, run_name=name_of("ad hoc report", "report_config"))
+def generate_ad_hoc_report(
+    report_config: Annotated[dict[str, Any], FormOf(AdHocForm)],
+) -> ReportResult:
     """Generate a report that is described by its parameter, and send it to its recipients.
 
     Args:

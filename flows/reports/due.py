@@ -16,6 +16,7 @@ from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import HISTORY, SCHEDULED_REPORTS
 from analytics_worker.prefect_support.task import task
 from flows.reports._planned import PlannedReports, generate_planned
+from flows.reports._run_names import outcome
 from flows.reports.restatement.check import check_restatements
 from flows.reports.runs.delivery import send_reports
 from flows.reports.scheduling.plan import ReportPlan
@@ -35,7 +36,7 @@ def plan_due_reports(now: datetime) -> ReportPlan:
     return plan_due_runs(now)
 
 
-@flow(timeout_seconds=2 * 3600)
+@flow(timeout_seconds=2 * 3600, run_name="reports due", outcome=outcome)
 def generate_due_reports() -> PlannedReports:
     """Generate the reports that are due at times of their own, and send them.
 

@@ -13,6 +13,7 @@ from analytics_worker.prefect_support.flow import flow
 from analytics_worker.prefect_support.retries import SCHEDULED_REPORTS
 from analytics_worker.prefect_support.task import task
 from flows.reports._planned import PlannedReports, generate_planned
+from flows.reports._run_names import outcome, scheduled_name
 from flows.reports.runs.delivery import send_reports
 from flows.reports.runs.requests import scheduled_time
 from flows.reports.scheduling.periods import SCHEDULE_TYPES
@@ -37,7 +38,7 @@ def plan_reports(schedule_type: ScheduleType, due: datetime) -> ReportPlan:
     return plan_runs(schedule_type, due)
 
 
-@flow(timeout_seconds=2 * 3600)
+@flow(timeout_seconds=2 * 3600, run_name=scheduled_name, outcome=outcome)
 def generate_scheduled_reports(schedule_type: str = "daily") -> ScheduledReports:
     """Generate the reports of a schedule for the last day, week or month, and send them.
 

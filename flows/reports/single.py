@@ -4,11 +4,14 @@ Reads what its SQL reads; writes a run, its file and its message. Safe to repeat
 with a schedule is generated once per period, any other once per flow run.
 """
 
-from typing import Any
+from typing import Annotated, Any
 
 from analytics_worker.prefect_support.flow import flow
+from analytics_worker.prefect_support.parameter_forms import FormOf
 from analytics_worker.prefect_support.retries import SINGLE_REPORT
 from analytics_worker.prefect_support.task import task
+from flows.reports._run_names import name_of
+from flows.reports.definitions.forms import SingleReportForm
 from flows.reports.definitions.payloads import report_from_payload
 from flows.reports.runs.delivery import send_reports
 from flows.reports.runs.keys import run_key
@@ -32,8 +35,10 @@ def request_report(report_data: dict[str, Any]) -> list[int]:
     return request_run(request)
 
 
-@flow(timeout_seconds=3600)
-def generate_single_report(report_data: dict[str, Any]) -> ReportResult:
+@flow(timeout_seconds=3600, run_name=name_of("report", "report_data"))
+def generate_single_report(
+    report_data: Annotated[dict[str, Any], FormOf(SingleReportForm)],
+) -> ReportResult:
     """Generate one report and send it to its recipients.
 
     Args:

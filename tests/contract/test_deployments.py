@@ -2,11 +2,13 @@
 
 import importlib
 import importlib.util
+import re
 import sys
 
 import pytest
 import yaml
 
+from analytics_worker.deployment.event_triggers import OWN_PREFIX
 from analytics_worker.documentation.flows import tasks_of
 from analytics_worker.prefect_support import heartbeat_timeout
 from analytics_worker.prefect_support.deployments import (
@@ -18,6 +20,7 @@ from analytics_worker.prefect_support.deployments import (
     read,
 )
 from analytics_worker.prefect_support.retries import should_retry
+from analytics_worker.server.documentation_pages import anchor
 from analytics_worker.settings import project_root
 
 DOMAINS = {"analytics", "dbt", "alerts", "reports", "monitoring"}
@@ -212,3 +215,27 @@ def test_an_invalid_prefect_yaml_is_refused_with_the_name_of_the_key(tmp_path, c
     invalid.write_text(yaml.safe_dump(document))
     with pytest.raises(PrefectYamlError, match=message):
         read(invalid)
+
+
+@every_flow
+def test_its_description_says_what_a_failure_means_and_leads_to_the_runbook(deployed: DeployedFlow):
+    description = deployed.deployment.description
+    assert ". If it fails, " in description
+    (link,) = re.findall(r"\[what to do\]\(/documentation/runbook\.md#([a-z-]+)\)\.$", description)
+    runbook = (project_root() / "docs" / "runbook.md").read_text()
+    assert link in map(anchor, re.findall(r"^#+ (.+)$", runbook, re.MULTILINE))
+
+
+@every_flow
+def test_it_is_either_routine_or_of_the_pipeline(deployed: DeployedFlow):
+    tags = set(deployed.deployment.tags)
+    assert deployed.deployment.domain in tags
+    assert len(tags & {"pipeline", "routine"}) == 1
+    often = [s for s in deployed.deployment.schedules if s.interval or "/" in (s.cron or "")]
+    assert not often or "routine" in tags
+
+
+def test_triggers_are_recognized_by_their_names():
+    names = [trigger.name for e in deployed_flows() for trigger in e.deployment.triggers]
+    assert len(set(names)) == len(names) > 0
+    assert all(name.startswith(OWN_PREFIX) for name in names)

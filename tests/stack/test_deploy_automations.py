@@ -55,13 +55,13 @@ def test_several_deploys_at_once_leave_one_automation(client, monkeypatch: pytes
 
 def test_triggers_of_a_deleted_deployment_are_removed(client):
     deploy(desired_state(), client)
-    name = "alerts__automation_1"
+    name = "analytics-worker: evaluate a requested alert"
     before = {each.id for each in client.read_automations_by_name(name)}
     client.delete_deployment(client.read_deployment_by_name("trigger-alert/alerts").id)
     assert removed(client) == [name]
     after = {each.id for each in client.read_automations_by_name(name)}
-    assert len(after) == len(before) == 2
-    assert len(before & after) == 1
+    assert len(after) == len(before) == 1
+    assert not before & after
 
 
 def test_an_automation_is_the_same_in_every_process():
@@ -80,3 +80,35 @@ def test_an_automation_is_the_same_in_every_process():
         for seed in range(4)
     }
     assert len(shown) == 1
+
+
+def test_triggers_have_names_and_descriptions_in_words(client):
+    deploy(desired_state(), client)
+    found = {each.name: each.description for each in client.read_automations()}
+    triggers = [
+        trigger
+        for deployed, _ in desired_state().deployments.values()
+        for trigger in deployed.deployment.triggers
+    ]
+    assert len(triggers) == 3
+    assert all(found[each.name] == each.description for each in triggers)
+    assert not [name for name in found if "__automation_" in name]
+
+
+def test_triggers_of_earlier_versions_are_replaced(client):
+    deploy(desired_state(), client)
+    deployment = client.read_deployment_by_name("generate-single-report/reports")
+    (own,) = [
+        each
+        for each in client.read_automations()
+        if each.name == "analytics-worker: generate a requested report"
+    ]
+    owner = f"prefect.deployment.{deployment.id}"
+    client.delete_resource_owned_automations(owner)
+    old = own.model_dump(mode="json", exclude={"id"})
+    old |= {"name": "reports__automation_1", "owner_resource": owner}
+    client.create_automation(AutomationCore.model_validate(old))
+    deploy(desired_state(), client)
+    names = [each.name for each in client.read_automations()]
+    assert own.name in names
+    assert "reports__automation_1" not in names

@@ -125,7 +125,7 @@ def visit(server: Site, url: str) -> Any:
 def evaluate(profile: Path, script: str) -> Any:
     """What a script gives in the page of an `opened` browser."""
     port_file = profile / "DevToolsActivePort"
-    wait_until(port_file.exists, SECONDS)
+    wait_until(lambda: port_file.exists() and port_file.read_text(), SECONDS)
     pages = httpx.get(f"http://127.0.0.1:{port_file.read_text().split()[0]}/json/list").json()
     address = next(page["webSocketDebuggerUrl"] for page in pages if page["type"] == "page")
     parameters = {"expression": script, "returnByValue": True}

@@ -107,3 +107,42 @@ def test_a_secret_is_rejected_with_its_replacement_and_without_quoting_it(channe
     assert "alert_data.notification_channels[1]:" in str(raised.value)
     assert f'{{"type": "{kind}", "block": "ops-{kind}"}}' in str(raised.value)
     assert "s3cr3t" not in str(raised.value)
+
+
+def test_all_mistakes_of_an_alert_are_named():
+    wrong = {
+        "id": None,
+        "name": None,
+        "query": "drop table x",
+        "operator": "=>",
+        "threshold": "many",
+        "notification_channels": [{"type": "mail"}, {"type": "fax"}],
+        "reduce": "avg",
+        "owner": "a@b@c",
+    }
+    with pytest.raises(AlertRequestError) as raised:
+        parse_alert({**ALERT, **wrong})
+    message = str(raised.value)
+    named = ["id is missing", "operator", "'many'", "'mail'", "'fax'", "reduce", "DROP", "'a@b@c'"]
+    assert [name for name in named if name not in message] == []
+    assert message.count("; ") < 14
+    assert "no bound" not in message
+
+
+def test_what_follows_from_a_mistake_is_not_named_as_another_one():
+    with pytest.raises(AlertRequestError) as raised:
+        parse_alert({**ALERT, "operator": None, "threshold": [1, 2]})
+    assert str(raised.value).startswith("alert_data.operator is missing")
+    assert "; alert" not in str(raised.value)
+    with pytest.raises(AlertRequestError) as raised:
+        parse_alert({**ALERT, "query": ""})
+    assert str(raised.value).startswith("alert_data: ")
+
+
+def test_all_mistakes_of_a_threshold_are_named():
+    with pytest.raises(AlertRequestError) as raised:
+        parse_threshold({"metric_name": None, "warning_threshold": "x", "critical_threshold": "y"})
+    assert str(raised.value) == (
+        "threshold_data.id is missing; every alert needs a stable id; threshold_data.warning_threshold:"
+        " 'x' is not a valid number; threshold_data.critical_threshold: 'y' is not a valid number"
+    )

@@ -163,7 +163,7 @@ def test_each_command_has_the_options_of_the_installed_dbt(monkeypatch, tmp_path
     given = ["--store-failures", "--resource-type", "unit_test"]
     assert check_arguments("test", given, PROJECT).lists == {"--resource-type": ["unit_test"]}
     with pytest.raises(DbtArgumentError, match=r"`dbt run`; expected one of: .* more") as error:
-        check_arguments("run", given, PROJECT)
+        check_arguments("run", given[:1], PROJECT)
     assert len(str(error.value)) < 500
     assert "--store-failures," not in str(error.value).split("expected", 1)[1]
     (stored,) = (tmp_path / "dbt").iterdir()

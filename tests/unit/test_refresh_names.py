@@ -62,3 +62,11 @@ def test_a_view_is_meant_once():
 def test_without_views_the_message_says_so():
     with pytest.raises(UnknownViewError, match="expected one of: none"):
         select_views(["pipeline_kpis"], [])
+
+
+def test_all_mistakes_are_named():
+    with pytest.raises(UnknownViewError) as refused:
+        select_views(["nope", "twin", "pipeline_kpis", "no"], ALL)
+    message = str(refused.value)
+    assert "found: 'nope', 'no'; expected" in message
+    assert "'twin' is ambiguous" in message

@@ -122,3 +122,26 @@ def test_only_plain_addresses_are_taken_from_a_row(value: object):
     for valid in (["a@example.com", "b@example.com"], "a@example.com, b@example.com,"):
         addresses = [each.address for each in recipients_of(one, {"mail": valid})]
         assert addresses == ["a@example.com", "b@example.com"]
+
+
+def test_all_mistakes_are_named():
+    message = error_of(
+        name=None,
+        query=None,
+        format=["docx", "csv", "odt"],
+        schedule_type="dayly",
+        recipients=["nobody"],
+        owner="nobody",
+        max_rows=0,
+    )
+    named = ["name is missing", "query is missing", "'docx'", "'odt'", "'dayly'", "recipients"]
+    named += ["report_config.owner", "report_config.max_rows"]
+    assert [name for name in named if name not in message] == []
+    assert "SQL is missing" not in message
+
+
+def test_what_follows_from_a_mistake_is_not_named_as_another_one():
+    parameters = {"parameters": {"team": "EMEA"}}
+    assert (
+        error_of(query=None, **parameters) == "report_config.query is missing; expected one SELECT"
+    )

@@ -181,7 +181,8 @@ def run(request: ForkRequest) -> None:
         except Exception:
             logger.exception("Unexpected exception encountered when trying to load flow")
             raise
-        identify(flow_name=flow.name)
+        name = engine_requests.name_at_start(flow, flow_run)
+        identify(flow_name=flow.name, flow_run_name=name)
         engine_requests.answer_first_read(flow_run, flow.version)
         start_tracing(_traced(flow_run, flow.name))
         try:

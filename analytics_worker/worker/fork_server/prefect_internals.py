@@ -91,6 +91,37 @@ def assume_result_storage(block: UUID | None) -> None:
     results._aread_server_default_result_storage_block_id = read  # noqa: SLF001
 
 
+def name_at_start(flow: Any, flow_run: FlowRun) -> str:
+    """Return the name of the run; send it with a request of the engine, which would send one more for it.
+
+    Names of this project are recognized by their method, because their class may have been imported again.
+
+    Args:
+        flow: Any flow.
+        flow_run: The run as it was claimed.
+    """
+    of_run = getattr(getattr(flow, "flow_run_name", None), "of_run", None)
+    if of_run is None:
+        return flow_run.name
+    flow.flow_run_name = None
+    name: str = of_run(flow_run)
+    if name != flow_run.name:
+        _send_name(flow_run, name)
+    return name
+
+
+def _send_name(flow_run: FlowRun, name: str) -> None:
+    """Add the name to the engine's first change of the run, before it is Running."""
+    update = FlowRunClient.update_flow_run
+
+    def update_flow_run(self: FlowRunClient, flow_run_id: UUID, **changes: Any) -> httpx.Response:
+        FlowRunClient.update_flow_run = update
+        flow_run.name = name
+        return update(self, flow_run_id, name=name, **changes)
+
+    FlowRunClient.update_flow_run = update_flow_run  # pyright: ignore[reportAttributeAccessIssue]  # the engine names what it changes
+
+
 def answer_first_read(flow_run: FlowRun, version: str | None) -> None:
     """Answer the engine's read of a run that has just become Running, once, from the state that the server returned.
 

@@ -183,3 +183,16 @@ def delivery_line(deliveries: DeliverySummary, others: DeliveryCounts | None = N
     )
     parts += [f"{unreported} failed without a recipient to notify"] if unreported else []
     return ", ".join(parts)
+
+
+def scheduled_outcome(result: ScheduledResult) -> str | None:
+    """Return ``2 firing of 34`` for the name of the run; None if nothing fires and nothing failed."""
+    summary = result["summary"]
+    labels = (("firing", "firing"), ("errors", "failed"))
+    parts = [f"{summary[key]} {label}" for key, label in labels if summary[key]]
+    return ", ".join([f"{parts[0]} of {summary['evaluated']}", *parts[1:]]) if parts else None
+
+
+def event_outcome(result: EventResult) -> str:
+    """Return the state of the alert, for the name of the run."""
+    return result["alert"]["state"]

@@ -6,14 +6,14 @@ accepted, too.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, cast
 
-from pydantic import ValidationError
-
 from analytics_worker.definitions.durations import format_duration
+from analytics_worker.definitions.request_problems import RequestProblems
 from analytics_worker.definitions.yaml_definitions import did_you_mean
 from analytics_worker.errors import PermanentError
 from flows.alerts.rules.bounds import parse_bound
@@ -23,6 +23,9 @@ from flows.alerts.rules.validation import NO_BOUND, find_problems
 DEFAULT_REPEAT_EVERY = timedelta(hours=1)
 """Within this time the same event is not notified again."""
 
+_ASSUMED = {"name": "alert", "operator": ">"}
+"""Values in place of required ones that are invalid, so that the others are checked, too."""
+_BOUNDS = ("threshold", "warning", "critical", "recovery")
 _VARIABLES = {
     "email": "ALERT_EMAIL_*",
     "webhook": "ALERT_WEBHOOK_URL",
@@ -44,20 +47,19 @@ def parse_alert(alert_data: Mapping[str, Any]) -> tuple[str, Rule]:
     """Return identity and rule of ``alert_data``: id, name, query, threshold, operator, channels.
 
     Raises:
-        AlertRequestError: a key is missing or not valid.
+        AlertRequestError: keys are missing or not valid; names all of them.
     """
-    path = "alert_data"
-    identity = _identity(alert_data, path)
+    path, problems = "alert_data", RequestProblems(AlertRequestError)
+    identity = problems.checked("id", _identity, alert_data, path)
     content = {
-        **_common_fields(alert_data, path),
+        **_common_fields(alert_data, path, problems),
         "name": str(alert_data.get("name") or identity),
-        "sql": _required(alert_data, "query", path),
-        "operator": _required(alert_data, "operator", path),
+        "sql": problems.checked("sql", _required, alert_data, "query", path),
+        "operator": problems.checked("operator", _required, alert_data, "operator", path),
     }
     if "warning" not in content and "critical" not in content:
-        threshold = _required(alert_data, "threshold", path)
-        content["threshold"] = _parse_bound(threshold, f"{path}.threshold")
-    return f"alert:{identity}", _build_rule(content, path)
+        content["threshold"] = problems.checked("threshold", _threshold, alert_data, path)
+    return f"alert:{identity}", _build_rule(content, path, problems)
 
 
 def parse_threshold(threshold_data: Mapping[str, Any]) -> tuple[str, Rule]:
@@ -66,12 +68,12 @@ def parse_threshold(threshold_data: Mapping[str, Any]) -> tuple[str, Rule]:
     The query detects when the alert resolves. Without a query only another event can resolve it.
 
     Raises:
-        AlertRequestError: a key is missing or not valid.
+        AlertRequestError: keys are missing or not valid; names all of them.
     """
-    path = "threshold_data"
-    identity = _identity(threshold_data, path)
+    path, problems = "threshold_data", RequestProblems(AlertRequestError)
+    identity = problems.checked("id", _identity, threshold_data, path)
     content = {
-        **_common_fields(threshold_data, path),
+        **_common_fields(threshold_data, path, problems),
         "name": str(threshold_data.get("metric_name") or threshold_data.get("name") or identity),
         "operator": threshold_data.get("comparison_operator") or ">",
     }
@@ -79,10 +81,10 @@ def parse_threshold(threshold_data: Mapping[str, Any]) -> tuple[str, Rule]:
         key = f"{severity}_threshold"
         bound = threshold_data.get(key)
         if bound is not None:
-            content[severity] = _parse_bound(bound, f"{path}.{key}")
+            content[severity] = problems.checked(severity, _parse_bound, bound, f"{path}.{key}")
     if threshold_data.get("query"):
         content["sql"] = threshold_data["query"]
-    return f"threshold:{identity}", _build_rule(content, path)
+    return f"threshold:{identity}", _build_rule(content, path, problems)
 
 
 def _identity(data: Mapping[str, Any], path: str) -> str:
@@ -99,6 +101,10 @@ def _required(data: Mapping[str, Any], key: str, path: str) -> Any:
     return data[key]
 
 
+def _threshold(alert_data: Mapping[str, Any], path: str) -> Decimal | list[Decimal]:
+    return _parse_bound(_required(alert_data, "threshold", path), f"{path}.threshold")
+
+
 def _parse_bound(value: Any, path: str) -> Decimal | list[Decimal]:
     """Return the bound; forms and numeric columns send numbers as text."""
     try:
@@ -107,7 +113,7 @@ def _parse_bound(value: Any, path: str) -> Decimal | list[Decimal]:
         raise AlertRequestError(f"{path}: {value!r} is not a valid number") from None
 
 
-def _common_fields(data: Mapping[str, Any], path: str) -> dict[str, Any]:
+def _common_fields(data: Mapping[str, Any], path: str, problems: RequestProblems) -> dict[str, Any]:
     """Return the keys of a rule that the caller set, and the channels."""
     content = {k: v for k, v in data.items() if k in _RULE_KEYS - {"name", "sql", "threshold"}}
     content.setdefault("repeat_every", format_duration(DEFAULT_REPEAT_EVERY))
@@ -115,7 +121,9 @@ def _common_fields(data: Mapping[str, Any], path: str) -> dict[str, Any]:
     if channels is not None:
         items = cast("list[Any]", channels) if isinstance(channels, list) else [channels]
         content["channels"] = [
-            _parse_channel(item, f"{path}.notification_channels[{index}]")
+            problems.checked(
+                "channels", _parse_channel, item, f"{path}.notification_channels[{index}]"
+            )
             for index, item in enumerate(items)
         ]
     return content
@@ -165,25 +173,32 @@ def _secret_message(path: str, kind: str, secret_key: str) -> str:
     )
 
 
-def _build_rule(content: dict[str, Any], path: str) -> Rule:
-    try:
-        rule = Rule.model_validate(content)
-    except ValidationError as error:
-        raise AlertRequestError("; ".join(_validation_messages(error, path))) from None
-    # Without SQL the event reports the status, so that no bound is needed.
-    accepted = {NO_BOUND} if rule.sql is None else set[str]()
-    messages = [
-        text
-        for field, text in find_problems(rule)
-        if text not in accepted and (field != "sql" or rule.sql is not None)
-    ]
-    if messages:
-        raise AlertRequestError(f"{path}: {'; '.join(messages)}")
-    return rule
+def _build_rule(content: Mapping[str, Any], path: str, problems: RequestProblems) -> Rule:
+    """Return the rule.
+
+    Raises:
+        AlertRequestError: fields or their combinations are not valid; names them all, with those found before.
+    """
+    rule = problems.validated(Rule, content, path, _ASSUMED)
+    if rule is not None:
+        texts = list(_combination_problems(rule, content, problems.fields))
+        if texts:
+            problems.add("", f"{path}: {'; '.join(texts)}")
+    problems.raise_any()
+    return cast("Rule", rule)
 
 
-def _validation_messages(error: ValidationError, path: str) -> list[str]:
-    return [
-        f"{path}.{'.'.join(map(str, item['loc']))}: {item['msg'].removeprefix('Value error, ')}"
-        for item in error.errors()
-    ]
+def _combination_problems(
+    rule: Rule, content: Mapping[str, Any], invalid: AbstractSet[str]
+) -> Iterator[str]:
+    """Return the problems that do not follow from fields that are known to be invalid.
+
+    Without SQL the event reports the status, so that no bound is needed.
+    """
+    skipped = {*invalid, *(_BOUNDS if invalid & {*_BOUNDS, "operator"} else ())}
+    reports_status = content.get("sql") is None
+    skipped |= {"sql"} if reports_status else set()
+    no_bound_is_known = reports_status or bool(invalid & set(_BOUNDS))
+    for field, text in find_problems(rule):
+        if field not in skipped and not (text == NO_BOUND and no_bound_is_known):
+            yield text

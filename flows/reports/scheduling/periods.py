@@ -82,6 +82,19 @@ class Period:
             return f"{self.first:%A}, {self.first.day} {self.first:%B %Y}"
         return _days_text(self.first, self.first + timedelta(days=6))
 
+    @property
+    def short_text(self) -> str:
+        """The period in a few characters: ``24 Nov``, ``16 – 22 Nov``, ``Nov 2026``, ``2026-Q4``."""
+        if self.kind == "quarterly":
+            return self.label
+        if self.kind == "monthly":
+            return f"{self.first:%b %Y}"
+        day, last = f"{self.first.day} {self.first:%b}", self.first + timedelta(days=6)
+        if self.kind == "daily":
+            return day
+        begin = self.first.day if last.month == self.first.month else day
+        return f"{begin} – {last.day} {last:%b}"
+
     def previous(self) -> "Period":
         """Return the previous period."""
         return Period(self.kind, first_of(self.kind, self.first - timedelta(days=1)), self.timezone)

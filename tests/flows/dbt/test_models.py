@@ -1,5 +1,7 @@
 """`dbt run` as a flow: what it builds, returns, shows in Prefect and keeps."""
 
+from prefect import get_client
+
 from analytics_worker.circuit_breaker import dbt_circuit_breaker
 from flows.dbt import run_dbt_models, run_dbt_tests
 from tests.flows.dbt.seen import artifact_rows, rows, task_run_names
@@ -79,3 +81,17 @@ def test_a_selection_that_matches_nothing_is_an_error_that_names_it(model):
 
     assert state.name == "Failed"
     assert "nosuch" in state.message
+
+
+def test_the_lists_of_the_form_select_models_and_the_run_is_named_after_them(model):
+    model("good.sql", "select 1 as id")
+    model("bad.sql", "select 1 / 0 as id")
+    model("other.sql", "select 2 as id")
+
+    state = run_dbt_models(select=["good", "bad", "other"], exclude=["other"], return_state=True)
+
+    result = state.result(raise_on_failure=False)
+    assert {node["name"] for node in result["results"]} == {"good", "bad"}
+    with get_client(sync_client=True) as client:
+        name = client.read_flow_run(state.state_details.flow_run_id).name
+    assert name == "dbt run: good, bad, other (1 of 2 failed)"
