@@ -69,6 +69,14 @@ def is_permanent(error: BaseException) -> bool:
     return _REFUSED_CONNECTION.search(str(error)) is not None
 
 
+def may_succeed_later(error: BaseException) -> bool:
+    """Whether the same input may succeed at another time: the error is one of the surroundings, not of the input."""
+    return not any(
+        isinstance(link, PermanentError) and not isinstance(link, ConfigurationError)
+        for link in chain(error)
+    )
+
+
 def is_database_outage(error: BaseException) -> bool:
     """Whether an error shows that the database server is unavailable or overloaded.
 

@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, quote, unquote
 import psycopg2
 from psycopg2.extensions import parse_dsn
 
-from analytics_worker.errors import PermanentError
+from analytics_worker.errors import ConfigurationError
 
 EXPECTED = "expected postgresql://user:password@host:5432/database"
 DRIVERS = ("postgresql", "postgres")
@@ -25,7 +25,7 @@ _NOT_ENCODED = re.compile(r"[@/?#]|%(?![0-9a-fA-F]{2})")
 _PARAMETER = re.compile(r"\w{1,63}")
 
 
-class DatabaseUrlError(PermanentError):
+class DatabaseUrlError(ConfigurationError):
     """A variable holds no valid URL of a PostgreSQL database; the message never repeats it."""
 
 

@@ -21,7 +21,7 @@ from analytics_worker.database.libpq_url import (
     libpq_parameters,
 )
 from analytics_worker.definitions.validation_messages import did_you_mean
-from analytics_worker.errors import PermanentError
+from analytics_worker.errors import ConfigurationError, PermanentError
 from analytics_worker.settings import settings
 
 READER_ROLE = "analytics_reader"
@@ -30,7 +30,7 @@ MAX_NAME_BYTES = 63
 _PARTS = frozenset({"user", "password", "host", "port", "dbname"})
 
 
-class MissingDatabaseError(PermanentError):
+class MissingDatabaseError(ConfigurationError):
     """No database is configured and none is running."""
 
 

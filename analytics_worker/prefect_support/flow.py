@@ -12,7 +12,7 @@ from prefect import Flow, get_run_logger
 from prefect.client.schemas.objects import State
 
 from analytics_worker.circuit_breaker import CircuitOpenError
-from analytics_worker.errors import chain, is_permanent
+from analytics_worker.errors import chain, is_permanent, may_succeed_later
 from analytics_worker.prefect_support.catch_up import skip_if_superseded
 from analytics_worker.prefect_support.inline_results import with_inline_data
 from analytics_worker.prefect_support.results import RunFailed, flow_result, state_of
@@ -125,7 +125,7 @@ def _report_errors(function: Callable[P, R]) -> Callable[P, State[Any]]:
 
 
 def _failed_state(error: Exception) -> State[Any]:
-    """Log the error and return the failed state; log a traceback only for unexpected errors."""
+    """Log the error, with a traceback if it is unexpected; return the failed state, which says if a later run may succeed."""
     message = printable(str(error)).strip() or type(error).__name__
     circuit_is_open = any(isinstance(link, CircuitOpenError) for link in chain(error))
     expected = circuit_is_open or is_permanent(error)
@@ -134,4 +134,5 @@ def _failed_state(error: Exception) -> State[Any]:
         {**flow_result("failed", message.split("\n")[0], error=message)},
         "CircuitOpen" if circuit_is_open else None,
     )
+    failed.state_details.retriable = may_succeed_later(error)
     return with_inline_data(failed)

@@ -9,7 +9,14 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, PositiveFloat, PositiveInt, ValidationError
+from pydantic import (
+    BeforeValidator,
+    Field,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -92,6 +99,14 @@ class Settings(MessageSettings):
     run_retention_days: PositiveInt = Field(
         default=30,
         description="Days that ended runs, their results and artifacts, rotated logs and task statistics are kept.",
+    )
+    request_max_reruns: NonNegativeInt = Field(
+        default=5,
+        description="How often a requested alert or report runs again if its run is lost: its host, or the database, was unavailable (docs/decisions/lost-requests.md). Then it is given up, and MONITORING_CHANNELS are notified.",
+    )
+    request_rerun_max_hours: Annotated[float, Field(gt=0, le=168)] = Field(
+        default=24.0,
+        description="Age from which a requested alert or report whose run was lost is given up.",
     )
     health_check_timeout_seconds: PositiveFloat = Field(
         default=5.0, description="How long one check of the health check may take."

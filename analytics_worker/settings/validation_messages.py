@@ -10,7 +10,7 @@ from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
-from analytics_worker.errors import PermanentError
+from analytics_worker.errors import ConfigurationError
 
 SHOWN = 80
 CONSEQUENCE = "default_factory_not_called"  # of another variable that was refused
@@ -26,7 +26,7 @@ EXPECTED = {
 }
 
 
-class InvalidSettingError(PermanentError):
+class InvalidSettingError(ConfigurationError):
     """A variable is not valid; the message names it, its value and what is expected."""
 
 

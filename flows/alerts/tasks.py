@@ -15,15 +15,12 @@ from analytics_worker.delivery.counts import DeliveryCounts
 from analytics_worker.prefect_support.table_artifacts import create_table_artifact
 from analytics_worker.settings import settings
 from flows.alerts.evaluation.flow_results import (
-    AlertResult,
     DeliverySummary,
     EvaluationSummary,
     OwnDeliveries,
-    alert_result,
 )
-from flows.alerts.evaluation.observation import ReportedStatus
-from flows.alerts.evaluation.runner import evaluate_due, evaluate_event
-from flows.alerts.rules.model import Kind, Rule
+from flows.alerts.evaluation.runner import evaluate_due
+from flows.alerts.rules.model import Kind
 from flows.alerts.tools.states import shown_states
 
 BUDGET = timedelta(seconds=60)
@@ -37,11 +34,6 @@ def evaluate(kinds: Sequence[Kind]) -> EvaluationSummary:
     return EvaluationSummary(
         summary=counts.summary(), messages=[str(each) for each in counts.message_ids]
     )
-
-
-def evaluate_one(identity: str, rule: Rule, reported: ReportedStatus | None = None) -> AlertResult:
-    """Evaluate the rule of an event, or apply the status that the event reports."""
-    return alert_result(rule, evaluate_event(identity, rule, reported))
 
 
 def deliver(messages: Sequence[str]) -> DeliverySummary:

@@ -1,8 +1,8 @@
 """Notify of a crossed threshold that an event reports.
 
 Reads only the event; writes the alert as a rule of kind ``event``, its state, history and outbox. Safe
-to repeat: the same threshold (by id) is notified once within its ``repeat_every``. If the event has a
-query, `process_pending_alerts` evaluates it to detect when the alert resolves.
+to repeat: a request is evaluated once, and the same threshold (by id) is notified once within its
+``repeat_every``. If the event has a query, `process_pending_alerts` evaluates it to detect when the alert resolves.
 """
 
 import math
@@ -24,11 +24,12 @@ from flows.alerts.evaluation.flow_results import (
     event_result,
 )
 from flows.alerts.evaluation.observation import ReportedStatus
+from flows.alerts.evaluation.requests import evaluate_request
 from flows.alerts.evaluation.state_machine import Classification
 from flows.alerts.rules.forms import Status, ThresholdForm
 from flows.alerts.rules.model import Rule
 from flows.alerts.rules.payloads import AlertRequestError, parse_threshold
-from flows.alerts.tasks import deliver, evaluate_one, publish_states
+from flows.alerts.tasks import deliver, publish_states
 
 STATUSES: dict[str, Classification] = {
     "warning": "warning",
@@ -52,7 +53,7 @@ def record_threshold_alert(
     problems.raise_any()
     identity, rule = cast("tuple[str, Rule]", parsed)
     value = None if math.isnan(current_value) else decimal_of(current_value)
-    return evaluate_one(
+    return evaluate_request(
         identity, rule, ReportedStatus(cast("Classification", classification), value)
     )
 

@@ -1,8 +1,8 @@
 """Evaluate one alert that an event or another program requests, and send its notifications.
 
 Reads what its SQL reads; writes the alert as a rule of kind ``event``, its state, history and outbox.
-Safe to repeat: the same alert (by id) is notified once within its ``repeat_every``. While it fires,
-`process_pending_alerts` evaluates it, so that its resolution is notified, too.
+Safe to repeat: a request is evaluated once, and the same alert (by id) is notified once within its
+``repeat_every``. While it fires, `process_pending_alerts` evaluates it, so that its resolution is notified, too.
 """
 
 from collections.abc import Mapping
@@ -19,9 +19,10 @@ from flows.alerts.evaluation.flow_results import (
     event_outcome,
     event_result,
 )
+from flows.alerts.evaluation.requests import evaluate_request
 from flows.alerts.rules.forms import AlertForm
 from flows.alerts.rules.payloads import parse_alert
-from flows.alerts.tasks import deliver, evaluate_one, publish_states
+from flows.alerts.tasks import deliver, publish_states
 
 deliver_notifications = task(**ALERT_EVENT, name="deliver notifications")(deliver)
 
@@ -30,7 +31,7 @@ deliver_notifications = task(**ALERT_EVENT, name="deliver notifications")(delive
 def evaluate_alert(alert_data: dict[str, Any]) -> AlertResult:
     """Evaluate the alert now, and enqueue its notifications."""
     identity, rule = parse_alert(alert_data)
-    return evaluate_one(identity, rule)
+    return evaluate_request(identity, rule)
 
 
 def _run_name(parameters: Mapping[str, Any], _due: datetime) -> str:

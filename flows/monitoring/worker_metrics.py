@@ -1,7 +1,8 @@
-"""Measure the worker every minute, end stuck runs, and notify of incidents.
+"""Measure the worker every minute, end stuck runs, run lost requests again, and notify of incidents.
 
 Reads /proc, the Prefect API and what fails in the tables of all domains. Writes one row to ``ops.worker_metrics``,
-final states of stuck runs, ``ops.deployment_health``, the promises, the incidents and the messages about them. Without the database it still ends stuck runs
+final states of stuck runs, new runs of lost requests, ``ops.deployment_health``, the promises, the incidents and the messages
+about them. Without the database it still ends stuck runs
 and notifies of the outage. Safe to repeat: a minute has one row, the end of a run is processed once, and a
 message has the same key in all its attempts.
 """
@@ -28,6 +29,7 @@ from analytics_worker.text import counted, one_line
 from flows.monitoring.deployment_health.update import update_health
 from flows.monitoring.incidents.content import no_recipient_text
 from flows.monitoring.incidents.update import IncidentUpdate
+from flows.monitoring.lost_requests.rerun import Reruns, rerun_lost_requests
 from flows.monitoring.measurements.host import Host, measure_host
 from flows.monitoring.measurements.processes import ProcessMemory, measure_processes
 from flows.monitoring.measurements.work_pools import PoolStatus, read_pools
@@ -57,10 +59,12 @@ class WorkerMetrics(FlowResult):
     """Stuck runs that were ended, and why."""
     incident_changes: list[str]
     """Incidents that were opened or resolved, by their cause."""
+    lost_requests: list[str]
+    """Requests of lost runs that run again or are given up, and why."""
     unread_problems: list[str]
     """Kinds of problems and promises that could not be read, and why; their incidents stay as they were."""
     untold: list[str]
-    """Causes of incidents without a notification, because there are no recipients."""
+    """Causes of incidents, and requests that were given up, without a notification, because there are no recipients."""
     failed_notifications: list[str]
     """Channels that did not accept a message of this run, and why; it is retried."""
     deliveries: DeliveryCounts
@@ -118,6 +122,13 @@ def update_incidents() -> IncidentUpdate:
     return update._replace(unread=[*update.unread, *problems])
 
 
+@task(**MONITORING, name="run lost requests again")
+def run_lost_requests_again() -> Reruns:
+    """Create the next run of each request that was lost with its run."""
+    with get_client(sync_client=True) as client:
+        return rerun_lost_requests(client, datetime.now(UTC))
+
+
 @task(**MONITORING, name="notify database outage")
 def notify_database_outage(reason: str) -> None:
     """Notify of the outage without the database, which can't store messages."""
@@ -139,19 +150,22 @@ def collect_worker_metrics() -> WorkerMetrics:
     try:
         store_metrics(sample)
         update, failed_notifications = update_incidents(), notify_database_recovery()
-        deliveries = deliver(update.messages)
+        reruns = run_lost_requests_again()
+        deliveries = deliver([*update.messages, *reruns.messages])
     except (CircuitOpenError, SQLAlchemyError) as error:
         notify_database_outage(_reason(error))
         raise
     warnings = {
         "crashed_runs": crashed_runs,
         "incident_changes": update.changes,
+        "lost_requests": reruns.lines,
         "unread_problems": update.unread,
         "failed_notifications": failed_notifications + deliveries.failed_notifications,
     }
     for line in chain(*warnings.values()):
         get_run_logger().warning(line)
-    return _result({**sample, **warnings, "untold": update.unnotified}, deliveries)
+    untold = update.unnotified + reruns.unnotified
+    return _result({**sample, **warnings, "untold": untold}, deliveries)
 
 
 def _result(fields: dict[str, Any], deliveries: Deliveries) -> WorkerMetrics:
@@ -189,6 +203,8 @@ def _summary_line(sample: dict[str, Any]) -> str:
 def _details(result: dict[str, Any], deliveries: Deliveries) -> str:
     parts = [f"{len(result['crashed_runs'])} stuck runs ended"] if result["crashed_runs"] else []
     parts += result["incident_changes"]
+    if result["lost_requests"]:
+        parts.append(f"{counted(len(result['lost_requests']), 'lost request')} (see the log)")
     parts += [f"problems not read: {each}" for each in result["unread_problems"]]
     if text := counts_text(deliveries.counts):
         parts.append(f"messages: {text}")

@@ -22,6 +22,7 @@ from analytics_worker.prefect_support.deployments import (
 from analytics_worker.prefect_support.retries import should_retry
 from analytics_worker.server.documentation_pages import anchor
 from analytics_worker.settings import project_root
+from flows.monitoring.lost_requests.detection import RERUN_TAG
 
 DOMAINS = {"analytics", "dbt", "alerts", "reports", "monitoring"}
 LIMITS = {"analytics": 2, "dbt": 1, "alerts": 4, "reports": 2, "monitoring": 1}
@@ -148,6 +149,14 @@ def test_its_triggers_set_every_parameter_from_the_event(deployed: DeployedFlow)
 def test_persists_its_result_as_json(deployed: DeployedFlow):
     assert deployed.flow.persist_result
     assert deployed.flow.result_serializer == "json"
+
+
+@every_flow
+def test_requests_of_events_run_again_if_they_are_lost(deployed: DeployedFlow):
+    """Their parameters are stored nowhere else; flows without required parameters run again by their schedule."""
+    has_tag = RERUN_TAG in deployed.deployment.tags
+    assert has_tag or not deployed.deployment.triggers
+    assert deployed.flow.parameters.required or not has_tag
 
 
 def test_the_work_pools_have_the_documented_limits():

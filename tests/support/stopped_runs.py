@@ -51,13 +51,16 @@ def closed_gate() -> Generator[None]:
     wait_at_gate(0)
 
 
-def deploy(work: Workspace, entrypoint: str, **job_variables: Any) -> UUID:
+def deploy(
+    work: Workspace, entrypoint: str, tags: Sequence[str] = (), **job_variables: Any
+) -> UUID:
     """Deploy a flow of this project."""
     return work.client.create_deployment(
         work.client.create_flow_from_name(entrypoint.rsplit(".", 1)[-1].replace("_", "-")),
         name=f"{work.pool}-{entrypoint}",
         entrypoint=entrypoint,
         version=source_version(),
+        tags=list(tags),
         work_pool_name=work.pool,
         pull_steps=[{STEP: {"directory": "/srv/checkout"}}],
         job_variables=job_variables,

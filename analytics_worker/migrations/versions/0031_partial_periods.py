@@ -5,7 +5,7 @@ from alembic import op
 from analytics_worker.migrations.statements import statements
 
 revision = "0031_partial_periods"
-down_revision = "0028_restatement"
+down_revision = "0029_requests"
 
 
 def upgrade() -> None:

@@ -104,6 +104,22 @@ def alert_result(rule: Rule, evaluation: EventEvaluation) -> AlertResult:
     )
 
 
+def superseded_result(rule: Rule) -> AlertResult:
+    """Return the result of an alert that was not evaluated, because a newer request of it was."""
+    return AlertResult(
+        alert=rule.name,
+        state="superseded by a newer request",
+        severity=None,
+        value=None,
+        value_text=None,
+        notices=0,
+        deliveries=0,
+        untold=False,
+        error=None,
+        messages=[],
+    )
+
+
 def event_result(alert: AlertResult, deliveries: DeliverySummary) -> EventResult:
     """Return failed if the alert can't be evaluated, partial if a notification failed."""
     text = f"{alert['alert']} is {alert['state']}"

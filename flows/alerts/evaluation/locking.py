@@ -82,9 +82,7 @@ def _with_slot_error(claim: Claim, slots: Mapping[int, DueSlot]) -> Claim:
     return claim._replace(definition_error=slot.error)
 
 
-def claim_event(
-    connection: Connection, identity: str, rule: Rule, *, now: datetime | None = None
-) -> Claim:
+def claim_event(connection: Connection, identity: str, rule: Rule) -> Claim:
     """Store the rule of an event under its identity, and lock it."""
     (row,) = run_sql(
         connection,
@@ -92,7 +90,6 @@ def claim_event(
         rule_name=identity,
         definition=rule.to_json(),
         every=rule.every,
-        now=now,
     )
     return claim_of(row)
 

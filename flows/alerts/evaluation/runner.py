@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from sqlalchemy import Connection
+
 from analytics_worker.database.connections import warehouse
 from flows.alerts.evaluation.batch import EvaluationCounts, evaluate_batch
 from flows.alerts.evaluation.dependencies import load_dependencies
@@ -139,31 +141,32 @@ class _BatchRunner:
 
 
 def evaluate_event(
+    connection: Connection,
     identity: str,
     rule: Rule,
     reported: ReportedStatus | None = None,
     *,
-    now: datetime | None = None,
+    missed_at: datetime | None = None,
 ) -> EventEvaluation:
-    """Evaluate the rule of an event.
+    """Evaluate the rule of an event in the transaction of the caller.
 
     Args:
+        connection: In a transaction.
         identity: Identity of the alert; events with the same identity belong to one alert.
         rule: The rule.
         reported: The status, if the event reports it.
-        now: Time of the evaluation; the clock of the database by default.
+        missed_at: When it was requested, if that is long ago.
     """
-    with warehouse(statement_timeout_seconds=TRANSACTION_SECONDS) as connection:
-        (claim,) = with_silences(connection, [claim_event(connection, identity, rule, now=now)])
-        query = None if reported else run_queries([claim], math.inf)[claim.id]
-        observation = query.observation if query else reported or ReportedStatus("ok", None)
-        before = load_states(connection, [claim])[claim.id]
-        muting = load_dependencies(connection, [claim]).muting(claim.rule, claim.now)
-        result = evaluate_rule(claim, before, observation, query, muting=muting)
-        recent_values = load_recent_values(connection, {claim.id: (claim.rule, result)})
-        result = with_recent_values(result, recent_values.get(claim.id, {}), None)
-        writes = WriteBatch()
-        writes.add(claim, before, observation, result, **query_statistics(claim, query))
-        writes.write(connection)
+    (claim,) = with_silences(connection, [claim_event(connection, identity, rule)])
+    query = None if reported else run_queries([claim], math.inf)[claim.id]
+    observation = query.observation if query else reported or ReportedStatus("ok", None)
+    before = load_states(connection, [claim])[claim.id]
+    muting = load_dependencies(connection, [claim]).muting(claim.rule, claim.now)
+    result = evaluate_rule(claim, before, observation, query, muting=muting)
+    recent_values = load_recent_values(connection, {claim.id: (claim.rule, result)})
+    result = with_recent_values(result, recent_values.get(claim.id, {}), missed_at)
+    writes = WriteBatch()
+    writes.add(claim, before, observation, result, **query_statistics(claim, query))
+    writes.write(connection)
     unnotified = result.unnotified and not claim.silenced
     return EventEvaluation(result, observation, writes.deliveries, unnotified, writes.message_ids)

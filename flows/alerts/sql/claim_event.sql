@@ -1,6 +1,6 @@
 -- Store the rule of an event under its identity, and lock it. Its slot is the time of the evaluation.
 with clock as (
-    select coalesce(cast(:now as timestamptz), clock_timestamp()) as now
+    select clock_timestamp() as now
 )
 
 insert into ops.alert_rules as rule (kind, name, definition, every)

@@ -38,6 +38,17 @@ old_sql as (
 old_silences as (
     delete from ops.alert_silences
     where until < now() - :days * interval '1 day'
+),
+
+old_requests as (
+    delete from ops.alert_requests
+    where id in (
+        select id
+        from ops.alert_requests
+        where accepted_at < now() - greatest(:days, 8) * interval '1 day'  -- longer than a request runs again
+        order by accepted_at
+        limit 5000
+    )
 )
 
 delete from ops.alert_rules

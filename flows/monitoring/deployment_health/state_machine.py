@@ -30,6 +30,8 @@ class RunEnd:
     message: str
     failing_nodes: tuple[str, ...] = ()
     """Nodes of dbt that still fail, whether this run included them or not."""
+    requested_at: datetime | None = None
+    """When the run was due, if its request was lost with it; else None."""
 
     @property
     def status(self) -> Literal["ok", "failing"] | None:

@@ -1,8 +1,8 @@
 """Update ``ops.deployment_health`` from the runs that ended, and the incidents with it.
 
 Reads ended runs from the Prefect API, starting shortly before the last processed one. Writes the health, the
-processed runs, the incidents and their messages in one transaction, so a process can be killed at any point:
-each run is processed exactly once.
+processed runs, those that were lost with their request, the incidents and their messages in one transaction, so a
+process can be killed at any point: each run is processed exactly once.
 """
 
 import json
@@ -34,6 +34,7 @@ from flows.monitoring.deployment_health.state_machine import (
 )
 from flows.monitoring.incidents.causes import Problem, Severity
 from flows.monitoring.incidents.update import IncidentUpdate, update_incidents
+from flows.monitoring.lost_requests.detection import lost_request_time
 from flows.monitoring.notifications.text import PARTIAL
 from flows.monitoring.runs.ended_runs import deployment_names
 
@@ -61,11 +62,18 @@ def _process(connection: Connection, ends: list[RunEnd]) -> list[HealthChange]:
     new = with_dbt_failures(
         connection, [end for end in ends if (end.run_id, end.state_id) in new_ids]
     )
+    _record_lost(connection, new)
     names = sorted({end.deployment for end in new})
     rows = run_sql(connection, "monitoring/load_health", deployments=names)
     after, changes = apply_runs({row["deployment"]: DeploymentHealth(**row) for row in rows}, new)
     run_sql(connection, "monitoring/save_health", rows=json.dumps([*map(_json, after.values())]))
     return changes
+
+
+def _record_lost(connection: Connection, ends: Iterable[RunEnd]) -> None:
+    fields = ("run_id", "deployment", "requested_at", "ended_at", "name", "message")
+    if lost := [_json(end, *fields) for end in ends if end.requested_at]:
+        run_sql(connection, "monitoring/add_lost_requests", runs=json.dumps(lost))
 
 
 def _failures(changes: Iterable[HealthChange]) -> Iterator[Problem]:
@@ -122,6 +130,7 @@ def _run_end(run: FlowRun, deployment: str, ended_at: datetime) -> RunEnd:
         name=state.name or state.type.value,
         kind=state.type.value,
         message=one_line(state.message or ""),
+        requested_at=lost_request_time(run),
     )
 
 

@@ -10,10 +10,10 @@ from uuid import uuid4
 
 from prefect.context import FlowRunContext
 
+from analytics_worker.prefect_support.request_origin import request_origin
 from flows.reports.definitions.model import Report
 from flows.reports.runs.store import current_flow_run_id
 from flows.reports.scheduling.report_periods import ReportPeriod
-from flows.reports.scheduling.rescheduling import request_origin
 
 
 def scheduled_time() -> datetime:

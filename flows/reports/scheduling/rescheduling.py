@@ -6,34 +6,15 @@ rescheduled.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from prefect import get_client
 from prefect.context import FlowRunContext
 from prefect.states import Scheduled
 
+from analytics_worker.prefect_support.request_origin import RequestOrigin, request_origin
+
 MIN_DELAY = timedelta(seconds=30)
-FLOW_RUN_LABEL = "reports.request"
-DUE_LABEL = "reports.due"
-
-
-@dataclass(frozen=True)
-class RequestOrigin:
-    """The first flow run of a request and when it was due; all rescheduled ones belong to it."""
-
-    flow_run_id: str
-    due: datetime
-
-
-def request_origin() -> RequestOrigin | None:
-    """Return the origin of a rescheduled flow run; None for the first one."""
-    context = FlowRunContext.get()
-    labels = context.flow_run.labels if context and context.flow_run else {}
-    if FLOW_RUN_LABEL not in labels:
-        return None
-    due = datetime.fromisoformat(str(labels[DUE_LABEL]))
-    return RequestOrigin(str(labels[FLOW_RUN_LABEL]), due)
 
 
 def reschedule(times: Sequence[datetime], due: datetime) -> str:
@@ -58,6 +39,6 @@ def _create_flow_run(at: datetime, due: datetime) -> datetime | None:
             parameters=run.parameters,
             state=Scheduled(scheduled_time=at),
             idempotency_key=f"{origin.flow_run_id}/{at:%Y-%m-%dT%H:%M}",
-            labels={FLOW_RUN_LABEL: origin.flow_run_id, DUE_LABEL: origin.due.isoformat()},
+            labels={**origin.labels()},
         )
     return at

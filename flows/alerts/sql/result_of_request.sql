@@ -1,0 +1,3 @@
+select result
+from ops.alert_requests
+where id = cast(:id as uuid)
