@@ -75,15 +75,11 @@ def _api(error: BaseException) -> str | None:
     if not ("prefect.exceptions" in sys.modules and "httpx" in sys.modules):
         return None
     from httpx import HTTPError  # noqa: PLC0415  # takes a second unless it was imported
-    from prefect.exceptions import PrefectHTTPStatusError  # noqa: PLC0415
+    from prefect.exceptions import ObjectNotFound  # noqa: PLC0415
 
-    from analytics_worker.prefect_support.api_client import refusal_message  # noqa: PLC0415
-    from analytics_worker.prefect_support.stack_access import unavailable_message  # noqa: PLC0415
+    from analytics_worker.prefect_support.api_problems import api_problem  # noqa: PLC0415
 
-    if isinstance(error, PrefectHTTPStatusError):
-        refused = f"The Prefect API refused: {str(error).splitlines()[0]}"
-        return refusal_message(error) or refused
-    return unavailable_message(error) if isinstance(error, HTTPError) else None
+    return api_problem(error) if isinstance(error, HTTPError | ObjectNotFound) else None
 
 
 def _file(error: BaseException) -> str | None:

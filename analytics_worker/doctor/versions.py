@@ -18,6 +18,7 @@ from analytics_worker.migrations import current, head
 from analytics_worker.prefect_support.pagination import pages
 from analytics_worker.settings import project_root
 from analytics_worker.source_version import is_source_version, source_version
+from analytics_worker.stack_address import without_login
 
 AREA = "versions"
 OWN_FLOWS = "flows."
@@ -63,7 +64,7 @@ def dbt() -> Iterator[Finding]:
 def server(client: SyncPrefectClient) -> Iterator[Finding]:
     """Check that the Prefect server has the worker's version."""
     server_version, worker_version = client.api_version(), version("prefect")
-    message = f"Prefect {server_version} at {client.api_url}"
+    message = f"Prefect {server_version} at {without_login(str(client.api_url))}"
     fix = f"Run the same version on both sides; the worker has {worker_version}."
     yield graded(AREA, "prefect server", message, warn=server_version != worker_version, fix=fix)
 
