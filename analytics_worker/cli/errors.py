@@ -15,6 +15,7 @@ from analytics_worker.text import one_line
 MAX_LENGTH = 500
 UNFINISHED_SCHEMA = frozenset({"3F000", "42P01", "42703"})  # no such schema, table or column
 DEPENDENT_OBJECTS = "2BP01"
+QUERY_CANCELED = "57014"
 
 
 def error_message(error: BaseException) -> str:
@@ -60,6 +61,8 @@ def _database(error: BaseException) -> str | None:
 def _database_hint(error: Any, code: str, text: str) -> str:
     if _is_unfinished(code, text):
         return ": run `analytics-worker migrate`"
+    if code == QUERY_CANCELED and "timeout" in text:
+        return ": raise the statement_timeout of the role: ALTER ROLE … SET statement_timeout"
     if code == DEPENDENT_OBJECTS:
         dependents = one_line((error.diag.message_detail or "").replace("\n", "; "), MAX_LENGTH)
         return f" ({dependents}): drop them, run the command again, and create them again"
@@ -77,9 +80,11 @@ def _api(error: BaseException) -> str | None:
     from httpx import HTTPError  # noqa: PLC0415  # takes a second unless it was imported
     from prefect.exceptions import ObjectNotFound  # noqa: PLC0415
 
+    from analytics_worker.prefect_support.api_client import is_page  # noqa: PLC0415
     from analytics_worker.prefect_support.api_problems import api_problem  # noqa: PLC0415
 
-    return api_problem(error) if isinstance(error, HTTPError | ObjectNotFound) else None
+    is_known = isinstance(error, HTTPError | ObjectNotFound) or is_page(error)
+    return api_problem(error) if is_known else None
 
 
 def _file(error: BaseException) -> str | None:

@@ -77,9 +77,14 @@ def _refusals() -> Generator[None]:
             raise ApiRefusedError(message) from error
         raise
     except json.JSONDecodeError as error:
-        if error.doc.lstrip().startswith("<"):
+        if is_page(error):
             raise ApiUnavailableError(FOREIGN_PAGE.format(api=api_name())) from None
         raise
+
+
+def is_page(error: BaseException) -> bool:
+    """Whether the error is that a page was read as JSON."""
+    return isinstance(error, json.JSONDecodeError) and error.doc.lstrip().startswith("<")
 
 
 def check_access() -> None:

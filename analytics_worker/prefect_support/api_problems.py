@@ -3,7 +3,6 @@
 A server that refuses a request, or does not know its object, has answered: only one that is not reached "does not answer".
 """
 
-import json
 from http import HTTPStatus
 
 import httpx
@@ -12,8 +11,9 @@ from prefect.exceptions import ObjectNotFound
 from analytics_worker.prefect_support.api_client import (
     FOREIGN_PAGE,
     ApiRefusedError,
-    response_detail,
+    is_page,
     refusal_message,
+    response_detail,
 )
 from analytics_worker.prefect_support.stack_access import (
     ApiUnavailableError,
@@ -40,7 +40,7 @@ def api_problem(error: BaseException) -> str:
             return str(error)
         case httpx.HTTPError():
             return unavailable_message(error)
-        case json.JSONDecodeError() if error.doc.lstrip().startswith("<"):
+        case _ if is_page(error):
             return FOREIGN_PAGE.format(api=api_name())
         case _:
             return one_line(f"{type(error).__name__}: {error}".removesuffix(": "))

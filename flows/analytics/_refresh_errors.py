@@ -14,11 +14,13 @@ from flows.analytics._psycopg import first_line
 from flows.analytics._refresh_log_store import RefreshAttempt
 from flows.analytics._views import View
 
+TRANSACTION_TIMEOUT = "25P04"
 NOT_UNIQUE = (
     "The query of {view} returns rows that its unique index does not allow ({reason})."
     " Make the query unique in the columns of the index, or drop the index: without it the view is"
     " refreshed plainly"
 )
+BY_USER = "due to user request"
 PERMANENT_ERRORS = {
     errorcodes.CARDINALITY_VIOLATION: NOT_UNIQUE,
     errorcodes.UNIQUE_VIOLATION: NOT_UNIQUE,
@@ -27,6 +29,10 @@ PERMANENT_ERRORS = {
         " (PostgreSQL 17 and newer), or to make the worker's role a member of the owner"
     ),
     errorcodes.UNDEFINED_TABLE: "{view} or something that it reads was dropped ({reason})",
+    TRANSACTION_TIMEOUT: (
+        "The transaction_timeout of the worker's role stopped the refresh of {view} ({reason})."
+        " Raise it: ALTER ROLE … SET transaction_timeout, longer than REFRESH_STATEMENT_TIMEOUT_SECONDS"
+    ),
 }
 """Messages by SQLSTATE, of errors that a retry does not resolve."""
 
@@ -57,11 +63,16 @@ def refresh_error(connection: Connection, view: View, error: BaseException) -> B
         )
     if code in PERMANENT_ERRORS:
         return PermanentRefreshError(PERMANENT_ERRORS[code].format(view=view.label, reason=reason))
-    limit = settings().refresh_statement_timeout_seconds
-    hint = f" (REFRESH_STATEMENT_TIMEOUT_SECONDS is {limit})"
-    return RefreshError(
-        f"{view.label}: {reason}{hint if code == errorcodes.QUERY_CANCELED else ''}"
-    )
+    return RefreshError(f"{view.label}: {reason}{_hint(code, reason)}")
+
+
+def _hint(code: str | None, reason: str) -> str:
+    """Return what stopped a statement that was cancelled: our limit, unless someone else did."""
+    if code != errorcodes.QUERY_CANCELED:
+        return ""
+    if BY_USER in reason:
+        return " (someone cancelled it: pg_cancel_backend)"
+    return f" (REFRESH_STATEMENT_TIMEOUT_SECONDS is {settings().refresh_statement_timeout_seconds})"
 
 
 def _lock_holders(connection: Connection, view: View) -> str:

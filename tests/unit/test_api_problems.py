@@ -39,7 +39,7 @@ def problem(url: str, **chosen: Any) -> str:
         ):
             client.read_work_pool("kpis")
         message = api_problem(failed.value)
-        assert message == error_message(failed.value) or "page in place of JSON" in message
+        assert message == error_message(failed.value)
     return message
 
 

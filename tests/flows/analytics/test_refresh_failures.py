@@ -6,7 +6,7 @@ from threading import Thread
 
 import pytest
 
-from analytics_worker.database.connections import warehouse
+from analytics_worker.database.connections import dispose, warehouse
 from flows.analytics import refresh_materialized_views
 from flows.analytics._refresh import ViewDroppedError, refresh
 from flows.analytics._refresh_errors import PermanentRefreshError, RefreshError
@@ -114,6 +114,31 @@ def test_a_query_that_takes_too_long_is_stopped(view, limits):
         RefreshError, match=r"statement timeout.*REFRESH_STATEMENT_TIMEOUT_SECONDS is 1"
     ):
         refresh(view("select pg_sleep(60)::text as id"), "test")
+
+
+def test_a_query_that_someone_cancels_is_not_said_to_take_too_long(view, sql):
+    kpi = view("select pg_sleep(60)::text as id")
+    running = "from pg_stat_activity where query like 'refresh %' and state = 'active'"
+
+    def cancel() -> None:
+        wait_until(lambda: sql(f"select pg_cancel_backend(pid) {running}"), 30)
+
+    canceller = Thread(target=cancel)
+    canceller.start()
+    with pytest.raises(RefreshError, match=r"due to user request \(someone cancelled it: pg_cancel"):
+        refresh(kpi, "test")
+    canceller.join()
+
+
+def test_the_transaction_timeout_of_the_role_is_named(view, sql):
+    kpi = view("select pg_sleep(60)::text as id")
+    sql(
+        "do $$ begin execute format('alter role %I in database %I set transaction_timeout = ''2s''',"
+        " current_user, current_database()); end $$"
+    )
+    dispose()
+    with pytest.raises(PermanentRefreshError, match=r"^The transaction_timeout of the worker's role"):
+        refresh(kpi, "test")
 
 
 def test_a_locked_view_fails_after_the_lock_timeout_and_names_who_holds_it(
