@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from prefect.client.orchestration import SyncPrefectClient
 from sqlalchemy import Connection
 
+from analytics_worker.database.schema_revision import NEWER_FIX, is_newer
 from analytics_worker.dbt_executable import DbtExecutableError, checked_executable
 from analytics_worker.doctor.findings import Finding, graded
 from analytics_worker.migrations import current, head
@@ -96,7 +97,8 @@ def tables(connection: Connection) -> Iterator[Finding]:
     """Check that schema ops has the revision that the code expects."""
     actual, expected = current(connection), head()
     message = f"schema ops at revision {actual or 'none'}"
-    fix = f"`analytics-worker migrate` upgrades it to {expected}."
+    migrate = f"`analytics-worker migrate` upgrades it to {expected}."
+    fix = f"{NEWER_FIX}." if is_newer(actual) else migrate
     yield graded(AREA, "tables", message, fail=actual != expected, fix=fix)
 
 
