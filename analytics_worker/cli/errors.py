@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from analytics_worker.database.libpq_url import connection_problem
+from analytics_worker.disk_problems import disk_problem
 from analytics_worker.errors import PermanentError, chain
 from analytics_worker.stack.errors import StackError
 from analytics_worker.text import one_line
@@ -90,6 +91,8 @@ def _api(error: BaseException) -> str | None:
 def _file(error: BaseException) -> str | None:
     if isinstance(error, UnicodeDecodeError):
         return f"A file is not UTF-8 text: {error.reason} at byte {error.start}"
+    if problem := disk_problem(error):
+        return problem
     if not isinstance(error, OSError) or error.strerror is None:
         return None
     return f"{error.filename}: {error.strerror}" if error.filename else error.strerror

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from analytics_worker.disk_problems import named_disk_errors
 from analytics_worker.log_format import use_log_format
 from analytics_worker.preload.libraries import LIBRARIES
 from analytics_worker.settings import Settings, project_root, settings
@@ -79,7 +80,8 @@ def worker(
     options = _configured_options(chosen, pools, policy)
     given = {"name": name or None, "drain_seconds": drain_seconds}
     given = {option: value for option, value in given.items() if value is not None}
-    serve(replace(options, log_dir=log_dir, poll_seconds=poll_seconds, **given))
+    with named_disk_errors(chosen.state_dir):
+        serve(replace(options, log_dir=log_dir, poll_seconds=poll_seconds, **given))
 
 
 def _warn(text: str) -> None:

@@ -5,7 +5,7 @@ Opens a connection for each look; writes nothing. Without SQLAlchemy and Alembic
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +56,7 @@ def is_newer(revision: str | None) -> bool:
     return revision is not None and revision not in known_revisions()
 
 
-def newer_message(revision: str) -> str:
+def newer_message(revision: str | None) -> str:
     """Return what to say of a revision that this code does not know."""
     return (
         f"The schema ops is at revision {revision!r:.80}, which this version of the worker does not"
@@ -73,23 +73,26 @@ def wait_for_schema(log: Callable[[str], None]) -> None:
         NewerSchemaError: the database has a revision that this code does not know.
     """
     arguments = _arguments()
-    is_waiting = False
-    while arguments is not None:
-        try:
-            found = stored_revision(arguments)
-        except psycopg2.Error as error:
-            if not is_waiting:
-                log(f"The revision of schema ops was not read: {one_line(str(error))}")
-                return
-        else:
-            if found is not None and is_newer(found):
-                raise NewerSchemaError(newer_message(found))
-            if found == known_revisions()[-1]:
-                return
-            if not is_waiting:
-                log(_waiting(found, address(arguments)))
-            is_waiting = True
+    if arguments is None:
+        return
+    try:
+        found = _checked_revision(arguments)
+    except psycopg2.Error as error:
+        log(f"The revision of schema ops was not read: {one_line(str(error))}")
+        return
+    if found != known_revisions()[-1]:
+        log(_waiting(found, address(arguments)))
+    while found != known_revisions()[-1]:
         time.sleep(POLL_SECONDS)  # noqa: TID251  # another process migrates
+        with suppress(psycopg2.Error):
+            found = _checked_revision(arguments)
+
+
+def _checked_revision(arguments: Mapping[str, str]) -> str | None:
+    found = stored_revision(arguments)
+    if is_newer(found):
+        raise NewerSchemaError(newer_message(found))
+    return found
 
 
 def _arguments() -> Mapping[str, str] | None:

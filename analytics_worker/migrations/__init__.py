@@ -214,7 +214,7 @@ def _check_schema(connection: Connection) -> None:
             " RENAME TO …), or give the worker a database of its own"
         )
     revision = current(connection) if found["is_migrated"] else None
-    if revision and is_newer(revision):
+    if is_newer(revision):
         raise MigrationError(newer_message(revision))
 
 
