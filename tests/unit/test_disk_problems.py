@@ -1,6 +1,7 @@
 """An error of the file system names the path, the space that is left, and what to do."""
 
 import errno
+import logging
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -67,26 +68,20 @@ def fill_sqlite(folder: Path) -> None:
 def test_an_error_without_a_path_names_the_folder_that_was_written_to(
     state_dir: Path, write: Callable[[Path], None]
 ):
-    with pytest.raises(DiskError) as failed, named_disk_errors(state_dir), named_disk_errors(Path("/")):
-        raise_as_is(write, state_dir)
+    with (
+        pytest.raises(DiskError, match="set STATE_DIR to another folder$") as failed,
+        named_disk_errors(Path("/")),  # the inner one knows better
+        named_disk_errors(state_dir),
+    ):
+        write(state_dir)
     text = str(failed.value)
-    assert text.startswith("/ can't be written: no space left, ")  # the innermost one knows best
+    assert text.startswith(f"{state_dir} can't be written: no space left, ")
     assert error_message(failed.value) == text
-    with pytest.raises(DiskError, match="set STATE_DIR to another folder$") as failed:
-        with named_disk_errors(state_dir):
-            write(state_dir)
-    assert str(failed.value).startswith(f"{state_dir} can't be written: no space left, ")
-
-
-def raise_as_is(write: Callable[[Path], None], folder: Path) -> None:
-    write(folder)
 
 
 def test_the_log_of_a_pool_says_once_that_it_can_not_be_written(
     state_dir: Path, capsys: pytest.CaptureFixture[str]
 ):
-    import logging
-
     file = state_dir / "worker-p.log"
     file.symlink_to("/dev/full")
     handler = PoolLogHandler(state_dir, ["p"])
