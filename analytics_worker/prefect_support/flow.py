@@ -106,7 +106,7 @@ def _report_errors(function: Callable[P, R]) -> Callable[P, State[Any]]:
 
 def _failed_state(error: Exception) -> State[Any]:
     """Log the error and return the failed state; log a traceback only for unexpected errors."""
-    message = disk_problem(error) or printable(str(error)).strip() or type(error).__name__
+    message = printable(disk_problem(error) or str(error)).strip() or type(error).__name__
     circuit_is_open = any(isinstance(link, CircuitOpenError) for link in chain(error))
     expected = circuit_is_open or is_permanent(error) or isinstance(error, DiskError)
     get_run_logger().error(message, exc_info=None if expected else error)

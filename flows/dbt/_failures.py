@@ -26,7 +26,7 @@ _SERVICE_FAILURE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _TIME_LIMIT = re.compile(r"due to (statement|transaction|idle-in-transaction) timeout")
-"""Of the role, the database, the server or profiles.yml: ours end with the run. Another attempt would meet it, too."""
+"""Of the role, the database, the server or profiles.yml: the worker's own ones end with the run. Another attempt would meet it, too."""
 _SETTINGS = {
     "statement": "statement_timeout",
     "transaction": "transaction_timeout",
