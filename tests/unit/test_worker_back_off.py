@@ -120,3 +120,15 @@ def test_a_part_of_the_worker_is_started_again_less_often(
         assert record.message.startswith("the part failed and is started again: The Prefect API ")
         assert EXPLANATION in record.message
         assert record.exc_info is None
+
+
+def test_a_refused_login_is_not_said_to_be_an_api_that_does_not_answer(
+    pauses: Pauses, caplog: pytest.LogCaptureFixture
+):
+    with FixedAnswer(401, "application/json", b"{}") as server:
+        pauses.events = {1: stop}
+        run(server, lambda client: restart_on_error("the part", client.read_work_pools))
+        url = server.api_url
+    (record,) = caplog.records
+    expected = f"The Prefect API {url} requires a login: set PREFECT_API_AUTH_STRING=user:password."
+    assert record.message == f"the part failed and is started again: {expected}"
