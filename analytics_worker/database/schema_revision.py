@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg2
 
+from analytics_worker import systemd
 from analytics_worker.database.libpq_url import address, libpq_parameters
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
@@ -83,6 +84,7 @@ def wait_for_schema(log: Callable[[str], None]) -> None:
     if found != known_revisions()[-1]:
         log(_waiting(found, address(arguments)))
     while found != known_revisions()[-1]:
+        systemd.notify(systemd.READY, systemd.ALIVE)  # else what starts it would wait, too
         time.sleep(POLL_SECONDS)  # noqa: TID251  # another process migrates
         with suppress(psycopg2.Error):
             found = _checked_revision(arguments)

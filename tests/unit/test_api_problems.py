@@ -83,6 +83,7 @@ def page(tmp_path, monkeypatch):
     with FixedAnswer() as proxy:
         monkeypatch.setenv("STATE_DIR", str(tmp_path))
         monkeypatch.setenv("PREFECT_API_URL", proxy.api_url)
+        monkeypatch.setenv("COLUMNS", "500")
         settings.cache_clear()
         with temporary_settings({PREFECT_API_URL: proxy.api_url}):
             yield proxy

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from analytics_worker.migrations import head, known_revisions, upgrade
 from analytics_worker.stack.postgres.cluster import OWNER
 from tests.support.backups import execute
 from tests.support.case_runs import Workspace
+from tests.support.notify_socket import NotifySocket
 from tests.support.postgres import administer, database_on
 from tests.support.processes import Process
 from tests.support.revisions import upgrade_to
@@ -28,14 +30,16 @@ def database(postgres) -> Iterator[str]:
 
 @pytest.mark.parametrize("revision", [None, known_revisions()[-2]])
 def test_a_worker_waits_for_the_migration(
-    database: str, pool: Workspace, start_worker: Start, revision: str | None
+    database: str, pool: Workspace, start_worker: Start, tmp_path: Path, revision: str | None
 ):
     if revision:
         upgrade_to(database, revision)
-    worker = start_worker(DATABASE_URL=database)
+    with NotifySocket(tmp_path / "notify") as systemd:
+        worker = start_worker(DATABASE_URL=database, **systemd.variables)
+        wait_until(systemd.is_ready_and_alive, timeout=60)  # the command that starts it need not wait
     found = f"is at revision {revision}" if revision else "does not exist"
     line = f" {found}; this version needs {head()}. No runs are claimed until `analytics-worker migr"
-    wait_until(lambda: line in worker.output(), timeout=60)
+    assert line in worker.output()
     run = pool.submit("ok")
     upgrade(database)
     assert pool.wait(run).name == "Completed"
