@@ -33,7 +33,8 @@ _DENIED = _Cause("can't be used: user {user} has no permission", "grant it")
 CAUSES = {
     errno.ENOSPC: _Cause("can't be written: no space left, {space}", "free some space there"),
     errno.EDQUOT: _Cause(
-        "can't be written: the disk quota of user {user} is used up, {space}", "free some space there"
+        "can't be written: the disk quota of user {user} is used up, {space}",
+        "free some space there",
     ),
     errno.EROFS: _Cause("can't be written: its file system is read-only", "mount it for writing"),
     errno.EACCES: _DENIED,

@@ -67,7 +67,9 @@ def check_credential(variable: str, value: str | None) -> None:
         return
     if variable == API_LOGIN:
         raise ApiLoginError(f"{variable} {NOT_ASCII}")
-    raise ApiLoginError(f"{variable} has a character that no header can have; expected printable ASCII")
+    raise ApiLoginError(
+        f"{variable} has a character that no header can have; expected printable ASCII"
+    )
 
 
 def without_login(url: str | None) -> str:

@@ -3,9 +3,11 @@
 Opens a connection for each look; writes nothing. Without SQLAlchemy and Alembic, which the worker's process does without.
 """
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,7 @@ from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
 from analytics_worker.text import one_line
 
+_ASSIGNMENT = re.compile(r'^(revision|down_revision) = "(.+)"$', re.MULTILINE)
 REVISIONS = Path(__file__).parents[1] / "migrations" / "versions"
 POLL_SECONDS = 2.0
 NEWER_FIX = (
@@ -29,9 +32,18 @@ class NewerSchemaError(PermanentError):
     """Schema ops is at a revision that this code does not know; the message says what to do."""
 
 
-def known_revisions() -> list[str]:
-    """Return the revisions of this code, oldest first: the names of their files."""
-    return sorted(file.stem for file in REVISIONS.glob("[0-9]*.py"))
+@cache
+def known_revisions() -> dict[str, str | None]:
+    """Return the revisions of this code with the one before each, as their files name them."""
+    texts = [file.read_text() for file in REVISIONS.glob("[0-9]*.py")]
+    found = [dict(_ASSIGNMENT.findall(text)) for text in texts]
+    return {each["revision"]: each.get("down_revision") for each in found}
+
+
+def newest_revision() -> str:
+    """Return the revision that no other one follows."""
+    (newest,) = known_revisions().keys() - set(known_revisions().values())
+    return newest
 
 
 def stored_revision(arguments: Mapping[str, str]) -> str | None:
@@ -81,9 +93,9 @@ def wait_for_schema(log: Callable[[str], None]) -> None:
     except psycopg2.Error as error:
         log(f"The revision of schema ops was not read: {one_line(str(error))}")
         return
-    if found != known_revisions()[-1]:
+    if found != newest_revision():
         log(_waiting(found, address(arguments)))
-    while found != known_revisions()[-1]:
+    while found != newest_revision():
         systemd.notify(systemd.READY, systemd.ALIVE)  # else what starts it would wait, too
         time.sleep(POLL_SECONDS)  # noqa: TID251  # another process migrates
         with suppress(psycopg2.Error):
@@ -111,6 +123,6 @@ def _arguments() -> Mapping[str, str] | None:
 def _waiting(revision: str | None, where: str) -> str:
     is_at = f"is at revision {revision}" if revision else "does not exist"
     return (
-        f"Schema ops in {where} {is_at}; this version needs {known_revisions()[-1]}."
+        f"Schema ops in {where} {is_at}; this version needs {newest_revision()}."
         " No runs are claimed until `analytics-worker migrate` has run, here or on another host."
     )

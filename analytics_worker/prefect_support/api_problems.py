@@ -29,11 +29,11 @@ class ForeignAnswerError(httpx.DecodingError):
 
 def api_problem(error: BaseException) -> str:
     """Return why the request failed; of any other error its type and text."""
+    if isinstance(error, ObjectNotFound):
+        error = error.http_exc
     if refused := refusal_message(error):
         return refused
     match error:
-        case ObjectNotFound(http_exc=httpx.HTTPStatusError() as cause):
-            return api_problem(cause)
         case httpx.HTTPStatusError():
             return _error_answer(error.response)
         case ForeignAnswerError() | ApiRefusedError() | ApiUnavailableError():

@@ -150,7 +150,9 @@ def _queue(client: SyncPrefectClient, name: str, parameters: dict[str, Any]) -> 
     try:
         deployment = client.read_deployment_by_name(name)
         if deployment.work_pool_name is None:  # its runs would wait forever
-            raise SubmitError(f"The work pool of {name} was deleted. Run `analytics-worker deploy`.")
+            raise SubmitError(
+                f"The work pool of {name} was deleted. Run `analytics-worker deploy`."
+            )
         run = client.create_flow_run_from_deployment(deployment.id, parameters=parameters)
     except ObjectNotFound as error:
         raise SubmitError(

@@ -74,7 +74,9 @@ def _stopped_schedules(wanted: Deployment, found: DeploymentResponse) -> Stopped
     if not slugs:
         return None
     if found.paused:
-        fix = f"`prefect api POST /deployments/{found.id}/resume_deployment`, or resume it in the UI"
+        fix = (
+            f"`prefect api POST /deployments/{found.id}/resume_deployment`, or resume it in the UI"
+        )
         return Stopped("paused", fix)
     paused = {each.slug: each.id for each in found.schedules if not each.active}
     stopped = [slug for slug in slugs if slug in paused]

@@ -157,4 +157,6 @@ class ClaimLock:
             )
         except (httpx.HTTPError, OSError) as error:
             problem = api_problem(error)
-            logger.warning("could not release claim lock %s; it will expire: %s", self.name, problem)
+            logger.warning(
+                "could not release claim lock %s; it will expire: %s", self.name, problem
+            )

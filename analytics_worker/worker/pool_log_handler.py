@@ -69,7 +69,7 @@ class _PoolFile(RotatingFileHandler):
         super().emit(record)
 
     @override
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802  # logging's name
+    def handleError(self, record: logging.LogRecord) -> None:  # logging's name
         error = sys.exc_info()[1]
         problem = error and disk_problem(error, Path(self.baseFilename))
         if problem is None:

@@ -25,7 +25,7 @@ class PoolSync(RunStarter, ABC):
     _is_missing = False
     """Whether the server did not have the pool when it was last asked for it."""
 
-    async def _keep_in_sync(self) -> None:
+    async def keep_in_sync(self) -> None:
         while True:
             synced = self._has_successfully_synced and not self._is_missing
             await anyio.sleep(self.heartbeat_interval_seconds if synced else RETRY_SECONDS)

@@ -142,7 +142,7 @@ class PoolWorker(PoolSync):
     async def serve(self) -> None:
         """Poll and send heartbeats until cancelled. An unreachable server is tried again."""
         async with self, anyio.create_task_group() as group:
-            group.start_soon(self._keep_in_sync)
+            group.start_soon(self.keep_in_sync)
             self._started_event = await self._emit_worker_started_event()
             while True:
                 await self._poll()

@@ -33,6 +33,7 @@ _SETTINGS = {
     "idle-in-transaction": "idle_in_transaction_session_timeout",
 }
 
+
 class DbtUnavailableError(Exception):
     """dbt failed for reasons outside the project; worth a retry."""
 

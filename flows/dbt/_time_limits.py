@@ -42,7 +42,7 @@ def _explanation(name: str) -> str:
     """Return the limit with its owner and value, and the statement that raises it."""
     try:
         with direct_connection(direct_url()) as connection:
-            rows = run_sql(connection, "dbt/session_limit", name=name)
+            rows = run_sql(connection, "dbt/session_limit", setting=name)
     except (MissingDatabaseError, SQLAlchemyError):
         rows = []
     owner = OWNERS.get(rows[0]["source"]) if rows and not rows[0]["is_unlimited"] else None

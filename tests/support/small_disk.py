@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -21,7 +22,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def fill(disk: Path) -> None:
     """Leave no space."""
-    with pytest.raises(OSError, match="No space left"), (disk / "filler").open("wb", 0) as file:
+    with suppress(OSError), (disk / "filler").open("wb", 0) as file:
         while True:
             file.write(bytes(4096))
 

@@ -50,7 +50,12 @@ def problem(url: str, **chosen: Any) -> str:
         (403, JSON, b'{"detail": "not you"}', "refused the request: not you"),
         (403, "text/html", b"<p>no</p>", f"refused the request: status 403: {PROXY}; what it"),
         (404, JSON, b'{"detail": "no pool"}', "GET /api/work_pools/kpis with status 404: no pool"),
-        (500, JSON, b"{}", "answers GET /api/work_pools/kpis with status 500: {}; its log says why"),
+        (
+            500,
+            JSON,
+            b"{}",
+            "answers GET /api/work_pools/kpis with status 500: {}; its log says why",
+        ),
         (200, "text/html", b"<p>Log in</p>", f"with a page in place of JSON: {PROXY}"),
     ],
 )
@@ -94,7 +99,8 @@ def test_commands_name_a_proxy_that_answers_with_a_page(page: FixedAnswer, comma
     result = CliRunner().invoke(app, [command])
     shown = " ".join((result.stdout + result.stderr).split())
     assert result.exit_code == 1
-    assert f"{page.api_url} is answered with a page in place of JSON: {PROXY}" in shown
+    assert f"{page.api_url} is answered with a page in place" in shown
+    assert PROXY in shown
     assert "Traceback" not in shown
     assert "does not answer" not in result.stderr
 

@@ -70,7 +70,7 @@ def test_an_error_without_a_path_names_the_folder_that_was_written_to(
     state_dir: Path, write: Callable[[Path], None]
 ):
     with (
-        pytest.raises(DiskError, match="set STATE_DIR to another folder$") as failed,
+        pytest.raises(DiskError, match=r"set STATE_DIR to another folder$") as failed,
         named_disk_errors(Path("/")),  # the inner one knows better
         named_disk_errors(state_dir),
     ):

@@ -11,4 +11,4 @@ select
         else 'ALTER SYSTEM'
     end || format(' SET %I', name) as change
 from pg_catalog.pg_settings
-where name = :name;
+where name = :setting

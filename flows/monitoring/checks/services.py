@@ -81,7 +81,9 @@ def check_deployments() -> Finding:
         found = list(stopped_deployments(wanted, pages(client.read_deployments)))
     if not found:
         return Finding("healthy", f"none of {len(wanted)} is paused or has the limit 0")
-    return Finding("degraded", first_of([each.message for each in found], MAX_SHOWN, "; "), found[0].fix)
+    return Finding(
+        "degraded", first_of([each.message for each in found], MAX_SHOWN, "; "), found[0].fix
+    )
 
 
 def check_redis() -> Finding:

@@ -27,7 +27,9 @@ def test_a_pool_that_was_deleted_while_it_is_served(pool: Workspace, start_worke
     wait_until(lambda: problem(pool) in worker.output(), timeout=60)
     create(pool)
     assert pool.wait(pool.submit("asynchronous")).name == "Completed"
-    wait_until(lambda: worker.output().count(f" serves {pool.pool}") == 2, timeout=30)  # events, too
+    wait_until(
+        lambda: worker.output().count(f" serves {pool.pool}") == 2, timeout=30
+    )  # events, too
     assert worker.output().count(problem(pool)) == 1
     assert f"`prefect work-pool create --type process {pool.pool}`" in worker.output()
     assert "does not answer" not in worker.output()

@@ -36,9 +36,13 @@ def test_a_worker_waits_for_the_migration(
         upgrade_to(database, revision)
     with NotifySocket(tmp_path / "notify") as systemd:
         worker = start_worker(DATABASE_URL=database, **systemd.variables)
-        wait_until(systemd.is_ready_and_alive, timeout=60)  # the command that starts it need not wait
+        wait_until(
+            systemd.is_ready_and_alive, timeout=60
+        )  # the command that starts it need not wait
     found = f"is at revision {revision}" if revision else "does not exist"
-    line = f" {found}; this version needs {head()}. No runs are claimed until `analytics-worker migr"
+    line = (
+        f" {found}; this version needs {head()}. No runs are claimed until `analytics-worker migr"
+    )
     assert line in worker.output()
     run = pool.submit("ok")
     upgrade(database)

@@ -125,7 +125,9 @@ def test_a_query_that_someone_cancels_is_not_said_to_take_too_long(view, sql):
 
     canceller = Thread(target=cancel)
     canceller.start()
-    with pytest.raises(RefreshError, match=r"due to user request \(someone cancelled it: pg_cancel"):
+    with pytest.raises(
+        RefreshError, match=r"due to user request \(someone cancelled it: pg_cancel"
+    ):
         refresh(kpi, "test")
     canceller.join()
 
@@ -137,7 +139,9 @@ def test_the_transaction_timeout_of_the_role_is_named(view, sql):
         " current_user, current_database()); end $$"
     )
     dispose()
-    with pytest.raises(PermanentRefreshError, match=r"^The transaction_timeout of the worker's role"):
+    with pytest.raises(
+        PermanentRefreshError, match=r"^The transaction_timeout of the worker's role"
+    ):
         refresh(kpi, "test")
 
 
