@@ -14,7 +14,6 @@ from flows.analytics._psycopg import first_line
 from flows.analytics._refresh_log_store import RefreshAttempt
 from flows.analytics._views import View
 
-TRANSACTION_TIMEOUT = "25P04"
 NOT_UNIQUE = (
     "The query of {view} returns rows that its unique index does not allow ({reason})."
     " Make the query unique in the columns of the index, or drop the index: without it the view is"
@@ -29,10 +28,6 @@ PERMANENT_ERRORS = {
         " (PostgreSQL 17 and newer), or to make the worker's role a member of the owner"
     ),
     errorcodes.UNDEFINED_TABLE: "{view} or something that it reads was dropped ({reason})",
-    TRANSACTION_TIMEOUT: (
-        "The transaction_timeout of the worker's role stopped the refresh of {view} ({reason})."
-        " Raise it: ALTER ROLE … SET transaction_timeout, longer than REFRESH_STATEMENT_TIMEOUT_SECONDS"
-    ),
 }
 """Messages by SQLSTATE, of errors that a retry does not resolve."""
 

@@ -25,13 +25,8 @@ _SERVICE_FAILURE = re.compile(
     r"|could not (receive|send) data (from|to) server|no space left on device",
     re.IGNORECASE | re.DOTALL,
 )
-_TIME_LIMIT = re.compile(r"due to (statement|transaction|idle-in-transaction) timeout")
-"""Of the role, the database, the server or profiles.yml: the worker's own ones end with the run. Another attempt would meet it, too."""
-_SETTINGS = {
-    "statement": "statement_timeout",
-    "transaction": "transaction_timeout",
-    "idle-in-transaction": "idle_in_transaction_session_timeout",
-}
+STATEMENT_TIMEOUT = "canceling statement due to statement timeout"
+"""Of the role, the database, the server or profiles.yml: the worker's own one ends with the run. Another attempt would meet it, too."""
 
 
 class DbtUnavailableError(Exception):
@@ -48,15 +43,7 @@ class DbtProjectError(PermanentError):
 
 def is_service_failure(message: str) -> bool:
     """Whether the message is about a connection, a crash or a lock, not the project."""
-    if _SERVICE_FAILURE.search(message) is None or time_limit(message):
-        return False
-    return not is_permanent(Exception(message))
-
-
-def time_limit(message: str) -> str | None:
-    """Return the setting of the database whose time limit stopped dbt; None if none did."""
-    found = _TIME_LIMIT.search(message)
-    return _SETTINGS[found[1]] if found else None
+    return _SERVICE_FAILURE.search(message) is not None and not is_permanent(Exception(message))
 
 
 def unavailable_error(message: str, text: str | None = None) -> DbtUnavailableError:

@@ -38,7 +38,7 @@ from flows.dbt._executable import PROGRAM, ExecutableRun, executable_run, proven
 from flows.dbt._log_lines import LogLines
 from flows.dbt._nodes import NodeRuns
 from flows.dbt._process import DbtDeadlineError, DbtProcess, dbt_process
-from flows.dbt._time_limits import name_limits
+from flows.dbt._statement_timeout import name_timeout
 from flows.dbt._workspace import Workspace, dbt_state
 
 OUTPUT = ("--log-level", "none", "--log-level-file", "none", "--no-use-colors")
@@ -96,7 +96,7 @@ def run_dbt(
         )
         _read(process, reader, deadline)
     _merge_artifacts(reader, workspace, foreign)
-    name_limits(reader.outcome)
+    name_timeout(reader.outcome)
     name_folder(reader.outcome, dbt_state())
     reader.outcome.seconds = time.monotonic() - started
     return reader.outcome

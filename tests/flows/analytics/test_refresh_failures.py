@@ -6,7 +6,7 @@ from threading import Thread
 
 import pytest
 
-from analytics_worker.database.connections import dispose, warehouse
+from analytics_worker.database.connections import warehouse
 from flows.analytics import refresh_materialized_views
 from flows.analytics._refresh import ViewDroppedError, refresh
 from flows.analytics._refresh_errors import PermanentRefreshError, RefreshError
@@ -130,19 +130,6 @@ def test_a_query_that_someone_cancels_is_not_said_to_take_too_long(view, sql):
     ):
         refresh(kpi, "test")
     canceller.join()
-
-
-def test_the_transaction_timeout_of_the_role_is_named(view, sql):
-    kpi = view("select pg_sleep(60)::text as id")
-    sql(
-        "do $$ begin execute format('alter role %I in database %I set transaction_timeout = ''2s''',"
-        " current_user, current_database()); end $$"
-    )
-    dispose()
-    with pytest.raises(
-        PermanentRefreshError, match=r"^The transaction_timeout of the worker's role"
-    ):
-        refresh(kpi, "test")
 
 
 def test_a_locked_view_fails_after_the_lock_timeout_and_names_who_holds_it(

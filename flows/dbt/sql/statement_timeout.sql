@@ -1,4 +1,4 @@
--- A limit of the sessions of this role, where it is set, and the statement that sets it there.
+-- The statement_timeout of the sessions of this role, where it is set, and the statement that sets it there.
 select
     current_setting(name) as value,
     setting = '0' as is_unlimited,
@@ -9,6 +9,6 @@ select
         when 'database' then format('ALTER DATABASE %I', current_database())
         when 'global' then 'ALTER ROLE ALL'
         else 'ALTER SYSTEM'
-    end || format(' SET %I', name) as change
+    end || ' SET statement_timeout' as change
 from pg_catalog.pg_settings
-where name = :setting
+where name = 'statement_timeout'
