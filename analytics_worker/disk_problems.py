@@ -58,8 +58,6 @@ def named_disk_errors(folder: Path) -> Generator[None]:
     """
     try:
         yield
-    except DiskError:
-        raise
     except (OSError, sqlite3.Error) as error:
         message = disk_problem(error, folder)
         if message is None:
