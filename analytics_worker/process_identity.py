@@ -60,8 +60,12 @@ class ProcessIdentity:
     def write(self, path: Path) -> None:
         """Write the record, as a whole or not at all."""
         temporary = path.with_suffix(f".{os.getpid()}")
-        temporary.write_text(f"{self.pid} {self.started} {self.boot}")
-        temporary.replace(path)
+        try:
+            temporary.write_text(f"{self.pid} {self.started} {self.boot}")
+            temporary.replace(path)
+        except OSError:
+            temporary.unlink(missing_ok=True)
+            raise
 
     def is_alive(self) -> bool:
         """Whether that very process still lives."""

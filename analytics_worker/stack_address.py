@@ -6,14 +6,16 @@ Reads ``stack.env`` in the state folder, which only its owner can read; writes n
 import re
 import secrets
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from dotenv import dotenv_values
 
 from analytics_worker.errors import PermanentError
+from analytics_worker.server_login import NOT_ASCII
 from analytics_worker.settings import settings, user_variables
 
 API_URL, API_LOGIN = "PREFECT_API_URL", "PREFECT_API_AUTH_STRING"
+API_KEY, API_HEADERS = "PREFECT_API_KEY", "PREFECT_CLIENT_CUSTOM_HEADERS"
 STACK_ID = "STACK_ID"
 """The name of a stack in ``stack.env``; no process gets this variable."""
 PROCESS_MARKER = "ANALYTICS_WORKER_STACK"
@@ -49,6 +51,31 @@ def check_api_url(url: str | None) -> None:
         pass
     value = API_URL if "@" in url else f"{API_URL}={url!r:.200}"
     raise ApiUrlError(f"{value} is not a valid URL; expected http://127.0.0.1:4200/api")
+
+
+class ApiLoginError(PermanentError):
+    """A login, key or header can't be sent to the Prefect API; the message names its variable, never its value."""
+
+
+def check_credential(variable: str, value: str | None) -> None:
+    """Refuse what Prefect's client fails on with a traceback, or its server with status 500.
+
+    Raises:
+        ApiLoginError: it is not ASCII, or, for what is sent as it is, not printable.
+    """
+    if not value or (value.isascii() and (value.isprintable() or variable == API_LOGIN)):
+        return
+    if variable == API_LOGIN:
+        raise ApiLoginError(f"{variable} {NOT_ASCII}")
+    raise ApiLoginError(
+        f"{variable} has a character that no header can have; expected printable ASCII"
+    )
+
+
+def without_login(url: str | None) -> str:
+    """Return a URL without the user and password that it may contain."""
+    parts = urlsplit(url or "")
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))
 
 
 def stack_variables() -> dict[str, str]:

@@ -59,6 +59,7 @@ pytest_plugins = [
     "tests.support.backups",
     "tests.support.replication",
     "tests.support.shifted_clock",
+    "tests.support.small_disk",
 ]
 
 

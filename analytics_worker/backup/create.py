@@ -15,6 +15,7 @@ from analytics_worker.backup.manifest import FORMAT, Manifest
 from analytics_worker.backup.ops import back_up_ops
 from analytics_worker.backup.prefect_data import back_up_prefect
 from analytics_worker.backup.state_files import back_up_files
+from analytics_worker.disk_problems import named_disk_errors
 from analytics_worker.settings import settings
 from analytics_worker.source_version import source_version
 from analytics_worker.stack.stopped_stack import running_or_stopped_stack
@@ -29,9 +30,10 @@ def create_backup(path: Path, say: Say) -> Manifest:
 
     Raises:
         BackupError: the folder has other files, or data can't be read.
+        DiskError: the folder can't be written.
         StackError: the database of the stack does not start.
     """
-    with running_or_stopped_stack(), open_folder(path) as folder:
+    with running_or_stopped_stack(), open_folder(path) as folder, named_disk_errors(path):
         manifest = _write(folder, say)
         folder.finish(manifest)
     return manifest

@@ -4,6 +4,8 @@ from typing import Annotated
 
 import typer
 
+from analytics_worker.stack_address import without_login
+
 PoolType = Annotated[
     str | None,
     typer.Option(
@@ -28,7 +30,7 @@ def deploy(pool_type: PoolType = None, image: Image = None) -> None:
     state = desired_state(pool_type, image)
     with api_client() as client:
         changes = apply_state(state, client)
-        api = client.api_url
+        api = without_login(str(client.api_url))
     for change in changes:
         if change.action != "unchanged":
             typer.echo(str(change))

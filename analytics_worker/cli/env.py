@@ -14,6 +14,8 @@ from analytics_worker.database.libpq_url import host_lists, libpq_parameters
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings, user_variables
 from analytics_worker.stack_address import (
+    API_HEADERS,
+    API_KEY,
     API_LOGIN,
     API_URL,
     STACK_ID,
@@ -22,12 +24,11 @@ from analytics_worker.stack_address import (
     stack_variables,
 )
 
-API_KEY = "PREFECT_API_KEY"
 CLIENT_VARIABLES = (
     API_KEY,
     "PREFECT_API_SSL_CERT_FILE",
     "PREFECT_API_TLS_INSECURE_SKIP_VERIFY",
-    "PREFECT_CLIENT_CUSTOM_HEADERS",
+    API_HEADERS,
 )
 """Of Prefect's clients, besides address and login: what the server or a proxy before it requires."""
 

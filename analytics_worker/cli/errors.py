@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from analytics_worker.database.libpq_url import connection_problem
+from analytics_worker.disk_problems import disk_problem
 from analytics_worker.errors import PermanentError, chain
 from analytics_worker.stack.errors import StackError
 from analytics_worker.text import one_line
@@ -15,6 +16,7 @@ from analytics_worker.text import one_line
 MAX_LENGTH = 500
 UNFINISHED_SCHEMA = frozenset({"3F000", "42P01", "42703"})  # no such schema, table or column
 DEPENDENT_OBJECTS = "2BP01"
+QUERY_CANCELED = "57014"
 
 
 def error_message(error: BaseException) -> str:
@@ -60,6 +62,8 @@ def _database(error: BaseException) -> str | None:
 def _database_hint(error: Any, code: str, text: str) -> str:
     if _is_unfinished(code, text):
         return ": run `analytics-worker migrate`"
+    if code == QUERY_CANCELED and "timeout" in text:
+        return ": raise the statement_timeout of the role: ALTER ROLE … SET statement_timeout"
     if code == DEPENDENT_OBJECTS:
         dependents = one_line((error.diag.message_detail or "").replace("\n", "; "), MAX_LENGTH)
         return f" ({dependents}): drop them, run the command again, and create them again"
@@ -75,20 +79,20 @@ def _api(error: BaseException) -> str | None:
     if not ("prefect.exceptions" in sys.modules and "httpx" in sys.modules):
         return None
     from httpx import HTTPError  # noqa: PLC0415  # takes a second unless it was imported
-    from prefect.exceptions import PrefectHTTPStatusError  # noqa: PLC0415
+    from prefect.exceptions import ObjectNotFound  # noqa: PLC0415
 
-    from analytics_worker.prefect_support.api_client import refusal_message  # noqa: PLC0415
-    from analytics_worker.prefect_support.stack_access import unavailable_message  # noqa: PLC0415
+    from analytics_worker.prefect_support.api_client import is_page  # noqa: PLC0415
+    from analytics_worker.prefect_support.api_problems import api_problem  # noqa: PLC0415
 
-    if isinstance(error, PrefectHTTPStatusError):
-        refused = f"The Prefect API refused: {str(error).splitlines()[0]}"
-        return refusal_message(error) or refused
-    return unavailable_message(error) if isinstance(error, HTTPError) else None
+    is_known = isinstance(error, HTTPError | ObjectNotFound) or is_page(error)
+    return api_problem(error) if is_known else None
 
 
 def _file(error: BaseException) -> str | None:
     if isinstance(error, UnicodeDecodeError):
         return f"A file is not UTF-8 text: {error.reason} at byte {error.start}"
+    if problem := disk_problem(error):
+        return problem
     if not isinstance(error, OSError) or error.strerror is None:
         return None
     return f"{error.filename}: {error.strerror}" if error.filename else error.strerror

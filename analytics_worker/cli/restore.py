@@ -9,6 +9,8 @@ import typer
 
 from analytics_worker.cli.backup import progress, summary
 from analytics_worker.cli.output import echo
+from analytics_worker.disk_problems import named_disk_errors
+from analytics_worker.settings import settings
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a backup.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace the data that is there.")]
@@ -34,7 +36,8 @@ def restore(
 
     started = time.monotonic()
     options = Options(replace, other_database, not without_prefect)
-    restored = restore_backup(folder.absolute(), options, progress)
+    with named_disk_errors(settings().state_dir):
+        restored = restore_backup(folder.absolute(), options, progress)
     seconds = time.monotonic() - started
     manifest = restored.manifest
     if as_json:

@@ -8,10 +8,12 @@ import os
 
 from analytics_worker.settings import user_variables
 from analytics_worker.stack_address import (
+    API_KEY,
     API_LOGIN,
     API_URL,
     api_address,
     check_api_url,
+    check_credential,
     stack_login,
 )
 
@@ -23,6 +25,7 @@ def use_running_stack() -> None:
 
     Raises:
         ApiUrlError: the address is not a valid URL.
+        ApiLoginError: the login can't be sent.
     """
     environment = os.environ  # noqa: TID251  # Prefect reads its variables there
     environment.setdefault("DO_NOT_TRACK", "1")
@@ -37,3 +40,5 @@ def use_running_stack() -> None:
     login = stack_login(environment.get(API_URL))
     if login and not environment.get(API_LOGIN):
         environment[API_LOGIN] = login
+    for variable in (API_LOGIN, API_KEY):
+        check_credential(variable, environment.get(variable))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from analytics_worker.disk_problems import named_disk_errors
 from analytics_worker.log_format import use_log_format
 from analytics_worker.preload.libraries import LIBRARIES
 from analytics_worker.settings import Settings, project_root, settings
@@ -61,6 +62,7 @@ def worker(
 ) -> None:
     """Run what is due on the work pools, each run forked from a preloaded process."""
     from analytics_worker.breakers.factory import configured_store  # noqa: PLC0415
+    from analytics_worker.database.schema_revision import wait_for_schema  # noqa: PLC0415
     from analytics_worker.prefect_support.api_client import check_access  # noqa: PLC0415
     from analytics_worker.prefect_support.deployments import pools as all_pools  # noqa: PLC0415
     from analytics_worker.worker.worker_process import serve  # noqa: PLC0415
@@ -68,6 +70,7 @@ def worker(
     use_log_format("worker")
     configured_store()  # an invalid REDIS_URL would fail each run
     check_access()
+    wait_for_schema(_warn)
     chosen = settings()
     pools = pool or [known.name for known in all_pools()]
     _warn_of_tracing()
@@ -77,17 +80,22 @@ def worker(
     options = _configured_options(chosen, pools, policy)
     given = {"name": name or None, "drain_seconds": drain_seconds}
     given = {option: value for option, value in given.items() if value is not None}
-    serve(replace(options, log_dir=log_dir, poll_seconds=poll_seconds, **given))
+    with named_disk_errors(chosen.state_dir):
+        serve(replace(options, log_dir=log_dir, poll_seconds=poll_seconds, **given))
+
+
+def _warn(text: str) -> None:
+    from prefect.logging import get_logger  # noqa: PLC0415  # --help answers at once
+
+    get_logger("worker").warning("%s", text)
 
 
 def _warn_of_tracing() -> None:
     """Log why no traces are sent, if they are wanted."""
-    from prefect.logging import get_logger  # noqa: PLC0415  # --help answers at once
-
-    from analytics_worker.tracing import tracing_problem  # noqa: PLC0415
+    from analytics_worker.tracing import tracing_problem  # noqa: PLC0415  # --help answers at once
 
     if problem := tracing_problem():
-        get_logger("worker").warning("%s", problem)
+        _warn(problem)
 
 
 def _warn_of_pooler() -> None:
@@ -100,7 +108,7 @@ def _warn_of_pooler() -> None:
 
     try:
         for variable, fix in pooled_variables():
-            get_logger("worker").warning("%s", warning(variable, fix))
+            _warn(warning(variable, fix))
     except (OperationalError, PermanentError) as error:
         get_logger("worker").info("The database was not checked for a pooler: %s", error)
 

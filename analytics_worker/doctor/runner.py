@@ -5,7 +5,7 @@ Reads what the checks read; writes nothing.
 
 from collections.abc import Callable, Iterator
 
-from httpx import HTTPError
+from httpx import HTTPError, HTTPStatusError
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.exceptions import PrefectHTTPStatusError
 from sqlalchemy.exc import SQLAlchemyError
@@ -29,6 +29,7 @@ from analytics_worker.doctor.database_problems import problem, warehouse_fix
 from analytics_worker.doctor.findings import Finding
 from analytics_worker.errors import PermanentError, chain
 from analytics_worker.prefect_support.api_client import api_client, refusal
+from analytics_worker.prefect_support.api_problems import api_problem
 from analytics_worker.prefect_support.connection_causes import connection_cause
 from analytics_worker.prefect_support.stack_access import api_name
 
@@ -110,6 +111,9 @@ def _unchecked(area: str, error: BaseException) -> Finding:
     if refused:
         fix = refused.fix or "The server's answer says what it expects."
         return Finding(area, UNCHECKED, "fail", refused.problem, fix)
+    if isinstance(error, HTTPStatusError):
+        fix = "The log of the server says why."
+        return Finding(area, UNCHECKED, "fail", api_problem(error), fix)
     if isinstance(error, HTTPError):
         cause = connection_cause(error)
         fix = f"{cause.fix[0].upper()}{cause.fix[1:]}."

@@ -10,9 +10,9 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from prefect.client.orchestration import SyncPrefectClient
-from prefect.client.schemas.objects import FlowRun, StateType, WorkerStatus
+from prefect.client.schemas.objects import FlowRun, StateType, WorkerStatus, WorkPool
 from prefect.client.schemas.sorting import FlowRunSort
-from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.exceptions import ObjectNotFound
 
 from analytics_worker.doctor.database import skew
 from analytics_worker.doctor.findings import Finding, graded
@@ -21,7 +21,12 @@ from analytics_worker.prefect_support.deployments import DeployedFlow, deployed_
 from analytics_worker.prefect_support.heartbeat_timeout import HEARTBEAT_AUTOMATION
 from analytics_worker.prefect_support.pagination import pages
 from analytics_worker.prefect_support.run_filters import runs_due, runs_in_states
-from analytics_worker.prefect_support.stopped_pools import StoppedPool, stopped_pool
+from analytics_worker.prefect_support.stopped_work import (
+    Stopped,
+    missing_pool,
+    stopped_by,
+    stopped_deployment,
+)
 
 MIN_LATENESS = timedelta(minutes=2)
 DEPLOY_FIX = "`analytics-worker deploy`"
@@ -37,24 +42,34 @@ def clock(client: SyncPrefectClient) -> Iterator[Finding]:
 
 
 def workers(client: SyncPrefectClient) -> Iterator[Finding]:
-    """Check that each work pool has an online worker and hands out runs."""
-    stopped = _stopped_pools(client)
+    """Check that each work pool has an online worker, and that it and its queues hand out runs."""
+    existing = _pools(client)
     for pool in pools():
-        try:
-            pool_workers = client.read_workers_for_work_pool(pool.name)
-        except PrefectHTTPStatusError:
-            yield Finding("workers", pool.name, "fail", "work pool not found", DEPLOY_FIX)
+        if pool.name not in existing:
+            missing = missing_pool(pool.name, existing)
+            yield Finding("workers", pool.name, "fail", *missing)
             continue
+        pool_workers = client.read_workers_for_work_pool(pool.name)
         online = sum(worker.status is WorkerStatus.ONLINE for worker in pool_workers)
         fix = f"`analytics-worker worker --pool {pool.name}`, or `make up`"
         yield graded("workers", pool.name, f"{online} online", fail=not online, fix=fix)
-        if pool.name in stopped:
-            yield Finding("workers", pool.name, "warn", *stopped[pool.name])
+        for stopped in stopped_by(client, existing[pool.name]):
+            yield Finding("workers", pool.name, "warn", *stopped)
 
 
-def _stopped_pools(client: SyncPrefectClient) -> Mapping[str, StoppedPool]:
-    found = ((pool.name, stopped_pool(pool)) for pool in pages(client.read_work_pools))
-    return {name: stopped for name, stopped in found if stopped}
+def _pools(client: SyncPrefectClient) -> Mapping[str, WorkPool]:
+    return {pool.name: pool for pool in pages(client.read_work_pools)}
+
+
+def _stopped_pools(client: SyncPrefectClient) -> Mapping[str, Stopped]:
+    """Return the first thing that stops each pool of prefect.yaml that is stopped."""
+    existing = _pools(client)
+    found = {
+        pool.name: stopped_by(client, existing[pool.name])
+        for pool in pools()
+        if pool.name in existing
+    }
+    return {name: stopped[0] for name, stopped in found.items() if stopped}
 
 
 def schedules(client: SyncPrefectClient) -> Iterator[Finding]:
@@ -69,16 +84,18 @@ def _schedule(
     client: SyncPrefectClient,
     deployed_flow: DeployedFlow,
     late: Counter[object],
-    stopped: Mapping[str, StoppedPool],
+    stopped: Mapping[str, Stopped],
 ) -> Finding:
     name = str(deployed_flow)
     try:
         deployment = client.read_deployment_by_name(name)
     except ObjectNotFound:
         return Finding("schedules", name, "fail", "not deployed", DEPLOY_FIX)
+    if cause := stopped_deployment(deployed_flow.deployment, deployment):
+        return Finding("schedules", name, "warn", *cause)
     if deployment.paused or not any(schedule.active for schedule in deployment.schedules):
-        fix = f"`prefect deployment schedule resume {name} …`, or leave it."
-        return Finding("schedules", name, "warn", "paused", fix)
+        is_wanted = any(schedule.active for schedule in deployed_flow.deployment.schedules)
+        return graded("schedules", name, "paused", warn=is_wanted, fix=DEPLOY_FIX)
     overdue, next_run = late[deployment.id], _next_run(client, deployment.id)
     if overdue:
         return _late_schedule(name, overdue, stopped.get(deployment.work_pool_name or ""))
@@ -89,7 +106,7 @@ def _schedule(
     return Finding("schedules", name, "ok", f"on time, next {start:%m-%d %H:%M} UTC")
 
 
-def _late_schedule(name: str, overdue: int, stopped: StoppedPool | None) -> Finding:
+def _late_schedule(name: str, overdue: int, stopped: Stopped | None) -> Finding:
     message = f"{overdue} runs are late"
     if stopped:
         return Finding("schedules", name, "fail", f"{message}: {stopped.message}", stopped.fix)

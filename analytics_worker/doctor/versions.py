@@ -12,12 +12,14 @@ from importlib.metadata import PackageNotFoundError, version
 from prefect.client.orchestration import SyncPrefectClient
 from sqlalchemy import Connection
 
+from analytics_worker.database.schema_revision import NEWER_FIX, is_newer
 from analytics_worker.dbt_executable import DbtExecutableError, checked_executable
 from analytics_worker.doctor.findings import Finding, graded
 from analytics_worker.migrations import current, head
 from analytics_worker.prefect_support.pagination import pages
 from analytics_worker.settings import project_root
 from analytics_worker.source_version import is_source_version, source_version
+from analytics_worker.stack_address import without_login
 
 AREA = "versions"
 OWN_FLOWS = "flows."
@@ -63,7 +65,7 @@ def dbt() -> Iterator[Finding]:
 def server(client: SyncPrefectClient) -> Iterator[Finding]:
     """Check that the Prefect server has the worker's version."""
     server_version, worker_version = client.api_version(), version("prefect")
-    message = f"Prefect {server_version} at {client.api_url}"
+    message = f"Prefect {server_version} at {without_login(str(client.api_url))}"
     fix = f"Run the same version on both sides; the worker has {worker_version}."
     yield graded(AREA, "prefect server", message, warn=server_version != worker_version, fix=fix)
 
@@ -95,7 +97,8 @@ def tables(connection: Connection) -> Iterator[Finding]:
     """Check that schema ops has the revision that the code expects."""
     actual, expected = current(connection), head()
     message = f"schema ops at revision {actual or 'none'}"
-    fix = f"`analytics-worker migrate` upgrades it to {expected}."
+    migrate = f"`analytics-worker migrate` upgrades it to {expected}."
+    fix = f"{NEWER_FIX}." if is_newer(actual) else migrate
     yield graded(AREA, "tables", message, fail=actual != expected, fix=fix)
 
 

@@ -21,6 +21,7 @@ from sqlalchemy.exc import ProgrammingError
 
 from analytics_worker.database.connections import direct_connection, direct_url, parse_url
 from analytics_worker.database.schema_coverage import coverage_notes
+from analytics_worker.database.schema_revision import is_newer, newer_message
 from analytics_worker.database.urls import quoted_name
 from analytics_worker.errors import PermanentError, sqlstate
 from analytics_worker.migrations.grants import (
@@ -213,12 +214,8 @@ def _check_schema(connection: Connection) -> None:
             " RENAME TO …), or give the worker a database of its own"
         )
     revision = current(connection) if found["is_migrated"] else None
-    if revision and revision not in known_revisions():
-        raise MigrationError(
-            f"The schema ops is at revision {revision!r:.80}, which this version of the worker does not"
-            " know; nothing was changed. Update this checkout to the version that migrated it; if it is"
-            " another application's, rename it (ALTER SCHEMA ops RENAME TO …)"
-        )
+    if is_newer(revision):
+        raise MigrationError(newer_message(revision))
 
 
 def _check_privilege(connection: Connection, privilege: str) -> None:

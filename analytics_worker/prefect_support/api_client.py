@@ -22,9 +22,16 @@ from analytics_worker.prefect_support.stack_access import (
     NoServerError,
     api_name,
     check_server,
+    credentials,
     with_stack_access,
 )
-from analytics_worker.stack_address import API_LOGIN, is_stack_address, login_file
+from analytics_worker.stack_address import (
+    API_HEADERS,
+    API_KEY,
+    API_LOGIN,
+    is_stack_address,
+    login_file,
+)
 from analytics_worker.text import one_line
 
 REFUSAL_STATUSES = frozenset(
@@ -50,6 +57,7 @@ def api_client() -> Generator[SyncPrefectClient]:
     """Open a client for the API of Prefect's settings.
 
     Raises:
+        ApiLoginError: the login can't be sent.
         ApiRefusedError: the API requires a login, or refuses the request.
         ApiUnavailableError: there is no server, it is not reached within two seconds, or a page of another answers.
     """
@@ -69,9 +77,14 @@ def _refusals() -> Generator[None]:
             raise ApiRefusedError(message) from error
         raise
     except json.JSONDecodeError as error:
-        if error.doc.lstrip().startswith("<"):
+        if is_page(error):
             raise ApiUnavailableError(FOREIGN_PAGE.format(api=api_name())) from None
         raise
+
+
+def is_page(error: BaseException) -> bool:
+    """Whether the error is that a page was read as JSON."""
+    return isinstance(error, json.JSONDecodeError) and error.doc.lstrip().startswith("<")
 
 
 def check_access() -> None:
@@ -115,24 +128,33 @@ def refusal(error: BaseException) -> Refusal | None:
         return None
     if error.response.status_code == HTTPStatus.UNAUTHORIZED:
         return _login_needed()
-    detail = _detail(error.response)
-    fix = "Set PREFECT_CLIENT_CSRF_SUPPORT_ENABLED=true." if "CSRF" in detail else ""
-    return Refusal(f"{api_name()} refused the request: {detail}", fix)
+    detail = response_detail(error.response) or f"status {error.response.status_code}"
+    return Refusal(f"{api_name()} refused the request: {detail}", _fix(error.response, detail))
+
+
+def _fix(response: httpx.Response, detail: str) -> str:
+    if "CSRF" in detail:
+        return "Set PREFECT_CLIENT_CSRF_SUPPORT_ENABLED=true."
+    if "html" in response.headers.get("content-type", "").lower():
+        return f"A proxy or a login page answers instead of it; what it requires is set in {API_HEADERS}."
+    return ""
 
 
 def _login_needed() -> Refusal:
     api = get_current_settings().api
-    problem = f"does not accept the login in {API_LOGIN}" if api.auth_string else "requires a login"
+    given = next((variable for variable, _ in credentials()), None)
+    kind = "key" if given == API_KEY else "login"
+    problem = f"does not accept the {kind} in {given}" if given else "requires a login"
     file = login_file()
     is_own = is_stack_address(api.url) and file.exists()
     hint = f" The login of `make up` in this folder is in {file}." if is_own else ""
     return Refusal(f"{api_name()} {problem}", f"Set {API_LOGIN}=user:password.{hint}")
 
 
-def _detail(response: httpx.Response) -> str:
-    """Return the reason in the response in one line: it is untrusted text."""
+def response_detail(response: httpx.Response) -> str | None:
+    """Return the reason in the response, if it has one, in one line: it is untrusted text."""
     try:
         body = response.json()
         return one_line(str(body.get("detail") or body.get("exception_message") or body))
     except (ValueError, AttributeError):
-        return f"status {response.status_code}"
+        return None

@@ -12,6 +12,7 @@ from prefect import Flow, get_run_logger
 from prefect.client.schemas.objects import State
 
 from analytics_worker.circuit_breaker import CircuitOpenError
+from analytics_worker.disk_problems import DiskError, disk_problem
 from analytics_worker.errors import chain, is_permanent, may_succeed_later
 from analytics_worker.prefect_support.catch_up import skip_if_superseded
 from analytics_worker.prefect_support.inline_results import with_inline_data
@@ -126,9 +127,9 @@ def _report_errors(function: Callable[P, R]) -> Callable[P, State[Any]]:
 
 def _failed_state(error: Exception) -> State[Any]:
     """Log the error, with a traceback if it is unexpected; return the failed state, which says if a later run may succeed."""
-    message = printable(str(error)).strip() or type(error).__name__
+    message = printable(disk_problem(error) or str(error)).strip() or type(error).__name__
     circuit_is_open = any(isinstance(link, CircuitOpenError) for link in chain(error))
-    expected = circuit_is_open or is_permanent(error)
+    expected = circuit_is_open or is_permanent(error) or isinstance(error, DiskError)
     get_run_logger().error(message, exc_info=None if expected else error)
     failed = state_of(
         {**flow_result("failed", message.split("\n")[0], error=message)},

@@ -35,6 +35,7 @@ from analytics_worker.prefect_support.run_results import (
 )
 from analytics_worker.prefect_support.stack_access import (
     ApiUnavailableError,
+    api_name,
     unavailable_message,
     with_stack_access,
 )
@@ -148,11 +149,14 @@ def submit(flow: Flow[..., Any] | str, *args: Any, **parameters: Any) -> Run:
 def _queue(client: SyncPrefectClient, name: str, parameters: dict[str, Any]) -> Run:
     try:
         deployment = client.read_deployment_by_name(name)
+        if deployment.work_pool_name is None:  # its runs would wait forever
+            raise SubmitError(
+                f"The work pool of {name} was deleted. Run `analytics-worker deploy`."
+            )
         run = client.create_flow_run_from_deployment(deployment.id, parameters=parameters)
     except ObjectNotFound as error:
         raise SubmitError(
-            f"{name} is not deployed on {get_current_settings().api.url}."
-            " Run `analytics-worker deploy`."
+            f"{name} is not deployed on {api_name()}. Run `analytics-worker deploy`."
         ) from error
     return Run(id=run.id, name=run.name, deployment=name)
 

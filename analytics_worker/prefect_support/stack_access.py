@@ -4,7 +4,7 @@ Reads Prefect's settings and ``stack.env``, and asks the server who it is; write
 starts a server of its own.
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
@@ -15,15 +15,20 @@ from prefect.settings import Settings, get_current_settings
 from analytics_worker.prefect_support.connection_causes import connection_cause
 from analytics_worker.settings import project_root, user_variables
 from analytics_worker.stack_address import (
+    API_HEADERS,
+    API_KEY,
+    API_LOGIN,
     API_URL,
     STACK_HEADER,
     ApiUrlError,
     api_address,
     check_api_url,
+    check_credential,
     is_stack_address,
     is_stack_process,
     stack_id,
     stack_login,
+    without_login,
 )
 
 CONNECT_SECONDS, ANSWER_SECONDS = 2.0, 10.0
@@ -92,9 +97,11 @@ def use_server() -> Generator[None]:
     """Use the local stack where Prefect's settings name no server.
 
     Raises:
+        ApiLoginError: the login can't be sent.
         ApiUnavailableError: as `check_server`.
     """
     if get_current_settings().api.url:
+        check_credentials()
         yield
         return
     with with_stack_access():
@@ -129,6 +136,7 @@ def check_server() -> None:
 
     Raises:
         ApiUrlError: the address is not a valid URL, or is not that of the API of the server there.
+        ApiLoginError: the login can't be sent.
         NoServerError: no server is known, or another stack has the address by now.
         ApiUnavailableError: it is not reached within two seconds.
     """
@@ -136,12 +144,32 @@ def check_server() -> None:
     if url is None:
         raise NoServerError(NO_SERVER.format(folder=project_root()))
     check_api_url(url)
+    check_credentials()
     if is_stack_process():
         return
     if is_stack_address(url):
         _check_stack(url)
     else:
         _check_reached(url)
+
+
+def check_credentials() -> None:
+    """Check what clients send to be let in, before anything is sent.
+
+    Raises:
+        ApiLoginError: it can't be sent.
+    """
+    headers = get_current_settings().client.custom_headers.values()
+    for variable, value in (*credentials(), *((API_HEADERS, str(header)) for header in headers)):
+        check_credential(variable, value)
+
+
+def credentials() -> Iterator[tuple[str, str]]:
+    """Yield the login and the key of Prefect's settings that are set, with their variables."""
+    api = get_current_settings().api
+    for variable, secret in ((API_LOGIN, api.auth_string), (API_KEY, api.key)):
+        if secret and secret.get_secret_value():
+            yield variable, secret.get_secret_value()
 
 
 def _check_stack(url: str) -> None:
@@ -158,7 +186,10 @@ def _check_reached(url: str) -> None:
     """Check that something answers; the request itself shows all other errors."""
     try:
         if not _is_healthy(url) and _is_healthy(api := f"{url.rstrip('/')}/api"):
-            raise ApiUrlError(f"{url} is not the address of the API; set {API_URL}={api}")
+            raise ApiUrlError(
+                f"{without_login(url)} is not the address of the API;"
+                f" set {API_URL}={without_login(api)}"
+            )
     except (httpx.ConnectError, httpx.ConnectTimeout) as error:
         raise ApiUnavailableError(unavailable_message(error)) from None
     except (httpx.TransportError, httpx.InvalidURL):
@@ -184,4 +215,5 @@ def unavailable_message(error: httpx.HTTPError) -> str:
 
 
 def api_name() -> str:
-    return f"The Prefect API {get_current_settings().api.url}"
+    """Return the API as messages name it."""
+    return f"The Prefect API {without_login(get_current_settings().api.url)}"

@@ -15,6 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from urllib.parse import quote
 
+from analytics_worker.disk_problems import disk_problem
 from analytics_worker.report_storage.file_names import is_file_name_part
 from analytics_worker.report_storage.rules import StorageError
 from analytics_worker.report_storage.writers import new_mark, writer_has_ended
@@ -45,13 +46,13 @@ class FolderStorage:
         """Store files in a folder, which is created when it is needed."""
         self.name = name
         self.is_remote = False
-        self._root = root
+        self.folder = root
         self._link_base = link_base
 
     def temporary(self, filename: str) -> Path:
         """Create an empty file beside the final one; remove those of killed writers of the same file."""
         path = self._create(f".{checked_filename(filename)}")
-        for other in self._root.glob(f".{filename}.*{PART_SUFFIX}"):
+        for other in self.folder.glob(f".{filename}.*{PART_SUFFIX}"):
             if other != path:
                 other.unlink(missing_ok=True)  # its writer died: this process has claimed the run
         return path
@@ -61,23 +62,24 @@ class FolderStorage:
         return self._create(f".copy-{checked_filename(filename)}")
 
     def _create(self, prefix: str) -> Path:
-        path = self._root / f"{prefix}.{new_mark()}{PART_SUFFIX}"
-        _tidy_once(self._root)
+        path = self.folder / f"{prefix}.{new_mark()}{PART_SUFFIX}"
+        _tidy_once(self.folder)
         try:
-            self._root.mkdir(parents=True, exist_ok=True)
+            self.folder.mkdir(parents=True, exist_ok=True)
             path.touch(mode=0o640, exist_ok=False)
         except OSError as error:
             raise StorageError(
-                f"{self._root} can't be written ({error.strerror}): set REPORT_OUTPUT_DIR to a"
-                " folder that the worker may write to, or free some space"
+                disk_problem(error, self.folder)
+                or f"{self.folder} can't be written ({error.strerror}): set REPORT_OUTPUT_DIR to a"
+                " folder that the worker may write to"
             ) from None
         return path
 
     def publish(self, temporary: Path, filename: str) -> None:
         """Rename a file and sync the rename."""
         _sync(temporary)
-        temporary.replace(self._root / checked_filename(filename))
-        _sync(self._root)
+        temporary.replace(self.folder / checked_filename(filename))
+        _sync(self.folder)
 
     @contextmanager
     def local(self, filename: str) -> Generator[Path]:
@@ -94,7 +96,7 @@ class FolderStorage:
 
         Those of this host at once, and those of which nothing is known after a day.
         """
-        abandoned = [path for path in self._root.glob(f".*{PART_SUFFIX}*") if _is_abandoned(path)]
+        abandoned = [path for path in self.folder.glob(f".*{PART_SUFFIX}*") if _is_abandoned(path)]
         for path in [] if dry_run else abandoned:
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
@@ -104,12 +106,12 @@ class FolderStorage:
 
     def link(self, filename: str) -> str:
         """Return the address below the link base, or the path."""
-        return public_link(self._link_base, filename) or str((self._root / filename).resolve())
+        return public_link(self._link_base, filename) or str((self.folder / filename).resolve())
 
     def _inside(self, filename: str) -> Path:
         """Return the path of a file, which must not lead out of this folder."""
-        path = self._root / checked_filename(filename)
-        if path.is_symlink() or path.resolve().parent != self._root.resolve():
+        path = self.folder / checked_filename(filename)
+        if path.is_symlink() or path.resolve().parent != self.folder.resolve():
             raise StorageError(f"{path} leads out of the report folder")
         if not path.exists():
             raise FileNotFoundError(path)

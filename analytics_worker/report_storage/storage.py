@@ -42,6 +42,9 @@ class Storage(Protocol):
     is_remote: bool
     """Whether all hosts see the same files, so that a missing file does not exist anywhere."""
 
+    folder: Path
+    """The folder of this host that files are written to."""
+
     def temporary(self, filename: str) -> Path:
         """Create an empty file of this process, to write to before it is published."""
         ...
@@ -127,6 +130,7 @@ class RemoteStorage:
         self._base = base.rstrip("/")
         self._link_base = link_base
         self._spool = spool
+        self.folder = spool.folder
 
     def temporary(self, filename: str) -> Path:
         """Create an empty file on this host."""

@@ -10,6 +10,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from analytics_worker.disk_problems import named_disk_errors
 from analytics_worker.host_port import Authority, is_loopback
 from analytics_worker.server_login import VARIABLE as SERVER_VARIABLE
 from analytics_worker.server_login import login_problem
@@ -104,7 +105,8 @@ def _stored(file: Path) -> str:
             f" run chmod 700 '{folder}', or set STATE_DIR to a folder of yours."
         )
     if not os.path.lexists(file):
-        _write(file, f"{USER}:{secrets.token_urlsafe(24)}\n")
+        with named_disk_errors(folder):
+            _write(file, f"{USER}:{secrets.token_urlsafe(24)}\n")
     return _read(file)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 
+from analytics_worker.disk_problems import disk_problem
 from analytics_worker.host_port import is_loopback, parse_allowed_hosts
 from analytics_worker.settings import settings
 from analytics_worker.stack.database_urls import check_database_url
@@ -70,7 +71,8 @@ def check_writable(folder: Path, variable: str) -> None:
         probe.unlink()
     except OSError as error:
         raise StackError(
-            f"{folder} can't be written ({error.strerror}): set {variable} to a folder of yours."
+            disk_problem(error, folder)
+            or f"{folder} can't be written ({error.strerror}): set {variable} to a folder of yours."
         ) from None
 
 

@@ -8,6 +8,7 @@ import itertools
 from collections.abc import Callable
 from pathlib import Path
 
+from analytics_worker.disk_problems import free_space
 from analytics_worker.json_lines import message_of_line
 
 MAX_BYTES = 10_000_000
@@ -39,7 +40,7 @@ class LogFile:
         except OSError as error:
             if not self._failing:
                 self._say(
-                    f"{self.path} can't be written ({error.strerror}): its output is dropped until"
+                    f"{self.path} can't be written ({error.strerror}, {free_space(self.path)}): its output is dropped until"
                     " it can. Free some space, or set LOG_DIR."
                 )
             self._failing = True

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 import psutil
 
+from analytics_worker.disk_problems import disk_problem, named_disk_errors
 from analytics_worker.stack.errors import StackError
 from analytics_worker.stack_address import PROCESS_MARKER, STACK_ID, new_marker
 
@@ -97,7 +98,8 @@ class StateFolder:
             lock = (self.path / "stack.lock").open("a+")
         except OSError as error:
             raise StackError(
-                f"{self.path} can't be written ({error.strerror}): set STATE_DIR to a folder of yours."
+                disk_problem(error, self.path)
+                or f"{self.path} can't be written ({error.strerror}): set STATE_DIR to a folder of yours."
             ) from None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -156,7 +158,8 @@ class StateFolder:
         """Record for the other processes of this checkout where everything is."""
         recorded = {STACK_ID: self.marker, **variables}
         lines = [f"{name}='{_escaped(value)}'\n" for name, value in recorded.items()]
-        self._replace(self.env_file, "".join(lines))
+        with named_disk_errors(self.path):
+            self._replace(self.env_file, "".join(lines))
 
     def remove_records(self) -> None:
         """Remove the record that a stack runs here."""
@@ -195,9 +198,9 @@ class RecordWriter:
             self._folder.write(self._record())
         except OSError as error:
             if not failing:
-                self._say(
-                    f"{self._folder.path} can't be written ({error.strerror}): free some space."
-                )
+                path = self._folder.path
+                other = f"{path} can't be written ({error.strerror}): free some space."
+                self._say(disk_problem(error, path) or other)
             self._again = asyncio.get_running_loop().call_later(RETRY_SECONDS, self)
 
     def stop(self) -> None:

@@ -3,7 +3,7 @@
 For another API without the components. Reads the stack's record, the processes and the Prefect API; writes to the terminal only.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -28,9 +28,15 @@ from analytics_worker.prefect_support.api_client import api_client
 from analytics_worker.prefect_support.deployments import DeployedFlow, deployed_flows, pools
 from analytics_worker.prefect_support.pagination import pages
 from analytics_worker.prefect_support.results import MAX_MESSAGE_LENGTH
-from analytics_worker.prefect_support.stopped_pools import stopped_pool
+from analytics_worker.prefect_support.stopped_work import (
+    Stopped,
+    missing_pool,
+    stopped_by,
+    stopped_deployments,
+)
 from analytics_worker.stack.state_dir import Component, StackRecord
 from analytics_worker.stack.terminal import Terminal, plain
+from analytics_worker.stack_address import without_login
 from analytics_worker.text import one_line
 
 STARTED = [state for state in StateType if state is not StateType.SCHEDULED]
@@ -46,7 +52,8 @@ def show(record: StackRecord | None) -> bool:
     up = _show_components(terminal, record) if record else True
     with api_client() as client:
         if not record:
-            terminal.console.print(f"Prefect API {plain(str(client.api_url))}", soft_wrap=True)
+            url = without_login(str(client.api_url))
+            terminal.console.print(f"Prefect API {plain(url)}", soft_wrap=True)
         found = [_pool(client, pool.name) for pool in pools()]
         columns = ("pool", "workers online", "slots used", "limit")
         terminal.table("\nPools", columns, (row for row, _ in found))
@@ -54,6 +61,7 @@ def show(record: StackRecord | None) -> bool:
         columns = ("deployment", "last run (UTC)", "state", "message", "next run (UTC)")
         rows = [_deployment(client, entry) for entry in deployed_flows()]
         terminal.table("\nDeployments", columns, rows, long="message", named="deployment")
+        _show_stopped_deployments(terminal, client)
     is_scheduled = not any(row[-1] == NOTHING_SCHEDULED for row in rows)
     return up and is_scheduled and all(online for _, online in found)
 
@@ -95,11 +103,22 @@ def _pool(client: SyncPrefectClient, name: str) -> tuple[Sequence[str], bool]:
 
 
 def _show_stopped_pools(terminal: Terminal, client: SyncPrefectClient) -> None:
-    ours = {pool.name for pool in pools()}
-    for pool in pages(client.read_work_pools):
-        if pool.name in ours and (stopped := stopped_pool(pool)):
-            text = plain(f"{stopped.message}: {stopped.fix}")
-            terminal.console.print(f"[bold red]{text}[/]", soft_wrap=True)
+    existing = {pool.name: pool for pool in pages(client.read_work_pools)}
+    for pool in pools():
+        if found := existing.get(pool.name):
+            _show_stopped(terminal, stopped_by(client, found))
+        else:
+            _show_stopped(terminal, [missing_pool(pool.name, existing)])
+
+
+def _show_stopped_deployments(terminal: Terminal, client: SyncPrefectClient) -> None:
+    wanted = (entry.deployment for entry in deployed_flows())
+    _show_stopped(terminal, stopped_deployments(wanted, pages(client.read_deployments)))
+
+
+def _show_stopped(terminal: Terminal, found: Iterable[Stopped]) -> None:
+    for stopped in found:
+        terminal.console.print(f"[bold red]{plain(str(stopped))}[/]", soft_wrap=True)
 
 
 def _slots(client: SyncPrefectClient, pool: WorkPool) -> int:

@@ -19,6 +19,7 @@ from prefect.client.schemas.actions import GlobalConcurrencyLimitUpdate
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.logging import get_logger
 
+from analytics_worker.prefect_support.api_problems import api_problem
 from analytics_worker.prefect_support.claim_limits import DECAY_SECONDS, claim_limit, name_of
 
 USABLE_SECONDS = 14.0
@@ -155,4 +156,7 @@ class ClaimLock:
                 names=[self.name], slots=1, occupancy_seconds=1
             )
         except (httpx.HTTPError, OSError) as error:
-            logger.warning("could not release claim lock %s; it will expire: %r", self.name, error)
+            problem = api_problem(error)
+            logger.warning(
+                "could not release claim lock %s; it will expire: %s", self.name, problem
+            )

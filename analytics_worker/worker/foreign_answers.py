@@ -6,15 +6,12 @@ Reads the answers that the worker gets anyway; writes nothing.
 import httpx
 from prefect.client.orchestration import PrefectClient
 
+from analytics_worker.prefect_support.api_problems import ForeignAnswerError
 from analytics_worker.prefect_support.stack_access import api_name
 from analytics_worker.text import one_line
 from analytics_worker.worker.prefect_internals import add_request_hooks
 
 MAX_TYPE_LENGTH = 100
-
-
-class ForeignAnswerError(httpx.DecodingError):
-    """The answer is not the API's; handled like an API that does not answer."""
 
 
 def refuse_foreign_answers(client: PrefectClient) -> None:

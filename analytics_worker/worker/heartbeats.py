@@ -12,6 +12,7 @@ import httpx
 from prefect.client.schemas.objects import StateType
 from prefect.logging import get_logger
 
+from analytics_worker.prefect_support.api_problems import api_problem
 from analytics_worker.prefect_support.heartbeat_timeout import HEARTBEAT_SECONDS, heartbeat_event
 from analytics_worker.prefect_support.run_filters import runs_in_states
 from analytics_worker.worker.run_executor import RunExecutor
@@ -28,7 +29,7 @@ async def send_heartbeats(run_executor: RunExecutor) -> None:
         try:
             await _send(run_executor, sorted(alive & known))
         except (httpx.HTTPError, OSError) as error:
-            logger.debug("no heartbeats: the server does not answer (%r)", error)
+            logger.debug("no heartbeats: %s", api_problem(error))
         known = alive
 
 

@@ -6,11 +6,15 @@ never a run.
 """
 
 import logging
+import sys
 from collections.abc import Iterable
 from contextvars import ContextVar
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 
+from typing_extensions import override
+
+from analytics_worker.disk_problems import disk_problem
 from analytics_worker.json_lines import context_fields
 from analytics_worker.prefect_support.safe_logs import protect_logs
 from analytics_worker.private_folder import create_private
@@ -54,8 +58,30 @@ def log_file(folder: Path, pool: str) -> Path:
     return folder / f"worker-{pool}.log"
 
 
+class _PoolFile(RotatingFileHandler):
+    """A file that loses lines while it can't be written, and prints that once."""
+
+    _is_failing = _was_failing = False
+
+    @override
+    def emit(self, record: logging.LogRecord) -> None:
+        self._was_failing, self._is_failing = self._is_failing, False
+        super().emit(record)
+
+    @override
+    def handleError(self, record: logging.LogRecord) -> None:  # logging's name
+        error = sys.exc_info()[1]
+        problem = error and disk_problem(error, Path(self.baseFilename))
+        if problem is None:
+            super().handleError(record)
+            return
+        if not self._was_failing:
+            print(f"{problem}. Its lines are dropped until then.", file=sys.stderr)  # noqa: T201  # its log can't be written
+        self._is_failing = True
+
+
 def _file(path: Path) -> RotatingFileHandler:
-    return RotatingFileHandler(path, maxBytes=MAX_BYTES, backupCount=OLDER_FILES, delay=True)
+    return _PoolFile(path, maxBytes=MAX_BYTES, backupCount=OLDER_FILES, delay=True)
 
 
 def _has_no_pool(_record: logging.LogRecord) -> bool:

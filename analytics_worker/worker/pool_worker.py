@@ -21,6 +21,7 @@ from prefect.client.schemas.objects import FlowRun, WorkerMetadata
 from prefect.exceptions import ObjectNotFound
 from prefect.workers.base import BaseWorker
 
+from analytics_worker.prefect_support.api_problems import api_problem
 from analytics_worker.worker.caching_client import CachingClient
 from analytics_worker.worker.claim_batches import claim_in_batches
 from analytics_worker.worker.claim_lock import ClaimLock, ClaimLockTimeoutError
@@ -28,23 +29,23 @@ from analytics_worker.worker.fair_share import FairShare
 from analytics_worker.worker.foreign_answers import refuse_foreign_answers
 from analytics_worker.worker.job import Job
 from analytics_worker.worker.job_override_policy import JobPolicy
+from analytics_worker.worker.pool_sync import RETRY_SECONDS, PoolSync
 from analytics_worker.worker.run_executor import RunExecutor
 from analytics_worker.worker.run_spec import LaunchOptions
-from analytics_worker.worker.run_starter import RunStarter
 from analytics_worker.worker.server_clock import ServerClock
 from analytics_worker.worker.skip_superseded import skip_superseded
 from analytics_worker.worker.start_timers import StartTimers
 from analytics_worker.worker.worker_metadata import integrations
 
 POLL_TIMEOUT_SECONDS = 8.0
-RETRY_SECONDS, MAX_RETRY_SECONDS = 2.0, 30.0
+MAX_RETRY_SECONDS = 30.0
 QUIET_SECONDS = 40.0
 """Longest time between two polls: the server takes a queue for abandoned that was not polled for a minute."""
 SPARE_AHEAD_SECONDS = 40.0
 """Seconds before its start at which the fork server of a run with a warm process is started."""
 
 
-class PoolWorker(RunStarter):
+class PoolWorker(PoolSync):
     """Serve one pool; the pools of a process share its fork server and its executor."""
 
     type = "process"
@@ -141,7 +142,7 @@ class PoolWorker(RunStarter):
     async def serve(self) -> None:
         """Poll and send heartbeats until cancelled. An unreachable server is tried again."""
         async with self, anyio.create_task_group() as group:
-            group.start_soon(self._keep_in_sync)
+            group.start_soon(self.keep_in_sync)
             self._started_event = await self._emit_worker_started_event()
             while True:
                 await self._poll()
@@ -151,15 +152,6 @@ class PoolWorker(RunStarter):
     async def _worker_metadata(self) -> WorkerMetadata | None:
         """Prefect's, without importing every integration to learn its name: dbt alone is 90 MB."""
         return WorkerMetadata(integrations=integrations())
-
-    async def _keep_in_sync(self) -> None:
-        while True:
-            synced = self._has_successfully_synced
-            await anyio.sleep(self.heartbeat_interval_seconds if synced else RETRY_SECONDS)
-            try:
-                await self._sync_and_initialize()
-            except (httpx.HTTPError, OSError) as error:
-                self._logger.warning("no heartbeat: the server does not answer (%r)", error)
 
     async def _poll(self) -> None:
         self._wake.clear()
@@ -173,7 +165,8 @@ class PoolWorker(RunStarter):
         except (httpx.HTTPError, OSError, ClaimLockTimeoutError) as error:
             pause = min(MAX_RETRY_SECONDS, RETRY_SECONDS * 2**self._failed_polls)
             self._failed_polls = min(self._failed_polls + 1, 10)
-            self._logger.warning("poll failed, will retry in %.0f s: %r", pause, error)
+            problem = api_problem(error)
+            self._logger.warning("poll failed, will retry in %.0f s: %s", pause, problem)
             asyncio.get_running_loop().call_later(pause, self._wake.set)
 
     async def _claim_lock(self) -> ClaimLock:
@@ -231,7 +224,7 @@ class PoolWorker(RunStarter):
             await super()._submit_run(flow_run)
         except (httpx.HTTPError, OSError) as error:
             self._submitting_flow_run_ids.discard(flow_run.id)
-            self._logger.warning("run %s is not submitted: %r", flow_run.id, error)
+            self._logger.warning("run %s is not submitted: %s", flow_run.id, api_problem(error))
         finally:
             await self._release(flow_run.id)
 

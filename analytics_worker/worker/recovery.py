@@ -28,6 +28,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.logging import get_logger
 from prefect.states import Scheduled
 
+from analytics_worker.prefect_support.api_problems import api_problem
 from analytics_worker.process_identity import ProcessIdentity, remove_record
 from analytics_worker.worker import orphaned_processes
 from analytics_worker.worker.run_executor import RunExecutor
@@ -80,7 +81,8 @@ class Recovery:
             try:
                 await self.sweep()
             except (httpx.HTTPError, OSError) as error:
-                logger.warning("could not look for abandoned runs, will retry: %r", error)
+                problem = api_problem(error)
+                logger.warning("could not look for abandoned runs, will retry: %s", problem)
                 pause, retry = retry, min(retry * 2, SWEEP_SECONDS)
             else:
                 pause = RETRY_SECONDS if self._suspects else SWEEP_SECONDS

@@ -8,6 +8,8 @@ from collections.abc import Awaitable, Callable
 import httpx
 from prefect.logging import get_logger
 
+from analytics_worker.prefect_support.api_problems import api_problem
+
 RESTART_SECONDS, MAX_RESTART_SECONDS = 5.0, 60.0
 UNAVAILABLE = (httpx.HTTPError, OSError, json.JSONDecodeError)
 """What an API that does not answer, or a proxy that answers in its place, raises."""
@@ -36,6 +38,6 @@ def _log(name: str, error: Exception) -> None:
     while isinstance(cause, ExceptionGroup) and len(cause.exceptions) == 1:
         cause = cause.exceptions[0]
     if isinstance(cause, UNAVAILABLE):
-        logger.warning("%s failed and is started again: %r", name, cause)
+        logger.warning("%s failed and is started again: %s", name, api_problem(cause))
     else:
         logger.error("%s failed and is started again", name, exc_info=error)

@@ -17,6 +17,7 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.logging import get_logger
 
+from analytics_worker.prefect_support.api_problems import api_problem
 from analytics_worker.worker import prefect_internals
 from analytics_worker.worker.foreign_answers import refuse_foreign_answers
 from analytics_worker.worker.fork_server.pool import ForkServerPool
@@ -32,9 +33,7 @@ from analytics_worker.worker.prefect_internals import (
 
 KEEP_REQUEST_SECONDS = 300.0
 """Cancellation hooks run after the process has ended."""
-NO_FINAL_STATE = (
-    "The run's process exited with status code 0 before the run had reached a final state."
-)
+NO_FINAL_STATE = "The run's process exited with status code 0 before the run had a final state."
 
 logger = get_logger("analytics_worker.worker.run_executor")
 
@@ -239,7 +238,7 @@ class RunExecutor:
             await self._started[run].wait()  # claimed, but its process may still be coming
             await self._cancellation.cancel_by_id(run)
         except httpx.HTTPError as error:
-            logger.warning("run %s is not cancelled yet: %r", run, error)
+            logger.warning("run %s is not cancelled yet: %s", run, api_problem(error))
         finally:
             self._cancelling.pop(run)  # if it failed, the next look at the server tries again
             done.set()

@@ -181,15 +181,20 @@ class WorkerProcess:
         while not all(worker.pool_id for worker in self._workers):  # noqa: ASYNC110  # of each
             await asyncio.sleep(0.2)
         logger.info("%s serves %s", self.name, ", ".join(self.options.pools))
-        pools = {
-            w.pool_id: partial(self._wake, n) for n, w in enumerate(self._workers) if w.pool_id
-        }
+        ids = {w.pool_id: partial(self._wake, n) for n, w in enumerate(self._workers) if w.pool_id}
         async with anyio.create_task_group() as group:
 
             def cancel(run: UUID) -> None:
                 group.start_soon(self._run_executor.cancel, run)
 
-            await EventListener(pools, cancel).listen()
+            group.start_soon(self._end_with_pools, group.cancel_scope, set(ids))
+            await EventListener(ids, cancel).listen()
+
+    async def _end_with_pools(self, scope: anyio.CancelScope, known: set[UUID]) -> None:
+        """End the subscription once a pool that was deleted exists again: events name it by its id."""
+        while {w.pool_id for w in self._workers if w.pool_id} <= known:  # noqa: ASYNC110  # of each
+            await asyncio.sleep(1.0)
+        scope.cancel()
 
     async def _watch_upcoming_runs(self) -> None:
         await self._upcoming.watch(self._run_executor.client, self.options.poll_seconds)

@@ -19,6 +19,7 @@ NOT_UNIQUE = (
     " Make the query unique in the columns of the index, or drop the index: without it the view is"
     " refreshed plainly"
 )
+BY_USER = "due to user request"
 PERMANENT_ERRORS = {
     errorcodes.CARDINALITY_VIOLATION: NOT_UNIQUE,
     errorcodes.UNIQUE_VIOLATION: NOT_UNIQUE,
@@ -57,11 +58,16 @@ def refresh_error(connection: Connection, view: View, error: BaseException) -> B
         )
     if code in PERMANENT_ERRORS:
         return PermanentRefreshError(PERMANENT_ERRORS[code].format(view=view.label, reason=reason))
-    limit = settings().refresh_statement_timeout_seconds
-    hint = f" (REFRESH_STATEMENT_TIMEOUT_SECONDS is {limit})"
-    return RefreshError(
-        f"{view.label}: {reason}{hint if code == errorcodes.QUERY_CANCELED else ''}"
-    )
+    return RefreshError(f"{view.label}: {reason}{_hint(code, reason)}")
+
+
+def _hint(code: str | None, reason: str) -> str:
+    """Return what stopped a statement that was cancelled: our limit, unless someone else did."""
+    if code != errorcodes.QUERY_CANCELED:
+        return ""
+    if BY_USER in reason:
+        return " (someone cancelled it: pg_cancel_backend)"
+    return f" (REFRESH_STATEMENT_TIMEOUT_SECONDS is {settings().refresh_statement_timeout_seconds})"
 
 
 def _lock_holders(connection: Connection, view: View) -> str:

@@ -21,10 +21,12 @@ _SERVICE_FAILURE = re.compile(
     rf"{_OUTAGE}|server closed the connection|connection (already|is) closed"
     r"|connection reset|timeout expired|broken pipe|SSL (SYSCALL|connection)"
     r"|terminating connection"
-    r"|canceling statement due to (statement|lock) timeout|deadlock detected"
+    r"|canceling statement due to lock timeout|deadlock detected"
     r"|could not (receive|send) data (from|to) server|no space left on device",
     re.IGNORECASE | re.DOTALL,
 )
+STATEMENT_TIMEOUT = "canceling statement due to statement timeout"
+"""Of the role, the database, the server or profiles.yml: the worker's own one ends with the run. Another attempt would meet it, too."""
 
 
 class DbtUnavailableError(Exception):
@@ -40,7 +42,7 @@ class DbtProjectError(PermanentError):
 
 
 def is_service_failure(message: str) -> bool:
-    """Whether the message is about a connection, a crash or a time limit, not the project."""
+    """Whether the message is about a connection, a crash or a lock, not the project."""
     return _SERVICE_FAILURE.search(message) is not None and not is_permanent(Exception(message))
 
 

@@ -30,6 +30,7 @@ from flows.dbt._dbt_artifacts import (
     is_failed,
     read_nodes,
 )
+from flows.dbt._disk_errors import name_folder
 from flows.dbt._environment import redact, secrets
 from flows.dbt._event_reader import EventReader
 from flows.dbt._executable import OUTPUT as FOREIGN_OUTPUT
@@ -37,7 +38,8 @@ from flows.dbt._executable import PROGRAM, ExecutableRun, executable_run, proven
 from flows.dbt._log_lines import LogLines
 from flows.dbt._nodes import NodeRuns
 from flows.dbt._process import DbtDeadlineError, DbtProcess, dbt_process
-from flows.dbt._workspace import Workspace
+from flows.dbt._statement_timeout import name_timeout
+from flows.dbt._workspace import Workspace, dbt_state
 
 OUTPUT = ("--log-level", "none", "--log-level-file", "none", "--no-use-colors")
 UNFINISHED = "not finished: dbt was stopped"
@@ -94,6 +96,8 @@ def run_dbt(
         )
         _read(process, reader, deadline)
     _merge_artifacts(reader, workspace, foreign)
+    name_timeout(reader.outcome)
+    name_folder(reader.outcome, dbt_state())
     reader.outcome.seconds = time.monotonic() - started
     return reader.outcome
 

@@ -20,6 +20,7 @@ from prefect import get_run_logger
 
 from analytics_worker import run_lease
 from analytics_worker.dbt_executable import checked_executable
+from analytics_worker.disk_problems import named_disk_errors
 from analytics_worker.errors import PermanentError
 from analytics_worker.settings import settings
 from flows.dbt._dbt_artifacts import RUN_RESULTS, BrokenArtifactError, read_results
@@ -132,19 +133,21 @@ def workspace() -> Generator[Workspace]:
     Raises:
         MissingProjectError: dbt_project.yml or profiles.yml is missing.
         DbtExecutableError: DBT_EXECUTABLE names nothing that can run dbt.
+        DiskError: the folder can't be written.
     """
     checked_executable()
     project, profiles = settings().dbt_project_path, settings().profiles_dir
     _require(project / "dbt_project.yml", "DBT_PROJECT_PATH")
     _require(profiles / "profiles.yml", "DBT_PROFILES_DIR")
     runs = dbt_state() / "runs"
-    runs.mkdir(parents=True, exist_ok=True)
-    _remove_abandoned(runs.iterdir())
-    with tempfile.TemporaryDirectory(dir=runs, ignore_cleanup_errors=True) as folder:
-        created = Workspace(project, profiles, Path(folder))
-        created.target.mkdir()
-        _copy_parse_cache(created)
-        yield created
+    with named_disk_errors(dbt_state()):
+        runs.mkdir(parents=True, exist_ok=True)
+        _remove_abandoned(runs.iterdir())
+        with tempfile.TemporaryDirectory(dir=runs, ignore_cleanup_errors=True) as folder:
+            created = Workspace(project, profiles, Path(folder))
+            created.target.mkdir()
+            _copy_parse_cache(created)
+            yield created
 
 
 def create_folder(parent: Workspace, name: str) -> Workspace:

@@ -38,6 +38,7 @@ from flows.monitoring.checks.runner import (
 from flows.monitoring.checks.services import (
     API_FIX,
     check_api,
+    check_deployments,
     check_mail,
     check_pool,
     check_redis,
@@ -63,6 +64,7 @@ def all_checks() -> list[Check]:
         check("readers", check_readers, failure_status="degraded", fix=READERS_FIX),
         check("prefect api", check_api, fix=API_FIX),
         *(check(f"worker of {pool.name}", check_pool(pool.name), fix=API_FIX) for pool in pools()),
+        check("deployments", check_deployments, failure_status="degraded", fix=API_FIX),
         check("redis", check_redis, fix="Start Redis, or correct REDIS_URL."),
         check("mail server", check_mail, failure_status="degraded", fix="Correct ALERT_EMAIL_*."),
         check(

@@ -107,6 +107,6 @@ def test_a_read_only_checkout_is_one_line(tmp_path):
     done = subprocess.run(
         [*namespace, code], env=variables, capture_output=True, text=True, check=False
     )
-    expected = f"error: {root}/.nosuch can't be written (Read-only file system): set STATE_DIR"
+    expected = f"error: {root}/.nosuch can't be written: its file system is read-only: mount"
     assert done.stderr.startswith(expected)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)

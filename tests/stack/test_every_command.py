@@ -210,7 +210,7 @@ def test_debug_shows_the_traceback_too():
 @pytest.mark.parametrize(
     ("error", "line"),
     [
-        (PermissionError(13, "Permission denied", "/srv/x"), "/srv/x: Permission denied"),
+        (FileExistsError(17, "File exists", "/srv/x"), "/srv/x: File exists"),
         (OSError(28, "No space left on device"), "No space left on device"),
         (KeyError("x\ny"), "unexpected KeyError: 'x\\ny'; --debug shows where"),
         (RuntimeError(), "unexpected RuntimeError; --debug shows where"),

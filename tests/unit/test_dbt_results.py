@@ -40,6 +40,7 @@ def test_what_the_service_did_is_told_from_what_the_project_did(message):
         "Database Error in model a (models/a.sql)\n  division by zero",
         "Compilation Error in model a: 'nosuch' is undefined",
         "Got 3 results, configured to fail if != 0",
+        "Database Error in model a\n  canceling statement due to statement timeout",
     ],
 )
 def test_what_another_attempt_can_not_cure_is_no_service_failure(message):

@@ -12,6 +12,10 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 from typing import Literal, TypedDict
 
+from httpx import HTTPStatusError
+
+from analytics_worker.prefect_support.api_client import refusal
+from analytics_worker.prefect_support.api_problems import api_problem
 from analytics_worker.text import one_line
 
 CheckStatus = Literal["healthy", "degraded", "unhealthy", "skipped"]
@@ -89,9 +93,18 @@ def _run_check(check: Check, completed: "SimpleQueue[tuple[str, CheckResult]]") 
     try:
         finding = check.run()
     except Exception as error:  # noqa: BLE001  # any error is the result of the check
-        message = one_line(str(error) or type(error).__name__)
-        finding = Finding(check.failure_status, message, check.fix)
+        finding = _failure(check, error)
     completed.put((check.name, _result(check, finding, time.perf_counter() - started)))
+
+
+def _failure(check: Check, error: Exception) -> Finding:
+    """Return the finding for an error; what the Prefect API refuses has a fix of its own."""
+    if refused := refusal(error):
+        return Finding(check.failure_status, refused.problem, refused.fix or check.fix)
+    if isinstance(error, HTTPStatusError):
+        return Finding(check.failure_status, api_problem(error), check.fix)
+    message = one_line(str(error) or type(error).__name__)
+    return Finding(check.failure_status, message, check.fix)
 
 
 def _timeout_result(check: Check) -> CheckResult:

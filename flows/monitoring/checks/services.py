@@ -15,8 +15,16 @@ from prefect.settings import get_current_settings
 from pydantic import SecretStr
 
 from analytics_worker.breakers.redis import RedisStore
-from analytics_worker.prefect_support.stopped_pools import stopped_pool
+from analytics_worker.prefect_support.deployments import deployed_flows
+from analytics_worker.prefect_support.pagination import pages
+from analytics_worker.prefect_support.stopped_work import (
+    missing_pool,
+    stopped_by,
+    stopped_deployments,
+)
 from analytics_worker.settings import settings
+from analytics_worker.stack_address import without_login
+from analytics_worker.text import first_of
 from analytics_worker.transport.address_filter import configured_allow_list
 from analytics_worker.transport.http_backend import CheckedBackend, RequestDeadline
 from analytics_worker.transport.smtp import connect, reason
@@ -26,6 +34,7 @@ from flows.monitoring.checks.runner import Finding
 from flows.monitoring.measurements.work_pools import online_workers
 
 NOT_CONFIGURED = "not configured"
+MAX_SHOWN = 5
 API_FIX = "Start the server (`make up`), or correct PREFECT_API_URL."
 
 
@@ -34,7 +43,7 @@ def check_api() -> Finding:
     with get_client(sync_client=True) as client:
         client.request("GET", "/health").raise_for_status()
         server_version, worker_version = client.api_version(), version("prefect")
-    url = get_current_settings().api.url
+    url = without_login(get_current_settings().api.url)
     if server_version != worker_version:
         fix = (
             f"Install prefect {worker_version} for the server, or the worker's lock file for both."
@@ -50,16 +59,31 @@ def check_pool(pool: str) -> Callable[[], Finding]:
 
     def check() -> Finding:
         with get_client(sync_client=True) as client:
+            existing = {each.name: each for each in pages(client.read_work_pools)}
+            if pool not in existing:
+                return Finding("unhealthy", *missing_pool(pool, existing))
             online = online_workers(client, pool)
-            stopped = stopped_pool(client.read_work_pool(pool)) if online else None
+            stopped = stopped_by(client, existing[pool]) if online else []
         if not online:
             fix = f"Start one: `analytics-worker worker --pool {pool}`."
             return Finding("unhealthy", f"no worker of pool {pool} is online", fix)
         if stopped:
-            return Finding("degraded", *stopped)
+            return Finding("degraded", *stopped[0])
         return Finding("healthy", f"{online} online")
 
     return check
+
+
+def check_deployments() -> Finding:
+    """Check that no deployment of prefect.yaml is kept from running: paused, without a pool, or with the limit 0."""
+    wanted = [entry.deployment for entry in deployed_flows()]
+    with get_client(sync_client=True) as client:
+        found = list(stopped_deployments(wanted, pages(client.read_deployments)))
+    if not found:
+        return Finding("healthy", f"none of {len(wanted)} is paused or has the limit 0")
+    return Finding(
+        "degraded", first_of([each.message for each in found], MAX_SHOWN, "; "), found[0].fix
+    )
 
 
 def check_redis() -> Finding:

@@ -3,11 +3,11 @@
 Reads what the queries read; writes to the given file.
 """
 
-import zipfile
 from collections.abc import Callable, Sequence
 from typing import BinaryIO
 
 from analytics_worker.report_storage.file_names import slugify
+from flows.reports.formats.archive import Archive
 from flows.reports.formats.export_context import ExportContext
 from flows.reports.formats.query.columns import unique_names
 from flows.reports.formats.query.statement import PreparedQuery
@@ -24,7 +24,7 @@ def write_each(
         write(context, context.queries[0], file)
         return
     stems = unique_names(file_stems([query.title for query in context.queries]))
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    with Archive(file) as archive:
         for stem, query in zip(stems, context.queries, strict=True):
             with archive.open(f"{stem}{suffix}", "w", force_zip64=True) as entry:
                 write(context, query, entry)  # pyright: ignore[reportArgumentType]  # IO[bytes]

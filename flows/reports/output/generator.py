@@ -13,6 +13,7 @@ from typing import Any, NotRequired, TypedDict
 
 from analytics_worker.database.reader_sessions import retry_on_session_end
 from analytics_worker.delivery import Recipient
+from analytics_worker.disk_problems import named_disk_errors
 from analytics_worker.report_storage.storage import Storage, open_storage
 from analytics_worker.trust.facts import Facts
 from analytics_worker.trust.stamp import checks
@@ -86,7 +87,7 @@ def generate(
     """
     recipients = recipients_of(run.report, run.row)
     storage = open_storage()
-    with _unpublished_files() as files:
+    with _unpublished_files(storage) as files:
         rendered = retry_on_session_end(lambda: _render(run, files, storage, progress, facts))
         reason = reason_to_skip(store, run, files.rows, rendered.content_hash)
         if reason is not None:
@@ -166,11 +167,12 @@ def result_fields(run: ReportRun, status: str) -> Any:
 
 
 @contextmanager
-def _unpublished_files() -> Generator[WrittenFiles]:
+def _unpublished_files(storage: Storage) -> Generator[WrittenFiles]:
     """Discard at the end what was not published."""
     files = WrittenFiles()
     try:
-        yield files
+        with named_disk_errors(storage.folder):  # before what takes the space is deleted
+            yield files
     finally:
         files.discard()
 

@@ -116,6 +116,22 @@ def test_a_query_that_takes_too_long_is_stopped(view, limits):
         refresh(view("select pg_sleep(60)::text as id"), "test")
 
 
+def test_a_query_that_someone_cancels_is_not_said_to_take_too_long(view, sql):
+    kpi = view("select pg_sleep(60)::text as id")
+    running = "from pg_stat_activity where query like 'refresh %' and state = 'active'"
+
+    def cancel() -> None:
+        wait_until(lambda: sql(f"select pg_cancel_backend(pid) {running}"), 30)
+
+    canceller = Thread(target=cancel)
+    canceller.start()
+    with pytest.raises(
+        RefreshError, match=r"due to user request \(someone cancelled it: pg_cancel"
+    ):
+        refresh(kpi, "test")
+    canceller.join()
+
+
 def test_a_locked_view_fails_after_the_lock_timeout_and_names_who_holds_it(
     sql, view, limits, session
 ):

@@ -3,13 +3,12 @@
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from prefect import get_client
-from prefect.client.schemas.actions import WorkPoolCreate, WorkPoolUpdate
 
 from analytics_worker.circuit_breaker import db_circuit_breaker
+from analytics_worker.deployment.deploy import deploy, desired_state
 from analytics_worker.prefect_support.results import RunFailed
 from analytics_worker.settings import project_root
 from flows.monitoring import health_check
@@ -20,7 +19,6 @@ from flows.monitoring.checks.host import check_disk
 from flows.monitoring.checks.runner import Finding
 from flows.monitoring.checks.services import (
     check_mail,
-    check_pool,
     check_redis,
     check_slack,
     check_webhook,
@@ -49,6 +47,8 @@ def parsed(monkeypatch: pytest.MonkeyPatch):
 
 @pytest.mark.usefixtures("prefect_api", "parsed")
 def test_without_workers_the_run_fails_and_names_the_fix():
+    with get_client(sync_client=True) as client:
+        deploy(desired_state(), client)
     with pytest.raises(RunFailed) as failed:
         health_check()
     result = failed.value.result
@@ -64,20 +64,6 @@ def test_without_workers_the_run_fails_and_names_the_fix():
     assert {statuses[name]["status"] for name in ("redis", "mail server", "webhook", "slack")} == {
         "skipped"
     }
-
-
-@pytest.mark.usefixtures("prefect_api")
-def test_a_pool_that_hands_out_no_runs_is_degraded():
-    with get_client(sync_client=True) as client:
-        name = client.create_work_pool(WorkPoolCreate(name=f"stopped-{uuid4().hex[:8]}")).name
-        client.send_worker_heartbeat(name, "worker", heartbeat_interval_seconds=30)
-        assert check_pool(name)().status == "healthy"
-        client.update_work_pool(name, WorkPoolUpdate(concurrency_limit=0))
-        finding = check_pool(name)()
-        assert (finding.status, finding.message) == ("degraded", f"pool {name} has the limit 0")
-        client.update_work_pool(name, WorkPoolUpdate(is_paused=True))
-        assert check_pool(name)().fix == f"`prefect work-pool resume {name}`"
-        client.delete_work_pool(name)
 
 
 @pytest.mark.usefixtures("prefect_api", "parsed")

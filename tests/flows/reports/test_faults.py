@@ -181,3 +181,17 @@ def test_an_owner_outside_the_allowed_domains_is_sent_no_error_with_data(
     with pytest.raises(RunFailed, match="secret row"):
         ask(config | {"owner": OWNER})
     assert "secret row" in owner_notification(smtp_sink)
+
+
+@pytest.mark.parametrize("kind", ["csv", "xlsx"])
+def test_a_full_disk_is_named_and_no_file_is_left(small_disk, smtp_sink, monkeypatch, kind):
+    monkeypatch.setenv("REPORT_OUTPUT_DIR", str(small_disk))
+    settings.cache_clear()
+    rows = "select n, md5(n::text) || md5((-n)::text) as text from generate_series(1, 60000) as n"
+    store_reports(report(sql=rows, format=[kind]))
+    with pytest.raises(RunFailed):
+        generate_scheduled_reports()
+    text = f"{small_disk} can't be written: no space left, "
+    assert text in owner_notification(smtp_sink)
+    assert "set REPORT_OUTPUT_DIR to another folder" in owner_notification(smtp_sink)
+    assert list(small_disk.iterdir()) == []

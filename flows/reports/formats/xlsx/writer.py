@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from psycopg2 import sql
 
+from flows.reports.formats.archive import Archive
 from flows.reports.formats.export_context import ExportContext
 from flows.reports.formats.query.columns import ColumnKind
 from flows.reports.formats.query.copy import VERBATIM
@@ -28,7 +29,7 @@ MAX_ARGUMENTS = 90
 
 def write(context: ExportContext, file: BinaryIO) -> None:
     """Write a workbook with all queries."""
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+    with Archive(file) as archive:
         archive.writestr("_rels/.rels", parts.package_relationships())
         archive.writestr("docProps/core.xml", parts.core_properties(context.queries[0].title))
         archive.writestr("docProps/app.xml", parts.app_properties())
