@@ -54,7 +54,7 @@ def pass_gate(run: ReportRun, *, by_hand: bool) -> Passed | Hold:
         by_hand: Whether a person wants it now: then it is not held.
     """
     if run.kind == FOLLOW_UP:
-        return run  # its report was sent
+        return Passed(run)  # its report was sent
     now = datetime.now(UTC)
     found = _unmet(run, now)
     unmet = found.requirements
