@@ -6,9 +6,10 @@ receiver. Reads the address of the UI; writes nothing.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
+from analytics_worker.definitions.durations import format_duration
 from analytics_worker.delivery import Content
 from analytics_worker.delivery.message import Fact, Link
 from analytics_worker.lineage.graph import Node
@@ -19,6 +20,7 @@ from flows.monitoring.incidents.store import IncidentRecord, Thread
 from flows.monitoring.notifications.text import run_url, utc_text
 
 NoticeKind = Literal["opened", "grew", "severity_changed", "still_open", "resolved"]
+MINUTE = timedelta(minutes=1)
 MAX_UNITS = 10
 MAX_NAMES = 5
 MAX_CAUSES = 3
@@ -114,9 +116,9 @@ def _open(
 
 def _resolved(record: IncidentRecord) -> list[str]:
     start = record.incident.opened_at
-    minutes = max(round(((record.resolved_at or start) - start).total_seconds() / 60), 1)
+    lasted = max(round(((record.resolved_at or start) - start) / MINUTE), 1) * MINUTE
     units = counted(len(record.incident.seen), "unit")
-    return [f"Over after {minutes} min, since {_time(start)}: {units} had failed."]
+    return [f"Over after {format_duration(lasted)}, since {_time(start)}: {units} had failed."]
 
 
 def _unit_lines(record: IncidentRecord, new: set[Node]) -> list[str]:
