@@ -6,9 +6,10 @@ receiver. Reads the address of the UI; writes nothing.
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
+from analytics_worker.definitions.durations import format_duration
 from analytics_worker.delivery import Content
 from analytics_worker.delivery.message import Fact, Link
 from analytics_worker.lineage.graph import Node
@@ -21,6 +22,7 @@ from flows.monitoring.incidents.store import IncidentRecord, Thread
 from flows.monitoring.notifications.text import run_url, utc_text
 
 NoticeKind = Literal["opened", "grew", "severity_changed", "flapping", "still_open", "resolved"]
+MINUTE = timedelta(minutes=1)
 MAX_UNITS = 10
 MAX_NAMES = 5
 MAX_REACHED = 500
@@ -127,10 +129,11 @@ def _open(
 
 def _resolved(record: IncidentRecord) -> list[str]:
     start = record.incident.opened_at
-    minutes = max(round(((record.resolved_at or start) - start).total_seconds() / 60), 1)
+    lasted = max(round(((record.resolved_at or start) - start) / MINUTE), 1) * MINUTE
     units = counted(len(record.incident.seen), "unit")
     openings = f", opened {record.openings} times" if record.openings > 1 else ""
-    return [f"Over after {minutes} min, since {_time(start)}: {units} had failed{openings}."]
+    over = f"Over after {format_duration(lasted)}, since {_time(start)}"
+    return [f"{over}: {units} had failed{openings}."]
 
 
 def _flapping(record: IncidentRecord) -> str:

@@ -6,6 +6,7 @@ from uuid import uuid4
 import pytest
 
 from flows.monitoring.checks.delivery import check_messages
+from tests.flows.monitoring.drift import last_text
 from tests.flows.monitoring.incidents import NIGHT, Incidents, Warehouse
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -29,6 +30,7 @@ def test_nights_of_unrelated_failures(units: Warehouse, incidents: Incidents):
     assert incidents.told(NIGHT) == ["opened [critical] dbt model b"]
     units.node("a", "ok")
     assert incidents.told(NIGHT) == ["resolved [resolved] dbt model a"]
+    assert "\nOver after 2d, since " in last_text(incidents.sql)
     units.node("w", "warning", kind="test")
     assert incidents.told(NIGHT) == ["opened [warning] dbt test w"]
     assert incidents.open() == [("analytics.b", "critical", 1), ("test.p.w", "warning", 1)]
