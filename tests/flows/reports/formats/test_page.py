@@ -51,6 +51,13 @@ def pdf_text(path: Path) -> str:
     return "\n".join(each.extract_text() for each in pypdf.PdfReader(path).pages)
 
 
+def test_a_long_period_has_a_line_of_its_own_without_a_dot_at_its_end():
+    short = page(period="24 November 2026", data_as_of_label="Data as of").text
+    long = page(period="29 November 2026, 16:47 – 30 November 2026, 16:47").text
+    assert "24 November 2026</strong><span" in short
+    assert '16:47</strong><br class="dot"><span' in long
+
+
 @attack(
     by="data",
     what="markup and template syntax in titles, cells, notes and numbers of a report",
