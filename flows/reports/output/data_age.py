@@ -11,12 +11,12 @@ from sqlalchemy import Connection
 
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.lineage.graph import Node
-from analytics_worker.lineage.relations import relation_of
+from analytics_worker.lineage.relations import relation
 from analytics_worker.trust.facts import Facts, read_facts
 from analytics_worker.trust.stamp import instant_text, without_own_failure
 from analytics_worker.trust.state import TrustState, states_by
 from flows.reports.formats import Snapshot
-from flows.reports.output.part_reads import PartReads
+from flows.reports.output.part_reads import PartReads, joined_names
 from flows.reports.runs.model import ReportRun
 
 COMPLETE, CHANGED, UNKNOWN = "Complete through", "Data last changed", "Data as of"
@@ -67,7 +67,7 @@ def data_state(
     """
     report = run.report
     parts = (*report.tiles, *report.charts, *report.tables)
-    relations = sorted(frozenset[str]().union(*(reads[part.sql] for part in parts)))
+    relations = sorted({each for part in parts for each in reads[part.sql]})
     with warehouse() as connection:
         age = _age(connection, relations, snapshot.replayed_until)
         trust = _trust(facts or read_facts(connection), relations, run)
@@ -77,18 +77,21 @@ def data_state(
 
 
 def _age(
-    connection: Connection, relations: Sequence[str], replayed_until: datetime | None
+    connection: Connection, relations: Sequence[tuple[str, str]], replayed_until: datetime | None
 ) -> DataAge:
     """Return through which instant all is complete; without a declared column, when it last changed."""
     (row,) = run_sql(
-        connection, "reports/data_as_of", relations=relations, replayed_until=replayed_until
+        connection,
+        "reports/data_as_of",
+        relations=list(joined_names(relations)),
+        replayed_until=replayed_until,
     )
     if row["complete_through"]:
         return DataAge(COMPLETE, row["complete_through"], row["is_partial"])
     return DataAge(CHANGED, row["changed_at"]) if row["changed_at"] else DataAge(UNKNOWN, None)
 
 
-def _trust(facts: Facts, relations: Sequence[str], run: ReportRun) -> TrustState:
+def _trust(facts: Facts, relations: Sequence[tuple[str, str]], run: ReportRun) -> TrustState:
     unit = Node("report", run.report.name)
-    reads = {unit: list(map(relation_of, relations))}
+    reads = {unit: [relation(*each) for each in relations]}
     return without_own_failure(states_by(facts, [unit], reads)[unit], unit)

@@ -3,17 +3,17 @@
 Plans the SQL in the given snapshot; reads no rows and writes nothing.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from flows.reports.formats import Snapshot, TableQuery, explain_query
 from flows.reports.runs.model import ReportRun
 from flows.reports.scheduling.period_parameters import sql_parameters
 
-OWN = "ops."
+OWN_SCHEMA = "ops"
 """What the worker knows of itself has no age."""
 
-PartReads = Mapping[str, frozenset[str]]
-"""The relations that a statement reads, by its SQL: schema and name, joined by a dot."""
+PartReads = Mapping[str, frozenset[tuple[str, str]]]
+"""Schema and name of the relations that a statement reads, by its SQL."""
 
 
 def part_reads(snapshot: Snapshot, run: ReportRun) -> PartReads:
@@ -35,6 +35,11 @@ def _queries(run: ReportRun) -> Iterator[TableQuery]:
             yield TableQuery(tile.title, tile.previous, parameters)
 
 
-def _relations(snapshot: Snapshot, query: TableQuery) -> frozenset[str]:
+def joined_names(relations: Iterable[tuple[str, str]]) -> set[str]:
+    """Return their schemas and names, joined by a dot, without quotes."""
+    return {f"{schema}.{name}" for schema, name in relations}
+
+
+def _relations(snapshot: Snapshot, query: TableQuery) -> frozenset[tuple[str, str]]:
     relations = explain_query(snapshot, query).relations
-    return frozenset(each for each in relations if not each.startswith(OWN))
+    return frozenset(each for each in relations if each[0] != OWN_SCHEMA)

@@ -11,7 +11,7 @@ from datetime import datetime
 from analytics_worker.completeness.partial_periods import incomplete_relations, incomplete_text
 from analytics_worker.database.connections import warehouse
 from analytics_worker.database.select_guard import placeholders
-from flows.reports.output.part_reads import PartReads
+from flows.reports.output.part_reads import PartReads, joined_names
 from flows.reports.runs.model import ReportRun
 from flows.reports.scheduling.period_parameters import PERIOD_PARAMETERS
 
@@ -31,7 +31,7 @@ class PartialPeriod:
         """
         if not self.since or not placeholders(sql) & PERIOD_PARAMETERS:
             return None
-        found = self.reads[sql] & self.since.keys()
+        found = joined_names(self.reads[sql]) & self.since.keys()
         return min((self.since[each] for each in found), default=None)
 
     def text(self, sql: str) -> str:
@@ -48,6 +48,6 @@ def partial_period(run: ReportRun, reads: PartReads) -> PartialPeriod:
     depending = [sql for sql in reads if placeholders(sql) & PERIOD_PARAMETERS]
     if run.is_preliminary or run.report.include_partial or not depending:
         return PartialPeriod(run, reads)
-    relations = frozenset[str]().union(*(reads[sql] for sql in depending))
+    relations = joined_names(each for sql in depending for each in reads[sql])
     with warehouse() as connection:
         return PartialPeriod(run, reads, incomplete_relations(connection, relations, run.end))

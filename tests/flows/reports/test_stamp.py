@@ -6,6 +6,7 @@ from io import BytesIO
 import pytest
 
 from analytics_worker.delivery import deliver_due
+from analytics_worker.lineage.relations import relation
 from analytics_worker.settings import settings
 from flows.reports.runs.manual import run_now
 from tests.flows.reports.reports import attachment, body, report
@@ -55,6 +56,17 @@ def test_a_report_on_plain_tables_says_nothing_of_tests_and_incidents(smtp_sink)
     run_now(report(sql="select n from analytics.plain"), "2026-11-24")
     assert deliver_due("reports")["sent"] == 1
     assert "Data as of unknown. Questions" in body(smtp_sink.messages[-1])
+
+
+@pytest.mark.parametrize("name", ["plain", "Клиенты и Co.", '"A".b', "a.b", "{x} 100%"])
+def test_an_incident_of_any_name_is_named(name: str, smtp_sink):
+    quoted = relation("analytics", name).name
+    execute(f"create table {quoted} as select 1 as n")
+    execute(f"grant select on {quoted} to analytics_reader")
+    incident("relation", quoted)
+    run_now(report(sql=f"select n from {quoted}"), "2026-11-24")
+    assert deliver_due("reports")["sent"] == 1
+    assert f"critical incident: {quoted}." in body(smtp_sink.messages[-1])
 
 
 def test_a_failed_test_and_an_incident_are_named(smtp_sink):

@@ -70,12 +70,12 @@ class QueryPlan:
 
     Attributes:
         rows: Number of rows that it expects.
-        relations: The relations that the query reads.
+        relations: Schema and name of the relations that the query reads.
         plan: The plan as the server returns it.
     """
 
     rows: int
-    relations: frozenset[str]
+    relations: frozenset[tuple[str, str]]
     plan: Mapping[str, Any] = field(repr=False)
 
     @property
@@ -159,9 +159,9 @@ def _explain(snapshot: Snapshot, query: TableQuery) -> QueryPlan:
     return QueryPlan(int(plan["Plan Rows"]), frozenset(_relations(plan)), plan)
 
 
-def _relations(plan: Mapping[str, Any]) -> Iterator[str]:
+def _relations(plan: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if "Relation Name" in plan:
-        yield f"{plan['Schema']}.{plan['Relation Name']}"
+        yield plan["Schema"], plan["Relation Name"]
     for part in plan.get("Plans", ()):
         yield from _relations(part)
 
