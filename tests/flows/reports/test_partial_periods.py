@@ -36,8 +36,13 @@ def orders(monkeypatch, http_sink):
     execute('grant select on raw."Orders" to analytics_reader')
 
 
-def complete(through: datetime, *missing: tuple[datetime, int], known: bool = True) -> None:
-    """Store through when the source is complete, and the hours that lack rows."""
+def complete(
+    through: datetime,
+    *missing: tuple[datetime, int],
+    known: bool = True,
+    measured_at: datetime | None = None,
+) -> None:
+    """Store through when the source is complete, and the hours that lack rows, as measured now or then."""
     rows = json.dumps([{"hour": str(hour), "rows": n} for hour, n in missing])
     execute(
         "insert into ops.completeness (schema_name, relation_name, complete_through, basis, limited_by, measured_at)"
@@ -46,8 +51,9 @@ def complete(through: datetime, *missing: tuple[datetime, int], known: bool = Tr
     )
     execute(
         "insert into ops.event_time_measurements (schema_name, relation_name, column_name, origin, complete_through,"
-        " measured_at, missing) values ('raw', 'Orders', 'at', 'dbt', :through, now(), cast(:rows as jsonb))",
+        " measured_at, missing) values ('raw', 'Orders', 'at', 'dbt', :through, :measured_at, cast(:rows as jsonb))",
         through=through,
+        measured_at=measured_at or datetime.now(UTC),
         rows=rows if known else None,
     )
 
@@ -65,6 +71,11 @@ def tiles(
 
 def test_a_period_that_lacks_rows_has_no_number(http_sink):
     complete(NOON, (NOON, 6), (NOON + HOUR, 4))
+    assert tiles(http_sink) == INCOMPLETE
+
+
+def test_a_report_that_is_due_before_the_next_measurement_uses_the_last_one(http_sink):
+    complete(NOON, (NOON, 60), measured_at=TODAY - timedelta(minutes=4))
     assert tiles(http_sink) == INCOMPLETE
 
 
