@@ -55,11 +55,20 @@ LIBRARIES = (
 )
 """What nearly every run imports besides."""
 
-MODELS = (
+RUN_MODELS = (
     "prefect.client.schemas.actions:FlowRunUpdate",
     "prefect.client.schemas.actions:LogCreate",
     "prefect.client.schemas.actions:StateCreate",
     "prefect.client.schemas.actions:TaskRunCreate",
+    "prefect.client.schemas.objects:FlowRun",
+    "prefect.client.schemas.objects:ServerDefaultResultStorage",
+    "prefect.client.schemas.objects:TaskRun",
+    "prefect.client.schemas.responses:OrchestrationResult",
+)
+"""Models whose validators Prefect builds when they are used first, of each run."""
+
+MODELS = (
+    *RUN_MODELS,
     "prefect.client.schemas.filters:FlowRunFilter",
     "prefect.client.schemas.filters:FlowRunFilterId",
     "prefect.client.schemas.filters:FlowRunFilterState",
@@ -67,18 +76,14 @@ MODELS = (
     "prefect.client.schemas.filters:WorkPoolFilter",
     "prefect.client.schemas.filters:WorkPoolFilterName",
     "prefect.client.schemas.objects:CsrfToken",
-    "prefect.client.schemas.objects:FlowRun",
     "prefect.client.schemas.objects:FlowRunPolicy",
     "prefect.client.schemas.objects:Integration",
-    "prefect.client.schemas.objects:ServerDefaultResultStorage",
     "prefect.client.schemas.objects:State",
-    "prefect.client.schemas.objects:TaskRun",
     "prefect.client.schemas.objects:WorkPool",
     "prefect.client.schemas.objects:Worker",
     "prefect.client.schemas.objects:WorkerMetadata",
     "prefect.client.schemas.responses:DeploymentResponse",
     "prefect.client.schemas.responses:GlobalConcurrencyLimitResponse",
-    "prefect.client.schemas.responses:OrchestrationResult",
     "prefect.client.schemas.responses:WorkerFlowRunResponse",
     "prefect.client.schemas.schedules:IntervalSchedule",
     "prefect.client.schemas.worker_channel:WorkerChannelAuthSuccess",
@@ -91,4 +96,4 @@ MODELS = (
     "prefect.events.filters:EventOccurredFilter",
     "prefect.events.schemas.events:Event",
 )
-"""Models whose validators Prefect builds when they are used first; worker, exporter and runs use these."""
+"""The same of worker, exporter and runs."""

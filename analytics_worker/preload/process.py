@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from pkgutil import resolve_name
 
 from analytics_worker.preload.command_line import show_command
 from analytics_worker.preload.libraries import LIBRARIES, MODELS, PREFECT_MODULES
@@ -63,9 +64,8 @@ class Launch:
         module, *arguments = self._arguments()
         show_command([sys.executable, "-m", module, *arguments])
         sys.argv = [module, *arguments]
-        sys.modules.pop(
-            module, None
-        )  # the supervisor may have imported it; runpy would warn on its output
+        # The supervisor may have imported it: runpy would warn in its output.
+        sys.modules.pop(module, None)
         runpy.run_module(module, run_name="__main__", alter_sys=True)
 
     def _tie_to_parent(self) -> None:
@@ -222,8 +222,7 @@ def preload() -> OwnCode:
 def build_models() -> None:
     """Build the validators that several processes need: each would take memory and time for them."""
     for name in MODELS:
-        module, _, model = name.partition(":")
-        getattr(importlib.import_module(module), model).model_rebuild()
+        resolve_name(name).model_rebuild()
 
 
 def serve(sock: socket.socket) -> None:

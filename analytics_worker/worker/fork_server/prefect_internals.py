@@ -10,6 +10,7 @@ import io
 import logging
 import os
 from collections.abc import Callable
+from pkgutil import resolve_name
 from typing import Any
 from uuid import UUID
 
@@ -19,22 +20,13 @@ from prefect import results
 from prefect._internal.version_checking import _api_version_check_key, _cache_api_version_check
 from prefect.client.base import PrefectHttpxAsyncClient, PrefectHttpxSyncClient
 from prefect.client.orchestration._flow_runs.client import FlowRunAsyncClient, FlowRunClient
-from prefect.client.schemas.actions import FlowRunUpdate, LogCreate, StateCreate, TaskRunCreate
-from prefect.client.schemas.objects import FlowRun, ServerDefaultResultStorage, TaskRun
-from prefect.client.schemas.responses import OrchestrationResult
+from prefect.client.schemas.objects import FlowRun
 from prefect.logging.handlers import PrefectConsoleHandler
 from prefect.settings import get_current_settings
 
-MODELS = (
-    FlowRun,
-    FlowRunUpdate,
-    LogCreate,
-    OrchestrationResult,
-    ServerDefaultResultStorage,
-    StateCreate,
-    TaskRun,
-    TaskRunCreate,
-)
+from analytics_worker.preload.libraries import RUN_MODELS
+
+MODELS = tuple(map(resolve_name, RUN_MODELS))
 HTTP_CLIENTS = (PrefectHttpxSyncClient, PrefectHttpxAsyncClient)
 
 

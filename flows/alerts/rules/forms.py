@@ -34,11 +34,16 @@ class ChannelForm(Form):
     )
 
 
-class _NotifiedForm(Form):
-    """Who is notified of both kinds of alerts."""
+class _RequestForm(Form):
+    """What both kinds of alerts have: an identity, and who is notified."""
 
     last = ("notification_channels", "repeat_every", "owner", "runbook")
 
+    id: str = required(
+        "Identity",
+        "Stays the same: requests with the same identity are one alert, which is notified once.",
+        "pipeline-emea",
+    )
     notification_channels: list[ChannelForm] = optional(
         "Channels",
         "Who is notified. The default channels if empty. No URLs and passwords: parameters are visible to all users"
@@ -58,16 +63,11 @@ class _NotifiedForm(Form):
     )
 
 
-class AlertForm(_NotifiedForm):
+class AlertForm(_RequestForm):
     """An alert: a query, a condition and channels."""
 
     model_config = ConfigDict(title="Alert")
 
-    id: str = required(
-        "Identity",
-        "Stays the same: requests with the same identity are one alert, which is notified once.",
-        "pipeline-emea",
-    )
     name: str = optional(
         "Name", "What recipients read. The identity if empty.", "EMEA pipeline fell"
     )
@@ -93,16 +93,11 @@ class AlertForm(_NotifiedForm):
     )
 
 
-class ThresholdForm(_NotifiedForm):
+class ThresholdForm(_RequestForm):
     """A metric and the thresholds that it crossed."""
 
     model_config = ConfigDict(title="Threshold")
 
-    id: str = required(
-        "Identity",
-        "Stays the same: requests with the same identity are one alert, which is notified once.",
-        "mrr",
-    )
     metric_name: str = optional(
         "Metric", "What recipients read. The identity if empty.", "Monthly recurring revenue"
     )
