@@ -17,6 +17,8 @@ from analytics_worker.deployment.deploy import deploy, desired_state
 from analytics_worker.prefect_support.results import RunFailed
 from analytics_worker.settings import settings
 from flows.monitoring import collect_worker_metrics
+from tests.flows.monitoring.drift import create_shop
+from tests.flows.monitoring.incidents import Incidents, Warehouse
 from tests.flows.monitoring.promises import Promises
 from tests.support.http_sink import HttpSink
 
@@ -120,3 +122,22 @@ def promises(sql, variables, monkeypatch, tmp_path) -> Promises:
         monkeypatch.setattr(f"analytics_worker.{module}.project_root", lambda: tmp_path)
     variables(alert_webhook_url="http://127.0.0.1:1/")
     return Promises(sql, folder)
+
+
+@pytest.fixture
+def units(sql: Sql) -> Warehouse:
+    """Return the warehouse whose units fail and work."""
+    return Warehouse(sql)
+
+
+@pytest.fixture
+def incidents(sql: Sql, variables: Callable[..., None]) -> Incidents:
+    """Return the incidents, with a channel that nobody answers."""
+    variables(alert_webhook_url="http://127.0.0.1:1/")
+    return Incidents(sql)
+
+
+@pytest.fixture
+def shop(sql: Sql) -> None:
+    """Create a table, and what reads it."""
+    create_shop(sql)

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-import pytest
 from typer.testing import CliRunner
 
 from analytics_worker.cli import app
@@ -12,17 +11,6 @@ FIVE, CALM = timedelta(minutes=5), timedelta(minutes=30)
 OPENED = "opened [critical] dbt model a"
 RESOLVED = "resolved [resolved] dbt model a"
 FLAPPING = "flapping [critical, flapping] dbt model a"
-
-
-@pytest.fixture
-def units(sql) -> Warehouse:
-    return Warehouse(sql)
-
-
-@pytest.fixture
-def incidents(sql, variables) -> Incidents:
-    variables(alert_webhook_url="http://127.0.0.1:1/")
-    return Incidents(sql)
 
 
 def flap(units: Warehouse, incidents: Incidents, times: int) -> list[str]:

@@ -23,17 +23,6 @@ def run(*arguments: str, code: int = 0) -> str:
 
 
 @pytest.fixture
-def units(sql) -> Warehouse:
-    return Warehouse(sql)
-
-
-@pytest.fixture
-def incidents(sql, variables) -> Incidents:
-    variables(alert_webhook_url="http://127.0.0.1:1/")
-    return Incidents(sql)
-
-
-@pytest.fixture
 def one(units: Warehouse, incidents: Incidents) -> str:
     """Open one incident; return the first characters of its id."""
     units.node("a", owner="Ann [red]<ann@example.com>\x1b[31m")

@@ -15,11 +15,6 @@ TO = ["ann@example.com", "bob@example.com", "eve@example.com"]
 
 
 @pytest.fixture
-def units(sql) -> Warehouse:
-    return Warehouse(sql)
-
-
-@pytest.fixture
 def incidents(sql, variables) -> Incidents:
     variables(
         alert_email_host="127.0.0.1",

@@ -3,24 +3,11 @@
 from datetime import timedelta
 from uuid import uuid4
 
-import pytest
-
 from flows.monitoring.checks.delivery import check_messages
 from tests.flows.monitoring.drift import last_text
 from tests.flows.monitoring.incidents import NIGHT, Incidents, Warehouse
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
-
-
-@pytest.fixture
-def units(sql) -> Warehouse:
-    return Warehouse(sql)
-
-
-@pytest.fixture
-def incidents(sql, variables) -> Incidents:
-    variables(alert_webhook_url="http://127.0.0.1:1/")
-    return Incidents(sql)
 
 
 def test_nights_of_unrelated_failures(units: Warehouse, incidents: Incidents):

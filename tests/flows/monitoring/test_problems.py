@@ -1,24 +1,11 @@
 """What is read as a problem, of which unit, and of whom."""
 
-import pytest
-
 from analytics_worker.text import MAX_LINE
 from tests.flows.monitoring.incidents import Incidents, Warehouse
 from tests.support.attacks import attack
 from tests.support.naughty_strings import NAUGHTY
 
 MAX_LINES = 30
-
-
-@pytest.fixture
-def units(sql) -> Warehouse:
-    return Warehouse(sql)
-
-
-@pytest.fixture
-def incidents(sql, variables) -> Incidents:
-    variables(alert_webhook_url="http://127.0.0.1:1/")
-    return Incidents(sql)
 
 
 def test_a_reader_that_fails_keeps_what_it_found(units: Warehouse, incidents: Incidents, sql):

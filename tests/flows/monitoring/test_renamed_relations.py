@@ -3,24 +3,12 @@
 import pytest
 
 from tests.flows.alerts.rules import rule, store
-from tests.flows.monitoring.drift import create_shop, last_text, model, plan, see
-from tests.flows.monitoring.incidents import Incidents
+from tests.flows.monitoring.drift import last_text, model, plan, see
 
 OPENED = "opened [critical] raw.orders"
 RESOLVED = "resolved [resolved] raw.orders"
 COLUMNS = "id bigint not null, amount numeric, status text not null, note text"
 ODD = '"Выручка {x} 100%"'
-
-
-@pytest.fixture
-def incidents(sql, variables) -> Incidents:
-    variables(alert_webhook_url="http://127.0.0.1:1/")
-    return Incidents(sql)
-
-
-@pytest.fixture
-def shop(sql):
-    create_shop(sql)
 
 
 @pytest.mark.usefixtures("shop")

@@ -10,27 +10,14 @@ from tests.flows.monitoring.drift import (
     OPENED,
     RESOLVED,
     REVENUE,
-    create_shop,
     last_text,
     plan,
     see,
 )
-from tests.flows.monitoring.incidents import Incidents
 from tests.flows.reports.reports import report, store_reports
 
 WARNED = "opened [warning] columns of raw.orders"
 ODD = '"Выручка {x} 100%"'
-
-
-@pytest.fixture
-def incidents(sql, variables) -> Incidents:
-    variables(alert_webhook_url="http://127.0.0.1:1/")
-    return Incidents(sql)
-
-
-@pytest.fixture
-def shop(sql):
-    create_shop(sql)
 
 
 @pytest.mark.usefixtures("shop")

@@ -10,26 +10,13 @@ from tests.flows.alerts.rules import rule, store
 from tests.flows.monitoring.drift import (
     OPENED,
     RESOLVED,
-    create_shop,
     last_text,
     model,
     plan,
     see,
 )
-from tests.flows.monitoring.incidents import Incidents
 
 VIEWS = 200
-
-
-@pytest.fixture
-def incidents(sql, variables) -> Incidents:
-    variables(alert_webhook_url="http://127.0.0.1:1/")
-    return Incidents(sql)
-
-
-@pytest.fixture
-def shop(sql):
-    create_shop(sql)
 
 
 @pytest.mark.usefixtures("shop")

@@ -20,11 +20,6 @@ ODD = 'Выручка {x} 100% "'
 DAILY = Node("report", "daily")
 
 
-@pytest.fixture
-def units(sql) -> Warehouse:
-    return Warehouse(sql)
-
-
 def states(*units: Node) -> dict[Node, TrustState]:
     with warehouse() as connection:
         return trust_states(connection, units)
