@@ -15,7 +15,7 @@ from sqlalchemy import Connection, RowMapping
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.delivery import enqueue
 from analytics_worker.errors import PermanentError
-from flows.monitoring.incidents.notices import new_threads, opening_message
+from flows.monitoring.incidents.notices import opening_messages
 from flows.monitoring.incidents.owners import incident_recipients
 from flows.monitoring.incidents.reach import reach_of
 from flows.monitoring.incidents.store import load_incidents, save_incidents
@@ -71,13 +71,12 @@ def assign(prefix: str, actor: str, assignee: str) -> UUID:
         found = _find_open(connection, prefix)
         record = records[found]
         record.assigned_to = assignee
-        threads = list(new_threads(record, recipients, [assignee]))
-        record.threads += threads
+        reach = partial(reach_of, connection)
+        messages = opening_messages(record, recipients, [assignee], reach)
         record.told_severity = record.told_severity or record.incident.severity
         record.told_at = record.told_at or datetime.now(UTC)
         save_incidents(connection, [record], [], datetime.now(UTC))
-        reach = partial(reach_of, connection)
-        enqueue(connection, [opening_message(record, each, reach) for each in threads])
+        enqueue(connection, messages)
         _store(connection, found, "assigned", actor, text=assignee, assigned_to=assignee)
     return found
 

@@ -37,11 +37,12 @@ def due_messages(record: IncidentRecord, now: datetime, reach_of: ReachOf) -> li
         return []
     kind = _due_kind(record, now)
     if kind is None:
-        return []
+        return _new_owner(record, reach_of)
     new = untold_units(record)
     messages = (
         _opened(record, reach_of) if kind == "opened" else _follow_up(record, kind, new, reach_of)
     )
+    messages += _new_owner(record, reach_of)
     if messages:
         record.told_severity, record.told_at = record.incident.severity, now
         record.told_units |= record.incident.units
@@ -111,9 +112,19 @@ def _opened(record: IncidentRecord, reach_of: ReachOf) -> list[Message]:
     if not recipients:
         owners = _owners_of_units(record)
         recipients = [to for each in owners for to in incident_recipients(each)]
-    threads = list(new_threads(record, recipients, owners))
-    record.threads += threads
-    return [opening_message(record, thread, reach_of) for thread in threads]
+    return opening_messages(record, recipients, owners, reach_of)
+
+
+def _new_owner(record: IncidentRecord, reach_of: ReachOf) -> list[Message]:
+    """Return the first message to an owner who became that after others were notified."""
+    is_due = record.has_new_owner and record.threads and not record.assigned_to
+    record.has_new_owner = False
+    if not is_due:
+        return []
+    known = {recipient for thread in record.threads for recipient in thread.recipients}
+    found = incident_recipients(record.owner, only_owner=True)
+    new = [each for each in found if each not in known]
+    return opening_messages(record, new, [record.owner or ""], reach_of)
 
 
 def _owners_of_units(record: IncidentRecord) -> list[str]:
@@ -122,7 +133,19 @@ def _owners_of_units(record: IncidentRecord) -> list[str]:
     return list(dict.fromkeys(each.owner for group in problems for each in group if each.owner))
 
 
-def new_threads(
+def opening_messages(
+    record: IncidentRecord,
+    recipients: Iterable[Recipient],
+    owners: Sequence[str],
+    reach_of: ReachOf,
+) -> list[Message]:
+    """Return the first messages to recipients, who also get all that follows."""
+    threads = list(_new_threads(record, recipients, owners))
+    record.threads += threads
+    return [_opening_message(record, thread, reach_of) for thread in threads]
+
+
+def _new_threads(
     record: IncidentRecord, recipients: Iterable[Recipient], owners: Sequence[str]
 ) -> Iterator[Thread]:
     """Yield the threads of messages to recipients, those that may see addresses apart from the others."""
@@ -134,8 +157,7 @@ def new_threads(
         yield Thread(uuid4(), title_of(record), key, tuple(group), group is shown)
 
 
-def opening_message(record: IncidentRecord, thread: Thread, reach_of: ReachOf) -> Message:
-    """Return the first message to some recipients."""
+def _opening_message(record: IncidentRecord, thread: Thread, reach_of: ReachOf) -> Message:
     content = incident_content(record, "opened", None, reach=_reach(record, thread, reach_of))
     return _message(record, "opened", thread, content)._replace(id=thread.message)
 

@@ -44,6 +44,8 @@ class IncidentRecord:
     problems: dict[Node, list[Problem]]
     severity_since: datetime
     owner: str | None = None
+    has_new_owner: bool = False
+    """Whether the owner is another one than that of the last update; not stored."""
     affected: list[Node] = field(default_factory=list[Node])
     acknowledged_at: datetime | None = None
     assigned_to: str | None = None

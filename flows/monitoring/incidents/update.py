@@ -104,7 +104,8 @@ class _Update:
         record.incident = incident
         record.problems |= {unit: list(problems[unit]) for unit in incident.units}
         owners = (each.owner for each in problems[incident.cause])
-        record.owner = next(filter(None, owners), None)
+        owner = next(filter(None, owners), None)
+        record.owner, record.has_new_owner = owner, owner not in {None, record.owner}
         affected = _affected(problems[incident.cause], lineage) - incident.units
         record.affected = sorted(each for each in affected if each.kind != "deployment")
         return record

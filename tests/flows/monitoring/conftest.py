@@ -132,7 +132,7 @@ def units(sql: Sql) -> Warehouse:
 
 @pytest.fixture
 def incidents(sql: Sql, variables: Callable[..., None]) -> Incidents:
-    """Return the incidents, with a channel that nobody answers."""
+    """Return the incidents, with a webhook that does not answer."""
     variables(alert_webhook_url="http://127.0.0.1:1/")
     return Incidents(sql)
 

@@ -24,6 +24,26 @@ def test_nights_of_unrelated_failures(units: Warehouse, incidents: Incidents):
     assert incidents.told(NIGHT) == []
 
 
+def test_an_owner_who_is_known_later_is_notified_once_of_what_is_open(
+    units: Warehouse, incidents: Incidents, sql, variables
+):
+    variables(alert_email_host="127.0.0.1", alert_email_from="w@example.com")
+    units.rule("r")
+    assert incidents.told() == ["opened [critical] rule r"]
+    owned = "update ops.alert_rules set definition = jsonb_build_object('owner', %s::text)"
+    notified = (
+        "select recipient, kind from ops.messages as m join ops.deliveries as d on m.id = d.message_id"
+        " where recipient = 'ann@example.com'"
+    )
+    for owner in ("ann@example.com", None, "ann@example.com", "a name without a channel"):
+        sql(owned, (owner,))
+        incidents.update()
+    assert sql(notified) == [("ann@example.com", "incident_opened")]
+    units.rule("r", None)
+    incidents.update()
+    assert len(sql(notified)) == 2, "also its end"
+
+
 def test_tests_on_a_failed_model_and_what_reads_it_are_one_incident(
     units: Warehouse, incidents: Incidents
 ):
