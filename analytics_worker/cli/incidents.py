@@ -4,7 +4,6 @@ Reads and writes ops.incidents and its history.
 """
 
 import getpass
-import json
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -14,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import RowMapping
 
-from analytics_worker.cli.output import echo, print_table
+from analytics_worker.cli.output import echo, echo_json, print_table
 from analytics_worker.cli.shell import Shell
 from analytics_worker.definitions.durations import parse_duration
 from analytics_worker.lineage.graph import Lineage, Node
@@ -46,7 +45,7 @@ def list_incidents(
     since = datetime.now(UTC) - _duration(resolved) if resolved else None
     rows = commands.list_incidents(since)
     if as_json:
-        echo(json.dumps([_document(row) for row in rows], indent=2, default=str))
+        echo_json([_document(row) for row in rows])
     elif rows:
         print_table(_table(rows))
     else:
@@ -60,7 +59,7 @@ def show(id_: Id, as_json: AsJson = False) -> None:
     recipients = _recipients(row)
     if as_json:
         document = {**_document(row), "recipients": recipients}
-        echo(json.dumps(document, indent=2, default=str))
+        echo_json(document)
         return
     for line in _lines(row, recipients):
         echo(line)

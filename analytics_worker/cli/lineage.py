@@ -4,14 +4,13 @@ Reads the catalog of the warehouse, dbt's manifest, the stored rules and reports
 reader; reads no rows and writes nothing.
 """
 
-import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
 
-from analytics_worker.cli.output import echo
+from analytics_worker.cli.output import echo, echo_json
 from analytics_worker.database.connections import warehouse
 from analytics_worker.errors import PermanentError
 from analytics_worker.lineage.graph import Kind, Lineage, Node, Step
@@ -50,7 +49,7 @@ def lineage(
     node = find(graph, name, kind)
     upstream, downstream = graph.upstream(node), graph.downstream(node)
     if as_json:
-        echo(json.dumps(_document(graph, node, upstream, downstream), indent=2))
+        echo_json(_document(graph, node, upstream, downstream))
         return
     echo(f"{node.name} ({graph.descriptions.get(node, node.kind)})")
     _print(graph, "is made from", upstream)

@@ -1,5 +1,6 @@
 """Print texts from data, files and APIs, without control characters for the terminal."""
 
+import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -19,6 +20,12 @@ MAX_WIDTH = 10_000
 def echo(text: str, *, err: bool = False) -> None:
     """Print the text; control characters and terminal escapes in it become visible."""
     typer.echo(printable(text), err=err)
+
+
+def echo_json(document: object) -> None:
+    """Print one JSON document: letters of all scripts as they are, and what can't be shown escaped."""
+    text = json.dumps(document, indent=2, default=str, ensure_ascii=False)
+    typer.echo("".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text))
 
 
 def print_table(table: Table) -> None:

@@ -3,7 +3,6 @@
 Reads ops.promises and ops.promise_attainment; writes nothing.
 """
 
-import json
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any
@@ -14,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from sqlalchemy import RowMapping
 
-from analytics_worker.cli.output import echo, print_table
+from analytics_worker.cli.output import echo, echo_json, print_table
 from analytics_worker.database.connections import run_sql, warehouse
 from analytics_worker.text import one_line, value_line
 
@@ -28,7 +27,7 @@ def promises(
     with warehouse() as connection:
         rows = run_sql(connection, "monitoring/show_promises")
     if as_json:
-        echo(json.dumps([dict(row) for row in rows], indent=2, default=str))
+        echo_json([dict(row) for row in rows])
     elif rows:
         print_table(_table(rows))
         for row in filter(lambda each: each["message"], rows):

@@ -4,14 +4,13 @@ Reads the definition file and the database; `sync` writes ops.report_definitions
 write what the flows write. Mistakes are listed with file and line; then nothing is changed.
 """
 
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from analytics_worker.cli.output import echo, name_unreachable, name_unread
+from analytics_worker.cli.output import echo, echo_json, name_unreachable, name_unread
 from analytics_worker.cli.shell import Shell
 from analytics_worker.text import counted, value_line
 from flows.reports.definitions import sync as report_sync
@@ -64,7 +63,7 @@ def diff(
 def _show_diff(found: RunDiff, *, as_json: bool) -> None:
     """Print a comparison; exit with an error if a part could not be read."""
     if as_json:
-        echo(json.dumps(diff_document(found), indent=2))
+        echo_json(diff_document(found))
     else:
         for line in diff_lines(found):
             echo(line)
@@ -129,7 +128,7 @@ def held(
     """List the reports that are held because what they require does not hold."""
     rows = held_reports()
     if as_json:
-        echo(json.dumps(rows, indent=2, default=str))
+        echo_json(rows)
         return
     for row in rows:
         for line in _held_lines(row):

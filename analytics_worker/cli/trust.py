@@ -3,7 +3,6 @@
 Reads what the worker has recorded in schema ops and the catalog of the warehouse; writes nothing.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from analytics_worker.cli.output import echo, print_table
+from analytics_worker.cli.output import echo, echo_json, print_table
 from analytics_worker.database.connections import warehouse
 from analytics_worker.lineage.graph import Node
 from analytics_worker.text import counted, value_line
@@ -57,7 +56,7 @@ def trust(
 def _show_all(states: Mapping[Node, TrustState], *, as_json: bool) -> None:
     if as_json:
         units = [_unit_json(unit) | state_json(state) for unit, state in states.items()]
-        echo(json.dumps({"units": units}, indent=2))
+        echo_json({"units": units})
         return
     if states:
         print_table(_table(states))
@@ -78,7 +77,7 @@ def _table(states: Mapping[Node, TrustState]) -> Table:
 
 def _show_one(found: Explanation, *, as_json: bool) -> None:
     if as_json:
-        echo(json.dumps(_document(found), indent=2))
+        echo_json(_document(found))
         return
     for line in _lines(found):
         echo(line)
@@ -106,7 +105,7 @@ def _completeness(found: Explanation) -> str:
     if state.complete_through is None:
         changed = state.last_change
         note = f"; its data last changed {minute_text(changed)} UTC" if changed else ""
-        return f"unknown: no event-time column is declared for what it is made from{note}"
+        return f"unknown: no event-time column is declared for what it is made from, or none is measured yet{note}"
     limit = limiting_source(found.unit, state)
     partial = " (not known of all sources)" if state.is_partial else ""
     limited = f", limited by {value_line(limit)}" if limit else ""

@@ -88,7 +88,9 @@ def test_one_unit_is_shown_with_the_reasons():
         "Incidents: 1",
         f"  critical  {str(id_)[:8]}  since 2026-11-26 03:01 UTC  dbt test positive_kpis",
     ]
-    document = json.loads(shown("weekly", "--json"))
+    text = shown("weekly", "--json")
+    assert "Выручка" in text
+    document = json.loads(text)
     assert [each["relation"] for each in document["inputs"]] == [
         "raw.orders",
         'raw."Выручка {x} 100% [b]"',
@@ -99,7 +101,7 @@ def test_a_unit_of_which_nothing_is_known():
     store(rule("apart", "select 1 as value"))
     assert shown("apart").splitlines() == [
         "apart (rule)",
-        "Complete through: unknown: no event-time column is declared for what it is made from",
+        "Complete through: unknown: no event-time column is declared for what it is made from, or none is measured yet",
         "Tests: none",
         "Incidents: none",
     ]
